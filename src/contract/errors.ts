@@ -1,0 +1,262 @@
+/**
+ * The errors that Firelight gives, on both sides of the wire.
+ *
+ * Every error is a {@link FlameError} with a stable `code`, and says what a
+ * person needs at night: which method and pool, in which phase, after how
+ * long, whether the handler may have run (`executed`) and whether it is safe to
+ * try again (`retryable`).
+ */
+
+/** A stable, machine-readable reason. Codes are added, never renamed. */
+export type FlameErrorCode =
+  | "config_error"
+  | "registry_error"
+  | "invoke_error"
+  | "transport_error"
+  | "timeout"
+  | "canceled"
+  | "remote_error"
+  | "no_runner"
+  | "unavailable"
+  | "overloaded"
+  | "conflict"
+  | "payload_too_large"
+  | "serialization_error"
+  | "signature_error";
+
+/** Whether the handler ran: `no` is proven, `unknown` means it may have. */
+export type Executed = "no" | "unknown" | "yes";
+
+/** Where in the life of a call something happened. */
+export type Phase =
+  | "configure"
+  | "acquire"
+  | "encode"
+  | "network"
+  | "runner_queue"
+  | "handler"
+  | "decode"
+  | "backoff"
+  | "other";
+
+/** The status names of gRPC, as `rpc.status_code` carries them. */
+export type RpcStatus =
+  | "OK"
+  | "CANCELLED"
+  | "DEADLINE_EXCEEDED"
+  | "RESOURCE_EXHAUSTED"
+  | "UNAVAILABLE"
+  | "UNAUTHENTICATED"
+  | "UNIMPLEMENTED"
+  | "INVALID_ARGUMENT"
+  | "INTERNAL"
+  | "UNKNOWN";
+
+/** What an error may say beside its code and message. All fields are optional. */
+export interface FlameErrorContext {
+  /** Anything more that helps; crosses the wire only with `exposeErrors`. */
+  readonly details?: unknown;
+  /** Whether the same call may be tried again. Default: by code, see {@link FlameError.retryable}. */
+  readonly retryable?: boolean;
+  /** Whether the handler ran. Default: by code. */
+  readonly executed?: Executed;
+  /** The phase in which the call ended. */
+  readonly phase?: Phase;
+  /** `service/method`. */
+  readonly method?: string;
+  readonly pool?: string;
+  readonly runnerId?: string;
+  readonly invocationId?: string;
+  /** The attempt that failed, from 1. */
+  readonly attempt?: number;
+  /** Milliseconds from the start of the call. */
+  readonly elapsedMs?: number;
+  /** Milliseconds to wait before another try has a chance. */
+  readonly retryAfterMs?: number;
+  /** What the handler said, where it chose to say it ({@link FlameMethodError}) or `exposeErrors` is on. */
+  readonly remote?: RemoteFailure;
+  readonly cause?: unknown;
+}
+
+/** What a handler's failure says of itself to the caller. */
+export interface RemoteFailure {
+  /** The error's class name, such as `TypeError`. */
+  readonly name?: string;
+  /** The code of a {@link FlameMethodError}. */
+  readonly code?: string;
+  readonly message?: string;
+  readonly details?: unknown;
+  readonly stack?: string;
+}
+
+const retryableCodes: ReadonlySet<FlameErrorCode> = new Set<FlameErrorCode>([
+  "transport_error",
+  "timeout",
+  "remote_error",
+  "no_runner",
+  "unavailable",
+  "overloaded",
+]);
+
+const neverExecutedCodes: ReadonlySet<FlameErrorCode> = new Set<FlameErrorCode>([
+  "config_error",
+  "registry_error",
+  "no_runner",
+  "unavailable",
+  "overloaded",
+  "conflict",
+  "payload_too_large",
+]);
+
+const statusByCode: Readonly<Record<FlameErrorCode, Exclude<RpcStatus, "OK">>> = {
+  config_error: "INVALID_ARGUMENT",
+  registry_error: "UNIMPLEMENTED",
+  invoke_error: "INTERNAL",
+  transport_error: "UNAVAILABLE",
+  timeout: "DEADLINE_EXCEEDED",
+  canceled: "CANCELLED",
+  remote_error: "UNKNOWN",
+  no_runner: "UNAVAILABLE",
+  unavailable: "UNAVAILABLE",
+  overloaded: "RESOURCE_EXHAUSTED",
+  conflict: "INVALID_ARGUMENT",
+  payload_too_large: "RESOURCE_EXHAUSTED",
+  serialization_error: "INVALID_ARGUMENT",
+  signature_error: "UNAUTHENTICATED",
+};
+
+const brand: symbol = Symbol.for("firelight/FlameError");
+
+/**
+ * The base of all errors of Firelight. Catch this one when the kind does not matter.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await Billing.charge({ amount: 50 });
+ * } catch (error) {
+ *   if (error instanceof FlameError && error.executed === "no") console.log("safe to try again");
+ *   else throw error;
+ * }
+ * ```
+ */
+export class FlameError extends Error {
+  readonly _tag: string = "FlameError";
+  readonly code: FlameErrorCode;
+  readonly details: unknown;
+  /** Whether the same call may be tried again and could succeed. */
+  readonly retryable: boolean;
+  /** Whether the handler ran. */
+  readonly executed: Executed;
+  readonly phase: Phase | undefined;
+  readonly method: string | undefined;
+  readonly pool: string | undefined;
+  readonly runnerId: string | undefined;
+  readonly invocationId: string | undefined;
+  readonly attempt: number | undefined;
+  readonly elapsedMs: number | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly remote: RemoteFailure | undefined;
+
+  constructor(code: FlameErrorCode, message: string, context: FlameErrorContext = {}) {
+    super(message, context.cause === undefined ? undefined : { cause: context.cause });
+    this.name = new.target.name;
+    Object.defineProperty(this, brand, { value: true });
+    this.code = code;
+    this.details = context.details;
+    this.retryable = context.retryable ?? retryableCodes.has(code);
+    this.executed = context.executed ?? (neverExecutedCodes.has(code) ? "no" : code === "remote_error" ? "yes" : "unknown");
+    this.phase = context.phase;
+    this.method = context.method;
+    this.pool = context.pool;
+    this.runnerId = context.runnerId;
+    this.invocationId = context.invocationId;
+    this.attempt = context.attempt;
+    this.elapsedMs = context.elapsedMs;
+    this.retryAfterMs = context.retryAfterMs;
+    this.remote = context.remote;
+  }
+
+  /** The gRPC status name of this error. */
+  get status(): Exclude<RpcStatus, "OK"> {
+    return statusByCode[this.code];
+  }
+
+  /** True for errors of any copy of this package in the process. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== FlameError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return typeof value === "object" && value !== null && brand in value;
+  }
+}
+
+/** A call that did not give a result. `code` says why. */
+export class InvokeError extends FlameError {
+  override readonly _tag = "InvokeError";
+}
+
+/** A service or method that is not registered, or registered twice. Never retried. */
+export class RegistryError extends FlameError {
+  override readonly _tag = "RegistryError";
+  constructor(message: string, context?: FlameErrorContext) {
+    super("registry_error", message, context);
+  }
+}
+
+/** A configuration that cannot work. The message says how to fix it. Never retried. */
+export class ConfigError extends FlameError {
+  override readonly _tag = "ConfigError";
+  constructor(message: string, context?: FlameErrorContext) {
+    super("config_error", message, { phase: "configure", ...context });
+  }
+}
+
+/**
+ * Thrown by a handler to tell its caller something on purpose. Its code, message
+ * and details cross the wire even without `exposeErrors`; any other error a
+ * handler throws reaches the caller without its message. The caller gets an
+ * {@link InvokeError} with code `remote_error` and this in `remote`.
+ *
+ * @example
+ * ```ts
+ * throw new FlameMethodError("card_declined", "The card was declined.", { retryable: false });
+ * ```
+ */
+export class FlameMethodError extends Error {
+  readonly code: string;
+  readonly details: unknown;
+  /** Whether the caller's retry policy may try again. Default `false`: a handler that speaks usually means it. */
+  readonly retryable: boolean;
+
+  constructor(code: string, message: string, options: { details?: unknown; retryable?: boolean; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "FlameMethodError";
+    this.code = code;
+    this.details = options.details;
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+/** Any of the errors that a call can end with: a union that `Effect.catchTag` can take apart. */
+export type CallError = InvokeError | RegistryError | ConfigError;
+
+/** The error as given, or one of the same code with what `context` knows and it does not. */
+export const withContext = (error: CallError, context: FlameErrorContext): CallError => {
+  const merged: FlameErrorContext = {
+    details: error.details,
+    retryable: error.retryable,
+    executed: error.executed,
+    phase: error.phase ?? context.phase,
+    method: error.method ?? context.method,
+    pool: error.pool ?? context.pool,
+    runnerId: error.runnerId ?? context.runnerId,
+    invocationId: error.invocationId ?? context.invocationId,
+    attempt: error.attempt ?? context.attempt,
+    elapsedMs: error.elapsedMs ?? context.elapsedMs,
+    retryAfterMs: error.retryAfterMs ?? context.retryAfterMs,
+    remote: error.remote,
+    cause: error.cause,
+  };
+  if (error instanceof ConfigError) return new ConfigError(error.message, merged);
+  if (error instanceof RegistryError) return new RegistryError(error.message, merged);
+  return new InvokeError(error.code, error.message, merged);
+};

@@ -1,0 +1,38 @@
+/**
+ * What a handler is told about the invocation it serves, and how code below it
+ * finds out without being handed it.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { TraceCarrier } from "./envelope.ts";
+import type { Logger } from "./options.ts";
+
+/**
+ * The first argument of every handler made with `defineMethod`.
+ *
+ * @example
+ * ```ts
+ * defineMethod.render(async (ctx, scene: Scene) => {
+ *   const response = await fetch(scene.url, { signal: ctx.signal });
+ *   ctx.logger.info("scene loaded", { bytes: response.headers.get("content-length") });
+ * });
+ * ```
+ */
+export interface InvocationContext {
+  readonly invocationId: string;
+  /** `service/method`. */
+  readonly method: string;
+  /** When the caller stops waiting, in milliseconds since 1970 by this machine's clock; `null` without a deadline. */
+  readonly deadline: number | null;
+  /** Aborted at the deadline, when the caller cancels and when it disconnects. Hand it to everything that takes a signal. */
+  readonly signal: AbortSignal;
+  /** The trace context of this handler, ready to be sent on as headers. Empty without tracing. */
+  readonly trace: TraceCarrier;
+  /** From 1; more than 1 means that the call was tried before. */
+  readonly attempt: number;
+  readonly idempotencyKey: string | undefined;
+  /** Logs with the invocation's id, method, attempt and trace id on each record. */
+  readonly logger: Logger;
+}
+
+/** The invocation that surrounds the running code, if any. Calls made from inside a handler continue it. */
+export const currentInvocation: AsyncLocalStorage<InvocationContext> = new AsyncLocalStorage<InvocationContext>();

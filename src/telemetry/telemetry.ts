@@ -1,0 +1,209 @@
+/**
+ * The seam between the house and whatever observes it. Stages and the pool say
+ * what happens here, in their own words; the adapters beside this file turn that
+ * into spans, metrics and log records. Without adapters everything is a no-op.
+ */
+import { Effect } from "effect";
+import type { TraceCarrier } from "../contract/envelope.ts";
+import type { CallError } from "../contract/errors.ts";
+import type { Facts, PhaseTimes } from "./catalog.ts";
+
+/** Identifies a span, for links and exemplars. */
+export interface SpanIds {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly sampled: boolean;
+}
+
+/** The span of a stage that is running. */
+export interface StageSpan {
+  /** Records what became known. Facts with the value `undefined` are left out. */
+  note(facts: Facts): void;
+  /** Adds a link to another span. */
+  link(to: SpanIds): void;
+  /** The trace context to send on, with the baggage that may travel. */
+  readonly carrier: TraceCarrier;
+  /** `undefined` when nothing is recorded. */
+  readonly ids: SpanIds | undefined;
+  /** Runs plain code with this span, and the incoming baggage, active for whatever instrumentation the process has. */
+  activate<A>(run: () => A): A;
+}
+
+/** A part of a call's way that may become a span. */
+export type Stage =
+  | {
+      readonly _tag: "call";
+      readonly method: string;
+      readonly facts: Facts;
+      /** What was active in the host when the call was made; see {@link Telemetry.capture}. */
+      readonly host: HostContext | undefined;
+    }
+  | { readonly _tag: "acquire"; readonly facts: Facts }
+  | { readonly _tag: "boot"; readonly facts: Facts; readonly links: ReadonlyArray<SpanIds> }
+  | { readonly _tag: "attempt"; readonly facts: Facts; readonly host: HostContext | undefined }
+  | { readonly _tag: "backoff"; readonly facts: Facts }
+  | { readonly _tag: "server"; readonly method: string; readonly facts: Facts; readonly carrier: TraceCarrier }
+  | { readonly _tag: "handler"; readonly facts: Facts; readonly carrier: TraceCarrier };
+
+/** What was active in the host process when a call was made. Opaque to the house. */
+export interface HostContext {
+  readonly _: unique symbol;
+}
+
+/** State of a pool at one moment, as its gauges and counters show it. */
+export interface PoolSnapshot {
+  readonly pending: number;
+  readonly runners: Readonly<Record<"booting" | "idle" | "busy" | "draining" | "ejected", number>>;
+  readonly slotsUsed: number;
+  readonly slotsProvisioned: number;
+  readonly slotsLimit: number;
+  /** Since the pool was made. */
+  readonly slotBusySeconds: number;
+  /** Since the pool was made. */
+  readonly slotAvailableSeconds: number;
+}
+
+export type AcquireResult = "acquired" | "timeout" | "canceled" | "rejected";
+export type AcquireSource = "warm" | "queued" | "cold";
+export type TerminationReason = "idle" | "drain" | "crash" | "boot_timeout" | "unhealthy" | "recycled";
+export type RejectionReason = "expired" | "mismatch" | "replay" | "unknown_key" | "malformed";
+
+/** Something that happened, with all that a metric or a log record needs. Durations in milliseconds. */
+export type FlameEvent =
+  | { readonly _tag: "CallStarted"; readonly method: string; readonly pool: string }
+  | {
+      readonly _tag: "CallEnded";
+      readonly method: string;
+      readonly pool: string;
+      readonly durationMs: number;
+      readonly attempts: number;
+      readonly phases: PhaseTimes;
+      readonly error: CallError | undefined;
+      readonly invocationId: string;
+      readonly span: SpanIds | undefined;
+    }
+  | {
+      readonly _tag: "AttemptEnded";
+      readonly method: string;
+      readonly pool: string;
+      readonly kind: "first" | "retry" | "hedge";
+      readonly durationMs: number;
+      readonly error: CallError | undefined;
+      readonly span: SpanIds | undefined;
+    }
+  | {
+      readonly _tag: "RetryScheduled";
+      readonly method: string;
+      readonly pool: string;
+      readonly invocationId: string;
+      readonly nextAttempt: number;
+      readonly delayMs: number;
+      readonly reason: string;
+      readonly span: SpanIds | undefined;
+    }
+  | {
+      readonly _tag: "AcquireEnded";
+      readonly pool: string;
+      readonly result: AcquireResult;
+      readonly source: AcquireSource;
+      readonly durationMs: number;
+      readonly span: SpanIds | undefined;
+    }
+  | { readonly _tag: "LeaseEnded"; readonly pool: string; readonly durationMs: number }
+  | { readonly _tag: "RunnerBooting"; readonly pool: string; readonly runnerId: string; readonly backend: string; readonly reason: string }
+  | {
+      readonly _tag: "BootEnded";
+      readonly pool: string;
+      readonly runnerId: string;
+      readonly backend: string;
+      readonly result: "ok" | "error" | "timeout";
+      readonly durationMs: number;
+      readonly error?: unknown;
+    }
+  | { readonly _tag: "RunnerDraining"; readonly pool: string; readonly runnerId: string; readonly reason: TerminationReason }
+  | {
+      readonly _tag: "RunnerTerminated";
+      readonly pool: string;
+      readonly runnerId: string;
+      readonly reason: TerminationReason;
+      readonly detail?: string;
+    }
+  | { readonly _tag: "PoolSaturated"; readonly pool: string; readonly pending: number; readonly limit: number }
+  | { readonly _tag: "PoolScaled"; readonly pool: string; readonly from: number; readonly to: number; readonly reason: string }
+  | { readonly _tag: "SignatureRejected"; readonly pool: string; readonly reason: RejectionReason; readonly detail: string }
+  | { readonly _tag: "ClockOffset"; readonly pool: string; readonly offsetMs: number }
+  | { readonly _tag: "RunnerSpans"; readonly pool: string; readonly outcome: "reported" | "lost"; readonly count: number }
+  | {
+      readonly _tag: "ServerEnded";
+      readonly method: string;
+      readonly pool: string;
+      readonly durationMs: number;
+      readonly error: CallError | undefined;
+      /** What the handler threw, for the log. */
+      readonly thrown?: unknown;
+      readonly invocationId: string;
+      readonly attempt: number;
+      readonly span: SpanIds | undefined;
+    };
+
+/** What the house calls. */
+export interface Telemetry {
+  /** Must be called in the caller's own stack, before any Effect runs: it reads what is active there. */
+  capture(): HostContext | undefined;
+  /**
+   * Runs an effect as a stage. The span ends with the effect and takes its status from the exit: unset on success,
+   * ERROR with the failure's status on failure, `CANCELLED` on interruption.
+   */
+  stage<A, E, R>(stage: Stage, run: (span: StageSpan) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R>;
+  /** Says what happened. Never throws. */
+  emit(event: FlameEvent): void;
+  /** Shows a pool's state whenever metrics are read, until the returned function is called. */
+  watchPool(pool: string, snapshot: () => PoolSnapshot): () => void;
+}
+
+/** Receives events; the metrics adapter and the log adapter are sinks. */
+export interface EventSink {
+  emit(event: FlameEvent): void;
+  watchPool?(pool: string, snapshot: () => PoolSnapshot): () => void;
+}
+
+/** Makes spans; the OpenTelemetry adapter is one. */
+export type StageTracer = Pick<Telemetry, "capture" | "stage">;
+
+const noSpan: StageSpan = {
+  note: () => {},
+  link: () => {},
+  carrier: {},
+  ids: undefined,
+  activate: (run) => run(),
+};
+
+/** Records no spans. */
+export const noTracer: StageTracer = {
+  capture: () => undefined,
+  stage: (_stage, run) => Effect.suspend(() => run(noSpan)),
+};
+
+/** Joins a tracer and sinks. A sink that throws is a defect of that sink: the error goes to `console.error`, the call goes on. */
+export const makeTelemetry = (tracer: StageTracer, sinks: ReadonlyArray<EventSink>): Telemetry => ({
+  capture: tracer.capture,
+  stage: tracer.stage,
+  emit: (event) => {
+    for (const sink of sinks) {
+      try {
+        sink.emit(event);
+      } catch (error) {
+        console.error("firelight: a telemetry sink failed", error);
+      }
+    }
+  },
+  watchPool: (pool, snapshot) => {
+    const stops = sinks.map((sink) => sink.watchPool?.(pool, snapshot));
+    return () => {
+      for (const stop of stops) stop?.();
+    };
+  },
+});
+
+/** Tells nothing to nobody. */
+export const noTelemetry: Telemetry = makeTelemetry(noTracer, []);
