@@ -254,7 +254,7 @@ export const withContext = (error: CallError, context: FlameErrorContext): CallE
     elapsedMs: error.elapsedMs ?? context.elapsedMs,
     retryAfterMs: error.retryAfterMs ?? context.retryAfterMs,
     remote: error.remote,
-    cause: error.cause,
+    cause: error.cause ?? context.cause,
   };
   if (error instanceof ConfigError) return new ConfigError(error.message, merged);
   if (error instanceof RegistryError) return new RegistryError(error.message, merged);

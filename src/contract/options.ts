@@ -3,6 +3,7 @@
  * default. {@link resolveConfig} is the only reader of raw configuration.
  */
 import type { Backend } from "./backend.ts";
+import { ANY_RUNNER } from "./envelope.ts";
 import { ConfigError } from "./errors.ts";
 
 /** Where handlers run: in remote runners, here as a runner, or here in process. */
@@ -169,13 +170,19 @@ export const defaults: Defaults = {
   maxDelayMs: 10_000,
 };
 
+/** A static runner with nothing left open. */
+export interface ResolvedRunner extends Required<StaticRunner> {
+  /** What requests to it name as their audience: its id where one was given, else any runner. */
+  readonly audience: string;
+}
+
 /** A pool's configuration with nothing left open. */
 export interface ResolvedPool {
   readonly name: string;
   readonly min: number;
   readonly max: number;
   readonly maxConcurrency: number;
-  readonly runners: ReadonlyArray<Required<StaticRunner>>;
+  readonly runners: ReadonlyArray<ResolvedRunner>;
   readonly backend: Backend | undefined;
   readonly spawnTimeoutMs: number;
 }
@@ -239,7 +246,7 @@ const resolvePool = (name: string, pool: PoolConfig, fallbackBackend: Backend | 
   const at = `pools.${name}`;
   const runners = (pool.runners ?? []).map((runner, index) => {
     const url = resolveUrl(`${at}.runners[${index}].url`, runner.url);
-    return { id: runner.id ?? url, url };
+    return { id: runner.id ?? url, url, audience: runner.id ?? ANY_RUNNER };
   });
   if (new Set(runners.map((runner) => runner.id)).size !== runners.length) {
     throw new ConfigError(`${at}.runners has the same runner twice. Give each its own id or URL.`);

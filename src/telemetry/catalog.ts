@@ -57,6 +57,14 @@ export const attributes = {
   phaseDecodeMs: attribute("flame.phase.decode_ms", "double", "Verifying and decoding the response.", "ms"),
   phaseBackoffMs: attribute("flame.phase.backoff_ms", "double", "Waiting between attempts.", "ms"),
   phaseOtherMs: attribute("flame.phase.other_ms", "double", "What no phase explains.", "ms"),
+  eventName: attribute("event.name", "string", "Log records only: the name of the event."),
+  traceId: attribute("trace_id", "string", "Log records and exemplars only: the trace."),
+  spanId: attribute("span_id", "string", "Log records and exemplars only: the span."),
+  exceptionType: attribute("exception.type", "string", "Log records only: the class of what was thrown."),
+  exceptionMessage: attribute("exception.message", "string", "Log records only: its message, without secrets and capped."),
+  exceptionStack: attribute("exception.stacktrace", "string", "Log records only: its stack, without secrets and capped."),
+  durationMs: attribute("flame.duration_ms", "double", "Log records only: how long it took.", "ms"),
+  reason: attribute("flame.reason", "string", "Log records only: why it happened."),
 } satisfies Record<string, AttributeSpec>;
 
 /** Attributes by key, to be recorded on a span or log record. */
@@ -253,7 +261,7 @@ export const metrics = {
     labels: ["rpc_system_name", "rpc_method", "rpc_status_code", "error_type", "flame_pool_name"],
     description: "Duration of invocations on the runner, for runners that live long enough to be scraped.",
   },
-} satisfies Record<string, MetricSpec>;
+} as const satisfies Record<string, MetricSpec>;
 
 /** A structured log record. */
 export interface LogSpec {

@@ -17,8 +17,13 @@ export interface SpanIds {
 
 /** The span of a stage that is running. */
 export interface StageSpan {
-  /** Records what became known. Facts with the value `undefined` are left out. */
+  /**
+   * Records what became known. Facts with the value `undefined` are left out. A `status` other than `OK` makes the
+   * stage a failure of that status though its effect succeeds or is interrupted.
+   */
   note(facts: Facts): void;
+  /** Records how long the steps of a boot took, in milliseconds by name. */
+  noteBootPhases(phases: Readonly<Record<string, number>>): void;
   /** Adds a link to another span. */
   link(to: SpanIds): void;
   /** The trace context to send on, with the baggage that may travel. */
@@ -172,6 +177,7 @@ export type StageTracer = Pick<Telemetry, "capture" | "stage">;
 
 const noSpan: StageSpan = {
   note: () => {},
+  noteBootPhases: () => {},
   link: () => {},
   carrier: {},
   ids: undefined,

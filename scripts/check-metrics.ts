@@ -1,0 +1,58 @@
+/**
+ * Lets Prometheus itself judge the metrics: makes calls over HTTP that succeed,
+ * fail and time out, and hands what a scrape of the parent and of the runner
+ * would read to `promtool check metrics`. Needs a build, and promtool on the PATH.
+ */
+import { spawnSync } from "node:child_process";
+import { createFlame, InvokeError, type Flame } from "firelight";
+
+const security = { secret: "a secret of this check only" };
+
+const define = (flame: Flame) =>
+  flame.service("shop", {
+    price: async (item: string) => item.length,
+    fail: async (): Promise<void> => {
+      throw new Error("on purpose");
+    },
+    hang: () => new Promise<void>(() => {}),
+  });
+
+const refused = async (call: Promise<unknown>): Promise<void> => {
+  const error = await call.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof InvokeError)) throw new Error(`A call that must fail gave ${String(error)}.`, { cause: error });
+};
+
+const lint = (side: string, scrape: string): boolean => {
+  const series = scrape.split("\n").filter((line) => line !== "" && !line.startsWith("#")).length;
+  const promtool = spawnSync("promtool", ["check", "metrics"], { input: scrape, encoding: "utf8" });
+  if (promtool.error !== undefined) {
+    console.error(`✗ promtool did not start: ${promtool.error.message}. On Debian: apt-get install prometheus`);
+    return false;
+  }
+  const complaints = `${promtool.stdout}${promtool.stderr}`.trim();
+  const good = promtool.status === 0 && complaints === "" && series > 0;
+  console.log(`${good ? "✓" : "✗"} promtool on the ${side}'s ${series} series${complaints === "" ? "" : `:\n${complaints}`}`);
+  return good;
+};
+
+await using runner = createFlame({ mode: "runner", security, logger: { info: () => {}, warn: () => {}, error: () => {} } });
+define(runner);
+const server = runner.createRunnerServer({ port: 0, hostname: "127.0.0.1", security });
+await server.ready;
+
+await using parent = createFlame({
+  mode: "parent",
+  security,
+  pools: { default: { runners: [{ url: server.url }] } },
+  logger: { info: () => {}, warn: () => {}, error: () => {} },
+});
+const shop = define(parent);
+for (const item of ["tea", "bread", "salt"]) await shop.price(item);
+await refused(shop.fail());
+await refused(shop.hang.with({ timeoutMs: 50 })());
+
+const results = [lint("parent", await parent.metrics()), lint("runner", await runner.metrics())];
+if (results.includes(false)) process.exitCode = 1;

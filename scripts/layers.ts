@@ -1,0 +1,152 @@
+/**
+ * The rules of the house about who may import whom, as a pure function over
+ * the sources: `check-layers.ts` runs it over `src`, and its test breaks each
+ * rule on purpose.
+ */
+
+/** Which rooms the code of a room may import. A room is a folder of `src`; the files beside the folders are `root`. */
+const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
+  contract: [],
+  telemetry: ["contract"],
+  parent: ["contract", "telemetry"],
+  runner: ["contract", "telemetry"],
+  backends: ["contract"],
+  otel: ["contract", "telemetry"],
+  root: ["contract", "telemetry", "parent", "runner"],
+};
+
+/** The packages that `src` may import, each with the only rooms that know it. */
+const packageRooms: ReadonlyArray<readonly [name: RegExp, rooms: ReadonlyArray<string>]> = [
+  [/^effect(\/|$)/, ["contract", "telemetry", "parent", "runner", "backends", "otel", "root"]],
+  [/^superjson$/, ["contract"]],
+  [/^(@opentelemetry\/api|@effect\/opentelemetry)(\/|$)/, ["telemetry", "otel"]],
+  [/^@opentelemetry\//, ["otel"]],
+  [/^(prom-client|@prometheus-io\/client)$/, ["telemetry"]],
+  [/^undici$/, ["parent"]],
+  [/^(elysia|srvx)(\/|$)/, ["runner"]],
+];
+
+/** Decisions without effects: neither these files nor what they import may import a package or a part of the runtime. */
+const pureFiles: ReadonlyArray<string> = ["src/parent/pool/state.ts", "src/parent/pool/scaling.ts"];
+
+const frontDoor = "src/index.ts";
+const maxLines = 300;
+const vagueNames: ReadonlySet<string> = new Set(["util", "utils", "common", "helper", "helpers", "misc", "shared"]);
+
+interface Import {
+  readonly from: string;
+  /** A path of `src`, a package's specifier, or `node:…`. */
+  readonly to: string;
+  /** Gone when types are stripped. */
+  readonly typeOnly: boolean;
+}
+
+const statement = /^[ \t]*(?:import|export)\s+(type\s+)?(?:[^;"'`]*?\sfrom\s*)?["']([^"']+)["']/gm;
+const expression = /\bimport\(\s*["']([^"']+)["']\s*\)(\.)?/g;
+const comment = /\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm;
+
+const resolve = (from: string, specifier: string): string => {
+  if (!specifier.startsWith(".")) return specifier;
+  const parts = from.split("/").slice(0, -1);
+  for (const part of specifier.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== ".") parts.push(part);
+  }
+  return parts.join("/");
+};
+
+const importsOf = (from: string, source: string): ReadonlyArray<Import> => {
+  const code = source.replace(comment, "");
+  return [
+    ...[...code.matchAll(statement)].map(([, type, specifier = ""]) => ({
+      from,
+      to: resolve(from, specifier),
+      typeOnly: type !== undefined,
+    })),
+    ...[...code.matchAll(expression)].map(([, specifier = "", dot]) => ({
+      from,
+      to: resolve(from, specifier),
+      typeOnly: dot !== undefined,
+    })),
+  ];
+};
+
+const roomOf = (path: string): string => (path.split("/").length === 2 ? "root" : (path.split("/")[1] ?? "root"));
+
+const isOurs = (to: string): boolean => to.startsWith("src/");
+
+const directionFault = ({ from, to }: Import): string | undefined => {
+  if (to === frontDoor) return `${from} imports the front door ${to}. Import what it re-exports from its own room.`;
+  const [room, target] = [roomOf(from), roomOf(to)];
+  if (room === target || from === frontDoor) return undefined;
+  if (mayImport[room] === undefined) return `${from} is in the room "${room}", which the rules do not know. Add it to scripts/layers.ts.`;
+  if (mayImport[room].includes(target)) return undefined;
+  return `${from} imports ${to}: "${room}" may import ${mayImport[room].join(", ") || "nothing but itself"}.`;
+};
+
+const packageFault = ({ from, to }: Import): string | undefined => {
+  if (to.startsWith("node:")) return undefined;
+  const rooms = packageRooms.find(([name]) => name.test(to))?.[1];
+  if (rooms === undefined) return `${from} imports ${to}, which no room may. Add it to scripts/layers.ts on purpose.`;
+  return rooms.includes(roomOf(from)) ? undefined : `${from} imports ${to}: only ${rooms.join(" and ")} may know it.`;
+};
+
+const nameFaults = (path: string): ReadonlyArray<string> => {
+  const stems = path.replace(/\.ts$/, "").split("/").slice(1);
+  const odd = stems.find((stem) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(stem));
+  const vague = stems.find((stem) => vagueNames.has(stem));
+  return [
+    ...(odd === undefined ? [] : [`${path}: "${odd}" is not kebab-case.`]),
+    ...(vague === undefined ? [] : [`${path}: "${vague}" does not say what is inside. Name the concept.`]),
+  ];
+};
+
+const cycleFaults = (graph: ReadonlyMap<string, ReadonlyArray<Import>>): ReadonlyArray<string> => {
+  const faults: Array<string> = [];
+  const done = new Set<string>();
+  const walk = (path: string, trail: ReadonlyArray<string>): void => {
+    const start = trail.indexOf(path);
+    if (start >= 0) {
+      faults.push(`A cycle: ${[...trail.slice(start), path].join(" → ")}.`);
+      return;
+    }
+    if (done.has(path)) return;
+    for (const next of graph.get(path) ?? []) if (isOurs(next.to)) walk(next.to, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of graph.keys()) walk(path, []);
+  return faults;
+};
+
+const purityFaults = (graph: ReadonlyMap<string, ReadonlyArray<Import>>): ReadonlyArray<string> =>
+  pureFiles.flatMap((root) => {
+    const reached = new Set([root]);
+    for (const path of reached) {
+      for (const { to, typeOnly } of graph.get(path) ?? []) if (!typeOnly && isOurs(to)) reached.add(to);
+    }
+    return [...reached]
+      .flatMap((path) => graph.get(path) ?? [])
+      .filter(({ to, typeOnly }) => !typeOnly && !isOurs(to))
+      .map(({ from, to }) => `${from} imports ${to}, and ${root} must stay pure.`);
+  });
+
+/**
+ * What breaks the rules, as sentences for a person.
+ *
+ * @param files the sources by path, such as `src/parent/client.ts`
+ */
+export const findFaults = (files: ReadonlyMap<string, string>): ReadonlyArray<string> => {
+  const graph = new Map([...files].map(([path, source]) => [path, importsOf(path, source)]));
+  const imports = [...graph.values()].flat();
+  const faults = [
+    ...[...files].flatMap(([path, source]) => {
+      const lines = source.replace(/\n$/, "").split("\n").length;
+      return lines > maxLines ? [`${path} has ${lines} lines; ${maxLines} is the most. Find the second concept in it.`] : [];
+    }),
+    ...[...files.keys()].flatMap(nameFaults),
+    ...imports.flatMap((one) => (isOurs(one.to) ? directionFault(one) : packageFault(one)) ?? []),
+    ...cycleFaults(graph),
+    ...purityFaults(graph),
+  ];
+  return [...new Set(faults)];
+};

@@ -1,0 +1,172 @@
+/**
+ * The boot of a runner process: waits for its ready line and says, when it does not
+ * come, what happened, what the runner printed last, and what to do about it.
+ */
+import { performance } from "node:perf_hooks";
+import type { RunnerExit, SpawnRequest } from "../contract/backend.ts";
+import { ConfigError, InvokeError } from "../contract/errors.ts";
+import type { FlameErrorContext } from "../contract/errors.ts";
+import { decodeReady, SUPERVISION_FD } from "../contract/supervision.ts";
+import type { ReadyMessage } from "../contract/supervision.ts";
+import type { RunnerProcess } from "./process-child.ts";
+import type { ResolvedCommand } from "./process-command.ts";
+
+/** How a boot came out. */
+export type BootOutcome =
+  | { readonly kind: "ready"; readonly message: ReadyMessage }
+  | { readonly kind: "not_started"; readonly cause: Error }
+  | { readonly kind: "exited"; readonly exit: RunnerExit }
+  | { readonly kind: "timed_out" }
+  | { readonly kind: "canceled" }
+  | { readonly kind: "garbled"; readonly text: string };
+
+const maxReadyLength = 16_384;
+const maxTimerMs = 2_147_483_647;
+
+/** Waits for the first of: the ready line, the end of the process, the timeout, the pool's abort. */
+export const awaitBoot = (child: RunnerProcess, request: SpawnRequest): Promise<BootOutcome> =>
+  new Promise((resolve) => {
+    const settle = (outcome: BootOutcome): void => {
+      clearTimeout(timer);
+      request.signal.removeEventListener("abort", onAbort);
+      child.pipe.off("data", onData);
+      child.pipe.resume();
+      resolve(outcome);
+    };
+    const onAbort = (): void => settle({ kind: "canceled" });
+    const timer = setTimeout(() => settle({ kind: "timed_out" }), Math.min(request.timeoutMs, maxTimerMs));
+
+    let text = "";
+    const onData = (chunk: string): void => {
+      text += chunk;
+      const end = text.indexOf("\n");
+      if (end < 0 && text.length <= maxReadyLength) return;
+      const message = end < 0 ? undefined : decodeReady(text.slice(0, end));
+      settle(message === undefined ? { kind: "garbled", text } : { kind: "ready", message });
+    };
+    child.pipe.setEncoding("utf8");
+    child.pipe.on("data", onData);
+    request.signal.addEventListener("abort", onAbort, { once: true });
+    void child.started.then((cause) => {
+      if (cause !== undefined) settle({ kind: "not_started", cause });
+    });
+    void child.exited.then((exit) => settle({ kind: "exited", exit }));
+    if (request.signal.aborted) onAbort();
+  });
+
+/** What an error about a boot is made of. */
+export interface BootReport {
+  readonly request: SpawnRequest;
+  readonly command: ResolvedCommand;
+  /** `performance.now()` at which the boot began. */
+  readonly startedAt: number;
+  /** What the runner printed last; `undefined` when its output was not read. */
+  readonly lastLines: ReadonlyArray<string> | undefined;
+}
+
+const lastOutput = (lines: ReadonlyArray<string> | undefined): string => {
+  if (lines === undefined) return " Its output went to this process's own, above.";
+  if (lines.length === 0) return " It printed nothing.";
+  return ` Its last output:\n${lines.map((line) => `  | ${line}`).join("\n")}`;
+};
+
+const adviceOnExit = ({ code, signal }: RunnerExit): string => {
+  if (code === 0)
+    return "The entry ran to its end without a runner server. Make it call createRunnerServer() and keep what it returns.";
+  if (signal === "SIGKILL") return "SIGKILL from outside often means that the machine ran out of memory.";
+  return "Run the command by hand with FLAME_MODE=runner to see it fail.";
+};
+
+const commandLine = ({ program, args }: ResolvedCommand): string => [program, ...args].join(" ");
+
+/** What is wrong with the program itself; anything else, such as too many processes, may pass. */
+const programFaults: ReadonlySet<unknown> = new Set([
+  "ENOENT",
+  "EACCES",
+  "ENOTDIR",
+  "ENOEXEC",
+  "EISDIR",
+  "ERR_INVALID_ARG_VALUE",
+]);
+
+const notStarted = (
+  what: string,
+  { program }: ResolvedCommand,
+  context: FlameErrorContext,
+): ConfigError | InvokeError =>
+  programFaults.has((context.cause as NodeJS.ErrnoException).code)
+    ? new ConfigError(
+        `${what} Check that "${program}" exists and may be executed; set the process backend's runtime or command.`,
+        context,
+      )
+    : new InvokeError(
+        "unavailable",
+        `${what} The machine refused another process: look at its limits on processes, memory and open files.`,
+        context,
+      );
+
+/** The error for a boot that did not end with a ready runner. */
+export const bootError = (
+  outcome: Exclude<BootOutcome, { kind: "ready" }>,
+  { request, command, startedAt, lastLines }: BootReport,
+): ConfigError | InvokeError => {
+  const elapsedMs = Math.round(performance.now() - startedAt);
+  const { runnerId, poolName: pool } = request;
+  const context: FlameErrorContext = { phase: "acquire", executed: "no", pool, runnerId, elapsedMs };
+  const runner = `Runner ${runnerId} of pool "${pool}"`;
+  switch (outcome.kind) {
+    case "not_started":
+      return notStarted(`${runner} could not be started: ${outcome.cause.message}.`, command, {
+        ...context,
+        cause: outcome.cause,
+      });
+    case "exited":
+      return new InvokeError(
+        "unavailable",
+        `${runner} ${outcome.exit.reason} before it was ready, after ${elapsedMs} ms. ${adviceOnExit(outcome.exit)} ` +
+          `Command: ${commandLine(command)}.${lastOutput(lastLines)}`,
+        context,
+      );
+    case "timed_out":
+      return new InvokeError(
+        "unavailable",
+        `${runner} was not ready after ${elapsedMs} ms and was killed (spawnTimeoutMs: ${request.timeoutMs}). ` +
+          `Check that the entry calls createRunnerServer(), or raise spawnTimeoutMs. Command: ${commandLine(command)}.${lastOutput(lastLines)}`,
+        context,
+      );
+    case "canceled":
+      return new InvokeError(
+        "canceled",
+        `${runner} was no longer wanted after ${elapsedMs} ms of its boot and was killed.`,
+        {
+          ...context,
+          cause: request.signal.reason,
+        },
+      );
+    case "garbled":
+      return new ConfigError(
+        `${runner} wrote something other than its ready line to descriptor ${SUPERVISION_FD} and was killed. ` +
+          `That descriptor belongs to Firelight: leave it alone, and use the same version of it on both sides.${lastOutput(lastLines)}`,
+        context,
+      );
+  }
+};
+
+/** What is wrong with what a runner says of itself, if anything. */
+export const readyFault = (message: ReadyMessage, request: SpawnRequest): ConfigError | undefined => {
+  const context: FlameErrorContext = { pool: request.poolName, runnerId: request.runnerId };
+  if (message.runnerId !== request.runnerId) {
+    return new ConfigError(
+      `The runner started as ${request.runnerId} calls itself "${message.runnerId}" and was killed. ` +
+        "Its entry must take its id from FLAME_RUNNER_ID, or requests signed for it would be refused.",
+      context,
+    );
+  }
+  if (!/^https?:$/.test(URL.parse(message.url)?.protocol ?? "")) {
+    return new ConfigError(
+      `Runner ${request.runnerId} says that its address is "${message.url}", which is no http:// address, and was killed.`,
+      context,
+    );
+  }
+  return undefined;
+};

@@ -1,0 +1,169 @@
+/**
+ * One runner process from its start to its end: its signals, its exit, and the
+ * hook that takes all of them down with this process.
+ */
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { PassThrough } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
+import type { RunnerExit } from "../contract/backend.ts";
+import { SUPERVISION_FD } from "../contract/supervision.ts";
+import type { ResolvedCommand } from "./process-command.ts";
+
+/** A started runner process. */
+export interface RunnerProcess {
+  /** `undefined` when the program could not be started. */
+  readonly pid: number | undefined;
+  /** The runner's output; absent when it goes straight to this process's own. */
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  /** The pipe of the supervision; silent when the program could not be started. */
+  readonly pipe: Duplex;
+  /** Settles when the operating system has started the program; the error says why it has not. */
+  readonly started: Promise<Error | undefined>;
+  readonly exited: Promise<RunnerExit>;
+  /** Waits until the process has ended and what it printed has been read. */
+  drained(): Promise<void>;
+  /** The runner is up: from now on it does not keep this process alive. */
+  release(): void;
+  /** SIGTERM, and SIGKILL to what is left of it after `graceMs`. Idempotent. */
+  stop(graceMs: number): Promise<void>;
+  /** SIGKILL at once, to the whole process group. */
+  kill(): void;
+}
+
+/** How long output may lag behind the exit; a grandchild can hold the pipe open for ever. */
+const outputLagMs = 250;
+
+const ownGroup = process.platform !== "win32";
+
+const endings = new Set<() => void>();
+
+const endAll = (): void => {
+  for (const end of endings) end();
+};
+
+/** Has `end` called when this process exits; the one hook on the process comes and goes with its first and last use. */
+const endWithThisProcess = (end: () => void): (() => void) => {
+  if (endings.size === 0) process.on("exit", endAll);
+  endings.add(end);
+  return () => {
+    endings.delete(end);
+    if (endings.size === 0) process.off("exit", endAll);
+  };
+};
+
+const describeExit = (code: number | null, signal: string | null): string =>
+  signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+
+/** Streams of children can be unreferenced on Node and Bun, which their common type does not say. */
+const unreference = (stream: object | null): void => {
+  (stream as { unref?: () => void } | null)?.unref?.();
+};
+
+const signalGroup = (child: ChildProcess, signal: NodeJS.Signals): void => {
+  if (child.pid === undefined) return;
+  try {
+    if (ownGroup) process.kill(-child.pid, signal);
+    else child.kill(signal);
+  } catch {
+    child.kill(signal);
+  }
+};
+
+/**
+ * Starts a runner process in a process group of its own, so that a Ctrl-C meant for
+ * the parent lets it drain, and a kill reaches what the runner has started.
+ */
+export const startRunnerProcess = (
+  command: ResolvedCommand,
+  env: Record<string, string>,
+  output: "pipe" | "inherit",
+): RunnerProcess => {
+  const child = spawn(command.program, command.args, {
+    cwd: command.cwd,
+    env,
+    detached: ownGroup,
+    windowsHide: true,
+    stdio: ["ignore", output, output, "pipe"],
+  });
+  const pipe = (child.stdio[SUPERVISION_FD] as Duplex | null | undefined) ?? new PassThrough();
+  pipe.on("error", () => {});
+
+  let released = false;
+  let killed = false;
+  let stopReason: string | undefined;
+  let stopping: Promise<void> | undefined;
+  let over = false;
+
+  const kill = (): void => {
+    if (over) return;
+    killed = true;
+    signalGroup(child, "SIGKILL");
+  };
+  const forget = endWithThisProcess(() => {
+    if (released && !killed) child.kill("SIGTERM");
+    else kill();
+  });
+
+  const started = new Promise<Error | undefined>((resolve) => {
+    child.once("spawn", () => resolve(undefined));
+    child.once("error", resolve);
+  });
+
+  const exited = new Promise<RunnerExit>((resolve) => {
+    const settle = (exit: RunnerExit): void => {
+      over = true;
+      forget();
+      pipe.destroy();
+      resolve(exit);
+    };
+    child.once("exit", (code, signal) => settle({ code, signal, reason: stopReason ?? describeExit(code, signal) }));
+    child.on("error", (error) => {
+      if (child.pid === undefined) settle({ code: null, signal: null, reason: error.message });
+    });
+  });
+
+  let closed = false;
+  child.once("close", () => (closed = true));
+  const drained = async (): Promise<void> => {
+    await exited;
+    if (closed || child.pid === undefined) return;
+    await new Promise<void>((resolve) => {
+      const lag = setTimeout(resolve, outputLagMs);
+      child.once("close", () => {
+        clearTimeout(lag);
+        resolve();
+      });
+    });
+  };
+
+  const stop = async (graceMs: number): Promise<void> => {
+    if (over) return;
+    child.ref();
+    child.kill("SIGTERM");
+    const forced = setTimeout(() => {
+      stopReason = `was killed: it had not stopped ${graceMs} ms after SIGTERM`;
+      kill();
+    }, graceMs);
+    await exited;
+    clearTimeout(forced);
+  };
+
+  return {
+    pid: child.pid,
+    stdout: child.stdout,
+    stderr: child.stderr,
+    pipe,
+    started,
+    exited,
+    drained,
+    kill,
+    stop: (graceMs) => (stopping ??= stop(graceMs)),
+    release: () => {
+      released = true;
+      child.unref();
+      for (const stream of [child.stdout, child.stderr, pipe]) unreference(stream);
+    },
+  };
+};

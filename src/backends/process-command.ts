@@ -1,0 +1,138 @@
+/**
+ * Which command starts a runner process, and with which environment.
+ */
+import { existsSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { SpawnRequest } from "../contract/backend.ts";
+import { ConfigError } from "../contract/errors.ts";
+import { SUPERVISED_VARIABLE } from "../contract/supervision.ts";
+
+/** What to run. See the options of the process backend of the same names. */
+export interface CommandOptions {
+  readonly entry?: string | URL;
+  readonly runtime?: string;
+  readonly runtimeArgs?: ReadonlyArray<string>;
+  readonly args?: ReadonlyArray<string>;
+  readonly command?: readonly [string, ...string[]];
+  readonly cwd?: string;
+}
+
+/** A command with nothing left open. */
+export interface ResolvedCommand {
+  readonly program: string;
+  readonly args: ReadonlyArray<string>;
+  readonly cwd: string;
+}
+
+/** Flags of this process that a runner must not repeat: they watch, debug, test, or carry a program of their own. */
+const notForRunners =
+  /^(?:-e|-p|-pe|-i|-c|--eval|--print|--interactive|--check|--watch.*|--hot|--test.*|--inspect.*|--debug-port|--input-type|--run)(?:=|$)/;
+
+/** Those of them whose value is the next argument. */
+const takesValue =
+  /^(?:-e|-p|-pe|--eval|--print|--watch-path|--inspect-port|--debug-port|--input-type|--test-[a-z-]+|--run)$/;
+
+/** The runtime flags of this process that make a runner run the same code the same way, such as `--import` and loaders. */
+export const inheritedRuntimeArgs = (execArgv: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const kept: Array<string> = [];
+  for (let index = 0; index < execArgv.length; index++) {
+    const flag = execArgv[index]!;
+    if (!notForRunners.test(flag)) kept.push(flag);
+    else if (takesValue.test(flag) && execArgv[index + 1]?.startsWith("-") === false) index++;
+  }
+  return kept;
+};
+
+const entryPath = (entry: string | URL, cwd: string): string => {
+  const isFileUrl = entry instanceof URL || entry.startsWith("file:");
+  try {
+    return isFileUrl ? fileURLToPath(entry) : resolve(cwd, entry);
+  } catch (cause) {
+    throw new ConfigError(
+      `The process backend's entry is "${String(entry)}", which is not a file. Use a path or a file: URL.`,
+      { cause },
+    );
+  }
+};
+
+/**
+ * Checks that exactly one of `entry` and `command` is there.
+ *
+ * @throws {ConfigError} saying which option to set or to drop.
+ */
+export const checkCommandOptions = (options: CommandOptions): void => {
+  if (options.command === undefined) {
+    if (options.entry !== undefined) return;
+    throw new ConfigError(
+      'The process backend does not know what to run. Set entry to the module that starts a runner, such as new URL("./runner.ts", import.meta.url).',
+    );
+  }
+  const ignored = (["entry", "runtime", "runtimeArgs", "args"] as const).filter((name) => options[name] !== undefined);
+  if (ignored.length > 0) {
+    throw new ConfigError(
+      `The process backend has command and also ${ignored.join(", ")}. Put everything into command, or drop it.`,
+    );
+  }
+};
+
+/**
+ * The command that starts a runner.
+ *
+ * @throws {ConfigError} when the entry or the working directory does not exist.
+ */
+export const resolveCommand = (options: CommandOptions): ResolvedCommand => {
+  const cwd = resolve(options.cwd ?? process.cwd());
+  if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new ConfigError(`The process backend's cwd is ${cwd}, which is not a directory.`);
+  }
+  if (options.command !== undefined) {
+    const [program, ...args] = options.command;
+    return { program, args, cwd };
+  }
+  const entry = entryPath(options.entry!, cwd);
+  if (!existsSync(entry)) {
+    throw new ConfigError(
+      `The process backend's entry ${entry} does not exist. A relative entry is looked up in ${cwd}; ` +
+        'new URL("./runner.ts", import.meta.url) finds it from anywhere.',
+    );
+  }
+  const runtimeArgs =
+    options.runtimeArgs ?? (options.runtime === undefined ? inheritedRuntimeArgs(process.execArgv) : []);
+  return { program: options.runtime ?? process.execPath, args: [...runtimeArgs, entry, ...(options.args ?? [])], cwd };
+};
+
+/** Variables that mean something for this process only, or for its own place in a trace or cluster. */
+const parentOnly: ReadonlySet<string> = new Set([
+  "RUNNER_URL",
+  "FLAME_RUNNER",
+  "TRACEPARENT",
+  "TRACESTATE",
+  "BAGGAGE",
+  "NODE_CHANNEL_FD",
+  "NODE_CHANNEL_SERIALIZATION_MODE",
+  "NODE_UNIQUE_ID",
+]);
+
+/** This process's environment without what is the parent's alone, then the options', the pool's and the backend's own. */
+export const runnerEnvironment = (
+  given: Readonly<Record<string, string | undefined>>,
+  host: string,
+  request: SpawnRequest,
+): Record<string, string> => {
+  const inherited = Object.entries(process.env).filter(([name]) => !parentOnly.has(name));
+  const merged: Record<string, string | undefined> = {
+    ...Object.fromEntries(inherited),
+    ...given,
+    ...request.env,
+    FLAME_BACKEND: "process",
+    FLAME_HOST: host,
+    FLAME_PORT: "0",
+    [SUPERVISED_VARIABLE]: "1",
+  };
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(merged)) {
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+};

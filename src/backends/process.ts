@@ -1,0 +1,206 @@
+/**
+ * The process backend: runners as child processes of this one, on this machine. It
+ * is the backend for development, for a machine with many cores, and the reference
+ * for backends of your own.
+ *
+ * No runner is left behind: not by a failed boot, not by this process's exit, and not
+ * by its death, which each runner sees at the end of the pipe that it shares with it.
+ */
+import { performance } from "node:perf_hooks";
+import type { Backend, RunnerHandle, SpawnRequest } from "../contract/backend.ts";
+import { ConfigError } from "../contract/errors.ts";
+import { awaitBoot, bootError, readyFault } from "./process-boot.ts";
+import type { BootReport } from "./process-boot.ts";
+import { startRunnerProcess } from "./process-child.ts";
+import type { RunnerProcess } from "./process-child.ts";
+import { checkCommandOptions, resolveCommand, runnerEnvironment } from "./process-command.ts";
+import { createTail, forEachLine, forwardLine, secretsOf } from "./process-output.ts";
+import type { RunnerOutput, Tail } from "./process-output.ts";
+
+export type { RunnerOutput } from "./process-output.ts";
+
+/** Options of {@link processBackend}. One of `entry` and `command` is required. */
+export interface ProcessBackendOptions {
+  /**
+   * The module that starts a runner: it registers the same services and calls `createRunnerServer()`. A path (relative
+   * to `cwd`) or a `file:` URL; `new URL("./runner.ts", import.meta.url)` works from anywhere.
+   */
+  readonly entry?: string | URL;
+  /** The program that runs the entry. Default: the one that runs this process, Node or Bun. */
+  readonly runtime?: string;
+  /**
+   * Arguments before the entry, such as `["--import", "firelight/otel/register"]`. Default: those of this process
+   * (loaders, `--import`, memory limits) without the ones that debug, watch, test or carry code; none when `runtime` is set.
+   */
+  readonly runtimeArgs?: ReadonlyArray<string>;
+  /** Arguments after the entry. Anybody on the machine can read them: secrets belong into `env`. Default: none. */
+  readonly args?: ReadonlyArray<string>;
+  /**
+   * The whole command instead of `entry`, `runtime`, `runtimeArgs` and `args`. It must hand descriptor 3 on to the runner,
+   * as `exec` in a shell script does and `npx` does not.
+   */
+  readonly command?: readonly [program: string, ...args: string[]];
+  /** The runner's working directory. Default: that of this process. */
+  readonly cwd?: string;
+  /** Added to the environment of this process, which a runner inherits; `undefined` takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The address that runners listen on. Default `127.0.0.1`. */
+  readonly host?: string;
+  /**
+   * Where a runner's output goes. `forward`: line by line to this process's own stdout and stderr, behind `[runner id]`.
+   * `inherit`: straight there, unmarked; errors of a failed boot then lack the last lines. `ignore`: nowhere. Default `forward`.
+   */
+  readonly logs?: "forward" | "inherit" | "ignore";
+  /** Receives each line of output instead of `logs`. */
+  readonly onOutput?: (output: RunnerOutput) => void;
+  /** Milliseconds between SIGTERM and SIGKILL when a runner is stopped. Default 10 000. */
+  readonly stopGraceMs?: number;
+}
+
+/** A backend that can also say what it runs. */
+export interface ProcessBackend extends Backend {
+  readonly name: "process";
+  spawn(request: SpawnRequest): Promise<RunnerHandle>;
+  terminate(runner: RunnerHandle): Promise<void>;
+  /** The processes that live now, booting ones included. */
+  running(): ReadonlyArray<{ readonly id: string; readonly pid: number }>;
+}
+
+const defaultStopGraceMs = 10_000;
+
+/** Timers take no longer delays. */
+const longestTimerMs = 2_147_483_647;
+
+type OutputSink = (output: RunnerOutput) => void;
+
+/** Where lines go; a user's function that throws must not take the parent down. */
+const outputSink = (options: ProcessBackendOptions): OutputSink => {
+  const { onOutput } = options;
+  if (onOutput === undefined) return options.logs === "ignore" ? () => {} : forwardLine;
+  return (output) => {
+    try {
+      onOutput(output);
+    } catch (error) {
+      process.emitWarning(`The process backend's onOutput threw: ${String(error)}`, { code: "FLAME_ON_OUTPUT" });
+    }
+  };
+};
+
+/** Reads both streams; the lines of the boot are also kept, for its error. */
+const readOutput = (
+  child: RunnerProcess,
+  { runnerId, poolName }: SpawnRequest,
+  sink: OutputSink,
+  secrets: ReadonlyArray<string>,
+): { lastLines(): ReadonlyArray<string> | undefined; endOfBoot(): void } => {
+  let tails: Record<"stdout" | "stderr", Tail> | undefined = {
+    stdout: createTail(secrets),
+    stderr: createTail(secrets),
+  };
+  for (const stream of ["stdout", "stderr"] as const) {
+    if (child[stream] === null) continue;
+    forEachLine(child[stream], (line) => {
+      tails?.[stream].push(line);
+      sink({ runnerId, poolName, stream, line });
+    });
+  }
+  return {
+    lastLines: () => {
+      if (tails === undefined || child.stderr === null) return undefined;
+      return tails.stderr.lines().length > 0 ? tails.stderr.lines() : tails.stdout.lines();
+    },
+    endOfBoot: () => {
+      tails = undefined;
+    },
+  };
+};
+
+const discard = async (child: RunnerProcess): Promise<void> => {
+  child.kill();
+  await child.drained();
+};
+
+/**
+ * Makes a backend that starts each runner as a child process.
+ *
+ * A running runner does not keep this process alive; a boot or a stop under way does.
+ *
+ * @throws {ConfigError} when the options contradict each other or a number is off. A missing entry is reported by `spawn`.
+ *
+ * @example
+ * ```ts
+ * const flame = createFlame({
+ *   pools: { default: { max: 4 } },
+ *   backend: processBackend({ entry: new URL("./runner.ts", import.meta.url) }),
+ * });
+ * ```
+ */
+export const processBackend = (options: ProcessBackendOptions): ProcessBackend => {
+  checkCommandOptions(options);
+  const stopGraceMs = options.stopGraceMs ?? defaultStopGraceMs;
+  if (!(stopGraceMs >= 0 && stopGraceMs <= longestTimerMs)) {
+    throw new ConfigError(
+      `The process backend's stopGraceMs is ${stopGraceMs}. Use a number of milliseconds from 0 to ${longestTimerMs}.`,
+    );
+  }
+  const sink = outputSink(options);
+  const inherit = options.logs === "inherit" && options.onOutput === undefined;
+  const living = new Map<RunnerProcess, string>();
+  const addressed = new Map<string, RunnerProcess>();
+  const addressOf = ({ id, url }: RunnerHandle): string => `${id} ${url}`;
+
+  const spawn = async (request: SpawnRequest): Promise<RunnerHandle> => {
+    const startedAt = performance.now();
+    const command = resolveCommand(options);
+    const report = (lastLines: ReadonlyArray<string> | undefined): BootReport => ({
+      request,
+      command,
+      startedAt,
+      lastLines,
+    });
+    if (request.signal.aborted) throw bootError({ kind: "canceled" }, report(undefined));
+
+    const env = runnerEnvironment(options.env ?? {}, options.host ?? "127.0.0.1", request);
+    let child: RunnerProcess;
+    try {
+      child = startRunnerProcess(command, env, inherit ? "inherit" : "pipe");
+    } catch (cause) {
+      throw bootError({ kind: "not_started", cause: cause as Error }, report(undefined));
+    }
+    living.set(child, request.runnerId);
+    void child.exited.then(() => living.delete(child));
+    const output = readOutput(child, request, sink, secretsOf(env));
+    let spawnedAt = startedAt;
+    void child.started.then(() => (spawnedAt = performance.now()));
+
+    const outcome = await awaitBoot(child, request);
+    if (outcome.kind !== "ready") {
+      await discard(child);
+      throw bootError(outcome, report(output.lastLines()));
+    }
+    const fault = readyFault(outcome.message, request);
+    if (fault !== undefined) {
+      await discard(child);
+      throw fault;
+    }
+
+    output.endOfBoot();
+    const handle: RunnerHandle = {
+      id: request.runnerId,
+      url: outcome.message.url,
+      exited: child.exited,
+      bootPhases: { spawn: spawnedAt - startedAt, ready: performance.now() - spawnedAt },
+    };
+    addressed.set(addressOf(handle), child);
+    void child.exited.then(() => addressed.delete(addressOf(handle)));
+    child.release();
+    return handle;
+  };
+
+  return {
+    name: "process",
+    spawn,
+    terminate: async (runner) => addressed.get(addressOf(runner))?.stop(stopGraceMs),
+    running: () => [...living].flatMap(([{ pid }, id]) => (pid === undefined ? [] : [{ id, pid }])),
+  };
+};

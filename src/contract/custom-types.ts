@@ -1,0 +1,111 @@
+/**
+ * The custom types of the wire, which superjson does not know or would send
+ * badly: bytes as base64 instead of a JSON number each, other binary data
+ * likewise, and errors that carry data.
+ */
+import { SuperJSON } from "superjson";
+
+/** Annotations `["custom", name]`. */
+export const customType = {
+  /** A `Uint8Array` (or `Buffer`): its base64. */
+  bytes: "bytes",
+  /** An `ArrayBuffer` or another typed array: `{type, base64}`, elements in little-endian order. */
+  binary: "binary",
+  /** An `Error` with properties of its own: `{name, message, cause?, data}`. */
+  error: "error",
+} as const;
+
+/** The typed arrays that travel as `binary`, by name. */
+export const typedArrays: ReadonlyMap<string, new (buffer: ArrayBuffer) => ArrayBufferView> = new Map(
+  [
+    Int8Array,
+    Uint8ClampedArray,
+    Int16Array,
+    Uint16Array,
+    Int32Array,
+    Uint32Array,
+    Float32Array,
+    Float64Array,
+    BigInt64Array,
+    BigUint64Array,
+  ].map((type) => [type.name, type]),
+);
+
+/** The name of a typed array's type, also of subclasses such as `Buffer`; `undefined` for anything else. */
+export const typedArrayName = (value: unknown): string | undefined =>
+  ArrayBuffer.isView(value) && !(value instanceof DataView) ? (value as Uint8Array)[Symbol.toStringTag] : undefined;
+
+/** What an error carries beside its name, message, cause and stack. */
+export const errorData = (error: Error): Record<string, unknown> => {
+  const data: Record<string, unknown> = {};
+  if (error instanceof AggregateError) data["errors"] = error.errors;
+  for (const key of Object.keys(error)) {
+    if (key !== "name" && key !== "message" && key !== "cause" && key !== "stack") {
+      Object.defineProperty(data, key, {
+        value: error[key as keyof Error],
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
+    }
+  }
+  return data;
+};
+
+const hasData = (error: Error): boolean =>
+  error instanceof AggregateError ||
+  Object.keys(error).some((key) => key !== "name" && key !== "message" && key !== "cause" && key !== "stack");
+
+const toBase64 = (value: ArrayBuffer | ArrayBufferView): string =>
+  (ArrayBuffer.isView(value)
+    ? Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    : Buffer.from(value)
+  ).toString("base64");
+
+/** Decodes base64 into memory of its own; `undefined` when it is not base64. */
+export const fromBase64 = (text: string): Uint8Array<ArrayBuffer> | undefined => {
+  if (text.length % 4 !== 0) return undefined;
+  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
+  const bytes = new Uint8Array((text.length / 4) * 3 - padding);
+  return Buffer.from(bytes.buffer).write(text, "base64") === bytes.length ? bytes : undefined;
+};
+
+/** A superjson that shares nothing with the global one and knows the custom types. It writes; `superjson-reader.ts` reads. */
+export const makeSuperJson = (): SuperJSON => {
+  const superJson = new SuperJSON({ dedupe: false });
+  const never = (): never => {
+    throw new TypeError("superjson-reader.ts reads the wire");
+  };
+  superJson.registerCustom<Uint8Array, string>(
+    {
+      isApplicable: (value): value is Uint8Array => typedArrayName(value) === "Uint8Array",
+      serialize: toBase64,
+      deserialize: never,
+    },
+    customType.bytes,
+  );
+  superJson.registerCustom<ArrayBuffer | ArrayBufferView, { type: string; base64: string }>(
+    {
+      isApplicable: (value): value is ArrayBuffer | ArrayBufferView =>
+        value instanceof ArrayBuffer || typedArrayName(value) !== undefined,
+      serialize: (value) => ({ type: typedArrayName(value) ?? "ArrayBuffer", base64: toBase64(value) }),
+      deserialize: never,
+    },
+    customType.binary,
+  );
+  superJson.registerCustom<Error, never>(
+    {
+      isApplicable: (value): value is Error => value instanceof Error && hasData(value),
+      serialize: (error) =>
+        ({
+          name: error.name,
+          message: error.message,
+          ...("cause" in error ? { cause: error.cause } : {}),
+          data: errorData(error),
+        }) as never,
+      deserialize: never,
+    },
+    customType.error,
+  );
+  return superJson;
+};

@@ -1,0 +1,137 @@
+/**
+ * Failures on the wire: the body of a response whose outcome is `error`, and the
+ * error that the caller gets from it. What a handler threw stays on the runner,
+ * unless it chose to speak (`FlameMethodError`) or `exposeErrors` is on.
+ */
+import { httpStatus } from "./envelope.ts";
+import type { ErrorBody } from "./envelope.ts";
+import { ConfigError, InvokeError, RegistryError } from "./errors.ts";
+import type { CallError, Executed, FlameErrorContext, Phase, RemoteFailure } from "./errors.ts";
+import { isObject, requireSafeJson } from "./json-guard.ts";
+
+const MAX_TEXT = 8_192;
+const MAX_STACK = 16_384;
+const MAX_DETAILS = 65_536;
+
+const phases: Readonly<Record<Phase, true>> = {
+  configure: true,
+  acquire: true,
+  encode: true,
+  network: true,
+  runner_queue: true,
+  handler: true,
+  decode: true,
+  backoff: true,
+  other: true,
+};
+const executions: Readonly<Record<Executed, true>> = { no: true, unknown: true, yes: true };
+
+const cut = (text: string, most = MAX_TEXT): string => (text.length > most ? `${text.slice(0, most)}…` : text);
+
+const asJson = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? String(value) : value);
+
+const safeDetails = (details: unknown): unknown => {
+  try {
+    const text = JSON.stringify(details, asJson);
+    if (text === undefined) return undefined;
+    if (text.length > MAX_DETAILS) return `[left out: more than ${MAX_DETAILS} characters as JSON]`;
+    const plain: unknown = JSON.parse(text);
+    requireSafeJson(plain);
+    return plain;
+  } catch (cause) {
+    return `[left out: ${cut(cause instanceof Error ? cause.message : String(cause), 200)}]`;
+  }
+};
+
+const exposedRemote = (remote: RemoteFailure | undefined, exposeErrors: boolean): RemoteFailure | undefined => {
+  if (remote === undefined || (remote.code === undefined && !exposeErrors)) return undefined;
+  return {
+    name: remote.name === undefined ? undefined : cut(remote.name, 256),
+    code: remote.code === undefined ? undefined : cut(remote.code, 256),
+    message: remote.message === undefined ? undefined : cut(remote.message),
+    details: safeDetails(remote.details),
+    stack: !exposeErrors || remote.stack === undefined ? undefined : cut(remote.stack, MAX_STACK),
+  };
+};
+
+/**
+ * Encodes an error as JSON; never throws. `remote` crosses when it has a code (the handler threw a `FlameMethodError`) or
+ * with `exposeErrors`; `details` and stacks cross only with `exposeErrors`. The error's own message always crosses: it is
+ * Firelight's, and must not quote the handler's. Long texts are cut, and details that are not JSON are replaced by a note.
+ */
+export const encodeErrorBody = (error: CallError, exposeErrors: boolean): Uint8Array => {
+  const body: ErrorBody = {
+    code: error.code,
+    message: cut(error.message),
+    retryable: error.retryable,
+    executed: error.executed,
+    phase: error.phase,
+    retryAfterMs: error.retryAfterMs,
+    details: exposeErrors ? safeDetails(error.details) : undefined,
+    remote: exposedRemote(error.remote, exposeErrors),
+  };
+  return Buffer.from(JSON.stringify(body));
+};
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+const isOptionalText = (value: unknown): value is string | undefined =>
+  value === undefined || typeof value === "string";
+
+const readRemote = (value: unknown): RemoteFailure | undefined => {
+  if (!isObject(value)) return undefined;
+  const { name, code, message, details, stack } = value;
+  if (!isOptionalText(name) || !isOptionalText(code) || !isOptionalText(message) || !isOptionalText(stack))
+    return undefined;
+  return { name, code, message, details, stack };
+};
+
+const parse = (bytes: Uint8Array): unknown => {
+  try {
+    const value: unknown = JSON.parse(utf8.decode(bytes));
+    requireSafeJson(value);
+    return value;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Reads an error body; `undefined` when it is not one. Unknown fields are ignored, unknown codes are not accepted. */
+export const decodeErrorBody = (bytes: Uint8Array): ErrorBody | undefined => {
+  const value = parse(bytes);
+  if (!isObject(value)) return undefined;
+  const { code, message, retryable, executed, phase, retryAfterMs, details, remote } = value;
+  if (typeof code !== "string" || !Object.hasOwn(httpStatus, code)) return undefined;
+  if (typeof message !== "string" || typeof retryable !== "boolean") return undefined;
+  if (typeof executed !== "string" || !Object.hasOwn(executions, executed)) return undefined;
+  if (phase !== undefined && (typeof phase !== "string" || !Object.hasOwn(phases, phase))) return undefined;
+  if (retryAfterMs !== undefined && (typeof retryAfterMs !== "number" || retryAfterMs < 0)) return undefined;
+  const failure = remote === undefined ? undefined : readRemote(remote);
+  if (remote !== undefined && failure === undefined) return undefined;
+  return {
+    code: code as ErrorBody["code"],
+    message,
+    retryable,
+    executed: executed as Executed,
+    phase: phase as Phase | undefined,
+    retryAfterMs,
+    details,
+    remote: failure,
+  };
+};
+
+/** The error that a caller gets for an error body. `context` adds what the caller's side knows; the runner's word wins. */
+export const errorFromBody = (body: ErrorBody, context: FlameErrorContext): CallError => {
+  const merged: FlameErrorContext = {
+    ...context,
+    retryable: body.retryable,
+    executed: body.executed,
+    phase: body.phase ?? context.phase ?? (body.code === "config_error" ? "configure" : undefined),
+    retryAfterMs: body.retryAfterMs ?? context.retryAfterMs,
+    details: body.details ?? context.details,
+    remote: body.remote ?? context.remote,
+  };
+  if (body.code === "registry_error") return new RegistryError(body.message, merged);
+  if (body.code === "config_error") return new ConfigError(body.message, merged);
+  return new InvokeError(body.code, body.message, merged);
+};

@@ -1,0 +1,114 @@
+/**
+ * What a process can run: every method by its explicit `service/method` id. The
+ * same definitions fill it on the parent and on the runner, so that the two agree
+ * on ids and never on code.
+ */
+import { RegistryError } from "./errors.ts";
+import type { InvocationContext } from "./invocation.ts";
+import type { FlameOptions } from "./options.ts";
+
+/** A method that can be run. */
+export interface RegisteredMethod {
+  readonly serviceId: string;
+  readonly id: string;
+  /** `service/method`, as it travels. */
+  readonly name: string;
+  /** Options of the service and the method, merged. */
+  readonly options: FlameOptions;
+  /** The function that the user wrote. Registering a method again with the same one is fine, with another an error. */
+  readonly handler: Function;
+  /** Runs it. May throw, and may return a promise or a plain value. */
+  invoke(context: InvocationContext, args: ReadonlyArray<unknown>): unknown;
+}
+
+/** A service: the methods under one id. */
+export interface RegisteredService {
+  readonly id: string;
+  /** Methods by their id. */
+  readonly methods: ReadonlyMap<string, RegisteredMethod>;
+}
+
+/** What is registered under one method id of a service. */
+export type MethodRegistration = Pick<RegisteredMethod, "id" | "options" | "handler" | "invoke">;
+
+/**
+ * Holds services and finds methods.
+ *
+ * @example
+ * ```ts
+ * flame.registry.getService("math")?.methods.has("add");
+ * ```
+ */
+export interface Registry {
+  /**
+   * Adds methods to a service, all of them or none.
+   *
+   * @throws {RegistryError} for an id that cannot travel, and for a method that is registered with another handler.
+   */
+  register(serviceId: string, methods: ReadonlyArray<MethodRegistration>): void;
+  getService(id: string): RegisteredService | undefined;
+  getMethod(serviceId: string, methodId: string): RegisteredMethod | undefined;
+  /** Finds a method by `service/method`. */
+  find(name: string): RegisteredMethod | undefined;
+  /** Every service, in the order of registration. */
+  services(): ReadonlyArray<RegisteredService>;
+}
+
+const grammar = /^[A-Za-z0-9_$.:@-]{1,128}$/;
+
+/**
+ * Gives the id back if it can travel.
+ *
+ * @throws {RegistryError} saying what an id may look like.
+ */
+export const checkId = (kind: "service" | "method", id: unknown): string => {
+  if (typeof id === "string" && grammar.test(id)) return id;
+  const shown = typeof id === "string" ? JSON.stringify(id) : String(id);
+  throw new RegistryError(
+    `${shown} cannot be the id of a ${kind}. Use 1 to 128 of the characters A-Z a-z 0-9 _ $ . : @ - (an id travels in a header and in metric labels).`,
+  );
+};
+
+/** The name under which a method travels. */
+export const methodName = (serviceId: string, methodId: string): string => `${serviceId}/${methodId}`;
+
+/** Makes an empty registry. Hand one to two `createFlame` calls to let them share their definitions. */
+export const createRegistry = (): Registry => {
+  const services = new Map<string, { readonly id: string; readonly methods: Map<string, RegisteredMethod> }>();
+  const byName = new Map<string, RegisteredMethod>();
+
+  const check = (serviceId: string, methods: ReadonlyArray<MethodRegistration>): ReadonlyArray<RegisteredMethod> => {
+    const batch = new Map<string, RegisteredMethod>();
+    for (const method of methods) {
+      const name = methodName(serviceId, checkId("method", method.id));
+      const other = batch.get(name) ?? byName.get(name);
+      if (other !== undefined && other.handler !== method.handler) {
+        throw new RegistryError(
+          `${name} is already registered with another handler. Rename one of the two, or define the service once and import it where it is needed.`,
+          { method: name },
+        );
+      }
+      batch.set(name, { ...method, serviceId, name });
+    }
+    return [...batch.values()];
+  };
+
+  return {
+    register: (serviceId, methods) => {
+      const checked = check(checkId("service", serviceId), methods);
+      let service = services.get(serviceId);
+      if (service === undefined) {
+        service = { id: serviceId, methods: new Map() };
+        services.set(serviceId, service);
+      }
+      for (const method of checked) {
+        service.methods.set(method.id, method);
+        byName.set(method.name, method);
+      }
+    },
+    getService: (id) => services.get(id),
+    getMethod: (serviceId, methodId) => byName.get(methodName(serviceId, methodId)),
+    find: (name) => byName.get(name),
+    services: () => [...services.values()],
+  };
+};

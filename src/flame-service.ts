@@ -1,0 +1,35 @@
+/** An instance of Firelight as a service of Effect: made with its layer, shut down with its scope. */
+import { Context, Effect, Layer } from "effect";
+import type { ConfigError } from "./contract/errors.ts";
+import type { FlameConfig } from "./contract/options.ts";
+import { createFlame, type Flame } from "./flame.ts";
+
+const Key: Context.ServiceClass<FlameService, "firelight/FlameService", Flame> = Context.Service<FlameService, Flame>()("firelight/FlameService");
+
+/**
+ * Firelight in the context of Effects.
+ *
+ * @example
+ * ```ts
+ * const program = Effect.gen(function* () {
+ *   const flame = yield* FlameService;
+ *   const math = flame.serviceEffect("math", { add: async (a: number, b: number) => a + b });
+ *   return yield* math.add(1, 2);
+ * });
+ * await Effect.runPromise(program.pipe(Effect.provide(FlameService.layer({ mode: "local" }))));
+ * ```
+ */
+export class FlameService extends Key {
+  /** Makes an instance of its own. It fails with a ConfigError at once when the configuration cannot work. */
+  static layer(config: FlameConfig = {}): Layer.Layer<FlameService, ConfigError> {
+    const start = Effect.tryPromise({
+      try: async () => {
+        const flame = createFlame();
+        await flame.configure(config);
+        return flame;
+      },
+      catch: (error) => error as ConfigError,
+    });
+    return Layer.effect(FlameService, Effect.acquireRelease(start, (flame) => Effect.promise(() => flame.shutdown())));
+  }
+}

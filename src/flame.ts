@@ -1,0 +1,238 @@
+/**
+ * An instance of Firelight, as users hold it: definitions on one side, a client
+ * made from the configuration on the other, and the runner server for processes
+ * that run what others call.
+ */
+import { Effect } from "effect";
+import { makeCodec } from "./contract/codec.ts";
+import { makeDecorators, type MethodDecoratorMaker, type ServiceDecorator } from "./contract/decorators.ts";
+import { ConfigError, FlameError, InvokeError, withContext, type CallError } from "./contract/errors.ts";
+import { flushAll } from "./contract/flush.ts";
+import { resolveConfig, type FlameConfig, type ResolvedConfig } from "./contract/options.ts";
+import { createRegistry, type Registry } from "./contract/registry.ts";
+import { toEffect, type Caller, type ToEffect } from "./contract/remote.ts";
+import type { Client } from "./parent/client.ts";
+import { makeMakers, type Makers } from "./proxy.ts";
+import type { RunnerServerOptions } from "./runner/options.ts";
+import { createRunnerServer, type RunnerServer } from "./runner/server.ts";
+import { connect, observe, observedAlike, type Observation } from "./runtime.ts";
+
+/** Reads the metrics of an instance. */
+export interface MetricsReader {
+  /** Everything in its registry, as text for Prometheus; empty with `telemetry.metrics: false`. */
+  (): Promise<string>;
+  /** What to send as `content-type` with it. */
+  readonly contentType: string;
+}
+
+/**
+ * An instance of Firelight. Called, it decorates methods: `@flame({ id: "charge", pool: "gpu" })`.
+ *
+ * Nothing starts and no environment is read before it is configured or used.
+ */
+export interface Flame extends MethodDecoratorMaker, Makers, AsyncDisposable {
+  /** Everything that this process can run. */
+  readonly registry: Registry;
+  /** Decorates classes: `@flame.serviceDecorator("math") class MathService { … }`. */
+  readonly serviceDecorator: ServiceDecorator;
+  /** Turns a remote method, or all of a service, into Effects. */
+  readonly toEffect: ToEffect;
+  /** Metrics of the calls made and of the pools: `response.end(await flame.metrics())`. */
+  readonly metrics: MetricsReader;
+  /**
+   * Merges a configuration over the earlier one: `pools` by name, `security` and `telemetry` field by field, the rest
+   * as a whole. Calls under way keep the configuration that they started with; this waits until the pools of the
+   * earlier one are drained and their runners ended.
+   *
+   * Pools with a `min` start their runners at once on a parent, and on a runner with its first call.
+   *
+   * @throws {ConfigError} (as a rejection) naming the field and how to fix it; the earlier configuration stays.
+   */
+  configure(config: FlameConfig): Promise<void>;
+  /**
+   * Starts to serve what is registered, on `port` of `hostname`. Returns at once; `ready` of the server tells when it
+   * listens.
+   *
+   * @example
+   * ```ts
+   * const server = flame.createRunnerServer({ port: 8080, security: { secret: process.env.FLAME_SECRET } });
+   * await server.ready;
+   * ```
+   */
+  createRunnerServer(options?: RunnerServerOptions): RunnerServer;
+  /**
+   * Ends pools and their runners, then the servers made by this instance, then sends out what telemetry is left.
+   * Calls that follow are refused until `configure` is called again.
+   */
+  shutdown(): Promise<void>;
+}
+
+/** What an instance may share with others. */
+export interface FlameParts {
+  /** Default: a registry of its own. */
+  readonly registry?: Registry;
+}
+
+/** Milliseconds that shutdown waits for telemetry to leave. */
+const flushTimeoutMs = 5_000;
+
+/** Leaves out fields that are `undefined`, so that they do not hide earlier ones. */
+const given = <Fields extends object>(fields: Fields | undefined): Fields =>
+  Object.fromEntries(Object.entries(fields ?? {}).filter(([, value]) => value !== undefined)) as Fields;
+
+const mergeConfig = (earlier: FlameConfig, later: FlameConfig): FlameConfig => ({
+  ...earlier,
+  ...given(later),
+  ...(earlier.pools || later.pools ? { pools: { ...earlier.pools, ...given(later.pools) } } : {}),
+  ...(earlier.security || later.security ? { security: { ...earlier.security, ...given(later.security) } } : {}),
+  ...(earlier.telemetry || later.telemetry ? { telemetry: { ...earlier.telemetry, ...given(later.telemetry) } } : {}),
+});
+
+/** The part of an instance that changes: its configuration and what was made from it. */
+class Lifecycle {
+  readonly #registry: Registry;
+  readonly #codec = makeCodec();
+  readonly #servers = new Set<RunnerServer>();
+  #config: FlameConfig;
+  #resolved: ResolvedConfig | undefined;
+  #observed: { readonly config: ResolvedConfig; readonly by: Observation } | undefined;
+  #client: Client | undefined;
+  #ended = false;
+  #ending: Promise<void> | undefined;
+
+  constructor(config: FlameConfig, registry: Registry) {
+    this.#config = config;
+    this.#registry = registry;
+  }
+
+  get resolved(): ResolvedConfig {
+    return (this.#resolved ??= resolveConfig(this.#config, process.env));
+  }
+
+  get observation(): Observation {
+    return this.#observe(this.resolved);
+  }
+
+  get client(): Client {
+    this.#refuseWhenEnded();
+    return (this.#client ??= this.#connect(this.resolved));
+  }
+
+  async configure(config: FlameConfig): Promise<void> {
+    if (typeof config !== "object" || config === null) throw new ConfigError(`configure got ${String(config)}. Give it an object such as { mode: "local" }.`);
+    const merged = mergeConfig(this.#config, config);
+    const resolved = resolveConfig(merged, process.env);
+    const client = resolved.mode === "parent" ? this.#connect(resolved) : undefined;
+    const before = this.#client;
+    this.#config = merged;
+    this.#resolved = resolved;
+    this.#client = client;
+    this.#ended = false;
+    await before?.shutdown();
+  }
+
+  serve(options: RunnerServerOptions): RunnerServer {
+    this.#refuseWhenEnded();
+    const { telemetry, metrics, logger } = this.observation;
+    const server = createRunnerServer({ config: this.resolved, registry: this.#registry, telemetry, metrics, logger, env: process.env }, options);
+    this.#servers.add(server);
+    return server;
+  }
+
+  shutdown(): Promise<void> {
+    this.#ended = true;
+    return (this.#ending ??= this.#end().finally(() => {
+      this.#ending = undefined;
+    }));
+  }
+
+  async #end(): Promise<void> {
+    const client = this.#client;
+    const servers = [...this.#servers];
+    this.#client = undefined;
+    this.#servers.clear();
+    await client?.shutdown();
+    await Promise.all(servers.map((server) => server.stop()));
+    await flushAll(flushTimeoutMs);
+  }
+
+  #observe(config: ResolvedConfig): Observation {
+    if (this.#observed === undefined || !observedAlike(this.#observed.config, config)) {
+      this.#observed = { config, by: observe(config) };
+    }
+    return this.#observed.by;
+  }
+
+  #connect(config: ResolvedConfig): Client {
+    return connect(config, this.#registry, this.#codec, this.#observe(config));
+  }
+
+  #refuseWhenEnded(): void {
+    if (!this.#ended) return;
+    throw new InvokeError("unavailable", "This Firelight instance was shut down. Call configure() to use it again.", { retryable: false });
+  }
+}
+
+const setupError = (thrown: unknown, method: string): CallError =>
+  thrown instanceof FlameError
+    ? withContext(thrown as CallError, { method })
+    : new InvokeError("invoke_error", `${method} could not be called: Firelight failed to set itself up; see the cause.`, { executed: "no", method, cause: thrown });
+
+/**
+ * Makes an instance of its own: its own configuration, pools and metrics, and its own registry unless it is given one.
+ * Most programs use the exported `flame`.
+ *
+ * @example
+ * ```ts
+ * await using flame = createFlame({ mode: "local" });
+ * const ping = flame.fn("ping", async () => "pong");
+ * await ping(); // "pong"
+ * ```
+ */
+export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): Flame => {
+  const registry = parts.registry ?? createRegistry();
+  const lifecycle = new Lifecycle(config, registry);
+
+  const caller: Caller = {
+    call: (method, args, options) => {
+      let client: Client;
+      try {
+        client = lifecycle.client;
+      } catch (thrown) {
+        return Effect.fail(setupError(thrown, method));
+      }
+      return client.call({ method, args, options });
+    },
+  };
+  const isRunner = (): boolean => {
+    try {
+      return lifecycle.resolved.mode === "runner";
+    } catch {
+      return false;
+    }
+  };
+
+  const decorators = makeDecorators({ registry, caller, isRunner });
+  const metrics = Object.defineProperty(async () => (await lifecycle.observation.metrics?.text()) ?? "", "contentType", {
+    get: () => lifecycle.observation.metrics?.contentType ?? "text/plain; version=0.0.4; charset=utf-8",
+    enumerable: true,
+  }) as MetricsReader;
+
+  const shutdown = (): Promise<void> => lifecycle.shutdown();
+  return Object.assign(decorators.method, makeMakers(registry, caller), {
+    registry,
+    serviceDecorator: decorators.service,
+    toEffect,
+    metrics,
+    configure: (next: FlameConfig) => lifecycle.configure(next),
+    createRunnerServer: (options: RunnerServerOptions = {}) => lifecycle.serve(options),
+    shutdown,
+    [Symbol.asyncDispose]: shutdown,
+  });
+};
+
+/** The instance that most programs use. */
+export const flame: Flame = createFlame();
+
+/** Decorates classes as services of {@link flame}: `@flameService("billing", { pool: "default" })`. */
+export const flameService: ServiceDecorator = flame.serviceDecorator;

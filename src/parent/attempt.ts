@@ -1,0 +1,280 @@
+/** One attempt: signs the request, sends it to the leased runner, and reads the answer. */
+import { Effect } from "effect";
+import type { Codec } from "../contract/codec.ts";
+import type { RequestHead, RunnerTimings } from "../contract/envelope.ts";
+import type { CallError } from "../contract/errors.ts";
+import { InvokeError } from "../contract/errors.ts";
+import { newNonce, requestHeaders } from "../contract/headers.ts";
+import type { ResolvedConfig } from "../contract/options.ts";
+import type { Keyring } from "../contract/signature.ts";
+import { signRequest } from "../contract/signature.ts";
+import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
+import type { Call } from "./call.ts";
+import { bookExchange, canceled, errorContext, remainingMs } from "./call.ts";
+import type { Lease } from "./pool/lease.ts";
+import { addressOf } from "./address.ts";
+import { readReply, type Reply } from "./reply.ts";
+import type { HttpExchange, HttpFailure, HttpOutcome, HttpTransport } from "./transport.ts";
+import { ResponseTooLarge } from "./transport.ts";
+
+export interface AttemptDeps {
+  readonly config: ResolvedConfig;
+  readonly telemetry: Telemetry;
+  readonly codec: Codec;
+  readonly transport: HttpTransport;
+  readonly keyring: Keyring;
+}
+
+/** Why this attempt is made. */
+export interface AttemptCause {
+  readonly kind: "first" | "retry";
+  readonly reason: string | undefined;
+}
+
+/** Clock time in milliseconds with the resolution of the monotonic clock. */
+const clockMs = (): number => performance.timeOrigin + performance.now();
+
+/** An attempt while it runs. Each way it can end comes through {@link Attempt.end} once. */
+class Attempt {
+  readonly #deps: AttemptDeps;
+  readonly #call: Call;
+  readonly #lease: Lease;
+  readonly #kind: "first" | "retry";
+  readonly #span: StageSpan;
+  readonly #resume: (effect: Effect.Effect<unknown, CallError>) => void;
+  readonly #startedAt = performance.now();
+  #sentAt = 0;
+  #sentClock = 0;
+  #exchange: HttpExchange | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #stopListening: (() => void) | undefined;
+  #ended = false;
+
+  constructor(
+    deps: AttemptDeps,
+    call: Call,
+    lease: Lease,
+    kind: "first" | "retry",
+    span: StageSpan,
+    resume: (effect: Effect.Effect<unknown, CallError>) => void,
+  ) {
+    this.#deps = deps;
+    this.#call = call;
+    this.#lease = lease;
+    this.#kind = kind;
+    this.#span = span;
+    this.#resume = resume;
+  }
+
+  start(body: Uint8Array): void {
+    const timeoutMs = remainingMs(this.#call);
+    if (timeoutMs <= 0) {
+      this.#fail(this.#timeout(false));
+      return;
+    }
+    const head = this.#head(timeoutMs);
+    const headers = requestHeaders(head, signRequest(head, body, this.#deps.keyring.signing));
+    headers["content-type"] = "application/json";
+    this.#sentAt = performance.now();
+    this.#sentClock = clockMs();
+    this.#call.phases.encode += this.#sentAt - this.#startedAt;
+    this.#timer = setTimeout(() => this.#deadline(), timeoutMs);
+    this.#stopListening = this.#lease.onLost((reason) => this.#lost(reason));
+    this.#exchange = this.#span.activate(() =>
+      this.#deps.transport.send(
+        {
+          url: this.#lease.runner.url,
+          path: this.#deps.config.invokePath,
+          headers,
+          body,
+          maxResponseBytes: this.#deps.config.maxBodyBytes,
+        },
+        (outcome) => this.#answered(head, outcome),
+      ),
+    );
+  }
+
+  /** The caller wants no answer any more. */
+  cancel(): void {
+    if (this.#ended) return;
+    this.#exchange?.abort();
+    this.#bookUnanswered(this.#exchange?.sent === true ? "handler" : "network");
+    this.#end(canceled(this.#call));
+  }
+
+  #head(timeoutMs: number): RequestHead {
+    const { idempotencyKey } = this.#call.options;
+    return {
+      ...this.#span.carrier,
+      method: this.#call.method,
+      invocationId: this.#call.invocationId,
+      attempt: this.#call.attempts,
+      audience: this.#lease.runner.audience,
+      keyId: this.#deps.keyring.signing.id,
+      createdMs: Date.now(),
+      nonce: newNonce(),
+      timeoutMs: Math.max(1, Math.ceil(timeoutMs)),
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    };
+  }
+
+  #answered(head: RequestHead, outcome: HttpOutcome): void {
+    const answeredAt = performance.now();
+    const answeredClock = clockMs();
+    if ("failure" in outcome) {
+      this.#bookUnanswered("network");
+      this.#fail(this.#transportError(outcome.failure));
+      return;
+    }
+    const reply = readReply({
+      request: head,
+      response: outcome.response,
+      url: this.#lease.runner.url,
+      keyring: this.#deps.keyring,
+      codec: this.#deps.codec,
+      context: { ...errorContext(this.#call), runnerId: this.#lease.runner.id },
+    });
+    if (reply.timings === undefined) this.#call.phases.network += answeredAt - this.#sentAt;
+    else this.#learn(reply.timings, answeredAt, answeredClock);
+    this.#call.phases.decode += performance.now() - answeredAt;
+    this.#reply(reply);
+  }
+
+  /** Takes what the signed answer tells of the runner: phases, clock, spans. */
+  #learn(timings: RunnerTimings, answeredAt: number, answeredClock: number): void {
+    const offsetMs = (timings.receivedMs - this.#sentClock + (timings.sentMs - answeredClock)) / 2;
+    bookExchange(this.#call, timings, answeredAt - this.#sentAt);
+    this.#span.note({ clockOffsetMs: offsetMs });
+    this.#deps.telemetry.emit({ _tag: "ClockOffset", pool: this.#call.pool, offsetMs });
+    if (timings.spans > 0) {
+      this.#deps.telemetry.emit({ _tag: "RunnerSpans", pool: this.#call.pool, outcome: "reported", count: timings.spans });
+    }
+  }
+
+  #reply(reply: Reply): void {
+    this.#span.note({ responseBytes: reply.bytes });
+    if (reply.rejected !== undefined) {
+      this.#deps.telemetry.emit({ _tag: "SignatureRejected", pool: this.#call.pool, ...reply.rejected });
+    }
+    if ("error" in reply.result) {
+      this.#fail(reply.result.error);
+    } else if (this.#end(undefined)) {
+      this.#resume(Effect.succeed(reply.result.value));
+    }
+  }
+
+  #deadline(): void {
+    const sent = this.#exchange?.sent === true;
+    this.#exchange?.abort();
+    this.#bookUnanswered(sent ? "handler" : "network");
+    this.#fail(this.#timeout(sent));
+  }
+
+  #lost(reason: string): void {
+    this.#exchange?.abort();
+    this.#bookUnanswered("network");
+    this.#fail(
+      new InvokeError(
+        "transport_error",
+        `${this.#call.method}: the runner ${this.#lease.runner.id} was lost (${reason}) while it had the call. The handler may have run.`,
+        { ...this.#context(), executed: "unknown", phase: "network" },
+      ),
+    );
+  }
+
+  #bookUnanswered(phase: "network" | "handler"): void {
+    if (this.#sentAt > 0) this.#call.phases[phase] += performance.now() - this.#sentAt;
+  }
+
+  #timeout(sent: boolean): CallError {
+    const { method, timeoutMs } = this.#call;
+    const what = sent
+      ? `the runner ${this.#lease.runner.id} had the call and did not answer in time; the handler may have run`
+      : `the call could not be sent to the runner ${this.#lease.runner.id} in time; the handler did not run`;
+    return new InvokeError("timeout", `${method}: no result within ${Math.round(timeoutMs)} ms: ${what}.`, {
+      ...this.#context(),
+      executed: sent ? "unknown" : "no",
+      phase: sent ? "handler" : "network",
+    });
+  }
+
+  #transportError({ sent, cause }: HttpFailure): CallError {
+    const { method } = this.#call;
+    const { id, url } = this.#lease.runner;
+    if (cause instanceof ResponseTooLarge) {
+      return new InvokeError("payload_too_large", `${method}: ${cause.message}`, { ...this.#context(), executed: "yes", phase: "network" });
+    }
+    this.#lease.suspect();
+    const why = cause instanceof Error ? cause.message || cause.name : String(cause);
+    const what = sent
+      ? `the connection to the runner ${id} at ${url} was lost: ${why}. The handler may have run.`
+      : `the runner ${id} at ${url} could not be reached: ${why}. The handler did not run.`;
+    return new InvokeError("transport_error", `${method}: ${what}`, {
+      ...this.#context(),
+      executed: sent ? "unknown" : "no",
+      phase: "network",
+      cause,
+    });
+  }
+
+  #context() {
+    return { ...errorContext(this.#call), runnerId: this.#lease.runner.id };
+  }
+
+  #fail(error: CallError): void {
+    if (this.#end(error)) this.#resume(Effect.fail(error));
+  }
+
+  /** Frees what the attempt holds and tells of it. `false` if it had ended before. */
+  #end(error: CallError | undefined): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#stopListening?.();
+    const { ids } = this.#span;
+    if (ids?.sampled === true && error?.executed === "unknown" && error.code === "transport_error") {
+      this.#deps.telemetry.emit({ _tag: "RunnerSpans", pool: this.#call.pool, outcome: "lost", count: 2 });
+    }
+    this.#deps.telemetry.emit({
+      _tag: "AttemptEnded",
+      method: this.#call.method,
+      pool: this.#call.pool,
+      kind: this.#kind,
+      durationMs: performance.now() - this.#startedAt,
+      error,
+      span: ids,
+    });
+    return true;
+  }
+}
+
+/** Runs one attempt on the leased runner. The lease stays the call's. */
+export const attempt = (
+  deps: AttemptDeps,
+  call: Call,
+  lease: Lease,
+  body: Uint8Array,
+  cause: AttemptCause,
+): Effect.Effect<unknown, CallError> =>
+  deps.telemetry.stage(
+    {
+      _tag: "attempt",
+      host: call.host,
+      facts: {
+        method: call.method,
+        pool: call.pool,
+        attempt: call.attempts,
+        attemptKind: cause.kind,
+        retryReason: cause.reason,
+        runnerId: lease.runner.id,
+        ...addressOf(lease.runner.url),
+        requestBytes: body.byteLength,
+      },
+    },
+    (span) =>
+      Effect.callback((resume) => {
+        const running = new Attempt(deps, call, lease, cause.kind, span, resume);
+        running.start(body);
+        return Effect.sync(() => running.cancel());
+      }),
+  );

@@ -1,0 +1,137 @@
+/** One logical call: what was asked, until when, and where its time went. */
+import { randomUUID } from "node:crypto";
+import { Cause, Exit } from "effect";
+import type { RunnerTimings } from "../contract/envelope.ts";
+import type { CallError, FlameErrorContext } from "../contract/errors.ts";
+import { FlameError, InvokeError } from "../contract/errors.ts";
+import type { InvocationContext } from "../contract/invocation.ts";
+import type { CallOptions, ResolvedConfig } from "../contract/options.ts";
+import type { Facts, PhaseTimes } from "../telemetry/catalog.ts";
+import type { HostContext, SpanIds } from "../telemetry/telemetry.ts";
+import type { Lease } from "./pool/lease.ts";
+
+/** What a proxy asks for. */
+export interface CallRequest {
+  /** `service/method`. */
+  readonly method: string;
+  readonly args: ReadonlyArray<unknown>;
+  /** Those of the service, the method and the call, merged. */
+  readonly options: CallOptions;
+}
+
+/** A call that is under way. The stages it walks through write down what they learn. */
+export interface Call {
+  readonly method: string;
+  readonly args: ReadonlyArray<unknown>;
+  readonly options: CallOptions;
+  readonly pool: string;
+  readonly invocationId: string;
+  readonly host: HostContext | undefined;
+  /** `performance.now()` at the start. */
+  readonly startedAt: number;
+  /** What the call was allowed, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Milliseconds by phase, so far. */
+  readonly phases: PhaseTimes;
+  attempts: number;
+  coldStart: boolean;
+  /** How the latest lease was got. */
+  acquired: Facts;
+  /** The lease that the running attempt holds. */
+  lease: Lease | undefined;
+  span: SpanIds | undefined;
+}
+
+/** Starts a call's clock. A call made inside a handler has no more time than that handler. */
+export const startCall = (
+  request: CallRequest,
+  config: ResolvedConfig,
+  host: HostContext | undefined,
+  outer: InvocationContext | undefined,
+): Call => {
+  const own = request.options.timeoutMs ?? config.requestTimeoutMs;
+  const inherited = outer?.deadline === undefined || outer.deadline === null ? Infinity : outer.deadline - Date.now();
+  return {
+    method: request.method,
+    args: request.args,
+    options: request.options,
+    pool: request.options.pool ?? config.defaultPool,
+    invocationId: randomUUID(),
+    host,
+    startedAt: performance.now(),
+    timeoutMs: Math.max(0, Math.min(own, inherited)),
+    phases: { acquire: 0, encode: 0, network: 0, runner_queue: 0, handler: 0, decode: 0, backoff: 0, other: 0 },
+    attempts: 0,
+    coldStart: false,
+    acquired: {},
+    lease: undefined,
+    span: undefined,
+  };
+};
+
+/** Milliseconds left, never below zero. */
+export const remainingMs = (call: Call): number => Math.max(0, call.startedAt + call.timeoutMs - performance.now());
+
+/** What every error of this call should say. */
+export const errorContext = (call: Call): FlameErrorContext => ({
+  method: call.method,
+  pool: call.pool,
+  invocationId: call.invocationId,
+  ...(call.attempts > 0 ? { attempt: call.attempts } : {}),
+  elapsedMs: performance.now() - call.startedAt,
+});
+
+/** The error that an exit tells of, `undefined` for a success. */
+export const errorOf = (exit: Exit.Exit<unknown, CallError>, call: Call): CallError | undefined => {
+  if (Exit.isSuccess(exit)) return undefined;
+  if (Cause.hasInterruptsOnly(exit.cause)) return canceled(call);
+  const cause = Cause.squash(exit.cause);
+  return cause instanceof FlameError
+    ? (cause as CallError)
+    : new InvokeError("invoke_error", `${call.method}: an unexpected failure in the parent: ${String(cause)}`, {
+        ...errorContext(call),
+        cause,
+      });
+};
+
+/** The error of a call that its caller gave up. */
+export const canceled = (call: Call, reason?: unknown): InvokeError =>
+  new InvokeError("canceled", `${call.method} was canceled by its caller.`, {
+    ...errorContext(call),
+    executed: call.attempts === 0 ? "no" : "unknown",
+    ...(reason === undefined ? {} : { cause: reason }),
+  });
+
+/** Books where the time of an exchange with a runner went, by what the runner measured. */
+export const bookExchange = (call: Call, timings: RunnerTimings, exchangeMs: number): void => {
+  const onRunner = Math.max(0, timings.sentMs - timings.receivedMs);
+  const handler = Math.min(timings.handlerMs, onRunner, exchangeMs);
+  const queue = Math.min(onRunner - handler, exchangeMs - handler);
+  call.phases.handler += handler;
+  call.phases.runner_queue += queue;
+  call.phases.network += exchangeMs - handler - queue;
+};
+
+/** Closes the books: whatever no phase explains is `other`, so that the phases sum to the duration. */
+export const closePhases = (call: Call, durationMs: number): PhaseTimes => {
+  const { phases } = call;
+  const explained =
+    phases.acquire + phases.encode + phases.network + phases.runner_queue + phases.handler + phases.decode + phases.backoff;
+  phases.other = Math.max(0, durationMs - explained);
+  return phases;
+};
+
+/** What the span of a call says when the call is over. */
+export const callFacts = (call: Call): Facts => ({
+  attemptCount: call.attempts,
+  coldStart: call.coldStart,
+  ...call.acquired,
+  phaseAcquireMs: call.phases.acquire,
+  phaseEncodeMs: call.phases.encode,
+  phaseNetworkMs: call.phases.network,
+  phaseRunnerQueueMs: call.phases.runner_queue,
+  phaseHandlerMs: call.phases.handler,
+  phaseDecodeMs: call.phases.decode,
+  phaseBackoffMs: call.phases.backoff,
+  phaseOtherMs: call.phases.other,
+});

@@ -1,0 +1,259 @@
+/**
+ * The parent. Read this first: it composes the stages that a call walks through.
+ *
+ *   call → encode → acquire → attempt (sign, send, verify, decode) → result
+ *            ↑                  ↓ failed, and may be tried again
+ *            └──── backoff ─────┘
+ */
+import { randomBytes } from "node:crypto";
+import { Effect } from "effect";
+import type { Codec } from "../contract/codec.ts";
+import type { Dispatcher } from "../contract/dispatch.ts";
+import type { TraceCarrier } from "../contract/envelope.ts";
+import type { CallError } from "../contract/errors.ts";
+import { ConfigError, FlameError, withContext } from "../contract/errors.ts";
+import { currentInvocation } from "../contract/invocation.ts";
+import type { ResolvedConfig, ResolvedPool } from "../contract/options.ts";
+import type { SigningKey } from "../contract/signature.ts";
+import { makeKeyring } from "../contract/signature.ts";
+import type { PoolSnapshot, StageSpan, Telemetry } from "../telemetry/telemetry.ts";
+import { acquire } from "./acquire.ts";
+import type { AttemptCause, AttemptDeps } from "./attempt.ts";
+import { attempt } from "./attempt.ts";
+import type { Call, CallRequest } from "./call.ts";
+import { callFacts, canceled, closePhases, errorContext, errorOf, remainingMs, startCall } from "./call.ts";
+import { localAttempt } from "./local-attempt.ts";
+import { Pool } from "./pool/pool.ts";
+import type { RetryDecision } from "./retry.ts";
+import { decideRetry } from "./retry.ts";
+import { makeFetchTransport } from "./transport-fetch.ts";
+import { makeUndiciTransport } from "./transport-undici.ts";
+
+export interface ClientDeps {
+  readonly config: ResolvedConfig;
+  readonly telemetry: Telemetry;
+  readonly codec: Codec;
+  /** Where every call goes in place of a pool: local mode. */
+  readonly local?: Dispatcher;
+}
+
+/** Makes calls. */
+export interface Client {
+  /**
+   * A call, as an effect; each run of it is a call of its own. Must be called in the caller's own stack, where the
+   * host's active span and the surrounding invocation can be seen.
+   */
+  call(request: CallRequest): Effect.Effect<unknown, CallError>;
+  /** The state of every pool, by name. */
+  pools(): Readonly<Record<string, PoolSnapshot>>;
+  /**
+   * Ends it: no new calls, waiting ones are refused, running ones may finish within `graceMs` (default 10 000), then
+   * the runners that it started are ended.
+   */
+  shutdown(graceMs?: number): Promise<void>;
+}
+
+const shutdownGraceMs = 10_000;
+
+const firstAttempt: AttemptCause = { kind: "first", reason: undefined };
+
+/** The key that requests are signed with; made up where all runners are started by this parent. */
+const signingKey = (config: ResolvedConfig): SigningKey | undefined => {
+  const { secret, keyId } = config.security;
+  if (secret !== undefined) return { id: keyId, secret };
+  const startsAll = [...config.pools.values()].every((pool) => pool.backend !== undefined);
+  return startsAll && config.pools.size > 0 ? { id: keyId, secret: randomBytes(32).toString("base64url") } : undefined;
+};
+
+const runnerEnv = (key: SigningKey | undefined, poolName: string, runnerId: string, carrier: TraceCarrier): Record<string, string> => ({
+  FLAME_MODE: "runner",
+  FLAME_RUNNER_ID: runnerId,
+  FLAME_POOL: poolName,
+  ...(key === undefined ? {} : { FLAME_SECRET: key.secret, FLAME_KEY_ID: key.id }),
+  ...(carrier.traceparent === undefined ? {} : { TRACEPARENT: carrier.traceparent }),
+  ...(carrier.tracestate === undefined ? {} : { TRACESTATE: carrier.tracestate }),
+});
+
+/** Makes a client. Pools with a `min` start their runners at once; nothing else starts before the first call. */
+export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Client => {
+  const key = signingKey(config);
+  const transport = "Bun" in globalThis ? makeFetchTransport() : makeUndiciTransport();
+  const remote: AttemptDeps | undefined =
+    key === undefined ? undefined : { config, telemetry, codec, transport, keyring: makeKeyring(key, config.security.acceptKeys) };
+
+  const makePool = (pool: ResolvedPool): Pool =>
+    new Pool(pool, telemetry, {
+      nameRunner: (poolName) => `${poolName}-${randomBytes(4).toString("hex")}`,
+      env: (poolName, runnerId, carrier) => runnerEnv(key, poolName, runnerId, carrier),
+      forget: transport.forget,
+      logger: config.logger,
+    });
+  const pools = new Map(local === undefined ? [...config.pools].map(([name, pool]) => [name, makePool(pool)]) : []);
+
+  const noPool = (call: Call): CallError => {
+    const known = [...pools.keys()].join(", ") || "none";
+    return new ConfigError(
+      `${call.method}: there is no pool "${call.pool}" (known: ${known}). Add it to pools, or set runnerUrl or a backend.`,
+      errorContext(call),
+    );
+  };
+
+  const noSecret = (call: Call): CallError =>
+    new ConfigError(
+      `${call.method}: no secret to sign with. Set security.secret or FLAME_SECRET to the secret of the runners of "${call.pool}".`,
+      errorContext(call),
+    );
+
+  /** One attempt with a lease of its own, given back when it is over. */
+  const attemptOnce = (call: Call, body: Uint8Array, cause: AttemptCause, avoid: string | undefined): Effect.Effect<unknown, CallError> => {
+    if (local !== undefined) {
+      call.attempts++;
+      return localAttempt({ telemetry, codec, local }, call, body, cause);
+    }
+    const pool = pools.get(call.pool);
+    if (pool === undefined) return Effect.fail(noPool(call));
+    if (remote === undefined) return Effect.fail(noSecret(call));
+    return Effect.onExit(
+      Effect.flatMap(acquire(call, pool, avoid, telemetry), (lease) => {
+        call.attempts++;
+        return attempt(remote, call, lease, body, cause);
+      }),
+      () =>
+        Effect.sync(() => {
+          call.lease?.release();
+          call.lease = undefined;
+        }),
+    );
+  };
+
+  const backoff = (call: Call, decision: RetryDecision & { retry: true }): Effect.Effect<void> => {
+    const nextAttempt = call.attempts + 1;
+    telemetry.emit({
+      _tag: "RetryScheduled",
+      method: call.method,
+      pool: call.pool,
+      invocationId: call.invocationId,
+      nextAttempt,
+      delayMs: decision.delayMs,
+      reason: decision.reason,
+      span: call.span,
+    });
+    if (decision.delayMs === 0) return Effect.void;
+    const startedAt = performance.now();
+    return telemetry.stage(
+      { _tag: "backoff", facts: { retryDelayMs: decision.delayMs, nextAttempt, retryReason: decision.reason } },
+      () =>
+        Effect.onExit(Effect.sleep(decision.delayMs), () =>
+          Effect.sync(() => {
+            call.phases.backoff += performance.now() - startedAt;
+          }),
+        ),
+    );
+  };
+
+  /** Attempts until one succeeds or none may follow. */
+  const attempts = (
+    call: Call,
+    body: Uint8Array,
+    cause: AttemptCause,
+    failovers: number,
+    avoid: string | undefined,
+  ): Effect.Effect<unknown, CallError> =>
+    Effect.catch(attemptOnce(call, body, cause, avoid), (error) => {
+      const decision = decideRetry({
+        error,
+        attempt: Math.max(1, call.attempts),
+        failovers,
+        retry: call.options.retry,
+        remainingMs: remainingMs(call),
+        chance: Math.random(),
+      });
+      if (!decision.retry) return Effect.fail(error);
+      return Effect.flatMap(backoff(call, decision), () =>
+        attempts(call, body, { kind: "retry", reason: decision.reason }, failovers + (decision.failover ? 1 : 0), error.runnerId),
+      );
+    });
+
+  const encode = (call: Call): Uint8Array | CallError => {
+    const startedAt = performance.now();
+    try {
+      return codec.encode(call.args, `arguments of ${call.method}`);
+    } catch (error) {
+      return withContext(error as CallError, { ...errorContext(call), executed: "no", phase: "encode" });
+    } finally {
+      call.phases.encode += performance.now() - startedAt;
+    }
+  };
+
+  const finish = (call: Call, span: StageSpan, error: CallError | undefined): void => {
+    call.lease?.release();
+    const durationMs = performance.now() - call.startedAt;
+    const phases = closePhases(call, durationMs);
+    span.note(callFacts(call));
+    telemetry.emit({
+      _tag: "CallEnded",
+      method: call.method,
+      pool: call.pool,
+      durationMs,
+      attempts: call.attempts,
+      phases,
+      error,
+      invocationId: call.invocationId,
+      span: span.ids,
+    });
+  };
+
+  const run = (call: Call): Effect.Effect<unknown, CallError> => {
+    telemetry.emit({ _tag: "CallStarted", method: call.method, pool: call.pool });
+    return telemetry.stage(
+      {
+        _tag: "call",
+        method: call.method,
+        host: call.host,
+        facts: {
+          pool: call.pool,
+          invocationId: call.invocationId,
+          deadlineMs: call.timeoutMs,
+          idempotencyKey: call.options.idempotencyKey === undefined ? undefined : true,
+        },
+      },
+      (span) => {
+        call.span = span.ids;
+        const body = encode(call);
+        const steps = body instanceof FlameError ? Effect.fail(body) : attempts(call, body, firstAttempt, 0, undefined);
+        return Effect.onExit(
+          Effect.mapError(steps, (error) => withContext(error, errorContext(call))),
+          (exit) => Effect.sync(() => finish(call, span, errorOf(exit, call))),
+        );
+      },
+    );
+  };
+
+  return {
+    call: (request) => {
+      const host = telemetry.capture();
+      const outer = currentInvocation.getStore();
+      const { signal } = request.options;
+      return Effect.suspend(() => {
+        const call = startCall(request, config, host, outer);
+        return signal === undefined ? run(call) : untilAborted(run(call), call, signal);
+      });
+    },
+    pools: () => Object.fromEntries([...pools].map(([name, pool]) => [name, pool.snapshot()])),
+    shutdown: async (graceMs = shutdownGraceMs) => {
+      await Promise.all([...pools.values()].map((pool) => pool.close(graceMs)));
+      await transport.close();
+    },
+  };
+};
+
+/** Ends a call as canceled as soon as the signal is aborted. */
+const untilAborted = (effect: Effect.Effect<unknown, CallError>, call: Call, signal: AbortSignal): Effect.Effect<unknown, CallError> => {
+  const aborted = Effect.callback<never, CallError>((resume) => {
+    const abort = () => resume(Effect.fail(canceled(call, signal.reason)));
+    if (signal.aborted) return abort();
+    signal.addEventListener("abort", abort, { once: true });
+    return Effect.sync(() => signal.removeEventListener("abort", abort));
+  });
+  return Effect.raceFirst(aborted, effect);
+};

@@ -1,0 +1,86 @@
+/** One attempt in local mode: the same stages and the same encoding, with a function call for a network. */
+import { Effect } from "effect";
+import type { Codec } from "../contract/codec.ts";
+import type { Dispatcher, InvocationReply } from "../contract/dispatch.ts";
+import type { CallError } from "../contract/errors.ts";
+import { withContext } from "../contract/errors.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { AttemptCause } from "./attempt.ts";
+import type { Call } from "./call.ts";
+import { errorContext, errorOf, remainingMs } from "./call.ts";
+import { readBody } from "./reply.ts";
+
+export interface LocalAttemptDeps {
+  readonly telemetry: Telemetry;
+  readonly codec: Codec;
+  readonly local: Dispatcher;
+}
+
+const read = (call: Call, codec: Codec, reply: InvocationReply): Effect.Effect<unknown, CallError> => {
+  const startedAt = performance.now();
+  const result = readBody(reply.outcome, reply.body, call.method, codec, errorContext(call));
+  call.phases.decode += performance.now() - startedAt;
+  if ("value" in result) return Effect.succeed(result.value);
+  return Effect.fail(reply.thrown === undefined ? result.error : withContext(result.error, { cause: reply.thrown }));
+};
+
+/** Runs one attempt in this process. */
+export const localAttempt = (
+  { telemetry, codec, local }: LocalAttemptDeps,
+  call: Call,
+  body: Uint8Array,
+  cause: AttemptCause,
+): Effect.Effect<unknown, CallError> => {
+  const startedAt = performance.now();
+  return telemetry.stage(
+    {
+      _tag: "attempt",
+      host: call.host,
+      facts: {
+        method: call.method,
+        pool: call.pool,
+        attempt: call.attempts,
+        attemptKind: cause.kind,
+        retryReason: cause.reason,
+        requestBytes: body.byteLength,
+      },
+    },
+    (span) =>
+      Effect.suspend(() => {
+        const sentAt = performance.now();
+        const dispatched = local.dispatch({
+          method: call.method,
+          invocationId: call.invocationId,
+          attempt: call.attempts,
+          timeoutMs: remainingMs(call),
+          idempotencyKey: call.options.idempotencyKey,
+          carrier: span.carrier,
+          body,
+          arrivedAt: sentAt,
+          clockOffsetMs: undefined,
+        });
+        return Effect.onExit(
+          Effect.flatMap(dispatched, (reply) => {
+            const exchangeMs = performance.now() - sentAt;
+            const handlerMs = Math.min(reply.timings.handlerMs, exchangeMs);
+            call.phases.handler += handlerMs;
+            call.phases.runner_queue += exchangeMs - handlerMs;
+            span.note({ responseBytes: reply.body.byteLength });
+            return read(call, codec, reply);
+          }),
+          (exit) =>
+            Effect.sync(() =>
+              telemetry.emit({
+                _tag: "AttemptEnded",
+                method: call.method,
+                pool: call.pool,
+                kind: cause.kind,
+                durationMs: performance.now() - startedAt,
+                error: errorOf(exit, call),
+                span: span.ids,
+              }),
+            ),
+        );
+      }),
+  );
+};

@@ -1,0 +1,121 @@
+/** Boots one runner: in a trace of its own, bounded in time, and cancelable. */
+import { Cause, Effect, Exit } from "effect";
+import type { Backend, RunnerHandle } from "../../contract/backend.ts";
+import type { TraceCarrier } from "../../contract/envelope.ts";
+import { InvokeError } from "../../contract/errors.ts";
+import type { Logger, ResolvedPool } from "../../contract/options.ts";
+import type { SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
+import { settle } from "./settle.ts";
+
+/** What all boots of a client share. */
+export interface BootEnvironment {
+  /** A new id for a runner of this pool. */
+  nameRunner(poolName: string): string;
+  /** The environment of a runner. */
+  env(poolName: string, runnerId: string, carrier: TraceCarrier): Readonly<Record<string, string>>;
+  /** Frees connections to a runner that is gone. */
+  forget(url: string): void;
+  readonly logger: Logger | undefined;
+}
+
+export type BootResult =
+  | { readonly _tag: "up"; readonly handle: RunnerHandle; readonly backend: Backend; readonly span: SpanIds | undefined }
+  | { readonly _tag: "failed"; readonly error: unknown };
+
+/** A boot that is under way. */
+export interface Boot {
+  /** Stops it; settles when nothing of it is left. `done` is not called any more. */
+  cancel(): Promise<unknown>;
+}
+
+export interface BootOptions {
+  readonly pool: ResolvedPool;
+  readonly runnerId: string;
+  readonly reason: string;
+  /** The span of the call that asked for it. */
+  readonly asker: SpanIds | undefined;
+  readonly telemetry: Telemetry;
+  readonly environment: BootEnvironment;
+  readonly done: (result: BootResult) => void;
+}
+
+/** Starts a boot; `done` is called once, unless it is canceled first. */
+export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environment, done }: BootOptions): Boot => {
+  const backend = pool.backend!;
+  const backendName = backend.name ?? "custom";
+  const startedAt = performance.now();
+  const abort = new AbortController();
+  let canceled = false;
+  let timedOut = false;
+  telemetry.emit({ _tag: "RunnerBooting", pool: pool.name, runnerId, backend: backendName, reason });
+
+  const timeout = () =>
+    new InvokeError(
+      "no_runner",
+      `The runner ${runnerId} of the pool "${pool.name}" was not ready within ${pool.spawnTimeoutMs} ms (spawnTimeoutMs).`,
+      { pool: pool.name, runnerId, phase: "acquire", elapsedMs: performance.now() - startedAt },
+    );
+
+  const spawn = (carrier: TraceCarrier): Effect.Effect<RunnerHandle, unknown> =>
+    Effect.callback((resume) => {
+      const timer = setTimeout(() => {
+        timedOut = true;
+        const error = timeout();
+        abort.abort(error);
+        resume(Effect.fail(error));
+      }, pool.spawnTimeoutMs);
+      const spawned = settle(() =>
+        backend.spawn({
+          poolName: pool.name,
+          runnerId,
+          env: environment.env(pool.name, runnerId, carrier),
+          timeoutMs: pool.spawnTimeoutMs,
+          signal: abort.signal,
+        }),
+      );
+      spawned.then(
+        (handle) => {
+          clearTimeout(timer);
+          if (timedOut || canceled) void settle(() => backend.terminate(handle)).catch(() => {});
+          resume(Effect.succeed(handle));
+        },
+        (error: unknown) => {
+          clearTimeout(timer);
+          resume(Effect.fail(error));
+        },
+      );
+    });
+
+  const program = telemetry.stage(
+    { _tag: "boot", facts: { pool: pool.name, backend: backendName, runnerId }, links: asker === undefined ? [] : [asker] },
+    (span) =>
+      Effect.map(spawn(span.carrier), (handle) => {
+        if (handle.bootPhases !== undefined) span.noteBootPhases(handle.bootPhases);
+        return { handle, ids: span.ids };
+      }),
+  );
+
+  const finished = Effect.runPromiseExit(program).then((exit) => {
+    if (canceled) return;
+    const ok = Exit.isSuccess(exit);
+    const error = ok ? undefined : Cause.squash(exit.cause);
+    telemetry.emit({
+      _tag: "BootEnded",
+      pool: pool.name,
+      runnerId: ok ? exit.value.handle.id : runnerId,
+      backend: backendName,
+      result: ok ? "ok" : timedOut ? "timeout" : "error",
+      durationMs: performance.now() - startedAt,
+      ...(ok ? {} : { error }),
+    });
+    done(ok ? { _tag: "up", handle: exit.value.handle, backend, span: exit.value.ids } : { _tag: "failed", error });
+  });
+
+  return {
+    cancel: () => {
+      canceled = true;
+      abort.abort(new InvokeError("unavailable", `The pool "${pool.name}" is shut down.`, { pool: pool.name }));
+      return finished;
+    },
+  };
+};

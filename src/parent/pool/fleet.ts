@@ -1,0 +1,178 @@
+/** The runners of a pool: starting, watching, probing and ending them. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RunnerExit, RunnerHandle } from "../../contract/backend.ts";
+import type { ResolvedPool } from "../../contract/options.ts";
+import type { SpanIds, Telemetry, TerminationReason } from "../../telemetry/telemetry.ts";
+import type { Boot, BootEnvironment } from "./boot.ts";
+import { startBoot } from "./boot.ts";
+import type { PoolEvent } from "./events.ts";
+import type { PooledRunner } from "./lease.ts";
+import { probeDelayMs, probeRunner } from "./probe.ts";
+import { settle } from "./settle.ts";
+
+/** Milliseconds without boots after the n-th failed one in a row: 100, doubling up to 30 s. */
+const bootPauseMs = (failures: number): number => Math.min(30_000, 100 * 2 ** (failures - 1));
+
+/** Milliseconds in which the news that a runner has ended may follow the failure of its connections. */
+const exitNewsMs = 500;
+
+const describeExit = (exit: RunnerExit): string => exit.reason ?? `exit code ${exit.code ?? "none"}, signal ${exit.signal ?? "none"}`;
+
+export class Fleet {
+  readonly #config: ResolvedPool;
+  readonly #telemetry: Telemetry;
+  readonly #environment: BootEnvironment;
+  readonly #tell: (event: PoolEvent) => void;
+  readonly #runners: Map<string, PooledRunner> = new Map();
+  readonly #boots: Map<string, Boot> = new Map();
+  readonly #exits: Map<string, string> = new Map();
+  readonly #timers: Set<NodeJS.Timeout> = new Set();
+  readonly #ending: Set<Promise<unknown>> = new Set();
+
+  constructor(config: ResolvedPool, telemetry: Telemetry, environment: BootEnvironment, tell: (event: PoolEvent) => void) {
+    this.#config = config;
+    this.#telemetry = telemetry;
+    this.#environment = environment;
+    this.#tell = tell;
+    for (const runner of config.runners) {
+      this.#runners.set(runner.id, {
+        ...runner,
+        boot: undefined,
+        exited: undefined,
+        listeners: new Set(),
+        terminate: () => Promise.resolve(),
+        healthCheck: undefined,
+      });
+    }
+  }
+
+  /** Whether a runner is being started. */
+  get booting(): boolean {
+    return this.#boots.size > 0;
+  }
+
+  /** A runner that is up. */
+  get(runnerId: string): PooledRunner {
+    const runner = this.#runners.get(runnerId);
+    if (runner === undefined) throw new Error(`pool ${this.#config.name}: a lease was granted on ${runnerId}, which is not up`);
+    return runner;
+  }
+
+  /** Starts a runner; the pool is told what comes of it. */
+  boot(runnerId: string, reason: string, asker: SpanIds | undefined): void {
+    const boot = startBoot({
+      pool: this.#config,
+      runnerId,
+      reason,
+      asker,
+      telemetry: this.#telemetry,
+      environment: this.#environment,
+      done: (result) => {
+        this.#boots.delete(runnerId);
+        if (result._tag === "failed") {
+          this.#tell({ _tag: "BootFailed", runnerId, error: result.error });
+        } else {
+          this.#up(runnerId, result.handle, result.span);
+        }
+      },
+    });
+    this.#boots.set(runnerId, boot);
+  }
+
+  /** Asks a runner, after a while, whether it takes work. */
+  probe(runnerId: string, afterFailures: number): void {
+    const runner = this.#runners.get(runnerId);
+    if (runner === undefined) return;
+    this.#later(probeDelayMs(afterFailures), () => {
+      void (async () => {
+        const healthy = await (runner.healthCheck?.() ?? probeRunner(runner.url)).catch(() => false);
+        if (!healthy) await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
+        this.#tell({ _tag: "ProbeEnded", runnerId, healthy });
+      })();
+    });
+  }
+
+  /** Tells the pool, after a pause, that it may boot again. */
+  allowBootLater(failures: number): void {
+    this.#later(bootPauseMs(failures), () => this.#tell({ _tag: "BootAllowed" }));
+  }
+
+  /** Ends the calls that a runner has. */
+  forsake(runnerId: string, reason: TerminationReason): void {
+    for (const listener of this.#runners.get(runnerId)?.listeners ?? []) listener(reason);
+  }
+
+  /** Ends a runner, or its boot. */
+  terminate(runnerId: string, reason: TerminationReason): void {
+    const boot = this.#boots.get(runnerId);
+    if (boot !== undefined) {
+      this.#boots.delete(runnerId);
+      this.#track(boot.cancel());
+      return;
+    }
+    const runner = this.#runners.get(runnerId);
+    const detail = this.#exits.get(runnerId);
+    this.#runners.delete(runnerId);
+    this.#exits.delete(runnerId);
+    if (runner === undefined || this.#config.backend === undefined) return;
+    this.#telemetry.emit({
+      _tag: "RunnerTerminated",
+      pool: this.#config.name,
+      runnerId: runner.id,
+      reason,
+      ...(detail === undefined ? {} : { detail }),
+    });
+    this.#environment.forget(runner.url);
+    this.#track(runner.terminate());
+  }
+
+  /** Settles when every runner that was being ended has ended. */
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    await Promise.allSettled(this.#ending);
+  }
+
+  #up(runnerId: string, handle: RunnerHandle, span: SpanIds | undefined): void {
+    const backend = this.#config.backend!;
+    const exited = handle.exited?.then(
+      (exit) => this.#exited(runnerId, describeExit(exit)),
+      (error: unknown) => this.#exited(runnerId, String(error)),
+    );
+    this.#runners.set(runnerId, {
+      id: handle.id,
+      url: handle.url,
+      audience: handle.id,
+      boot: span,
+      exited,
+      listeners: new Set(),
+      terminate: () => settle(() => backend.terminate(handle)),
+      healthCheck: backend.healthCheck === undefined ? undefined : () => settle(() => backend.healthCheck!(handle)),
+    });
+    this.#tell({ _tag: "BootSucceeded", runnerId });
+  }
+
+  #exited(runnerId: string, detail: string): void {
+    if (!this.#runners.has(runnerId)) return;
+    this.#exits.set(runnerId, detail);
+    this.#tell({ _tag: "Lost", runnerId, reason: "crash" });
+  }
+
+  #track(ending: Promise<unknown>): void {
+    const tracked = ending
+      .catch((error: unknown) =>
+        this.#environment.logger?.warn(`firelight: a runner of the pool "${this.#config.name}" could not be ended`, { error }),
+      )
+      .finally(() => this.#ending.delete(tracked));
+    this.#ending.add(tracked);
+  }
+
+  #later(delayMs: number, run: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      run();
+    }, delayMs);
+    timer.unref();
+    this.#timers.add(timer);
+  }
+}

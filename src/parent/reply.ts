@@ -1,0 +1,95 @@
+/** Reads what a runner answered: checks the signature, then gives the result or the typed error. */
+import type { Codec } from "../contract/codec.ts";
+import type { RequestHead, ResponseHead, RunnerTimings } from "../contract/envelope.ts";
+import { decodeErrorBody, errorFromBody } from "../contract/error-body.ts";
+import type { CallError, FlameErrorContext } from "../contract/errors.ts";
+import { InvokeError, withContext } from "../contract/errors.ts";
+import { readResponseHead } from "../contract/headers.ts";
+import type { Keyring } from "../contract/signature.ts";
+import { verifyResponse } from "../contract/signature.ts";
+import type { RejectionReason } from "../telemetry/telemetry.ts";
+import type { HttpResponse } from "./transport.ts";
+
+/** What became of an attempt that got an answer. */
+export interface Reply {
+  readonly result: { readonly value: unknown } | { readonly error: CallError };
+  /** `undefined` when the answer was not signed by the runner. */
+  readonly timings: RunnerTimings | undefined;
+  readonly bytes: number;
+  readonly rejected?: { readonly reason: RejectionReason; readonly detail: string };
+}
+
+interface Exchange {
+  readonly request: RequestHead;
+  readonly response: HttpResponse;
+  readonly url: string;
+  readonly keyring: Keyring;
+  readonly codec: Codec;
+  readonly context: FlameErrorContext;
+}
+
+/** The result or error in a body that is known to be the runner's. */
+export const readBody = (
+  outcome: "ok" | "error",
+  body: Uint8Array,
+  method: string,
+  codec: Codec,
+  context: FlameErrorContext,
+): Reply["result"] => {
+  if (outcome === "ok") {
+    try {
+      return { value: codec.decode(body, `result of ${method}`) };
+    } catch (error) {
+      return { error: withContext(error as CallError, { ...context, executed: "yes", phase: "decode" }) };
+    }
+  }
+  const decoded = decodeErrorBody(body);
+  return {
+    error:
+      decoded === undefined
+        ? new InvokeError("serialization_error", `${method}: the runner's error could not be read.`, { ...context, phase: "decode" })
+        : errorFromBody(decoded, context),
+  };
+};
+
+/** An answer that the runner did not sign can be believed to be a refusal, but not to be a result. */
+const readUnsigned = ({ request, response, url, context }: Exchange, malformed: string): CallError => {
+  const claimed = response.status >= 400 ? decodeErrorBody(response.body) : undefined;
+  if (claimed !== undefined) {
+    return errorFromBody({ ...claimed, executed: "unknown", retryable: false }, context);
+  }
+  return new InvokeError(
+    "transport_error",
+    `${request.method}: ${url} answered ${response.status} without the signature of a runner (${malformed}). ` +
+      "Check the address, invokePath, and whether a proxy stands between.",
+    { ...context, executed: "unknown", retryable: false },
+  );
+};
+
+const mismatch = (exchange: Exchange, head: ResponseHead, signature: string): { reason: RejectionReason; detail: string } | undefined => {
+  const { request, response, keyring } = exchange;
+  const key = keyring.find(head.keyId);
+  if (key === undefined) return { reason: "unknown_key", detail: `the key "${head.keyId}" is not in this parent's keyring` };
+  if (!verifyResponse(head, response.body, signature, key)) {
+    return { reason: "mismatch", detail: "the signature does not fit the response; both sides need the same secret" };
+  }
+  if (head.nonce !== request.nonce) return { reason: "replay", detail: "it answers another request" };
+  return undefined;
+};
+
+/** Checks and reads an answer. */
+export const readReply = (exchange: Exchange): Reply => {
+  const { request, response, context, codec } = exchange;
+  const bytes = response.body.byteLength;
+  const read = readResponseHead((name) => response.header(name), response.status);
+  if ("malformed" in read) {
+    return { result: { error: readUnsigned(exchange, read.malformed) }, timings: undefined, bytes };
+  }
+  const rejected = mismatch(exchange, read.head, read.signature);
+  if (rejected !== undefined) {
+    const error = new InvokeError("signature_error", `${request.method}: the response was refused: ${rejected.detail}.`, context);
+    return { result: { error }, timings: undefined, bytes, rejected };
+  }
+  const result = readBody(read.head.outcome, response.body, request.method, codec, context);
+  return { result, timings: read.head.timings, bytes };
+};

@@ -1,0 +1,84 @@
+/**
+ * The makers of services and single functions: each registers what it is given
+ * and hands back what callers use.
+ */
+import { named } from "./contract/named.ts";
+import { checkOptions, type FlameOptions } from "./contract/options.ts";
+import { checkId, type Registry } from "./contract/registry.ts";
+import { effectMethod, remoteMethod, type Caller, type RemoteTarget } from "./contract/remote.ts";
+import type { EffectMethodOf, EffectService, RemoteMethodOf, RemoteService } from "./contract/remote.ts";
+import { readMethod, readService, type ServiceDefinition, type ServiceMember, type ServiceMethod } from "./contract/service.ts";
+
+/**
+ * Makes a service whose methods return promises: `service("billing", { … })` or `service.billing({ … })`.
+ *
+ * With `noUncheckedIndexedAccess`, TypeScript cannot know that `service.billing` exists: use the string form. So do ids
+ * that mean something on every function, such as `name`, `call` or `then`.
+ *
+ * @throws {RegistryError} for a member that is no function, an id that cannot travel, and a method that is registered
+ * with another handler.
+ * @throws {ConfigError} for an option that cannot work.
+ */
+export interface ServiceMaker {
+  <Definition extends ServiceDefinition>(id: string, definition: Definition, options?: FlameOptions): RemoteService<Definition>;
+  readonly [id: string]: <Definition extends ServiceDefinition>(definition: Definition, options?: FlameOptions) => RemoteService<Definition>;
+}
+
+/** Makes a service whose methods return Effects: `serviceEffect("math", { … })` or `serviceEffect.math({ … })`. */
+export interface EffectServiceMaker {
+  <Definition extends ServiceDefinition>(id: string, definition: Definition, options?: FlameOptions): EffectService<Definition>;
+  readonly [id: string]: <Definition extends ServiceDefinition>(definition: Definition, options?: FlameOptions) => EffectService<Definition>;
+}
+
+/** Makes a single remote function that returns a promise: `fn("ping", handler)` or `fn.ping(handler)`. */
+export interface FunctionMaker {
+  <Handler extends ServiceMember>(id: string, handler: Handler, options?: FlameOptions): RemoteMethodOf<Handler>;
+  readonly [id: string]: <Handler extends ServiceMember>(handler: Handler, options?: FlameOptions) => RemoteMethodOf<Handler>;
+}
+
+/** Makes a single remote function that returns an Effect: `fnEffect("ping", handler)` or `fnEffect.ping(handler)`. */
+export interface EffectFunctionMaker {
+  <Handler extends ServiceMember>(id: string, handler: Handler, options?: FlameOptions): EffectMethodOf<Handler>;
+  readonly [id: string]: <Handler extends ServiceMember>(handler: Handler, options?: FlameOptions) => EffectMethodOf<Handler>;
+}
+
+/** All makers of one Firelight instance. */
+export interface Makers {
+  readonly service: ServiceMaker;
+  readonly serviceEffect: EffectServiceMaker;
+  readonly fn: FunctionMaker;
+  readonly fnEffect: EffectFunctionMaker;
+}
+
+/** The method id of a single function. */
+const singleMethod = "default";
+
+/** Makes the makers that fill a registry and call through a caller. */
+export const makeMakers = (registry: Registry, caller: Caller): Makers => {
+  const target = ({ name, registration }: ServiceMethod): RemoteTarget => ({ caller, method: name, options: registration.options });
+
+  const service =
+    (face: (target: RemoteTarget) => unknown) =>
+    (id: string, definition: ServiceDefinition, options?: FlameOptions): unknown => {
+      const methods = readService(id, definition, options);
+      registry.register(id, methods.map((method) => method.registration));
+      return Object.freeze(Object.fromEntries(methods.map((method) => [method.key, face(target(method))])));
+    };
+
+  const single =
+    (face: (target: RemoteTarget) => unknown) =>
+    (id: string, handler: ServiceMember, options: FlameOptions = {}): unknown => {
+      checkOptions(options, `fn "${checkId("service", id)}"`);
+      const method = readMethod(id, singleMethod, handler, options);
+      registry.register(id, [method.registration]);
+      return face(target(method));
+    };
+
+  const asEffect = (to: RemoteTarget): unknown => effectMethod(() => to);
+  return {
+    service: named(service(remoteMethod)),
+    serviceEffect: named(service(asEffect)),
+    fn: named(single(remoteMethod)),
+    fnEffect: named(single(asEffect)),
+  };
+};

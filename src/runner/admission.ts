@@ -1,0 +1,98 @@
+/**
+ * Decides whether a verified invocation may start now, and knows which ones are
+ * running: a drain waits for them, and in the end cancels them.
+ */
+import { InvokeError } from "../contract/errors.ts";
+
+export interface AdmissionOptions {
+  readonly runnerId: string;
+  /** Invocations at a time; more are refused with `overloaded`. Default: as many as come, the pool bounds them. */
+  readonly maxConcurrency?: number;
+}
+
+/** An invocation that was let in. */
+export interface Permit {
+  /** Says how to stop it. Called at most once, by {@link Admission.cancelAll}. */
+  onCancel(cancel: () => void): void;
+  /** Whether it was cancelled because the runner stops. */
+  readonly canceled: boolean;
+  /** Gives the place back. */
+  release(): void;
+}
+
+export interface Admission {
+  /** A permit, or the error to refuse with; a refused invocation has provably not executed. */
+  admit(): Permit | InvokeError;
+  readonly inFlight: number;
+  readonly draining: boolean;
+  /** Lets nothing in from now on. */
+  close(): void;
+  /** Settles when nothing is running. */
+  idle(): Promise<void>;
+  /** Cancels everything that is running. Returns how many that were. */
+  cancelAll(): number;
+}
+
+/** Milliseconds after which it is worth asking a full runner again. */
+const retryAfterMs = 100;
+
+export const makeAdmission = (options: AdmissionOptions): Admission => {
+  const { runnerId, maxConcurrency = Infinity } = options;
+  const running = new Set<{ cancel: (() => void) | undefined; canceled: boolean }>();
+  let waiting: Array<() => void> = [];
+  let draining = false;
+
+  return {
+    admit: () => {
+      if (draining) {
+        return new InvokeError("unavailable", `Runner ${runnerId} is stopping and takes no new work. The invocation did not run; another runner can take it.`, {
+          runnerId,
+          phase: "runner_queue",
+        });
+      }
+      if (running.size >= maxConcurrency) {
+        return new InvokeError("overloaded", `Runner ${runnerId} works on ${running.size} invocations, which is its maxConcurrency. The invocation did not run.`, {
+          runnerId,
+          phase: "runner_queue",
+          retryAfterMs,
+        });
+      }
+      const entry: { cancel: (() => void) | undefined; canceled: boolean } = { cancel: undefined, canceled: false };
+      running.add(entry);
+      return {
+        onCancel: (cancel) => {
+          if (entry.canceled) cancel();
+          else entry.cancel = cancel;
+        },
+        get canceled() {
+          return entry.canceled;
+        },
+        release: () => {
+          running.delete(entry);
+          if (running.size > 0) return;
+          const settled = waiting;
+          waiting = [];
+          for (const settle of settled) settle();
+        },
+      };
+    },
+    get inFlight() {
+      return running.size;
+    },
+    get draining() {
+      return draining;
+    },
+    close: () => {
+      draining = true;
+    },
+    idle: () => (running.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    cancelAll: () => {
+      const all = [...running];
+      for (const entry of all) {
+        entry.canceled = true;
+        entry.cancel?.();
+      }
+      return all.length;
+    },
+  };
+};

@@ -1,0 +1,225 @@
+/**
+ * Runs a verified invocation and makes the reply: find the method, decode,
+ * execute, encode. Local mode dispatches through the same code, so a call there
+ * and a call over the wire end alike.
+ */
+import { Cause, Effect } from "effect";
+import type { Codec } from "../contract/codec.ts";
+import type { Dispatcher, Invocation, InvocationReply } from "../contract/dispatch.ts";
+import { httpStatus, type RunnerTimings } from "../contract/envelope.ts";
+import { encodeErrorBody } from "../contract/error-body.ts";
+import { type CallError, FlameError, InvokeError, RegistryError, withContext } from "../contract/errors.ts";
+import type { Logger } from "../contract/options.ts";
+import type { RegisteredMethod, Registry } from "../contract/registry.ts";
+import { OTHER_METHOD, RPC_SYSTEM } from "../telemetry/catalog.ts";
+import type { SpanIds, StageSpan, Telemetry } from "../telemetry/telemetry.ts";
+import { wallClockMs } from "./clock.ts";
+import { execute, remainingMs, type Run } from "./execute.ts";
+
+export interface DispatcherDeps {
+  readonly registry: Pick<Registry, "find" | "services">;
+  readonly telemetry: Telemetry;
+  readonly codec: Codec;
+  readonly logger: Logger;
+  /** The pool that this process serves, for telemetry. */
+  readonly poolName: string;
+  readonly runnerId: string;
+  /** Lets messages and stacks of handlers, and names of registered methods, reach the caller. */
+  readonly exposeErrors: boolean;
+  /** Most bytes of an encoded result. */
+  readonly maxBodyBytes: number;
+}
+
+/** What is known of an invocation while it is on its way through. */
+interface Passage {
+  readonly invocation: Invocation;
+  /** `undefined` as long as no handler could be found for it. */
+  run: Run | undefined;
+  span: SpanIds | undefined;
+}
+
+const unregistered = (deps: DispatcherDeps, name: string): RegistryError => {
+  const message = `Runner ${deps.runnerId} has no method ${name}. Import the module that defines it in the runner's entrypoint, and deploy parent and runner from the same build.`;
+  if (!deps.exposeErrors) return new RegistryError(message);
+  const [serviceId = "", methodId = ""] = name.split("/");
+  const registered = deps.registry.services().flatMap((service) => [...service.methods.values()].map((method) => method.name));
+  const near = registered.filter((other) => other.startsWith(`${serviceId}/`) || other.endsWith(`/${methodId}`)).slice(0, 5);
+  if (near.length > 0) return new RegistryError(`${message} Registered: ${near.join(", ")}.`);
+  return new RegistryError(`${message} ${registered.length === 0 ? "Nothing is registered here." : `${registered.length} other methods are registered.`}`);
+};
+
+/** What the codec threw, as an error of ours that says whether the handler ran. */
+const codecError = (thrown: unknown, executed: "no" | "yes"): InvokeError => {
+  const phase = executed === "no" ? "runner_queue" : "encode";
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const code = thrown instanceof FlameError ? thrown.code : "serialization_error";
+  return new InvokeError(code, message, { executed, phase, retryable: false, cause: thrown });
+};
+
+const decodeArguments = (codec: Codec, invocation: Invocation): ReadonlyArray<unknown> => {
+  const what = `arguments of ${invocation.method}`;
+  const args = codec.decode(invocation.body, what);
+  if (Array.isArray(args)) return args;
+  throw new InvokeError("serialization_error", `The ${what} are not an array.`);
+};
+
+const encodeResult = (deps: DispatcherDeps, method: string, value: unknown): Uint8Array => {
+  const body = deps.codec.encode(value, `result of ${method}`);
+  if (body.byteLength <= deps.maxBodyBytes) return body;
+  throw new InvokeError(
+    "payload_too_large",
+    `The result of ${method} has ${body.byteLength} bytes; maxBodyBytes allows ${deps.maxBodyBytes}. Return less, or a reference to it, or raise maxBodyBytes on both sides.`,
+  );
+};
+
+const tooLate = (deps: DispatcherDeps, invocation: Invocation): InvokeError =>
+  new InvokeError("timeout", `The deadline of ${invocation.method} was over before its handler could start on runner ${deps.runnerId}. It did not run.`, {
+    executed: "no",
+    phase: "runner_queue",
+  });
+
+/** From the found method to the encoded result. */
+const serve = (deps: DispatcherDeps, passage: Passage, method: RegisteredMethod): Effect.Effect<Uint8Array, CallError> => {
+  const { invocation } = passage;
+  let args: ReadonlyArray<unknown>;
+  try {
+    args = decodeArguments(deps.codec, invocation);
+  } catch (thrown) {
+    return Effect.fail(codecError(thrown, "no"));
+  }
+  if (!(remainingMs(invocation) > 0)) return Effect.fail(tooLate(deps, invocation));
+  const run: Run = {
+    method,
+    args,
+    invocation,
+    runnerId: deps.runnerId,
+    logger: deps.logger,
+    startedAt: undefined,
+    endedAt: undefined,
+    thrown: undefined,
+  };
+  passage.run = run;
+  const stage = {
+    _tag: "handler",
+    facts: { method: method.name, requestBytes: invocation.body.byteLength },
+    carrier: invocation.carrier,
+  } as const;
+  return deps.telemetry.stage(stage, (span) =>
+    Effect.flatMap(execute(run, span), (value) => {
+      try {
+        const body = encodeResult(deps, method.name, value);
+        span.note({ responseBytes: body.byteLength });
+        return Effect.succeed(body);
+      } catch (thrown) {
+        return Effect.fail(codecError(thrown, "yes"));
+      }
+    }),
+  );
+};
+
+const timings = (passage: Passage): RunnerTimings => {
+  const { arrivedAt } = passage.invocation;
+  const now = performance.now();
+  const sentMs = wallClockMs();
+  const startedAt = passage.run?.startedAt;
+  return {
+    receivedMs: sentMs - (now - arrivedAt),
+    sentMs,
+    queueMs: (startedAt ?? now) - arrivedAt,
+    handlerMs: startedAt === undefined ? 0 : (passage.run?.endedAt ?? now) - startedAt,
+    spans: passage.span?.sampled ? (passage.run === undefined ? 1 : 2) : 0,
+  };
+};
+
+/** The failure in a cause, or what to say of a defect of Firelight itself. */
+const failureOf = (cause: Cause.Cause<CallError>): CallError => {
+  const failed = cause.reasons.find(Cause.isFailReason);
+  if (failed !== undefined) return failed.error;
+  return new InvokeError("invoke_error", "The runner failed by a defect of its own; its log has the cause.", { cause: Cause.squash(cause) });
+};
+
+export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
+  let served = false;
+
+  const ended = (passage: Passage, error: CallError | undefined): void => {
+    const { invocation, run } = passage;
+    deps.telemetry.emit({
+      _tag: "ServerEnded",
+      method: deps.registry.find(invocation.method)?.name ?? OTHER_METHOD,
+      pool: deps.poolName,
+      durationMs: performance.now() - invocation.arrivedAt,
+      error,
+      thrown: run?.thrown,
+      invocationId: invocation.invocationId,
+      attempt: invocation.attempt,
+      span: passage.span,
+    });
+  };
+
+  const succeed = (passage: Passage, body: Uint8Array): InvocationReply => {
+    ended(passage, undefined);
+    return { outcome: "ok", status: 200, body, timings: timings(passage) };
+  };
+
+  const fail = (passage: Passage, cause: Cause.Cause<CallError>): InvocationReply => {
+    const { invocation, run } = passage;
+    const error = withContext(failureOf(cause), {
+      method: invocation.method,
+      invocationId: invocation.invocationId,
+      attempt: invocation.attempt,
+      pool: deps.poolName,
+      runnerId: deps.runnerId,
+    });
+    ended(passage, error);
+    return {
+      outcome: "error",
+      status: httpStatus[error.code],
+      body: encodeErrorBody(error, deps.exposeErrors),
+      timings: timings(passage),
+      thrown: run?.thrown,
+    };
+  };
+
+  const canceled = (passage: Passage): void => {
+    const { method, invocationId, attempt } = passage.invocation;
+    const executed = passage.run?.startedAt === undefined ? "no" : "yes";
+    const context = { executed, phase: "handler", method, invocationId, attempt, pool: deps.poolName, runnerId: deps.runnerId } as const;
+    ended(passage, new InvokeError("canceled", `${method} was cancelled on runner ${deps.runnerId}.`, context));
+  };
+
+  return {
+    dispatch: (invocation) =>
+      Effect.suspend(() => {
+        const passage: Passage = { invocation, run: undefined, span: undefined };
+        const method = deps.registry.find(invocation.method);
+        const name = method?.name ?? OTHER_METHOD;
+        const stage = {
+          _tag: "server",
+          method: name,
+          facts: {
+            system: RPC_SYSTEM,
+            method: name,
+            pool: deps.poolName,
+            runnerId: deps.runnerId,
+            invocationId: invocation.invocationId,
+            attempt: invocation.attempt,
+            coldStart: !served,
+            clockOffsetMs: invocation.clockOffsetMs,
+          },
+          carrier: invocation.carrier,
+        } as const;
+        served = true;
+        const enter = (span: StageSpan): Effect.Effect<Uint8Array, CallError> => {
+          passage.span = span.ids;
+          return method === undefined ? Effect.fail(unregistered(deps, invocation.method)) : serve(deps, passage, method);
+        };
+        return deps.telemetry.stage(stage, enter).pipe(
+          Effect.onInterrupt(() => Effect.sync(() => canceled(passage))),
+          Effect.matchCause({
+            onSuccess: (body) => succeed(passage, body),
+            onFailure: (cause) => fail(passage, cause),
+          }),
+        );
+      }),
+  };
+};

@@ -1,0 +1,175 @@
+/**
+ * Runs a handler: inside its span and its invocation context, and never past its
+ * deadline. A handler that ignores its signal goes on in the background; whatever
+ * it ends with then is logged and dropped.
+ */
+import { Effect } from "effect";
+import type { Invocation } from "../contract/dispatch.ts";
+import { FlameError, FlameMethodError, InvokeError, type RemoteFailure } from "../contract/errors.ts";
+import { currentInvocation, type InvocationContext } from "../contract/invocation.ts";
+import type { Logger } from "../contract/options.ts";
+import type { RegisteredMethod } from "../contract/registry.ts";
+import type { StageSpan } from "../telemetry/telemetry.ts";
+
+/** One run of a handler: what it needs, and the record of it. */
+export interface Run {
+  readonly method: RegisteredMethod;
+  readonly args: ReadonlyArray<unknown>;
+  readonly invocation: Invocation;
+  readonly runnerId: string;
+  readonly logger: Logger;
+  /** `performance.now()` at which the handler started; `undefined` as long as it has not. */
+  startedAt: number | undefined;
+  /** `performance.now()` at which the runner stopped waiting for it. */
+  endedAt: number | undefined;
+  /** What the handler threw. */
+  thrown: unknown;
+}
+
+/** The longest that a timer can wait; a later deadline needs none. */
+const longestTimerMs = 2 ** 31 - 1;
+
+/** What is left of an invocation's deadline, in milliseconds. */
+export const remainingMs = (invocation: Invocation): number => invocation.timeoutMs - (performance.now() - invocation.arrivedAt);
+
+/** A logger that says which invocation each record is about. */
+const invocationLogger = (logger: Logger, invocation: Invocation, span: StageSpan): Logger => {
+  const about = (meta: Record<string, unknown> | undefined): Record<string, unknown> => ({
+    "rpc.method": invocation.method,
+    "flame.invocation.id": invocation.invocationId,
+    "flame.attempt.number": invocation.attempt,
+    ...(span.ids === undefined ? undefined : { trace_id: span.ids.traceId, span_id: span.ids.spanId }),
+    ...meta,
+  });
+  return {
+    debug: (message, meta) => logger.debug?.(message, about(meta)),
+    info: (message, meta) => logger.info(message, about(meta)),
+    warn: (message, meta) => logger.warn(message, about(meta)),
+    error: (message, meta) => logger.error(message, about(meta)),
+  };
+};
+
+const describe = (thrown: unknown): RemoteFailure => {
+  if (thrown instanceof Error) return { name: thrown.name, message: thrown.message, stack: thrown.stack };
+  return { name: typeof thrown, message: typeof thrown === "string" ? thrown : undefined };
+};
+
+/** The error for the caller of a handler that threw: its own words if it chose them, else only that it failed. */
+const handlerError = (run: Run, thrown: unknown): InvokeError => {
+  const { method, invocationId, attempt } = run.invocation;
+  const context = { executed: "yes", phase: "handler", method, invocationId, attempt, runnerId: run.runnerId, cause: thrown } as const;
+  if (thrown instanceof FlameMethodError) {
+    return new InvokeError("remote_error", `${method} failed with ${thrown.code}: ${thrown.message}`, {
+      ...context,
+      retryable: thrown.retryable,
+      remote: { name: thrown.name, code: thrown.code, message: thrown.message, details: thrown.details },
+    });
+  }
+  return new InvokeError(
+    "remote_error",
+    `${method} failed on runner ${run.runnerId} (invocation ${invocationId}); the runner's log has the cause.`,
+    { ...context, retryable: thrown instanceof FlameError ? thrown.retryable : true, remote: describe(thrown) },
+  );
+};
+
+const deadlineError = (run: Run): InvokeError => {
+  const { method, invocationId, attempt, timeoutMs } = run.invocation;
+  return new InvokeError(
+    "timeout",
+    `${method} was still running on runner ${run.runnerId} when the ${Math.round(timeoutMs)} ms that it was given were over. Its signal was aborted; a handler that ignores ctx.signal goes on.`,
+    { executed: "yes", phase: "handler", method, invocationId, attempt, runnerId: run.runnerId },
+  );
+};
+
+const canceledError = (run: Run): InvokeError =>
+  new InvokeError("canceled", `${run.invocation.method} was cancelled: its caller gave up or is gone, or the runner stops.`, {
+    executed: "yes",
+    phase: "handler",
+    method: run.invocation.method,
+    invocationId: run.invocation.invocationId,
+    attempt: run.invocation.attempt,
+    runnerId: run.runnerId,
+  });
+
+/** Hears the end of a handler that nobody waits for any more. */
+const dropLate = (run: Run, error: InvokeError, result: Promise<unknown> | undefined): void => {
+  if (result === undefined) return;
+  const since = performance.now();
+  const report = (outcome: string, thrown?: unknown): void => {
+    if (thrown !== undefined && thrown === error) return;
+    run.logger[error.code === "timeout" ? "warn" : "info"](
+      `${run.invocation.method} ${outcome} ${Math.round(performance.now() - since)} ms after it was given up (${error.code}); this was dropped`,
+      { "rpc.method": run.invocation.method, "flame.invocation.id": run.invocation.invocationId, ...(thrown === undefined ? undefined : { error: thrown }) },
+    );
+  };
+  result.then(
+    () => report("returned"),
+    (thrown: unknown) => report("failed", thrown),
+  );
+};
+
+/**
+ * Runs the handler. Ends with what it returns, with `remote_error` for what it throws, and with `timeout` at the
+ * deadline. Interrupting the effect aborts the handler's signal.
+ */
+export const execute = (run: Run, span: StageSpan): Effect.Effect<unknown, InvokeError> =>
+  Effect.callback<unknown, InvokeError>((resume) => {
+    const { invocation, method } = run;
+    const leftMs = remainingMs(invocation);
+    const controller = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    let pending: Promise<unknown> | undefined;
+    let ended = false;
+    const end = (outcome: Effect.Effect<unknown, InvokeError>): void => {
+      if (ended) return;
+      ended = true;
+      clearTimeout(timer);
+      run.endedAt = performance.now();
+      resume(outcome);
+    };
+    const fail = (thrown: unknown): void => {
+      if (ended) return;
+      run.thrown = thrown;
+      end(Effect.fail(handlerError(run, thrown)));
+    };
+    const abort = (error: InvokeError): void => {
+      ended = true;
+      run.endedAt = performance.now();
+      dropLate(run, error, pending);
+      controller.abort(error);
+    };
+
+    if (leftMs <= longestTimerMs) {
+      timer = setTimeout(() => {
+        const error = deadlineError(run);
+        abort(error);
+        resume(Effect.fail(error));
+      }, leftMs);
+    }
+    const context: InvocationContext = {
+      invocationId: invocation.invocationId,
+      method: invocation.method,
+      deadline: leftMs === Infinity ? null : Date.now() + leftMs,
+      signal: controller.signal,
+      trace: span.carrier,
+      attempt: invocation.attempt,
+      idempotencyKey: invocation.idempotencyKey,
+      logger: invocationLogger(run.logger, invocation, span),
+    };
+
+    run.startedAt = performance.now();
+    try {
+      const result = span.activate(() => currentInvocation.run(context, () => method.invoke(context, run.args)));
+      if (typeof (result as PromiseLike<unknown> | null | undefined)?.then !== "function") {
+        return end(Effect.succeed(result));
+      }
+      pending = Promise.resolve(result);
+      pending.then((value) => end(Effect.succeed(value)), fail);
+    } catch (thrown) {
+      return fail(thrown);
+    }
+    return Effect.sync(() => {
+      clearTimeout(timer);
+      abort(canceledError(run));
+    });
+  });

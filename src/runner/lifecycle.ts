@@ -1,0 +1,85 @@
+/**
+ * How a runner ends: it stops taking work, finishes what it has, aborts what does
+ * not finish in time, closes its sockets and hands over its telemetry.
+ */
+import { flushAll } from "../contract/flush.ts";
+import type { Logger } from "../contract/options.ts";
+import type { Admission } from "./admission.ts";
+import type { Listener } from "./listen.ts";
+
+/** Options of {@link RunnerServer.stop}. */
+export interface StopOptions {
+  /** Milliseconds to wait for running invocations before they are aborted. Default: `drainTimeoutMs` of the server. */
+  readonly drainTimeoutMs?: number;
+}
+
+export interface LifecycleOptions {
+  readonly runnerId: string;
+  readonly drainTimeoutMs: number;
+  readonly admission: Admission;
+  readonly listener: Listener;
+  readonly logger: Logger;
+}
+
+/** Milliseconds in which responses that are already made must be sent before their connections are closed. */
+const closeGraceMs = 1_000;
+
+/** Milliseconds that exporters get to send what they hold. */
+const flushTimeoutMs = 5_000;
+
+/** Waits until nothing runs; `false` when that took too long. */
+const idleWithin = (admission: Admission, ms: number): Promise<boolean> => {
+  if (admission.inFlight === 0) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), ms);
+    void admission.idle().then(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+};
+
+const drain = async (options: LifecycleOptions, drainTimeoutMs: number): Promise<void> => {
+  const { admission, listener, logger, runnerId } = options;
+  admission.close();
+  if (admission.inFlight > 0) logger.info(`Runner ${runnerId} takes no new work and waits for ${admission.inFlight} running invocations.`);
+  if (!(await idleWithin(admission, drainTimeoutMs))) {
+    const aborted = admission.cancelAll();
+    logger.warn(`Runner ${runnerId} aborted ${aborted} invocations that were still running after ${drainTimeoutMs} ms of draining.`);
+  }
+  await listener.close(closeGraceMs);
+  await flushAll(flushTimeoutMs);
+};
+
+/** Makes the function that ends a runner. Calling it again gives the first call's promise. */
+export const makeStop = (options: LifecycleOptions): ((stop?: StopOptions) => Promise<void>) => {
+  let stopping: Promise<void> | undefined;
+  return (stop) => (stopping ??= drain(options, stop?.drainTimeoutMs ?? options.drainTimeoutMs));
+};
+
+const signals = ["SIGTERM", "SIGINT"] as const;
+
+/**
+ * Lets SIGTERM and SIGINT stop the runner and end the process with code 0; a second one ends it at once with code 1.
+ *
+ * @returns takes the signal handlers off again.
+ */
+export const stopOnSignals = (stop: () => Promise<void>, logger: Logger): (() => void) => {
+  let signaled = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (signaled) process.exit(1);
+    signaled = true;
+    logger.info(`${signal}: the runner drains and ends. Send it again to end it at once.`);
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error("The runner could not stop in order.", { error });
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of signals) process.on(signal, onSignal);
+  return () => {
+    for (const signal of signals) process.off(signal, onSignal);
+  };
+};

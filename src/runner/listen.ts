@@ -1,0 +1,166 @@
+/**
+ * Puts a web-standard handler on a socket, on Node or on Bun, with every limit
+ * set in the open. The port is known as soon as this returns.
+ */
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createNetServer } from "node:net";
+import { FastResponse, toNodeHandler } from "srvx/node";
+import { ConfigError } from "../contract/errors.ts";
+import type { IncomingRequest } from "./arrival.ts";
+import { connectionLimits } from "./limits.ts";
+import type { Answer } from "./respond.ts";
+
+/** A handler of web requests. */
+export type FetchHandler = (request: IncomingRequest) => Response | Promise<Response>;
+
+export interface ListenOptions {
+  readonly port: number;
+  /** All interfaces when left out. */
+  readonly hostname: string | undefined;
+  /** Hears what goes wrong with the socket later on. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** A server on its socket. */
+export interface Listener {
+  readonly port: number;
+  readonly url: string;
+  /** Resolves when connections are accepted; rejects with a {@link ConfigError} when the address cannot be had. */
+  readonly ready: Promise<void>;
+  /**
+   * Accepts nothing more, lets responses that are being sent finish for `graceMs`, then closes all connections. Bun
+   * leaves a connection open on which no request was ever finished, until a time limit of its own ends it.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** The part of Bun's global that is used here. */
+interface BunRuntime {
+  serve(options: {
+    port: number;
+    hostname?: string;
+    fetch: (request: IncomingRequest, server: BunServer) => Response | Promise<Response>;
+    maxRequestBodySize: number;
+    idleTimeout: number;
+    reusePort: boolean;
+    development: boolean;
+  }): BunServer;
+}
+
+interface BunServer {
+  readonly port: number;
+  stop(closeActiveConnections?: boolean): Promise<void>;
+  timeout(request: Request, seconds: number): void;
+}
+
+const bun = (globalThis as { readonly Bun?: BunRuntime }).Bun;
+
+/** The response in the form that costs the runtime's server least. */
+export const toResponse = ({ status, headers, body }: Answer): Response => {
+  const FastestResponse = bun === undefined ? FastResponse : Response;
+  return new FastestResponse(body as ConstructorParameters<typeof Response>[0], { status, headers });
+};
+
+/** An address that a client on this machine can use. */
+const urlOf = (hostname: string | undefined, port: number): string => {
+  if (hostname === undefined || hostname === "0.0.0.0") return `http://127.0.0.1:${port}`;
+  if (hostname === "::") return `http://[::1]:${port}`;
+  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+};
+
+const listenError = (cause: unknown, { port, hostname }: ListenOptions): ConfigError => {
+  const code = (cause as { readonly code?: unknown }).code;
+  const where = `port ${port}${hostname === undefined ? "" : ` of ${hostname}`}`;
+  const advice =
+    code === "EADDRINUSE"
+      ? `is taken by another process. Stop that one (\`ss -ltnp 'sport = :${port}'\` shows it), or choose another port with the option port or FLAME_PORT; 0 takes a free one.`
+      : code === "EACCES"
+        ? "may not be opened by this user. Choose a port above 1023 with the option port or FLAME_PORT."
+        : `cannot be opened${code === undefined ? "" : ` (${String(code)})`}. Check the options port and hostname, or FLAME_PORT and FLAME_HOST.`;
+  return new ConfigError(`The runner cannot listen: ${where} ${advice}`, { cause });
+};
+
+const within = (ms: number, work: Promise<unknown>): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    void work.finally(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+
+/**
+ * A free port, at once. Listening without a host binds synchronously, and closing frees the port synchronously; a
+ * listener with a host binds one tick later only.
+ */
+const findFreePort = (): number => {
+  const probe = createNetServer();
+  probe.listen({ port: 0, exclusive: true });
+  const address = probe.address();
+  probe.close();
+  if (address === null || typeof address === "string") throw new ConfigError("No free TCP port could be found. Choose one with the option port or FLAME_PORT.");
+  return address.port;
+};
+
+const closeNode = (server: Server, graceMs: number): Promise<void> => {
+  if (!server.listening) return Promise.resolve();
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  return within(graceMs, closed).then(() => {
+    server.closeAllConnections();
+    return closed;
+  });
+};
+
+const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => {
+  const server = createServer(
+    {
+      headersTimeout: connectionLimits.headersTimeoutMs,
+      requestTimeout: connectionLimits.requestTimeoutMs,
+      keepAliveTimeout: connectionLimits.keepAliveTimeoutMs,
+      maxHeaderSize: connectionLimits.maxHeaderBytes,
+      connectionsCheckingInterval: 5_000,
+    },
+    toNodeHandler(fetch) as RequestListener,
+  );
+  const port = options.port === 0 ? findFreePort() : options.port;
+  const ready = new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => reject(listenError(error, { ...options, port })));
+    server.listen({ port, host: options.hostname, exclusive: true }, () => {
+      server.on("error", options.onError);
+      resolve();
+    });
+  });
+  return { port, url: urlOf(options.hostname, port), ready, close: (graceMs) => closeNode(server, graceMs) };
+};
+
+const listenOnBun = (runtime: BunRuntime, fetch: FetchHandler, options: ListenOptions): Listener => {
+  let server: BunServer;
+  try {
+    server = runtime.serve({
+      port: options.port,
+      hostname: options.hostname,
+      fetch: (request, self) => {
+        request.runtime = { bun: { server: self } };
+        return fetch(request);
+      },
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      idleTimeout: connectionLimits.keepAliveTimeoutMs / 1000,
+      reusePort: false,
+      development: false,
+    });
+  } catch (error) {
+    const ready = Promise.reject(listenError(error, options));
+    return { port: options.port, url: urlOf(options.hostname, options.port), ready, close: () => Promise.resolve() };
+  }
+  return {
+    port: server.port,
+    url: urlOf(options.hostname, server.port),
+    ready: Promise.resolve(),
+    close: (graceMs) => within(graceMs, server.stop(false)).then(() => within(graceMs, server.stop(true))),
+  };
+};
+
+/** Listens. An address that cannot be had rejects `ready`; nothing is thrown for it. */
+export const listen = (fetch: FetchHandler, options: ListenOptions): Listener =>
+  bun === undefined ? listenOnNode(fetch, options) : listenOnBun(bun, fetch, options);

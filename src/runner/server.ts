@@ -1,0 +1,219 @@
+/**
+ * A runner's HTTP server. Read this first: {@link makeInvoke} is the way of an
+ * invocation from top to bottom, and each step has a file of its own.
+ *
+ * arrive → verify → admit → dispatch (decode, execute, encode) → respond
+ */
+import { Effect, Exit } from "effect";
+import { Elysia } from "elysia";
+import { makeCodec } from "../contract/codec.ts";
+import type { Dispatcher, Invocation } from "../contract/dispatch.ts";
+import { type CallError, InvokeError } from "../contract/errors.ts";
+import type { Environment, Logger, ResolvedConfig } from "../contract/options.ts";
+import type { Registry } from "../contract/registry.ts";
+import { makeKeyring } from "../contract/signature.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import { type Admission, makeAdmission, type Permit } from "./admission.ts";
+import { type Arrival, arrive, type IncomingRequest } from "./arrival.ts";
+import { makeDispatcher } from "./dispatch.ts";
+import { makeStop, type StopOptions, stopOnSignals } from "./lifecycle.ts";
+import { listen, toResponse } from "./listen.ts";
+import { makeNonceMemory } from "./nonces.ts";
+import { type ResolvedRunnerOptions, resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
+import { type Answer, json, lastOnConnection, signedError, signedReply, unsignedError } from "./respond.ts";
+import { superviseRunner } from "./supervision.ts";
+import { makeVerifier, type Refused, type Verified, type Verifier } from "./verify.ts";
+
+/** A runner that listens. */
+export interface RunnerServer {
+  readonly port: number;
+  /** Base URL for clients on this machine, such as `http://127.0.0.1:4123`. */
+  readonly url: string;
+  readonly runnerId: string;
+  /** Resolves when requests are accepted; rejects with a `ConfigError` when the port cannot be had. */
+  readonly ready: Promise<void>;
+  /**
+   * Stops in order: `/ready` says 503 and new invocations are refused as not executed, running ones get
+   * `drainTimeoutMs` to finish and are then aborted, sockets are closed, telemetry is flushed.
+   */
+  stop(options?: StopOptions): Promise<void>;
+}
+
+/** What the server is made of. */
+export interface RunnerServerDeps {
+  readonly config: ResolvedConfig;
+  readonly registry: Pick<Registry, "find" | "services">;
+  readonly telemetry: Telemetry;
+  /** Serves `GET /metrics`; left out when metrics are off. */
+  readonly metrics?: { text(): Promise<string>; readonly contentType: string };
+  readonly logger: Logger;
+  /** `FLAME_PORT`, `FLAME_HOST`, `FLAME_RUNNER_ID`, `FLAME_POOL` and `FLAME_SUPERVISED` are read from here. */
+  readonly env: Environment;
+}
+
+/** Most nonces held in memory: about 100 MB when full, at the default window after some 6 000 requests a second for minutes. */
+const nonceCapacity = 1_000_000;
+
+/** Milliseconds that running invocations get when the parent is gone: nobody waits for their results. */
+const orphanDrainMs = 1_000;
+
+interface Stages {
+  readonly verify: Verifier;
+  readonly admission: Admission;
+  readonly dispatcher: Dispatcher;
+  readonly runnerId: string;
+  readonly onRefused: (refused: Refused) => void;
+}
+
+const toInvocation = ({ head, body, clockOffsetMs }: Verified, arrivedAt: number): Invocation => ({
+  method: head.method,
+  invocationId: head.invocationId,
+  attempt: head.attempt,
+  timeoutMs: head.timeoutMs,
+  idempotencyKey: head.idempotencyKey,
+  carrier: { traceparent: head.traceparent, tracestate: head.tracestate, baggage: head.baggage },
+  body,
+  arrivedAt,
+  clockOffsetMs,
+});
+
+/** Why a running invocation was broken off: the runner stops, or whoever asked is gone and hears nothing of this. */
+const brokenOff = (permit: Permit, runnerId: string, method: string): CallError =>
+  permit.canceled
+    ? new InvokeError("unavailable", `Runner ${runnerId} stopped while ${method} was running and aborted it.`, { executed: "yes", phase: "handler", method, runnerId })
+    : new InvokeError("canceled", `${method} was cancelled.`, { executed: "yes", phase: "handler", method, runnerId });
+
+/** Runs an admitted invocation; a disconnect or the end of a drain interrupts it. */
+const run = ({ dispatcher, runnerId }: Stages, verified: Verified, permit: Permit, arrival: Arrival): Promise<Answer> =>
+  new Promise((resolve) => {
+    const { head, key } = verified;
+    const fiber = Effect.runFork(dispatcher.dispatch(toInvocation(verified, arrival.arrivedAt)));
+    const stopAttending = arrival.attend(() => fiber.interruptUnsafe());
+    permit.onCancel(() => fiber.interruptUnsafe());
+    fiber.addObserver((exit) => {
+      stopAttending();
+      permit.release();
+      resolve(
+        Exit.isSuccess(exit)
+          ? signedReply(head, key, runnerId, exit.value)
+          : signedError(head, key, runnerId, arrival.arrivedAt, brokenOff(permit, runnerId, head.method)),
+      );
+    });
+  });
+
+const refusal = (stages: Stages, refused: Refused, arrivedAt: number): Answer => {
+  stages.onRefused(refused);
+  const { signer, status, error } = refused;
+  return signer === undefined ? lastOnConnection(unsignedError(status, error)) : signedError(signer.head, signer.key, stages.runnerId, arrivedAt, error);
+};
+
+const makeInvoke =
+  (stages: Stages) =>
+  async (request: IncomingRequest): Promise<Response> => {
+    const arrival = arrive(request);
+    const verified = await stages.verify(arrival);
+    if (verified._tag === "Refused") return toResponse(refusal(stages, verified, arrival.arrivedAt));
+
+    const permit = stages.admission.admit();
+    const answer =
+      permit instanceof InvokeError
+        ? signedError(verified.head, verified.key, stages.runnerId, arrival.arrivedAt, permit)
+        : await run(stages, verified, permit, arrival);
+    return toResponse(stages.admission.draining ? lastOnConnection(answer) : answer);
+  };
+
+const methodNotAllowed = (allow: string): Response =>
+  toResponse(json(405, { error: `Use ${allow} on this path.` }, { allow }));
+
+const makeApp = (options: ResolvedRunnerOptions, deps: RunnerServerDeps, admission: Admission, invoke: (request: IncomingRequest) => Promise<Response>) => {
+  const { runnerId } = options;
+  const startedAt = performance.now();
+  const health = (): Response => toResponse(json(200, { status: "ok", runnerId, uptimeMs: Math.round(performance.now() - startedAt) }));
+  const ready = (): Response =>
+    toResponse(
+      admission.draining
+        ? lastOnConnection(json(503, { status: "draining", runnerId }, { "retry-after": "1" }))
+        : json(200, { status: "ready", runnerId }),
+    );
+  const metrics = async (): Promise<Response> => {
+    if (deps.metrics === undefined) {
+      return toResponse(json(404, { error: "Metrics are off on this runner. Set telemetry.metrics to true, or to a registry, to serve them here." }));
+    }
+    return toResponse({ status: 200, headers: { "content-type": deps.metrics.contentType }, body: await deps.metrics.text() });
+  };
+  const unexpected = ({ error }: { error: unknown }): Response => {
+    deps.logger.error("The runner's server failed on a request.", { error });
+    return toResponse(lastOnConnection(json(500, { error: "The runner's server failed; its log has the cause." })));
+  };
+  return new Elysia({ handler: { standardHostname: false } })
+    .onError(unexpected)
+    .post(options.invokePath, ({ request }) => invoke(request as IncomingRequest), { parse: "none" })
+    .all(options.invokePath, () => methodNotAllowed("POST"), { parse: "none" })
+    .get("/health", health)
+    .all("/health", () => methodNotAllowed("GET, HEAD"), { parse: "none" })
+    .get("/ready", ready)
+    .all("/ready", () => methodNotAllowed("GET, HEAD"), { parse: "none" })
+    .get("/metrics", metrics)
+    .all("/metrics", () => methodNotAllowed("GET, HEAD"), { parse: "none" })
+    .all("/*", () => toResponse(json(404, { error: `Nothing is here. This is runner ${runnerId} of Firelight; see /health, /ready and /metrics.` })), { parse: "none" });
+};
+
+/** Tells the log and the metrics of a refusal; the want of a secret once. */
+const reportRefusals = (options: ResolvedRunnerOptions, deps: RunnerServerDeps): ((refused: Refused) => void) => {
+  let told = false;
+  return ({ error, reason, detail }) => {
+    if (reason !== undefined) {
+      deps.telemetry.emit({ _tag: "SignatureRejected", pool: options.poolName, reason, detail });
+    } else if (error.code !== "config_error") {
+      deps.logger.warn(`Runner ${options.runnerId} refused a request: ${detail}`);
+    } else if (!told) {
+      told = true;
+      deps.logger.error(detail);
+    }
+  };
+};
+
+/**
+ * Starts a runner's server. Returns at once: `port` and `url` are known, with port 0 too.
+ *
+ * @throws {ConfigError} for an option that cannot work. A port that cannot be had rejects `ready` instead.
+ */
+export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOptions = {}): RunnerServer => {
+  const options = resolveRunnerOptions(given, deps.config, deps.env);
+  const { runnerId, security, maxBodyBytes, exposeErrors, poolName, drainTimeoutMs } = options;
+  const { registry, telemetry, logger } = deps;
+
+  const keyring = security.secret === undefined ? undefined : makeKeyring({ id: security.keyId, secret: security.secret }, security.acceptKeys);
+  const nonces = makeNonceMemory({ windowMs: security.windowMs, capacity: nonceCapacity });
+  const verify = makeVerifier({ keyring, windowMs: security.windowMs, maxBodyBytes, runnerId, checkAudience: options.checkAudience, nonces });
+  const admission = makeAdmission({ runnerId, maxConcurrency: options.maxConcurrency });
+  const dispatcher = makeDispatcher({ registry, telemetry, codec: makeCodec(), logger, poolName, runnerId, exposeErrors, maxBodyBytes });
+  const invoke = makeInvoke({ verify, admission, dispatcher, runnerId, onRefused: reportRefusals(options, deps) });
+
+  const app = makeApp(options, deps, admission, invoke);
+  const listener = listen(app.fetch, {
+    port: options.port,
+    hostname: options.hostname,
+    onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, { error }),
+  });
+
+  const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, logger });
+  let forgetSignals = (): void => {};
+  let stopSupervision = (): void => {};
+  const stop = async (stopOptions?: StopOptions): Promise<void> => {
+    await drain(stopOptions);
+    forgetSignals();
+    stopSupervision();
+  };
+  if (options.handleSignals) forgetSignals = stopOnSignals(stop, logger);
+  const ready = listener.ready.then(() => {
+    stopSupervision = superviseRunner({
+      url: listener.url,
+      port: listener.port,
+      runnerId,
+      env: deps.env,
+      onParentGone: () => void stop({ drainTimeoutMs: Math.min(drainTimeoutMs, orphanDrainMs) }).finally(() => process.exit(0)),
+    });
+  });
+  return { port: listener.port, url: listener.url, runnerId, ready, stop };
+};

@@ -1,0 +1,199 @@
+/**
+ * Decides whether a request may be believed. Nothing of the body is parsed and
+ * no trace context is trusted before the signature holds. The order is from
+ * cheap to dear, and a nonce is spent only by a request whose signature holds:
+ *
+ * head → key → window → body, under a limit → signature → nonce → audience
+ *
+ * What is refused before the signature holds is answered without a signature,
+ * and whoever sent it does not learn whether the key or the signature was wrong.
+ */
+import { ANY_RUNNER, header, type RequestHead } from "../contract/envelope.ts";
+import { type CallError, ConfigError, InvokeError } from "../contract/errors.ts";
+import { readRequestHead } from "../contract/headers.ts";
+import { type Keyring, type SigningKey, verifyRequest } from "../contract/signature.ts";
+import type { RejectionReason } from "../telemetry/telemetry.ts";
+import type { Arrival } from "./arrival.ts";
+import { wallClockMs } from "./clock.ts";
+import type { NonceMemory } from "./nonces.ts";
+
+/** A request that may be believed. */
+export interface Verified {
+  readonly _tag: "Verified";
+  readonly head: RequestHead;
+  readonly key: SigningKey;
+  readonly body: Uint8Array;
+  /** The runner's clock less the parent's, travel time included, in milliseconds. */
+  readonly clockOffsetMs: number;
+}
+
+/** A request that is refused. */
+export interface Refused {
+  readonly _tag: "Refused";
+  readonly status: number;
+  /** What the other side is told. */
+  readonly error: CallError;
+  /** Set when the signature is the reason. */
+  readonly reason: RejectionReason | undefined;
+  /** What the runner's log is told. */
+  readonly detail: string;
+  /** Set when the signature held: then the refusal is signed too. */
+  readonly signer: { readonly head: RequestHead; readonly key: SigningKey } | undefined;
+}
+
+export interface VerifierOptions {
+  /** `undefined` refuses everything: a runner without a secret must not run code for strangers. */
+  readonly keyring: Keyring | undefined;
+  readonly windowMs: number;
+  readonly maxBodyBytes: number;
+  readonly runnerId: string;
+  /** Whether `runnerId` was given from outside, so that parents know it and requests must name it. */
+  readonly checkAudience: boolean;
+  readonly nonces: NonceMemory;
+}
+
+export type Verifier = (arrival: Arrival) => Promise<Verified | Refused>;
+
+interface Refusal {
+  readonly reason?: RejectionReason;
+  readonly detail?: string;
+  readonly status?: number;
+  readonly signer?: Refused["signer"];
+}
+
+const refuse = (status: number, error: CallError, refusal: Refusal = {}): Refused => ({
+  _tag: "Refused",
+  status,
+  error,
+  reason: refusal.reason,
+  detail: refusal.detail ?? error.message,
+  signer: refusal.signer,
+});
+
+const signatureError = (message: string): InvokeError =>
+  new InvokeError("signature_error", message, { executed: "no", retryable: false, phase: "runner_queue" });
+
+const doesNotHold =
+  "The signature does not hold. Check that both sides have the same secret (security.secret or FLAME_SECRET) and key id; the runner's log says more.";
+
+const noSecret = new ConfigError(
+  "This runner has no secret and runs nothing. Set security.secret, or FLAME_SECRET, to the same long random string on the runner and on the parent.",
+  { phase: "runner_queue" },
+);
+
+const skew = (offsetMs: number, windowMs: number): string => {
+  const direction = offsetMs > 0 ? "before" : "after";
+  return (
+    `The request was signed ${Math.abs(Math.round(offsetMs))} ms ${direction} this runner's clock; ${windowMs} ms before or after are allowed. ` +
+    "Either it was under way too long or the clocks differ: synchronize the clocks of parent and runner, or raise security.windowMs on the runner."
+  );
+};
+
+const malformed = (arrival: Arrival, problem: string): Refused =>
+  arrival.header(header.signature) === null
+    ? refuse(401, signatureError("The request is not signed. A runner runs what a parent with the same secret has signed, and nothing else."), { reason: "malformed" })
+    : refuse(400, signatureError(`The head of the request cannot be read: ${problem}.`), { reason: "malformed" });
+
+const unsupportedMedia = (arrival: Arrival): string | undefined => {
+  const encoding = arrival.header("content-encoding");
+  if (encoding !== null && encoding.trim().toLowerCase() !== "identity") {
+    return `The body has the content-encoding "${encoding.slice(0, 40)}". Send it without one.`;
+  }
+  const type = arrival.header("content-type") ?? "";
+  if (type.split(";", 1)[0]?.trim().toLowerCase() !== "application/json") {
+    return `The body has the content-type "${type.slice(0, 80)}". Send application/json.`;
+  }
+  return undefined;
+};
+
+const tooLarge = (declared: string | null, maxBytes: number): Refused => {
+  const size = declared === null ? `more than ${maxBytes}` : declared;
+  return refuse(
+    413,
+    new InvokeError("payload_too_large", `The request body has ${size} bytes; this runner takes ${maxBytes}. Send less, or raise maxBodyBytes on both sides.`, {
+      phase: "runner_queue",
+    }),
+  );
+};
+
+const cutOff = refuse(
+  400,
+  new InvokeError("transport_error", "The connection ended before the request body did.", { executed: "no", phase: "runner_queue" }),
+);
+
+/** Reads the body once the head allows it, without reading a byte of one that is known to be too large. */
+const readBody = async (arrival: Arrival, maxBytes: number): Promise<Uint8Array | Refused> => {
+  const media = unsupportedMedia(arrival);
+  if (media !== undefined) {
+    return refuse(415, new InvokeError("serialization_error", media, { executed: "no", retryable: false, phase: "runner_queue" }));
+  }
+  const declared = arrival.header("content-length");
+  if (declared !== null && !(Number(declared) <= maxBytes)) return tooLarge(declared, maxBytes);
+  const body = await arrival.readBody(maxBytes);
+  if (body === "too_large") return tooLarge(declared, maxBytes);
+  return body === "cut_off" ? cutOff : body;
+};
+
+export const makeVerifier = (options: VerifierOptions): Verifier => {
+  const { keyring, windowMs, maxBodyBytes, runnerId, nonces } = options;
+
+  const spendNonce = (head: RequestHead): Refused | undefined => {
+    switch (nonces.use(head.nonce, head.createdMs, Date.now())) {
+      case "fresh":
+        return undefined;
+      case "full":
+        return refuse(
+          503,
+          new InvokeError("unavailable", `Runner ${runnerId} cannot remember more requests for now, and runs none that it could not recognize again.`, {
+            phase: "runner_queue",
+            retryAfterMs: windowMs,
+          }),
+        );
+      case "replay":
+      case "stale":
+        return refuse(401, signatureError("This request was received before. Sign each attempt with a nonce of its own."), {
+          reason: "replay",
+          detail: `The nonce of invocation ${head.invocationId}, attempt ${head.attempt}, was used before.`,
+        });
+    }
+  };
+
+  const checkAudience = (head: RequestHead, key: SigningKey): Refused | undefined => {
+    if (!options.checkAudience || head.audience === runnerId || head.audience === ANY_RUNNER) return undefined;
+    return refuse(401, signatureError(`The request was signed for runner ${head.audience} and reached runner ${runnerId}. Check the runner's id and URL in the pool.`), {
+      reason: "mismatch",
+      signer: { head, key },
+    });
+  };
+
+  return async (arrival) => {
+    if (keyring === undefined) return refuse(500, noSecret);
+    const receivedMs = wallClockMs();
+
+    const read = readRequestHead(arrival.header);
+    if ("malformed" in read) return malformed(arrival, read.malformed);
+    const { head, signature } = read;
+
+    const key = keyring.find(head.keyId);
+    if (key === undefined) {
+      return refuse(401, signatureError(doesNotHold), { reason: "unknown_key", detail: `The key id "${head.keyId}" is not in this runner's keyring.` });
+    }
+
+    const clockOffsetMs = receivedMs - head.createdMs;
+    if (Math.abs(clockOffsetMs) > windowMs) {
+      return refuse(401, signatureError(skew(clockOffsetMs, windowMs)), { reason: "expired" });
+    }
+
+    const body = await readBody(arrival, maxBodyBytes);
+    if (!(body instanceof Uint8Array)) return body;
+
+    if (!verifyRequest(head, body, signature, key)) {
+      return refuse(401, signatureError(doesNotHold), {
+        reason: "mismatch",
+        detail: `The signature of invocation ${head.invocationId}, attempt ${head.attempt}, does not match with key "${key.id}": another secret, or a changed request.`,
+      });
+    }
+
+    return spendNonce(head) ?? checkAudience(head, key) ?? { _tag: "Verified", head, key, body, clockOffsetMs };
+  };
+};

@@ -1,0 +1,198 @@
+/**
+ * Events as structured log records: the catalogue's name and level, a sentence
+ * for a person, and ids by which a record finds its trace. Each failure gives one
+ * record per side.
+ */
+import type { CallError } from "../contract/errors.ts";
+import type { Logger } from "../contract/options.ts";
+import type { Facts, LogSpec } from "./catalog.ts";
+import { attributes, logs } from "./catalog.ts";
+import type { Redactor } from "./redaction.ts";
+import { makeRedactor, safeError } from "./redaction.ts";
+import type { EventSink, FlameEvent, SpanIds } from "./telemetry.ts";
+
+/** A record before it is handed to loggers. */
+interface LogEntry {
+  readonly spec: LogSpec;
+  /** Where it differs from the catalogue's. */
+  readonly level?: LogSpec["level"];
+  readonly message: string;
+  readonly facts: Facts;
+  readonly span?: SpanIds | undefined;
+}
+
+/** Writes warnings and errors as one line each; what is only good to know stays silent. */
+export const consoleLogger: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: (message, meta) => console.warn(line("warn", message, meta)),
+  error: (message, meta) => console.error(line("error", message, meta)),
+};
+
+const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, " ");
+
+const line = (level: string, message: string, meta: Record<string, unknown> | undefined): string => {
+  const trace = meta?.[attributes.traceId.name];
+  return oneLine(`firelight ${level}: ${message}${typeof trace === "string" ? ` (trace ${trace})` : ""}`);
+};
+
+const exporters: Set<Logger> = new Set();
+
+/**
+ * Hands every record to one more logger, beside the one that an instance is configured with: how records get to OTLP.
+ * Call the returned function to stop.
+ */
+export const exportLogs = (logger: Logger): (() => void) => {
+  exporters.add(logger);
+  return () => {
+    exporters.delete(logger);
+  };
+};
+
+const duration = (ms: number): string => (ms < 10_000 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(1)} s`);
+
+const errorFacts = (error: CallError): Facts => ({
+  errorType: error.status,
+  errorCode: error.code,
+  errorPhase: error.phase,
+  executed: error.executed,
+  runnerId: error.runnerId,
+  attempt: error.attempt,
+});
+
+/** The one who cancels knows; nobody needs to be woken. */
+const levelOf = (error: CallError): LogSpec["level"] | undefined => (error.code === "canceled" ? "debug" : undefined);
+
+const thrownFacts = (thrown: unknown, redact: Redactor): Facts => {
+  if (thrown === undefined) return {};
+  const { type, message, stack } = safeError(thrown, redact);
+  return { exceptionType: type, exceptionMessage: message, exceptionStack: stack };
+};
+
+const clientException = (event: Extract<FlameEvent, { _tag: "CallEnded" }>, error: CallError): LogEntry => {
+  const { method, pool, invocationId, attempts, durationMs, span } = event;
+  const tries = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
+  return {
+    spec: logs.clientException,
+    level: levelOf(error),
+    message: `${method} failed after ${duration(durationMs)} and ${tries} in pool "${pool}" with ${error.code}: ${error.message}`,
+    facts: { ...errorFacts(error), method, pool, invocationId, attemptCount: attempts, durationMs },
+    span,
+  };
+};
+
+const serverException = (
+  event: Extract<FlameEvent, { _tag: "ServerEnded" }>,
+  error: CallError,
+  redact: Redactor,
+): LogEntry => {
+  const { method, pool, invocationId, attempt, durationMs, span, thrown } = event;
+  const exception = thrownFacts(thrown, redact);
+  const why = exception.exceptionMessage === undefined ? error.message : `${exception.exceptionType}: ${exception.exceptionMessage}`;
+  return {
+    spec: logs.serverException,
+    level: levelOf(error),
+    message: `${method} failed on this runner after ${duration(durationMs)}, attempt ${attempt}, with ${error.code}: ${why}`,
+    facts: { ...errorFacts(error), ...exception, method, pool, invocationId, attempt, durationMs },
+    span,
+  };
+};
+
+const bootEnded = (event: Extract<FlameEvent, { _tag: "BootEnded" }>, redact: Redactor): LogEntry => {
+  const { pool, runnerId, backend, result, durationMs, error } = event;
+  const facts = { pool, runnerId, backend, durationMs };
+  const runner = `Runner ${runnerId} of pool "${pool}"`;
+  if (result === "ok") return { spec: logs.runnerReady, message: `${runner} is up after ${duration(durationMs)}.`, facts };
+  const how = result === "timeout" ? `was not up in time, after ${duration(durationMs)}` : `did not boot, after ${duration(durationMs)}`;
+  const exception = thrownFacts(error, redact);
+  const why = exception.exceptionMessage === undefined ? "" : `: ${exception.exceptionMessage}`;
+  return { spec: logs.runnerBootFailed, message: `${runner} ${how}${why}`, facts: { ...facts, ...exception, reason: result } };
+};
+
+/** The record of an event; `undefined` for events that only metrics care about. */
+const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
+  switch (event._tag) {
+    case "CallEnded":
+      return event.error === undefined ? undefined : clientException(event, event.error);
+    case "ServerEnded":
+      return event.error === undefined ? undefined : serverException(event, event.error, redact);
+    case "RetryScheduled": {
+      const { method, pool, invocationId, nextAttempt, delayMs, reason, span } = event;
+      const message = `${method} is tried again in ${duration(delayMs)}, attempt ${nextAttempt}: ${reason}`;
+      return { spec: logs.retry, message, facts: { method, pool, invocationId, nextAttempt, retryDelayMs: delayMs, retryReason: reason }, span };
+    }
+    case "RunnerBooting": {
+      const { pool, runnerId, backend, reason } = event;
+      const message = `Runner ${runnerId} of pool "${pool}" is being started: ${reason}`;
+      return { spec: logs.runnerBooting, message, facts: { pool, runnerId, backend, reason } };
+    }
+    case "BootEnded":
+      return bootEnded(event, redact);
+    case "RunnerDraining": {
+      const { pool, runnerId, reason } = event;
+      const message = `Runner ${runnerId} of pool "${pool}" takes no new work: ${reason}`;
+      return { spec: logs.runnerDraining, message, facts: { pool, runnerId, terminationReason: reason } };
+    }
+    case "RunnerTerminated": {
+      const { pool, runnerId, reason, detail } = event;
+      const lost = reason === "crash";
+      const why = detail === undefined ? reason : `${reason}, ${detail}`;
+      return {
+        spec: lost ? logs.runnerLost : logs.runnerTerminated,
+        message: `Runner ${runnerId} of pool "${pool}" ${lost ? "is lost" : "was stopped"}: ${why}`,
+        facts: { pool, runnerId, terminationReason: reason, reason: detail },
+      };
+    }
+    case "PoolSaturated": {
+      const { pool, pending, limit } = event;
+      const message = `Pool "${pool}" is saturated: all ${limit} slots are in use and ${pending} calls wait. Raise max or maxConcurrency, or send it less.`;
+      return { spec: logs.poolSaturated, message, facts: { pool, queueDepth: pending, slotLimit: limit } };
+    }
+    case "PoolScaled": {
+      const { pool, from, to, reason } = event;
+      return { spec: logs.poolScaled, message: `Pool "${pool}" goes from ${from} to ${to} runners: ${reason}`, facts: { pool, reason } };
+    }
+    case "SignatureRejected": {
+      const { pool, reason, detail } = event;
+      const message = `A message of pool "${pool}" was refused for its signature (${reason}): ${detail}`;
+      return { spec: logs.signatureRejected, message, facts: { pool, reason } };
+    }
+    case "CallStarted":
+    case "AttemptEnded":
+    case "AcquireEnded":
+    case "LeaseEnded":
+    case "ClockOffset":
+    case "RunnerSpans":
+      return undefined;
+  }
+};
+
+const metaOf = ({ spec, facts, span }: LogEntry, redact: Redactor): Record<string, unknown> => {
+  const all: Facts = { eventName: spec.name, traceId: span?.traceId, spanId: span?.spanId, ...facts };
+  const meta: Record<string, unknown> = {};
+  for (const key in all) {
+    const value = all[key as keyof Facts];
+    if (value === undefined) continue;
+    const safe = typeof value === "string" && (key === "reason" || key === "retryReason") ? redact(value) : value;
+    meta[attributes[key as keyof Facts].name] = safe;
+  }
+  return meta;
+};
+
+/**
+ * Turns events into log records for a logger. Levels are the catalogue's, except that a call which its caller
+ * cancelled is `debug`.
+ *
+ * @param logger default: {@link consoleLogger}
+ * @param redact makes text from errors safe; default: strikes out what looks like a secret
+ */
+export const makeLogSink = (logger: Logger = consoleLogger, redact: Redactor = makeRedactor([])): EventSink => ({
+  emit: (event) => {
+    const entry = entryOf(event, redact);
+    if (entry === undefined) return;
+    const level = entry.level ?? entry.spec.level;
+    const message = redact(entry.message);
+    const meta = metaOf(entry, redact);
+    for (const target of new Set([logger, ...exporters])) target[level]?.(message, meta);
+  },
+});

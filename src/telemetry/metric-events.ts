@@ -1,0 +1,100 @@
+/**
+ * What each event does to the metrics of the catalogue. Knows no vendor: it speaks
+ * to {@link Instruments}, whose labels TypeScript checks against the catalogue.
+ */
+import type { CallError } from "../contract/errors.ts";
+import type { CallPhase, metrics } from "./catalog.ts";
+import { RPC_SYSTEM, phases } from "./catalog.ts";
+import type { FlameEvent, SpanIds } from "./telemetry.ts";
+
+export type MetricKey = keyof typeof metrics;
+type KeyOfType<T> = { [K in MetricKey]: (typeof metrics)[K]["type"] extends T ? K : never }[MetricKey];
+export type CounterKey = KeyOfType<"counter">;
+export type GaugeKey = KeyOfType<"gauge">;
+export type HistogramKey = KeyOfType<"histogram">;
+type LabelName<K extends MetricKey> = (typeof metrics)[K]["labels"][number];
+/** The labels of a metric, each with a value; `error_type` is left out on success. */
+export type Labels<K extends MetricKey> = { readonly [L in Exclude<LabelName<K>, "error_type">]: string } & {
+  readonly [L in Extract<LabelName<K>, "error_type">]?: string;
+};
+
+/** The instruments of one registry. One that the registry does not keep, for its side, ignores what it is told. */
+export interface Instruments {
+  count<K extends CounterKey>(key: K, labels: Labels<NoInfer<K>>, by: number): void;
+  /** In seconds, or in the metric's unit. The span becomes the exemplar, where the metric has them and it is sampled. */
+  observe<K extends HistogramKey>(key: K, labels: Labels<NoInfer<K>>, value: number, span?: SpanIds): void;
+  /** Calls in flight, up or down by one. */
+  active(method: string, pool: string, by: 1 | -1): void;
+  /** Makes the known label values of a pool and a backend start at zero. */
+  knowBackend(pool: string, backend: string): void;
+}
+
+const seconds = (ms: number): number => ms / 1000;
+
+const callLabels = (method: string, pool: string, error: CallError | undefined): Labels<"callDuration"> => {
+  const labels = { rpc_system_name: RPC_SYSTEM, rpc_method: method, rpc_status_code: "OK", flame_pool_name: pool };
+  return error === undefined ? labels : { ...labels, rpc_status_code: error.status, error_type: error.status };
+};
+
+const recordPhase = (to: Instruments, method: string, pool: string, phase: CallPhase, ms: number): void => {
+  if (ms > 0) to.observe("phaseDuration", { rpc_method: method, flame_pool_name: pool, phase }, seconds(ms));
+};
+
+/** Records an event. Phases without duration are not observed: they add nothing to the sum. */
+export const recordEvent = (to: Instruments, event: FlameEvent): void => {
+  switch (event._tag) {
+    case "CallStarted":
+      to.active(event.method, event.pool, 1);
+      return;
+    case "CallEnded": {
+      const { method, pool, attempts } = event;
+      to.active(method, pool, -1);
+      to.observe("callDuration", callLabels(method, pool, event.error), seconds(event.durationMs), event.span);
+      for (const phase of phases) recordPhase(to, method, pool, phase, event.phases[phase]);
+      if (attempts > 1) to.observe("callRetries", { rpc_method: method, flame_pool_name: pool }, attempts - 1);
+      return;
+    }
+    case "AttemptEnded": {
+      const status = event.error?.status ?? "OK";
+      const labels = { rpc_method: event.method, rpc_status_code: status, flame_pool_name: event.pool, attempt_kind: event.kind };
+      to.observe("attemptDuration", labels, seconds(event.durationMs), event.span);
+      return;
+    }
+    case "AcquireEnded": {
+      const labels = { flame_pool_name: event.pool, result: event.result, source: event.source };
+      to.observe("acquireDuration", labels, seconds(event.durationMs), event.span);
+      return;
+    }
+    case "LeaseEnded":
+      to.observe("leaseDuration", { flame_pool_name: event.pool }, seconds(event.durationMs));
+      return;
+    case "RunnerBooting":
+      to.knowBackend(event.pool, event.backend);
+      return;
+    case "BootEnded": {
+      const labels = { flame_pool_name: event.pool, backend: event.backend, result: event.result };
+      to.observe("bootDuration", labels, seconds(event.durationMs));
+      return;
+    }
+    case "RunnerTerminated":
+      to.count("terminations", { flame_pool_name: event.pool, reason: event.reason }, 1);
+      return;
+    case "SignatureRejected":
+      to.count("signatureRejections", { flame_pool_name: event.pool, reason: event.reason }, 1);
+      return;
+    case "ClockOffset":
+      to.observe("clockOffset", { flame_pool_name: event.pool }, seconds(Math.abs(event.offsetMs)));
+      return;
+    case "RunnerSpans":
+      to.count("telemetrySpans", { flame_pool_name: event.pool, outcome: event.outcome }, event.count);
+      return;
+    case "ServerEnded":
+      to.observe("serverDuration", callLabels(event.method, event.pool, event.error), seconds(event.durationMs), event.span);
+      return;
+    case "RetryScheduled":
+    case "RunnerDraining":
+    case "PoolSaturated":
+    case "PoolScaled":
+      return;
+  }
+};

@@ -1,0 +1,161 @@
+/**
+ * Stages as spans. Every stage is an Effect span; it reaches whatever
+ * OpenTelemetry provider the host has registered, or the Effect tracer that the
+ * running fiber carries. With neither, a stage costs next to nothing.
+ *
+ * A span never trusts the context that happens to be active where its fiber
+ * runs: a fiber may be resumed by another call, or from inside a request on which
+ * tracing is suppressed. Each stage keeps the OpenTelemetry context it belongs to
+ * and hands it to the stages inside.
+ */
+import type { Context as OtelContext } from "@opentelemetry/api";
+import { ROOT_CONTEXT, context as otelContext } from "@opentelemetry/api";
+import type { Fiber } from "effect";
+import { Clock, Context, Effect, Option, References, Tracer } from "effect";
+import type { Facts, SpanSpec } from "./catalog.ts";
+import { RPC_SYSTEM, spans } from "./catalog.ts";
+import { captureContext, fromCarrier, parentIn, unsuppressed } from "./otel-context.ts";
+import { makeProviderTracer } from "./otel-provider.ts";
+import { EffectStageSpan, factAttributes } from "./otel-span.ts";
+import type { Redactor } from "./redaction.ts";
+import { makeRedactor } from "./redaction.ts";
+import type { HostContext, SpanIds, Stage, StageTracer } from "./telemetry.ts";
+import { noTracer } from "./telemetry.ts";
+
+export interface OtelTracerOptions {
+  /** Baggage keys that may travel to runners. */
+  readonly baggageKeys: ReadonlyArray<string>;
+  /** `false` makes no spans, whatever is registered. */
+  readonly enabled: boolean;
+  /** Makes messages of failures safe. Default: strikes out what looks like a secret. */
+  readonly redact?: Redactor;
+}
+
+/** The OpenTelemetry context of a stage, kept on its span for the stages inside. */
+class StageContext extends Context.Service<StageContext, OtelContext>()("firelight/telemetry/StageContext") {}
+
+/** Where a stage hangs. */
+interface Place {
+  readonly parent: Tracer.AnySpan | undefined;
+  readonly context: OtelContext;
+}
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>;
+
+const hostContext = (host: HostContext | undefined): OtelContext | undefined => host as OtelContext | undefined;
+
+/**
+ * The span that surrounds the fiber. Spans that say not to be propagated are passed over, and without a tracer of the
+ * user's so are Effect's in-memory spans: nobody would ever see that parent.
+ */
+const surrounding = (fiber: AnyFiber, custom: Tracer.Tracer | undefined): Tracer.AnySpan | undefined => {
+  let span = fiber.cache.span;
+  while (
+    span !== undefined &&
+    ((custom === undefined && span instanceof Tracer.NativeSpan) || Context.get(span.annotations, Tracer.DisablePropagation))
+  ) {
+    span = span._tag === "Span" ? Option.getOrUndefined(span.parent) : undefined;
+  }
+  return span;
+};
+
+const inherited = (around: Tracer.AnySpan | undefined): OtelContext | undefined =>
+  around === undefined ? undefined : Context.getOrUndefined(around.annotations, StageContext);
+
+const placeOf = (stage: Stage, around: Tracer.AnySpan | undefined): Place => {
+  switch (stage._tag) {
+    case "call":
+    case "attempt": {
+      const context = hostContext(stage.host) ?? inherited(around) ?? unsuppressed(otelContext.active());
+      return { context, parent: around ?? parentIn(context) };
+    }
+    case "acquire":
+    case "backoff":
+      return { context: inherited(around) ?? unsuppressed(otelContext.active()), parent: around };
+    case "boot":
+      return { context: ROOT_CONTEXT, parent: undefined };
+    case "server": {
+      const context = fromCarrier(ROOT_CONTEXT, stage.carrier, true);
+      return { context, parent: parentIn(context) };
+    }
+    case "handler": {
+      const context = inherited(around) ?? fromCarrier(ROOT_CONTEXT, stage.carrier, true);
+      return { context, parent: around ?? parentIn(context) };
+    }
+  }
+};
+
+const factsOf = (stage: Stage): Facts =>
+  stage._tag === "call" || stage._tag === "server"
+    ? { system: RPC_SYSTEM, method: stage.method, ...stage.facts }
+    : stage.facts;
+
+const asLink = (ids: SpanIds): Tracer.SpanLink => ({ span: Tracer.externalSpan(ids), attributes: {} });
+
+const now = (fiber: AnyFiber): bigint =>
+  fiber.getRef(References.TracerTimingEnabled) ? fiber.getRef(Clock.Clock).currentTimeNanosUnsafe() : 0n;
+
+/**
+ * A tracer for the stages of the house. It finds the provider anew for every stage, so one that the host registers
+ * later is found too.
+ */
+export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
+  if (!options.enabled) return noTracer;
+  const provider = makeProviderTracer();
+  const allowed: ReadonlySet<string> = new Set(options.baggageKeys);
+  const redact = options.redact ?? makeRedactor([]);
+
+  const customTracer = (fiber: AnyFiber): Tracer.Tracer | undefined => {
+    const { tracer } = fiber.cache;
+    return tracer === Tracer.nativeTracer || tracer === provider.tracer ? undefined : tracer;
+  };
+
+  const open = (fiber: AnyFiber, stage: Stage, custom: Tracer.Tracer | undefined): [Tracer.Span, EffectStageSpan] => {
+    const { parent, context } = placeOf(stage, surrounding(fiber, custom));
+    const spec: SpanSpec = spans[stage._tag];
+    const facts = factAttributes(factsOf(stage));
+    const spanOptions = {
+      name: "method" in stage ? stage.method : spec.name,
+      kind: spec.kind,
+      parent: Option.fromUndefinedOr(parent),
+      root: parent === undefined,
+      sampled: parent?.sampled ?? true,
+      annotations: Context.make(StageContext, context),
+      links: [...fiber.getRef(References.TracerSpanLinks), ...(stage._tag === "boot" ? stage.links.map(asLink) : [])],
+      startTime: now(fiber),
+    };
+    const span =
+      custom === undefined
+        ? provider.startSpan({ context, attributes: facts }, spanOptions)
+        : otelContext.with(context, () => custom.span(spanOptions));
+    if (custom !== undefined) for (const name in facts) span.attribute(name, facts[name]);
+    const annotations = fiber.getRef(References.TracerSpanAnnotations);
+    for (const name in annotations) span.attribute(name, annotations[name]);
+    const baggageKeys = stage._tag === "server" || stage._tag === "handler" ? undefined : allowed;
+    return [span, new EffectStageSpan({ span, tag: stage._tag, context, baggageKeys, redact })];
+  };
+
+  const stage: StageTracer["stage"] = <A, E, R>(
+    entered: Stage,
+    run: Parameters<typeof noTracer.stage<A, E, R>>[1],
+  ): Effect.Effect<A, E, R> =>
+    Effect.withFiber<A, E, R>((fiber) => {
+      const custom = customTracer(fiber);
+      if ((custom === undefined && !provider.registered()) || !fiber.cache.tracerEnabled) return noTracer.stage(entered, run);
+      const [span, stageSpan] = open(fiber, entered, custom);
+      const inside = Effect.updateContext(
+        Effect.suspend(() => run(stageSpan)),
+        (context: Context.Context<R>) => {
+          const within = Context.add(context, Tracer.ParentSpan, span);
+          const traced = entered._tag === "handler" && custom === undefined;
+          return traced ? Context.add(within, Tracer.Tracer, provider.tracer) : within;
+        },
+      );
+      return Effect.onExitPrimitive(inside, (exit) => {
+        stageSpan.end(exit, now(fiber));
+        return undefined;
+      });
+    });
+
+  return { capture: () => captureContext() as unknown as HostContext, stage };
+};

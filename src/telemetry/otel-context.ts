@@ -1,0 +1,77 @@
+/**
+ * OpenTelemetry contexts as stages need them: what the host had active, what a
+ * carrier brought over the wire, and with or without tracing.
+ */
+import { makeExternalSpan } from "@effect/opentelemetry/OtelTracer";
+import type { BaggageEntry, Context as OtelContext } from "@opentelemetry/api";
+import {
+  baggageEntryMetadataFromString,
+  context as otelContext,
+  createContextKey,
+  createTraceState,
+  propagation,
+  trace,
+} from "@opentelemetry/api";
+import type { Tracer } from "effect";
+import type { TraceCarrier } from "../contract/envelope.ts";
+import { currentInvocation } from "../contract/invocation.ts";
+import type { BaggageMember } from "./propagation.ts";
+import { boundTracestate, parseBaggage, parseTraceparent } from "./propagation.ts";
+
+/** The key by which every OpenTelemetry SDK knows that nothing is to be traced; the API makes one symbol of one name. */
+const suppressTracing = createContextKey("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
+
+/** The context in which instrumentations make no spans. */
+export const suppressed = (context: OtelContext): OtelContext => context.setValue(suppressTracing, true);
+
+/** The context in which instrumentations make spans again. */
+export const unsuppressed = (context: OtelContext): OtelContext =>
+  context.getValue(suppressTracing) === undefined ? context : context.deleteValue(suppressTracing);
+
+const baggageEntry = ({ value, metadata }: BaggageMember): BaggageEntry =>
+  metadata === undefined ? { value } : { value, metadata: baggageEntryMetadataFromString(metadata) };
+
+/** `base` with the span and the baggage of a carrier, and with no other span or baggage. A malformed span is none. */
+export const fromCarrier = (base: OtelContext, carrier: TraceCarrier, isRemote: boolean): OtelContext => {
+  const members = parseBaggage(carrier.baggage);
+  const context =
+    members.length === 0
+      ? propagation.deleteBaggage(base)
+      : propagation.setBaggage(
+          base,
+          propagation.createBaggage(Object.fromEntries(members.map((member) => [member.key, baggageEntry(member)]))),
+        );
+  const parent = parseTraceparent(carrier.traceparent);
+  if (parent === undefined) return trace.deleteSpan(context);
+  const tracestate = boundTracestate(carrier.tracestate);
+  return trace.setSpanContext(context, {
+    traceId: parent.traceId,
+    spanId: parent.spanId,
+    traceFlags: parent.flags,
+    isRemote,
+    ...(tracestate === undefined ? undefined : { traceState: createTraceState(tracestate) }),
+  });
+};
+
+/**
+ * What is active in the caller's own stack. Where nothing is, as in a process without a context manager, a call made
+ * from inside a handler still continues that handler's trace.
+ */
+export const captureContext = (): OtelContext => {
+  const active = otelContext.active();
+  if (trace.getSpan(active) !== undefined) return active;
+  const invocation = currentInvocation.getStore();
+  return invocation?.trace.traceparent === undefined ? active : fromCarrier(active, invocation.trace, false);
+};
+
+/** The span that is active in a context, as a parent for an Effect span. */
+export const parentIn = (context: OtelContext): Tracer.ExternalSpan | undefined => {
+  const span = trace.getSpanContext(context);
+  return span === undefined || !trace.isSpanContextValid(span) ? undefined : makeExternalSpan(span);
+};
+
+/** The baggage that is active in a context. */
+export const baggageIn = (context: OtelContext): ReadonlyArray<BaggageMember> =>
+  (propagation.getBaggage(context)?.getAllEntries() ?? []).map(([key, { value, metadata }]) =>
+    metadata === undefined ? { key, value } : { key, value, metadata: metadata.toString() },
+  );

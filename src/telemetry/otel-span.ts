@@ -1,0 +1,139 @@
+/**
+ * The span of a running stage: what the house may say to it, and how it ends.
+ * An Effect span made by `@effect/opentelemetry` is ended past that library, which
+ * would call success OK and an interruption nothing.
+ */
+import type { Attributes, Context as OtelContext, Span as OtelSpan, SpanContext } from "@opentelemetry/api";
+import { SpanStatusCode, TraceFlags, context as otelContext, trace } from "@opentelemetry/api";
+import type { Exit } from "effect";
+import { Tracer } from "effect";
+import type { TraceCarrier } from "../contract/envelope.ts";
+import type { RpcStatus } from "../contract/errors.ts";
+import type { Facts, SpanSpec } from "./catalog.ts";
+import { attributes, spans } from "./catalog.ts";
+import { baggageIn, suppressed } from "./otel-context.ts";
+import { boundTracestate, formatBaggage, formatTraceparent } from "./propagation.ts";
+import type { Redactor } from "./redaction.ts";
+import { isServerError, outcomeOf } from "./span-outcome.ts";
+import type { SpanIds, Stage, StageSpan } from "./telemetry.ts";
+
+/** An Effect span that carries an OpenTelemetry span. */
+interface OtelBacked {
+  readonly span: OtelSpan;
+  status: Tracer.SpanStatus;
+}
+
+const isOtelBacked = (span: object): span is OtelBacked =>
+  "span" in span && typeof span.span === "object" && span.span !== null && "spanContext" in span.span;
+
+/** Facts by the names of their attributes. */
+export const factAttributes = (facts: Facts): Attributes => {
+  const named: Attributes = {};
+  for (const key in facts) {
+    const value = facts[key as keyof Facts];
+    if (value !== undefined) named[attributes[key as keyof Facts].name] = value;
+  }
+  return named;
+};
+
+const nanosPerSecond = 1_000_000_000n;
+const maxBootPhases = 32;
+
+export interface StageSpanOptions {
+  readonly span: Tracer.Span;
+  readonly tag: Stage["_tag"];
+  /** The OpenTelemetry context that the stage belongs to. */
+  readonly context: OtelContext;
+  /** Baggage keys that may be sent on; `undefined` for all. */
+  readonly baggageKeys: ReadonlySet<string> | undefined;
+  readonly redact: Redactor;
+}
+
+/** A {@link StageSpan} over an Effect span. */
+export class EffectStageSpan implements StageSpan {
+  readonly ids: SpanIds | undefined;
+  readonly #options: StageSpanOptions;
+  readonly #otel: OtelBacked | undefined;
+  readonly #identity: SpanContext;
+  readonly #recording: boolean;
+  #noted: RpcStatus | undefined;
+  #carrier: TraceCarrier | undefined;
+
+  constructor(options: StageSpanOptions) {
+    const { span } = options;
+    this.#options = options;
+    this.#otel = isOtelBacked(span) ? span : undefined;
+    this.#identity = this.#otel?.span.spanContext() ?? {
+      traceId: span.traceId,
+      spanId: span.spanId,
+      traceFlags: span.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
+    };
+    this.#recording = this.#otel?.span.isRecording() ?? true;
+    const { traceId, spanId, traceFlags } = this.#identity;
+    const sampled = (traceFlags & TraceFlags.SAMPLED) !== 0;
+    this.ids = trace.isSpanContextValid(this.#identity) ? { traceId, spanId, sampled } : undefined;
+  }
+
+  note(facts: Facts): void {
+    if (facts.status !== undefined) this.#noted = facts.status as RpcStatus;
+    if (!this.#recording) return;
+    for (const key in facts) {
+      const value = facts[key as keyof Facts];
+      if (value !== undefined) this.#options.span.attribute(attributes[key as keyof Facts].name, value);
+    }
+  }
+
+  noteBootPhases(phases: Readonly<Record<string, number>>): void {
+    for (const [name, ms] of Object.entries(phases).slice(0, maxBootPhases)) {
+      this.#options.span.attribute(`${attributes.bootPhase.name}.${name}`, ms);
+    }
+  }
+
+  link(to: SpanIds): void {
+    this.#options.span.addLinks([{ span: Tracer.externalSpan(to), attributes: {} }]);
+  }
+
+  get carrier(): TraceCarrier {
+    return (this.#carrier ??= this.#makeCarrier());
+  }
+
+  activate<A>(run: () => A): A {
+    const { context, tag } = this.#options;
+    const active = trace.setSpan(context, this.#otel?.span ?? trace.wrapSpanContext(this.#identity));
+    return otelContext.with(tag === "attempt" ? suppressed(active) : active, run);
+  }
+
+  /** Gives the span its status and ends it. */
+  end(exit: Exit.Exit<unknown, unknown>, endTime: bigint): void {
+    const { span, tag, redact } = this.#options;
+    const known: ReadonlyArray<string> = (spans[tag] satisfies SpanSpec).attributes;
+    const { status, failure } = outcomeOf(exit, this.#noted);
+    if (this.#recording) {
+      if (known.includes("status")) this.note({ status });
+      if (failure !== undefined && known.includes("errorType")) {
+        this.note(failure.facts);
+        if (tag !== "server" || isServerError(status)) {
+          this.#otel?.span.setStatus({ code: SpanStatusCode.ERROR, message: redact(failure.message) });
+        }
+      }
+    }
+    if (this.#otel === undefined) {
+      span.end(endTime, exit);
+      return;
+    }
+    this.#otel.status = { _tag: "Ended", startTime: span.status.startTime, endTime, exit };
+    this.#otel.span.end([Number(endTime / nanosPerSecond), Number(endTime % nanosPerSecond)]);
+  }
+
+  #makeCarrier(): TraceCarrier {
+    const { traceId, spanId, traceFlags, traceState } = this.#identity;
+    const traceparent = formatTraceparent({ traceId, spanId, flags: traceFlags });
+    const tracestate = traceparent === undefined ? undefined : boundTracestate(traceState?.serialize());
+    const baggage = formatBaggage(baggageIn(this.#options.context), this.#options.baggageKeys);
+    return {
+      ...(traceparent === undefined ? undefined : { traceparent }),
+      ...(tracestate === undefined ? undefined : { tracestate }),
+      ...(baggage === undefined ? undefined : { baggage }),
+    };
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * The instruments of the catalogue in a registry of prom-client or
+ * @prometheus-io/client, made once per registry however many instances share it.
+ */
+import type { Metric } from "prom-client";
+import { Counter, Gauge, Histogram } from "prom-client";
+import { ConfigError } from "../contract/errors.ts";
+import type { MetricsRegistry } from "../contract/options.ts";
+import type { MetricSpec } from "./catalog.ts";
+import { metrics } from "./catalog.ts";
+import type { Instruments, MetricKey } from "./metric-events.ts";
+import type { PoolGauges } from "./pool-watch.ts";
+import { PoolWatch } from "./pool-watch.ts";
+import type { SpanIds } from "./telemetry.ts";
+
+type LabelSet = Record<string, string>;
+
+const specs: Readonly<Record<MetricKey, MetricSpec>> = metrics;
+const allKeys = Object.keys(metrics) as ReadonlyArray<MetricKey>;
+
+/** The name that a counter has in an OpenMetrics registry, where the suffix belongs to the sample. */
+const familyName = (name: string): string => name.replace(/_total$/, "");
+
+/**
+ * Lets a counter have the name that fits its registry's format. Both clients cut `_total` off for good at the first
+ * OpenMetrics rendering, and a registry whose format is negotiated would lose it in the other format.
+ */
+const keepName = (counter: Counter, full: string, registry: MetricsRegistry): void => {
+  Object.defineProperty(counter, "name", {
+    get: () => (registry.contentType.startsWith("application/openmetrics-text") ? familyName(full) : full),
+    set: () => {},
+    enumerable: true,
+  });
+};
+
+/** Exemplars are kept whatever the registry's format is; only OpenMetrics shows them. So the client must not see the registry. */
+const construct = (spec: MetricSpec): Counter | Gauge | Histogram => {
+  const config = { name: spec.name, help: spec.description, labelNames: [...spec.labels], registers: [] };
+  if (spec.type === "counter") return new Counter(config);
+  if (spec.type === "gauge") return new Gauge(config);
+  return new Histogram({ ...config, buckets: [...(spec.buckets ?? [])], enableExemplars: spec.exemplars === true });
+};
+
+/** What both clients keep on a metric. */
+interface MetricShape {
+  readonly type?: string;
+  readonly labelNames?: ReadonlyArray<string>;
+  readonly enableExemplars?: boolean;
+  collect?: () => void | Promise<void>;
+}
+
+const adopt = (spec: MetricSpec, found: MetricShape): Counter | Gauge | Histogram => {
+  const same =
+    found.type === spec.type &&
+    [...(found.labelNames ?? [])].sort().join() === [...spec.labels].sort().join() &&
+    (found.enableExemplars ?? false) === (spec.exemplars ?? false);
+  if (!same) {
+    throw new ConfigError(
+      `telemetry.metrics: the registry already has another metric named ${spec.name} (a ${found.type} with the labels ${(found.labelNames ?? []).join(", ")}). Give Firelight a registry of its own, or rename that metric.`,
+    );
+  }
+  return found as Metric as Counter | Gauge | Histogram;
+};
+
+export class RegistryInstruments implements Instruments {
+  readonly pools = new PoolWatch();
+  readonly #registry: MetricsRegistry;
+  readonly #instruments = new Map<MetricKey, Counter | Gauge | Histogram>();
+  /** Made by another copy of this package: its values are not ours to set to zero. */
+  readonly #adopted = new Set<MetricKey>();
+  readonly #known = new Set<string>();
+  readonly #active = new Map<string, Map<string, number>>();
+
+  constructor(registry: MetricsRegistry) {
+    this.#registry = registry;
+  }
+
+  /** Makes sure that the metrics of a side are registered; of both sides without one. */
+  register(side: "parent" | "runner" | undefined): void {
+    for (const key of allKeys) {
+      const spec = specs[key];
+      if (side === undefined || spec.side === "both" || spec.side === side) this.#ensure(key, spec);
+    }
+  }
+
+  count(key: MetricKey, labels: LabelSet, by: number): void {
+    (this.#instruments.get(key) as Counter | undefined)?.inc(labels, by);
+  }
+
+  observe(key: MetricKey, labels: LabelSet, value: number, span?: SpanIds): void {
+    const histogram = this.#instruments.get(key) as Histogram | undefined;
+    if (specs[key].exemplars !== true) histogram?.observe(labels, value);
+    else if (span?.sampled !== true) histogram?.observe({ labels, value });
+    else histogram?.observe({ labels, value, exemplarLabels: { trace_id: span.traceId, span_id: span.spanId } });
+  }
+
+  active(method: string, pool: string, by: 1 | -1): void {
+    let methods = this.#active.get(pool);
+    if (methods === undefined) this.#active.set(pool, (methods = new Map()));
+    methods.set(method, (methods.get(method) ?? 0) + by);
+  }
+
+  knowBackend(pool: string, backend: string): void {
+    this.know(pool, backend);
+  }
+
+  /** Makes the label sets of a pool that the catalogue knows start at zero, once. */
+  know(pool: string, backend?: string): void {
+    const id = JSON.stringify([pool, backend]);
+    if (this.#known.has(id)) return;
+    this.#known.add(id);
+    for (const [key, instrument] of this.#instruments) {
+      if (specs[key].labels.includes("backend") !== (backend !== undefined)) continue;
+      for (const labels of knownLabels(specs[key], { flame_pool_name: [pool], backend: backend === undefined ? [] : [backend] })) {
+        if (instrument instanceof Counter) instrument.inc(labels, 0);
+        else if (instrument instanceof Histogram && !this.#adopted.has(key)) instrument.zero(labels);
+      }
+    }
+  }
+
+  #ensure(key: MetricKey, spec: MetricSpec): void {
+    const own = this.#instruments.get(key);
+    const found = (this.#registry.getSingleMetric(spec.name) ?? this.#registry.getSingleMetric(familyName(spec.name))) as
+      | MetricShape
+      | undefined;
+    if (found !== undefined && found === own) return;
+    const instrument = found === undefined ? (own ?? construct(spec)) : adopt(spec, found);
+    if (found === undefined) this.#registry.registerMetric(instrument as never);
+    else this.#adopted.add(key);
+    if (instrument === own) return;
+    if (instrument instanceof Counter && found === undefined) keepName(instrument, spec.name, this.#registry);
+    this.#instruments.set(key, instrument);
+    this.#collectInto(key, instrument as MetricShape & (Counter | Gauge));
+  }
+
+  #collectInto(key: MetricKey, instrument: MetricShape & (Counter | Gauge)): void {
+    const fill = this.#fillOf(key);
+    if (fill === undefined) return;
+    const before = instrument.collect;
+    instrument.collect = async () => {
+      if (before !== undefined) await before.call(instrument);
+      else if (instrument instanceof Gauge) instrument.reset();
+      fill();
+    };
+  }
+
+  /** How a metric that is read rather than recorded gets its values. */
+  #fillOf(key: MetricKey): (() => void) | undefined {
+    switch (key) {
+      case "active":
+        return () => this.#fillActive();
+      case "pending":
+      case "slotsUsed":
+      case "slotsProvisioned":
+      case "slotsLimit":
+        return () => this.#fillGauge(key, (gauges) => [[{}, gauges[key]]]);
+      case "runners":
+        return () => this.#fillGauge(key, (gauges) => Object.entries(gauges.runners).map(([state, count]) => [{ state }, count]));
+      case "slotBusy":
+        return () => this.#fillSeconds(key, "busy");
+      case "slotAvailable":
+        return () => this.#fillSeconds(key, "available");
+      default:
+        return undefined;
+    }
+  }
+
+  #fillGauge(key: MetricKey, read: (gauges: PoolGauges) => ReadonlyArray<readonly [LabelSet, number]>): void {
+    const gauge = this.#instruments.get(key) as Gauge;
+    for (const [pool, gauges] of this.pools.gauges()) {
+      for (const [labels, value] of read(gauges)) gauge.set({ flame_pool_name: pool, ...labels }, value);
+    }
+  }
+
+  #fillSeconds(key: MetricKey, kind: "busy" | "available"): void {
+    for (const [pool, seconds] of this.pools.takeSeconds(kind)) this.count(key, { flame_pool_name: pool }, seconds);
+  }
+
+  #fillActive(): void {
+    const gauge = this.#instruments.get("active") as Gauge;
+    for (const [pool, methods] of this.#active) {
+      for (const [method, calls] of methods) {
+        if (calls === 0 && !this.pools.has(pool)) methods.delete(method);
+        else gauge.set({ rpc_method: method, flame_pool_name: pool }, calls);
+      }
+      if (methods.size === 0) this.#active.delete(pool);
+    }
+  }
+}
+
+/** Every combination of the values that are known for a metric's labels; none when a label's values are not known. */
+const knownLabels = (spec: MetricSpec, given: Readonly<Record<string, ReadonlyArray<string>>>): ReadonlyArray<LabelSet> =>
+  spec.labels.reduce<ReadonlyArray<LabelSet>>(
+    (sets, label) =>
+      sets.flatMap((set) => (given[label] ?? spec.known?.[label] ?? []).map((value) => ({ ...set, [label]: value }))),
+    [{}],
+  );
+
+const shared = new WeakMap<MetricsRegistry, RegistryInstruments>();
+
+/** The instruments of a registry: the same ones for everybody who asks with it. */
+export const instrumentsOf = (registry: MetricsRegistry): RegistryInstruments => {
+  const instruments = shared.get(registry) ?? new RegistryInstruments(registry);
+  shared.set(registry, instruments);
+  return instruments;
+};

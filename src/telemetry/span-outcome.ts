@@ -1,0 +1,64 @@
+/**
+ * How a stage ended, in the words of a span: a gRPC status name, and for a
+ * failure its message and facts. Success is no status of its own, an
+ * interruption is a cancellation, a timeout is what it is. Pure.
+ */
+import { Cause, Exit } from "effect";
+import type { RpcStatus } from "../contract/errors.ts";
+import { FlameError } from "../contract/errors.ts";
+import type { Facts } from "./catalog.ts";
+
+/** What a stage's span says at its end. */
+export interface SpanOutcome {
+  readonly status: RpcStatus;
+  /** Present on failure. */
+  readonly failure: { readonly message: string; readonly facts: Facts } | undefined;
+}
+
+const succeeded: SpanOutcome = { status: "OK", failure: undefined };
+
+const failed = (status: RpcStatus, message: string, facts?: Facts): SpanOutcome => ({
+  status,
+  failure: { message, facts: { ...facts, errorType: status } },
+});
+
+const canceled = failed("CANCELLED", "The stage was cancelled.");
+
+const messageOf = (error: unknown): string => {
+  try {
+    if (error instanceof Error) return error.message === "" ? error.name : error.message;
+    return typeof error === "string" ? error : `A ${typeof error} was thrown.`;
+  } catch {
+    return "An error that cannot be read was thrown.";
+  }
+};
+
+const ofError = (error: unknown, unexplained: RpcStatus): SpanOutcome =>
+  error instanceof FlameError
+    ? failed(error.status, error.message, { errorCode: error.code, errorPhase: error.phase, executed: error.executed })
+    : failed(unexplained, messageOf(error));
+
+/**
+ * The outcome of a stage that ended with `exit`. `noted` is the status that the stage itself noted, for stages whose
+ * failure is a value and for those that know why they are interrupted; a typed failure says it better and wins.
+ */
+export const outcomeOf = (exit: Exit.Exit<unknown, unknown>, noted: RpcStatus | undefined): SpanOutcome => {
+  if (Exit.isFailure(exit)) {
+    const failure = exit.cause.reasons.find(Cause.isFailReason);
+    if (failure !== undefined) return ofError(failure.error, "UNKNOWN");
+    const defect = exit.cause.reasons.find(Cause.isDieReason);
+    if (defect !== undefined) return ofError(defect.defect, "INTERNAL");
+  }
+  if (noted !== undefined && noted !== "OK") return failed(noted, `The stage ended with ${noted}.`);
+  return Exit.isSuccess(exit) ? succeeded : canceled;
+};
+
+const clientFaults: ReadonlySet<RpcStatus> = new Set<RpcStatus>([
+  "CANCELLED",
+  "INVALID_ARGUMENT",
+  "UNAUTHENTICATED",
+  "RESOURCE_EXHAUSTED",
+]);
+
+/** Whether a server's span is an error with this status; what the client did wrong is not the server's error. */
+export const isServerError = (status: RpcStatus): boolean => status !== "OK" && !clientFaults.has(status);

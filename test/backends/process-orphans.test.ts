@@ -1,0 +1,86 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { runtimePairs, runtimes } from "../harness/runtimes.ts";
+import type { RuntimeName } from "../harness/runtimes.ts";
+import { isAlive, startProcess } from "../harness/start-process.ts";
+import type { StartedProcess } from "../harness/start-process.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+interface Family {
+  readonly parent: StartedProcess;
+  readonly replies: ReadonlyArray<string>;
+  readonly pids: ReadonlyArray<number>;
+  notes(): string;
+}
+
+const startFamily = async (
+  pair: { parent: RuntimeName; child: RuntimeName },
+  fixture: string,
+  then: string,
+): Promise<Family> => {
+  const folder = mkdtempSync(join(tmpdir(), "firelight-"));
+  const notes = join(folder, "notes");
+  const program = fileURLToPath(new URL("./fixtures/parent.ts", import.meta.url));
+  const parent = await startProcess({
+    command: [runtimes[pair.parent], program, runtimes[pair.child], then],
+    env: { FIXTURE: fixture, FIXTURE_NOTES: notes },
+  });
+  onTestFinished(async () => {
+    await parent[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
+  });
+  const [, json] = await parent.waitForOutput(/^UP (.*)$/m, 20_000);
+  const { replies, running } = JSON.parse(json!) as { replies: Array<string>; running: Array<{ pid: number }> };
+  return { parent, replies, pids: running.map(({ pid }) => pid), notes: () => readFileSync(notes, "utf8") };
+};
+
+const allGone = (pids: ReadonlyArray<number>): Promise<true> =>
+  waitFor(() => pids.every((pid) => !isAlive(pid)), {
+    timeoutMs: 5_000,
+    everyMs: 50,
+    what: `the end of the runners ${pids.join(" and ")}`,
+  });
+
+describe.each(runtimePairs)("parent on $parent, runners on $child", (pair) => {
+  test("the handshake works, and SIGKILL to the parent lets the runners drain and leaves none", async () => {
+    const { parent, replies, pids, notes } = await startFamily(pair, "well", "stay");
+    expect(replies).toEqual(["well", "well"]);
+    expect(pids.every(isAlive)).toBe(true);
+    parent.kill("SIGKILL");
+    await allGone(pids);
+    expect(notes().match(/parent gone/g)).toHaveLength(2);
+    expect(notes()).not.toContain("SIGTERM");
+  });
+
+  test("SIGKILL to the parent leaves no runner that will not stop by itself", async () => {
+    const { parent, pids, notes } = await startFamily(pair, "deaf", "stay");
+    parent.kill("SIGKILL");
+    await allGone(pids);
+    expect(notes().match(/parent gone/g)).toHaveLength(2);
+  });
+
+  test("SIGKILL to the parent leaves no runner whose main thread is stuck", async () => {
+    const { parent, pids, notes } = await startFamily(pair, "spin", "stay");
+    expect(pids.every(isAlive)).toBe(true);
+    parent.kill("SIGKILL");
+    await allGone(pids);
+    expect(notes()).not.toContain("parent gone");
+  });
+
+  test("runners do not keep a parent alive that has finished, and end with it", async () => {
+    const { parent, pids, notes } = await startFamily(pair, "well", "finish");
+    expect(await parent.exited).toEqual({ code: 0, signal: null });
+    await allGone(pids);
+    expect(notes().match(/SIGTERM|parent gone/g)!.length).toBeGreaterThanOrEqual(2);
+  });
+
+  test("process.exit in the parent ends the runners", async () => {
+    const { parent, pids, notes } = await startFamily(pair, "well", "exit");
+    expect(await parent.exited).toEqual({ code: 5, signal: null });
+    await allGone(pids);
+    expect(notes()).toContain("SIGTERM");
+  });
+});

@@ -1,0 +1,289 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { processBackend } from "../../src/backends/process.ts";
+import type { ProcessBackend, ProcessBackendOptions, RunnerOutput } from "../../src/backends/process.ts";
+import type { SpawnRequest } from "../../src/contract/backend.ts";
+import { ConfigError, FlameError, InvokeError } from "../../src/contract/errors.ts";
+import { commandLineOf, isAlive } from "../harness/start-process.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+const entry = new URL("./fixtures/runner.ts", import.meta.url);
+const secret = "s3cret-canary-value";
+
+const request = (overrides: Partial<SpawnRequest> = {}): SpawnRequest => ({
+  poolName: "images",
+  runnerId: "r1",
+  env: {
+    FLAME_MODE: "runner",
+    FLAME_RUNNER_ID: overrides.runnerId ?? "r1",
+    FLAME_POOL: "images",
+    FLAME_SECRET: secret,
+  },
+  timeoutMs: 20_000,
+  signal: new AbortController().signal,
+  ...overrides,
+});
+
+/** A backend whose runners end with the test. */
+const backendOf = (fixture: string, options: ProcessBackendOptions = { entry }): ProcessBackend => {
+  const backend = processBackend({ logs: "ignore", ...options, env: { FIXTURE: fixture, ...options.env } });
+  onTestFinished(() => {
+    for (const { pid } of backend.running()) process.kill(pid, "SIGKILL");
+  });
+  return backend;
+};
+
+const failureOf = async (spawned: Promise<unknown>): Promise<FlameError> => {
+  const error = await spawned.then(
+    () => new Error("the spawn succeeded"),
+    (failure: unknown) => failure,
+  );
+  if (!(error instanceof FlameError)) throw error;
+  return error;
+};
+
+/** A file in which the fixture notes what happens to it. */
+const notesFile = (): { path: string; read(): string } => {
+  const folder = mkdtempSync(join(tmpdir(), "firelight-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "notes");
+  return { path, read: () => readFileSync(path, "utf8") };
+};
+
+const notedPid = (notes: { read(): string }): number => Number(/pid (\d+)/.exec(notes.read())![1]);
+
+test("a runner boots, answers, and stops on SIGTERM", async () => {
+  const notes = notesFile();
+  const backend = backendOf("well", { entry, env: { FIXTURE_NOTES: notes.path } });
+  const runner = await backend.spawn(request());
+  const { pid } = backend.running()[0]!;
+
+  expect(runner.id).toBe("r1");
+  expect(await (await fetch(runner.url)).text()).toBe("well");
+  expect(runner.bootPhases!["spawn"]).toBeGreaterThan(0);
+  expect(runner.bootPhases!["ready"]).toBeGreaterThan(0);
+  expect(pid).toBe(notedPid(notes));
+
+  await backend.terminate(runner);
+  expect(await runner.exited).toMatchObject({ code: 0, signal: null, reason: "exited with code 0" });
+  expect(notes.read()).toContain("SIGTERM");
+  expect(backend.running()).toEqual([]);
+  expect(isAlive(pid)).toBe(false);
+});
+
+test("stopping twice, at once or later, is the same as stopping once", async () => {
+  const notes = notesFile();
+  const backend = backendOf("well", { entry, env: { FIXTURE_NOTES: notes.path } });
+  const runner = await backend.spawn(request());
+  await Promise.all([backend.terminate(runner), backend.terminate(runner)]);
+  await backend.terminate(runner);
+  expect(notes.read().match(/SIGTERM/g)).toHaveLength(1);
+});
+
+test("stopping a runner of another backend does nothing", async () => {
+  await expect(backendOf("well").terminate({ id: "r1", url: "http://127.0.0.1:1" })).resolves.toBeUndefined();
+});
+
+test("a runner that ignores SIGTERM is killed after the grace period", async () => {
+  const backend = backendOf("deaf", { entry, stopGraceMs: 200 });
+  const runner = await backend.spawn(request());
+  const startedAt = performance.now();
+  await backend.terminate(runner);
+  expect(performance.now() - startedAt).toBeGreaterThan(190);
+  expect(await runner.exited).toMatchObject({
+    signal: "SIGKILL",
+    reason: "was killed: it had not stopped 200 ms after SIGTERM",
+  });
+});
+
+test("exited settles when somebody else kills the runner", async () => {
+  const backend = backendOf("well");
+  const runner = await backend.spawn(request());
+  process.kill(backend.running()[0]!.pid, "SIGKILL");
+  expect(await runner.exited).toEqual({ code: null, signal: "SIGKILL", reason: "was ended by SIGKILL" });
+  await backend.terminate(runner);
+});
+
+test("a runner that has nothing left to do ends in spite of the watch", async () => {
+  const runner = await backendOf("finish").spawn(request());
+  expect(await runner.exited).toMatchObject({ code: 0 });
+});
+
+test("a boot that crashes says how, how late, what was printed last and with which command", async () => {
+  const error = await failureOf(backendOf("crash").spawn(request()));
+  expect(error).toBeInstanceOf(InvokeError);
+  expect(error).toMatchObject({ code: "unavailable", executed: "no", pool: "images", runnerId: "r1" });
+  expect(error.elapsedMs).toBeGreaterThan(0);
+  expect(error.message).toMatch(/^Runner r1 of pool "images" exited with code 3 before it was ready, after \d+ ms\./);
+  expect(error.message).toContain(`runner.ts.`);
+  const lines = error.message.split("\n").slice(1);
+  expect(lines).toHaveLength(20);
+  expect(lines[0]).toBe("  | line 12");
+  expect(lines.at(-1)).toBe("  | cannot connect with [redacted]");
+});
+
+test("an entry that ends without a server is told to start one", async () => {
+  const error = await failureOf(backendOf("nothing").spawn(request()));
+  expect(error.message).toContain("exited with code 0");
+  expect(error.message).toContain("createRunnerServer()");
+  expect(error.message).toContain("It printed nothing.");
+});
+
+test("a boot that takes too long is killed, and says after how long and what it printed", async () => {
+  const notes = notesFile();
+  const backend = backendOf("hang", { entry, env: { FIXTURE_NOTES: notes.path } });
+  const error = await failureOf(backend.spawn(request({ timeoutMs: 1_500 })));
+  expect(error.code).toBe("unavailable");
+  expect(error.message).toContain("spawnTimeoutMs: 1500");
+  expect(error.message).toContain("  | still loading");
+  expect(error.elapsedMs).toBeGreaterThanOrEqual(1_499);
+  expect(backend.running()).toEqual([]);
+  expect(isAlive(notedPid(notes))).toBe(false);
+});
+
+test("an abort during the boot kills the runner", async () => {
+  const notes = notesFile();
+  const backend = backendOf("hang", { entry, env: { FIXTURE_NOTES: notes.path } });
+  const abort = new AbortController();
+  const failure = failureOf(backend.spawn(request({ signal: abort.signal })));
+  await waitFor(() => notes.read(), { what: "the start of the runner" });
+  abort.abort(new Error("pool closed"));
+  const error = await failure;
+  expect(error.code).toBe("canceled");
+  expect((error.cause as Error).message).toBe("pool closed");
+  expect(backend.running()).toEqual([]);
+  expect(isAlive(notedPid(notes))).toBe(false);
+});
+
+test("an abort before the boot starts nothing", async () => {
+  const backend = backendOf("well");
+  const failure = failureOf(backend.spawn(request({ signal: AbortSignal.abort() })));
+  expect(backend.running()).toEqual([]);
+  expect((await failure).code).toBe("canceled");
+});
+
+test("a runner under another id is refused and killed", async () => {
+  const backend = backendOf("renamed");
+  const error = await failureOf(backend.spawn(request()));
+  expect(error).toBeInstanceOf(ConfigError);
+  expect(error.message).toContain('calls itself "another"');
+  expect(backend.running()).toEqual([]);
+});
+
+test("a line that is no ready line is refused and the runner killed", async () => {
+  const backend = backendOf("garbled");
+  expect((await failureOf(backend.spawn(request()))).message).toContain("descriptor 3");
+  expect(backend.running()).toEqual([]);
+});
+
+test.each([
+  ["an entry", { entry: "./no/such/runner.ts" }, /no[/\\]such[/\\]runner\.ts does not exist/],
+  ["a working directory", { entry, cwd: "/no/such/folder" }, /cwd is .*folder, which is not a directory/],
+  ["a runtime", { entry, runtime: "/no/such/runtime" }, /Check that "\/no\/such\/runtime" exists/],
+  ["a command", { command: ["no-such-program"] }, /Check that "no-such-program" exists/],
+] as ReadonlyArray<[string, ProcessBackendOptions, RegExp]>)(
+  "%s that does not exist fails at once",
+  async (_, options, message) => {
+    const backend = backendOf("well", options);
+    const error = await failureOf(backend.spawn(request()));
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error.message).toMatch(message);
+    expect(backend.running()).toEqual([]);
+  },
+);
+
+test("contradicting options are refused when the backend is made", () => {
+  expect(() => processBackend({})).toThrow(/Set entry/);
+  expect(() => processBackend({ command: ["node"], entry, args: [] })).toThrow(/command and also entry, args/);
+  expect(() => processBackend({ entry, stopGraceMs: Number.NaN })).toThrow(/stopGraceMs is NaN/);
+});
+
+test("output arrives line by line with its runner, pool and stream", async () => {
+  const lines: Array<RunnerOutput> = [];
+  const backend = backendOf("well", { entry, onOutput: (line) => lines.push(line) });
+  await backend.spawn(request());
+  await waitFor(() => lines.length === 2, { what: "two lines" });
+  expect(lines).toContainEqual({
+    runnerId: "r1",
+    poolName: "images",
+    stream: "stdout",
+    line: "listening\u001b[0m as r1",
+  });
+  expect(lines).toContainEqual({ runnerId: "r1", poolName: "images", stream: "stderr", line: "a warning" });
+});
+
+test("output goes to the same stream of the parent behind the runner's id by default", async () => {
+  const stdout = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  onTestFinished(() => void vi.restoreAllMocks());
+  await backendOf("well", { entry, logs: "forward" }).spawn(request());
+  await waitFor(() => stderr.mock.calls.some(([text]) => text === "[r1] a warning\n"), { what: "the line on stderr" });
+  await waitFor(() => stdout.mock.calls.some(([text]) => text === "[r1] listening\u001b[0m as r1\n"), {
+    what: "the line on stdout",
+  });
+});
+
+test("five boots at once give five runners", async () => {
+  const backend = backendOf("well");
+  const ids = ["r1", "r2", "r3", "r4", "r5"];
+  const runners = await Promise.all(ids.map((runnerId) => backend.spawn(request({ runnerId }))));
+  expect(new Set(runners.map(({ url }) => url)).size).toBe(5);
+  expect(backend.running().map(({ id }) => id)).toEqual(ids);
+  await Promise.all(runners.map((runner) => backend.terminate(runner)));
+  expect(backend.running()).toEqual([]);
+});
+
+test("the secret reaches the runner by its environment and not by its command line", async () => {
+  const backend = backendOf("well", { entry, args: ["--visible"] });
+  const runner = await backend.spawn(request());
+  const env = (await (await fetch(`${runner.url}/env`)).json()) as Record<string, string>;
+  expect(env["FLAME_SECRET"]).toBe(secret);
+  const visible = commandLineOf(backend.running()[0]!.pid);
+  expect(visible).toContain("--visible");
+  expect(visible).not.toContain(secret);
+});
+
+test("a runner inherits the environment without what is the parent's alone", async () => {
+  vi.stubEnv("RUNNER_URL", "http://127.0.0.1:1");
+  vi.stubEnv("TRACEPARENT", "00-stale");
+  vi.stubEnv("KEPT", "by inheritance");
+  vi.stubEnv("DROPPED", "by the options");
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const runner = await backendOf("well", { entry, env: { DROPPED: undefined, FLAME_MODE: "parent" } }).spawn(request());
+  const env = (await (await fetch(`${runner.url}/env`)).json()) as Record<string, string>;
+  expect(env).toMatchObject({
+    KEPT: "by inheritance",
+    FLAME_MODE: "runner",
+    FLAME_RUNNER_ID: "r1",
+    FLAME_SUPERVISED: "1",
+    FLAME_HOST: "127.0.0.1",
+    FLAME_PORT: "0",
+    FLAME_BACKEND: "process",
+  });
+  for (const name of ["RUNNER_URL", "TRACEPARENT", "DROPPED", "NODE_CHANNEL_FD"]) expect(env).not.toHaveProperty(name);
+});
+
+test("a kill reaches the runner behind a shell that ignores SIGTERM", async () => {
+  const notes = notesFile();
+  const command = ["sh", "-c", `trap "" TERM; "$0" "$1" & wait`, process.execPath, fileURLToPath(entry)] as const;
+  const backend = backendOf("deaf", { command, env: { FIXTURE_NOTES: notes.path }, stopGraceMs: 50 });
+  const runner = await backend.spawn(request());
+  const pid = notedPid(notes);
+  expect(backend.running()[0]!.pid).not.toBe(pid);
+  await backend.terminate(runner);
+  await waitFor(() => !isAlive(pid), { timeoutMs: 1_000, what: "the end of the runner behind the shell" });
+  expect(notes.read()).not.toContain("parent gone");
+});
+
+test("a runner whose shell ends early ends too", async () => {
+  const notes = notesFile();
+  const command = ["sh", "-c", `"$0" "$1" & wait`, process.execPath, fileURLToPath(entry)] as const;
+  const backend = backendOf("well", { command, env: { FIXTURE_NOTES: notes.path } });
+  await backend.spawn(request());
+  process.kill(backend.running()[0]!.pid, "SIGKILL");
+  await waitFor(() => !isAlive(notedPid(notes)), { what: "the end of the runner behind the shell" });
+  expect(notes.read()).toContain("parent gone");
+});

@@ -1,0 +1,344 @@
+import { readFileSync } from "node:fs";
+import { createHmac } from "node:crypto";
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { RequestHead, ResponseHead } from "../../src/contract/envelope.ts";
+import { ConfigError } from "../../src/contract/errors.ts";
+import { makeKeyring, signRequest, signResponse, verifyRequest, verifyResponse } from "../../src/contract/signature.ts";
+
+const key = { id: "default", secret: "correct horse battery staple" };
+
+const request: Required<RequestHead> = {
+  method: "billing/charge",
+  invocationId: "inv-0001",
+  attempt: 1,
+  audience: "runner-1",
+  keyId: "default",
+  createdMs: 1_790_000_000_000,
+  nonce: "AAAAAAAAAAAAAAAAAAAAAA",
+  timeoutMs: 30_000,
+  idempotencyKey: "order-42",
+  traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+  tracestate: "rojo=00f067aa0ba902b7",
+  baggage: "tenant=acme",
+};
+
+const response: ResponseHead = {
+  nonce: "AAAAAAAAAAAAAAAAAAAAAA",
+  invocationId: "inv-0001",
+  attempt: 1,
+  runnerId: "runner-1",
+  keyId: "default",
+  status: 200,
+  outcome: "ok",
+  timings: { receivedMs: 1_790_000_000_003.25, sentMs: 1_790_000_000_017, queueMs: 1.5, handlerMs: 11.125, spans: 2 },
+};
+
+const body = Buffer.from('{"json":[1,2,3]}');
+
+const changed = (value: string | number): ReadonlyArray<string | number> =>
+  typeof value === "number"
+    ? [value + 1]
+    : [
+        ...Array.from(value, (char, at) => value.slice(0, at) + (char === "x" ? "y" : "x") + value.slice(at + 1)),
+        `${value} `,
+        value.slice(1),
+      ];
+
+describe("the signature of a request", () => {
+  const signature = signRequest(request, body, key);
+
+  it("holds for what was signed", () => {
+    expect(verifyRequest(request, body, signature, key)).toBe(true);
+    expect(verifyRequest({ ...request }, new Uint8Array(body), signature, { ...key })).toBe(true);
+  });
+
+  it.each(Object.keys(request) as ReadonlyArray<keyof RequestHead>)("breaks with any change of %s", (name) => {
+    for (const value of changed(request[name])) {
+      expect(verifyRequest({ ...request, [name]: value }, body, signature, key), `${name}=${value}`).toBe(false);
+    }
+  });
+
+  it("breaks with any flipped bit of the body, a byte more and a byte less", () => {
+    for (let bit = 0; bit < body.length * 8; bit++) {
+      const flipped = Uint8Array.from(body);
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      expect(verifyRequest(request, flipped, signature, key)).toBe(false);
+    }
+    expect(verifyRequest(request, Buffer.concat([body, Buffer.from(" ")]), signature, key)).toBe(false);
+    expect(verifyRequest(request, body.subarray(1), signature, key)).toBe(false);
+  });
+
+  it("breaks with any change of itself", () => {
+    for (let at = 0; at < signature.length; at++) {
+      const other = signature[at] === "A" ? "B" : "A";
+      expect(verifyRequest(request, body, signature.slice(0, at) + other + signature.slice(at + 1), key)).toBe(false);
+      expect(verifyRequest(request, body, `${signature.slice(0, at)}é${signature.slice(at + 1)}`, key)).toBe(false);
+    }
+    for (const other of [
+      "",
+      "v1=",
+      signature.slice(0, -1),
+      `${signature}=`,
+      ` ${signature}`,
+      signature.toUpperCase(),
+    ]) {
+      expect(verifyRequest(request, body, other, key)).toBe(false);
+    }
+  });
+
+  it("has one spelling: other base64url of the same digest is refused", () => {
+    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const last = alphabet.indexOf(signature.at(-1)!);
+    const twin = signature.slice(0, -1) + alphabet[last ^ 1];
+    expect(Buffer.from(twin.slice(3), "base64url")).toEqual(Buffer.from(signature.slice(3), "base64url"));
+    expect(verifyRequest(request, body, twin, key)).toBe(false);
+  });
+
+  it("breaks with another secret", () => {
+    expect(verifyRequest(request, body, signature, { id: "default", secret: `${key.secret} ` })).toBe(false);
+  });
+
+  it("tells an absent field from an empty one", () => {
+    for (const name of ["idempotencyKey", "traceparent", "tracestate", "baggage"] as const) {
+      const empty = { ...request, [name]: "" };
+      const absent = { ...request, [name]: undefined };
+      expect(verifyRequest(absent, body, signRequest(empty, body, key), key)).toBe(false);
+      expect(verifyRequest(absent, body, signRequest(absent, body, key), key)).toBe(true);
+    }
+  });
+
+  it("breaks when characters move between neighbouring fields", () => {
+    const names = [
+      "method",
+      "invocationId",
+      "audience",
+      "keyId",
+      "nonce",
+      "idempotencyKey",
+      "traceparent",
+      "tracestate",
+      "baggage",
+    ] as const;
+    for (let at = 0; at + 1 < names.length; at++) {
+      const [left, right] = [names[at]!, names[at + 1]!];
+      const moved = {
+        ...request,
+        [left]: request[left].slice(0, -1),
+        [right]: request[left].slice(-1) + request[right],
+      };
+      expect(verifyRequest(moved, body, signature, key)).toBe(false);
+      expect(verifyRequest({ ...request, [left]: request[right], [right]: request[left] }, body, signature, key)).toBe(
+        false,
+      );
+    }
+  });
+
+  it("breaks when a field imitates the base's own framing", () => {
+    const crafted = { ...request, tracestate: "a\n1:b", baggage: undefined };
+    const split = { ...request, tracestate: "a", baggage: "b" };
+    expect(verifyRequest(split, body, signRequest(crafted, body, key), key)).toBe(false);
+    const short = { ...request, baggage: undefined };
+    expect(
+      verifyRequest(
+        { ...request, baggage: "" },
+        body,
+        signRequest(short, Buffer.concat([Buffer.from("0:\n"), body]), key),
+        key,
+      ),
+    ).toBe(false);
+  });
+
+  it("differs for any two different heads and bodies", () => {
+    const text = fc.string({ unit: fc.constantFrom("a", ":", "1", "-", "\n", "2") });
+    const maybe = fc.option(text, { nil: undefined });
+    const head = fc.record({
+      method: text,
+      invocationId: text,
+      audience: text,
+      keyId: text,
+      nonce: text,
+      attempt: fc.nat(20),
+      createdMs: fc.nat(20),
+      timeoutMs: fc.nat(20),
+      idempotencyKey: maybe,
+      traceparent: maybe,
+      tracestate: maybe,
+      baggage: maybe,
+    });
+    const message = fc.tuple(head, text);
+    fc.assert(
+      fc.property(message, message, ([headA, bodyA], [headB, bodyB]) => {
+        const same = JSON.stringify([headA, bodyA]) === JSON.stringify([headB, bodyB]);
+        expect(verifyRequest(headB, Buffer.from(bodyB), signRequest(headA, Buffer.from(bodyA), key), key)).toBe(same);
+      }),
+    );
+  });
+});
+
+describe("the signature of a response", () => {
+  const signature = signResponse(response, body, key);
+
+  it("holds for what was signed", () => {
+    expect(verifyResponse({ ...response }, new Uint8Array(body), signature, key)).toBe(true);
+  });
+
+  it.each(["nonce", "invocationId", "attempt", "runnerId", "keyId", "status", "outcome"] as const)(
+    "breaks with any change of %s",
+    (name) => {
+      for (const value of changed(response[name])) {
+        expect(verifyResponse({ ...response, [name]: value }, body, signature, key)).toBe(false);
+      }
+    },
+  );
+
+  it.each(Object.keys(response.timings) as ReadonlyArray<keyof ResponseHead["timings"]>)(
+    "breaks with another %s",
+    (name) => {
+      const timings = { ...response.timings, [name]: response.timings[name] + 1 };
+      expect(verifyResponse({ ...response, timings }, body, signature, key)).toBe(false);
+    },
+  );
+
+  it("breaks with another body", () => {
+    expect(verifyResponse(response, Buffer.from('{"json":[1,2,4]}'), signature, key)).toBe(false);
+  });
+
+  it("is never a request's", () => {
+    expect(verifyRequest(request, body, signature, key)).toBe(false);
+    expect(verifyResponse(response, body, signRequest(request, body, key), key)).toBe(false);
+  });
+});
+
+describe("a keyring", () => {
+  const next = { id: "next", secret: "another secret" };
+
+  it("finds the signing key and the accepted ones by id", () => {
+    const keyring = makeKeyring(key, [next]);
+    expect(keyring.signing).toBe(key);
+    expect(keyring.find("default")).toBe(key);
+    expect(keyring.find("next")).toBe(next);
+    expect(keyring.find("constructor")).toBeUndefined();
+  });
+
+  it("rotates: a message of either key verifies on a side that accepts both", () => {
+    const keyring = makeKeyring(next, [key]);
+    for (const signer of [key, next]) {
+      const head = { ...request, keyId: signer.id };
+      expect(verifyRequest(head, body, signRequest(head, body, signer), keyring.find(head.keyId)!)).toBe(true);
+    }
+  });
+
+  it("refuses an empty secret, and one id for two secrets", () => {
+    expect(() => makeKeyring({ id: "default", secret: "" }, [])).toThrow(ConfigError);
+    expect(() => makeKeyring(key, [{ id: "default", secret: "other" }])).toThrow(/"default" and different secrets/);
+    expect(makeKeyring(key, [{ ...key }]).find("default")).toEqual(key);
+  });
+});
+
+/** The signing of docs/protocol.md once more, from its text and without the code under test. */
+const signedByTheBook = (
+  firstLine: string,
+  fields: ReadonlyArray<string | undefined>,
+  content: Buffer,
+  secret: string,
+) => {
+  const chunks: Array<Buffer> = [Buffer.from(firstLine), Buffer.from([0x0a])];
+  for (const value of fields) {
+    if (value === undefined) chunks.push(Buffer.from("-"));
+    else {
+      const bytes = Buffer.from(value, "utf8");
+      chunks.push(Buffer.from(bytes.length.toString(10)), Buffer.from(":"), bytes);
+    }
+    chunks.push(Buffer.from([0x0a]));
+  }
+  chunks.push(Buffer.from(content.length.toString(10)), Buffer.from(":"));
+  const base = Buffer.concat(chunks);
+  const digest = createHmac("sha256", Buffer.from(secret, "utf8"))
+    .update(Buffer.concat([base, content]))
+    .digest("base64");
+  return {
+    base: base.toString("utf8"),
+    signature: `v1=${digest.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`,
+  };
+};
+
+interface Vector<Head> {
+  readonly name: string;
+  readonly secret: string;
+  readonly head: Head;
+  readonly timings?: string;
+  readonly bodyHex: string;
+  readonly base: string;
+  readonly signature: string;
+}
+
+const vectors = JSON.parse(readFileSync(new URL("../vectors/protocol-v1.json", import.meta.url), "utf8")) as {
+  readonly requests: ReadonlyArray<Vector<RequestHead>>;
+  readonly responses: ReadonlyArray<Vector<ResponseHead>>;
+};
+const protocol = readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8");
+
+describe("the protocol's vectors", () => {
+  it.each(vectors.requests)(
+    "$name is signed so by the code and by the book",
+    ({ secret, head, bodyHex, base, signature }) => {
+      const content = Buffer.from(bodyHex, "hex");
+      const byTheBook = signedByTheBook(
+        "flame-v1-request",
+        [
+          "1",
+          head.method,
+          head.invocationId,
+          `${head.attempt}`,
+          head.audience,
+          head.keyId,
+          `${head.createdMs}`,
+          head.nonce,
+          `${head.timeoutMs}`,
+          head.idempotencyKey,
+          head.traceparent,
+          head.tracestate,
+          head.baggage,
+        ],
+        content,
+        secret,
+      );
+      expect(byTheBook).toEqual({ base, signature });
+      expect(signRequest(head, content, { id: head.keyId, secret })).toBe(signature);
+      expect(verifyRequest(head, content, signature, { id: head.keyId, secret })).toBe(true);
+    },
+  );
+
+  it.each(vectors.responses)(
+    "$name is signed so by the code and by the book",
+    ({ secret, head, timings, bodyHex, base, signature }) => {
+      const content = Buffer.from(bodyHex, "hex");
+      const byTheBook = signedByTheBook(
+        "flame-v1-response",
+        [
+          "1",
+          head.nonce,
+          head.invocationId,
+          `${head.attempt}`,
+          head.runnerId,
+          head.keyId,
+          `${head.status}`,
+          head.outcome,
+          timings,
+        ],
+        content,
+        secret,
+      );
+      expect(byTheBook).toEqual({ base, signature });
+      expect(signResponse(head, content, { id: head.keyId, secret })).toBe(signature);
+      expect(verifyResponse(head, content, signature, { id: head.keyId, secret })).toBe(true);
+    },
+  );
+
+  it("has the base that the protocol prints", () => {
+    const minimal = vectors.requests.find(({ name }) => name === "request-minimal")!;
+    const signed = minimal.base + Buffer.from(minimal.bodyHex, "hex").toString("utf8");
+    expect(protocol).toContain(`    ${signed.replaceAll("\n", "⏎")}\n`);
+  });
+});

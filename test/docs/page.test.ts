@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { readSnippets } from "./page.ts";
+
+describe("a page", () => {
+  const page = (...lines: ReadonlyArray<string>) => readSnippets("page.md", lines.join("\n"));
+
+  it("gives its blocks with the lines that they have in it", () => {
+    const [snippet] = page("# Title", "", "```ts run FLAME_MODE=local", "const a = 1;", "```");
+    expect(snippet).toEqual({
+      at: "page.md:4",
+      file: "line-4.ts",
+      code: "\n\n\nconst a = 1;\n",
+      checkOnly: undefined,
+      env: { FLAME_MODE: "local" },
+      output: undefined,
+    });
+  });
+
+  it("can name a block, hide a prelude and promise an output", () => {
+    const [snippet] = page("<!-- prelude", "const a = 1;", "-->", "```ts file=a.ts run", "console.log(a);", "```", "", "```text output", "1", "```");
+    expect(snippet).toMatchObject({ file: "a.ts", code: "\nconst a = 1;\n\n\nconsole.log(a);\n", output: "1\n" });
+  });
+
+  it("says why a block is not run", () => {
+    expect(page("```ts check: needs a cluster", "```")[0]).toMatchObject({ checkOnly: "needs a cluster" });
+  });
+
+  it.each([
+    ["neither run nor check", ["```ts", "```"]],
+    ["both run and check", ["```ts run check: because", "```"]],
+    ["a check without a reason", ["```ts check:", "```"]],
+    ["a word that means nothing", ["```ts rum", "```"]],
+    ["a block without an end", ["```ts run", "const a = 1;"]],
+    ["an output of nothing", ["```text output", "1", "```"]],
+  ])("is refused for %s", (_fault, lines) => {
+    expect(() => page(...lines)).toThrow("page.md:2");
+  });
+
+  it("leaves blocks of other languages alone", () => {
+    expect(page("```sh", "npm install", "```", "```text", "```ts", "```")).toEqual([]);
+  });
+});

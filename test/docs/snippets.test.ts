@@ -1,0 +1,83 @@
+import { execFile } from "node:child_process";
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, it } from "vitest";
+import { runtimes } from "../harness/runtimes.ts";
+import { readSnippets, type Snippet } from "./page.ts";
+
+const root = join(import.meta.dirname, "../..");
+const runtime = "bun" in process.versions ? "bun" : "node";
+const folder = join(root, ".cache/snippets", runtime);
+const pages = globSync(["*.md", "docs/**/*.md"], { cwd: root }).toSorted();
+const byPage = new Map(pages.map((page) => [page, readSnippets(page, readFileSync(join(root, page), "utf8"))]));
+const all = [...byPage.values()].flat();
+
+const folderOf = (snippet: Snippet): string => snippet.at.replace(/\.md:\d+$/, "").replaceAll("/", "-");
+
+interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const execute = (file: string, args: ReadonlyArray<string>, cwd: string, env: Readonly<Record<string, string>> = {}): Promise<Finished> =>
+  promisify(execFile)(file, args, { cwd, env: { ...process.env, ...env }, timeout: 60_000 }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: Finished) => ({ code: error.code, stdout: error.stdout, stderr: error.stderr }),
+  );
+
+const compile = (): Promise<Finished> => {
+  rmSync(folder, { recursive: true, force: true });
+  for (const snippet of all) {
+    const path = join(folder, "source", folderOf(snippet), snippet.file);
+    if (existsSync(path)) throw new Error(`${snippet.at}: this page has a block with file=${snippet.file} already.`);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, snippet.code);
+  }
+  const project = {
+    extends: join(root, "tsconfig.json"),
+    compilerOptions: {
+      noEmit: false,
+      noUnusedLocals: false,
+      noUnusedParameters: false,
+      noUncheckedIndexedAccess: false,
+      rootDir: "source",
+      outDir: "built",
+    },
+    include: ["source"],
+    exclude: [],
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(project));
+  return execute(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder], root);
+};
+
+let compiled: Finished;
+
+beforeAll(async () => {
+  if (!existsSync(join(root, "dist/index.js"))) throw new Error("The pages are checked against the build. Run: npm run build");
+  compiled = await compile();
+}, 120_000);
+
+describe("the code in the pages", () => {
+  it("is there, in the README first", () => {
+    expect(byPage.get("README.md")?.length ?? 0).toBeGreaterThan(0);
+  });
+
+  it.runIf(all.length > 0)("compiles against the package", () => {
+    expect(compiled.stdout + compiled.stderr).toBe("");
+    expect(compiled.code).toBe(0);
+  });
+
+  const runnable = all.filter((snippet) => snippet.checkOnly === undefined);
+  it.each(runnable)(
+    "runs at $at",
+    async (snippet) => {
+      const built = join(folder, "built", folderOf(snippet));
+      const ended = await execute(runtimes[runtime], [join(built, snippet.file.replace(/\.ts$/, ".js"))], built, snippet.env);
+      expect(ended, `${snippet.at} printed:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 });
+      if (snippet.output !== undefined) expect(ended.stdout).toBe(snippet.output);
+    },
+    90_000,
+  );
+});

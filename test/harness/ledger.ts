@@ -1,0 +1,121 @@
+/**
+ * Books that callers and handlers keep in one append-only file, across processes,
+ * and the check that they balance: every call ends exactly once, and no key is
+ * executed more often than it may be.
+ */
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+
+/** Keeps the books of one process. Each entry is one append, which the system does not mix with others. */
+export interface Ledger {
+  /** A call begins. */
+  start(id: string): void;
+  /** A call is over; `outcome` is `ok` or the code of a typed error. */
+  end(id: string, outcome: string): void;
+  /** A handler begins its work for a key. */
+  execStart(key: string): void;
+  /** A handler has done its work for a key. */
+  execEnd(key: string): void;
+  close(): void;
+}
+
+/** Opens the books at `path`, which several processes may share. */
+export const openLedger = (path: string): Ledger => {
+  const file = openSync(path, "a");
+  const append = (...fields: ReadonlyArray<string>): void => {
+    writeSync(file, `${fields.map(encodeURIComponent).join(" ")}\n`);
+  };
+  return {
+    start: (id) => append("start", id),
+    end: (id, outcome) => append("end", id, outcome),
+    execStart: (key) => append("exec", key, "start"),
+    execEnd: (key) => append("exec", key, "end"),
+    close: () => closeSync(file),
+  };
+};
+
+/** How often a handler took up and finished a key. */
+export interface Executions {
+  readonly started: number;
+  readonly finished: number;
+}
+
+/** What the books say. They balance when all lists of faults are empty. */
+export interface LedgerReport {
+  readonly calls: number;
+  /** Calls by outcome. */
+  readonly outcomes: ReadonlyMap<string, number>;
+  readonly executions: ReadonlyMap<string, Executions>;
+  /** Calls that never ended. */
+  readonly missing: ReadonlyArray<string>;
+  /** Calls that ended more than once. */
+  readonly double: ReadonlyArray<string>;
+  /** Calls that started more than once. */
+  readonly reused: ReadonlyArray<string>;
+  /** Calls that ended without a start. */
+  readonly unknown: ReadonlyArray<string>;
+  /** Calls whose outcome is none of the expected ones. */
+  readonly untyped: ReadonlyArray<string>;
+  /** Keys that a handler took up more than once. */
+  readonly repeated: ReadonlyArray<string>;
+  /** Lines that are no entry, such as one cut off by a full disk. */
+  readonly unreadable: ReadonlyArray<string>;
+}
+
+const count = <K>(counts: Map<K, number>, key: K): void => void counts.set(key, (counts.get(key) ?? 0) + 1);
+
+const keysOver = (counts: ReadonlyMap<string, number>, most: number): Array<string> =>
+  [...counts].filter(([, times]) => times > most).map(([key]) => key);
+
+const fieldsOf = (line: string): ReadonlyArray<string> => {
+  try {
+    return line.split(" ").map(decodeURIComponent);
+  } catch {
+    return [];
+  }
+};
+
+/**
+ * Joins the entries of the books at `path`.
+ *
+ * @param expectedOutcomes what a call may end with: `ok` and the codes of typed errors.
+ */
+export const readLedger = (path: string, expectedOutcomes: ReadonlySet<string>): LedgerReport => {
+  const starts = new Map<string, number>();
+  const ends = new Map<string, number>();
+  const outcomes = new Map<string, number>();
+  const began = new Map<string, number>();
+  const finished = new Map<string, number>();
+  const untyped: Array<string> = [];
+  const unreadable: Array<string> = [];
+
+  for (const line of readFileSync(path, "utf8").split("\n")) {
+    if (line === "") continue;
+    const [kind, id, detail] = fieldsOf(line);
+    if (kind === "start" && id !== undefined) count(starts, id);
+    else if (kind === "end" && id !== undefined && detail !== undefined) {
+      count(ends, id);
+      count(outcomes, detail);
+      if (!expectedOutcomes.has(detail)) untyped.push(id);
+    } else if (kind === "exec" && id !== undefined && (detail === "start" || detail === "end")) {
+      count(detail === "start" ? began : finished, id);
+    } else unreadable.push(line);
+  }
+
+  return {
+    calls: starts.size,
+    outcomes,
+    executions: new Map(
+      [...new Set([...began.keys(), ...finished.keys()])].map((key) => [
+        key,
+        { started: began.get(key) ?? 0, finished: finished.get(key) ?? 0 },
+      ]),
+    ),
+    missing: [...starts.keys()].filter((id) => !ends.has(id)),
+    double: keysOver(ends, 1),
+    reused: keysOver(starts, 1),
+    unknown: [...ends.keys()].filter((id) => !starts.has(id)),
+    untyped,
+    repeated: keysOver(began, 1),
+    unreadable,
+  };
+};

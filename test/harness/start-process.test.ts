@@ -1,0 +1,39 @@
+import { expect, onTestFinished, test } from "vitest";
+import { commandLineOf, isAlive, startProcess } from "./start-process.ts";
+import type { StartOptions, StartedProcess } from "./start-process.ts";
+
+const start = async (options: StartOptions): Promise<StartedProcess> => {
+  const started = await startProcess(options);
+  onTestFinished(() => started[Symbol.asyncDispose]());
+  return started;
+};
+
+test("output of both streams is read and matched", async () => {
+  const started = await start({
+    command: ["sh", "-c", 'echo "port $PORT"; echo oops >&2; exit 4'],
+    env: { PORT: "81" },
+  });
+  expect((await started.waitForOutput(/port (\d+)/))[1]).toBe("81");
+  await started.waitForOutput(/oops/);
+  expect(await started.exited).toEqual({ code: 4, signal: null });
+});
+
+test("waiting for output that never comes fails when the process ends, and shows what it printed", async () => {
+  const started = await start({ command: ["sh", "-c", "echo something else"] });
+  await expect(started.waitForOutput(/ready/)).rejects.toThrow(
+    /ended without printing \/ready\/\. It printed:\nsomething else/,
+  );
+});
+
+test("a process lives until it is killed", async () => {
+  const started = await start({ command: ["sleep", "60"] });
+  expect(isAlive(started.pid)).toBe(true);
+  expect(commandLineOf(started.pid)).toBe("sleep 60");
+  started.kill("SIGTERM");
+  expect(await started.exited).toEqual({ code: null, signal: "SIGTERM" });
+  expect(isAlive(started.pid)).toBe(false);
+});
+
+test("a program that does not exist cannot be started", async () => {
+  await expect(startProcess({ command: ["no-such-program"] })).rejects.toMatchObject({ code: "ENOENT" });
+});

@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { waitFor } from "./wait-for.ts";
+
+test("it gives the first truthy value, over false and thrown looks", async () => {
+  let looks = 0;
+  const value = await waitFor(
+    async () => {
+      looks += 1;
+      if (looks === 1) throw new Error("not there");
+      return looks === 3 && "there";
+    },
+    { what: "the third look", everyMs: 1 },
+  );
+  expect(value).toBe("there");
+});
+
+test("it gives up saying what it waited for and what it saw last", async () => {
+  const cause = new Error("refused");
+  const waiting = waitFor(
+    () => {
+      throw cause;
+    },
+    { what: "the port", timeoutMs: 20, everyMs: 1 },
+  );
+  await expect(waiting).rejects.toMatchObject({
+    message: "Waited 20 ms in vain for the port; at last it threw Error: refused.",
+    cause,
+  });
+});

@@ -1,0 +1,93 @@
+/**
+ * The package as its users get it: packed, installed in an empty project, type-checked
+ * without `skipLibCheck`, and run on both runtimes. One installation serves the whole file.
+ */
+import { execFile } from "node:child_process";
+import { cpSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runtimes, type RuntimeName } from "../harness/runtimes.ts";
+import { startProcess } from "../harness/start-process.ts";
+
+const root = join(import.meta.dirname, "../..");
+const secret = "a secret of this test only";
+const consumer = mkdtempSync(join(tmpdir(), "firelight-consumer-"));
+const run = promisify(execFile);
+
+const npm = async (args: ReadonlyArray<string>, cwd: string): Promise<string> => {
+  const { stdout, stderr } = await run("npm", [...args, "--prefix", cwd], { cwd, timeout: 180_000 });
+  return stdout + stderr;
+};
+
+let installation: string;
+
+beforeAll(async () => {
+  await npm(["pack", root, "--ignore-scripts", "--pack-destination", consumer], consumer);
+  const tarball = readdirSync(consumer).find((name) => name.endsWith(".tgz"));
+  if (tarball === undefined) throw new Error("npm pack made no tarball.");
+  cpSync(join(import.meta.dirname, "consumer"), consumer, { recursive: true });
+  const nodeTypes = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { devDependencies: Record<string, string> })
+    .devDependencies["@types/node"];
+  installation = await npm(["install", `./${tarball}`, `@types/node@${nodeTypes}`, "--prefer-offline", "--no-audit", "--no-fund"], consumer);
+}, 240_000);
+
+afterAll(() => rmSync(consumer, { recursive: true, force: true }));
+
+const script = async (runtime: RuntimeName, file: string, env: Readonly<Record<string, string>> = {}): Promise<string> => {
+  const { stdout } = await run(runtimes[runtime], [file], { cwd: consumer, env: { ...process.env, ...env }, timeout: 60_000 });
+  return stdout.trim();
+};
+
+describe.skipIf("bun" in process.versions)("the package in an empty project", () => {
+  it("installs without a complaint about peers, and into a tree without gaps", async () => {
+    expect(installation).not.toMatch(/ERESOLVE|peer|deprecated/i);
+    await expect(npm(["ls", "--all"], consumer)).resolves.toContain("firelight@");
+  });
+
+  it("brings no second copy of the OpenTelemetry API, whose spans would go nowhere", () => {
+    const copies = globSync("node_modules/**/@opentelemetry/api/package.json", { cwd: consumer });
+    expect(copies).toEqual([join("node_modules", "@opentelemetry", "api", "package.json")]);
+  });
+
+  it("ships its build, its sources for the debugger, and nothing of its workshop", () => {
+    const shipped = readdirSync(join(consumer, "node_modules/firelight"));
+    expect(shipped).toEqual(expect.arrayContaining(["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "dist", "package.json", "src"]));
+    expect(shipped.filter((name) => /^(\.|test|bench|scripts|node_modules|tsconfig)/.test(name))).toEqual([]);
+  });
+
+  it("type-checks a user's code and every declaration on the way", async () => {
+    const tsc = join(root, "node_modules/typescript/bin/tsc");
+    await run(runtimes.node, [tsc, "--project", consumer], { cwd: consumer }).catch((failure: { stdout: string }) => {
+      expect.fail(failure.stdout);
+    });
+  }, 120_000);
+
+  it.each(["node", "bun"] as const)("runs the quick start in local mode on %s", async (runtime) => {
+    expect(await script(runtime, "local.ts")).toBe(`{"charged":50} 5 metrics`);
+  }, 60_000);
+
+  it.each(["node", "bun"] as const)("runs the quick start as a parent and a runner over HTTP on %s", async (runtime) => {
+    mkdirSync(join(consumer, "logs"), { recursive: true });
+    await using runner = await startProcess({
+      command: [runtimes[runtime], "runner.ts"],
+      cwd: consumer,
+      env: { FLAME_MODE: "runner", FLAME_SECRET: secret },
+    });
+    const [, url = ""] = await runner.waitForOutput(/^ready (http:\S+)$/m, 20_000);
+    expect(await script(runtime, "parent.ts", { RUNNER_URL: url, FLAME_SECRET: secret })).toBe(`{"charged":50,"by":${runner.pid}}`);
+    runner.kill("SIGTERM");
+    expect(await runner.exited).toMatchObject({ code: 0 });
+  }, 90_000);
+
+  it.each(["node", "bun"] as const)("starts runners of its own with the process backend on %s", async (runtime) => {
+    const [ours, theirs] = (await script(runtime, "elastic.ts")).split(" ");
+    expect(Number(theirs)).toBeGreaterThan(0);
+    expect(theirs).not.toBe(ours);
+  }, 90_000);
+
+  it.each(["node", "bun"] as const)("opens every door on %s", async (runtime) => {
+    expect(await script(runtime, "doors.ts")).toBe("all doors open");
+  }, 60_000);
+});

@@ -1,0 +1,214 @@
+import { describe, expect, it } from "vitest";
+import { Driver } from "./driver.ts";
+
+const elastic = (limits: Partial<Driver["limits"]> = {}) => new Driver({ min: 0, max: 2, maxConcurrency: 1, ...limits });
+
+const only = <A>(values: Iterable<A>): A => {
+  const all = [...values];
+  expect(all).toHaveLength(1);
+  return all[0]!;
+};
+
+describe("an elastic pool", () => {
+  it("boots a runner for a call that finds none, and grants it as cold", () => {
+    const pool = elastic();
+    const ticket = pool.acquire();
+    const runnerId = only(pool.booting);
+    expect(pool.waiting).toEqual([ticket]);
+    pool.bootSucceeds(runnerId);
+    expect(pool.granted.get(ticket)).toMatchObject({ source: "cold", key: { runnerId } });
+  });
+
+  it("grants a free slot at once, as warm", () => {
+    const pool = elastic();
+    pool.acquire();
+    pool.bootSucceeds(only(pool.booting));
+    pool.release(only(pool.leases.values()));
+    expect(pool.granted.get(pool.acquire())?.source).toBe("warm");
+  });
+
+  it("serves waiting calls first come first served", () => {
+    const pool = elastic({ max: 1 });
+    const tickets = [pool.acquire(), pool.acquire(), pool.acquire()];
+    pool.bootSucceeds(only(pool.booting));
+    pool.release(only(pool.leases.values()));
+    pool.release(only(pool.leases.values()));
+    expect([...pool.granted.keys()]).toEqual(tickets);
+    expect(pool.granted.get(tickets[1]!)?.source).toBe("queued");
+  });
+
+  it("boots no more than max, however many calls wait", () => {
+    const pool = elastic({ max: 3 });
+    for (let i = 0; i < 10; i++) pool.acquire();
+    expect(pool.booting.size).toBe(3);
+  });
+
+  it("counts the slots of a booting runner before it boots another", () => {
+    const pool = elastic({ max: 4, maxConcurrency: 2 });
+    for (let i = 0; i < 3; i++) pool.acquire();
+    expect(pool.booting.size).toBe(2);
+  });
+
+  it("starts min runners, and replaces one that is lost", () => {
+    const pool = elastic({ min: 2, max: 3 });
+    const [first, second] = [...pool.booting];
+    pool.bootSucceeds(first!);
+    pool.bootSucceeds(second!);
+    pool.acquire();
+    const { runnerId } = only(pool.leases.values());
+    pool.lose(runnerId);
+    expect(pool.booting.size).toBe(1);
+  });
+
+  it("hands a failed boot to everybody who waited for it, with its cause", () => {
+    const pool = elastic();
+    const tickets = [pool.acquire(), pool.acquire()];
+    const cause = new Error("no such image");
+    const [first, second] = [...pool.booting];
+    pool.bootFails(first!, cause);
+    expect(pool.refused.size).toBe(0);
+    pool.bootFails(second!, cause);
+    for (const ticket of tickets) expect(pool.refused.get(ticket)).toMatchObject({ why: "boot_failed", error: cause });
+  });
+
+  it("pauses boots after a failed one, longer each time, and boots for whoever came meanwhile", () => {
+    const pool = elastic({ max: 1 });
+    pool.acquire();
+    expect(pool.state.step({ _tag: "BootFailed", runnerId: only(pool.booting), error: "x" })).toContainEqual({
+      _tag: "AllowBootLater",
+      failures: 1,
+    });
+    const again = new Driver({ min: 0, max: 1, maxConcurrency: 1 });
+    again.acquire();
+    again.bootFails(only(again.booting), "x");
+    again.acquire();
+    expect(again.booting.size).toBe(0);
+    again.allowBoots();
+    expect(again.booting.size).toBe(1);
+  });
+
+  it("pauses boots when a runner dies before it served anything", () => {
+    const pool = elastic({ min: 1 });
+    const runnerId = only(pool.booting);
+    pool.bootSucceeds(runnerId);
+    pool.lose(runnerId);
+    expect(pool.bootsPaused).toBe(true);
+    expect(pool.booting.size).toBe(0);
+  });
+
+  it("frees the slots of a lost runner and ignores leases that come back late", () => {
+    const pool = elastic({ max: 1 });
+    pool.acquire();
+    pool.bootSucceeds(only(pool.booting));
+    const key = only(pool.leases.values());
+    const waiter = pool.acquire();
+    pool.lose(key.runnerId);
+    expect(pool.state.used).toBe(0);
+    pool.step({ _tag: "Release", key });
+    const next = only(pool.booting);
+    pool.bootSucceeds(next);
+    expect(pool.granted.get(waiter)?.key.runnerId).toBe(next);
+    pool.step({ _tag: "Release", key });
+    expect(pool.state.used).toBe(1);
+  });
+
+  it("gives a lost runner's calls up at once", () => {
+    const pool = elastic();
+    pool.acquire();
+    pool.bootSucceeds(only(pool.booting));
+    const { runnerId } = only(pool.leases.values());
+    expect(pool.state.step({ _tag: "Lost", runnerId, reason: "crash" })).toContainEqual({ _tag: "Forsake", runnerId, reason: "crash" });
+  });
+
+  it("ends a runner that fails its probe and keeps one that passes", () => {
+    const pool = elastic();
+    pool.acquire();
+    pool.bootSucceeds(only(pool.booting));
+    const { runnerId } = only(pool.leases.values());
+    pool.step({ _tag: "Suspected", runnerId });
+    pool.step({ _tag: "ProbeEnded", runnerId, healthy: true });
+    expect(pool.state.runners.get(runnerId)?.phase).toBe("ready");
+    pool.step({ _tag: "Suspected", runnerId });
+    for (const [lease, key] of pool.leases) if (key.runnerId === runnerId) pool.leases.delete(lease);
+    pool.step({ _tag: "ProbeEnded", runnerId, healthy: false });
+    expect(pool.state.runners.has(runnerId)).toBe(false);
+  });
+
+  it("refuses whoever waits when it closes, and ends busy runners when their work is done", () => {
+    const pool = elastic({ max: 1 });
+    pool.acquire();
+    pool.bootSucceeds(only(pool.booting));
+    const waiter = pool.acquire();
+    pool.step({ _tag: "Close" });
+    expect(pool.refused.get(waiter)?.why).toBe("closed");
+    const key = only(pool.leases.values());
+    pool.leases.delete(key.lease);
+    expect(pool.step({ _tag: "Release", key })).toContainEqual({ _tag: "Terminate", runnerId: key.runnerId, reason: "drain" });
+    expect(pool.refused.get(pool.acquire())?.why).toBe("closed");
+  });
+
+  it("tells once that it is saturated, and again after it was not", () => {
+    const pool = elastic({ max: 1 });
+    pool.acquire();
+    pool.bootSucceeds(only(pool.booting));
+    const saturations = (event: Parameters<Driver["step"]>[0]) =>
+      pool.state.step(event).filter((command) => command._tag === "Saturated").length;
+    expect(saturations({ _tag: "Acquire", ticket: 100, avoid: undefined })).toBe(1);
+    expect(saturations({ _tag: "Acquire", ticket: 101, avoid: undefined })).toBe(0);
+    saturations({ _tag: "Abandon", ticket: 100 });
+    saturations({ _tag: "Abandon", ticket: 101 });
+    expect(saturations({ _tag: "Acquire", ticket: 102, avoid: undefined })).toBe(1);
+  });
+});
+
+describe("a pool of fixed runners", () => {
+  const fixed = (ids: ReadonlyArray<string>, maxConcurrency = 2) => new Driver({ min: 0, max: ids.length, maxConcurrency }, ids);
+
+  it("chooses the least loaded runner, and among equals the least recently used", () => {
+    const pool = fixed(["a", "b", "c"]);
+    const chosen = Array.from({ length: 6 }, () => pool.granted.get(pool.acquire())!.key.runnerId);
+    expect(chosen).toEqual(["a", "b", "c", "a", "b", "c"]);
+  });
+
+  it("avoids the runner that failed before, if there is another", () => {
+    const pool = fixed(["a", "b"]);
+    for (let i = 0; i < 2; i++) expect(pool.granted.get(pool.acquire("a"))?.key.runnerId).toBe("b");
+    expect(pool.granted.get(pool.acquire("a"))?.key.runnerId).toBe("a");
+  });
+
+  it("gives no work to a runner that does not answer while another does", () => {
+    const pool = fixed(["a", "b"]);
+    pool.step({ _tag: "Suspected", runnerId: "a" });
+    pool.step({ _tag: "ProbeEnded", runnerId: "a", healthy: false });
+    for (let i = 0; i < 2; i++) expect(pool.granted.get(pool.acquire())?.key.runnerId).toBe("b");
+    const waiter = pool.acquire();
+    expect(pool.waiting).toEqual([waiter]);
+    pool.step({ _tag: "ProbeEnded", runnerId: "a", healthy: true });
+    expect(pool.granted.get(waiter)?.key.runnerId).toBe("a");
+  });
+
+  it("tries runners that do not answer when none does", () => {
+    const pool = fixed(["a"]);
+    pool.step({ _tag: "Suspected", runnerId: "a" });
+    expect(pool.granted.get(pool.acquire())?.key.runnerId).toBe("a");
+  });
+
+  it("probes a runner that does not answer again and again, and never ends it", () => {
+    const pool = fixed(["a"]);
+    pool.step({ _tag: "Suspected", runnerId: "a" });
+    for (let failures = 1; failures < 4; failures++) {
+      expect(pool.step({ _tag: "ProbeEnded", runnerId: "a", healthy: false })).toContainEqual({
+        _tag: "Probe",
+        runnerId: "a",
+        afterFailures: failures,
+      });
+    }
+    expect(pool.state.runners.has("a")).toBe(true);
+  });
+
+  it("refuses calls when it has no runners at all", () => {
+    expect(fixed([]).refused.size).toBe(0);
+    const pool = fixed([]);
+    expect(pool.refused.get(pool.acquire())?.why).toBe("no_runner");
+  });
+});

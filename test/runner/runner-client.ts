@@ -1,0 +1,160 @@
+/**
+ * A runner on a real socket, and a client that signs by hand: what a parent does,
+ * without the parent.
+ */
+import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
+import { onTestFinished } from "vitest";
+import { makeCodec } from "../../src/contract/codec.ts";
+import type { ErrorBody, RequestHead, ResponseHead } from "../../src/contract/envelope.ts";
+import { newNonce, readResponseHead, requestHeaders } from "../../src/contract/headers.ts";
+import type { InvocationContext } from "../../src/contract/invocation.ts";
+import { type Environment, type FlameConfig, resolveConfig } from "../../src/contract/options.ts";
+import { createRegistry } from "../../src/contract/registry.ts";
+import { type SigningKey, signRequest, verifyResponse } from "../../src/contract/signature.ts";
+import type { RunnerServerOptions } from "../../src/runner/options.ts";
+import { createRunnerServer, type RunnerServer, type RunnerServerDeps } from "../../src/runner/server.ts";
+import { type FlameEvent, makeTelemetry, noTracer } from "../../src/telemetry/telemetry.ts";
+
+export const key: SigningKey = { id: "default", secret: "a secret for tests" };
+export const codec = makeCodec();
+
+type Handler = (context: InvocationContext, ...args: ReadonlyArray<never>) => unknown;
+
+export interface LogRecord {
+  readonly level: string;
+  readonly message: string;
+  readonly meta: Record<string, unknown> | undefined;
+}
+
+export interface TestRunner {
+  readonly server: RunnerServer;
+  readonly events: Array<FlameEvent>;
+  readonly logs: Array<LogRecord>;
+}
+
+export interface StartOptions {
+  readonly handlers?: Readonly<Record<string, Handler>>;
+  readonly config?: FlameConfig;
+  readonly options?: RunnerServerOptions;
+  readonly env?: Environment;
+  readonly metrics?: RunnerServerDeps["metrics"];
+}
+
+/** Starts a runner on 127.0.0.1 that serves `handlers` as methods of the service `test`; it stops with the test. */
+export const startRunner = async (start: StartOptions = {}): Promise<TestRunner> => {
+  const registry = createRegistry();
+  registry.register(
+    "test",
+    Object.entries(start.handlers ?? {}).map(([id, handler]) => ({
+      id,
+      options: {},
+      handler,
+      invoke: (context: InvocationContext, args: ReadonlyArray<unknown>) => Reflect.apply(handler, undefined, [context, ...args]),
+    })),
+  );
+  const events: Array<FlameEvent> = [];
+  const logs: Array<LogRecord> = [];
+  const record = (level: string) => (message: string, meta?: Record<string, unknown>) => void logs.push({ level, message, meta });
+  const server = createRunnerServer(
+    {
+      config: resolveConfig({ security: { secret: key.secret }, ...start.config }, {}),
+      registry,
+      telemetry: makeTelemetry(noTracer, [{ emit: (event) => void events.push(event) }]),
+      metrics: start.metrics,
+      logger: { debug: record("debug"), info: record("info"), warn: record("warn"), error: record("error") },
+      env: start.env ?? {},
+    },
+    { port: 0, hostname: "127.0.0.1", ...start.options },
+  );
+  onTestFinished(() => server.stop({ drainTimeoutMs: 0 }));
+  await server.ready;
+  return { server, events, logs };
+};
+
+export interface SignedRequest {
+  readonly head: RequestHead;
+  readonly headers: Record<string, string>;
+  readonly body: Uint8Array;
+}
+
+/** A request as a parent would sign it; `change` is what this test has different. */
+export const sign = (method: string, args: ReadonlyArray<unknown>, change: Partial<RequestHead> = {}, by: SigningKey = key): SignedRequest => {
+  const head: RequestHead = {
+    method,
+    invocationId: "inv-1",
+    attempt: 1,
+    audience: "*",
+    keyId: by.id,
+    createdMs: Date.now(),
+    nonce: newNonce(),
+    timeoutMs: 5_000,
+    ...change,
+  };
+  const body = codec.encode(args, "arguments");
+  return { head, body, headers: { ...requestHeaders(head, signRequest(head, body, by)), "content-type": "application/json" } };
+};
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+  readonly text: string;
+}
+
+/** Sends a request; `headers` and `body` replace what was signed. */
+export const send = async (
+  runner: { readonly server: Pick<RunnerServer, "url"> },
+  request: SignedRequest,
+  change: { headers?: Record<string, string>; body?: Uint8Array; signal?: AbortSignal } = {},
+): Promise<Reply> => {
+  const response = await fetch(`${runner.server.url}/invoke`, {
+    method: "POST",
+    headers: { ...request.headers, ...change.headers },
+    body: (change.body ?? request.body) as Uint8Array<ArrayBuffer>,
+    signal: change.signal,
+  });
+  const body = new Uint8Array(await response.arrayBuffer());
+  return { status: response.status, headers: response.headers, body, text: new TextDecoder().decode(body) };
+};
+
+/** The error in a reply. */
+export const errorOf = (reply: Reply): ErrorBody => JSON.parse(reply.text) as ErrorBody;
+
+/** The head of a reply, if its signature holds. */
+export const verifiedHead = (reply: Reply, by: SigningKey = key): ResponseHead => {
+  const read = readResponseHead((name) => reply.headers.get(name), reply.status);
+  if ("malformed" in read) throw new Error(read.malformed);
+  if (!verifyResponse(read.head, reply.body, read.signature, by)) throw new Error("The response's signature does not hold.");
+  return read.head;
+};
+
+/** Starts a request by hand and gives its body in pieces; for what fetch does not do. */
+export const openRequest = (runner: TestRunner, headers: Record<string, string>) => {
+  const request = httpRequest(`${runner.server.url}/invoke`, { method: "POST", headers, agent: false });
+  const answered = new Promise<{ status: number; text: string; connection: string | undefined }>((resolve, reject) => {
+    request.on("error", reject).on("response", (response) => {
+      const chunks: Array<Buffer> = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", () =>
+        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString(), connection: response.headers.connection }),
+      );
+    });
+  });
+  return { request, answered };
+};
+
+/** Sends bytes as they are and gives back everything up to the end of the connection. */
+export const sendRaw = (runner: TestRunner, text: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const socket = connect(runner.server.port, "127.0.0.1");
+    let received = "";
+    socket.setEncoding("utf8");
+    socket.on("data", (chunk: string) => (received += chunk)).on("close", () => resolve(received)).on("error", reject);
+    socket.write(text);
+  });
+
+/** A promise and the function that settles it: how a test waits for a fact inside a handler. */
+export const fact = <A = void>(): { readonly promise: Promise<A>; readonly settle: (value: A) => void } => {
+  const { promise, resolve } = Promise.withResolvers<A>();
+  return { promise, settle: resolve };
+};

@@ -1,0 +1,190 @@
+import { describe, expect, it } from "vitest";
+import { errorOf, key, openRequest, send, sign, type StartOptions, startRunner, type TestRunner, verifiedHead } from "./runner-client.ts";
+
+let runs = 0;
+const count = (): number => (runs += 1);
+
+const start = (more: StartOptions = {}): Promise<TestRunner> => startRunner({ handlers: { count }, ...more });
+
+/** The reasons of the rejections that were reported. */
+const reasons = (runner: TestRunner): Array<string> => runner.events.flatMap((event) => (event._tag === "SignatureRejected" ? [event.reason] : []));
+
+const expectNotRun = async (work: () => Promise<void>): Promise<void> => {
+  const before = runs;
+  await work();
+  expect(runs).toBe(before);
+};
+
+describe("verification", () => {
+  it("runs a signed request and signs the reply, bound to the request's nonce", async () => {
+    const runner = await start();
+    const request = sign("test/count", []);
+    const reply = await send(runner, request);
+    expect(reply.status).toBe(200);
+    expect(verifiedHead(reply)).toMatchObject({ nonce: request.head.nonce, invocationId: "inv-1", attempt: 1, outcome: "ok", runnerId: runner.server.runnerId });
+    expect(() => verifiedHead({ ...reply, headers: new Headers([...reply.headers, ["x-flame-nonce", "A".repeat(22)]]) })).toThrow();
+    expect(() => verifiedHead({ ...reply, status: 201 })).toThrow("signature");
+  });
+
+  it("refuses an unsigned request", () =>
+    expectNotRun(async () => {
+      const runner = await start();
+      const response = await fetch(`${runner.server.url}/invoke`, { method: "POST", body: "[]", headers: { "content-type": "application/json" } });
+      expect(response.status).toBe(401);
+      expect(await response.json()).toMatchObject({ code: "signature_error", executed: "no", retryable: false });
+      expect(response.headers.get("x-flame-signature")).toBeNull();
+      expect(reasons(runner)).toEqual(["malformed"]);
+    }));
+
+  it("refuses a wire version that it does not know", () =>
+    expectNotRun(async () => {
+      const runner = await start();
+      const reply = await send(runner, sign("test/count", []), { headers: { "x-flame-version": "2" } });
+      expect(reply.status).toBe(400);
+      expect(reasons(runner)).toEqual(["malformed"]);
+    }));
+
+  it("tells a stranger nothing about which of key and signature was wrong, and the log everything", () =>
+    expectNotRun(async () => {
+      const runner = await start();
+      const wrongKey = await send(runner, sign("test/count", [], {}, { id: "other", secret: key.secret }));
+      const wrongSecret = await send(runner, sign("test/count", [], {}, { id: key.id, secret: "guess" }));
+      const wrongBody = await send(runner, sign("test/count", []), { body: Buffer.from('{"json":[1]}') });
+      for (const reply of [wrongKey, wrongSecret, wrongBody]) {
+        expect(reply.status).toBe(401);
+        expect(reply.text).toBe(wrongKey.text);
+        expect(reply.headers.get("x-flame-signature")).toBeNull();
+      }
+      expect(reasons(runner)).toEqual(["unknown_key", "mismatch", "mismatch"]);
+      expect(runner.events[0]).toMatchObject({ detail: expect.stringContaining('"other"') });
+    }));
+
+  it.each(["x-flame-method", "x-flame-attempt", "x-flame-timeout-ms", "x-flame-audience", "traceparent", "x-flame-idempotency-key"])(
+    "refuses a request whose %s was changed",
+    (name) =>
+      expectNotRun(async () => {
+        const changed: Record<string, string> = { "x-flame-method": "test/other", "x-flame-audience": "someone", traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01` };
+        const runner = await start();
+        const reply = await send(runner, sign("test/count", []), { headers: { [name]: changed[name] ?? "7" } });
+        expect(reply.status).toBe(401);
+        expect(reasons(runner)).toEqual(["mismatch"]);
+      }),
+  );
+
+  it("says by how much and in which direction the clocks differ", () =>
+    expectNotRun(async () => {
+      const runner = await start({ config: { security: { secret: key.secret, windowMs: 1_000 } } });
+      const late = errorOf(await send(runner, sign("test/count", [], { createdMs: Date.now() - 90_000 })));
+      const early = errorOf(await send(runner, sign("test/count", [], { createdMs: Date.now() + 90_000 })));
+      expect(late.message).toMatch(/signed 9\d{4} ms before this runner's clock; 1000 ms/);
+      expect(early.message).toMatch(/signed (89|90)\d{3} ms after this runner's clock/);
+      expect(reasons(runner)).toEqual(["expired", "expired"]);
+    }));
+
+  it("runs equal requests once, also when they arrive together", async () => {
+    const runner = await start();
+    const before = runs;
+    const request = sign("test/count", []);
+    const replies = await Promise.all(Array.from({ length: 8 }, () => send(runner, request)));
+    expect(runs).toBe(before + 1);
+    expect(replies.map((reply) => reply.status).sort()).toEqual([200, ...Array<number>(7).fill(401)]);
+    expect(reasons(runner)).toEqual(Array(7).fill("replay"));
+    const refused = replies.find((reply) => reply.status === 401);
+    expect(refused?.headers.get("x-flame-signature"), "a signed refusal could be handed to the parent in place of the real reply").toBeNull();
+  });
+
+  it("spends no nonce on a request whose signature does not hold", async () => {
+    const runner = await start();
+    const request = sign("test/count", []);
+    await send(runner, request, { body: Buffer.from("forged") });
+    expect((await send(runner, request)).status).toBe(200);
+  });
+
+  it("insists on its own id as the audience when the id was given", () =>
+    expectNotRun(async () => {
+      const runner = await start({ env: { FLAME_RUNNER_ID: "runner-7" } });
+      const reply = await send(runner, sign("test/count", [], { audience: "runner-8" }));
+      expect(reply.status).toBe(401);
+      expect(verifiedHead(reply)).toMatchObject({ runnerId: "runner-7", outcome: "error" });
+      expect(errorOf(reply)).toMatchObject({ code: "signature_error", executed: "no", message: expect.stringContaining("runner-8") });
+    }));
+
+  it("takes its own id and * as the audience, and any when it made its id up", async () => {
+    const named = await start({ options: { runnerId: "runner-7" } });
+    expect((await send(named, sign("test/count", [], { audience: "runner-7" }))).status).toBe(200);
+    expect((await send(named, sign("test/count", [], { audience: "*" }))).status).toBe(200);
+    const nameless = await start();
+    expect((await send(nameless, sign("test/count", [], { audience: "whoever" }))).status).toBe(200);
+  });
+
+  it("answers with the key that it was asked with", async () => {
+    const old = { id: "old", secret: "the secret before" };
+    const runner = await start({ config: { security: { secret: key.secret, acceptKeys: [old] } } });
+    expect(verifiedHead(await send(runner, sign("test/count", [], {}, old)), old).keyId).toBe("old");
+  });
+
+  it("refuses everything without a secret, and says once in the log what to set", () =>
+    expectNotRun(async () => {
+      const runner = await start({ config: { security: {} } });
+      for (const _ of [1, 2]) {
+        const reply = await send(runner, sign("test/count", []));
+        expect(reply.status).toBe(500);
+        expect(errorOf(reply)).toMatchObject({ code: "config_error", executed: "no", message: expect.stringContaining("FLAME_SECRET") });
+      }
+      expect(runner.logs.filter((log) => log.level === "error")).toHaveLength(1);
+    }));
+});
+
+describe("the body", () => {
+  const small = { options: { maxBodyBytes: 1_000 } } as const;
+
+  it("is refused by its declared length before a byte of it is read", async () => {
+    const runner = await start(small);
+    const { request, answered } = openRequest(runner, { ...sign("test/count", []).headers, "content-length": "1000000000" });
+    request.flushHeaders();
+    const answer = await answered;
+    request.destroy();
+    expect(answer.status).toBe(413);
+    expect(answer.connection).toBe("close");
+    expect(JSON.parse(answer.text)).toMatchObject({ code: "payload_too_large", executed: "no", message: expect.stringMatching(/1000000000 bytes; this runner takes 1000\b/) });
+  });
+
+  it("is counted while it comes when it is chunked", async () => {
+    const runner = await start(small);
+    const { request, answered } = openRequest(runner, { ...sign("test/count", []).headers, "transfer-encoding": "chunked" });
+    request.write("x".repeat(600));
+    request.write("x".repeat(600));
+    const answer = await answered;
+    request.destroy();
+    expect(answer.status).toBe(413);
+    expect(JSON.parse(answer.text)).toMatchObject({ code: "payload_too_large" });
+  });
+
+  it("is accepted in chunks under the limit", async () => {
+    const runner = await start(small);
+    const signed = sign("test/count", ["in pieces"]);
+    const { request, answered } = openRequest(runner, { ...signed.headers, "transfer-encoding": "chunked" });
+    request.write(signed.body.subarray(0, 5));
+    request.end(signed.body.subarray(5));
+    expect((await answered).status).toBe(200);
+  });
+
+  it.each([
+    ["content-encoding", "gzip"],
+    ["content-type", "text/plain"],
+  ])("is refused with %s %s", async (name, value) => {
+    const runner = await start();
+    const reply = await send(runner, sign("test/count", []), { headers: { [name]: value } });
+    expect(reply.status).toBe(415);
+    expect(errorOf(reply).message).toContain(value);
+  });
+
+  it("that is signed and not decodable is a serialization_error, unexecuted", () =>
+    expectNotRun(async () => {
+      const runner = await start();
+      const reply = await send(runner, sign("test/count", { not: "an array" } as never));
+      expect(reply.status).toBe(400);
+      expect(verifiedHead(reply).outcome).toBe("error");
+      expect(errorOf(reply)).toMatchObject({ code: "serialization_error", executed: "no", retryable: false });
+    }));
+});

@@ -1,0 +1,309 @@
+import { ROOT_CONTEXT, SpanKind, context, propagation, trace } from "@opentelemetry/api";
+import { core, tracing } from "@opentelemetry/sdk-node";
+import { Effect, Tracer } from "effect";
+import { afterEach, describe, expect, it } from "vitest";
+import type { TraceCarrier } from "../../src/contract/envelope.ts";
+import type { InvocationContext } from "../../src/contract/invocation.ts";
+import { currentInvocation } from "../../src/contract/invocation.ts";
+import { makeOtelTracer } from "../../src/telemetry/opentelemetry.ts";
+import type { StageSpan } from "../../src/telemetry/telemetry.ts";
+import { callStage, forget, record, runCall, tracer } from "./recorded-spans.ts";
+
+afterEach(forget);
+
+const attempt = <A>(run: (span: StageSpan) => Effect.Effect<A>, host = tracer.capture()) =>
+  tracer.stage({ _tag: "attempt", facts: {}, host }, run);
+const carrierOf = (span: StageSpan) => Effect.succeed(span.carrier);
+/** What a runner does with a carrier: server, handler, and the handler's plain code active. */
+const serve = (carrier: TraceCarrier, handler: () => unknown): Promise<unknown> =>
+  Effect.runPromise(
+    tracer.stage({ _tag: "server", method: "billing/charge", facts: {}, carrier }, () =>
+      tracer.stage({ _tag: "handler", facts: {}, carrier }, (span) =>
+        Effect.promise(async () => {
+          const invocation = { trace: span.carrier } as InvocationContext;
+          return span.activate(() => currentInvocation.run(invocation, handler));
+        }),
+      ),
+    ),
+  );
+const sampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+describe("the parent of a call", () => {
+  it("is the host's active span, as a local parent", async () => {
+    const recorder = record();
+    await trace.getTracer("host").startActiveSpan("host", async (span) => {
+      await runCall(() => Effect.void);
+      span.end();
+    });
+    const host = recorder.span("host").spanContext();
+    const call = recorder.span("billing/charge");
+    expect(call.kind).toBe(SpanKind.CLIENT);
+    expect(call.parentSpanContext).toMatchObject({ traceId: host.traceId, spanId: host.spanId });
+    expect(call.parentSpanContext?.isRemote ?? false).toBe(false);
+  });
+
+  it("is nothing when nothing is active", async () => {
+    const recorder = record();
+    await runCall(() => Effect.void);
+    expect(recorder.span("billing/charge").parentSpanContext).toBeUndefined();
+  });
+
+  it("is what was captured, not what is active where the fiber runs", async () => {
+    const recorder = record();
+    const host = tracer.capture();
+    await trace.getTracer("other").startActiveSpan("other", async (span) => {
+      await Effect.runPromise(tracer.stage(callStage(host), () => Effect.void));
+      span.end();
+    });
+    expect(recorder.span("billing/charge").parentSpanContext).toBeUndefined();
+  });
+
+  it("is the Effect span around it, before the host's", async () => {
+    const recorder = record();
+    const parent = Tracer.externalSpan({ traceId: "1".repeat(32), spanId: "2".repeat(16) });
+    await trace.getTracer("host").startActiveSpan("host", async (span) => {
+      await Effect.runPromise(Effect.withParentSpan(tracer.stage(callStage(), () => Effect.void), parent));
+      span.end();
+    });
+    expect(recorder.span("billing/charge").parentSpanContext).toMatchObject({ traceId: parent.traceId, spanId: parent.spanId });
+  });
+
+  it("is not an Effect span that nobody records", async () => {
+    const recorder = record();
+    await Effect.runPromise(Effect.withSpan(tracer.stage(callStage(), () => Effect.void), "in memory"));
+    expect(recorder.span("billing/charge").parentSpanContext).toBeUndefined();
+  });
+
+  it.each([true, false])("made inside a handler is the handler's span (context manager: %s)", async (contextManager) => {
+    const recorder = record({ contextManager });
+    await serve({ traceparent: sampled }, () =>
+      Effect.runPromise(tracer.stage({ ...callStage(), method: "mail/send" } as const, () => Effect.void)),
+    );
+    const handler = recorder.span("flame.handler").spanContext();
+    expect(recorder.span("mail/send").spanContext().traceId).toBe(sampled.slice(3, 35));
+    expect(recorder.span("mail/send").parentSpanContext).toMatchObject({ spanId: handler.spanId, traceId: handler.traceId });
+  });
+});
+
+describe("the parents of stages", () => {
+  it("put acquire, attempt and backoff under the call", async () => {
+    const recorder = record();
+    await runCall(() =>
+      Effect.gen(function* () {
+        yield* tracer.stage({ _tag: "acquire", facts: {} }, () => Effect.void);
+        yield* attempt(() => Effect.void);
+        yield* tracer.stage({ _tag: "backoff", facts: {} }, () => Effect.void);
+      }),
+    );
+    const { spanId } = recorder.span("billing/charge").spanContext();
+    const parents = ["flame.pool.acquire", "flame.attempt", "flame.retry.backoff"].map((name) => recorder.span(name).parentSpanContext?.spanId);
+    expect(parents).toEqual([spanId, spanId, spanId]);
+  });
+
+  it("give a boot its own trace with a link to who asked, even inside a call", async () => {
+    const recorder = record();
+    await runCall((call) =>
+      tracer.stage({ _tag: "boot", facts: {}, links: [call.ids!] }, (boot) =>
+        Effect.sync(() => boot.noteBootPhases({ ready: 12.5, spawn: 3 })),
+      ),
+    );
+    const boot = recorder.span("flame.runner.boot");
+    const call = recorder.span("billing/charge").spanContext();
+    expect(boot.parentSpanContext).toBeUndefined();
+    expect(boot.spanContext().traceId).not.toBe(call.traceId);
+    expect(boot.links.map((link) => link.context)).toMatchObject([{ traceId: call.traceId, spanId: call.spanId }]);
+    expect(boot.attributes).toMatchObject({ "flame.boot.phase_ms.ready": 12.5, "flame.boot.phase_ms.spawn": 3 });
+  });
+
+  it("put a server under its attempt and the handler under the server", async () => {
+    const recorder = record();
+    const carrier = await runCall(() => attempt(carrierOf));
+    await serve(carrier, () => {});
+    const server = recorder.exporter.getFinishedSpans().find((span) => span.kind === SpanKind.SERVER)!;
+    expect(server.parentSpanContext).toMatchObject({ spanId: recorder.span("flame.attempt").spanContext().spanId, isRemote: true });
+    expect(recorder.span("flame.handler").parentSpanContext?.spanId).toBe(server.spanContext().spanId);
+  });
+
+  it.each([{}, { traceparent: "00-00000000000000000000000000000000-b7ad6b7169203331-01" }, { traceparent: "nonsense" }])(
+    "make a server with the carrier %o a root, whatever is active",
+    async (carrier) => {
+      const recorder = record();
+      await trace.getTracer("host").startActiveSpan("host", async (span) => {
+        await serve(carrier, () => {});
+        span.end();
+      });
+      expect(recorder.span("billing/charge").parentSpanContext).toBeUndefined();
+    },
+  );
+
+  it("record nothing under a remote parent that is not sampled, and say so downstream", async () => {
+    const recorder = record();
+    const downstream: Array<string | undefined> = [];
+    await serve({ traceparent: sampled.replace(/01$/, "00") }, async () => {
+      downstream.push((await runCall(() => attempt(carrierOf))).traceparent);
+    });
+    expect(recorder.names()).toEqual([]);
+    expect(downstream).toEqual([expect.stringMatching(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-00$/)]);
+  });
+
+  it("let samplers see the attributes of the stage", async () => {
+    const seen: Array<unknown> = [];
+    record({
+      sampler: {
+        shouldSample: (_context, _traceId, name, _kind, attributes) => {
+          seen.push({ name, ...attributes });
+          return { decision: tracing.SamplingDecision.RECORD_AND_SAMPLED };
+        },
+        toString: () => "spy",
+      },
+    });
+    await runCall(() => Effect.void, { pool: "gpu", invocationId: undefined });
+    expect(seen).toEqual([{ name: "billing/charge", "rpc.system.name": "flame", "rpc.method": "billing/charge", "flame.pool.name": "gpu" }]);
+  });
+});
+
+describe("what is active inside", () => {
+  it("a handler is its span and the incoming baggage only", async () => {
+    const recorder = record();
+    const seen: Array<unknown> = [];
+    const host = propagation.setBaggage(ROOT_CONTEXT, propagation.createBaggage({ secret: { value: "x" } }));
+    await context.with(host, () =>
+      serve({ traceparent: sampled, baggage: "tenant=acme%20inc" }, () => {
+        seen.push(trace.getActiveSpan()?.spanContext().spanId, propagation.getActiveBaggage()?.getAllEntries());
+      }),
+    );
+    expect(seen).toEqual([recorder.span("flame.handler").spanContext().spanId, [["tenant", { value: "acme inc" }]]]);
+  });
+
+  it("an attempt's request is suppressed, and the next stage is recorded though its fiber resumes there", async () => {
+    const recorder = record();
+    const seen: Array<boolean> = [];
+    await runCall(() =>
+      Effect.andThen(
+        attempt((span) =>
+          Effect.callback<void>((resume) => {
+            span.activate(() => {
+              seen.push(core.isTracingSuppressed(context.active()));
+              setImmediate(() => resume(Effect.void));
+            });
+          }),
+        ),
+        tracer.stage({ _tag: "backoff", facts: {} }, () => Effect.void),
+      ),
+    );
+    expect(seen).toEqual([true]);
+    expect(recorder.names()).toEqual(["flame.attempt", "flame.retry.backoff", "billing/charge"]);
+  });
+
+  it("a handler's own Effect spans are exported under it", async () => {
+    const recorder = record();
+    await Effect.runPromise(
+      tracer.stage({ _tag: "handler", facts: {}, carrier: { traceparent: sampled } }, () => Effect.withSpan(Effect.void, "query")),
+    );
+    expect(recorder.span("query").parentSpanContext?.spanId).toBe(recorder.span("flame.handler").spanContext().spanId);
+  });
+});
+
+describe("a carrier", () => {
+  it("keeps tracestate and takes the allowed baggage of the host only", async () => {
+    record();
+    const host = propagation.setBaggage(
+      trace.setSpanContext(ROOT_CONTEXT, {
+        traceId: "0af7651916cd43dd8448eb211c80319c",
+        spanId: "b7ad6b7169203331",
+        traceFlags: 1,
+        traceState: new core.TraceState("vendor=a,other=b"),
+      }),
+      propagation.createBaggage({ tenant: { value: "ä, b" }, session: { value: "private" } }),
+    );
+    const carrier = await context.with(host, () => runCall(() => attempt(carrierOf)));
+    expect(carrier).toEqual({
+      traceparent: expect.stringMatching(/^00-0af7651916cd43dd8448eb211c80319c-(?!b7ad6b7169203331)[0-9a-f]{16}-01$/),
+      tracestate: "vendor=a,other=b",
+      baggage: "tenant=%C3%A4%2C%20b",
+    });
+  });
+
+  it("passes a handler the tracestate and all the baggage that came in", async () => {
+    record();
+    const incoming = { traceparent: sampled, tracestate: "vendor=a", baggage: "tenant=acme,region=eu" };
+    const carrier = await Effect.runPromise(tracer.stage({ _tag: "handler", facts: {}, carrier: incoming }, carrierOf));
+    expect(carrier).toMatchObject({ tracestate: "vendor=a", baggage: "tenant=acme,region=eu" });
+    expect(carrier.traceparent).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-(?!b7ad6b7169203331)[0-9a-f]{16}-01$/);
+  });
+
+  it("survives the way from call to runner to call", async () => {
+    record();
+    const carriers: Array<TraceCarrier> = [];
+    const host = propagation.setBaggage(ROOT_CONTEXT, propagation.createBaggage({ tenant: { value: "acme" } }));
+    const first = await context.with(host, () => runCall(() => attempt(carrierOf)));
+    await serve(first, async () => {
+      carriers.push(await runCall(() => attempt(carrierOf)));
+    });
+    expect(carriers[0]?.baggage).toBe("tenant=acme");
+    expect(carriers[0]?.traceparent?.slice(0, 35)).toBe(first.traceparent?.slice(0, 35));
+  });
+});
+
+describe("without an SDK", () => {
+  it("a stage runs without span, ids or carrier", async () => {
+    const seen = await runCall((span) => Effect.succeed([span.ids, span.carrier]));
+    expect(seen).toEqual([undefined, {}]);
+  });
+
+  it("that is registered later, spans are recorded from then on, and from no tracer that was turned off", async () => {
+    const off = makeOtelTracer({ baggageKeys: [], enabled: false });
+    await runCall(() => Effect.void);
+    const recorder = record();
+    await runCall(() => Effect.void);
+    await Effect.runPromise(off.stage(callStage(), () => Effect.void));
+    expect(recorder.names()).toEqual(["billing/charge"]);
+  });
+
+  it("that is taken away and replaced, spans go to the new one", async () => {
+    const before = record();
+    await runCall(() => Effect.void);
+    forget();
+    await runCall(() => Effect.void);
+    const after = record();
+    await runCall(() => Effect.void);
+    expect([before.names(), after.names()]).toEqual([["billing/charge"], ["billing/charge"]]);
+  });
+});
+
+describe("a user's own Effect tracer", () => {
+  const collect = () => {
+    const made: Array<Tracer.NativeSpan> = [];
+    const own = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options);
+        made.push(span);
+        return span;
+      },
+    });
+    return { made, own };
+  };
+
+  it("gets the spans instead of the SDK, nested under the user's", async () => {
+    const recorder = record();
+    const { made, own } = collect();
+    const program = tracer.stage(callStage(), (call) =>
+      Effect.map(attempt(carrierOf), (carrier) => ({ carrier, ids: call.ids })),
+    );
+    const { carrier, ids } = await Effect.runPromise(Effect.withTracer(Effect.withSpan(program, "mine"), own));
+    const [mine, call, attempted] = made;
+    expect(made.map((span) => span.name)).toEqual(["mine", "billing/charge", "flame.attempt"]);
+    expect(recorder.names()).toEqual([]);
+    expect(call!.parent).toMatchObject({ value: { spanId: mine!.spanId } });
+    expect(call!.attributes.get("rpc.status_code")).toBe("OK");
+    expect(ids).toEqual({ traceId: mine!.traceId, spanId: call!.spanId, sampled: true });
+    expect(carrier.traceparent).toBe(`00-${mine!.traceId}-${attempted!.spanId}-01`);
+    expect(call!.status._tag).toBe("Ended");
+  });
+
+  it("gets them without any SDK", async () => {
+    const { made, own } = collect();
+    await Effect.runPromise(Effect.withTracer(tracer.stage(callStage(), () => Effect.void), own));
+    expect(made.map((span) => span.name)).toEqual(["billing/charge"]);
+  });
+});

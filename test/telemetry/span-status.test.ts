@@ -1,0 +1,121 @@
+import { SpanStatusCode } from "@opentelemetry/api";
+import { Deferred, Effect, Fiber } from "effect";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { InvokeError } from "../../src/contract/errors.ts";
+import type { Stage } from "../../src/telemetry/telemetry.ts";
+import type { Recorder } from "./recorded-spans.ts";
+import { callStage, forget, record, runCall, tracer } from "./recorded-spans.ts";
+
+let recorder: Recorder;
+beforeEach(() => {
+  recorder = record();
+});
+afterEach(forget);
+
+const call = () => recorder.span("billing/charge");
+const exitOf = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromiseExit(effect);
+const serverStage: Stage = { _tag: "server", method: "billing/charge", facts: {}, carrier: {} };
+const handlerStage: Stage = { _tag: "handler", facts: {}, carrier: {} };
+
+describe("the status of a span", () => {
+  it("is unset on success, with rpc.status_code OK", async () => {
+    await runCall(() => Effect.succeed(1));
+    expect(call().status).toEqual({ code: SpanStatusCode.UNSET });
+    expect(call().attributes).toMatchObject({ "rpc.status_code": "OK", "rpc.system.name": "flame", "rpc.method": "billing/charge" });
+    expect(call().attributes).not.toHaveProperty("error.type");
+  });
+
+  it("is ERROR with the code, phase and execution of a typed failure", async () => {
+    const error = new InvokeError("overloaded", "The runner is full.", { phase: "acquire" });
+    await exitOf(tracer.stage(callStage(), () => Effect.fail(error)));
+    expect(call().status).toEqual({ code: SpanStatusCode.ERROR, message: "The runner is full." });
+    expect(call().attributes).toMatchObject({
+      "rpc.status_code": "RESOURCE_EXHAUSTED",
+      "error.type": "RESOURCE_EXHAUSTED",
+      "flame.error.code": "overloaded",
+      "flame.error.phase": "acquire",
+      "flame.error.executed": "no",
+    });
+  });
+
+  it("is ERROR with DEADLINE_EXCEEDED on a timeout", async () => {
+    await exitOf(tracer.stage(callStage(), () => Effect.fail(new InvokeError("timeout", "Too late."))));
+    expect(call().status).toEqual({ code: SpanStatusCode.ERROR, message: "Too late." });
+    expect(call().attributes).toMatchObject({ "rpc.status_code": "DEADLINE_EXCEEDED", "error.type": "DEADLINE_EXCEEDED" });
+  });
+
+  it("is ERROR with INTERNAL on a defect, without an exception event", async () => {
+    await exitOf(tracer.stage(callStage(), () => Effect.die(new TypeError("no such thing"))));
+    expect(call().status).toEqual({ code: SpanStatusCode.ERROR, message: "no such thing" });
+    expect(call().attributes).toMatchObject({ "rpc.status_code": "INTERNAL", "error.type": "INTERNAL" });
+    expect(call().events).toEqual([]);
+  });
+
+  it("is ERROR with INTERNAL when the stage itself throws before it gives an effect", async () => {
+    const exit = await exitOf(
+      tracer.stage(callStage(), () => {
+        throw new Error("thrown early");
+      }),
+    );
+    expect(exit._tag).toBe("Failure");
+    expect(call().status).toEqual({ code: SpanStatusCode.ERROR, message: "thrown early" });
+  });
+
+  it("is ERROR with CANCELLED on an interruption", async () => {
+    const started = Deferred.makeUnsafe<void>();
+    const fiber = Effect.runFork(
+      tracer.stage(callStage(), () => Effect.andThen(Deferred.succeed(started, undefined), Effect.never)),
+    );
+    await Effect.runPromise(Deferred.await(started));
+    await Effect.runPromise(Fiber.interrupt(fiber));
+    expect(call().status.code).toBe(SpanStatusCode.ERROR);
+    expect(call().attributes).toMatchObject({ "rpc.status_code": "CANCELLED", "error.type": "CANCELLED" });
+  });
+
+  it("is ERROR with CANCELLED for the loser of a race, unset for the winner", async () => {
+    const winner = tracer.stage({ _tag: "attempt", facts: { attempt: 1 }, host: undefined }, () => Effect.succeed("won"));
+    const loser = tracer.stage({ _tag: "attempt", facts: { attempt: 2 }, host: undefined }, () => Effect.never);
+    expect(await Effect.runPromise(Effect.race(loser, winner))).toBe("won");
+    const byNumber = (number: number) =>
+      recorder.exporter.getFinishedSpans().find((span) => span.attributes["flame.attempt.number"] === number)!;
+    expect(byNumber(1).status.code).toBe(SpanStatusCode.UNSET);
+    expect(byNumber(2).status.code).toBe(SpanStatusCode.ERROR);
+    expect(byNumber(2).attributes["error.type"]).toBe("CANCELLED");
+  });
+
+  it("is what the stage noted when its failure is a value", async () => {
+    await runCall((span) => Effect.sync(() => span.note({ status: "UNAVAILABLE" })));
+    expect(call().status.code).toBe(SpanStatusCode.ERROR);
+    expect(call().attributes).toMatchObject({ "rpc.status_code": "UNAVAILABLE", "error.type": "UNAVAILABLE" });
+  });
+
+  it("of a backoff stays unset even when it is interrupted", async () => {
+    const backoff = tracer.stage({ _tag: "backoff", facts: { retryDelayMs: 5 } }, () => Effect.never);
+    await Effect.runPromise(Effect.race(backoff, Effect.succeed(1)));
+    expect(recorder.span("flame.retry.backoff").status.code).toBe(SpanStatusCode.UNSET);
+  });
+
+  it("of a handler is ERROR when the handler throws, and the message loses its secrets", async () => {
+    await exitOf(tracer.stage(handlerStage, () => Effect.fail(new Error("login password=hunter2 refused"))));
+    const span = recorder.span("flame.handler");
+    expect(span.status).toEqual({ code: SpanStatusCode.ERROR, message: "login password=[redacted] refused" });
+    expect(span.attributes["error.type"]).toBe("UNKNOWN");
+    expect(span.attributes).not.toHaveProperty("rpc.status_code");
+    expect(span.events).toEqual([]);
+  });
+
+  it.each(["remote_error", "timeout", "invoke_error", "registry_error"] as const)("of a server is ERROR for %s", async (code) => {
+    await exitOf(tracer.stage(serverStage, () => Effect.fail(new InvokeError(code, "failed"))));
+    expect(call().status.code).toBe(SpanStatusCode.ERROR);
+  });
+
+  it.each(["canceled", "serialization_error", "overloaded"] as const)(
+    "of a server stays unset for %s, which is the client's, but says what happened",
+    async (code) => {
+      const error = new InvokeError(code, "refused");
+      await exitOf(tracer.stage(serverStage, () => Effect.fail(error)));
+      expect(call().status.code).toBe(SpanStatusCode.UNSET);
+      expect(call().attributes).toMatchObject({ "rpc.status_code": error.status, "error.type": error.status });
+    },
+  );
+});
