@@ -8,8 +8,18 @@ const decorators = (): Plugin => ({
   transform: async (code, id) => {
     const kind = /decorators-(legacy|standard)\.test\.ts$/.exec(id)?.[1];
     if (kind === undefined) return undefined;
-    const compilerOptions = { experimentalDecorators: kind === "legacy", useDefineForClassFields: true, verbatimModuleSyntax: true };
-    return transform(code, { loader: "ts", target: "es2022", sourcefile: id, sourcemap: true, tsconfigRaw: { compilerOptions } });
+    const compilerOptions = {
+      experimentalDecorators: kind === "legacy",
+      useDefineForClassFields: true,
+      verbatimModuleSyntax: true,
+    };
+    return transform(code, {
+      loader: "ts",
+      target: "es2022",
+      sourcefile: id,
+      sourcemap: true,
+      tsconfigRaw: { compilerOptions },
+    });
   },
 });
 

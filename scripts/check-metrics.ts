@@ -2,9 +2,13 @@
  * Lets Prometheus itself judge the metrics: makes calls over HTTP that succeed,
  * fail and time out, and hands what a scrape of the parent and of the runner
  * would read to `promtool check metrics`. Needs a build, and promtool on the PATH.
+ *
+ * promtool lints the classic text format alone, so both sides report to a registry that
+ * speaks it.
  */
 import { spawnSync } from "node:child_process";
 import { createFlame, InvokeError, type Flame } from "firelight";
+import { Registry } from "prom-client";
 
 const security = { secret: "a secret of this check only" };
 
@@ -38,7 +42,9 @@ const lint = (side: string, scrape: string): boolean => {
   return good;
 };
 
-await using runner = createFlame({ mode: "runner", security, logger: { info: () => {}, warn: () => {}, error: () => {} } });
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
+
+await using runner = createFlame({ mode: "runner", security, logger: silent, telemetry: { metrics: new Registry() } });
 define(runner);
 const server = runner.createRunnerServer({ port: 0, hostname: "127.0.0.1", security });
 await server.ready;
@@ -47,7 +53,8 @@ await using parent = createFlame({
   mode: "parent",
   security,
   pools: { default: { runners: [{ url: server.url }] } },
-  logger: { info: () => {}, warn: () => {}, error: () => {} },
+  logger: silent,
+  telemetry: { metrics: new Registry() },
 });
 const shop = define(parent);
 for (const item of ["tea", "bread", "salt"]) await shop.price(item);

@@ -4,7 +4,9 @@ import type { ConfigError } from "./contract/errors.ts";
 import type { FlameConfig } from "./contract/options.ts";
 import { createFlame, type Flame } from "./flame.ts";
 
-const Key: Context.ServiceClass<FlameService, "firelight/FlameService", Flame> = Context.Service<FlameService, Flame>()("firelight/FlameService");
+const Key: Context.ServiceClass<FlameService, "firelight/FlameService", Flame> = Context.Service<FlameService, Flame>()(
+  "firelight/FlameService",
+);
 
 /**
  * Firelight in the context of Effects.
@@ -30,6 +32,9 @@ export class FlameService extends Key {
       },
       catch: (error) => error as ConfigError,
     });
-    return Layer.effect(FlameService, Effect.acquireRelease(start, (flame) => Effect.promise(() => flame.shutdown())));
+    return Layer.effect(
+      FlameService,
+      Effect.acquireRelease(start, (flame) => Effect.promise(() => flame.shutdown())),
+    );
   }
 }

@@ -8,7 +8,8 @@ import { makeCodec } from "./contract/codec.ts";
 import { makeDecorators, type MethodDecoratorMaker, type ServiceDecorator } from "./contract/decorators.ts";
 import { ConfigError, FlameError, InvokeError, withContext, type CallError } from "./contract/errors.ts";
 import { flushAll } from "./contract/flush.ts";
-import { resolveConfig, type FlameConfig, type ResolvedConfig } from "./contract/options.ts";
+import { type FlameConfig } from "./contract/options.ts";
+import { resolveConfig, type ResolvedConfig } from "./contract/resolve-config.ts";
 import { createRegistry, type Registry } from "./contract/registry.ts";
 import { toEffect, type Caller, type ToEffect } from "./contract/remote.ts";
 import type { Client } from "./parent/client.ts";
@@ -119,7 +120,8 @@ class Lifecycle {
   }
 
   async configure(config: FlameConfig): Promise<void> {
-    if (typeof config !== "object" || config === null) throw new ConfigError(`configure got ${String(config)}. Give it an object such as { mode: "local" }.`);
+    if (typeof config !== "object" || config === null)
+      throw new ConfigError(`configure got ${String(config)}. Give it an object such as { mode: "local" }.`);
     const merged = mergeConfig(this.#config, config);
     const resolved = resolveConfig(merged, process.env);
     const client = resolved.mode === "parent" ? this.#connect(resolved) : undefined;
@@ -134,26 +136,36 @@ class Lifecycle {
   serve(options: RunnerServerOptions): RunnerServer {
     this.#refuseWhenEnded();
     const { telemetry, metrics, logger } = this.observation;
-    const server = createRunnerServer({ config: this.resolved, registry: this.#registry, telemetry, metrics, logger, env: process.env }, options);
+    const server = createRunnerServer(
+      { config: this.resolved, registry: this.#registry, telemetry, metrics, logger, env: process.env },
+      options,
+    );
     this.#servers.add(server);
     return server;
   }
 
   shutdown(): Promise<void> {
-    this.#ended = true;
-    return (this.#ending ??= this.#end().finally(() => {
-      this.#ending = undefined;
-    }));
-  }
-
-  async #end(): Promise<void> {
     const client = this.#client;
     const servers = [...this.#servers];
+    const earlier = this.#ending;
     this.#client = undefined;
     this.#servers.clear();
-    await client?.shutdown();
-    await Promise.all(servers.map((server) => server.stop()));
-    await flushAll(flushTimeoutMs);
+    this.#ended = true;
+    this.#ending = this.#end(client, servers, earlier);
+    return this.#ending;
+  }
+
+  async #end(
+    client: Client | undefined,
+    servers: ReadonlyArray<RunnerServer>,
+    earlier: Promise<void> | undefined,
+  ): Promise<void> {
+    try {
+      await client?.shutdown();
+    } finally {
+      await Promise.all([earlier, ...servers.map((server) => server.stop())]);
+      await flushAll(flushTimeoutMs);
+    }
   }
 
   #observe(config: ResolvedConfig): Observation {
@@ -169,14 +181,20 @@ class Lifecycle {
 
   #refuseWhenEnded(): void {
     if (!this.#ended) return;
-    throw new InvokeError("unavailable", "This Firelight instance was shut down. Call configure() to use it again.", { retryable: false });
+    throw new InvokeError("unavailable", "This Firelight instance was shut down. Call configure() to use it again.", {
+      retryable: false,
+    });
   }
 }
 
 const setupError = (thrown: unknown, method: string): CallError =>
   thrown instanceof FlameError
     ? withContext(thrown as CallError, { method })
-    : new InvokeError("invoke_error", `${method} could not be called: Firelight failed to set itself up; see the cause.`, { executed: "no", method, cause: thrown });
+    : new InvokeError(
+        "invoke_error",
+        `${method} could not be called: Firelight failed to set itself up; see the cause.`,
+        { executed: "no", method, cause: thrown },
+      );
 
 /**
  * Makes an instance of its own: its own configuration, pools and metrics, and its own registry unless it is given one.
@@ -213,10 +231,14 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
   };
 
   const decorators = makeDecorators({ registry, caller, isRunner });
-  const metrics = Object.defineProperty(async () => (await lifecycle.observation.metrics?.text()) ?? "", "contentType", {
-    get: () => lifecycle.observation.metrics?.contentType ?? "text/plain; version=0.0.4; charset=utf-8",
-    enumerable: true,
-  }) as MetricsReader;
+  const metrics = Object.defineProperty(
+    async () => (await lifecycle.observation.metrics?.text()) ?? "",
+    "contentType",
+    {
+      get: () => lifecycle.observation.metrics?.contentType ?? "text/plain; version=0.0.4; charset=utf-8",
+      enumerable: true,
+    },
+  ) as MetricsReader;
 
   const shutdown = (): Promise<void> => lifecycle.shutdown();
   return Object.assign(decorators.method, makeMakers(registry, caller), {

@@ -9,26 +9,44 @@ export { ConfigError, FlameError, FlameMethodError, InvokeError, RegistryError }
 
 export type { Flame, FlameParts, MetricsReader } from "./flame.ts";
 export type { EffectFunctionMaker, EffectServiceMaker, FunctionMaker, Makers, ServiceMaker } from "./proxy.ts";
-export type { AnyMethodDefinition, DefineMethod, MethodDefinition, PlainMethod, ServiceDefinition, ServiceMember } from "./contract/service.ts";
-export type { EffectMethod, EffectMethodOf, EffectService, EffectsOf, RemoteMethod, RemoteMethodOf, RemoteService, ToEffect } from "./contract/remote.ts";
-export type { FlameClassDecorator, FlameMethodDecorator, MethodDecoratorMaker, MethodOptions, ServiceDecorator, ServiceOptions } from "./contract/decorators.ts";
+export type {
+  AnyMethodDefinition,
+  DefineMethod,
+  MethodDefinition,
+  PlainMethod,
+  ServiceDefinition,
+  ServiceMember,
+} from "./contract/service.ts";
+export type {
+  EffectMethod,
+  EffectMethodOf,
+  EffectService,
+  EffectsOf,
+  RemoteMethod,
+  RemoteMethodOf,
+  RemoteService,
+  ToEffect,
+} from "./contract/remote.ts";
+export type {
+  FlameClassDecorator,
+  FlameMethodDecorator,
+  MethodDecoratorMaker,
+  MethodOptions,
+  ServiceDecorator,
+  ServiceOptions,
+} from "./contract/decorators.ts";
 export type { InstanceFactory } from "./contract/class-host.ts";
 export type { MethodRegistration, RegisteredMethod, RegisteredService, Registry } from "./contract/registry.ts";
-export type { CallError, Executed, FlameErrorCode, FlameErrorContext, Phase, RemoteFailure, RpcStatus } from "./contract/errors.ts";
 export type {
-  CallOptions,
-  FlameConfig,
-  FlameOptions,
-  Logger,
-  MetricsRegistry,
-  Mode,
-  PoolConfig,
-  RetryOptions,
-  SecurityOptions,
-  SigningKeyOptions,
-  StaticRunner,
-  TelemetryOptions,
-} from "./contract/options.ts";
+  CallError,
+  Executed,
+  FlameErrorCode,
+  FlameErrorContext,
+  Phase,
+  RemoteFailure,
+  RpcStatus,
+} from "./contract/errors.ts";
+export type { CallOptions, FlameConfig, FlameOptions, Logger, MetricsRegistry, Mode, PoolConfig, RetryOptions, SecurityOptions, SigningKeyOptions, StaticRunner, TelemetryOptions } from "./contract/options.ts";
 export type { InvocationContext } from "./contract/invocation.ts";
 export type { TraceCarrier } from "./contract/envelope.ts";
 export type { Backend, EffectOrPromise, RunnerExit, RunnerHandle, SpawnRequest } from "./contract/backend.ts";

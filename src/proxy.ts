@@ -3,11 +3,18 @@
  * and hands back what callers use.
  */
 import { named } from "./contract/named.ts";
-import { checkOptions, type FlameOptions } from "./contract/options.ts";
+import { type FlameOptions } from "./contract/options.ts";
+import { checkOptions } from "./contract/call-options.ts";
 import { checkId, type Registry } from "./contract/registry.ts";
 import { effectMethod, remoteMethod, type Caller, type RemoteTarget } from "./contract/remote.ts";
 import type { EffectMethodOf, EffectService, RemoteMethodOf, RemoteService } from "./contract/remote.ts";
-import { readMethod, readService, type ServiceDefinition, type ServiceMember, type ServiceMethod } from "./contract/service.ts";
+import {
+  readMethod,
+  readService,
+  type ServiceDefinition,
+  type ServiceMember,
+  type ServiceMethod,
+} from "./contract/service.ts";
 
 /**
  * Makes a service whose methods return promises: `service("billing", { … })` or `service.billing({ … })`.
@@ -20,26 +27,46 @@ import { readMethod, readService, type ServiceDefinition, type ServiceMember, ty
  * @throws {ConfigError} for an option that cannot work.
  */
 export interface ServiceMaker {
-  <Definition extends ServiceDefinition>(id: string, definition: Definition, options?: FlameOptions): RemoteService<Definition>;
-  readonly [id: string]: <Definition extends ServiceDefinition>(definition: Definition, options?: FlameOptions) => RemoteService<Definition>;
+  <Definition extends ServiceDefinition>(
+    id: string,
+    definition: Definition,
+    options?: FlameOptions,
+  ): RemoteService<Definition>;
+  readonly [id: string]: <Definition extends ServiceDefinition>(
+    definition: Definition,
+    options?: FlameOptions,
+  ) => RemoteService<Definition>;
 }
 
 /** Makes a service whose methods return Effects: `serviceEffect("math", { … })` or `serviceEffect.math({ … })`. */
 export interface EffectServiceMaker {
-  <Definition extends ServiceDefinition>(id: string, definition: Definition, options?: FlameOptions): EffectService<Definition>;
-  readonly [id: string]: <Definition extends ServiceDefinition>(definition: Definition, options?: FlameOptions) => EffectService<Definition>;
+  <Definition extends ServiceDefinition>(
+    id: string,
+    definition: Definition,
+    options?: FlameOptions,
+  ): EffectService<Definition>;
+  readonly [id: string]: <Definition extends ServiceDefinition>(
+    definition: Definition,
+    options?: FlameOptions,
+  ) => EffectService<Definition>;
 }
 
 /** Makes a single remote function that returns a promise: `fn("ping", handler)` or `fn.ping(handler)`. */
 export interface FunctionMaker {
   <Handler extends ServiceMember>(id: string, handler: Handler, options?: FlameOptions): RemoteMethodOf<Handler>;
-  readonly [id: string]: <Handler extends ServiceMember>(handler: Handler, options?: FlameOptions) => RemoteMethodOf<Handler>;
+  readonly [id: string]: <Handler extends ServiceMember>(
+    handler: Handler,
+    options?: FlameOptions,
+  ) => RemoteMethodOf<Handler>;
 }
 
 /** Makes a single remote function that returns an Effect: `fnEffect("ping", handler)` or `fnEffect.ping(handler)`. */
 export interface EffectFunctionMaker {
   <Handler extends ServiceMember>(id: string, handler: Handler, options?: FlameOptions): EffectMethodOf<Handler>;
-  readonly [id: string]: <Handler extends ServiceMember>(handler: Handler, options?: FlameOptions) => EffectMethodOf<Handler>;
+  readonly [id: string]: <Handler extends ServiceMember>(
+    handler: Handler,
+    options?: FlameOptions,
+  ) => EffectMethodOf<Handler>;
 }
 
 /** All makers of one Firelight instance. */
@@ -55,13 +82,20 @@ const singleMethod = "default";
 
 /** Makes the makers that fill a registry and call through a caller. */
 export const makeMakers = (registry: Registry, caller: Caller): Makers => {
-  const target = ({ name, registration }: ServiceMethod): RemoteTarget => ({ caller, method: name, options: registration.options });
+  const target = ({ name, registration }: ServiceMethod): RemoteTarget => ({
+    caller,
+    method: name,
+    options: registration.options,
+  });
 
   const service =
     (face: (target: RemoteTarget) => unknown) =>
     (id: string, definition: ServiceDefinition, options?: FlameOptions): unknown => {
       const methods = readService(id, definition, options);
-      registry.register(id, methods.map((method) => method.registration));
+      registry.register(
+        id,
+        methods.map((method) => method.registration),
+      );
       return Object.freeze(Object.fromEntries(methods.map((method) => [method.key, face(target(method))])));
     };
 

@@ -3,7 +3,8 @@
  * carries its calls, and what observes them.
  */
 import type { Codec } from "./contract/codec.ts";
-import type { Logger, ResolvedConfig } from "./contract/options.ts";
+import type { Logger } from "./contract/options.ts";
+import type { ResolvedConfig } from "./contract/resolve-config.ts";
 import type { Registry } from "./contract/registry.ts";
 import { makeClient, type Client } from "./parent/client.ts";
 import { makeDispatcher } from "./runner/dispatch.ts";
@@ -36,10 +37,16 @@ export const observedAlike = (one: ResolvedConfig, other: ResolvedConfig): boole
   one.telemetry.baggageKeys.join() === other.telemetry.baggageKeys.join();
 
 /** Whether calls run in this process: in local mode, and on a runner that was given no pools of its own. */
-const runsHere = (config: ResolvedConfig): boolean => config.mode === "local" || (config.mode === "runner" && config.pools.size === 0);
+const runsHere = (config: ResolvedConfig): boolean =>
+  config.mode === "local" || (config.mode === "runner" && config.pools.size === 0);
 
 /** Makes the client of a configuration. */
-export const connect = (config: ResolvedConfig, registry: Registry, codec: Codec, { telemetry, logger }: Observation): Client => {
+export const connect = (
+  config: ResolvedConfig,
+  registry: Registry,
+  codec: Codec,
+  { telemetry, logger }: Observation,
+): Client => {
   if (!runsHere(config)) return makeClient({ config, telemetry, codec });
   const local = makeDispatcher({
     registry,

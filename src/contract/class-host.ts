@@ -45,7 +45,9 @@ const makeHost = (owner: Function): ClassHost => {
 
   const keep = (made: unknown): object => {
     if (typeof made !== "object" || made === null) {
-      throw new RegistryError(`The factory of ${owner.name} gave ${String(made)} in place of an instance. Return the instance from it.`);
+      throw new RegistryError(
+        `The factory of ${owner.name} gave ${String(made)} in place of an instance. Return the instance from it.`,
+      );
     }
     hosted.add(made);
     current = made;

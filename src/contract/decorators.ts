@@ -8,7 +8,8 @@
  */
 import { hostOf, isAtWork, type InstanceFactory } from "./class-host.ts";
 import { RegistryError } from "./errors.ts";
-import { checkOptions, mergeOptions, type FlameOptions } from "./options.ts";
+import { type FlameOptions } from "./options.ts";
+import { checkOptions, mergeOptions } from "./call-options.ts";
 import { checkId, methodName, type MethodRegistration, type Registry } from "./registry.ts";
 import { callRemote, leadsTo, type Caller, type RemoteTarget } from "./remote.ts";
 
@@ -33,7 +34,10 @@ export interface ServiceOptions extends FlameOptions {
 
 /** Turns a method into a remote one. The method must be asynchronous, since a remote call is. */
 export interface FlameMethodDecorator {
-  <This, Method extends (this: This, ...args: any) => Promise<any>>(method: Method, context: ClassMethodDecoratorContext<This, Method>): Method;
+  <This, Method extends (this: This, ...args: any) => Promise<any>>(
+    method: Method,
+    context: ClassMethodDecoratorContext<This, Method>,
+  ): Method;
   <Method extends (...args: any) => Promise<any>>(
     target: object,
     key: string | symbol,
@@ -42,7 +46,10 @@ export interface FlameMethodDecorator {
 }
 
 /** Turns a class into a service. Its constructor may be private. */
-export type FlameClassDecorator = (target: Function & { readonly prototype: object }, context?: ClassDecoratorContext<any>) => void;
+export type FlameClassDecorator = (
+  target: Function & { readonly prototype: object },
+  context?: ClassDecoratorContext<any>,
+) => void;
 
 /** `@flame()`, `@flame("id")`, `@flame({ id, serviceId, pool, … })`. */
 export type MethodDecoratorMaker = (options?: MethodOptions | string) => FlameMethodDecorator;
@@ -75,7 +82,9 @@ interface Slot {
 const slots = new WeakMap<Function, Slot>();
 
 /** Makes both decorators for one Firelight instance. */
-export const makeDecorators = (host: DecoratorHost): { readonly method: MethodDecoratorMaker; readonly service: ServiceDecorator } => {
+export const makeDecorators = (
+  host: DecoratorHost,
+): { readonly method: MethodDecoratorMaker; readonly service: ServiceDecorator } => {
   const wrap = (slot: Slot): Function => {
     const target = (): RemoteTarget => slot.target ?? unregistered(slot);
     const remote = async (args: ReadonlyArray<unknown>): Promise<unknown> => callRemote(target(), args);
@@ -97,7 +106,10 @@ export const makeDecorators = (host: DecoratorHost): { readonly method: MethodDe
   });
 
   const register = (serviceId: string, entries: ReadonlyArray<readonly [Slot, MethodRegistration]>): void => {
-    host.registry.register(serviceId, entries.map(([, registration]) => registration));
+    host.registry.register(
+      serviceId,
+      entries.map(([, registration]) => registration),
+    );
     for (const [slot, { id, options }] of entries) {
       slot.target = { caller: host.caller, method: methodName(serviceId, id), options };
     }
@@ -112,14 +124,20 @@ export const makeDecorators = (host: DecoratorHost): { readonly method: MethodDe
 
     const add = (original: unknown, name: string | symbol, isStatic: boolean, owner: Function | undefined): Slot => {
       if (typeof original !== "function" || typeof name !== "string") {
-        throw new RegistryError(`@flame cannot decorate ${String(name)}: only methods with a plain name can be remote, not fields, accessors, #private or symbol members.`);
+        throw new RegistryError(
+          `@flame cannot decorate ${String(name)}: only methods with a plain name can be remote, not fields, accessors, #private or symbol members.`,
+        );
       }
       const slot: Slot = { key: name, isStatic, original, options, owner, target: undefined };
       if (options.serviceId !== undefined) register(options.serviceId, [[slot, plan(slot, options.serviceId, {})]]);
       return slot;
     };
 
-    const decorate = (target: unknown, context: string | symbol | ClassMethodDecoratorContext, descriptor?: PropertyDescriptor): unknown => {
+    const decorate = (
+      target: unknown,
+      context: string | symbol | ClassMethodDecoratorContext,
+      descriptor?: PropertyDescriptor,
+    ): unknown => {
       if (typeof context === "object") {
         const plain = context.kind === "method" && !context.private;
         const slot = add(plain ? target : undefined, context.name, context.static, undefined);
@@ -136,12 +154,16 @@ export const makeDecorators = (host: DecoratorHost): { readonly method: MethodDe
   };
 
   const service: ServiceDecorator = (first?: ServiceOptions | string, second?: Omit<ServiceOptions, "id">) => {
-    if (typeof first === "function") throw new RegistryError("@flameService needs parentheses: write @flameService() above the class.");
-    const { id, factory, ...options }: ServiceOptions = typeof first === "string" ? { ...second, id: first } : { ...first };
+    if (typeof first === "function")
+      throw new RegistryError("@flameService needs parentheses: write @flameService() above the class.");
+    const { id, factory, ...options }: ServiceOptions =
+      typeof first === "string" ? { ...second, id: first } : { ...first };
     if (id !== undefined) checkId("service", id);
     checkOptions(options, `@flameService(${id === undefined ? "" : `"${id}"`})`);
     if (factory !== undefined && typeof factory !== "function") {
-      throw new RegistryError(`The factory of @flameService is ${String(factory)}. Give it a function that makes the instance.`);
+      throw new RegistryError(
+        `The factory of @flameService is ${String(factory)}. Give it a function that makes the instance.`,
+      );
     }
 
     return (owner: Function, context?: ClassDecoratorContext) => {
@@ -154,7 +176,14 @@ export const makeDecorators = (host: DecoratorHost): { readonly method: MethodDe
           own.push(marked);
         } else if (marked?.options.serviceId === undefined) {
           const original = marked?.original ?? descriptor.value;
-          const slot: Slot = { key, isStatic: false, original, options: marked?.options ?? {}, owner: undefined, target: undefined };
+          const slot: Slot = {
+            key,
+            isStatic: false,
+            original,
+            options: marked?.options ?? {},
+            owner: undefined,
+            target: undefined,
+          };
           own.push(slot);
           replaced.push([key, descriptor, slot]);
         }
@@ -163,12 +192,17 @@ export const makeDecorators = (host: DecoratorHost): { readonly method: MethodDe
         const marked = typeof descriptor.value === "function" ? slots.get(descriptor.value) : undefined;
         if (marked?.isStatic) own.push(marked);
       }
-      const entries = own.filter((slot) => slot.options.serviceId === undefined).map((slot) => [slot, plan(slot, serviceId, options)] as const);
+      const entries = own
+        .filter((slot) => slot.options.serviceId === undefined)
+        .map((slot) => [slot, plan(slot, serviceId, options)] as const);
       if (own.length === 0) {
-        throw new RegistryError(`${owner.name} has no methods that can be remote. Write at least one method on the class itself; static ones need @flame().`);
+        throw new RegistryError(
+          `${owner.name} has no methods that can be remote. Write at least one method on the class itself; static ones need @flame().`,
+        );
       }
       register(serviceId, entries);
-      for (const [key, descriptor, slot] of replaced) Object.defineProperty(owner.prototype, key, { ...descriptor, value: wrap(slot) });
+      for (const [key, descriptor, slot] of replaced)
+        Object.defineProperty(owner.prototype, key, { ...descriptor, value: wrap(slot) });
 
       const settle = (final: Function): void => {
         for (const slot of own) slot.owner = final;
@@ -192,7 +226,9 @@ const runOn = (slot: Slot, serviceId: string, args: ReadonlyArray<unknown>): unk
   }
   if (slot.isStatic) return slot.original.apply(slot.owner, args);
   const instance = hostOf(slot.owner).instance();
-  return instance instanceof Promise ? instance.then((made) => slot.original.apply(made, args)) : slot.original.apply(instance, args);
+  return instance instanceof Promise
+    ? instance.then((made) => slot.original.apply(made, args))
+    : slot.original.apply(instance, args);
 };
 
 const unregistered = (slot: Slot): never => {
@@ -205,7 +241,11 @@ const unregistered = (slot: Slot): never => {
 const instanceMethods = (owner: Function): ReadonlyArray<readonly [string, PropertyDescriptor]> => {
   const found = new Map<string, PropertyDescriptor>();
   const shadowed = new Set<string>(["constructor"]);
-  for (let level = owner.prototype as object | null; level !== null && level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+  for (
+    let level = owner.prototype as object | null;
+    level !== null && level !== Object.prototype;
+    level = Object.getPrototypeOf(level)
+  ) {
     for (const [key, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
       if (shadowed.has(key)) continue;
       shadowed.add(key);

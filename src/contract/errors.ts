@@ -239,12 +239,12 @@ export class FlameMethodError extends Error {
 /** Any of the errors that a call can end with: a union that `Effect.catchTag` can take apart. */
 export type CallError = InvokeError | RegistryError | ConfigError;
 
-/** The error as given, or one of the same code with what `context` knows and it does not. */
+/** The same error with what `context` knows and it does not; what `context` says of `executed` is the better knowledge. */
 export const withContext = (error: CallError, context: FlameErrorContext): CallError => {
   const merged: FlameErrorContext = {
     details: error.details,
     retryable: error.retryable,
-    executed: error.executed,
+    executed: context.executed ?? error.executed,
     phase: error.phase ?? context.phase,
     method: error.method ?? context.method,
     pool: error.pool ?? context.pool,

@@ -4,7 +4,8 @@
  */
 import { Cause, Effect, Exit, Option } from "effect";
 import { InvokeError, RegistryError, type CallError } from "./errors.ts";
-import { checkOptions, mergeOptions, type CallOptions } from "./options.ts";
+import { type CallOptions } from "./options.ts";
+import { checkOptions, mergeOptions } from "./call-options.ts";
 import type { MethodDefinition, ServiceDefinition } from "./service.ts";
 
 /** Carries calls out. It must be called in the caller's own stack, so that it sees what is active there; it never throws. */
@@ -40,26 +41,37 @@ type Kept<Method> = Method & { with(options: CallOptions): Kept<Method> };
 
 /** What callers see of a method: the context is gone, the result a promise. */
 export type RemoteMethodOf<Member> =
-  Member extends MethodDefinition<infer Args, infer Result> ? RemoteMethod<Args, Awaited<Result>>
-  : Member extends (...args: any) => Promise<any> ? Kept<Member>
-  : Member extends (...args: infer Args) => infer Result ? RemoteMethod<Args, Awaited<Result>>
-  : never;
+  Member extends MethodDefinition<infer Args, infer Result>
+    ? RemoteMethod<Args, Awaited<Result>>
+    : Member extends (...args: any) => Promise<any>
+      ? Kept<Member>
+      : Member extends (...args: infer Args) => infer Result
+        ? RemoteMethod<Args, Awaited<Result>>
+        : never;
 
 /** What callers see of a method as an Effect. */
 export type EffectMethodOf<Member> =
-  Member extends MethodDefinition<infer Args, infer Result> ? EffectMethod<Args, Awaited<Result>>
-  : Member extends (...args: infer Args) => infer Result ? EffectMethod<Args, Awaited<Result>>
-  : never;
+  Member extends MethodDefinition<infer Args, infer Result>
+    ? EffectMethod<Args, Awaited<Result>>
+    : Member extends (...args: infer Args) => infer Result
+      ? EffectMethod<Args, Awaited<Result>>
+      : never;
 
 /** What callers see of a service. */
-export type RemoteService<Definition extends ServiceDefinition> = { readonly [Key in keyof Definition]: RemoteMethodOf<Definition[Key]> };
+export type RemoteService<Definition extends ServiceDefinition> = {
+  readonly [Key in keyof Definition]: RemoteMethodOf<Definition[Key]>;
+};
 
 /** What callers see of a service as Effects. */
-export type EffectService<Definition extends ServiceDefinition> = { readonly [Key in keyof Definition]: EffectMethodOf<Definition[Key]> };
+export type EffectService<Definition extends ServiceDefinition> = {
+  readonly [Key in keyof Definition]: EffectMethodOf<Definition[Key]>;
+};
 
 /** The methods of an object that `toEffect` turns into Effects: those that return promises. */
 export type EffectsOf<Service> = {
-  readonly [Key in keyof Service as Service[Key] extends (...args: any) => Promise<any> ? Key : never]: EffectMethodOf<Service[Key]>;
+  readonly [Key in keyof Service as Service[Key] extends (...args: any) => Promise<any> ? Key : never]: EffectMethodOf<
+    Service[Key]
+  >;
 };
 
 /** Where a remote method leads. */
@@ -97,7 +109,7 @@ export const remoteMethod = (target: RemoteTarget): RemoteMethod<Array<any>, unk
     with: (options: CallOptions) => remoteMethod(withOptions(target, options)),
   });
   leadsTo(method, () => target);
-  return method;
+  return Object.defineProperty(method, "name", { value: target.method });
 };
 
 /** Makes the Effect face of a method. */
@@ -126,11 +138,16 @@ export const callRemote = async (target: RemoteTarget, args: ReadonlyArray<unkno
 const asCallError = (cause: Cause.Cause<CallError>, method: string): CallError => {
   const failure = Cause.findErrorOption(cause);
   if (Option.isSome(failure)) return failure.value;
-  if (Cause.hasInterruptsOnly(cause)) return new InvokeError("canceled", `The call of ${method} was interrupted.`, { method });
-  return new InvokeError("invoke_error", `The call of ${method} ended with a defect in Firelight itself; see its cause.`, {
-    method,
-    cause: Cause.squash(cause),
-  });
+  if (Cause.hasInterruptsOnly(cause))
+    return new InvokeError("canceled", `The call of ${method} was interrupted.`, { method });
+  return new InvokeError(
+    "invoke_error",
+    `The call of ${method} ended with a defect in Firelight itself; see its cause.`,
+    {
+      method,
+      cause: Cause.squash(cause),
+    },
+  );
 };
 
 /** Turns a remote method, or every remote method of an object, into Effects. */
@@ -165,7 +182,11 @@ export const toEffect: ToEffect = ((source: Function | object) => {
   }
   const effects = new Map<string, EffectMethod<Array<any>, unknown>>();
   const seen = new Set<string>();
-  for (let level: object | null = source; level !== null && level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+  for (
+    let level: object | null = source;
+    level !== null && level !== Object.prototype;
+    level = Object.getPrototypeOf(level)
+  ) {
     for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
       const target = typeof property.value === "function" ? targets.get(property.value) : undefined;
       if (target !== undefined && !seen.has(key)) effects.set(key, effectMethod(target));
@@ -173,7 +194,9 @@ export const toEffect: ToEffect = ((source: Function | object) => {
     }
   }
   if (effects.size === 0) {
-    throw new RegistryError("toEffect got an object without remote methods. Give it a flame.service or an instance of a class decorated with @flameService.");
+    throw new RegistryError(
+      "toEffect got an object without remote methods. Give it a flame.service or an instance of a class decorated with @flameService.",
+    );
   }
   return Object.freeze(Object.fromEntries(effects));
 }) as ToEffect;

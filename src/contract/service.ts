@@ -5,7 +5,8 @@
 import { RegistryError } from "./errors.ts";
 import type { InvocationContext } from "./invocation.ts";
 import { named } from "./named.ts";
-import { checkOptions, mergeOptions, type FlameOptions } from "./options.ts";
+import { type FlameOptions } from "./options.ts";
+import { checkOptions, mergeOptions } from "./call-options.ts";
 import { checkId, methodName, type MethodRegistration } from "./registry.ts";
 
 const brand: unique symbol = Symbol.for("firelight/MethodDefinition");
@@ -51,7 +52,9 @@ const define = (
 ): MethodDefinition => {
   checkId("method", id);
   if (typeof handler !== "function") {
-    throw new RegistryError(`defineMethod("${id}") got ${describe(handler)} as its handler. Give it a function: (context, ...args) => result.`);
+    throw new RegistryError(
+      `defineMethod("${id}") got ${describe(handler)} as its handler. Give it a function: (context, ...args) => result.`,
+    );
   }
   checkOptions(options, `defineMethod("${id}")`);
   return Object.freeze({ id, handler, options, [brand]: true as const });
@@ -93,11 +96,17 @@ export interface ServiceMethod {
  * @throws {RegistryError} naming the member that cannot be a method, and how to fix it.
  * @throws {ConfigError} for an option that cannot work.
  */
-export const readService = (serviceId: string, definition: ServiceDefinition, options: FlameOptions = {}): ReadonlyArray<ServiceMethod> => {
+export const readService = (
+  serviceId: string,
+  definition: ServiceDefinition,
+  options: FlameOptions = {},
+): ReadonlyArray<ServiceMethod> => {
   checkId("service", serviceId);
   checkOptions(options, `service "${serviceId}"`);
   if (typeof definition !== "object" || definition === null) {
-    throw new RegistryError(`Service "${serviceId}" got ${describe(definition)}. Give it an object of functions: { add: async (a: number, b: number) => a + b }.`);
+    throw new RegistryError(
+      `Service "${serviceId}" got ${describe(definition)}. Give it an object of functions: { add: async (a: number, b: number) => a + b }.`,
+    );
   }
   const members = Object.entries(definition);
   if (members.length === 0) {
@@ -113,7 +122,13 @@ export const readService = (serviceId: string, definition: ServiceDefinition, op
  *
  * @throws {RegistryError} when it is neither a function nor made with `defineMethod`.
  */
-export const readMethod = (serviceId: string, key: string, member: unknown, options: FlameOptions, receiver?: object): ServiceMethod => {
+export const readMethod = (
+  serviceId: string,
+  key: string,
+  member: unknown,
+  options: FlameOptions,
+  receiver?: object,
+): ServiceMethod => {
   if (key === "then") {
     throw new RegistryError(
       `Service "${serviceId}" has a member "then", which would make every await of the service call it. Name the property otherwise; defineMethod("then", …) keeps the id.`,
@@ -135,7 +150,12 @@ export const readMethod = (serviceId: string, key: string, member: unknown, opti
     return {
       key,
       name: methodName(serviceId, checkId("method", key)),
-      registration: { id: key, options: mergeOptions(options), handler: member, invoke: (_context, args) => Reflect.apply(member, receiver, args) },
+      registration: {
+        id: key,
+        options: mergeOptions(options),
+        handler: member,
+        invoke: (_context, args) => Reflect.apply(member, receiver, args),
+      },
     };
   }
   throw new RegistryError(
@@ -144,7 +164,8 @@ export const readMethod = (serviceId: string, key: string, member: unknown, opti
   );
 };
 
-const isMethodDefinition = (value: unknown): value is MethodDefinition => typeof value === "object" && value !== null && brand in value;
+const isMethodDefinition = (value: unknown): value is MethodDefinition =>
+  typeof value === "object" && value !== null && brand in value;
 
 const describe = (value: unknown): string => {
   if (value === null || value === undefined) return String(value);

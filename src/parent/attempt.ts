@@ -5,7 +5,7 @@ import type { RequestHead, RunnerTimings } from "../contract/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
 import { InvokeError } from "../contract/errors.ts";
 import { newNonce, requestHeaders } from "../contract/headers.ts";
-import type { ResolvedConfig } from "../contract/options.ts";
+import type { ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Keyring } from "../contract/signature.ts";
 import { signRequest } from "../contract/signature.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";

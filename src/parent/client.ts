@@ -13,7 +13,7 @@ import type { TraceCarrier } from "../contract/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
 import { ConfigError, FlameError, withContext } from "../contract/errors.ts";
 import { currentInvocation } from "../contract/invocation.ts";
-import type { ResolvedConfig, ResolvedPool } from "../contract/options.ts";
+import type { ResolvedConfig, ResolvedPool } from "../contract/resolve-config.ts";
 import type { SigningKey } from "../contract/signature.ts";
 import { makeKeyring } from "../contract/signature.ts";
 import type { PoolSnapshot, StageSpan, Telemetry } from "../telemetry/telemetry.ts";

@@ -45,17 +45,25 @@ export const makeAdmission = (options: AdmissionOptions): Admission => {
   return {
     admit: () => {
       if (draining) {
-        return new InvokeError("unavailable", `Runner ${runnerId} is stopping and takes no new work. The invocation did not run; another runner can take it.`, {
-          runnerId,
-          phase: "runner_queue",
-        });
+        return new InvokeError(
+          "unavailable",
+          `Runner ${runnerId} is stopping and takes no new work. The invocation did not run; another runner can take it.`,
+          {
+            runnerId,
+            phase: "runner_queue",
+          },
+        );
       }
       if (running.size >= maxConcurrency) {
-        return new InvokeError("overloaded", `Runner ${runnerId} works on ${running.size} invocations, which is its maxConcurrency. The invocation did not run.`, {
-          runnerId,
-          phase: "runner_queue",
-          retryAfterMs,
-        });
+        return new InvokeError(
+          "overloaded",
+          `Runner ${runnerId} works on ${running.size} invocations, which is its maxConcurrency. The invocation did not run.`,
+          {
+            runnerId,
+            phase: "runner_queue",
+            retryAfterMs,
+          },
+        );
       }
       const entry: { cancel: (() => void) | undefined; canceled: boolean } = { cancel: undefined, canceled: false };
       running.add(entry);

@@ -42,10 +42,16 @@ const unregistered = (deps: DispatcherDeps, name: string): RegistryError => {
   const message = `Runner ${deps.runnerId} has no method ${name}. Import the module that defines it in the runner's entrypoint, and deploy parent and runner from the same build.`;
   if (!deps.exposeErrors) return new RegistryError(message);
   const [serviceId = "", methodId = ""] = name.split("/");
-  const registered = deps.registry.services().flatMap((service) => [...service.methods.values()].map((method) => method.name));
-  const near = registered.filter((other) => other.startsWith(`${serviceId}/`) || other.endsWith(`/${methodId}`)).slice(0, 5);
+  const registered = deps.registry
+    .services()
+    .flatMap((service) => [...service.methods.values()].map((method) => method.name));
+  const near = registered
+    .filter((other) => other.startsWith(`${serviceId}/`) || other.endsWith(`/${methodId}`))
+    .slice(0, 5);
   if (near.length > 0) return new RegistryError(`${message} Registered: ${near.join(", ")}.`);
-  return new RegistryError(`${message} ${registered.length === 0 ? "Nothing is registered here." : `${registered.length} other methods are registered.`}`);
+  return new RegistryError(
+    `${message} ${registered.length === 0 ? "Nothing is registered here." : `${registered.length} other methods are registered.`}`,
+  );
 };
 
 /** What the codec threw, as an error of ours that says whether the handler ran. */
@@ -73,13 +79,21 @@ const encodeResult = (deps: DispatcherDeps, method: string, value: unknown): Uin
 };
 
 const tooLate = (deps: DispatcherDeps, invocation: Invocation): InvokeError =>
-  new InvokeError("timeout", `The deadline of ${invocation.method} was over before its handler could start on runner ${deps.runnerId}. It did not run.`, {
-    executed: "no",
-    phase: "runner_queue",
-  });
+  new InvokeError(
+    "timeout",
+    `The deadline of ${invocation.method} was over before its handler could start on runner ${deps.runnerId}. It did not run.`,
+    {
+      executed: "no",
+      phase: "runner_queue",
+    },
+  );
 
 /** From the found method to the encoded result. */
-const serve = (deps: DispatcherDeps, passage: Passage, method: RegisteredMethod): Effect.Effect<Uint8Array, CallError> => {
+const serve = (
+  deps: DispatcherDeps,
+  passage: Passage,
+  method: RegisteredMethod,
+): Effect.Effect<Uint8Array, CallError> => {
   const { invocation } = passage;
   let args: ReadonlyArray<unknown>;
   try {
@@ -135,7 +149,9 @@ const timings = (passage: Passage): RunnerTimings => {
 const failureOf = (cause: Cause.Cause<CallError>): CallError => {
   const failed = cause.reasons.find(Cause.isFailReason);
   if (failed !== undefined) return failed.error;
-  return new InvokeError("invoke_error", "The runner failed by a defect of its own; its log has the cause.", { cause: Cause.squash(cause) });
+  return new InvokeError("invoke_error", "The runner failed by a defect of its own; its log has the cause.", {
+    cause: Cause.squash(cause),
+  });
 };
 
 export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
@@ -183,7 +199,15 @@ export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
   const canceled = (passage: Passage): void => {
     const { method, invocationId, attempt } = passage.invocation;
     const executed = passage.run?.startedAt === undefined ? "no" : "yes";
-    const context = { executed, phase: "handler", method, invocationId, attempt, pool: deps.poolName, runnerId: deps.runnerId } as const;
+    const context = {
+      executed,
+      phase: "handler",
+      method,
+      invocationId,
+      attempt,
+      pool: deps.poolName,
+      runnerId: deps.runnerId,
+    } as const;
     ended(passage, new InvokeError("canceled", `${method} was cancelled on runner ${deps.runnerId}.`, context));
   };
 
@@ -211,7 +235,9 @@ export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
         served = true;
         const enter = (span: StageSpan): Effect.Effect<Uint8Array, CallError> => {
           passage.span = span.ids;
-          return method === undefined ? Effect.fail(unregistered(deps, invocation.method)) : serve(deps, passage, method);
+          return method === undefined
+            ? Effect.fail(unregistered(deps, invocation.method))
+            : serve(deps, passage, method);
         };
         return deps.telemetry.stage(stage, enter).pipe(
           Effect.onInterrupt(() => Effect.sync(() => canceled(passage))),

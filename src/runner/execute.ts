@@ -30,7 +30,8 @@ export interface Run {
 const longestTimerMs = 2 ** 31 - 1;
 
 /** What is left of an invocation's deadline, in milliseconds. */
-export const remainingMs = (invocation: Invocation): number => invocation.timeoutMs - (performance.now() - invocation.arrivedAt);
+export const remainingMs = (invocation: Invocation): number =>
+  invocation.timeoutMs - (performance.now() - invocation.arrivedAt);
 
 /** A logger that says which invocation each record is about. */
 const invocationLogger = (logger: Logger, invocation: Invocation, span: StageSpan): Logger => {
@@ -57,7 +58,15 @@ const describe = (thrown: unknown): RemoteFailure => {
 /** The error for the caller of a handler that threw: its own words if it chose them, else only that it failed. */
 const handlerError = (run: Run, thrown: unknown): InvokeError => {
   const { method, invocationId, attempt } = run.invocation;
-  const context = { executed: "yes", phase: "handler", method, invocationId, attempt, runnerId: run.runnerId, cause: thrown } as const;
+  const context = {
+    executed: "yes",
+    phase: "handler",
+    method,
+    invocationId,
+    attempt,
+    runnerId: run.runnerId,
+    cause: thrown,
+  } as const;
   if (thrown instanceof FlameMethodError) {
     return new InvokeError("remote_error", `${method} failed with ${thrown.code}: ${thrown.message}`, {
       ...context,
@@ -82,14 +91,18 @@ const deadlineError = (run: Run): InvokeError => {
 };
 
 const canceledError = (run: Run): InvokeError =>
-  new InvokeError("canceled", `${run.invocation.method} was cancelled: its caller gave up or is gone, or the runner stops.`, {
-    executed: "yes",
-    phase: "handler",
-    method: run.invocation.method,
-    invocationId: run.invocation.invocationId,
-    attempt: run.invocation.attempt,
-    runnerId: run.runnerId,
-  });
+  new InvokeError(
+    "canceled",
+    `${run.invocation.method} was cancelled: its caller gave up or is gone, or the runner stops.`,
+    {
+      executed: "yes",
+      phase: "handler",
+      method: run.invocation.method,
+      invocationId: run.invocation.invocationId,
+      attempt: run.invocation.attempt,
+      runnerId: run.runnerId,
+    },
+  );
 
 /** Hears the end of a handler that nobody waits for any more. */
 const dropLate = (run: Run, error: InvokeError, result: Promise<unknown> | undefined): void => {
@@ -99,7 +112,11 @@ const dropLate = (run: Run, error: InvokeError, result: Promise<unknown> | undef
     if (thrown !== undefined && thrown === error) return;
     run.logger[error.code === "timeout" ? "warn" : "info"](
       `${run.invocation.method} ${outcome} ${Math.round(performance.now() - since)} ms after it was given up (${error.code}); this was dropped`,
-      { "rpc.method": run.invocation.method, "flame.invocation.id": run.invocation.invocationId, ...(thrown === undefined ? undefined : { error: thrown }) },
+      {
+        "rpc.method": run.invocation.method,
+        "flame.invocation.id": run.invocation.invocationId,
+        ...(thrown === undefined ? undefined : { error: thrown }),
+      },
     );
   };
   result.then(

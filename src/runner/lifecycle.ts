@@ -42,10 +42,13 @@ const idleWithin = (admission: Admission, ms: number): Promise<boolean> => {
 const drain = async (options: LifecycleOptions, drainTimeoutMs: number): Promise<void> => {
   const { admission, listener, logger, runnerId } = options;
   admission.close();
-  if (admission.inFlight > 0) logger.info(`Runner ${runnerId} takes no new work and waits for ${admission.inFlight} running invocations.`);
+  if (admission.inFlight > 0)
+    logger.info(`Runner ${runnerId} takes no new work and waits for ${admission.inFlight} running invocations.`);
   if (!(await idleWithin(admission, drainTimeoutMs))) {
     const aborted = admission.cancelAll();
-    logger.warn(`Runner ${runnerId} aborted ${aborted} invocations that were still running after ${drainTimeoutMs} ms of draining.`);
+    logger.warn(
+      `Runner ${runnerId} aborted ${aborted} invocations that were still running after ${drainTimeoutMs} ms of draining.`,
+    );
   }
   await listener.close(closeGraceMs);
   await flushAll(flushTimeoutMs);
@@ -59,27 +62,39 @@ export const makeStop = (options: LifecycleOptions): ((stop?: StopOptions) => Pr
 
 const signals = ["SIGTERM", "SIGINT"] as const;
 
+/** The runners of this process that a signal stops, and where they log. */
+const stoppable: Map<() => Promise<void>, Logger> = new Map();
+let signaled = false;
+
+const onSignal = (signal: NodeJS.Signals): void => {
+  if (signaled) process.exit(1);
+  signaled = true;
+  const stops = [...stoppable].map(([stop, logger]) => {
+    logger.info(`${signal}: the runner drains and ends. Send it again to end it at once.`);
+    return stop();
+  });
+  const [logger] = stoppable.values();
+  Promise.all(stops).then(
+    () => process.exit(0),
+    (error: unknown) => {
+      logger?.error("The runner could not stop in order.", { error });
+      process.exit(1);
+    },
+  );
+};
+
 /**
- * Lets SIGTERM and SIGINT stop the runner and end the process with code 0; a second one ends it at once with code 1.
+ * Lets SIGTERM and SIGINT stop the runner, and end the process with code 0 once all of its runners have stopped; a second
+ * signal ends it at once with code 1.
  *
- * @returns takes the signal handlers off again.
+ * @returns takes the runner out again, and the signal handlers off with the last one.
  */
 export const stopOnSignals = (stop: () => Promise<void>, logger: Logger): (() => void) => {
-  let signaled = false;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (signaled) process.exit(1);
-    signaled = true;
-    logger.info(`${signal}: the runner drains and ends. Send it again to end it at once.`);
-    stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        logger.error("The runner could not stop in order.", { error });
-        process.exit(1);
-      },
-    );
-  };
-  for (const signal of signals) process.on(signal, onSignal);
+  if (stoppable.size === 0) for (const signal of signals) process.on(signal, onSignal);
+  stoppable.set(stop, logger);
   return () => {
+    stoppable.delete(stop);
+    if (stoppable.size > 0 || signaled) return;
     for (const signal of signals) process.off(signal, onSignal);
   };
 };

@@ -69,14 +69,14 @@ const urlOf = (hostname: string | undefined, port: number): string => {
 };
 
 const listenError = (cause: unknown, { port, hostname }: ListenOptions): ConfigError => {
-  const code = (cause as { readonly code?: unknown }).code;
+  const { code } = cause as NodeJS.ErrnoException;
   const where = `port ${port}${hostname === undefined ? "" : ` of ${hostname}`}`;
   const advice =
     code === "EADDRINUSE"
       ? `is taken by another process. Stop that one (\`ss -ltnp 'sport = :${port}'\` shows it), or choose another port with the option port or FLAME_PORT; 0 takes a free one.`
       : code === "EACCES"
         ? "may not be opened by this user. Choose a port above 1023 with the option port or FLAME_PORT."
-        : `cannot be opened${code === undefined ? "" : ` (${String(code)})`}. Check the options port and hostname, or FLAME_PORT and FLAME_HOST.`;
+        : `cannot be opened${code === undefined ? "" : ` (${code})`}. Check the options port and hostname, or FLAME_PORT and FLAME_HOST.`;
   return new ConfigError(`The runner cannot listen: ${where} ${advice}`, { cause });
 };
 
@@ -98,12 +98,12 @@ const findFreePort = (): number => {
   probe.listen({ port: 0, exclusive: true });
   const address = probe.address();
   probe.close();
-  if (address === null || typeof address === "string") throw new ConfigError("No free TCP port could be found. Choose one with the option port or FLAME_PORT.");
+  if (address === null || typeof address === "string")
+    throw new ConfigError("No free TCP port could be found. Choose one with the option port or FLAME_PORT.");
   return address.port;
 };
 
 const closeNode = (server: Server, graceMs: number): Promise<void> => {
-  if (!server.listening) return Promise.resolve();
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
   return within(graceMs, closed).then(() => {
@@ -131,7 +131,16 @@ const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => 
       resolve();
     });
   });
-  return { port, url: urlOf(options.hostname, port), ready, close: (graceMs) => closeNode(server, graceMs) };
+  return {
+    port,
+    url: urlOf(options.hostname, port),
+    ready,
+    close: (graceMs) =>
+      ready.then(
+        () => closeNode(server, graceMs),
+        () => {},
+      ),
+  };
 };
 
 const listenOnBun = (runtime: BunRuntime, fetch: FetchHandler, options: ListenOptions): Listener => {

@@ -4,7 +4,8 @@
  */
 import { randomBytes } from "node:crypto";
 import { ConfigError } from "../contract/errors.ts";
-import { type Environment, type ResolvedConfig, resolveConfig, type SecurityOptions } from "../contract/options.ts";
+import { type SecurityOptions } from "../contract/options.ts";
+import { type Environment, type ResolvedConfig, resolveConfig } from "../contract/resolve-config.ts";
 
 /** Options of {@link createRunnerServer}; what is left out comes from the environment, then the configuration. */
 export interface RunnerServerOptions {
@@ -66,13 +67,17 @@ const resolvePort = (options: RunnerServerOptions, env: Environment): number => 
   const port = options.port ?? (text ? Number(text) : runnerDefaults.port);
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
   const where = options.port === undefined ? "FLAME_PORT" : "port";
-  throw new ConfigError(`${where} is "${String(options.port ?? text)}". Use a whole number from 0 to 65535; 0 takes a free port.`);
+  throw new ConfigError(
+    `${where} is "${String(options.port ?? text)}". Use a whole number from 0 to 65535; 0 takes a free port.`,
+  );
 };
 
 const resolveRunnerId = (options: RunnerServerOptions, env: Environment): string | undefined => {
   const given = options.runnerId ?? (env["FLAME_RUNNER_ID"]?.trim() || undefined);
   if (given === undefined || /^[\x21-\x7e]{1,255}$/.test(given)) return given;
-  throw new ConfigError(`The runner id "${given}" cannot travel in a header. Use up to 255 printable ASCII characters without spaces.`);
+  throw new ConfigError(
+    `The runner id "${given}" cannot travel in a header. Use up to 255 printable ASCII characters without spaces.`,
+  );
 };
 
 const atLeast = (field: string, value: number, least: number): number => {
@@ -85,7 +90,11 @@ const atLeast = (field: string, value: number, least: number): number => {
  *
  * @throws {ConfigError} naming the option, its value and how to fix it.
  */
-export const resolveRunnerOptions = (options: RunnerServerOptions, config: ResolvedConfig, env: Environment): ResolvedRunnerOptions => {
+export const resolveRunnerOptions = (
+  options: RunnerServerOptions,
+  config: ResolvedConfig,
+  env: Environment,
+): ResolvedRunnerOptions => {
   const { invokePath, maxBodyBytes, exposeErrors, security } = resolveConfig(
     {
       mode: "runner",
@@ -102,7 +111,9 @@ export const resolveRunnerOptions = (options: RunnerServerOptions, config: Resol
     {},
   );
   if (reservedPaths.has(invokePath)) {
-    throw new ConfigError(`invokePath is "${invokePath}", which the runner serves itself. Use another path, such as "/invoke".`);
+    throw new ConfigError(
+      `invokePath is "${invokePath}", which the runner serves itself. Use another path, such as "/invoke".`,
+    );
   }
   const runnerId = resolveRunnerId(options, env);
   return {
@@ -116,7 +127,8 @@ export const resolveRunnerOptions = (options: RunnerServerOptions, config: Resol
     checkAudience: runnerId !== undefined,
     poolName: env["FLAME_POOL"]?.trim() || config.defaultPool,
     drainTimeoutMs: atLeast("drainTimeoutMs", options.drainTimeoutMs ?? runnerDefaults.drainTimeoutMs, 0),
-    maxConcurrency: options.maxConcurrency === undefined ? undefined : atLeast("maxConcurrency", options.maxConcurrency, 1),
+    maxConcurrency:
+      options.maxConcurrency === undefined ? undefined : atLeast("maxConcurrency", options.maxConcurrency, 1),
     handleSignals: options.handleSignals ?? (config.mode === "runner" || Boolean(env["FLAME_RUNNER_ID"])),
   };
 };

@@ -28,10 +28,15 @@ export const json = (status: number, value: unknown, headers?: Readonly<Record<s
 });
 
 /** The same answer, as the last one on its connection. */
-export const lastOnConnection = (answer: Answer): Answer => ({ ...answer, headers: { ...answer.headers, connection: "close" } });
+export const lastOnConnection = (answer: Answer): Answer => ({
+  ...answer,
+  headers: { ...answer.headers, connection: "close" },
+});
 
 const retryAfter = (error: CallError): Readonly<Record<string, string>> | undefined =>
-  error.retryAfterMs === undefined ? undefined : { "retry-after": String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))) };
+  error.retryAfterMs === undefined
+    ? undefined
+    : { "retry-after": String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))) };
 
 /** An answer that carries an error and no signature. */
 export const unsignedError = (status: number, error: CallError): Answer => ({
@@ -58,7 +63,13 @@ export const signedReply = (head: RequestHead, key: SigningKey, runnerId: string
 };
 
 /** A signed answer for a verified request that was not dispatched, or whose dispatch was broken off. */
-export const signedError = (head: RequestHead, key: SigningKey, runnerId: string, arrivedAt: number, error: CallError): Answer => {
+export const signedError = (
+  head: RequestHead,
+  key: SigningKey,
+  runnerId: string,
+  arrivedAt: number,
+  error: CallError,
+): Answer => {
   const queueMs = performance.now() - arrivedAt;
   const sentMs = wallClockMs();
   const answer = signedReply(head, key, runnerId, {

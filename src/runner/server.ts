@@ -9,7 +9,8 @@ import { Elysia } from "elysia";
 import { makeCodec } from "../contract/codec.ts";
 import type { Dispatcher, Invocation } from "../contract/dispatch.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
-import type { Environment, Logger, ResolvedConfig } from "../contract/options.ts";
+import type { Logger } from "../contract/options.ts";
+import type { Environment, ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Registry } from "../contract/registry.ts";
 import { makeKeyring } from "../contract/signature.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -19,6 +20,7 @@ import { makeDispatcher } from "./dispatch.ts";
 import { makeStop, type StopOptions, stopOnSignals } from "./lifecycle.ts";
 import { listen, toResponse } from "./listen.ts";
 import { makeNonceMemory } from "./nonces.ts";
+import { makeProbes, methodNotAllowed, type MetricsText, type Probes } from "./probes.ts";
 import { type ResolvedRunnerOptions, resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
 import { type Answer, json, lastOnConnection, signedError, signedReply, unsignedError } from "./respond.ts";
 import { superviseRunner } from "./supervision.ts";
@@ -45,7 +47,7 @@ export interface RunnerServerDeps {
   readonly registry: Pick<Registry, "find" | "services">;
   readonly telemetry: Telemetry;
   /** Serves `GET /metrics`; left out when metrics are off. */
-  readonly metrics?: { text(): Promise<string>; readonly contentType: string };
+  readonly metrics?: MetricsText;
   readonly logger: Logger;
   /** `FLAME_PORT`, `FLAME_HOST`, `FLAME_RUNNER_ID`, `FLAME_POOL` and `FLAME_SUPERVISED` are read from here. */
   readonly env: Environment;
@@ -77,11 +79,17 @@ const toInvocation = ({ head, body, clockOffsetMs }: Verified, arrivedAt: number
   clockOffsetMs,
 });
 
-/** Why a running invocation was broken off: the runner stops, or whoever asked is gone and hears nothing of this. */
+/** Why a running invocation gave no reply: the runner stops; or its caller is gone, who does not hear this. */
 const brokenOff = (permit: Permit, runnerId: string, method: string): CallError =>
   permit.canceled
-    ? new InvokeError("unavailable", `Runner ${runnerId} stopped while ${method} was running and aborted it.`, { executed: "yes", phase: "handler", method, runnerId })
-    : new InvokeError("canceled", `${method} was cancelled.`, { executed: "yes", phase: "handler", method, runnerId });
+    ? new InvokeError("unavailable", `Runner ${runnerId} stopped while ${method} was running and aborted it.`, {
+        executed: "yes",
+        phase: "handler",
+      })
+    : new InvokeError("invoke_error", `${method} was broken off on runner ${runnerId}.`, {
+        executed: "unknown",
+        phase: "handler",
+      });
 
 /** Runs an admitted invocation; a disconnect or the end of a drain interrupts it. */
 const run = ({ dispatcher, runnerId }: Stages, verified: Verified, permit: Permit, arrival: Arrival): Promise<Answer> =>
@@ -104,7 +112,9 @@ const run = ({ dispatcher, runnerId }: Stages, verified: Verified, permit: Permi
 const refusal = (stages: Stages, refused: Refused, arrivedAt: number): Answer => {
   stages.onRefused(refused);
   const { signer, status, error } = refused;
-  return signer === undefined ? lastOnConnection(unsignedError(status, error)) : signedError(signer.head, signer.key, stages.runnerId, arrivedAt, error);
+  return signer === undefined
+    ? lastOnConnection(unsignedError(status, error))
+    : signedError(signer.head, signer.key, stages.runnerId, arrivedAt, error);
 };
 
 const makeInvoke =
@@ -122,40 +132,29 @@ const makeInvoke =
     return toResponse(stages.admission.draining ? lastOnConnection(answer) : answer);
   };
 
-const methodNotAllowed = (allow: string): Response =>
-  toResponse(json(405, { error: `Use ${allow} on this path.` }, { allow }));
-
-const makeApp = (options: ResolvedRunnerOptions, deps: RunnerServerDeps, admission: Admission, invoke: (request: IncomingRequest) => Promise<Response>) => {
-  const { runnerId } = options;
-  const startedAt = performance.now();
-  const health = (): Response => toResponse(json(200, { status: "ok", runnerId, uptimeMs: Math.round(performance.now() - startedAt) }));
-  const ready = (): Response =>
-    toResponse(
-      admission.draining
-        ? lastOnConnection(json(503, { status: "draining", runnerId }, { "retry-after": "1" }))
-        : json(200, { status: "ready", runnerId }),
-    );
-  const metrics = async (): Promise<Response> => {
-    if (deps.metrics === undefined) {
-      return toResponse(json(404, { error: "Metrics are off on this runner. Set telemetry.metrics to true, or to a registry, to serve them here." }));
-    }
-    return toResponse({ status: 200, headers: { "content-type": deps.metrics.contentType }, body: await deps.metrics.text() });
-  };
-  const unexpected = ({ error }: { error: unknown }): Response => {
-    deps.logger.error("The runner's server failed on a request.", { error });
-    return toResponse(lastOnConnection(json(500, { error: "The runner's server failed; its log has the cause." })));
-  };
+/** The routes. Each answers every method itself, so that a wrong one is told apart from a wrong path. */
+const makeApp = (
+  invokePath: string,
+  invoke: (request: IncomingRequest) => Promise<Response>,
+  probes: Probes,
+  onError: (error: unknown) => void,
+) => {
+  const raw = { parse: "none" } as const;
+  const wrongMethod = (allow: string) => (): Response => toResponse(methodNotAllowed(allow));
   return new Elysia({ handler: { standardHostname: false } })
-    .onError(unexpected)
-    .post(options.invokePath, ({ request }) => invoke(request as IncomingRequest), { parse: "none" })
-    .all(options.invokePath, () => methodNotAllowed("POST"), { parse: "none" })
-    .get("/health", health)
-    .all("/health", () => methodNotAllowed("GET, HEAD"), { parse: "none" })
-    .get("/ready", ready)
-    .all("/ready", () => methodNotAllowed("GET, HEAD"), { parse: "none" })
-    .get("/metrics", metrics)
-    .all("/metrics", () => methodNotAllowed("GET, HEAD"), { parse: "none" })
-    .all("/*", () => toResponse(json(404, { error: `Nothing is here. This is runner ${runnerId} of Firelight; see /health, /ready and /metrics.` })), { parse: "none" });
+    .onError(({ error }) => {
+      onError(error);
+      return toResponse(lastOnConnection(json(500, { error: "The runner's server failed; its log has the cause." })));
+    })
+    .post(invokePath, ({ request }) => invoke(request as IncomingRequest), raw)
+    .all(invokePath, wrongMethod("POST"), raw)
+    .get("/health", () => toResponse(probes.health()))
+    .all("/health", wrongMethod("GET, HEAD"), raw)
+    .get("/ready", () => toResponse(probes.ready()))
+    .all("/ready", wrongMethod("GET, HEAD"), raw)
+    .get("/metrics", async () => toResponse(await probes.metrics()))
+    .all("/metrics", wrongMethod("GET, HEAD"), raw)
+    .all("/*", () => toResponse(probes.nothing()), raw);
 };
 
 /** Tells the log and the metrics of a refusal; the want of a secret once. */
@@ -183,14 +182,36 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
   const { runnerId, security, maxBodyBytes, exposeErrors, poolName, drainTimeoutMs } = options;
   const { registry, telemetry, logger } = deps;
 
-  const keyring = security.secret === undefined ? undefined : makeKeyring({ id: security.keyId, secret: security.secret }, security.acceptKeys);
+  const keyring =
+    security.secret === undefined
+      ? undefined
+      : makeKeyring({ id: security.keyId, secret: security.secret }, security.acceptKeys);
   const nonces = makeNonceMemory({ windowMs: security.windowMs, capacity: nonceCapacity });
-  const verify = makeVerifier({ keyring, windowMs: security.windowMs, maxBodyBytes, runnerId, checkAudience: options.checkAudience, nonces });
+  const verify = makeVerifier({
+    keyring,
+    windowMs: security.windowMs,
+    maxBodyBytes,
+    runnerId,
+    checkAudience: options.checkAudience,
+    nonces,
+  });
   const admission = makeAdmission({ runnerId, maxConcurrency: options.maxConcurrency });
-  const dispatcher = makeDispatcher({ registry, telemetry, codec: makeCodec(), logger, poolName, runnerId, exposeErrors, maxBodyBytes });
+  const dispatcher = makeDispatcher({
+    registry,
+    telemetry,
+    codec: makeCodec(),
+    logger,
+    poolName,
+    runnerId,
+    exposeErrors,
+    maxBodyBytes,
+  });
   const invoke = makeInvoke({ verify, admission, dispatcher, runnerId, onRefused: reportRefusals(options, deps) });
 
-  const app = makeApp(options, deps, admission, invoke);
+  const probes = makeProbes({ runnerId, admission, metrics: deps.metrics });
+  const app = makeApp(options.invokePath, invoke, probes, (error) =>
+    logger.error("The runner's server failed on a request.", { error }),
+  );
   const listener = listen(app.fetch, {
     port: options.port,
     hostname: options.hostname,
@@ -198,21 +219,25 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
   });
 
   const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, logger });
+  let stopped = false;
   let forgetSignals = (): void => {};
   let stopSupervision = (): void => {};
   const stop = async (stopOptions?: StopOptions): Promise<void> => {
+    stopped = true;
     await drain(stopOptions);
     forgetSignals();
     stopSupervision();
   };
   if (options.handleSignals) forgetSignals = stopOnSignals(stop, logger);
   const ready = listener.ready.then(() => {
+    if (stopped) return;
     stopSupervision = superviseRunner({
       url: listener.url,
       port: listener.port,
       runnerId,
       env: deps.env,
-      onParentGone: () => void stop({ drainTimeoutMs: Math.min(drainTimeoutMs, orphanDrainMs) }).finally(() => process.exit(0)),
+      onParentGone: () =>
+        void stop({ drainTimeoutMs: Math.min(drainTimeoutMs, orphanDrainMs) }).finally(() => process.exit(0)),
     });
   });
   return { port: listener.port, url: listener.url, runnerId, ready, stop };

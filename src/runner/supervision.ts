@@ -4,7 +4,7 @@
  */
 import { fstatSync, writeSync } from "node:fs";
 import { ConfigError } from "../contract/errors.ts";
-import type { Environment } from "../contract/options.ts";
+import type { Environment } from "../contract/resolve-config.ts";
 import { encodeReady, SUPERVISED_VARIABLE, SUPERVISION_FD } from "../contract/supervision.ts";
 import { watchForParent } from "./orphan-watch.ts";
 

@@ -91,7 +91,13 @@ const skew = (offsetMs: number, windowMs: number): string => {
 
 const malformed = (arrival: Arrival, problem: string): Refused =>
   arrival.header(header.signature) === null
-    ? refuse(401, signatureError("The request is not signed. A runner runs what a parent with the same secret has signed, and nothing else."), { reason: "malformed" })
+    ? refuse(
+        401,
+        signatureError(
+          "The request is not signed. A runner runs what a parent with the same secret has signed, and nothing else.",
+        ),
+        { reason: "malformed" },
+      )
     : refuse(400, signatureError(`The head of the request cannot be read: ${problem}.`), { reason: "malformed" });
 
 const unsupportedMedia = (arrival: Arrival): string | undefined => {
@@ -110,22 +116,32 @@ const tooLarge = (declared: string | null, maxBytes: number): Refused => {
   const size = declared === null ? `more than ${maxBytes}` : declared;
   return refuse(
     413,
-    new InvokeError("payload_too_large", `The request body has ${size} bytes; this runner takes ${maxBytes}. Send less, or raise maxBodyBytes on both sides.`, {
-      phase: "runner_queue",
-    }),
+    new InvokeError(
+      "payload_too_large",
+      `The request body has ${size} bytes; this runner takes ${maxBytes}. Send less, or raise maxBodyBytes on both sides.`,
+      {
+        phase: "runner_queue",
+      },
+    ),
   );
 };
 
 const cutOff = refuse(
   400,
-  new InvokeError("transport_error", "The connection ended before the request body did.", { executed: "no", phase: "runner_queue" }),
+  new InvokeError("transport_error", "The connection ended before the request body did.", {
+    executed: "no",
+    phase: "runner_queue",
+  }),
 );
 
 /** Reads the body once the head allows it, without reading a byte of one that is known to be too large. */
 const readBody = async (arrival: Arrival, maxBytes: number): Promise<Uint8Array | Refused> => {
   const media = unsupportedMedia(arrival);
   if (media !== undefined) {
-    return refuse(415, new InvokeError("serialization_error", media, { executed: "no", retryable: false, phase: "runner_queue" }));
+    return refuse(
+      415,
+      new InvokeError("serialization_error", media, { executed: "no", retryable: false, phase: "runner_queue" }),
+    );
   }
   const declared = arrival.header("content-length");
   if (declared !== null && !(Number(declared) <= maxBytes)) return tooLarge(declared, maxBytes);
@@ -144,26 +160,40 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
       case "full":
         return refuse(
           503,
-          new InvokeError("unavailable", `Runner ${runnerId} cannot remember more requests for now, and runs none that it could not recognize again.`, {
-            phase: "runner_queue",
-            retryAfterMs: windowMs,
-          }),
+          new InvokeError(
+            "unavailable",
+            `Runner ${runnerId} cannot remember more requests for now, and runs none that it could not recognize again.`,
+            {
+              phase: "runner_queue",
+              retryAfterMs: windowMs,
+            },
+          ),
         );
       case "replay":
       case "stale":
-        return refuse(401, signatureError("This request was received before. Sign each attempt with a nonce of its own."), {
-          reason: "replay",
-          detail: `The nonce of invocation ${head.invocationId}, attempt ${head.attempt}, was used before.`,
-        });
+        return refuse(
+          401,
+          signatureError("This request was received before. Sign each attempt with a nonce of its own."),
+          {
+            reason: "replay",
+            detail: `The nonce of invocation ${head.invocationId}, attempt ${head.attempt}, was used before.`,
+          },
+        );
     }
   };
 
   const checkAudience = (head: RequestHead, key: SigningKey): Refused | undefined => {
     if (!options.checkAudience || head.audience === runnerId || head.audience === ANY_RUNNER) return undefined;
-    return refuse(401, signatureError(`The request was signed for runner ${head.audience} and reached runner ${runnerId}. Check the runner's id and URL in the pool.`), {
-      reason: "mismatch",
-      signer: { head, key },
-    });
+    return refuse(
+      401,
+      signatureError(
+        `The request was signed for runner ${head.audience} and reached runner ${runnerId}. Check the runner's id and URL in the pool.`,
+      ),
+      {
+        reason: "mismatch",
+        signer: { head, key },
+      },
+    );
   };
 
   return async (arrival) => {
@@ -176,7 +206,10 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
 
     const key = keyring.find(head.keyId);
     if (key === undefined) {
-      return refuse(401, signatureError(doesNotHold), { reason: "unknown_key", detail: `The key id "${head.keyId}" is not in this runner's keyring.` });
+      return refuse(401, signatureError(doesNotHold), {
+        reason: "unknown_key",
+        detail: `The key id "${head.keyId}" is not in this runner's keyring.`,
+      });
     }
 
     const clockOffsetMs = receivedMs - head.createdMs;

@@ -88,7 +88,10 @@ const serverException = (
 ): LogEntry => {
   const { method, pool, invocationId, attempt, durationMs, span, thrown } = event;
   const exception = thrownFacts(thrown, redact);
-  const why = exception.exceptionMessage === undefined ? error.message : `${exception.exceptionType}: ${exception.exceptionMessage}`;
+  const why =
+    exception.exceptionMessage === undefined
+      ? error.message
+      : `${exception.exceptionType}: ${exception.exceptionMessage}`;
   return {
     spec: logs.serverException,
     level: levelOf(error),
@@ -102,11 +105,19 @@ const bootEnded = (event: Extract<FlameEvent, { _tag: "BootEnded" }>, redact: Re
   const { pool, runnerId, backend, result, durationMs, error } = event;
   const facts = { pool, runnerId, backend, durationMs };
   const runner = `Runner ${runnerId} of pool "${pool}"`;
-  if (result === "ok") return { spec: logs.runnerReady, message: `${runner} is up after ${duration(durationMs)}.`, facts };
-  const how = result === "timeout" ? `was not up in time, after ${duration(durationMs)}` : `did not boot, after ${duration(durationMs)}`;
+  if (result === "ok")
+    return { spec: logs.runnerReady, message: `${runner} is up after ${duration(durationMs)}.`, facts };
+  const how =
+    result === "timeout"
+      ? `was not up in time, after ${duration(durationMs)}`
+      : `did not boot, after ${duration(durationMs)}`;
   const exception = thrownFacts(error, redact);
   const why = exception.exceptionMessage === undefined ? "" : `: ${exception.exceptionMessage}`;
-  return { spec: logs.runnerBootFailed, message: `${runner} ${how}${why}`, facts: { ...facts, ...exception, reason: result } };
+  return {
+    spec: logs.runnerBootFailed,
+    message: `${runner} ${how}${why}`,
+    facts: { ...facts, ...exception, reason: result },
+  };
 };
 
 /** The record of an event; `undefined` for events that only metrics care about. */
@@ -119,7 +130,12 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
     case "RetryScheduled": {
       const { method, pool, invocationId, nextAttempt, delayMs, reason, span } = event;
       const message = `${method} is tried again in ${duration(delayMs)}, attempt ${nextAttempt}: ${reason}`;
-      return { spec: logs.retry, message, facts: { method, pool, invocationId, nextAttempt, retryDelayMs: delayMs, retryReason: reason }, span };
+      return {
+        spec: logs.retry,
+        message,
+        facts: { method, pool, invocationId, nextAttempt, retryDelayMs: delayMs, retryReason: reason },
+        span,
+      };
     }
     case "RunnerBooting": {
       const { pool, runnerId, backend, reason } = event;
@@ -150,7 +166,11 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
     }
     case "PoolScaled": {
       const { pool, from, to, reason } = event;
-      return { spec: logs.poolScaled, message: `Pool "${pool}" goes from ${from} to ${to} runners: ${reason}`, facts: { pool, reason } };
+      return {
+        spec: logs.poolScaled,
+        message: `Pool "${pool}" goes from ${from} to ${to} runners: ${reason}`,
+        facts: { pool, reason },
+      };
     }
     case "SignatureRejected": {
       const { pool, reason, detail } = event;

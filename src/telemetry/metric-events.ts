@@ -56,7 +56,12 @@ export const recordEvent = (to: Instruments, event: FlameEvent): void => {
     }
     case "AttemptEnded": {
       const status = event.error?.status ?? "OK";
-      const labels = { rpc_method: event.method, rpc_status_code: status, flame_pool_name: event.pool, attempt_kind: event.kind };
+      const labels = {
+        rpc_method: event.method,
+        rpc_status_code: status,
+        flame_pool_name: event.pool,
+        attempt_kind: event.kind,
+      };
       to.observe("attemptDuration", labels, seconds(event.durationMs), event.span);
       return;
     }
@@ -89,7 +94,12 @@ export const recordEvent = (to: Instruments, event: FlameEvent): void => {
       to.count("telemetrySpans", { flame_pool_name: event.pool, outcome: event.outcome }, event.count);
       return;
     case "ServerEnded":
-      to.observe("serverDuration", callLabels(event.method, event.pool, event.error), seconds(event.durationMs), event.span);
+      to.observe(
+        "serverDuration",
+        callLabels(event.method, event.pool, event.error),
+        seconds(event.durationMs),
+        event.span,
+      );
       return;
     case "RetryScheduled":
     case "RunnerDraining":

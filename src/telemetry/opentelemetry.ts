@@ -52,7 +52,8 @@ const surrounding = (fiber: AnyFiber, custom: Tracer.Tracer | undefined): Tracer
   let span = fiber.cache.span;
   while (
     span !== undefined &&
-    ((custom === undefined && span instanceof Tracer.NativeSpan) || Context.get(span.annotations, Tracer.DisablePropagation))
+    ((custom === undefined && span instanceof Tracer.NativeSpan) ||
+      Context.get(span.annotations, Tracer.DisablePropagation))
   ) {
     span = span._tag === "Span" ? Option.getOrUndefined(span.parent) : undefined;
   }
@@ -141,7 +142,8 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
   ): Effect.Effect<A, E, R> =>
     Effect.withFiber<A, E, R>((fiber) => {
       const custom = customTracer(fiber);
-      if ((custom === undefined && !provider.registered()) || !fiber.cache.tracerEnabled) return noTracer.stage(entered, run);
+      if ((custom === undefined && !provider.registered()) || !fiber.cache.tracerEnabled)
+        return noTracer.stage(entered, run);
       const [span, stageSpan] = open(fiber, entered, custom);
       const inside = Effect.updateContext(
         Effect.suspend(() => run(stageSpan)),

@@ -36,7 +36,9 @@ const nobody = new ProxyTracerProvider().getDelegate();
 const withParent = (context: OtelContext, chosen: OtelContext | undefined): OtelContext => {
   const parent = chosen === undefined ? undefined : trace.getSpan(chosen);
   if (parent === undefined) return trace.deleteSpan(context);
-  return trace.getSpanContext(context)?.spanId === parent.spanContext().spanId ? context : trace.setSpan(context, parent);
+  return trace.getSpanContext(context)?.spanId === parent.spanContext().spanId
+    ? context
+    : trace.setSpan(context, parent);
 };
 
 /** A source of spans for whatever provider is registered when a span starts. */

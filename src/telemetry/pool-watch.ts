@@ -61,7 +61,10 @@ export class PoolWatch {
   /** The state of every watched pool now. */
   gauges(): ReadonlyMap<string, PoolGauges> {
     return new Map(
-      [...this.#pools].map(([pool, all]) => [pool, [...all].map((watched): PoolGauges => watched.snapshot()).reduce(sum)]),
+      [...this.#pools].map(([pool, all]) => [
+        pool,
+        [...all].map((watched): PoolGauges => watched.snapshot()).reduce(sum),
+      ]),
     );
   }
 

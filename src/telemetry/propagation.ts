@@ -32,7 +32,8 @@ const traceparentLength = 55;
  */
 export const parseTraceparent = (value: string | undefined): Traceparent | undefined => {
   if (value === undefined || value.length < traceparentLength) return undefined;
-  if (value.length > traceparentLength && (value.startsWith("00") || value[traceparentLength] !== "-")) return undefined;
+  if (value.length > traceparentLength && (value.startsWith("00") || value[traceparentLength] !== "-"))
+    return undefined;
   const known = value.slice(0, traceparentLength);
   if (!versionPattern.test(known)) return undefined;
   return {
@@ -50,7 +51,8 @@ export const formatTraceparent = ({ traceId, spanId, flags }: Traceparent): stri
 
 const maxTracestateLength = 512;
 const maxTracestateMembers = 32;
-const tracestateMember = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
+const tracestateMember =
+  /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 /** Longer members go first when a tracestate does not fit. */
 const longMember = 128;
 /** No tracestate that can be trimmed to the bound is longer; anything beyond is not read. */
@@ -100,7 +102,8 @@ export const formatBaggage = (members: Iterable<BaggageMember>, allowed?: Readon
   for (const { key, value, metadata } of members) {
     if (count === maxBaggageMembers) break;
     if (allowed?.has(key) === false || !token.test(key)) continue;
-    const properties = metadata === undefined || metadata === "" || !baggageProperties.test(metadata) ? "" : `;${metadata}`;
+    const properties =
+      metadata === undefined || metadata === "" || !baggageProperties.test(metadata) ? "" : `;${metadata}`;
     const member = `${key}=${encodeURIComponent(value.replace(loneSurrogate, "\ufffd"))}${properties}`;
     const longer = count === 0 ? member : `${header},${member}`;
     if (longer.length > maxBaggageBytes) continue;
@@ -134,7 +137,8 @@ const parseMember = (member: string): BaggageMember | undefined => {
  */
 export const parseBaggage = (header: string | undefined): ReadonlyArray<BaggageMember> => {
   if (header === undefined) return [];
-  const whole = header.length <= maxBaggageBytes ? header : header.slice(0, header.lastIndexOf(",", maxBaggageBytes));
+  const whole =
+    header.length <= maxBaggageBytes ? header : header.slice(0, Math.max(0, header.lastIndexOf(",", maxBaggageBytes)));
   const members = new Map<string, BaggageMember>();
   for (const text of whole.split(",", maxBaggageMembers)) {
     const member = parseMember(text);

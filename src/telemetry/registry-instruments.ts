@@ -111,7 +111,10 @@ export class RegistryInstruments implements Instruments {
     this.#known.add(id);
     for (const [key, instrument] of this.#instruments) {
       if (specs[key].labels.includes("backend") !== (backend !== undefined)) continue;
-      for (const labels of knownLabels(specs[key], { flame_pool_name: [pool], backend: backend === undefined ? [] : [backend] })) {
+      for (const labels of knownLabels(specs[key], {
+        flame_pool_name: [pool],
+        backend: backend === undefined ? [] : [backend],
+      })) {
         if (instrument instanceof Counter) instrument.inc(labels, 0);
         else if (instrument instanceof Histogram && !this.#adopted.has(key)) instrument.zero(labels);
       }
@@ -120,9 +123,8 @@ export class RegistryInstruments implements Instruments {
 
   #ensure(key: MetricKey, spec: MetricSpec): void {
     const own = this.#instruments.get(key);
-    const found = (this.#registry.getSingleMetric(spec.name) ?? this.#registry.getSingleMetric(familyName(spec.name))) as
-      | MetricShape
-      | undefined;
+    const found = (this.#registry.getSingleMetric(spec.name) ??
+      this.#registry.getSingleMetric(familyName(spec.name))) as MetricShape | undefined;
     if (found !== undefined && found === own) return;
     const instrument = found === undefined ? (own ?? construct(spec)) : adopt(spec, found);
     if (found === undefined) this.#registry.registerMetric(instrument as never);
@@ -155,7 +157,8 @@ export class RegistryInstruments implements Instruments {
       case "slotsLimit":
         return () => this.#fillGauge(key, (gauges) => [[{}, gauges[key]]]);
       case "runners":
-        return () => this.#fillGauge(key, (gauges) => Object.entries(gauges.runners).map(([state, count]) => [{ state }, count]));
+        return () =>
+          this.#fillGauge(key, (gauges) => Object.entries(gauges.runners).map(([state, count]) => [{ state }, count]));
       case "slotBusy":
         return () => this.#fillSeconds(key, "busy");
       case "slotAvailable":
@@ -189,7 +192,10 @@ export class RegistryInstruments implements Instruments {
 }
 
 /** Every combination of the values that are known for a metric's labels; none when a label's values are not known. */
-const knownLabels = (spec: MetricSpec, given: Readonly<Record<string, ReadonlyArray<string>>>): ReadonlyArray<LabelSet> =>
+const knownLabels = (
+  spec: MetricSpec,
+  given: Readonly<Record<string, ReadonlyArray<string>>>,
+): ReadonlyArray<LabelSet> =>
   spec.labels.reduce<ReadonlyArray<LabelSet>>(
     (sets, label) =>
       sets.flatMap((set) => (given[label] ?? spec.known?.[label] ?? []).map((value) => ({ ...set, [label]: value }))),

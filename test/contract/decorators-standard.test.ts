@@ -53,6 +53,8 @@ const classes = ({ flame, flameService }: World): Classes => {
   }
 
   class Tools {
+    readonly label: string = "tools";
+
     @flame({ serviceId: "utils", id: "ping" })
     static async ping(): Promise<string> {
       return `pong by ${this.name}`;
@@ -181,7 +183,9 @@ const classes = ({ flame, flameService }: World): Classes => {
       },
       "a class without methods": () => {
         @flameService()
-        class Empty {}
+        class Empty {
+          readonly value: number = 1;
+        }
         return Empty;
       },
       "a method without parentheses": () => {

@@ -13,7 +13,11 @@ export interface World {
   readonly flame: MethodDecoratorMaker;
   readonly flameService: ServiceDecorator;
   readonly registry: Registry;
-  readonly calls: Array<{ readonly method: string; readonly args: ReadonlyArray<unknown>; readonly options: CallOptions }>;
+  readonly calls: Array<{
+    readonly method: string;
+    readonly args: ReadonlyArray<unknown>;
+    readonly options: CallOptions;
+  }>;
   isRunner: boolean;
 }
 
@@ -38,7 +42,11 @@ export interface Classes {
   /** `@flameService("billing", { pool: "default", timeoutMs: 10 })`; `charge` is `@flame({ id: "charge-card", pool: "gpu" })`. */
   readonly Billing: new () => Billing;
   /** `@flameService()`, named Calculator, with `add` and the static `@flame("now")` now. */
-  readonly Calculator: { new (): { add(a: number, b: number): Promise<number> }; now(): Promise<string>; plain(): string };
+  readonly Calculator: {
+    new (): { add(a: number, b: number): Promise<number> };
+    now(): Promise<string>;
+    plain(): string;
+  };
   /** Undecorated, with the static `@flame({ serviceId: "utils", id: "ping" })` ping. */
   readonly Tools: { ping(): Promise<string> };
   /** Undecorated, with `@flame({ serviceId: "loose" })` run. */
@@ -54,7 +62,16 @@ export interface Classes {
   /** `@flameService("fragile")`: its constructor fails the first time. */
   readonly Fragile: new () => { go(): Promise<string> };
   /** Decorators in places where they cannot work. */
-  readonly misuse: Readonly<Record<"a field" | "a class without methods" | "a method without parentheses" | "a class without parentheses" | "two methods with one id", () => unknown>>;
+  readonly misuse: Readonly<
+    Record<
+      | "a field"
+      | "a class without methods"
+      | "a method without parentheses"
+      | "a class without parentheses"
+      | "two methods with one id",
+      () => unknown
+    >
+  >;
 }
 
 export const makeWorld = (): World => {
@@ -64,7 +81,9 @@ export const makeWorld = (): World => {
     call: (method, args, options) => {
       calls.push({ method, args, options });
       const context = { invocationId: `invocation-${calls.length}` } as InvocationContext;
-      return Effect.promise(async () => currentInvocation.run(context, () => registry.find(method)?.invoke(context, args)));
+      return Effect.promise(async () =>
+        currentInvocation.run(context, () => registry.find(method)?.invoke(context, args)),
+      );
     },
   };
   const world = { registry, calls, isRunner: false };
@@ -77,7 +96,8 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
     const world = makeWorld();
     return Object.assign(world, make(world));
   };
-  const methodsOf = ({ registry }: World, id: string): ReadonlyArray<string> => [...(registry.getService(id)?.methods.keys() ?? [])].sort();
+  const methodsOf = ({ registry }: World, id: string): ReadonlyArray<string> =>
+    [...(registry.getService(id)?.methods.keys() ?? [])].sort();
 
   test(`these decorators are ${kind} ones`, () => {
     expect(setup().decoratorArguments).toBe(kind === "legacy" ? 3 : 2);
@@ -175,7 +195,10 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
 
     test("rejects when neither it nor its class names one", async () => {
       const { Unbound } = setup();
-      await expect(new Unbound().x()).rejects.toMatchObject({ _tag: "RegistryError", message: expect.stringContaining('Put @flameService(…) on its class') });
+      await expect(new Unbound().x()).rejects.toMatchObject({
+        _tag: "RegistryError",
+        message: expect.stringContaining("Put @flameService(…) on its class"),
+      });
       expect(await Effect.runPromiseExit(Effect.orDie(toEffect(new Unbound().x)()))).toMatchObject({ _tag: "Failure" });
     });
   });
@@ -217,7 +240,10 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
         .then(() => go?.invoke({} as InvocationContext, []))
         .catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(RegistryError);
-      expect(error).toMatchObject({ message: expect.stringMatching(/Fragile could not be made.*no database yet.*factory: \(\) => new Fragile/), cause: { message: "no database yet" } });
+      expect(error).toMatchObject({
+        message: expect.stringMatching(/Fragile could not be made.*no database yet.*factory: \(\) => new Fragile/),
+        cause: { message: "no database yet" },
+      });
       expect(await go?.invoke({} as InvocationContext, [])).toBe("went");
     });
   });
@@ -231,7 +257,9 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
       ["two methods with one id", /twice\/same is already registered with another handler/],
     ] as const)("%s is refused where it is written", (what, message) => {
       const { misuse } = setup();
-      expect(misuse[what]).toThrow(expect.objectContaining({ _tag: "RegistryError", message: expect.stringMatching(message) }));
+      expect(misuse[what]).toThrow(
+        expect.objectContaining({ _tag: "RegistryError", message: expect.stringMatching(message) }),
+      );
     });
 
     test("bad ids and options are refused where they are written", () => {

@@ -2,7 +2,12 @@ import { describe, expect, test } from "vitest";
 import { RegistryError } from "../../src/contract/errors.ts";
 import { createRegistry, type MethodRegistration } from "../../src/contract/registry.ts";
 
-const registration = (id: string, handler: Function = () => id): MethodRegistration => ({ id, options: {}, handler, invoke: () => handler() });
+const registration = (id: string, handler: Function = () => id): MethodRegistration => ({
+  id,
+  options: {},
+  handler,
+  invoke: () => handler(),
+});
 
 describe("a registry", () => {
   test("finds a method by its parts and by its name", () => {
@@ -32,7 +37,12 @@ describe("a registry", () => {
     registry.register("math", [registration("add", add)]);
     expect(() => registry.register("math", [registration("add", add)])).not.toThrow();
     expect(() => registry.register("math", [registration("add", () => 2)])).toThrow(
-      expect.objectContaining({ _tag: "RegistryError", code: "registry_error", method: "math/add", message: expect.stringContaining("Rename one of the two") }),
+      expect.objectContaining({
+        _tag: "RegistryError",
+        code: "registry_error",
+        method: "math/add",
+        message: expect.stringContaining("Rename one of the two"),
+      }),
     );
     expect(registry.find("math/add")?.handler).toBe(add);
   });
@@ -42,7 +52,9 @@ describe("a registry", () => {
     registry.register("math", [registration("add")]);
     expect(() => registry.register("math", [registration("subtract"), registration("add")])).toThrow(RegistryError);
     expect(() => registry.register("other", [registration("fine"), registration("not fine")])).toThrow(RegistryError);
-    expect(() => registry.register("twice", [registration("x", () => 1), registration("x", () => 2)])).toThrow(RegistryError);
+    expect(() => registry.register("twice", [registration("x", () => 1), registration("x", () => 2)])).toThrow(
+      RegistryError,
+    );
     expect(registry.find("math/subtract")).toBeUndefined();
     expect(registry.getService("other")).toBeUndefined();
     expect(registry.getService("twice")).toBeUndefined();
@@ -55,9 +67,16 @@ describe("a registry", () => {
     expect(registry.getService("toString")).toBeUndefined();
   });
 
-  test.each(["", " ", "a b", "a/b", "größe", "a\n", "x".repeat(129)])("refuses the id %j for a service and for a method", (id) => {
-    const registry = createRegistry();
-    expect(() => registry.register(id, [registration("fine")])).toThrow(/cannot be the id of a service\. Use 1 to 128/);
-    expect(() => registry.register("fine", [registration(id)])).toThrow(/cannot be the id of a method\. Use 1 to 128/);
-  });
+  test.each(["", " ", "a b", "a/b", "größe", "a\n", "x".repeat(129)])(
+    "refuses the id %j for a service and for a method",
+    (id) => {
+      const registry = createRegistry();
+      expect(() => registry.register(id, [registration("fine")])).toThrow(
+        /cannot be the id of a service\. Use 1 to 128/,
+      );
+      expect(() => registry.register("fine", [registration(id)])).toThrow(
+        /cannot be the id of a method\. Use 1 to 128/,
+      );
+    },
+  );
 });

@@ -56,7 +56,7 @@ describe("a service", () => {
     const counter = service("counter", {
       step: () => 2,
       twice(n: number): number {
-        return (this.step as () => number)() * n;
+        return this.step() * n;
       },
     });
     expect(await counter.twice(5)).toBe(10);
@@ -86,22 +86,41 @@ describe("a service", () => {
     expect(() => service("s", definition)).not.toThrow();
     expect(() => service("s", { c: () => 3 })).not.toThrow();
     expect(() => service("s", { a: () => 1 })).toThrow(/s\/a is already registered with another handler/);
-    expect(() => service("t", { one: defineMethod("x", () => 1), two: defineMethod("x", () => 2) })).toThrow(RegistryError);
+    expect(() => service("t", { one: defineMethod("x", () => 1), two: defineMethod("x", () => 2) })).toThrow(
+      RegistryError,
+    );
   });
 
   test.each([
     ["a number", { rate: 3 }, /Member "rate" of service "s" is a number.*defineMethod\("rate", …\)/],
-    ["an object", { nested: { a: () => 1 } }, /Member "nested" of service "s" is an object/],
+    ["an object", { nested: { a: (): number => 1 } }, /Member "nested" of service "s" is an object/],
     ["nothing", { gone: undefined }, /Member "gone" of service "s" is undefined/],
-    ["a thenable's method", { then: () => 1 }, /every await of the service/],
-    ["a member whose name cannot travel", { "a b": () => 1 }, /"a b" cannot be the id of a method/],
+    ["a member whose name cannot travel", { "a b": (): number => 1 }, /"a b" cannot be the id of a method/],
     ["no method at all", {}, /has no methods/],
-    ["an instance of a class", new (class Billing { charge(): number { return 1; } })(), /@flameService/],
+    [
+      "an instance of a class",
+      new (class Billing {
+        charge(): number {
+          return 1;
+        }
+      })(),
+      /@flameService/,
+    ],
     ["null", null, /got null/],
   ])("refuses %s", (_what, definition, message) => {
     const { service, registry } = setup();
-    expect(() => service("s", definition as never)).toThrow(expect.objectContaining({ _tag: "RegistryError", message: expect.stringMatching(message) }));
+    expect(() => service("s", definition as never)).toThrow(
+      expect.objectContaining({ _tag: "RegistryError", message: expect.stringMatching(message) }),
+    );
     expect(registry.services()).toEqual([]);
+  });
+
+  test("refuses a member that would make it thenable, and takes its id under another name", async () => {
+    const { service } = setup();
+    const go = defineMethod("then", () => "went");
+    // oxlint-disable-next-line unicorn/no-thenable
+    expect(() => service("s", { then: go })).toThrow(/every await of the service/);
+    expect(await service("s", { go }).go()).toBe("went");
   });
 
   test("refuses ids that cannot travel", () => {
@@ -140,7 +159,10 @@ describe("a single function", () => {
     const { fn, fnEffect, seen } = setup();
     const ping = fn("ping", async () => "pong");
     const echo = fn.echo!((value: string) => value);
-    const who = fn("who", defineMethod("me", (ctx) => ctx.invocationId));
+    const who = fn(
+      "who",
+      defineMethod("me", (ctx) => ctx.invocationId),
+    );
     const wait = fnEffect("wait", async () => "waited");
     expect(await ping()).toBe("pong");
     expect(await echo("a")).toBe("a");
@@ -180,7 +202,11 @@ describe("options", () => {
     const promised = service("p", { a: async () => 1 }, { pool: "gpu" });
     await Effect.runPromise(toEffect(promised.a.with({ timeoutMs: 6 }))());
     await Effect.runPromise(toEffect(promised).a.with({ timeoutMs: 7 })());
-    expect(seen.map(({ options }) => options)).toEqual([{ timeoutMs: 5 }, { pool: "gpu", timeoutMs: 6 }, { pool: "gpu", timeoutMs: 7 }]);
+    expect(seen.map(({ options }) => options)).toEqual([
+      { timeoutMs: 5 },
+      { pool: "gpu", timeoutMs: 6 },
+      { pool: "gpu", timeoutMs: 7 },
+    ]);
   });
 
   test("are checked where they are given", () => {
@@ -205,8 +231,16 @@ describe("how a call ends", () => {
 
   test("a defect and an interruption reject with a CallError too", async () => {
     const bug = new Error("bug");
-    await expect(setup(Effect.die(bug)).fn("f", () => 1)()).rejects.toMatchObject({ _tag: "InvokeError", code: "invoke_error", cause: bug, method: "f/default" });
-    await expect(setup(Effect.interrupt).fn("f", () => 1)()).rejects.toMatchObject({ _tag: "InvokeError", code: "canceled" });
+    await expect(setup(Effect.die(bug)).fn("f", () => 1)()).rejects.toMatchObject({
+      _tag: "InvokeError",
+      code: "invoke_error",
+      cause: bug,
+      method: "f/default",
+    });
+    await expect(setup(Effect.interrupt).fn("f", () => 1)()).rejects.toMatchObject({
+      _tag: "InvokeError",
+      code: "canceled",
+    });
   });
 
   test("a promise's call starts in the stack of its caller, an Effect's when it runs", () => {

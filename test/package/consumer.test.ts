@@ -3,7 +3,7 @@
  * without `skipLibCheck`, and run on both runtimes. One installation serves the whole file.
  */
 import { execFile } from "node:child_process";
-import { cpSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, globSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -13,42 +13,50 @@ import { startProcess } from "../harness/start-process.ts";
 
 const root = join(import.meta.dirname, "../..");
 const secret = "a secret of this test only";
-const consumer = mkdtempSync(join(tmpdir(), "firelight-consumer-"));
+const consumer = join(tmpdir(), `firelight-consumer-${process.pid}`);
 const run = promisify(execFile);
 
-const npm = async (args: ReadonlyArray<string>, cwd: string): Promise<string> => {
-  const { stdout, stderr } = await run("npm", [...args, "--prefix", cwd], { cwd, timeout: 180_000 });
+const npm = async (args: ReadonlyArray<string>): Promise<string> => {
+  const { stdout, stderr } = await run("npm", [...args, "--prefix", consumer], { cwd: consumer, timeout: 180_000 });
   return stdout + stderr;
 };
 
-let installation: string;
+const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { devDependencies: Record<string, string> };
 
-beforeAll(async () => {
-  await npm(["pack", root, "--ignore-scripts", "--pack-destination", consumer], consumer);
-  const tarball = readdirSync(consumer).find((name) => name.endsWith(".tgz"));
-  if (tarball === undefined) throw new Error("npm pack made no tarball.");
-  cpSync(join(import.meta.dirname, "consumer"), consumer, { recursive: true });
-  const nodeTypes = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { devDependencies: Record<string, string> })
-    .devDependencies["@types/node"];
-  installation = await npm(["install", `./${tarball}`, `@types/node@${nodeTypes}`, "--prefer-offline", "--no-audit", "--no-fund"], consumer);
-}, 240_000);
-
-afterAll(() => rmSync(consumer, { recursive: true, force: true }));
+/** Installs packages, those beside a tarball in the versions that the project is tested with. */
+const install = (...packages: ReadonlyArray<string>): Promise<string> =>
+  npm(["install", "--prefer-offline", "--no-audit", "--no-fund", ...packages.map((name) => (name in devDependencies ? `${name}@${devDependencies[name]}` : name))]);
 
 const script = async (runtime: RuntimeName, file: string, env: Readonly<Record<string, string>> = {}): Promise<string> => {
   const { stdout } = await run(runtimes[runtime], [file], { cwd: consumer, env: { ...process.env, ...env }, timeout: 60_000 });
   return stdout.trim();
 };
 
+const typeCheck = async (): Promise<void> => {
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  await run(runtimes.node, [tsc, "--project", consumer], { cwd: consumer }).catch((failure: { stdout: string }) => {
+    expect.fail(failure.stdout);
+  });
+};
+
+const copiesOf = (name: string): ReadonlyArray<string> => globSync(`node_modules/**/${name}/package.json`, { cwd: consumer });
+
 describe.skipIf("bun" in process.versions)("the package in an empty project", () => {
+  let installation: string;
+
+  beforeAll(async () => {
+    cpSync(join(import.meta.dirname, "consumer"), consumer, { recursive: true });
+    await npm(["pack", root, "--ignore-scripts", "--pack-destination", consumer]);
+    const tarball = readdirSync(consumer).find((name) => name.endsWith(".tgz"));
+    if (tarball === undefined) throw new Error("npm pack made no tarball.");
+    installation = await install(`./${tarball}`, "@types/node");
+  }, 240_000);
+
+  afterAll(() => rmSync(consumer, { recursive: true, force: true }));
+
   it("installs without a complaint about peers, and into a tree without gaps", async () => {
     expect(installation).not.toMatch(/ERESOLVE|peer|deprecated/i);
-    await expect(npm(["ls", "--all"], consumer)).resolves.toContain("firelight@");
-  });
-
-  it("brings no second copy of the OpenTelemetry API, whose spans would go nowhere", () => {
-    const copies = globSync("node_modules/**/@opentelemetry/api/package.json", { cwd: consumer });
-    expect(copies).toEqual([join("node_modules", "@opentelemetry", "api", "package.json")]);
+    await expect(npm(["ls", "--all"])).resolves.toContain("firelight@");
   });
 
   it("ships its build, its sources for the debugger, and nothing of its workshop", () => {
@@ -57,19 +65,13 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
     expect(shipped.filter((name) => /^(\.|test|bench|scripts|node_modules|tsconfig)/.test(name))).toEqual([]);
   });
 
-  it("type-checks a user's code and every declaration on the way", async () => {
-    const tsc = join(root, "node_modules/typescript/bin/tsc");
-    await run(runtimes.node, [tsc, "--project", consumer], { cwd: consumer }).catch((failure: { stdout: string }) => {
-      expect.fail(failure.stdout);
-    });
-  }, 120_000);
+  it("type-checks a user's code and every declaration on the way", typeCheck, 120_000);
 
   it.each(["node", "bun"] as const)("runs the quick start in local mode on %s", async (runtime) => {
     expect(await script(runtime, "local.ts")).toBe(`{"charged":50} 5 metrics`);
   }, 60_000);
 
   it.each(["node", "bun"] as const)("runs the quick start as a parent and a runner over HTTP on %s", async (runtime) => {
-    mkdirSync(join(consumer, "logs"), { recursive: true });
     await using runner = await startProcess({
       command: [runtimes[runtime], "runner.ts"],
       cwd: consumer,
@@ -90,4 +92,22 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
   it.each(["node", "bun"] as const)("opens every door on %s", async (runtime) => {
     expect(await script(runtime, "doors.ts")).toBe("all doors open");
   }, 60_000);
+
+  describe("with the OpenTelemetry SDK beside it", () => {
+    beforeAll(async () => {
+      cpSync(join(import.meta.dirname, "consumer-otel"), consumer, { recursive: true });
+      installation = await install("@opentelemetry/sdk-node");
+    }, 240_000);
+
+    it("installs without a complaint, and with one copy of the API: spans of another copy would go nowhere", () => {
+      expect(installation).not.toMatch(/ERESOLVE|peer/i);
+      expect(copiesOf("@opentelemetry/api")).toEqual([join("node_modules", "@opentelemetry", "api", "package.json")]);
+    });
+
+    it("type-checks", typeCheck, 120_000);
+
+    it.each(["node", "bun"] as const)("sends the spans of a call over OTLP on %s", async (runtime) => {
+      expect(await script(runtime, "telemetry.ts")).toContain("/v1/traces");
+    }, 60_000);
+  });
 });

@@ -12,7 +12,8 @@ const watchRejections = (): Array<unknown> => {
   return seen;
 };
 
-const serverEnded = (runner: TestRunner) => runner.events.flatMap((event) => (event._tag === "ServerEnded" ? [event] : []));
+const serverEnded = (runner: TestRunner) =>
+  runner.events.flatMap((event) => (event._tag === "ServerEnded" ? [event] : []));
 
 const aborted = (signal: AbortSignal): Promise<unknown> =>
   new Promise((resolve) => signal.addEventListener("abort", () => resolve(signal.reason), { once: true }));
@@ -32,7 +33,10 @@ describe("a handler", () => {
       },
     });
     const before = Date.now();
-    const reply = await send(runner, sign("test/add", [2, 3], { invocationId: "inv-9", attempt: 3, idempotencyKey: "once", timeoutMs: 4_000 }));
+    const reply = await send(
+      runner,
+      sign("test/add", [2, 3], { invocationId: "inv-9", attempt: 3, idempotencyKey: "once", timeoutMs: 4_000 }),
+    );
     expect(codec.decode(reply.body, "result")).toBe(5);
     expect(seen).toMatchObject({ invocationId: "inv-9", method: "test/add", attempt: 3, idempotencyKey: "once" });
     expect(seen?.signal.aborted).toBe(false);
@@ -79,11 +83,18 @@ describe("a deadline", () => {
     const reply = await send(runner, sign("test/stubborn", [], { timeoutMs: 60 }));
     expect(reply.status).toBe(504);
     expect(verifiedHead(reply).timings.handlerMs).toBeGreaterThan(40);
-    expect(errorOf(reply)).toMatchObject({ code: "timeout", phase: "handler", executed: "yes", message: expect.stringContaining("60 ms") });
+    expect(errorOf(reply)).toMatchObject({
+      code: "timeout",
+      phase: "handler",
+      executed: "yes",
+      message: expect.stringContaining("60 ms"),
+    });
     expect(await reason.promise).toMatchObject({ code: "timeout" });
 
     late.reject(new Error("too late"));
-    await expect.poll(() => runner.logs.filter((log) => log.message.includes("dropped"))).toMatchObject([{ level: "warn", meta: { error: { message: "too late" } } }]);
+    await expect
+      .poll(() => runner.logs.filter((log) => log.message.includes("dropped")))
+      .toMatchObject([{ level: "warn", meta: { error: { message: "too late" } } }]);
     expect(rejections).toEqual([]);
     expect(serverEnded(runner)).toMatchObject([{ error: { code: "timeout", executed: "yes" } }]);
   });
@@ -98,7 +109,9 @@ describe("a deadline", () => {
   });
 
   it("longer than a timer can wait does not end at once", async () => {
-    const runner = await startRunner({ handlers: { wait: () => new Promise((resolve) => setTimeout(resolve, 20, "done")) } });
+    const runner = await startRunner({
+      handlers: { wait: () => new Promise((resolve) => setTimeout(resolve, 20, "done")) },
+    });
     expect((await send(runner, sign("test/wait", [], { timeoutMs: 2 ** 40 }))).status).toBe(200);
   });
 });
@@ -123,7 +136,9 @@ describe("a caller that disconnects", () => {
     caller.abort();
     await expect(sent).rejects.toThrow();
     expect(await reason.promise).toMatchObject({ code: "canceled" });
-    await expect.poll(() => serverEnded(runner)).toMatchObject([{ method: "test/wait", error: { code: "canceled", executed: "yes" } }]);
+    await expect
+      .poll(() => serverEnded(runner))
+      .toMatchObject([{ method: "test/wait", error: { code: "canceled", executed: "yes" } }]);
     expect((await fetch(`${runner.server.url}/health`)).status).toBe(200);
     expect(serverEnded(runner)).toHaveLength(1);
     expect(rejections).toEqual([]);
@@ -146,9 +161,16 @@ describe("a handler's failure", () => {
   });
 
   it("crosses whole with exposeErrors", async () => {
-    const runner = await startRunner({ handlers: { fail: secretive }, config: { exposeErrors: true, security: { secret: "a secret for tests" } } });
+    const runner = await startRunner({
+      handlers: { fail: secretive },
+      config: { exposeErrors: true, security: { secret: "a secret for tests" } },
+    });
     const { remote } = errorOf(await send(runner, sign("test/fail", [])));
-    expect(remote).toMatchObject({ name: "TypeError", message: "password is hunter2", stack: expect.stringContaining("execute.test") });
+    expect(remote).toMatchObject({
+      name: "TypeError",
+      message: "password is hunter2",
+      stack: expect.stringContaining("execute.test"),
+    });
   });
 
   it("crosses when the handler speaks on purpose", async () => {
@@ -173,8 +195,11 @@ describe("a handler's failure", () => {
     expect(reply.text).not.toContain("inner words");
   });
 
-  it.each([[undefined], [null], ["text"], [{ then: 1 }]])("may be %j", async (thrown) => {
-    const runner = await startRunner({ handlers: { fail: () => Promise.reject(thrown) } });
+  it.each([[undefined], [null], ["text"], [{ status: 1 }]])("may be %j", async (thrown: unknown) => {
+    const fail = (): never => {
+      throw thrown;
+    };
+    const runner = await startRunner({ handlers: { fail } });
     expect(errorOf(await send(runner, sign("test/fail", [])))).toMatchObject({ code: "remote_error", executed: "yes" });
   });
 });
@@ -182,13 +207,25 @@ describe("a handler's failure", () => {
 describe("a result", () => {
   it("that cannot be encoded is an error that says that the handler ran", async () => {
     const runner = await startRunner({ handlers: { leak: () => (): void => {} } });
-    expect(errorOf(await send(runner, sign("test/leak", [])))).toMatchObject({ code: "serialization_error", executed: "yes", retryable: false });
+    expect(errorOf(await send(runner, sign("test/leak", [])))).toMatchObject({
+      code: "serialization_error",
+      executed: "yes",
+      retryable: false,
+    });
   });
 
   it("that is too large is an error that names both sizes", async () => {
-    const runner = await startRunner({ handlers: { large: () => "x".repeat(5_000) }, options: { maxBodyBytes: 1_000 } });
+    const runner = await startRunner({
+      handlers: { large: () => "x".repeat(5_000) },
+      options: { maxBodyBytes: 1_000 },
+    });
     const reply = await send(runner, sign("test/large", []));
     expect(verifiedHead(reply).outcome).toBe("error");
-    expect(errorOf(reply)).toMatchObject({ code: "payload_too_large", executed: "yes", retryable: false, message: expect.stringMatching(/5011 bytes; maxBodyBytes allows 1000/) });
+    expect(errorOf(reply)).toMatchObject({
+      code: "payload_too_large",
+      executed: "yes",
+      retryable: false,
+      message: expect.stringMatching(/5011 bytes; maxBodyBytes allows 1000/),
+    });
   });
 });

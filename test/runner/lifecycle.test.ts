@@ -4,6 +4,10 @@ import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { onFlush } from "../../src/contract/flush.ts";
+import { resolveConfig } from "../../src/contract/resolve-config.ts";
+import { createRegistry } from "../../src/contract/registry.ts";
+import { createRunnerServer } from "../../src/runner/server.ts";
+import { noTelemetry } from "../../src/telemetry/telemetry.ts";
 import { errorOf, fact, openRequest, send, sign, startRunner, verifiedHead } from "./runner-client.ts";
 
 /** A runner with one invocation that runs until it is released or aborted. */
@@ -55,7 +59,18 @@ describe("stop", () => {
     const reply = await held;
     expect(verifiedHead(reply).status).toBe(503);
     expect(errorOf(reply)).toMatchObject({ code: "unavailable", executed: "yes" });
-    expect(runner.logs).toContainEqual(expect.objectContaining({ level: "warn", message: expect.stringContaining("50 ms of draining") }));
+    expect(runner.logs).toContainEqual(
+      expect.objectContaining({ level: "warn", message: expect.stringContaining("50 ms of draining") }),
+    );
+  });
+
+  it("right after the start leaves nothing listening", async () => {
+    const server = createRunnerServer(
+      { config: resolveConfig({}, {}), registry: createRegistry(), telemetry: noTelemetry, logger: console, env: {} },
+      { port: 0, hostname: "127.0.0.1" },
+    );
+    await server.stop();
+    await expect(fetch(`${server.url}/health`)).rejects.toThrow();
   });
 
   it("closes connections that are kept alive", async () => {
@@ -82,7 +97,10 @@ describe("stop", () => {
     const runner = await startRunner();
     const { request, answered } = openRequest(runner, { ...sign("test/quick", []).headers, "content-length": "10" });
     answered.catch(() => {});
-    await once(request.on("socket", () => {}), "socket");
+    await once(
+      request.on("socket", () => {}),
+      "socket",
+    );
     request.write("half");
     await fetch(`${runner.server.url}/health`);
     await runner.server.stop();
@@ -142,8 +160,10 @@ describe("signals", () => {
     expect(process.listenerCount("SIGTERM")).toBe(before);
     const asked = await startRunner({ options: { handleSignals: true } });
     const started = await startRunner({ env: { FLAME_RUNNER_ID: "runner-7" } });
-    expect(process.listenerCount("SIGTERM")).toBe(before + 2);
-    await Promise.all([plain, asked, started].map((runner) => runner.server.stop()));
+    expect(process.listenerCount("SIGTERM")).toBe(before + 1);
+    await asked.server.stop();
+    expect(process.listenerCount("SIGTERM")).toBe(before + 1);
+    await Promise.all([plain, started].map((runner) => runner.server.stop()));
     expect(process.listenerCount("SIGTERM")).toBe(before);
   });
 });

@@ -9,7 +9,8 @@ import { makeCodec } from "../../src/contract/codec.ts";
 import type { ErrorBody, RequestHead, ResponseHead } from "../../src/contract/envelope.ts";
 import { newNonce, readResponseHead, requestHeaders } from "../../src/contract/headers.ts";
 import type { InvocationContext } from "../../src/contract/invocation.ts";
-import { type Environment, type FlameConfig, resolveConfig } from "../../src/contract/options.ts";
+import { type FlameConfig } from "../../src/contract/options.ts";
+import { type Environment, resolveConfig } from "../../src/contract/resolve-config.ts";
 import { createRegistry } from "../../src/contract/registry.ts";
 import { type SigningKey, signRequest, verifyResponse } from "../../src/contract/signature.ts";
 import type { RunnerServerOptions } from "../../src/runner/options.ts";
@@ -50,12 +51,14 @@ export const startRunner = async (start: StartOptions = {}): Promise<TestRunner>
       id,
       options: {},
       handler,
-      invoke: (context: InvocationContext, args: ReadonlyArray<unknown>) => Reflect.apply(handler, undefined, [context, ...args]),
+      invoke: (context: InvocationContext, args: ReadonlyArray<unknown>) =>
+        Reflect.apply(handler, undefined, [context, ...args]),
     })),
   );
   const events: Array<FlameEvent> = [];
   const logs: Array<LogRecord> = [];
-  const record = (level: string) => (message: string, meta?: Record<string, unknown>) => void logs.push({ level, message, meta });
+  const record = (level: string) => (message: string, meta?: Record<string, unknown>) =>
+    void logs.push({ level, message, meta });
   const server = createRunnerServer(
     {
       config: resolveConfig({ security: { secret: key.secret }, ...start.config }, {}),
@@ -79,7 +82,12 @@ export interface SignedRequest {
 }
 
 /** A request as a parent would sign it; `change` is what this test has different. */
-export const sign = (method: string, args: ReadonlyArray<unknown>, change: Partial<RequestHead> = {}, by: SigningKey = key): SignedRequest => {
+export const sign = (
+  method: string,
+  args: ReadonlyArray<unknown>,
+  change: Partial<RequestHead> = {},
+  by: SigningKey = key,
+): SignedRequest => {
   const head: RequestHead = {
     method,
     invocationId: "inv-1",
@@ -92,7 +100,11 @@ export const sign = (method: string, args: ReadonlyArray<unknown>, change: Parti
     ...change,
   };
   const body = codec.encode(args, "arguments");
-  return { head, body, headers: { ...requestHeaders(head, signRequest(head, body, by)), "content-type": "application/json" } };
+  return {
+    head,
+    body,
+    headers: { ...requestHeaders(head, signRequest(head, body, by)), "content-type": "application/json" },
+  };
 };
 
 export interface Reply {
@@ -125,7 +137,8 @@ export const errorOf = (reply: Reply): ErrorBody => JSON.parse(reply.text) as Er
 export const verifiedHead = (reply: Reply, by: SigningKey = key): ResponseHead => {
   const read = readResponseHead((name) => reply.headers.get(name), reply.status);
   if ("malformed" in read) throw new Error(read.malformed);
-  if (!verifyResponse(read.head, reply.body, read.signature, by)) throw new Error("The response's signature does not hold.");
+  if (!verifyResponse(read.head, reply.body, read.signature, by))
+    throw new Error("The response's signature does not hold.");
   return read.head;
 };
 
@@ -135,9 +148,15 @@ export const openRequest = (runner: TestRunner, headers: Record<string, string>)
   const answered = new Promise<{ status: number; text: string; connection: string | undefined }>((resolve, reject) => {
     request.on("error", reject).on("response", (response) => {
       const chunks: Array<Buffer> = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", () =>
-        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString(), connection: response.headers.connection }),
-      );
+      response
+        .on("data", (chunk: Buffer) => chunks.push(chunk))
+        .on("end", () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            text: Buffer.concat(chunks).toString(),
+            connection: response.headers.connection,
+          }),
+        );
     });
   });
   return { request, answered };
@@ -149,7 +168,10 @@ export const sendRaw = (runner: TestRunner, text: string): Promise<string> =>
     const socket = connect(runner.server.port, "127.0.0.1");
     let received = "";
     socket.setEncoding("utf8");
-    socket.on("data", (chunk: string) => (received += chunk)).on("close", () => resolve(received)).on("error", reject);
+    socket
+      .on("data", (chunk: string) => (received += chunk))
+      .on("close", () => resolve(received))
+      .on("error", reject);
     socket.write(text);
   });
 

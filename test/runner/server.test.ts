@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { resolveConfig } from "../../src/contract/options.ts";
+import { resolveConfig } from "../../src/contract/resolve-config.ts";
 import { ConfigError } from "../../src/contract/errors.ts";
 import { createRegistry } from "../../src/contract/registry.ts";
 import type { RunnerServerOptions } from "../../src/runner/options.ts";
@@ -12,19 +12,25 @@ const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 const create = (options: RunnerServerOptions, env: Record<string, string> = {}): RunnerServer => {
   const config = resolveConfig({ security: { secret: key.secret } }, {});
-  const server = createRunnerServer({ config, registry: createRegistry(), telemetry: noTelemetry, logger: silent, env }, options);
+  const server = createRunnerServer(
+    { config, registry: createRegistry(), telemetry: noTelemetry, logger: silent, env },
+    options,
+  );
   onTestFinished(() => server.stop());
   return server;
 };
 
 describe("a runner's server", () => {
-  it.each([{ port: 0, hostname: "127.0.0.1" }, { port: 0 }])("knows its port and url at once with %j", async (options) => {
-    const server = create(options);
-    expect(server.port).toBeGreaterThan(0);
-    expect(server.url).toBe(`http://127.0.0.1:${server.port}`);
-    await server.ready;
-    expect((await fetch(`${server.url}/health`)).status).toBe(200);
-  });
+  it.each([{ port: 0, hostname: "127.0.0.1" }, { port: 0 }])(
+    "knows its port and url at once with %j",
+    async (options) => {
+      const server = create(options);
+      expect(server.port).toBeGreaterThan(0);
+      expect(server.url).toBe(`http://127.0.0.1:${server.port}`);
+      await server.ready;
+      expect((await fetch(`${server.url}/health`)).status).toBe(200);
+    },
+  );
 
   it("listens only on the host that it was given", async () => {
     const server = create({ port: 0, hostname: "127.0.0.1" });
@@ -35,7 +41,11 @@ describe("a runner's server", () => {
   it("takes port, host and id from the environment", async () => {
     const server = create({}, { FLAME_PORT: "0", FLAME_HOST: "127.0.0.1", FLAME_RUNNER_ID: "runner-7" });
     await server.ready;
-    expect(await (await fetch(`${server.url}/health`)).json()).toMatchObject({ status: "ok", runnerId: "runner-7", uptimeMs: expect.any(Number) });
+    expect(await (await fetch(`${server.url}/health`)).json()).toMatchObject({
+      status: "ok",
+      runnerId: "runner-7",
+      uptimeMs: expect.any(Number),
+    });
   });
 
   it("says which port is taken and what to do", async () => {
@@ -64,7 +74,11 @@ describe("a runner's server", () => {
   it("serves invocations on the path that it was given", async () => {
     const runner = await startRunner({ handlers: { hello: () => "hi" }, options: { invokePath: "/rpc/v1" } });
     const request = sign("test/hello", []);
-    const response = await fetch(`${runner.server.url}/rpc/v1`, { method: "POST", headers: request.headers, body: request.body as Uint8Array<ArrayBuffer> });
+    const response = await fetch(`${runner.server.url}/rpc/v1`, {
+      method: "POST",
+      headers: request.headers,
+      body: request.body as Uint8Array<ArrayBuffer>,
+    });
     expect(response.status).toBe(200);
     expect((await send(runner, sign("test/hello", []))).status).toBe(404);
   });
@@ -85,7 +99,11 @@ describe("a runner's server", () => {
     const contentType = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     const on = await startRunner({ metrics: { text: () => Promise.resolve("# EOF\n"), contentType } });
     const response = await fetch(`${on.server.url}/metrics`);
-    expect([response.status, response.headers.get("content-type"), await response.text()]).toEqual([200, contentType, "# EOF\n"]);
+    expect([response.status, response.headers.get("content-type"), await response.text()]).toEqual([
+      200,
+      contentType,
+      "# EOF\n",
+    ]);
     const off = await startRunner();
     const missing = await fetch(`${off.server.url}/metrics`);
     expect(missing.status).toBe(404);
@@ -93,7 +111,9 @@ describe("a runner's server", () => {
   });
 
   it("survives a metrics reader that fails", async () => {
-    const runner = await startRunner({ metrics: { text: () => Promise.reject(new Error("registry broke")), contentType: "text/plain" } });
+    const runner = await startRunner({
+      metrics: { text: () => Promise.reject(new Error("registry broke")), contentType: "text/plain" },
+    });
     const response = await fetch(`${runner.server.url}/metrics`);
     expect(response.status).toBe(500);
     expect(await response.text()).not.toContain("registry broke");
@@ -102,18 +122,32 @@ describe("a runner's server", () => {
 });
 
 describe("hostile requests", () => {
-  it.each(["x", "", "exa mple", "[::1", "evil.example:99999"])("with the Host %j do not change the route", async (host) => {
-    const runner = await startRunner();
-    const answer = await sendRaw(runner, `GET /health HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
-    expect(answer).toMatch(/^HTTP\/1.1 (200|400) /);
-    if (host === "x") expect(answer).toMatch(/^HTTP\/1.1 200 /);
-  });
+  it.each(["x", "", "exa mple", "[::1", "evil.example:99999"])(
+    "with the Host %j do not change the route",
+    async (host) => {
+      const runner = await startRunner();
+      const answer = await sendRaw(runner, `GET /health HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      expect(answer).toMatch(/^HTTP\/1.1 (200|400) /);
+      if (host === "x") expect(answer).toMatch(/^HTTP\/1.1 200 /);
+    },
+  );
 
   it("with junk in every header get an answer, and the runner goes on", async () => {
     const runner = await startRunner({ handlers: { hello: () => "hi" } });
-    const junk = ["__proto__: {}", "constructor: x", "traceparent: junk", "tracestate: ,,,=", "baggage: \u0001", "x-flame-version: 1", "x-flame-timings: x"];
+    const junk = [
+      "__proto__: {}",
+      "constructor: x",
+      "traceparent: junk",
+      "tracestate: ,,,=",
+      "baggage: \u0001",
+      "x-flame-version: 1",
+      "x-flame-timings: x",
+    ];
     for (const line of junk) {
-      const answer = await sendRaw(runner, `POST /invoke HTTP/1.1\r\nHost: a\r\n${line}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]`);
+      const answer = await sendRaw(
+        runner,
+        `POST /invoke HTTP/1.1\r\nHost: a\r\n${line}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]`,
+      );
       expect(answer, line).toMatch(/^HTTP\/1.1 4\d\d /);
     }
     expect((await send(runner, sign("test/hello", []))).status).toBe(200);
@@ -124,7 +158,10 @@ describe("hostile requests", () => {
     const request = sign("test/hello", [], { traceparent: "junk", tracestate: "=", baggage: ",;=" });
     const lines = Object.entries({ ...request.headers }).map(([name, value]) => `${name}: ${value}\r\n`);
     const text = new TextDecoder().decode(request.body);
-    const answer = await sendRaw(runner, `POST /invoke HTTP/1.1\r\nHost: a\r\n${lines.join("")}__proto__: x\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`);
+    const answer = await sendRaw(
+      runner,
+      `POST /invoke HTTP/1.1\r\nHost: a\r\n${lines.join("")}__proto__: x\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
+    );
     expect(answer).toMatch(/^HTTP\/1.1 200 /);
   });
 
@@ -141,7 +178,9 @@ describe("errors", () => {
     const quiet = errorOf(await send(await startRunner({ handlers }), sign("test/hallo", [])));
     expect(quiet).toMatchObject({ code: "registry_error", executed: "no", retryable: false });
     expect(quiet.message).not.toContain("test/hello");
-    const open = errorOf(await send(await startRunner({ handlers, options: { exposeErrors: true } }), sign("test/hallo", [])));
+    const open = errorOf(
+      await send(await startRunner({ handlers, options: { exposeErrors: true } }), sign("test/hallo", [])),
+    );
     expect(open.message).toContain("test/hello");
   });
 });

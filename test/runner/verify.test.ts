@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { errorOf, key, openRequest, send, sign, type StartOptions, startRunner, type TestRunner, verifiedHead } from "./runner-client.ts";
+import {
+  errorOf,
+  key,
+  openRequest,
+  send,
+  sign,
+  type StartOptions,
+  startRunner,
+  type TestRunner,
+  verifiedHead,
+} from "./runner-client.ts";
 
 let runs = 0;
 const count = (): number => (runs += 1);
@@ -7,7 +17,8 @@ const count = (): number => (runs += 1);
 const start = (more: StartOptions = {}): Promise<TestRunner> => startRunner({ handlers: { count }, ...more });
 
 /** The reasons of the rejections that were reported. */
-const reasons = (runner: TestRunner): Array<string> => runner.events.flatMap((event) => (event._tag === "SignatureRejected" ? [event.reason] : []));
+const reasons = (runner: TestRunner): Array<string> =>
+  runner.events.flatMap((event) => (event._tag === "SignatureRejected" ? [event.reason] : []));
 
 const expectNotRun = async (work: () => Promise<void>): Promise<void> => {
   const before = runs;
@@ -21,15 +32,27 @@ describe("verification", () => {
     const request = sign("test/count", []);
     const reply = await send(runner, request);
     expect(reply.status).toBe(200);
-    expect(verifiedHead(reply)).toMatchObject({ nonce: request.head.nonce, invocationId: "inv-1", attempt: 1, outcome: "ok", runnerId: runner.server.runnerId });
-    expect(() => verifiedHead({ ...reply, headers: new Headers([...reply.headers, ["x-flame-nonce", "A".repeat(22)]]) })).toThrow();
+    expect(verifiedHead(reply)).toMatchObject({
+      nonce: request.head.nonce,
+      invocationId: "inv-1",
+      attempt: 1,
+      outcome: "ok",
+      runnerId: runner.server.runnerId,
+    });
+    expect(() =>
+      verifiedHead({ ...reply, headers: new Headers([...reply.headers, ["x-flame-nonce", "A".repeat(22)]]) }),
+    ).toThrow();
     expect(() => verifiedHead({ ...reply, status: 201 })).toThrow("signature");
   });
 
   it("refuses an unsigned request", () =>
     expectNotRun(async () => {
       const runner = await start();
-      const response = await fetch(`${runner.server.url}/invoke`, { method: "POST", body: "[]", headers: { "content-type": "application/json" } });
+      const response = await fetch(`${runner.server.url}/invoke`, {
+        method: "POST",
+        body: "[]",
+        headers: { "content-type": "application/json" },
+      });
       expect(response.status).toBe(401);
       expect(await response.json()).toMatchObject({ code: "signature_error", executed: "no", retryable: false });
       expect(response.headers.get("x-flame-signature")).toBeNull();
@@ -59,16 +82,25 @@ describe("verification", () => {
       expect(runner.events[0]).toMatchObject({ detail: expect.stringContaining('"other"') });
     }));
 
-  it.each(["x-flame-method", "x-flame-attempt", "x-flame-timeout-ms", "x-flame-audience", "traceparent", "x-flame-idempotency-key"])(
-    "refuses a request whose %s was changed",
-    (name) =>
-      expectNotRun(async () => {
-        const changed: Record<string, string> = { "x-flame-method": "test/other", "x-flame-audience": "someone", traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01` };
-        const runner = await start();
-        const reply = await send(runner, sign("test/count", []), { headers: { [name]: changed[name] ?? "7" } });
-        expect(reply.status).toBe(401);
-        expect(reasons(runner)).toEqual(["mismatch"]);
-      }),
+  it.each([
+    "x-flame-method",
+    "x-flame-attempt",
+    "x-flame-timeout-ms",
+    "x-flame-audience",
+    "traceparent",
+    "x-flame-idempotency-key",
+  ])("refuses a request whose %s was changed", (name) =>
+    expectNotRun(async () => {
+      const changed: Record<string, string> = {
+        "x-flame-method": "test/other",
+        "x-flame-audience": "someone",
+        traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01`,
+      };
+      const runner = await start();
+      const reply = await send(runner, sign("test/count", []), { headers: { [name]: changed[name] ?? "7" } });
+      expect(reply.status).toBe(401);
+      expect(reasons(runner)).toEqual(["mismatch"]);
+    }),
   );
 
   it("says by how much and in which direction the clocks differ", () =>
@@ -87,10 +119,13 @@ describe("verification", () => {
     const request = sign("test/count", []);
     const replies = await Promise.all(Array.from({ length: 8 }, () => send(runner, request)));
     expect(runs).toBe(before + 1);
-    expect(replies.map((reply) => reply.status).sort()).toEqual([200, ...Array<number>(7).fill(401)]);
+    expect(replies.filter((reply) => reply.status === 200)).toHaveLength(1);
     expect(reasons(runner)).toEqual(Array(7).fill("replay"));
     const refused = replies.find((reply) => reply.status === 401);
-    expect(refused?.headers.get("x-flame-signature"), "a signed refusal could be handed to the parent in place of the real reply").toBeNull();
+    expect(
+      refused?.headers.get("x-flame-signature"),
+      "a signed refusal could be handed to the parent in place of the real reply",
+    ).toBeNull();
   });
 
   it("spends no nonce on a request whose signature does not hold", async () => {
@@ -106,7 +141,11 @@ describe("verification", () => {
       const reply = await send(runner, sign("test/count", [], { audience: "runner-8" }));
       expect(reply.status).toBe(401);
       expect(verifiedHead(reply)).toMatchObject({ runnerId: "runner-7", outcome: "error" });
-      expect(errorOf(reply)).toMatchObject({ code: "signature_error", executed: "no", message: expect.stringContaining("runner-8") });
+      expect(errorOf(reply)).toMatchObject({
+        code: "signature_error",
+        executed: "no",
+        message: expect.stringContaining("runner-8"),
+      });
     }));
 
   it("takes its own id and * as the audience, and any when it made its id up", async () => {
@@ -129,7 +168,11 @@ describe("verification", () => {
       for (const _ of [1, 2]) {
         const reply = await send(runner, sign("test/count", []));
         expect(reply.status).toBe(500);
-        expect(errorOf(reply)).toMatchObject({ code: "config_error", executed: "no", message: expect.stringContaining("FLAME_SECRET") });
+        expect(errorOf(reply)).toMatchObject({
+          code: "config_error",
+          executed: "no",
+          message: expect.stringContaining("FLAME_SECRET"),
+        });
       }
       expect(runner.logs.filter((log) => log.level === "error")).toHaveLength(1);
     }));
@@ -140,18 +183,28 @@ describe("the body", () => {
 
   it("is refused by its declared length before a byte of it is read", async () => {
     const runner = await start(small);
-    const { request, answered } = openRequest(runner, { ...sign("test/count", []).headers, "content-length": "1000000000" });
+    const { request, answered } = openRequest(runner, {
+      ...sign("test/count", []).headers,
+      "content-length": "1000000000",
+    });
     request.flushHeaders();
     const answer = await answered;
     request.destroy();
     expect(answer.status).toBe(413);
     expect(answer.connection).toBe("close");
-    expect(JSON.parse(answer.text)).toMatchObject({ code: "payload_too_large", executed: "no", message: expect.stringMatching(/1000000000 bytes; this runner takes 1000\b/) });
+    expect(JSON.parse(answer.text)).toMatchObject({
+      code: "payload_too_large",
+      executed: "no",
+      message: expect.stringMatching(/1000000000 bytes; this runner takes 1000\b/),
+    });
   });
 
   it("is counted while it comes when it is chunked", async () => {
     const runner = await start(small);
-    const { request, answered } = openRequest(runner, { ...sign("test/count", []).headers, "transfer-encoding": "chunked" });
+    const { request, answered } = openRequest(runner, {
+      ...sign("test/count", []).headers,
+      "transfer-encoding": "chunked",
+    });
     request.write("x".repeat(600));
     request.write("x".repeat(600));
     const answer = await answered;

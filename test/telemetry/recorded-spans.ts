@@ -20,7 +20,7 @@ export interface Recorder {
 export const record = (options: { contextManager?: boolean; sampler?: tracing.Sampler } = {}): Recorder => {
   const exporter = new tracing.InMemorySpanExporter();
   const provider = new node.NodeTracerProvider({
-    spanProcessors: [new tracing.SimpleSpanProcessor({ exporter })],
+    spanProcessors: [new tracing.SimpleSpanProcessor(exporter)],
     ...(options.sampler === undefined ? undefined : { sampler: options.sampler }),
   });
   trace.setGlobalTracerProvider(provider);
@@ -29,7 +29,10 @@ export const record = (options: { contextManager?: boolean; sampler?: tracing.Sa
     exporter,
     span: (name) => {
       const found = exporter.getFinishedSpans().filter((span) => span.name === name);
-      if (found.length !== 1) throw new Error(`${found.length} spans are named ${name}: ${exporter.getFinishedSpans().map((span) => span.name)}`);
+      if (found.length !== 1)
+        throw new Error(
+          `${found.length} spans are named ${name}: ${exporter.getFinishedSpans().map((span) => span.name)}`,
+        );
       return found[0]!;
     },
     names: () => exporter.getFinishedSpans().map((span) => span.name),
@@ -46,9 +49,13 @@ export const forget = (): void => {
 export const tracer = makeOtelTracer({ baggageKeys: ["tenant"], enabled: true });
 
 /** A call stage as the client makes it: the host is captured in the caller's stack. */
-export const callStage = (host: HostContext | undefined = tracer.capture(), facts: Facts = {}): Stage => ({
+export const callStage = (
+  host: HostContext | undefined = tracer.capture(),
+  facts: Facts = {},
+  method = "billing/charge",
+): Stage => ({
   _tag: "call",
-  method: "billing/charge",
+  method,
   facts,
   host,
 });

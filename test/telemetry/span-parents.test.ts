@@ -62,27 +62,46 @@ describe("the parent of a call", () => {
     const recorder = record();
     const parent = Tracer.externalSpan({ traceId: "1".repeat(32), spanId: "2".repeat(16) });
     await trace.getTracer("host").startActiveSpan("host", async (span) => {
-      await Effect.runPromise(Effect.withParentSpan(tracer.stage(callStage(), () => Effect.void), parent));
+      await Effect.runPromise(
+        Effect.withParentSpan(
+          tracer.stage(callStage(), () => Effect.void),
+          parent,
+        ),
+      );
       span.end();
     });
-    expect(recorder.span("billing/charge").parentSpanContext).toMatchObject({ traceId: parent.traceId, spanId: parent.spanId });
+    expect(recorder.span("billing/charge").parentSpanContext).toMatchObject({
+      traceId: parent.traceId,
+      spanId: parent.spanId,
+    });
   });
 
   it("is not an Effect span that nobody records", async () => {
     const recorder = record();
-    await Effect.runPromise(Effect.withSpan(tracer.stage(callStage(), () => Effect.void), "in memory"));
+    await Effect.runPromise(
+      Effect.withSpan(
+        tracer.stage(callStage(), () => Effect.void),
+        "in memory",
+      ),
+    );
     expect(recorder.span("billing/charge").parentSpanContext).toBeUndefined();
   });
 
-  it.each([true, false])("made inside a handler is the handler's span (context manager: %s)", async (contextManager) => {
-    const recorder = record({ contextManager });
-    await serve({ traceparent: sampled }, () =>
-      Effect.runPromise(tracer.stage({ ...callStage(), method: "mail/send" } as const, () => Effect.void)),
-    );
-    const handler = recorder.span("flame.handler").spanContext();
-    expect(recorder.span("mail/send").spanContext().traceId).toBe(sampled.slice(3, 35));
-    expect(recorder.span("mail/send").parentSpanContext).toMatchObject({ spanId: handler.spanId, traceId: handler.traceId });
-  });
+  it.each([true, false])(
+    "made inside a handler is the handler's span (context manager: %s)",
+    async (contextManager) => {
+      const recorder = record({ contextManager });
+      await serve({ traceparent: sampled }, () =>
+        Effect.runPromise(tracer.stage(callStage(undefined, {}, "mail/send"), () => Effect.void)),
+      );
+      const handler = recorder.span("flame.handler").spanContext();
+      expect(recorder.span("mail/send").spanContext().traceId).toBe(sampled.slice(3, 35));
+      expect(recorder.span("mail/send").parentSpanContext).toMatchObject({
+        spanId: handler.spanId,
+        traceId: handler.traceId,
+      });
+    },
+  );
 });
 
 describe("the parents of stages", () => {
@@ -96,7 +115,9 @@ describe("the parents of stages", () => {
       }),
     );
     const { spanId } = recorder.span("billing/charge").spanContext();
-    const parents = ["flame.pool.acquire", "flame.attempt", "flame.retry.backoff"].map((name) => recorder.span(name).parentSpanContext?.spanId);
+    const parents = ["flame.pool.acquire", "flame.attempt", "flame.retry.backoff"].map(
+      (name) => recorder.span(name).parentSpanContext?.spanId,
+    );
     expect(parents).toEqual([spanId, spanId, spanId]);
   });
 
@@ -120,21 +141,25 @@ describe("the parents of stages", () => {
     const carrier = await runCall(() => attempt(carrierOf));
     await serve(carrier, () => {});
     const server = recorder.exporter.getFinishedSpans().find((span) => span.kind === SpanKind.SERVER)!;
-    expect(server.parentSpanContext).toMatchObject({ spanId: recorder.span("flame.attempt").spanContext().spanId, isRemote: true });
+    expect(server.parentSpanContext).toMatchObject({
+      spanId: recorder.span("flame.attempt").spanContext().spanId,
+      isRemote: true,
+    });
     expect(recorder.span("flame.handler").parentSpanContext?.spanId).toBe(server.spanContext().spanId);
   });
 
-  it.each([{}, { traceparent: "00-00000000000000000000000000000000-b7ad6b7169203331-01" }, { traceparent: "nonsense" }])(
-    "make a server with the carrier %o a root, whatever is active",
-    async (carrier) => {
-      const recorder = record();
-      await trace.getTracer("host").startActiveSpan("host", async (span) => {
-        await serve(carrier, () => {});
-        span.end();
-      });
-      expect(recorder.span("billing/charge").parentSpanContext).toBeUndefined();
-    },
-  );
+  it.each([
+    {},
+    { traceparent: "00-00000000000000000000000000000000-b7ad6b7169203331-01" },
+    { traceparent: "nonsense" },
+  ])("make a server with the carrier %o a root, whatever is active", async (carrier) => {
+    const recorder = record();
+    await trace.getTracer("host").startActiveSpan("host", async (span) => {
+      await serve(carrier, () => {});
+      span.end();
+    });
+    expect(recorder.span("billing/charge").parentSpanContext).toBeUndefined();
+  });
 
   it("record nothing under a remote parent that is not sampled, and say so downstream", async () => {
     const recorder = record();
@@ -158,7 +183,9 @@ describe("the parents of stages", () => {
       },
     });
     await runCall(() => Effect.void, { pool: "gpu", invocationId: undefined });
-    expect(seen).toEqual([{ name: "billing/charge", "rpc.system.name": "flame", "rpc.method": "billing/charge", "flame.pool.name": "gpu" }]);
+    expect(seen).toEqual([
+      { name: "billing/charge", "rpc.system.name": "flame", "rpc.method": "billing/charge", "flame.pool.name": "gpu" },
+    ]);
   });
 });
 
@@ -198,7 +225,9 @@ describe("what is active inside", () => {
   it("a handler's own Effect spans are exported under it", async () => {
     const recorder = record();
     await Effect.runPromise(
-      tracer.stage({ _tag: "handler", facts: {}, carrier: { traceparent: sampled } }, () => Effect.withSpan(Effect.void, "query")),
+      tracer.stage({ _tag: "handler", facts: {}, carrier: { traceparent: sampled } }, () =>
+        Effect.withSpan(Effect.void, "query"),
+      ),
     );
     expect(recorder.span("query").parentSpanContext?.spanId).toBe(recorder.span("flame.handler").spanContext().spanId);
   });
@@ -303,7 +332,12 @@ describe("a user's own Effect tracer", () => {
 
   it("gets them without any SDK", async () => {
     const { made, own } = collect();
-    await Effect.runPromise(Effect.withTracer(tracer.stage(callStage(), () => Effect.void), own));
+    await Effect.runPromise(
+      Effect.withTracer(
+        tracer.stage(callStage(), () => Effect.void),
+        own,
+      ),
+    );
     expect(made.map((span) => span.name)).toEqual(["billing/charge"]);
   });
 });

@@ -21,7 +21,11 @@ describe("the status of a span", () => {
   it("is unset on success, with rpc.status_code OK", async () => {
     await runCall(() => Effect.succeed(1));
     expect(call().status).toEqual({ code: SpanStatusCode.UNSET });
-    expect(call().attributes).toMatchObject({ "rpc.status_code": "OK", "rpc.system.name": "flame", "rpc.method": "billing/charge" });
+    expect(call().attributes).toMatchObject({
+      "rpc.status_code": "OK",
+      "rpc.system.name": "flame",
+      "rpc.method": "billing/charge",
+    });
     expect(call().attributes).not.toHaveProperty("error.type");
   });
 
@@ -41,7 +45,10 @@ describe("the status of a span", () => {
   it("is ERROR with DEADLINE_EXCEEDED on a timeout", async () => {
     await exitOf(tracer.stage(callStage(), () => Effect.fail(new InvokeError("timeout", "Too late."))));
     expect(call().status).toEqual({ code: SpanStatusCode.ERROR, message: "Too late." });
-    expect(call().attributes).toMatchObject({ "rpc.status_code": "DEADLINE_EXCEEDED", "error.type": "DEADLINE_EXCEEDED" });
+    expect(call().attributes).toMatchObject({
+      "rpc.status_code": "DEADLINE_EXCEEDED",
+      "error.type": "DEADLINE_EXCEEDED",
+    });
   });
 
   it("is ERROR with INTERNAL on a defect, without an exception event", async () => {
@@ -73,7 +80,9 @@ describe("the status of a span", () => {
   });
 
   it("is ERROR with CANCELLED for the loser of a race, unset for the winner", async () => {
-    const winner = tracer.stage({ _tag: "attempt", facts: { attempt: 1 }, host: undefined }, () => Effect.succeed("won"));
+    const winner = tracer.stage({ _tag: "attempt", facts: { attempt: 1 }, host: undefined }, () =>
+      Effect.succeed("won"),
+    );
     const loser = tracer.stage({ _tag: "attempt", facts: { attempt: 2 }, host: undefined }, () => Effect.never);
     expect(await Effect.runPromise(Effect.race(loser, winner))).toBe("won");
     const byNumber = (number: number) =>
@@ -104,10 +113,13 @@ describe("the status of a span", () => {
     expect(span.events).toEqual([]);
   });
 
-  it.each(["remote_error", "timeout", "invoke_error", "registry_error"] as const)("of a server is ERROR for %s", async (code) => {
-    await exitOf(tracer.stage(serverStage, () => Effect.fail(new InvokeError(code, "failed"))));
-    expect(call().status.code).toBe(SpanStatusCode.ERROR);
-  });
+  it.each(["remote_error", "timeout", "invoke_error", "registry_error"] as const)(
+    "of a server is ERROR for %s",
+    async (code) => {
+      await exitOf(tracer.stage(serverStage, () => Effect.fail(new InvokeError(code, "failed"))));
+      expect(call().status.code).toBe(SpanStatusCode.ERROR);
+    },
+  );
 
   it.each(["canceled", "serialization_error", "overloaded"] as const)(
     "of a server stays unset for %s, which is the client's, but says what happened",

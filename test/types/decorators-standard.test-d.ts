@@ -69,6 +69,8 @@ abstract class Base {
 }
 
 class Tools {
+  readonly label: string = "tools";
+
   @flame({ serviceId: "utils", id: "ping" })
   static async ping(): Promise<"pong"> {
     return "pong";

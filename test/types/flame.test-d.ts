@@ -6,10 +6,10 @@ import {
   currentInvocation,
   defineMethod,
   flame,
-  FlameService,
   toEffect,
   type CallError,
   type ConfigError,
+  type FlameService,
   type InvocationContext,
   type InvokeError,
   type RegistryError,
@@ -52,7 +52,9 @@ Billing.plain = async () => "";
 void Billing.charge({} as InvocationContext, { amount: 1 });
 
 // The named spelling has the same types. (This project sets noUncheckedIndexedAccess, hence the `!`.)
-const Billing2 = flame.service.billing!({ charge: defineMethod.charge!(async (_ctx, req: { amount: number }) => ({ ok: true as const, at: req.amount })) });
+const Billing2 = flame.service.billing!({
+  charge: defineMethod.charge!(async (_ctx, req: { amount: number }) => ({ ok: true as const, at: req.amount })),
+});
 expectTypeOf(Billing2.charge({ amount: 50 })).toEqualTypeOf<Promise<{ ok: true; at: number }>>();
 
 // The handler's context is known without being written.
@@ -93,25 +95,41 @@ flame.service({ a: async () => 1 });
 const ping = flame.fn("ping", async () => "pong");
 expectTypeOf(ping()).toEqualTypeOf<Promise<string>>();
 expectTypeOf(flame.fn.ping!(async (n: number) => n)(1)).toEqualTypeOf<Promise<number>>();
-expectTypeOf(flame.fn("who", defineMethod("default", (ctx, n: number) => `${ctx.invocationId}${n}`))(1)).toEqualTypeOf<Promise<string>>();
-expectTypeOf(flame.fnEffect("fn", async (n: number) => [n])(1)).toEqualTypeOf<Effect.Effect<Array<number>, CallError>>();
+expectTypeOf(
+  flame.fn(
+    "who",
+    defineMethod("default", (ctx, n: number) => `${ctx.invocationId}${n}`),
+  )(1),
+).toEqualTypeOf<Promise<string>>();
+expectTypeOf(flame.fnEffect("fn", async (n: number) => [n])(1)).toEqualTypeOf<
+  Effect.Effect<Array<number>, CallError>
+>();
 expectTypeOf(flame.fnEffect.ping!((n: number) => n)(1)).toEqualTypeOf<Effect.Effect<number, CallError>>();
 
 // Services of Effects, and services turned into Effects: the error is a union that can be taken apart.
-const math = flame.serviceEffect("svc", { add: async (a: number, b: number) => a + b, sum: defineMethod("sum", (_ctx, ...n: Array<number>) => n.length) });
+const math = flame.serviceEffect("svc", {
+  add: async (a: number, b: number) => a + b,
+  sum: defineMethod("sum", (_ctx, ...n: Array<number>) => n.length),
+});
 expectTypeOf(math.add(1, 2)).toEqualTypeOf<Effect.Effect<number, CallError>>();
 expectTypeOf(math.sum(1, 2)).toEqualTypeOf<Effect.Effect<number, CallError>>();
 expectTypeOf(math.add.with({ timeoutMs: 1 })).toEqualTypeOf(math.add);
-expectTypeOf(flame.serviceEffect.math!({ ping: () => "pong" }).ping()).toEqualTypeOf<Effect.Effect<string, CallError>>();
+expectTypeOf(flame.serviceEffect.math!({ ping: () => "pong" }).ping()).toEqualTypeOf<
+  Effect.Effect<string, CallError>
+>();
 expectTypeOf<CallError["_tag"]>().toEqualTypeOf<"InvokeError" | "RegistryError" | "ConfigError">();
 expectTypeOf<CallError>().toEqualTypeOf<InvokeError | RegistryError | ConfigError>();
 // @ts-expect-error Arguments of Effects are checked too.
 math.add("1", 2);
 
-expectTypeOf(toEffect(Billing.charge)({ amount: 1 })).toEqualTypeOf<Effect.Effect<{ ok: boolean; charged: number }, CallError>>();
+expectTypeOf(toEffect(Billing.charge)({ amount: 1 })).toEqualTypeOf<
+  Effect.Effect<{ ok: boolean; charged: number }, CallError>
+>();
 expectTypeOf(flame.toEffect(ping)()).toEqualTypeOf<Effect.Effect<string, CallError>>();
 expectTypeOf(flame.toEffect(Billing).named({ amount: 1 }, "note")).toEqualTypeOf<Effect.Effect<string, CallError>>();
-expectTypeOf(flame.toEffect(Billing).object.with({ timeoutMs: 1 })(true)).toEqualTypeOf<Effect.Effect<"yes" | "no", CallError>>();
+expectTypeOf(flame.toEffect(Billing).object.with({ timeoutMs: 1 })(true)).toEqualTypeOf<
+  Effect.Effect<"yes" | "no", CallError>
+>();
 const mixed = toEffect({ a: async () => 1, b: () => 2, c: "three" });
 expectTypeOf<keyof typeof mixed>().toEqualTypeOf<"a">();
 
@@ -120,7 +138,9 @@ expectTypeOf(createFlame({ mode: "local" })).toEqualTypeOf(flame);
 expectTypeOf(flame.configure({ mode: "parent", security: { secret: "s" } })).toEqualTypeOf<Promise<void>>();
 expectTypeOf(flame.metrics()).toEqualTypeOf<Promise<string>>();
 expectTypeOf(flame.metrics.contentType).toEqualTypeOf<string>();
-expectTypeOf(flame.createRunnerServer({ port: 8080, security: { secret: "dev-secret" } }).stop()).toEqualTypeOf<Promise<void>>();
+expectTypeOf(flame.createRunnerServer({ port: 8080, security: { secret: "dev-secret" } }).stop()).toEqualTypeOf<
+  Promise<void>
+>();
 expectTypeOf<Effect.Success<typeof FlameService>>().toEqualTypeOf<typeof flame>();
 // @ts-expect-error There is no such mode.
 createFlame({ mode: "remote" });

@@ -3,7 +3,8 @@ import { Cause, Effect, Exit } from "effect";
 import type { Backend, RunnerHandle } from "../../contract/backend.ts";
 import type { TraceCarrier } from "../../contract/envelope.ts";
 import { InvokeError } from "../../contract/errors.ts";
-import type { Logger, ResolvedPool } from "../../contract/options.ts";
+import type { Logger } from "../../contract/options.ts";
+import type { ResolvedPool } from "../../contract/resolve-config.ts";
 import type { SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
 import { settle } from "./settle.ts";
 

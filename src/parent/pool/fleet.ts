@@ -1,7 +1,7 @@
 /** The runners of a pool: starting, watching, probing and ending them. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunnerExit, RunnerHandle } from "../../contract/backend.ts";
-import type { ResolvedPool } from "../../contract/options.ts";
+import type { ResolvedPool } from "../../contract/resolve-config.ts";
 import type { SpanIds, Telemetry, TerminationReason } from "../../telemetry/telemetry.ts";
 import type { Boot, BootEnvironment } from "./boot.ts";
 import { startBoot } from "./boot.ts";

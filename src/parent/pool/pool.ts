@@ -5,7 +5,7 @@
  */
 import { Effect } from "effect";
 import type { CallError } from "../../contract/errors.ts";
-import type { ResolvedPool } from "../../contract/options.ts";
+import type { ResolvedPool } from "../../contract/resolve-config.ts";
 import type { PoolSnapshot, SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
 import type { BootEnvironment } from "./boot.ts";
 import type { PoolCommand, PoolEvent } from "./events.ts";

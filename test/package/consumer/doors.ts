@@ -1,8 +1,7 @@
 import * as front from "firelight";
 import * as processes from "firelight/backends/process";
 import * as catalog from "firelight/catalog";
-import * as otel from "firelight/otel";
 
-const doors = { front, processes, catalog, otel };
+const doors = { front, processes, catalog };
 const shut = Object.entries(doors).filter(([, door]) => Object.keys(door).length === 0);
 console.log(shut.length === 0 ? "all doors open" : `shut: ${shut.map(([name]) => name).join()}`);

@@ -1,0 +1,182 @@
+import { Effect, Fiber } from "effect";
+import { expect, test } from "vitest";
+import type { InvokeError } from "../../src/contract/errors.ts";
+import { isAlive } from "../harness/start-process.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import { Probe } from "./fixtures/services.ts";
+import { notes, withRunners } from "./setup.ts";
+
+const failure = async (call: Promise<unknown>): Promise<InvokeError> => {
+  try {
+    await call;
+  } catch (error) {
+    return error as InvokeError;
+  }
+  throw new Error("the call was expected to fail");
+};
+
+test("a call runs in another process, on the same runtime", async () => {
+  await withRunners();
+  const answer = await Probe.whoami();
+  expect(answer.pid).not.toBe(process.pid);
+  expect(answer.bun).toBe("Bun" in globalThis);
+});
+
+test("what superjson can carry arrives as it was", async () => {
+  await withRunners();
+  const value = {
+    when: new Date(0),
+    bytes: new Uint8Array([0, 255]),
+    map: new Map([["a", 1n]]),
+    set: new Set([undefined, null]),
+    nested: [{ nan: Number.NaN, minus: -0 }],
+  };
+  expect(await Probe.echo(value)).toEqual(value);
+});
+
+test("calls spread over runners, and runners take as many as they may", async () => {
+  await withRunners({ max: 2, maxConcurrency: 2 });
+  const { file, lines } = notes();
+  await Promise.all([1, 2, 3, 4, 5, 6].map(() => Probe.slow(150, file)));
+  const running = lines().reduce(
+    ({ now, most }, line) => {
+      const next = line.startsWith("start") ? now + 1 : now - 1;
+      return { now: next, most: Math.max(most, next) };
+    },
+    { now: 0, most: 0 },
+  );
+  expect(running).toEqual({ now: 0, most: 4 });
+});
+
+test("a call whose runner is killed is retried on another, if its policy says so", async () => {
+  const { backend } = await withRunners({ max: 2 });
+  const first = await Probe.whoami();
+  const survivor = await Probe.dieFirst.with({ retry: { maxAttempts: 2, baseDelayMs: 10 } })();
+  expect(survivor).toMatchObject({ attempt: 2 });
+  expect(survivor.runner).not.toBe(first.runner);
+  await waitFor(() => backend.running().every(({ id }) => id !== first.runner), { what: "the dead runner to leave the pool" });
+});
+
+test("a call whose runner is killed ends at once, typed, when it may not run again", async () => {
+  await withRunners();
+  const { pid } = await Probe.whoami();
+  const { file, lines } = notes();
+  const call = failure(Probe.slow(60_000, file));
+  await waitFor(() => lines().length === 1, { what: "the handler to start" });
+  const killedAt = performance.now();
+  process.kill(pid, "SIGKILL");
+  const error = await call;
+  expect(performance.now() - killedAt).toBeLessThan(1_000);
+  expect(error).toMatchObject({ code: "transport_error", executed: "unknown", method: "probe/slow", attempt: 1 });
+  expect(lines()).toHaveLength(1);
+});
+
+test("calls that wait for a killed runner's slot get another runner", async () => {
+  await withRunners({ max: 1 });
+  const { pid } = await Probe.whoami();
+  const { file, lines } = notes();
+  const killed = failure(Probe.slow(60_000, file));
+  await waitFor(() => lines().length === 1, { what: "the handler to start" });
+  const waiting = [Probe.whoami(), Probe.whoami()];
+  process.kill(pid, "SIGKILL");
+  await killed;
+  const answers = await Promise.all(waiting);
+  for (const answer of answers) expect(answer.pid).not.toBe(pid);
+});
+
+test("min is restored after a runner was killed", async () => {
+  const { backend } = await withRunners({ min: 2, max: 2 });
+  await waitFor(() => backend.running().length === 2, { what: "two runners" });
+  await Probe.whoami();
+  const [victim] = backend.running();
+  await waitFor(() => Probe.whoami().then(({ pid }) => pid !== undefined), { what: "a runner that serves" });
+  process.kill(victim!.pid, "SIGKILL");
+  await waitFor(() => backend.running().length === 2 && backend.running().every(({ pid }) => pid !== victim!.pid), {
+    what: "two living runners",
+    timeoutMs: 20_000,
+  });
+});
+
+test("a deadline ends the call on time and stops the handler", async () => {
+  await withRunners();
+  await Probe.whoami();
+  const { file, lines } = notes();
+  const error = await failure(Probe.slow.with({ timeoutMs: 300 })(60_000, file));
+  expect(error).toMatchObject({ code: "timeout", phase: "handler", method: "probe/slow" });
+  expect(error.elapsedMs).toBeGreaterThanOrEqual(299);
+  await waitFor(() => lines().some((line) => line.startsWith("aborted")), { what: "the handler's signal", timeoutMs: 2_000 });
+});
+
+test("a deadline of one millisecond is a typed timeout that names its phase", async () => {
+  await withRunners();
+  await Probe.whoami();
+  const error = await failure(Probe.slow.with({ timeoutMs: 1 })(60_000));
+  expect(error.code).toBe("timeout");
+  expect(["acquire", "network", "handler"]).toContain(error.phase);
+});
+
+test("the caller's signal reaches the handler", async () => {
+  await withRunners();
+  const controller = new AbortController();
+  const { file, lines } = notes();
+  const call = failure(Probe.slow.with({ signal: controller.signal })(60_000, file));
+  await waitFor(() => lines().length === 1, { what: "the handler to start" });
+  controller.abort(new Error("no longer wanted"));
+  expect(await call).toMatchObject({ code: "canceled", executed: "unknown" });
+  await waitFor(() => lines().some((line) => line.startsWith("aborted")), { what: "the handler's signal" });
+});
+
+test("interrupting an Effect reaches the handler and frees the slot", async () => {
+  const { flame } = await withRunners();
+  const { file, lines } = notes();
+  const fiber = Effect.runFork(flame.toEffect(Probe.slow)(60_000, file));
+  await waitFor(() => lines().length === 1, { what: "the handler to start" });
+  await Effect.runPromise(Fiber.interrupt(fiber));
+  await waitFor(() => lines().some((line) => line.startsWith("aborted")), { what: "the handler's signal" });
+  expect(await Probe.add(1, 2)).toBe(3);
+});
+
+test("a call that is canceled before it starts does not run", async () => {
+  await withRunners();
+  const { file, lines } = notes();
+  const error = await failure(Probe.slow.with({ signal: AbortSignal.abort() })(1, file));
+  expect(error).toMatchObject({ code: "canceled", executed: "no" });
+  await Probe.whoami();
+  expect(lines()).toEqual([]);
+});
+
+test("a handler's own error crosses with its code; any other without its message", async () => {
+  await withRunners();
+  const declined = await failure(Probe.decline());
+  expect(declined).toMatchObject({
+    code: "remote_error",
+    executed: "yes",
+    retryable: false,
+    remote: { code: "card_declined", message: "The card was declined.", details: { last4: "4242" } },
+  });
+  const crashed = await failure(Probe.crash());
+  expect(crashed).toMatchObject({ code: "remote_error", executed: "yes", retryable: true });
+  expect(JSON.stringify([crashed, crashed.message, crashed.remote])).not.toContain("secret");
+});
+
+test("a boot that fails tells its callers why, and is not tried silently for ever", async () => {
+  const { processBackend } = await import("../../src/backends/process.ts");
+  const entry = new URL("./fixtures/broken-runner.ts", import.meta.url);
+  await withRunners({ backend: processBackend({ entry, logs: "ignore" }) });
+  const error = await failure(Probe.whoami());
+  expect(error).toMatchObject({ code: "no_runner", executed: "no", phase: "acquire" });
+  expect(error.message).toContain("the database is not there");
+});
+
+test("shutdown refuses new calls, lets running ones finish and leaves no process", async () => {
+  const { flame, backend } = await withRunners({ max: 2 });
+  const { file, lines } = notes();
+  const running = Probe.slow(400, file);
+  await waitFor(() => lines().length === 1, { what: "the handler to start" });
+  const pids = backend.running().map(({ pid }) => pid);
+  const ended = flame.shutdown();
+  expect(await failure(Probe.whoami())).toMatchObject({ code: "unavailable", executed: "no" });
+  expect(await running).toBe(1);
+  await ended;
+  for (const pid of pids) expect(isAlive(pid)).toBe(false);
+});

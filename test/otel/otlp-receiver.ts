@@ -1,0 +1,171 @@
+/** A server that takes OTLP over HTTP and reads as much of the protobuf as the tests ask about. */
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
+
+type Field = number | bigint | Buffer;
+
+/** A protobuf message by field number. Fixed 64-bit values stay 8 bytes: only the reader knows what they are. */
+class Message {
+  readonly #fields = new Map<number, Array<Field>>();
+
+  constructor(bytes: Buffer) {
+    let at = 0;
+    const varint = (): bigint => {
+      let value = 0n;
+      for (let shift = 0n; ; shift += 7n) {
+        const byte = bytes[at++]!;
+        value |= BigInt(byte & 0x7f) << shift;
+        if (byte < 0x80) return value;
+      }
+    };
+    const take = (length: number): Buffer => bytes.subarray(at, (at += length));
+    while (at < bytes.length) {
+      const tag = Number(varint());
+      const wire = tag & 7;
+      const value = wire === 0 ? varint() : wire === 1 ? take(8) : wire === 5 ? take(4) : take(Number(varint()));
+      this.#fields.set(tag >> 3, [...(this.#fields.get(tag >> 3) ?? []), value]);
+    }
+  }
+
+  bytes(field: number): Buffer | undefined {
+    return this.#fields.get(field)?.at(-1) as Buffer | undefined;
+  }
+  text(field: number): string {
+    return this.bytes(field)?.toString("utf8") ?? "";
+  }
+  hex(field: number): string {
+    return this.bytes(field)?.toString("hex") ?? "";
+  }
+  number(field: number): number {
+    return Number(this.#fields.get(field)?.at(-1) ?? 0);
+  }
+  double(field: number): number {
+    return this.bytes(field)?.readDoubleLE() ?? 0;
+  }
+  fixed(field: number): number {
+    return Number(this.bytes(field)?.readBigUInt64LE() ?? 0n);
+  }
+  packed<A>(field: number, read: (buffer: Buffer, offset: number) => A): Array<A> {
+    const whole = Buffer.concat((this.#fields.get(field) ?? []) as Array<Buffer>);
+    return Array.from({ length: whole.length / 8 }, (_, index) => read(whole, index * 8));
+  }
+  has(field: number): boolean {
+    return this.#fields.has(field);
+  }
+  all(field: number): Array<Message> {
+    return ((this.#fields.get(field) ?? []) as Array<Buffer>).map((bytes) => new Message(bytes));
+  }
+  one(field: number): Message {
+    return this.all(field)[0] ?? new Message(Buffer.alloc(0));
+  }
+}
+
+const attributes = (owner: Message, field: number): Record<string, unknown> =>
+  Object.fromEntries(
+    owner.all(field).map((pair) => {
+      const value = pair.one(2);
+      return [pair.text(1), value.has(1) ? value.text(1) : value.has(4) ? value.double(4) : value.number(3)];
+    }),
+  );
+
+export interface ReceivedMetric {
+  readonly name: string;
+  readonly unit: string;
+  readonly kind: "gauge" | "sum" | "histogram";
+  readonly monotonic: boolean;
+  readonly cumulative: boolean;
+  readonly points: ReadonlyArray<{
+    readonly attributes: Record<string, unknown>;
+    readonly value: number;
+    readonly count: number;
+    readonly bounds: ReadonlyArray<number>;
+    readonly counts: ReadonlyArray<number>;
+  }>;
+}
+
+export interface Received {
+  readonly paths: Array<string>;
+  readonly headers: Array<unknown>;
+  readonly resources: Array<Record<string, unknown>>;
+  readonly spans: Array<{ name: string; traceId: string; spanId: string; parentSpanId: string }>;
+  readonly logs: Array<{
+    body: string;
+    severity: string;
+    event: string;
+    traceId: string;
+    attributes: Record<string, unknown>;
+  }>;
+  metrics: Array<ReceivedMetric>;
+}
+
+const cumulativeTemporality = 2;
+
+const readMetric = (metric: Message): ReceivedMetric => {
+  const kind = metric.has(9) ? "histogram" : metric.has(7) ? "sum" : "gauge";
+  const data = metric.one({ gauge: 5, sum: 7, histogram: 9 }[kind]);
+  return {
+    name: metric.text(1),
+    unit: metric.text(3),
+    kind,
+    monotonic: kind === "sum" && data.number(3) === 1,
+    cumulative: data.number(2) === cumulativeTemporality,
+    points: data.all(1).map((point) => ({
+      attributes: attributes(point, kind === "histogram" ? 9 : 7),
+      value: kind === "histogram" ? point.double(5) : point.double(4),
+      count: kind === "histogram" ? point.fixed(4) : 0,
+      counts: kind === "histogram" ? point.packed(6, (buffer, at) => Number(buffer.readBigUInt64LE(at))) : [],
+      bounds: kind === "histogram" ? point.packed(7, (buffer, at) => buffer.readDoubleLE(at)) : [],
+    })),
+  };
+};
+
+const read = (received: Received, path: string, body: Buffer): void => {
+  for (const group of new Message(body).all(1)) {
+    received.resources.push(attributes(group.one(1), 1));
+    const items = group.all(2).flatMap((scope) => scope.all(2));
+    if (path.endsWith("/v1/traces")) {
+      received.spans.push(
+        ...items.map((span) => ({
+          name: span.text(5),
+          traceId: span.hex(1),
+          spanId: span.hex(2),
+          parentSpanId: span.hex(4),
+        })),
+      );
+    } else if (path.endsWith("/v1/logs")) {
+      received.logs.push(
+        ...items.map((log) => ({
+          body: log.one(5).text(1),
+          severity: log.text(3),
+          event: log.text(12),
+          traceId: log.hex(9),
+          attributes: attributes(log, 6),
+        })),
+      );
+    } else received.metrics = items.map(readMetric);
+  }
+};
+
+/** Listens on a free port until disposed of. */
+export const startReceiver = async (): Promise<Received & AsyncDisposable & { readonly url: string }> => {
+  const received: Received = { paths: [], headers: [], resources: [], spans: [], logs: [], metrics: [] };
+  const server = createServer((request, response) => {
+    const chunks: Array<Buffer> = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      received.paths.push(request.url ?? "");
+      received.headers.push(request.headers);
+      read(received, request.url ?? "", Buffer.concat(chunks));
+      response.writeHead(200, { "content-type": "application/x-protobuf" }).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return Object.assign(received, {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  });
+};
