@@ -3,10 +3,9 @@
  * OpenTelemetry provider the host has registered, or the Effect tracer that the
  * running fiber carries. With neither, a stage costs next to nothing.
  *
- * A span never trusts the context that happens to be active where its fiber
- * runs: a fiber may be resumed by another call, or from inside a request on which
- * tracing is suppressed. Each stage keeps the OpenTelemetry context it belongs to
- * and hands it to the stages inside.
+ * A call belongs to the context of its caller, which need not be the one that is
+ * active where its fiber runs. So each stage keeps the OpenTelemetry context that it
+ * belongs to and hands it to the stages inside.
  */
 import type { Context as OtelContext } from "@opentelemetry/api";
 import { ROOT_CONTEXT, context as otelContext } from "@opentelemetry/api";
@@ -14,7 +13,7 @@ import type { Fiber } from "effect";
 import { Clock, Context, Effect, Option, References, Tracer } from "effect";
 import type { Facts, SpanSpec } from "./catalog.ts";
 import { RPC_SYSTEM, spans } from "./catalog.ts";
-import { captureContext, fromCarrier, parentIn, unsuppressed } from "./otel-context.ts";
+import { captureContext, fromCarrier, parentIn } from "./otel-context.ts";
 import { makeProviderTracer } from "./otel-provider.ts";
 import { EffectStageSpan, factAttributes } from "./otel-span.ts";
 import type { Redactor } from "./redaction.ts";
@@ -67,12 +66,12 @@ const placeOf = (stage: Stage, around: Tracer.AnySpan | undefined): Place => {
   switch (stage._tag) {
     case "call":
     case "attempt": {
-      const context = hostContext(stage.host) ?? inherited(around) ?? unsuppressed(otelContext.active());
+      const context = hostContext(stage.host) ?? inherited(around) ?? otelContext.active();
       return { context, parent: around ?? parentIn(context) };
     }
     case "acquire":
     case "backoff":
-      return { context: inherited(around) ?? unsuppressed(otelContext.active()), parent: around };
+      return { context: inherited(around) ?? otelContext.active(), parent: around };
     case "boot":
       return { context: ROOT_CONTEXT, parent: undefined };
     case "server": {

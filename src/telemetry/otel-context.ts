@@ -24,10 +24,6 @@ const suppressTracing = createContextKey("OpenTelemetry SDK Context Key SUPPRESS
 /** The context in which instrumentations make no spans. */
 export const suppressed = (context: OtelContext): OtelContext => context.setValue(suppressTracing, true);
 
-/** The context in which instrumentations make spans again. */
-export const unsuppressed = (context: OtelContext): OtelContext =>
-  context.getValue(suppressTracing) === undefined ? context : context.deleteValue(suppressTracing);
-
 const baggageEntry = ({ value, metadata }: BaggageMember): BaggageEntry =>
   metadata === undefined ? { value } : { value, metadata: baggageEntryMetadataFromString(metadata) };
 

@@ -7,7 +7,6 @@ import { OtelTracer as OtelTracerService, make } from "@effect/opentelemetry/Ote
 import type { Attributes, Context as OtelContext, Tracer as OtelTracer } from "@opentelemetry/api";
 import { ProxyTracerProvider, trace } from "@opentelemetry/api";
 import { Effect, Tracer } from "effect";
-import { unsuppressed } from "./otel-context.ts";
 
 /** Where a span is born: its context, and the attributes that samplers are to see. */
 export interface Birth {
@@ -50,7 +49,7 @@ export const makeProviderTracer = (): ProviderTracer => {
   const bridge: OtelTracer = {
     startSpan: (name, options, context) =>
       birth === undefined
-        ? target.startSpan(name, options, context === undefined ? undefined : unsuppressed(context))
+        ? target.startSpan(name, options, context)
         : target.startSpan(name, { ...options, attributes: birth.attributes }, withParent(birth.context, context)),
     startActiveSpan: (...args: ReadonlyArray<unknown>) => Reflect.apply(target.startActiveSpan, target, args),
   };

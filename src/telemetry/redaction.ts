@@ -75,8 +75,8 @@ export const safeError = (thrown: unknown, redact: Redactor): SafeError => {
   try {
     if (thrown instanceof Error) {
       return {
-        type: cap(String(thrown.name), 128),
-        message: redact(String(thrown.message)),
+        type: cap(thrown.name, 128),
+        message: redact(thrown.message),
         stack: typeof thrown.stack === "string" ? redact(thrown.stack, stackLimit) : undefined,
       };
     }

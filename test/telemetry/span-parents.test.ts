@@ -189,6 +189,36 @@ describe("the parents of stages", () => {
   });
 });
 
+describe("the context of a stage", () => {
+  it("is the caller's for the call and all that is inside, wherever the fiber runs", async () => {
+    const tenants: Array<readonly [string, string | undefined]> = [];
+    record({
+      sampler: {
+        shouldSample: (parent, _traceId, name) => {
+          tenants.push([name, propagation.getBaggage(parent)?.getEntry("tenant")?.value]);
+          return { decision: tracing.SamplingDecision.RECORD_AND_SAMPLED };
+        },
+        toString: () => "spy",
+      },
+    });
+    const withTenant = (value: string) =>
+      propagation.setBaggage(ROOT_CONTEXT, propagation.createBaggage({ tenant: { value } }));
+    const host = context.with(withTenant("caller"), () => tracer.capture());
+    const stages = tracer.stage(callStage(host), () =>
+      Effect.andThen(
+        tracer.stage({ _tag: "acquire", facts: {} }, () => Effect.void),
+        attempt(() => Effect.void, host),
+      ),
+    );
+    await context.with(withTenant("other"), () => Effect.runPromise(stages));
+    expect(tenants).toEqual([
+      ["billing/charge", "caller"],
+      ["flame.pool.acquire", "caller"],
+      ["flame.attempt", "caller"],
+    ]);
+  });
+});
+
 describe("what is active inside", () => {
   it("a handler is its span and the incoming baggage only", async () => {
     const recorder = record();
@@ -202,7 +232,7 @@ describe("what is active inside", () => {
     expect(seen).toEqual([recorder.span("flame.handler").spanContext().spanId, [["tenant", { value: "acme inc" }]]]);
   });
 
-  it("an attempt's request is suppressed, and the next stage is recorded though its fiber resumes there", async () => {
+  it("an attempt's request is suppressed, and the stage after it is recorded", async () => {
     const recorder = record();
     const seen: Array<boolean> = [];
     await runCall(() =>

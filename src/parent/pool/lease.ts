@@ -40,9 +40,8 @@ export interface LeaseOwner {
   release(heldMs: number): void;
 }
 
-/** A lease that starts now. */
-export const makeLease = (runner: PooledRunner, source: AcquireSource, owner: LeaseOwner): Lease => {
-  const grantedAt = performance.now();
+/** A lease that started at `grantedAt`, by `performance.now()`. */
+export const makeLease = (runner: PooledRunner, source: AcquireSource, grantedAt: number, owner: LeaseOwner): Lease => {
   let held = true;
   return {
     runner,

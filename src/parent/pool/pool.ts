@@ -174,8 +174,9 @@ export class Pool {
     this.#stepping = true;
     try {
       for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
-        this.#time.advance(performance.now(), this.#state.used, this.#state.provisioned);
-        for (const command of this.#state.step(next)) this.#carryOut(command);
+        const now = performance.now();
+        this.#time.advance(now, this.#state.used, this.#state.provisioned);
+        for (const command of this.#state.step(next)) this.#carryOut(command, now);
       }
     } finally {
       this.#stepping = false;
@@ -185,12 +186,12 @@ export class Pool {
     }
   }
 
-  #carryOut(command: PoolCommand): void {
+  #carryOut(command: PoolCommand, now: number): void {
     switch (command._tag) {
       case "Grant": {
         const pending = this.#pending.get(command.ticket);
         this.#pending.delete(command.ticket);
-        const lease = makeLease(this.#fleet.get(command.key.runnerId), command.source, {
+        const lease = makeLease(this.#fleet.get(command.key.runnerId), command.source, now, {
           suspect: () => this.#step({ _tag: "Suspected", runnerId: command.key.runnerId }),
           release: (heldMs) => {
             this.#telemetry.emit({ _tag: "LeaseEnded", pool: this.name, durationMs: heldMs });

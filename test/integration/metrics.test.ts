@@ -1,0 +1,149 @@
+/** The metrics of a run, scraped over HTTP, against a ledger of the calls that were made. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { metrics as catalogue } from "../../src/telemetry/catalog.ts";
+import type { Flame } from "../../src/flame.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import { Probe } from "./fixtures/services.ts";
+import { withRunners } from "./setup.ts";
+
+type Labels = Readonly<Record<string, string>>;
+
+interface Sample {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+/** Serves the metrics as a user's service would, and reads them as Prometheus would. */
+const scrape = async (flame: Flame): Promise<ReadonlyArray<Sample>> => {
+  const server = createServer((_request, response) => {
+    void flame.metrics().then((text) => response.writeHead(200, { "content-type": flame.metrics.contentType }).end(text));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`);
+  const text = await response.text();
+  server.closeAllConnections();
+  server.close();
+  expect(response.headers.get("content-type")).toContain("openmetrics");
+  return text
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .map((line) => {
+      const [, name, labels, value] = /^(\w+)(?:\{(.*?)\})? (\S+)/.exec(line)!;
+      const pairs = [...(labels ?? "").matchAll(/(\w+)="([^"]*)"/g)].map(([, key, text]) => [key, text]);
+      return { name: name!, labels: Object.fromEntries(pairs) as Labels, value: Number(value) };
+    });
+};
+
+/** The sum of all samples of a name that carry these labels. */
+const total = (samples: ReadonlyArray<Sample>, name: string, labels: Labels = {}): number =>
+  samples
+    .filter((sample) => sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value))
+    .reduce((sum, sample) => sum + sample.value, 0);
+
+/** Keeps the books of the calls that a test makes. */
+class Ledger {
+  readonly outcomes = new Map<string, number>();
+  durationSeconds = 0;
+
+  async call(method: string, run: () => Promise<unknown>): Promise<void> {
+    const startedAt = performance.now();
+    const outcome = await run().then(
+      () => "OK",
+      (error: { status: string }) => error.status,
+    );
+    this.durationSeconds += (performance.now() - startedAt) / 1000;
+    const key = `${method} ${outcome}`;
+    this.outcomes.set(key, (this.outcomes.get(key) ?? 0) + 1);
+  }
+
+  get calls(): number {
+    return [...this.outcomes.values()].reduce((sum, count) => sum + count, 0);
+  }
+}
+
+test("every metric equals the ledger of the calls that were made", async () => {
+  const { flame, backend } = await withRunners({ max: 2, maxConcurrency: 2 });
+  const before = await scrape(flame);
+  const ledger = new Ledger();
+  await Promise.all(Array.from({ length: 12 }, (_, i) => ledger.call("probe/add", () => Probe.add(i, 1))));
+  await ledger.call("probe/decline", () => Probe.decline());
+  await ledger.call("probe/crash", () => Probe.crash());
+  await ledger.call("probe/slow", () => Probe.slow.with({ timeoutMs: 80 })(60_000));
+  await ledger.call("probe/slow", () => Probe.slow.with({ signal: AbortSignal.timeout(80) })(60_000));
+  await ledger.call("probe/dieFirst", () => Probe.dieFirst.with({ retry: { maxAttempts: 3, baseDelayMs: 5 } })());
+  await waitFor(() => backend.running().length < 3, { what: "the killed runner to be gone" });
+  const samples = await scrape(flame);
+  const grown = (name: string, labels?: Labels) => total(samples, name, labels) - total(before, name, labels);
+
+  const pool = { flame_pool_name: "default" };
+  const retried = { rpc_method: "probe/dieFirst" };
+  expect(Object.fromEntries(ledger.outcomes)).toEqual({
+    "probe/add OK": 12,
+    "probe/decline UNKNOWN": 1,
+    "probe/crash UNKNOWN": 1,
+    "probe/slow DEADLINE_EXCEEDED": 1,
+    "probe/slow CANCELLED": 1,
+    "probe/dieFirst OK": 1,
+  });
+  for (const [key, count] of ledger.outcomes) {
+    const [method, status] = key.split(" ") as [string, string];
+    const labels = { rpc_method: method, rpc_status_code: status, rpc_system_name: "flame", ...pool };
+    expect(grown("rpc_client_call_duration_seconds_count", labels), key).toBe(count);
+    expect(grown("rpc_client_call_duration_seconds_count", { ...labels, error_type: status }), key).toBe(status === "OK" ? 0 : count);
+  }
+  const seconds = grown("rpc_client_call_duration_seconds_sum");
+  expect(seconds).toBeGreaterThan(0.16);
+  expect(seconds).toBeLessThanOrEqual(ledger.durationSeconds);
+
+  expect(grown("flame_client_attempt_duration_seconds_count")).toBe(ledger.calls + 1);
+  expect(grown("flame_client_attempt_duration_seconds_count", { attempt_kind: "first" })).toBe(ledger.calls);
+  expect(grown("flame_client_attempt_duration_seconds_count", { attempt_kind: "retry", ...retried })).toBe(1);
+  expect(grown("flame_client_call_retries_count")).toBe(1);
+  expect(grown("flame_client_call_retries_sum", retried)).toBe(1);
+
+  expect(grown("flame_invocation_phase_duration_seconds_sum")).toBeCloseTo(seconds, 6);
+  for (const phase of ["acquire", "encode", "network", "runner_queue", "handler", "decode", "other"]) {
+    expect(grown("flame_invocation_phase_duration_seconds_sum", { phase }), phase).toBeGreaterThan(0);
+  }
+  expect(grown("flame_invocation_phase_duration_seconds_count", { phase: "backoff", ...retried })).toBe(1);
+  expect(total(samples, "flame_invocation_active")).toBe(0);
+
+  expect(grown("flame_pool_acquire_duration_seconds_count", { result: "acquired", ...pool })).toBe(ledger.calls + 1);
+  expect(grown("flame_pool_lease_duration_seconds_count", pool)).toBe(ledger.calls + 1);
+  expect(total(samples, "flame_pool_pending_requests", pool)).toBe(0);
+  expect(total(samples, "flame_pool_slots_used", pool)).toBe(0);
+  expect(total(samples, "flame_pool_slots_limit", pool)).toBe(4);
+  const running = total(samples, "flame_pool_runners", { state: "idle" }) + total(samples, "flame_pool_runners", { state: "busy" });
+  expect(total(samples, "flame_pool_slots_provisioned", pool)).toBe(running * 2);
+  const busy = grown("flame_pool_slot_busy_seconds_total", pool);
+  expect(busy).toBeCloseTo(grown("flame_pool_lease_duration_seconds_sum", pool), 2);
+  expect(grown("flame_pool_slot_available_seconds_total", pool)).toBeGreaterThanOrEqual(busy);
+
+  const boots = grown("flame_runner_boot_duration_seconds_count", { backend: "process", result: "ok" });
+  expect(boots).toBeGreaterThanOrEqual(2);
+  expect(grown("flame_runner_terminations_total", { reason: "crash" })).toBe(1);
+  expect(running).toBe(boots - 1);
+});
+
+test("every metric of the catalogue is there after one call, and none that it does not have", async () => {
+  const { flame } = await withRunners();
+  await Probe.dieFirst.with({ retry: { maxAttempts: 2, baseDelayMs: 1 } })();
+  const names = new Set((await scrape(flame)).map(({ name }) => name.replace(/_(bucket|sum|count)$/, "")));
+  const expected = Object.values(catalogue)
+    .filter((metric) => metric.side !== "runner")
+    .map((metric): string => metric.name);
+  expect([...names].filter((name) => !expected.includes(name))).toEqual([]);
+  expect(expected.filter((name) => !names.has(name))).toEqual([]);
+});
+
+test("a pool that was ended shows no gauges any more", async () => {
+  const { flame } = await withRunners();
+  await Probe.add(1, 2);
+  onTestFinished(() => flame.shutdown());
+  await flame.shutdown();
+  const gauges = (await scrape(flame)).filter(({ name, labels }) => name === "flame_pool_slots_limit" && labels["flame_pool_name"] === "default");
+  expect(gauges).toEqual([]);
+});
