@@ -16,7 +16,7 @@ import type { Client } from "./parent/client.ts";
 import { makeMakers, type Makers } from "./proxy.ts";
 import type { RunnerServerOptions } from "./runner/options.ts";
 import { createRunnerServer, type RunnerServer } from "./runner/server.ts";
-import { connect, observe, observedAlike, type Observation } from "./runtime.ts";
+import { connect, observe, type Observation } from "./runtime.ts";
 
 /** Reads the metrics of an instance. */
 export interface MetricsReader {
@@ -96,7 +96,7 @@ class Lifecycle {
   readonly #servers = new Set<RunnerServer>();
   #config: FlameConfig;
   #resolved: ResolvedConfig | undefined;
-  #observed: { readonly config: ResolvedConfig; readonly by: Observation } | undefined;
+  #observation: Observation | undefined;
   #client: Client | undefined;
   #ended = false;
   #ending: Promise<void> | undefined;
@@ -135,9 +135,9 @@ class Lifecycle {
 
   serve(options: RunnerServerOptions): RunnerServer {
     this.#refuseWhenEnded();
-    const { telemetry, metrics, logger } = this.observation;
+    const { telemetry, metrics, logger, redact } = this.observation;
     const server = createRunnerServer(
-      { config: this.resolved, registry: this.#registry, telemetry, metrics, logger, env: process.env },
+      { config: this.resolved, registry: this.#registry, telemetry, metrics, logger, redact, env: process.env },
       options,
     );
     this.#servers.add(server);
@@ -169,14 +169,11 @@ class Lifecycle {
   }
 
   #observe(config: ResolvedConfig): Observation {
-    if (this.#observed === undefined || !observedAlike(this.#observed.config, config)) {
-      this.#observed = { config, by: observe(config) };
-    }
-    return this.#observed.by;
+    return (this.#observation = observe(config, this.#observation));
   }
 
   #connect(config: ResolvedConfig): Client {
-    return connect(config, this.#registry, this.#codec, this.#observe(config));
+    return connect(config, this.#registry, this.#codec, this.#observe(config), process.env);
   }
 
   #refuseWhenEnded(): void {

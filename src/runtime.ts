@@ -2,15 +2,17 @@
  * What stands behind an instance while one configuration holds: the client that
  * carries its calls, and what observes them.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Codec } from "./contract/codec.ts";
 import type { Logger } from "./contract/options.ts";
-import type { ResolvedConfig } from "./contract/resolve-config.ts";
+import type { Environment, ResolvedConfig } from "./contract/resolve-config.ts";
 import type { Registry } from "./contract/registry.ts";
 import { makeClient, type Client } from "./parent/client.ts";
 import { makeDispatcher } from "./runner/dispatch.ts";
 import { consoleLogger, makeLogSink } from "./telemetry/logs.ts";
 import { makeOtelTracer } from "./telemetry/opentelemetry.ts";
 import { makeMetrics, type Metrics } from "./telemetry/prometheus.ts";
+import { makeRedactor, type Redactor } from "./telemetry/redaction.ts";
 import { makeTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
 
 /** What an instance tells about itself, and to whom. */
@@ -18,34 +20,53 @@ export interface Observation {
   readonly telemetry: Telemetry;
   readonly metrics: Metrics | undefined;
   readonly logger: Logger;
+  /** Makes what others threw safe to record. */
+  readonly redact: Redactor;
+  /** The configuration that it was made for. */
+  readonly config: ResolvedConfig;
 }
 
-/** Puts the adapters that the configuration asks for behind the seam. */
-export const observe = (config: ResolvedConfig): Observation => {
-  const { baggageKeys, metrics: wanted, traces } = config.telemetry;
-  const logger = config.logger ?? consoleLogger;
-  const metrics = wanted === false ? undefined : makeMetrics(wanted === true ? {} : { registry: wanted });
-  const sinks = [makeLogSink(logger), ...(metrics === undefined ? [] : [metrics])];
-  return { telemetry: makeTelemetry(makeOtelTracer({ baggageKeys, enabled: traces }), sinks), metrics, logger };
-};
+const secretsIn = ({ security }: ResolvedConfig): ReadonlyArray<string> => [
+  ...(security.secret === undefined ? [] : [security.secret]),
+  ...security.acceptKeys.map((key) => key.secret),
+];
 
-/** Whether two configurations are observed alike, so that counters can go on. */
-export const observedAlike = (one: ResolvedConfig, other: ResolvedConfig): boolean =>
+/** Whether two configurations are observed alike. */
+const observedAlike = (one: ResolvedConfig, other: ResolvedConfig): boolean =>
   one.logger === other.logger &&
   one.telemetry.metrics === other.telemetry.metrics &&
   one.telemetry.traces === other.telemetry.traces &&
-  one.telemetry.baggageKeys.join() === other.telemetry.baggageKeys.join();
+  isDeepStrictEqual(one.telemetry.baggageKeys, other.telemetry.baggageKeys) &&
+  isDeepStrictEqual(secretsIn(one), secretsIn(other));
+
+/** Puts the adapters that the configuration asks for behind the seam. What went on before goes on where it can, counters too. */
+export const observe = (config: ResolvedConfig, before?: Observation): Observation => {
+  if (before !== undefined && observedAlike(before.config, config)) return before;
+  const { baggageKeys, metrics: wanted, traces } = config.telemetry;
+  const logger = config.logger ?? consoleLogger;
+  const redact = makeRedactor(secretsIn(config));
+  const metrics =
+    wanted === before?.config.telemetry.metrics
+      ? before.metrics
+      : wanted === false
+        ? undefined
+        : makeMetrics(wanted === true ? {} : { registry: wanted });
+  const sinks = [makeLogSink(logger, redact), ...(metrics === undefined ? [] : [metrics])];
+  const tracer = makeOtelTracer({ baggageKeys, enabled: traces, redact });
+  return { telemetry: makeTelemetry(tracer, sinks), metrics, logger, redact, config };
+};
 
 /** Whether calls run in this process: in local mode, and on a runner that was given no pools of its own. */
 const runsHere = (config: ResolvedConfig): boolean =>
   config.mode === "local" || (config.mode === "runner" && config.pools.size === 0);
 
-/** Makes the client of a configuration. */
+/** Makes the client of a configuration. Calls that stay on a runner are told under its id and pool, from `env`. */
 export const connect = (
   config: ResolvedConfig,
   registry: Registry,
   codec: Codec,
-  { telemetry, logger }: Observation,
+  { telemetry, logger, redact }: Observation,
+  env: Environment,
 ): Client => {
   if (!runsHere(config)) return makeClient({ config, telemetry, codec });
   const local = makeDispatcher({
@@ -53,8 +74,9 @@ export const connect = (
     telemetry,
     codec,
     logger,
-    poolName: config.defaultPool,
-    runnerId: "local",
+    redact,
+    poolName: env["FLAME_POOL"]?.trim() || config.defaultPool,
+    runnerId: env["FLAME_RUNNER_ID"]?.trim() || "local",
     exposeErrors: config.exposeErrors,
     maxBodyBytes: config.maxBodyBytes,
   });

@@ -11,6 +11,7 @@
  * its name, message, cause and enumerable properties, without its stack; a
  * `Buffer` arrives as a `Uint8Array`.
  */
+import { isUtf8 } from "node:buffer";
 import { makeSuperJson } from "./custom-types.ts";
 import { InvokeError } from "./errors.ts";
 import { requireSafeJson } from "./json-guard.ts";
@@ -34,12 +35,15 @@ export interface Codec {
   decode(bytes: Uint8Array, what: string): unknown;
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const utf8 = (bytes: Uint8Array): string => {
+  if (!isUtf8(bytes)) throw new TypeError("the body is not UTF-8");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+};
 
 const because = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 const readEnvelope = (bytes: Uint8Array): unknown => {
-  const envelope: unknown = JSON.parse(utf8.decode(bytes));
+  const envelope: unknown = JSON.parse(utf8(bytes));
   if (
     typeof envelope !== "object" ||
     envelope === null ||

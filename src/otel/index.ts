@@ -5,18 +5,18 @@
 import { context, metrics as metricsApi, propagation, trace } from "@opentelemetry/api";
 import type { ProxyTracerProvider } from "@opentelemetry/api";
 import { logs as logsApi } from "@opentelemetry/api-logs";
-import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-proto";
-import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-proto";
-import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import type { NodeSDKConfiguration } from "@opentelemetry/sdk-node";
 import { NodeSDK, logs, metrics, resources } from "@opentelemetry/sdk-node";
 import { onFlush } from "../contract/flush.ts";
 import type { Logger } from "../contract/options.ts";
 import { exportLogs } from "../telemetry/logs.ts";
+import type { OtlpProtocol } from "./exporters.ts";
+import { logExporter, metricExporter, traceExporter } from "./exporters.ts";
 import { makeOtelLogger } from "./logger.ts";
 import type { ReadableRegistry } from "./metrics.ts";
 import { FirelightMetricProducer } from "./metrics.ts";
 
+export type { OtlpProtocol } from "./exporters.ts";
 export type { ReadableRegistry } from "./metrics.ts";
 export { FirelightMetricProducer } from "./metrics.ts";
 
@@ -28,6 +28,11 @@ export interface OpenTelemetryOptions {
   readonly endpoint?: string;
   /** Headers of every export, such as an API key. Default: `OTEL_EXPORTER_OTLP_HEADERS`. */
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * The encoding. JSON needs the packages `@opentelemetry/exporter-{trace,logs,metrics}-otlp-http`.
+   * Default: `OTEL_EXPORTER_OTLP_PROTOCOL`, else `http/protobuf`.
+   */
+  readonly protocol?: OtlpProtocol;
   /**
    * Pushes the metrics of a registry, or of something that has one. Do not also scrape it: they would count twice.
    * Default: none is pushed.
@@ -75,11 +80,6 @@ const flameDetector = (options: OpenTelemetryOptions): resources.ResourceDetecto
   },
 });
 
-const exporterOptions = ({ endpoint, headers }: OpenTelemetryOptions, path: string) => ({
-  ...(endpoint === undefined ? undefined : { url: `${endpoint.replace(/\/+$/, "")}/${path}` }),
-  ...(headers === undefined ? undefined : { headers: { ...headers } }),
-});
-
 const registryOf = (source: NonNullable<OpenTelemetryOptions["metrics"]>): ReadableRegistry =>
   "getMetricsAsJSON" in source ? source : (source.registry as ReadableRegistry);
 
@@ -94,7 +94,7 @@ const metricReader = (
 ): metrics.PeriodicExportingMetricReader => {
   const interval = options.metricsIntervalMs ?? environmentNumber("OTEL_METRIC_EXPORT_INTERVAL") ?? 60_000;
   return new metrics.PeriodicExportingMetricReader({
-    exporter: new OTLPMetricExporter(exporterOptions(options, "v1/metrics")),
+    exporter: metricExporter(options),
     exportIntervalMillis: interval,
     exportTimeoutMillis: Math.min(interval, environmentNumber("OTEL_METRIC_EXPORT_TIMEOUT") ?? 30_000),
     metricProducers: [new FirelightMetricProducer(registryOf(source))],
@@ -141,10 +141,12 @@ let running: OtelHandle | undefined;
 const nothing = async (): Promise<void> => {};
 
 /**
- * Registers an OpenTelemetry SDK for the whole process: traces and log records over OTLP/HTTP (protobuf), W3C
+ * Registers an OpenTelemetry SDK for the whole process: traces and log records over OTLP/HTTP, W3C
  * propagation, and a context manager on `AsyncLocalStorage`. On a runner, the resource names it. Buffers are flushed
  * before the process ends, by `flame.shutdown` and by a runner that drains. A second call while it runs gives the
  * same handle and ignores its options. With `OTEL_SDK_DISABLED=true` it does nothing.
+ *
+ * @throws {ConfigError} when JSON is asked for and its exporters are not installed.
  *
  * @example
  * ```ts
@@ -157,11 +159,11 @@ export const startOpenTelemetry = (options: OpenTelemetryOptions = {}): OtelHand
   if (running !== undefined) return running;
   if (isDisabled()) return { logger: makeOtelLogger(), flush: nothing, shutdown: nothing };
   const logProcessor = new logs.BatchLogRecordProcessor({
-    exporter: new OTLPLogExporter(exporterOptions(options, "v1/logs")),
+    exporter: logExporter(options),
   });
   const reader = options.metrics === undefined ? undefined : metricReader(options, options.metrics);
   const sdk = new NodeSDK({
-    traceExporter: new OTLPTraceExporter(exporterOptions(options, "v1/traces")),
+    traceExporter: traceExporter(options),
     logRecordProcessors: [logProcessor],
     metricReaders: reader === undefined ? [] : [reader],
     resourceDetectors: [resources.envDetector, resources.hostDetector, flameDetector(options)],

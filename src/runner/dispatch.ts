@@ -12,6 +12,7 @@ import { type CallError, FlameError, InvokeError, RegistryError, withContext } f
 import type { Logger } from "../contract/options.ts";
 import type { RegisteredMethod, Registry } from "../contract/registry.ts";
 import { OTHER_METHOD, RPC_SYSTEM } from "../telemetry/catalog.ts";
+import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { SpanIds, StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import { wallClockMs } from "./clock.ts";
 import { execute, remainingMs, type Run } from "./execute.ts";
@@ -21,6 +22,8 @@ export interface DispatcherDeps {
   readonly telemetry: Telemetry;
   readonly codec: Codec;
   readonly logger: Logger;
+  /** Makes what handlers threw safe to log. Default: strikes out what looks like a secret. */
+  readonly redact?: Redactor;
   /** The pool that this process serves, for telemetry. */
   readonly poolName: string;
   readonly runnerId: string;
@@ -29,6 +32,8 @@ export interface DispatcherDeps {
   /** Most bytes of an encoded result. */
   readonly maxBodyBytes: number;
 }
+
+const defaultRedactor = makeRedactor([]);
 
 /** What is known of an invocation while it is on its way through. */
 interface Passage {
@@ -108,6 +113,7 @@ const serve = (
     invocation,
     runnerId: deps.runnerId,
     logger: deps.logger,
+    redact: deps.redact ?? defaultRedactor,
     startedAt: undefined,
     endedAt: undefined,
     thrown: undefined,

@@ -9,6 +9,7 @@ import { FlameError, FlameMethodError, InvokeError, type RemoteFailure } from ".
 import { currentInvocation, type InvocationContext } from "../contract/invocation.ts";
 import type { Logger } from "../contract/options.ts";
 import type { RegisteredMethod } from "../contract/registry.ts";
+import { safeError, type Redactor } from "../telemetry/redaction.ts";
 import type { StageSpan } from "../telemetry/telemetry.ts";
 
 /** One run of a handler: what it needs, and the record of it. */
@@ -18,6 +19,7 @@ export interface Run {
   readonly invocation: Invocation;
   readonly runnerId: string;
   readonly logger: Logger;
+  readonly redact: Redactor;
   /** `performance.now()` at which the handler started; `undefined` as long as it has not. */
   startedAt: number | undefined;
   /** `performance.now()` at which the runner stopped waiting for it. */
@@ -108,20 +110,18 @@ const canceledError = (run: Run): InvokeError =>
 const dropLate = (run: Run, error: InvokeError, result: Promise<unknown> | undefined): void => {
   if (result === undefined) return;
   const since = performance.now();
-  const report = (outcome: string, thrown?: unknown): void => {
-    if (thrown !== undefined && thrown === error) return;
+  const report = (outcome: string, exception?: Record<string, string | undefined>): void =>
     run.logger[error.code === "timeout" ? "warn" : "info"](
       `${run.invocation.method} ${outcome} ${Math.round(performance.now() - since)} ms after it was given up (${error.code}); this was dropped`,
-      {
-        "rpc.method": run.invocation.method,
-        "flame.invocation.id": run.invocation.invocationId,
-        ...(thrown === undefined ? undefined : { error: thrown }),
-      },
+      { "rpc.method": run.invocation.method, "flame.invocation.id": run.invocation.invocationId, ...exception },
     );
-  };
   result.then(
     () => report("returned"),
-    (thrown: unknown) => report("failed", thrown),
+    (thrown: unknown) => {
+      if (thrown === error) return;
+      const { type, message, stack } = safeError(thrown, run.redact);
+      report("failed", { "exception.type": type, "exception.message": message, "exception.stacktrace": stack });
+    },
   );
 };
 

@@ -13,6 +13,7 @@ import type { Logger } from "../contract/options.ts";
 import type { Environment, ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Registry } from "../contract/registry.ts";
 import { makeKeyring } from "../contract/signature.ts";
+import type { Redactor } from "../telemetry/redaction.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type Admission, makeAdmission, type Permit } from "./admission.ts";
 import { type Arrival, arrive, type IncomingRequest } from "./arrival.ts";
@@ -49,6 +50,8 @@ export interface RunnerServerDeps {
   /** Serves `GET /metrics`; left out when metrics are off. */
   readonly metrics?: MetricsText;
   readonly logger: Logger;
+  /** Makes what handlers threw safe to log. Default: strikes out what looks like a secret. */
+  readonly redact?: Redactor;
   /** `FLAME_PORT`, `FLAME_HOST`, `FLAME_RUNNER_ID`, `FLAME_POOL` and `FLAME_SUPERVISED` are read from here. */
   readonly env: Environment;
 }
@@ -201,6 +204,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     telemetry,
     codec: makeCodec(),
     logger,
+    ...(deps.redact === undefined ? {} : { redact: deps.redact }),
     poolName,
     runnerId,
     exposeErrors,

@@ -5,6 +5,7 @@
 import type { OpenMetricsContentType } from "prom-client";
 import { Registry } from "prom-client";
 import type { MetricsRegistry } from "../contract/options.ts";
+import { Backlog } from "./backlog.ts";
 import { recordEvent } from "./metric-events.ts";
 import { instrumentsOf } from "./registry-instruments.ts";
 import type { EventSink } from "./telemetry.ts";
@@ -43,8 +44,10 @@ export const makeMetrics = (options: MetricsOptions = {}): Metrics => {
   const instruments = instrumentsOf(registry);
   instruments.register(options.side);
   if (options.pool !== undefined) instruments.know(options.pool);
+  const backlog = new Backlog((event) => recordEvent(instruments, event));
+  instruments.beforeReading(() => backlog.flush());
   return {
-    emit: (event) => recordEvent(instruments, event),
+    emit: (event) => backlog.add(event),
     watchPool: (pool, snapshot) => {
       instruments.know(pool);
       return instruments.pools.watch(pool, snapshot);

@@ -70,9 +70,15 @@ export class RegistryInstruments implements Instruments {
   readonly #adopted = new Set<MetricKey>();
   readonly #known = new Set<string>();
   readonly #active = new Map<string, Map<string, number>>();
+  readonly #beforeReading: Array<() => void> = [];
 
   constructor(registry: MetricsRegistry) {
     this.#registry = registry;
+  }
+
+  /** Runs something each time before values are read. */
+  beforeReading(run: () => void): void {
+    this.#beforeReading.push(run);
   }
 
   /** Makes sure that the metrics of a side are registered; of both sides without one. */
@@ -132,17 +138,17 @@ export class RegistryInstruments implements Instruments {
     if (instrument === own) return;
     if (instrument instanceof Counter && found === undefined) keepName(instrument, spec.name, this.#registry);
     this.#instruments.set(key, instrument);
-    this.#collectInto(key, instrument as MetricShape & (Counter | Gauge));
+    this.#collectInto(key, instrument as MetricShape & (Counter | Gauge | Histogram));
   }
 
-  #collectInto(key: MetricKey, instrument: MetricShape & (Counter | Gauge)): void {
+  #collectInto(key: MetricKey, instrument: MetricShape & (Counter | Gauge | Histogram)): void {
     const fill = this.#fillOf(key);
-    if (fill === undefined) return;
     const before = instrument.collect;
     instrument.collect = async () => {
+      for (const run of this.#beforeReading) run();
       if (before !== undefined) await before.call(instrument);
       else if (instrument instanceof Gauge) instrument.reset();
-      fill();
+      fill?.();
     };
   }
 

@@ -148,13 +148,13 @@ export class PoolState {
     commands.push({ _tag: "Grant", ticket, key: { lease, runnerId: runner.id }, source });
   }
 
-  /** Gives free slots to waiters, first come first served. */
-  #dispatch(source: "queued" | "cold", commands: Array<PoolCommand>): void {
+  /** Gives free slots to waiters, first come first served. Those on the runner that has just booted waited for its boot. */
+  #dispatch(commands: Array<PoolCommand>, booted?: RunnerRecord): void {
     for (let waiter = this.waiters.first(); waiter !== undefined; waiter = this.waiters.first()) {
       const runner = this.#choose(waiter.avoid);
       if (runner === undefined) return;
       this.waiters.remove(waiter.ticket);
-      this.#grant(waiter.ticket, runner, source === "cold" && runner.served === 0 ? "cold" : "queued", commands);
+      this.#grant(waiter.ticket, runner, runner === booted ? "cold" : "queued", commands);
     }
   }
 
@@ -167,7 +167,7 @@ export class PoolState {
     if (runner.phase === "draining" && runner.used === 0) {
       this.#remove(runner, runner.drainReason ?? "drain", commands);
     } else {
-      this.#dispatch("queued", commands);
+      this.#dispatch(commands);
     }
   }
 
@@ -175,7 +175,7 @@ export class PoolState {
     const runner = this.runners.get(runnerId);
     if (runner?.phase !== "booting") return;
     runner.phase = "ready";
-    this.#dispatch("cold", commands);
+    this.#dispatch(commands, runner);
   }
 
   #bootFailed(runnerId: string, error: unknown, commands: Array<PoolCommand>): void {
@@ -199,7 +199,7 @@ export class PoolState {
     if (runner?.phase !== "ready") return;
     runner.phase = "suspect";
     commands.push({ _tag: "Probe", runnerId, afterFailures: 0 });
-    this.#dispatch("queued", commands);
+    this.#dispatch(commands);
   }
 
   #probeEnded(runnerId: string, healthy: boolean, commands: Array<PoolCommand>): void {
@@ -208,7 +208,7 @@ export class PoolState {
     if (healthy) {
       this.#probeFailures.delete(runnerId);
       runner.phase = "ready";
-      this.#dispatch("queued", commands);
+      this.#dispatch(commands);
     } else if (this.supply === "elastic") {
       this.#lost(runnerId, "unhealthy", commands);
     } else {

@@ -1,0 +1,43 @@
+/** Every log event, with its level. */
+
+/** A structured log record. */
+export interface LogSpec {
+  readonly name: string;
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly description: string;
+}
+
+export const logs = {
+  clientException: { name: "rpc.client.call.exception", level: "warn", description: "A call failed for its caller." },
+  serverException: {
+    name: "rpc.server.call.exception",
+    level: "error",
+    description: "A handler failed on the runner.",
+  },
+  retry: { name: "flame.retry.scheduled", level: "info", description: "A call is tried again, and why." },
+  runnerBooting: { name: "flame.runner.booting", level: "debug", description: "A runner is being started." },
+  runnerReady: { name: "flame.runner.ready", level: "info", description: "A runner is up." },
+  runnerBootFailed: { name: "flame.runner.boot_failed", level: "error", description: "A runner did not come up." },
+  runnerDraining: {
+    name: "flame.runner.draining",
+    level: "info",
+    description: "A runner takes no new work and finishes what it has.",
+  },
+  runnerLost: { name: "flame.runner.lost", level: "warn", description: "A runner ended without being asked to." },
+  runnerTerminated: { name: "flame.runner.terminated", level: "info", description: "A runner was stopped." },
+  poolSaturated: {
+    name: "flame.pool.saturated",
+    level: "warn",
+    description: "Every slot that the pool may have is in use and calls wait.",
+  },
+  poolScaled: {
+    name: "flame.pool.scaled",
+    level: "info",
+    description: "The pool started or stopped runners, and why.",
+  },
+  signatureRejected: {
+    name: "flame.signature.rejected",
+    level: "warn",
+    description: "A request or response was refused for its signature.",
+  },
+} satisfies Record<string, LogSpec>;

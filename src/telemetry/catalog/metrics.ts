@@ -1,0 +1,203 @@
+/** Every metric, with its unit, labels and buckets. */
+
+/** Upper bounds of histogram buckets, in seconds. */
+const coarse = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300] as const;
+const fine = [0.0005, 0.001, 0.0025, ...coarse] as const;
+
+export interface MetricSpec {
+  /** Prometheus name; the OTLP name is the same under the default translation. */
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly unit: "s" | "1" | "{call}" | "{retry}" | "{runner}" | "{slot}" | "{span}" | "{rejection}";
+  readonly labels: ReadonlyArray<string>;
+  readonly description: string;
+  readonly buckets?: ReadonlyArray<number>;
+  /** Observations carry `trace_id` and `span_id`. */
+  readonly exemplars?: boolean;
+  /** Label values that exist from the start, at zero. */
+  readonly known?: Readonly<Record<string, ReadonlyArray<string>>>;
+  /** Which side keeps it. */
+  readonly side: "parent" | "runner" | "both";
+}
+
+export const metrics = {
+  callDuration: {
+    name: "rpc_client_call_duration_seconds",
+    type: "histogram",
+    unit: "s",
+    buckets: coarse,
+    exemplars: true,
+    side: "parent",
+    labels: ["rpc_system_name", "rpc_method", "rpc_status_code", "error_type", "flame_pool_name"],
+    description: "Duration of logical calls, all attempts and waiting included.",
+  },
+  attemptDuration: {
+    name: "flame_client_attempt_duration_seconds",
+    type: "histogram",
+    unit: "s",
+    buckets: coarse,
+    exemplars: true,
+    side: "parent",
+    labels: ["rpc_method", "rpc_status_code", "flame_pool_name", "attempt_kind"],
+    description: "Duration of single attempts.",
+  },
+  callRetries: {
+    name: "flame_client_call_retries",
+    type: "histogram",
+    unit: "{retry}",
+    buckets: [1, 2, 3, 4, 5],
+    side: "parent",
+    labels: ["rpc_method", "flame_pool_name"],
+    description: "Retries of calls that were retried; calls without a retry are not observed.",
+  },
+  phaseDuration: {
+    name: "flame_invocation_phase_duration_seconds",
+    type: "histogram",
+    unit: "s",
+    buckets: fine,
+    side: "parent",
+    labels: ["rpc_method", "flame_pool_name", "phase"],
+    description: "Where the time of calls went. The phases of a call sum to its duration.",
+  },
+  active: {
+    name: "flame_invocation_active",
+    type: "gauge",
+    unit: "{call}",
+    side: "parent",
+    labels: ["rpc_method", "flame_pool_name"],
+    description: "Calls in flight.",
+  },
+  acquireDuration: {
+    name: "flame_pool_acquire_duration_seconds",
+    type: "histogram",
+    unit: "s",
+    buckets: fine,
+    exemplars: true,
+    side: "parent",
+    labels: ["flame_pool_name", "result", "source"],
+    known: { result: ["acquired", "timeout", "canceled", "rejected"], source: ["warm", "queued", "cold"] },
+    description: "How long it took to get a slot on a runner.",
+  },
+  leaseDuration: {
+    name: "flame_pool_lease_duration_seconds",
+    type: "histogram",
+    unit: "s",
+    buckets: coarse,
+    side: "parent",
+    labels: ["flame_pool_name"],
+    description: "How long slots were held.",
+  },
+  pending: {
+    name: "flame_pool_pending_requests",
+    type: "gauge",
+    unit: "{call}",
+    side: "parent",
+    labels: ["flame_pool_name"],
+    description: "Calls waiting for a slot.",
+  },
+  runners: {
+    name: "flame_pool_runners",
+    type: "gauge",
+    unit: "{runner}",
+    side: "parent",
+    labels: ["flame_pool_name", "state"],
+    known: { state: ["booting", "idle", "busy", "draining", "ejected"] },
+    description: "Runners by state.",
+  },
+  slotsUsed: {
+    name: "flame_pool_slots_used",
+    type: "gauge",
+    unit: "{slot}",
+    side: "parent",
+    labels: ["flame_pool_name"],
+    description: "Slots that calls hold now.",
+  },
+  slotsProvisioned: {
+    name: "flame_pool_slots_provisioned",
+    type: "gauge",
+    unit: "{slot}",
+    side: "parent",
+    labels: ["flame_pool_name"],
+    description: "Slots on runners that are up. Used / provisioned is utilization.",
+  },
+  slotsLimit: {
+    name: "flame_pool_slots_limit",
+    type: "gauge",
+    unit: "{slot}",
+    side: "parent",
+    labels: ["flame_pool_name"],
+    description: "Slots that the pool may grow to. Used / limit is saturation.",
+  },
+  slotBusy: {
+    name: "flame_pool_slot_busy_seconds_total",
+    type: "counter",
+    unit: "s",
+    side: "parent",
+    labels: ["flame_pool_name"],
+    description:
+      "Slot-seconds spent on calls. Its rate over the rate of available seconds is utilization without sampling error.",
+  },
+  slotAvailable: {
+    name: "flame_pool_slot_available_seconds_total",
+    type: "counter",
+    unit: "s",
+    side: "parent",
+    labels: ["flame_pool_name"],
+    description: "Slot-seconds offered by runners that were up.",
+  },
+  bootDuration: {
+    name: "flame_runner_boot_duration_seconds",
+    type: "histogram",
+    unit: "s",
+    buckets: coarse,
+    side: "parent",
+    labels: ["flame_pool_name", "backend", "result"],
+    known: { result: ["ok", "error", "timeout"] },
+    description: "How long runners took to boot.",
+  },
+  terminations: {
+    name: "flame_runner_terminations_total",
+    type: "counter",
+    unit: "{runner}",
+    side: "parent",
+    labels: ["flame_pool_name", "reason"],
+    known: { reason: ["idle", "drain", "crash", "boot_timeout", "unhealthy", "recycled"] },
+    description: "Runners that ended, by reason.",
+  },
+  signatureRejections: {
+    name: "flame_signature_rejections_total",
+    type: "counter",
+    unit: "{rejection}",
+    side: "both",
+    labels: ["flame_pool_name", "reason"],
+    known: { reason: ["expired", "mismatch", "replay", "unknown_key", "malformed"] },
+    description: "Requests that a runner refused, and responses that a parent refused, for their signature.",
+  },
+  clockOffset: {
+    name: "flame_runner_clock_offset_seconds",
+    type: "histogram",
+    unit: "s",
+    buckets: fine,
+    side: "parent",
+    labels: ["flame_pool_name"],
+    description: "Absolute difference of the clocks of parent and runner.",
+  },
+  telemetrySpans: {
+    name: "flame_telemetry_spans_total",
+    type: "counter",
+    unit: "{span}",
+    side: "parent",
+    labels: ["flame_pool_name", "outcome"],
+    known: { outcome: ["reported", "lost"] },
+    description: "Runner spans that a signed response vouched for, and those that died with their runner.",
+  },
+  serverDuration: {
+    name: "rpc_server_call_duration_seconds",
+    type: "histogram",
+    unit: "s",
+    buckets: coarse,
+    side: "runner",
+    labels: ["rpc_system_name", "rpc_method", "rpc_status_code", "error_type", "flame_pool_name"],
+    description: "Duration of invocations on the runner, for runners that live long enough to be scraped.",
+  },
+} as const satisfies Record<string, MetricSpec>;

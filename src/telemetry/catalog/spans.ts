@@ -1,0 +1,104 @@
+/** Every span, with the attributes that it may carry. */
+import type { attributes } from "./attributes.ts";
+
+/** A span. Where `name` is a method, the span is named after it. */
+export interface SpanSpec {
+  readonly name: string;
+  readonly kind: "client" | "server" | "internal";
+  readonly description: string;
+  readonly attributes: ReadonlyArray<keyof typeof attributes>;
+}
+
+const failure = ["errorType", "errorCode", "errorPhase", "executed"] as const;
+
+export const spans = {
+  call: {
+    name: "{rpc.method}",
+    kind: "client",
+    description: "The logical call, as its caller sees it: all attempts and all waiting.",
+    attributes: [
+      "system",
+      "method",
+      "status",
+      "pool",
+      "invocationId",
+      "idempotencyKey",
+      "attemptCount",
+      "coldStart",
+      "deadlineMs",
+      "acquireSource",
+      "queueDepth",
+      "slotLimit",
+      "phaseAcquireMs",
+      "phaseEncodeMs",
+      "phaseNetworkMs",
+      "phaseRunnerQueueMs",
+      "phaseHandlerMs",
+      "phaseDecodeMs",
+      "phaseBackoffMs",
+      "phaseOtherMs",
+      ...failure,
+    ],
+  },
+  acquire: {
+    name: "flame.pool.acquire",
+    kind: "internal",
+    description: "Waiting for a slot. Absent when a slot was free at once. Links to the boot that it waited for.",
+    attributes: ["pool", "acquireResult", "acquireSource", "queueDepth", "slotLimit", "runnerId", ...failure],
+  },
+  boot: {
+    name: "flame.runner.boot",
+    kind: "internal",
+    description: "Starting a runner: a trace of its own, linked to the call that asked for it.",
+    attributes: ["pool", "backend", "runnerId", "bootPhase", ...failure],
+  },
+  attempt: {
+    name: "flame.attempt",
+    kind: "client",
+    description: "One request to one runner. Its context is what travels to the runner.",
+    attributes: [
+      "method",
+      "status",
+      "pool",
+      "attempt",
+      "attemptKind",
+      "runnerId",
+      "serverAddress",
+      "serverPort",
+      "retryReason",
+      "requestBytes",
+      "responseBytes",
+      "clockOffsetMs",
+      ...failure,
+    ],
+  },
+  backoff: {
+    name: "flame.retry.backoff",
+    kind: "internal",
+    description: "Waiting before the next attempt.",
+    attributes: ["retryDelayMs", "nextAttempt", "retryReason"],
+  },
+  server: {
+    name: "{rpc.method}",
+    kind: "server",
+    description: "The invocation on the runner; a child of the attempt that carried it.",
+    attributes: [
+      "system",
+      "method",
+      "status",
+      "pool",
+      "runnerId",
+      "invocationId",
+      "attempt",
+      "coldStart",
+      "clockOffsetMs",
+      ...failure,
+    ],
+  },
+  handler: {
+    name: "flame.handler",
+    kind: "internal",
+    description: "The user's code. The active span inside the handler.",
+    attributes: ["method", "requestBytes", "responseBytes", ...failure],
+  },
+} satisfies Record<string, SpanSpec>;
