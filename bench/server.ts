@@ -5,7 +5,7 @@ import { Bench } from "./services.ts";
 import type { Order } from "./services.ts";
 import { traceEverything } from "./telemetry.ts";
 
-traceEverything();
+if (!process.env.NOTRACE) traceEverything();
 void Bench;
 
 const accept = (body: string): string => {

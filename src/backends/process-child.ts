@@ -58,7 +58,7 @@ const describeExit = (code: number | null, signal: string | null): string =>
 
 /** Streams of children can be unreferenced on Node and Bun, which their common type does not say. */
 const unreference = (stream: object | null): void => {
-  (stream as { unref?: () => void } | null)?.unref?.();
+  if (stream !== null && "unref" in stream && typeof stream.unref === "function") stream.unref();
 };
 
 const signalGroup = (child: ChildProcess, signal: NodeJS.Signals): void => {

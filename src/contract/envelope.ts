@@ -76,33 +76,15 @@ export interface ErrorBody {
 }
 
 /** Header names of the wire, in lower case. */
-export const header: Readonly<Record<HeaderKey, string>> = {
-  version: "x-flame-version",
-  method: "x-flame-method",
-  invocationId: "x-flame-invocation-id",
-  attempt: "x-flame-attempt",
-  audience: "x-flame-audience",
-  keyId: "x-flame-key-id",
-  createdMs: "x-flame-created",
-  nonce: "x-flame-nonce",
-  timeoutMs: "x-flame-timeout-ms",
+export const header = {
+  request: "x-flame-request",
+  response: "x-flame-response",
   idempotencyKey: "x-flame-idempotency-key",
   traceparent: "traceparent",
   tracestate: "tracestate",
   baggage: "baggage",
   signature: "x-flame-signature",
-  outcome: "x-flame-outcome",
-  runnerId: "x-flame-runner-id",
-  timings: "x-flame-timings",
-};
-
-type HeaderKey =
-  | keyof RequestHead
-  | "version"
-  | "signature"
-  | "outcome"
-  | "runnerId"
-  | "timings";
+} as const;
 
 /** The HTTP status code that carries each error code. */
 export const httpStatus: Readonly<Record<FlameErrorCode, number>> = {

@@ -1,11 +1,12 @@
 /**
- * The heads of requests and responses as HTTP headers. Reading is strict and
- * bounded, because it comes before any signature is checked: what it accepts has
- * exactly one spelling, so that the signature covers what was read.
+ * The heads of requests and responses as HTTP headers. What one side says of
+ * itself stands in one header, a line of fields with one space between them: it
+ * is read by one pattern, and it is what the signature covers. Reading is strict
+ * and bounded, because it comes before any signature is checked.
  */
 import { header, WIRE_VERSION } from "./envelope.ts";
 import type { RequestHead, ResponseHead } from "./envelope.ts";
-import { readTimings, readWhole, timingsText, wholeText } from "./wire-numbers.ts";
+import { microsText, readMicros, wholePattern, wholeText } from "./wire-numbers.ts";
 
 export { newNonce } from "./nonce.ts";
 
@@ -17,71 +18,55 @@ export interface Malformed {
   readonly malformed: string;
 }
 
-const visible = (length: number): RegExp => new RegExp(`^[\\x21-\\x7e]{1,${length}}$`);
+const visible = (length: number): string => `[\\x21-\\x7e]{1,${length}}`;
+const line = (...fields: ReadonlyArray<string>): RegExp => new RegExp(`^${fields.map((field) => `(${field})`).join(" ")}$`);
 
-const method = /^[A-Za-z0-9_$.:@-]{1,128}\/[A-Za-z0-9_$.:@-]{1,128}$/;
-const nonce = /^[A-Za-z0-9_-]{22}$/;
-const signature = /^v1=[A-Za-z0-9_-]{43}$/;
-const invocationId = visible(128);
-const runnerId = visible(512);
-const keyId = visible(128);
+const id = "[A-Za-z0-9_$.:@-]{1,128}";
+const nonce = "[A-Za-z0-9_-]{22}";
+
+const requestPattern = line(
+  WIRE_VERSION,
+  `${id}/${id}`,
+  visible(128),
+  "[1-9]\\d{0,8}",
+  visible(512),
+  visible(128),
+  wholePattern,
+  nonce,
+  wholePattern,
+);
+const responsePattern = line(
+  WIRE_VERSION,
+  "ok|error",
+  visible(512),
+  visible(128),
+  wholePattern,
+  wholePattern,
+  wholePattern,
+  wholePattern,
+  "\\d{1,6}",
+);
+
+const signaturePattern = /^v1=[A-Za-z0-9_-]{43}$/;
 const idempotencyKey = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/;
 const traceparent = /^[\x20-\x7e]{0,256}$/;
 const tracestate = /^[\x20-\x7e]{0,1024}$/;
 const baggage = /^[\x20-\x7e]{0,8192}$/;
-const outcome = /^(?:ok|error)$/;
 
-class Reader {
-  readonly #get: GetHeader;
-  problem: string | undefined;
+/** The longest line that a pattern is tried on. */
+const longestLine = 2_048;
 
-  constructor(get: GetHeader) {
-    this.#get = get;
-    const version = this.text(header.version, /^\d{1,4}$/);
-    if (this.problem === undefined && version !== WIRE_VERSION) {
-      this.problem = `${header.version} is ${version}, and this side speaks ${WIRE_VERSION}: run the same version of firelight on both sides`;
-    }
-  }
+/** The fields of a request in one line, as it is sent and signed. */
+export const requestLine = (head: RequestHead): string =>
+  `${WIRE_VERSION} ${head.method} ${head.invocationId} ${head.attempt} ${head.audience} ${head.keyId} ${wholeText(head.createdMs)} ${head.nonce} ${wholeText(head.timeoutMs)}`;
 
-  #report(name: string, fault: string): void {
-    this.problem ??= `${name} ${fault}`;
-  }
-
-  optional(name: string, pattern: RegExp): string | undefined {
-    const value = this.#get(name) ?? undefined;
-    if (value !== undefined && !pattern.test(value)) this.#report(name, "is malformed");
-    return value;
-  }
-
-  text(name: string, pattern: RegExp): string {
-    const value = this.optional(name, pattern);
-    if (value === undefined) this.#report(name, "is missing");
-    return value ?? "";
-  }
-
-  whole(name: string, least: number): number {
-    const value = this.#get(name) ?? undefined;
-    const read = value === undefined ? undefined : readWhole(value);
-    if (read !== undefined && read >= least) return read;
-    this.#report(name, value === undefined ? "is missing" : "is malformed");
-    return least;
-  }
-}
+/** The fields of a response in one line, as it is sent and signed. Times are whole microseconds. */
+export const responseLine = ({ outcome, runnerId, keyId, timings }: ResponseHead): string =>
+  `${WIRE_VERSION} ${outcome} ${runnerId} ${keyId} ${microsText(timings.receivedMs)} ${microsText(timings.sentMs)} ${microsText(timings.queueMs)} ${microsText(timings.handlerMs)} ${timings.spans}`;
 
 /** The headers of a request, signature included. Empty fields are sent as such, absent ones are left out. */
 export const requestHeaders = (head: RequestHead, signed: string): Record<string, string> => {
-  const headers: Record<string, string> = {
-    [header.version]: WIRE_VERSION,
-    [header.method]: head.method,
-    [header.invocationId]: head.invocationId,
-    [header.attempt]: wholeText(head.attempt),
-    [header.audience]: head.audience,
-    [header.keyId]: head.keyId,
-    [header.createdMs]: wholeText(head.createdMs),
-    [header.nonce]: head.nonce,
-    [header.timeoutMs]: wholeText(head.timeoutMs),
-    [header.signature]: signed,
-  };
+  const headers: Record<string, string> = { [header.request]: requestLine(head), [header.signature]: signed };
   if (head.idempotencyKey !== undefined) headers[header.idempotencyKey] = head.idempotencyKey;
   if (head.traceparent !== undefined) headers[header.traceparent] = head.traceparent;
   if (head.tracestate !== undefined) headers[header.tracestate] = head.tracestate;
@@ -89,61 +74,86 @@ export const requestHeaders = (head: RequestHead, signed: string): Record<string
   return headers;
 };
 
-/** Reads the head of a request. Nothing in it is to be trusted before its signature holds. */
-export const readRequestHead = (
-  get: GetHeader,
-): { readonly head: RequestHead; readonly signature: string } | Malformed => {
-  const read = new Reader(get);
-  const head: RequestHead = {
-    method: read.text(header.method, method),
-    invocationId: read.text(header.invocationId, invocationId),
-    attempt: read.whole(header.attempt, 1),
-    audience: read.text(header.audience, runnerId),
-    keyId: read.text(header.keyId, keyId),
-    createdMs: read.whole(header.createdMs, 0),
-    nonce: read.text(header.nonce, nonce),
-    timeoutMs: read.whole(header.timeoutMs, 0),
-    idempotencyKey: read.optional(header.idempotencyKey, idempotencyKey),
-    traceparent: read.optional(header.traceparent, traceparent),
-    tracestate: read.optional(header.tracestate, tracestate),
-    baggage: read.optional(header.baggage, baggage),
-  };
-  const signed = read.text(header.signature, signature);
-  return read.problem === undefined ? { head, signature: signed } : { malformed: read.problem };
+const readLine = (get: GetHeader, name: string, pattern: RegExp): RegExpExecArray | Malformed => {
+  const value = get(name) ?? undefined;
+  if (value === undefined) return { malformed: `${name} is missing` };
+  const match = value.length <= longestLine ? pattern.exec(value) : null;
+  if (match !== null) return match;
+  const version = /^(\d{1,4}) /.exec(value)?.[1];
+  return version === undefined || version === WIRE_VERSION
+    ? { malformed: `${name} is malformed` }
+    : { malformed: `${name} is of version ${version}, and this side speaks ${WIRE_VERSION}: run the same version of firelight on both sides` };
 };
 
-/** The headers of a response, signature included. The status is sent as the HTTP status. */
+/** The name of the first header that is there and does not fit its pattern. */
+const firstUnfit = (...checks: ReadonlyArray<readonly [string, string | undefined, RegExp]>): string | undefined => {
+  for (const [name, value, pattern] of checks) if (value !== undefined && !pattern.test(value)) return name;
+  return undefined;
+};
+
+/** Reads the head of a request. Nothing in it is to be trusted before its signature holds. */
+export const readRequestHead = (get: GetHeader): { readonly head: RequestHead; readonly signature: string } | Malformed => {
+  const fields = readLine(get, header.request, requestPattern);
+  if ("malformed" in fields) return fields;
+  const head: RequestHead = {
+    method: fields[2]!,
+    invocationId: fields[3]!,
+    attempt: Number(fields[4]),
+    audience: fields[5]!,
+    keyId: fields[6]!,
+    createdMs: Number(fields[7]),
+    nonce: fields[8]!,
+    timeoutMs: Number(fields[9]),
+    idempotencyKey: get(header.idempotencyKey) ?? undefined,
+    traceparent: get(header.traceparent) ?? undefined,
+    tracestate: get(header.tracestate) ?? undefined,
+    baggage: get(header.baggage) ?? undefined,
+  };
+  const signature = get(header.signature) ?? undefined;
+  if (signature === undefined) return { malformed: `${header.signature} is missing` };
+  const unfit = firstUnfit(
+    [header.signature, signature, signaturePattern],
+    [header.idempotencyKey, head.idempotencyKey, idempotencyKey],
+    [header.traceparent, head.traceparent, traceparent],
+    [header.tracestate, head.tracestate, tracestate],
+    [header.baggage, head.baggage, baggage],
+  );
+  return unfit === undefined ? { head, signature } : { malformed: `${unfit} is malformed` };
+};
+
+/** The headers of a response, signature included. What the other side knows from its request is signed and not sent. */
 export const responseHeaders = (head: ResponseHead, signed: string): Record<string, string> => ({
-  [header.version]: WIRE_VERSION,
-  [header.nonce]: head.nonce,
-  [header.invocationId]: head.invocationId,
-  [header.attempt]: wholeText(head.attempt),
-  [header.runnerId]: head.runnerId,
-  [header.keyId]: head.keyId,
-  [header.outcome]: head.outcome,
-  [header.timings]: timingsText(head.timings),
+  [header.response]: responseLine(head),
   [header.signature]: signed,
 });
 
-/** Reads the head of a response that came with the HTTP status `status`. */
+/** Reads the head of a response that came with the HTTP status `status` as the answer to `request`. */
 export const readResponseHead = (
   get: GetHeader,
   status: number,
+  request: Pick<RequestHead, "nonce" | "invocationId" | "attempt">,
 ): { readonly head: ResponseHead; readonly signature: string } | Malformed => {
-  const read = new Reader(get);
-  const timings = readTimings(read.text(header.timings, /^[\x21-\x7e]{1,256}$/));
-  const head = {
-    nonce: read.text(header.nonce, nonce),
-    invocationId: read.text(header.invocationId, invocationId),
-    attempt: read.whole(header.attempt, 1),
-    runnerId: read.text(header.runnerId, runnerId),
-    keyId: read.text(header.keyId, keyId),
+  const fields = readLine(get, header.response, responsePattern);
+  if ("malformed" in fields) return fields;
+  const signature = get(header.signature) ?? undefined;
+  if (signature === undefined || !signaturePattern.test(signature)) {
+    return { malformed: `${header.signature} is ${signature === undefined ? "missing" : "malformed"}` };
+  }
+  const head: ResponseHead = {
+    nonce: request.nonce,
+    invocationId: request.invocationId,
+    attempt: request.attempt,
+    runnerId: fields[3]!,
+    keyId: fields[4]!,
     status,
-    outcome: read.text(header.outcome, outcome) as "ok" | "error",
+    outcome: fields[2] as "ok" | "error",
+    timings: {
+      receivedMs: readMicros(fields[5]!),
+      sentMs: readMicros(fields[6]!),
+      queueMs: readMicros(fields[7]!),
+      handlerMs: readMicros(fields[8]!),
+      spans: Number(fields[9]),
+    },
   };
-  const signed = read.text(header.signature, signature);
-  if (read.problem !== undefined) return { malformed: read.problem };
-  return timings === undefined
-    ? { malformed: `${header.timings} is malformed` }
-    : { head: { ...head, timings }, signature: signed };
+  return { head, signature };
 };

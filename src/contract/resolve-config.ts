@@ -60,6 +60,8 @@ const resolveMode = (config: FlameConfig, env: Environment): Mode => {
   return mode as Mode;
 };
 
+const identifier = /^[\x21-\x7e]{1,128}$/;
+
 const resolveUrl = (field: string, value: string): string => {
   let url: URL;
   try {
@@ -77,6 +79,9 @@ const resolvePool = (name: string, pool: PoolConfig, fallbackBackend: Backend | 
   const at = `pools.${name}`;
   const runners = (pool.runners ?? []).map((runner, index) => {
     const url = resolveUrl(`${at}.runners[${index}].url`, runner.url);
+    if (runner.id !== undefined && !identifier.test(runner.id)) {
+      throw new ConfigError(`${at}.runners[${index}].id is "${runner.id}". Use up to 128 printable ASCII characters without spaces.`);
+    }
     return { id: runner.id ?? url, url, audience: runner.id ?? ANY_RUNNER };
   });
   if (new Set(runners.map((runner) => runner.id)).size !== runners.length) {
@@ -119,8 +124,6 @@ const resolvePools = (config: FlameConfig, env: Environment, mode: Mode, default
   }
   return new Map(Object.entries(given).map(([name, pool]) => [name, resolvePool(name, pool, config.backend)]));
 };
-
-const identifier = /^[\x21-\x7e]{1,128}$/;
 
 /**
  * Fills in defaults and checks every field.

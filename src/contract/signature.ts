@@ -1,15 +1,14 @@
 /**
  * Signs and verifies requests and responses: HMAC-SHA256 over a base that has
- * every field of the head, length-prefixed and in a fixed order, and the raw
- * body. `docs/protocol.md` says it byte for byte; `test/vectors/protocol-v1.json`
+ * the line of the head and every other header that counts, length-prefixed and
+ * in a fixed order, and the raw body. `docs/protocol.md` says it byte for byte; `test/vectors/protocol-v1.json`
  * has examples.
  */
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { WIRE_VERSION } from "./envelope.ts";
 import type { RequestHead, ResponseHead } from "./envelope.ts";
 import { ConfigError } from "./errors.ts";
-import { timingsText, wholeText } from "./wire-numbers.ts";
+import { requestLine, responseLine } from "./headers.ts";
 
 /** A secret and the name under which both sides know it. */
 export interface SigningKey {
@@ -63,15 +62,7 @@ const field = (value: string | undefined): string => (value === undefined ? "-\n
 
 const requestBase = (head: RequestHead, bodyLength: number): string =>
   "flame-v1-request\n" +
-  field(WIRE_VERSION) +
-  field(head.method) +
-  field(head.invocationId) +
-  field(wholeText(head.attempt)) +
-  field(head.audience) +
-  field(head.keyId) +
-  field(wholeText(head.createdMs)) +
-  field(head.nonce) +
-  field(wholeText(head.timeoutMs)) +
+  field(requestLine(head)) +
   field(head.idempotencyKey) +
   field(head.traceparent) +
   field(head.tracestate) +
@@ -80,15 +71,8 @@ const requestBase = (head: RequestHead, bodyLength: number): string =>
 
 const responseBase = (head: ResponseHead, bodyLength: number): string =>
   "flame-v1-response\n" +
-  field(WIRE_VERSION) +
-  field(head.nonce) +
-  field(head.invocationId) +
-  field(wholeText(head.attempt)) +
-  field(head.runnerId) +
-  field(head.keyId) +
-  field(wholeText(head.status)) +
-  field(head.outcome) +
-  field(timingsText(head.timings)) +
+  field(`${head.nonce} ${head.invocationId} ${head.attempt} ${head.status}`) +
+  field(responseLine(head)) +
   `${bodyLength}:`;
 
 const sign = (base: string, body: Uint8Array, key: SigningKey): string =>

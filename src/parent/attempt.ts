@@ -11,7 +11,7 @@ import { signRequest } from "../contract/signature.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import type { Call } from "./call.ts";
 import { bookExchange, canceled, errorContext, remainingMs } from "./call.ts";
-import type { Lease } from "./pool/lease.ts";
+import type { Lease, LostListener } from "./pool/lease.ts";
 import { addressOf } from "./address.ts";
 import { readReply, type Reply } from "./reply.ts";
 import type { HttpExchange, HttpFailure, HttpOutcome, HttpTransport } from "./transport.ts";
@@ -35,7 +35,7 @@ export interface AttemptCause {
 const clockMs = (): number => performance.timeOrigin + performance.now();
 
 /** An attempt while it runs. Each way it can end comes through {@link Attempt.end} once. */
-class Attempt {
+class Attempt implements LostListener {
   readonly #deps: AttemptDeps;
   readonly #call: Call;
   readonly #lease: Lease;
@@ -47,7 +47,6 @@ class Attempt {
   #sentClock = 0;
   #exchange: HttpExchange | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #stopListening: (() => void) | undefined;
   #ended = false;
 
   constructor(
@@ -79,7 +78,7 @@ class Attempt {
     this.#sentClock = clockMs();
     this.#call.phases.encode += this.#sentAt - this.#startedAt;
     this.#timer = setTimeout(() => this.#deadline(), timeoutMs);
-    this.#stopListening = this.#lease.onLost((reason) => this.#lost(reason));
+    this.#lease.onLost(this);
     this.#exchange = this.#span.activate(() =>
       this.#deps.transport.send(
         {
@@ -90,6 +89,19 @@ class Attempt {
           maxResponseBytes: this.#deps.config.maxBodyBytes,
         },
         (outcome) => this.#answered(head, outcome),
+      ),
+    );
+  }
+
+  /** The runner is gone. */
+  lost(reason: string): void {
+    this.#exchange?.abort();
+    this.#bookUnanswered("network");
+    this.#fail(
+      new InvokeError(
+        "transport_error",
+        `${this.#call.method}: the runner ${this.#lease.runner.id} was lost (${reason}) while it had the call. The handler may have run.`,
+        { ...this.#context(), executed: "unknown", phase: "network" },
       ),
     );
   }
@@ -132,7 +144,7 @@ class Attempt {
       url: this.#lease.runner.url,
       keyring: this.#deps.keyring,
       codec: this.#deps.codec,
-      context: { ...errorContext(this.#call), runnerId: this.#lease.runner.id },
+      context: () => this.#context(),
     });
     if (reply.timings === undefined) this.#call.phases.network += answeredAt - this.#sentAt;
     else this.#learn(reply.timings, answeredAt, answeredClock);
@@ -168,18 +180,6 @@ class Attempt {
     this.#exchange?.abort();
     this.#bookUnanswered(sent ? "handler" : "network");
     this.#fail(this.#timeout(sent));
-  }
-
-  #lost(reason: string): void {
-    this.#exchange?.abort();
-    this.#bookUnanswered("network");
-    this.#fail(
-      new InvokeError(
-        "transport_error",
-        `${this.#call.method}: the runner ${this.#lease.runner.id} was lost (${reason}) while it had the call. The handler may have run.`,
-        { ...this.#context(), executed: "unknown", phase: "network" },
-      ),
-    );
   }
 
   #bookUnanswered(phase: "network" | "handler"): void {
@@ -225,12 +225,13 @@ class Attempt {
     if (this.#end(error)) this.#resume(Effect.fail(error));
   }
 
-  /** Frees what the attempt holds and tells of it. `false` if it had ended before. */
+  /** Gives back what the attempt holds, the lease included, and tells of it. `false` if it had ended before. */
   #end(error: CallError | undefined): boolean {
     if (this.#ended) return false;
     this.#ended = true;
     clearTimeout(this.#timer);
-    this.#stopListening?.();
+    this.#lease.forget(this);
+    this.#lease.release();
     const { ids } = this.#span;
     if (ids?.sampled === true && error?.executed === "unknown" && error.code === "transport_error") {
       this.#deps.telemetry.emit({ _tag: "RunnerSpans", pool: this.#call.pool, outcome: "lost", count: 2 });
@@ -248,7 +249,7 @@ class Attempt {
   }
 }
 
-/** Runs one attempt on the leased runner. The lease stays the call's. */
+/** Runs one attempt on the leased runner, and gives the lease back. */
 export const attempt = (
   deps: AttemptDeps,
   call: Call,

@@ -23,6 +23,7 @@ import { attempt } from "./attempt.ts";
 import type { Call, CallRequest } from "./call.ts";
 import { callFacts, canceled, closePhases, errorContext, errorOf, remainingMs, startCall } from "./call.ts";
 import { localAttempt } from "./local-attempt.ts";
+import type { Lease } from "./pool/lease.ts";
 import { Pool } from "./pool/pool.ts";
 import type { RetryDecision } from "./retry.ts";
 import { decideRetry } from "./retry.ts";
@@ -104,7 +105,7 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
       errorContext(call),
     );
 
-  /** One attempt with a lease of its own, given back when it is over. */
+  /** One attempt, with a lease of its own. */
   const attemptOnce = (call: Call, body: Uint8Array, cause: AttemptCause, avoid: string | undefined): Effect.Effect<unknown, CallError> => {
     if (local !== undefined) {
       call.attempts++;
@@ -113,17 +114,12 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
     const pool = pools.get(call.pool);
     if (pool === undefined) return Effect.fail(noPool(call));
     if (remote === undefined) return Effect.fail(noSecret(call));
-    return Effect.onExit(
-      Effect.flatMap(acquire(call, pool, avoid, telemetry), (lease) => {
-        call.attempts++;
-        return attempt(remote, call, lease, body, cause);
-      }),
-      () =>
-        Effect.sync(() => {
-          call.lease?.release();
-          call.lease = undefined;
-        }),
-    );
+    const run = (lease: Lease) => {
+      call.attempts++;
+      return attempt(remote, call, lease, body, cause);
+    };
+    const lease = acquire(call, pool, avoid, telemetry);
+    return Effect.isEffect(lease) ? Effect.flatMap(lease, run) : run(lease);
   };
 
   const backoff = (call: Call, decision: RetryDecision & { retry: true }): Effect.Effect<void> => {
@@ -168,7 +164,7 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
         remainingMs: remainingMs(call),
         chance: Math.random(),
       });
-      if (!decision.retry) return Effect.fail(error);
+      if (!decision.retry) return Effect.fail(withContext(error, errorContext(call)));
       return Effect.flatMap(backoff(call, decision), () =>
         attempts(call, body, { kind: "retry", reason: decision.reason }, failovers + (decision.failover ? 1 : 0), error.runnerId),
       );
@@ -189,7 +185,7 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
     call.lease?.release();
     const durationMs = performance.now() - call.startedAt;
     const phases = closePhases(call, durationMs);
-    span.note(callFacts(call));
+    if (span.ids !== undefined) span.note(callFacts(call));
     telemetry.emit({
       _tag: "CallEnded",
       method: call.method,
@@ -221,10 +217,10 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
         call.span = span.ids;
         const body = encode(call);
         const steps = body instanceof FlameError ? Effect.fail(body) : attempts(call, body, firstAttempt, 0, undefined);
-        return Effect.onExit(
-          Effect.mapError(steps, (error) => withContext(error, errorContext(call))),
-          (exit) => Effect.sync(() => finish(call, span, errorOf(exit, call))),
-        );
+        return Effect.onExitPrimitive(steps, (exit) => {
+          finish(call, span, errorOf(exit, call));
+          return undefined;
+        });
       },
     );
   };

@@ -18,7 +18,7 @@ export interface LocalAttemptDeps {
 
 const read = (call: Call, codec: Codec, reply: InvocationReply): Effect.Effect<unknown, CallError> => {
   const startedAt = performance.now();
-  const result = readBody(reply.outcome, reply.body, call.method, codec, errorContext(call));
+  const result = readBody(reply.outcome, reply.body, call.method, codec, () => errorContext(call));
   call.phases.decode += performance.now() - startedAt;
   if ("value" in result) return Effect.succeed(result.value);
   return Effect.fail(reply.thrown === undefined ? result.error : withContext(result.error, { cause: reply.thrown }));

@@ -25,7 +25,8 @@ interface Exchange {
   readonly url: string;
   readonly keyring: Keyring;
   readonly codec: Codec;
-  readonly context: FlameErrorContext;
+  /** What errors should say; asked for only where there is one. */
+  readonly context: () => FlameErrorContext;
 }
 
 /** The result or error in a body that is known to be the runner's. */
@@ -34,21 +35,21 @@ export const readBody = (
   body: Uint8Array,
   method: string,
   codec: Codec,
-  context: FlameErrorContext,
+  context: () => FlameErrorContext,
 ): Reply["result"] => {
   if (outcome === "ok") {
     try {
       return { value: codec.decode(body, `result of ${method}`) };
     } catch (error) {
-      return { error: withContext(error as CallError, { ...context, executed: "yes", phase: "decode" }) };
+      return { error: withContext(error as CallError, { ...context(), executed: "yes", phase: "decode" }) };
     }
   }
   const decoded = decodeErrorBody(body);
   return {
     error:
       decoded === undefined
-        ? new InvokeError("serialization_error", `${method}: the runner's error could not be read.`, { ...context, phase: "decode" })
-        : errorFromBody(decoded, context),
+        ? new InvokeError("serialization_error", `${method}: the runner's error could not be read.`, { ...context(), phase: "decode" })
+        : errorFromBody(decoded, context()),
   };
 };
 
@@ -56,24 +57,26 @@ export const readBody = (
 const readUnsigned = ({ request, response, url, context }: Exchange, malformed: string): CallError => {
   const claimed = response.status >= 400 ? decodeErrorBody(response.body) : undefined;
   if (claimed !== undefined) {
-    return errorFromBody({ ...claimed, executed: "unknown", retryable: false }, context);
+    return errorFromBody({ ...claimed, executed: "unknown", retryable: false }, context());
   }
   return new InvokeError(
     "transport_error",
     `${request.method}: ${url} answered ${response.status} without the signature of a runner (${malformed}). ` +
       "Check the address, invokePath, and whether a proxy stands between.",
-    { ...context, executed: "unknown", retryable: false },
+    { ...context(), executed: "unknown", retryable: false },
   );
 };
 
 const mismatch = (exchange: Exchange, head: ResponseHead, signature: string): { reason: RejectionReason; detail: string } | undefined => {
-  const { request, response, keyring } = exchange;
+  const { response, keyring } = exchange;
   const key = keyring.find(head.keyId);
   if (key === undefined) return { reason: "unknown_key", detail: `the key "${head.keyId}" is not in this parent's keyring` };
   if (!verifyResponse(head, response.body, signature, key)) {
-    return { reason: "mismatch", detail: "the signature does not fit the response; both sides need the same secret" };
+    return {
+      reason: "mismatch",
+      detail: "its signature does not fit: it answers another request, or the two sides do not have the same secret",
+    };
   }
-  if (head.nonce !== request.nonce) return { reason: "replay", detail: "it answers another request" };
   return undefined;
 };
 
@@ -81,13 +84,13 @@ const mismatch = (exchange: Exchange, head: ResponseHead, signature: string): { 
 export const readReply = (exchange: Exchange): Reply => {
   const { request, response, context, codec } = exchange;
   const bytes = response.body.byteLength;
-  const read = readResponseHead((name) => response.header(name), response.status);
+  const read = readResponseHead((name) => response.header(name), response.status, request);
   if ("malformed" in read) {
     return { result: { error: readUnsigned(exchange, read.malformed) }, timings: undefined, bytes };
   }
   const rejected = mismatch(exchange, read.head, read.signature);
   if (rejected !== undefined) {
-    const error = new InvokeError("signature_error", `${request.method}: the response was refused: ${rejected.detail}.`, context);
+    const error = new InvokeError("signature_error", `${request.method}: the response was refused: ${rejected.detail}.`, context());
     return { result: { error }, timings: undefined, bytes, rejected };
   }
   const result = readBody(read.head.outcome, response.body, request.method, codec, context);

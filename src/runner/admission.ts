@@ -36,11 +36,43 @@ export interface Admission {
 /** Milliseconds after which it is worth asking a full runner again. */
 const retryAfterMs = 100;
 
+class Entry implements Permit {
+  readonly #leave: (entry: Entry) => void;
+  #onCancel: (() => void) | undefined;
+  canceled = false;
+
+  constructor(leave: (entry: Entry) => void) {
+    this.#leave = leave;
+  }
+
+  onCancel(cancel: () => void): void {
+    if (this.canceled) cancel();
+    else this.#onCancel = cancel;
+  }
+
+  cancel(): void {
+    this.canceled = true;
+    this.#onCancel?.();
+  }
+
+  release(): void {
+    this.#leave(this);
+  }
+}
+
 export const makeAdmission = (options: AdmissionOptions): Admission => {
   const { runnerId, maxConcurrency = Infinity } = options;
-  const running = new Set<{ cancel: (() => void) | undefined; canceled: boolean }>();
+  const running = new Set<Entry>();
   let waiting: Array<() => void> = [];
   let draining = false;
+
+  const leave = (entry: Entry): void => {
+    running.delete(entry);
+    if (running.size > 0) return;
+    const settled = waiting;
+    waiting = [];
+    for (const settle of settled) settle();
+  };
 
   return {
     admit: () => {
@@ -65,24 +97,9 @@ export const makeAdmission = (options: AdmissionOptions): Admission => {
           },
         );
       }
-      const entry: { cancel: (() => void) | undefined; canceled: boolean } = { cancel: undefined, canceled: false };
+      const entry = new Entry(leave);
       running.add(entry);
-      return {
-        onCancel: (cancel) => {
-          if (entry.canceled) cancel();
-          else entry.cancel = cancel;
-        },
-        get canceled() {
-          return entry.canceled;
-        },
-        release: () => {
-          running.delete(entry);
-          if (running.size > 0) return;
-          const settled = waiting;
-          waiting = [];
-          for (const settle of settled) settle();
-        },
-      };
+      return entry;
     },
     get inFlight() {
       return running.size;
@@ -96,10 +113,7 @@ export const makeAdmission = (options: AdmissionOptions): Admission => {
     idle: () => (running.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
     cancelAll: () => {
       const all = [...running];
-      for (const entry of all) {
-        entry.canceled = true;
-        entry.cancel?.();
-      }
+      for (const entry of all) entry.cancel();
       return all.length;
     },
   };

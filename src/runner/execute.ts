@@ -6,7 +6,8 @@
 import { Effect } from "effect";
 import type { Invocation } from "../contract/dispatch.ts";
 import { FlameError, FlameMethodError, InvokeError, type RemoteFailure } from "../contract/errors.ts";
-import { currentInvocation, type InvocationContext } from "../contract/invocation.ts";
+import { currentInvocation } from "../contract/invocation.ts";
+import { HandlerContext } from "./handler-context.ts";
 import type { Logger } from "../contract/options.ts";
 import type { RegisteredMethod } from "../contract/registry.ts";
 import { safeError, type Redactor } from "../telemetry/redaction.ts";
@@ -34,23 +35,6 @@ const longestTimerMs = 2 ** 31 - 1;
 /** What is left of an invocation's deadline, in milliseconds. */
 export const remainingMs = (invocation: Invocation): number =>
   invocation.timeoutMs - (performance.now() - invocation.arrivedAt);
-
-/** A logger that says which invocation each record is about. */
-const invocationLogger = (logger: Logger, invocation: Invocation, span: StageSpan): Logger => {
-  const about = (meta: Record<string, unknown> | undefined): Record<string, unknown> => ({
-    "rpc.method": invocation.method,
-    "flame.invocation.id": invocation.invocationId,
-    "flame.attempt.number": invocation.attempt,
-    ...(span.ids === undefined ? undefined : { trace_id: span.ids.traceId, span_id: span.ids.spanId }),
-    ...meta,
-  });
-  return {
-    debug: (message, meta) => logger.debug?.(message, about(meta)),
-    info: (message, meta) => logger.info(message, about(meta)),
-    warn: (message, meta) => logger.warn(message, about(meta)),
-    error: (message, meta) => logger.error(message, about(meta)),
-  };
-};
 
 const describe = (thrown: unknown): RemoteFailure => {
   if (thrown instanceof Error) return { name: thrown.name, message: thrown.message, stack: thrown.stack };
@@ -163,16 +147,7 @@ export const execute = (run: Run, span: StageSpan): Effect.Effect<unknown, Invok
         resume(Effect.fail(error));
       }, leftMs);
     }
-    const context: InvocationContext = {
-      invocationId: invocation.invocationId,
-      method: invocation.method,
-      deadline: leftMs === Infinity ? null : Date.now() + leftMs,
-      signal: controller.signal,
-      trace: span.carrier,
-      attempt: invocation.attempt,
-      idempotencyKey: invocation.idempotencyKey,
-      logger: invocationLogger(run.logger, invocation, span),
-    };
+    const context = new HandlerContext(run, span, controller.signal, leftMs);
 
     run.startedAt = performance.now();
     try {

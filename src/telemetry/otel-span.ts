@@ -36,6 +36,17 @@ export const factAttributes = (facts: Facts): Attributes => {
   return named;
 };
 
+const stagesWith = (attribute: keyof Facts): ReadonlySet<string> =>
+  new Set(
+    Object.entries<SpanSpec>(spans)
+      .filter(([, spec]) => spec.attributes.includes(attribute))
+      .map(([tag]) => tag),
+  );
+
+/** Stages whose spans say their status, and those whose spans say their failure. */
+const withStatus = stagesWith("status");
+const withErrors = stagesWith("errorType");
+
 const nanosPerSecond = 1_000_000_000n;
 const maxBootPhases = 32;
 
@@ -77,9 +88,13 @@ export class EffectStageSpan implements StageSpan {
   note(facts: Facts): void {
     if (facts.status !== undefined) this.#noted = facts.status as RpcStatus;
     if (!this.#recording) return;
+    const otel = this.#otel?.span;
     for (const key in facts) {
       const value = facts[key as keyof Facts];
-      if (value !== undefined) this.#options.span.attribute(attributes[key as keyof Facts].name, value);
+      if (value === undefined) continue;
+      const { name } = attributes[key as keyof Facts];
+      if (otel === undefined) this.#options.span.attribute(name, value);
+      else otel.setAttribute(name, value);
     }
   }
 
@@ -106,11 +121,10 @@ export class EffectStageSpan implements StageSpan {
   /** Gives the span its status and ends it. */
   end(exit: Exit.Exit<unknown, unknown>, endTime: bigint): void {
     const { span, tag, redact } = this.#options;
-    const known: ReadonlyArray<string> = (spans[tag] satisfies SpanSpec).attributes;
     const { status, failure } = outcomeOf(exit, this.#noted);
     if (this.#recording) {
-      if (known.includes("status")) this.note({ status });
-      if (failure !== undefined && known.includes("errorType")) {
+      if (withStatus.has(tag)) this.note({ status });
+      if (failure !== undefined && withErrors.has(tag)) {
         this.note(failure.facts);
         if (tag !== "server" || isServerError(status)) {
           this.#otel?.span.setStatus({ code: SpanStatusCode.ERROR, message: redact(failure.message) });

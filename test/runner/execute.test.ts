@@ -94,7 +94,7 @@ describe("a deadline", () => {
     late.reject(new Error("too late"));
     await expect
       .poll(() => runner.logs.filter((log) => log.message.includes("dropped")))
-      .toMatchObject([{ level: "warn", meta: { error: { message: "too late" } } }]);
+      .toMatchObject([{ level: "warn", meta: { "exception.type": "Error", "exception.message": "too late" } }]);
     expect(rejections).toEqual([]);
     expect(serverEnded(runner)).toMatchObject([{ error: { code: "timeout", executed: "yes" } }]);
   });

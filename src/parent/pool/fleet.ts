@@ -99,7 +99,7 @@ export class Fleet {
 
   /** Ends the calls that a runner has. */
   forsake(runnerId: string, reason: TerminationReason): void {
-    for (const listener of this.#runners.get(runnerId)?.listeners ?? []) listener(reason);
+    for (const listener of this.#runners.get(runnerId)?.listeners ?? []) listener.lost(reason);
   }
 
   /** Ends a runner, or its boot. */

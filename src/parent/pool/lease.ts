@@ -1,5 +1,6 @@
 /** A lease: a slot on a runner, held until released. */
 import type { AcquireSource, SpanIds, TerminationReason } from "../../telemetry/telemetry.ts";
+import type { LeaseKey } from "./events.ts";
 
 /** A runner that a lease leads to. */
 export interface LeasedRunner {
@@ -9,13 +10,20 @@ export interface LeasedRunner {
   readonly audience: string;
 }
 
+/** Wants to know when a runner is lost. */
+export interface LostListener {
+  lost(reason: TerminationReason): void;
+}
+
 export interface Lease {
   readonly runner: LeasedRunner;
   readonly source: AcquireSource;
   /** The boot that the call waited for, when `source` is `cold`. */
   readonly boot: SpanIds | undefined;
-  /** Calls back when the runner is lost while the lease is held; gives a function that stops listening. */
-  onLost(listener: (reason: TerminationReason) => void): () => void;
+  /** Tells the listener when the runner is lost. */
+  onLost(listener: LostListener): void;
+  /** Tells the listener nothing any more. */
+  forget(listener: LostListener): void;
   /** Says that a connection to the runner failed. */
   suspect(): void;
   /** Gives the slot back. Later calls do nothing. */
@@ -29,33 +37,53 @@ export interface PooledRunner extends LeasedRunner {
   /** Settles when it has ended, where the backend can tell. */
   readonly exited: Promise<void> | undefined;
   /** Who wants to know when it is lost. */
-  readonly listeners: Set<(reason: TerminationReason) => void>;
+  readonly listeners: Set<LostListener>;
   readonly terminate: () => Promise<unknown>;
   readonly healthCheck: (() => Promise<boolean>) | undefined;
 }
 
 /** What a lease tells the pool that granted it. */
 export interface LeaseOwner {
-  suspect(): void;
-  release(heldMs: number): void;
+  suspect(key: LeaseKey): void;
+  release(key: LeaseKey, heldMs: number): void;
 }
 
-/** A lease that started at `grantedAt`, by `performance.now()`. */
-export const makeLease = (runner: PooledRunner, source: AcquireSource, grantedAt: number, owner: LeaseOwner): Lease => {
-  let held = true;
-  return {
-    runner,
-    source,
-    boot: source === "cold" ? runner.boot : undefined,
-    onLost: (listener) => {
-      runner.listeners.add(listener);
-      return () => runner.listeners.delete(listener);
-    },
-    suspect: () => owner.suspect(),
-    release: () => {
-      if (!held) return;
-      held = false;
-      owner.release(performance.now() - grantedAt);
-    },
-  };
-};
+/** A lease that a pool has granted. */
+export class GrantedLease implements Lease {
+  readonly runner: PooledRunner;
+  readonly source: AcquireSource;
+  readonly #key: LeaseKey;
+  readonly #grantedAt: number;
+  readonly #owner: LeaseOwner;
+  #held = true;
+
+  constructor(key: LeaseKey, runner: PooledRunner, source: AcquireSource, grantedAt: number, owner: LeaseOwner) {
+    this.#key = key;
+    this.runner = runner;
+    this.source = source;
+    this.#grantedAt = grantedAt;
+    this.#owner = owner;
+  }
+
+  get boot(): SpanIds | undefined {
+    return this.source === "cold" ? this.runner.boot : undefined;
+  }
+
+  onLost(listener: LostListener): void {
+    this.runner.listeners.add(listener);
+  }
+
+  forget(listener: LostListener): void {
+    this.runner.listeners.delete(listener);
+  }
+
+  suspect(): void {
+    this.#owner.suspect(this.#key);
+  }
+
+  release(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#owner.release(this.#key, performance.now() - this.#grantedAt);
+  }
+}

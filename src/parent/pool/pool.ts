@@ -8,10 +8,10 @@ import type { CallError } from "../../contract/errors.ts";
 import type { ResolvedPool } from "../../contract/resolve-config.ts";
 import type { PoolSnapshot, SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
 import type { BootEnvironment } from "./boot.ts";
-import type { PoolCommand, PoolEvent } from "./events.ts";
+import type { LeaseKey, PoolCommand, PoolEvent } from "./events.ts";
 import { Fleet } from "./fleet.ts";
-import type { Lease } from "./lease.ts";
-import { makeLease } from "./lease.ts";
+import type { Lease, LeaseOwner } from "./lease.ts";
+import { GrantedLease } from "./lease.ts";
 import { acquireTimeout, refusal } from "./refusal.ts";
 import { SlotTime } from "./slot-time.ts";
 import { PoolState } from "./state.ts";
@@ -33,7 +33,7 @@ interface Pending {
   readonly refused: (error: CallError) => void;
 }
 
-export class Pool {
+export class Pool implements LeaseOwner {
   readonly name: string;
   readonly #telemetry: Telemetry;
   readonly #state: PoolState;
@@ -116,6 +116,15 @@ export class Pool {
     });
   }
 
+  suspect(key: LeaseKey): void {
+    this.#step({ _tag: "Suspected", runnerId: key.runnerId });
+  }
+
+  release(key: LeaseKey, heldMs: number): void {
+    this.#telemetry.emit({ _tag: "LeaseEnded", pool: this.name, durationMs: heldMs });
+    this.#step({ _tag: "Release", key });
+  }
+
   /** The state that gauges show. */
   snapshot(): PoolSnapshot {
     this.#time.advance(performance.now(), this.#state.used, this.#state.provisioned);
@@ -191,13 +200,8 @@ export class Pool {
       case "Grant": {
         const pending = this.#pending.get(command.ticket);
         this.#pending.delete(command.ticket);
-        const lease = makeLease(this.#fleet.get(command.key.runnerId), command.source, now, {
-          suspect: () => this.#step({ _tag: "Suspected", runnerId: command.key.runnerId }),
-          release: (heldMs) => {
-            this.#telemetry.emit({ _tag: "LeaseEnded", pool: this.name, durationMs: heldMs });
-            this.#step({ _tag: "Release", key: command.key });
-          },
-        });
+        const runner = this.#fleet.get(command.key.runnerId);
+        const lease = new GrantedLease(command.key, runner, command.source, now, this);
         if (pending === undefined) {
           lease.release();
         } else {

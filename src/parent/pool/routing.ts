@@ -29,29 +29,36 @@ export interface RoutingWish {
   readonly insist: boolean;
 }
 
+/** The least loaded of the runners in these phases that has a free slot; among equals, the least recently used. */
 const leastLoaded = (
-  runners: Iterable<RunnerRecord>,
+  runners: ReadonlyMap<string, RunnerRecord>,
   slots: number,
-  eligible: (runner: RunnerRecord) => boolean,
+  avoid: string | undefined,
+  answering: boolean,
 ): RunnerRecord | undefined => {
   let best: RunnerRecord | undefined;
-  for (const runner of runners) {
-    if (runner.used >= slots || !eligible(runner)) continue;
-    if (best === undefined || runner.used < best.used || (runner.used === best.used && runner.lastGrant < best.lastGrant)) best = runner;
+  for (const runner of runners.values()) {
+    const { phase, used } = runner;
+    const eligible = answering ? phase === "ready" : phase === "suspect" || phase === "ejected";
+    if (!eligible || used >= slots || runner.id === avoid) continue;
+    if (best === undefined || used < best.used || (used === best.used && runner.lastGrant < best.lastGrant)) best = runner;
   }
   return best;
 };
 
-/** The least loaded runner with a free slot; among equals, the least recently used. */
+const anyReady = (runners: ReadonlyMap<string, RunnerRecord>): boolean => {
+  for (const runner of runners.values()) if (runner.phase === "ready") return true;
+  return false;
+};
+
+/** The runner with a free slot that the next call should have, if there is one. */
 export const chooseRunner = (
   runners: ReadonlyMap<string, RunnerRecord>,
   slots: number,
   { avoid, insist }: RoutingWish,
 ): RunnerRecord | undefined => {
-  const all = [...runners.values()];
   const ready =
-    leastLoaded(all, slots, (runner) => runner.phase === "ready" && runner.id !== avoid) ??
-    (avoid === undefined ? undefined : leastLoaded(all, slots, (runner) => runner.phase === "ready"));
-  if (ready !== undefined || !insist || all.some((runner) => runner.phase === "ready")) return ready;
-  return leastLoaded(all, slots, (runner) => runner.phase === "suspect" || runner.phase === "ejected");
+    leastLoaded(runners, slots, avoid, true) ?? (avoid === undefined ? undefined : leastLoaded(runners, slots, undefined, true));
+  if (ready !== undefined || !insist || anyReady(runners)) return ready;
+  return leastLoaded(runners, slots, undefined, false);
 };

@@ -19,6 +19,14 @@ describe("an elastic pool", () => {
     expect(pool.granted.get(ticket)).toMatchObject({ source: "cold", key: { runnerId } });
   });
 
+  it("grants every slot of a booted runner as cold: all of its first calls waited for the boot", () => {
+    const pool = elastic({ max: 1, maxConcurrency: 2 });
+    const [first, second, third] = [pool.acquire(), pool.acquire(), pool.acquire()];
+    pool.bootSucceeds(only(pool.booting));
+    pool.release([...pool.leases.values()][0]!);
+    expect([first, second, third].map((ticket) => pool.granted.get(ticket)?.source)).toEqual(["cold", "cold", "queued"]);
+  });
+
   it("grants a free slot at once, as warm", () => {
     const pool = elastic();
     pool.acquire();

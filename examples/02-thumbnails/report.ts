@@ -1,0 +1,134 @@
+/** What is printed at the end: how the job went, then where the time went. */
+import type { FlameError } from "firelight";
+import { metrics } from "firelight/catalog";
+import type { AlbumEntry, Books } from "./album.ts";
+import type { CorruptImage } from "./services.ts";
+import { countedCalls, printLatency } from "./latency-table.ts";
+import { type Peak, printPool } from "./pool-report.ts";
+import type { Scrape } from "./prometheus-text.ts";
+import { isOfRunner, type Span } from "./spans.ts";
+import { duration, heading, print, printTable, styled } from "./terminal.ts";
+import { truncatedName } from "./trouble.ts";
+import { attemptsOf, callsIn, get, lengthMs, printTrace } from "./trace-tree.ts";
+
+export interface Run {
+  /** Good photos; one broken picture came on top. */
+  readonly photos: number;
+  readonly album: ReadonlyArray<AlbumEntry>;
+  readonly books: Books;
+  /** The runner that was killed, if the pool was ever busy enough for that. */
+  readonly victim: string | undefined;
+  readonly tookMs: number;
+  readonly scrape: Scrape;
+  readonly peak: Peak;
+  readonly spans: ReadonlyArray<Span>;
+  /** Where the results are. */
+  readonly folder: string;
+  /** Where the telemetry went beside the files in the folder, and why it did not get there. */
+  readonly collector: string | undefined;
+  readonly notForwarded: ReadonlyArray<string>;
+}
+
+/** One line of the summary, and whether it is how it should be. */
+type Finding = readonly [asExpected: boolean, title: string, text: string];
+
+const many = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? "" : "s"}`;
+
+const methodsOf = (failures: ReadonlyArray<FlameError>): string =>
+  [...new Set(failures.map(({ method }) => method))].join(", ");
+
+const findings = ({ photos, album, books, victim, scrape, spans, folder }: Run): ReadonlyArray<Finding> => {
+  const corrupt = books.failures.filter(({ remote }) => remote?.code === "corrupt_image");
+  const late = books.failures.filter(({ code }) => code === "timeout");
+  const others = books.failures.filter((failure) => !corrupt.includes(failure) && !late.includes(failure));
+  const retried = scrape.sum(`${metrics.callRetries.name}_count`);
+  const counted = countedCalls(scrape);
+  const traced = callsIn(spans).length;
+  const fileOf = ({ remote }: FlameError): string | undefined => (remote?.details as CorruptImage | undefined)?.file;
+  const broken = new Set(corrupt.map(fileOf));
+  const truncated = corrupt.filter((failure) => fileOf(failure) === truncatedName);
+  const good = photos + 1 - broken.size;
+  return [
+    [
+      album.length === good,
+      "thumbnails",
+      `${album.length} of ${many(good, "photo")} that can be read, in ${folder}/thumbnails`,
+    ],
+    [
+      victim === undefined ? retried === 0 : retried > 0,
+      "retried",
+      victim === undefined
+        ? "none: with so few pictures the pool was never full, and no runner was killed"
+        : `${many(retried, "call")}: runner ${victim} was killed while it had them`,
+    ],
+    [
+      truncated.length > 0 && truncated.every(({ attempt }) => attempt === 1),
+      "refused",
+      `${many(corrupt.length, "call")}: corrupt_image, ${[...broken].join(", ")}; not tried again, for it would not help`,
+    ],
+    [
+      late.length === 1 && methodsOf(late) === "images/enhance",
+      "timed out",
+      `${many(late.length, "call")}: ${methodsOf(late)}, which had ${duration((late[0]?.elapsedMs ?? 0) / 1000)}`,
+    ],
+    ...others.map((error): Finding => [false, "failed", `${error.method}: ${error.code}: ${error.message}`]),
+    [
+      books.made === counted,
+      "books",
+      `${many(books.made, "call")} made = ${counted} in the metrics${traced === counted ? " = " : ", "}${many(traced, "trace")}`,
+    ],
+  ];
+};
+
+const longest = (calls: ReadonlyArray<Span>): Span | undefined =>
+  calls.toSorted((left, right) => lengthMs(right) - lengthMs(left))[0];
+
+/** The slowest call, and the slowest ones that met a cold start and a lost runner. */
+const printTraces = (spans: ReadonlyArray<Span>): void => {
+  const calls = callsIn(spans);
+  const slowest = longest(calls);
+  const others = calls.filter((call) => call !== slowest);
+  const cold = longest(others.filter((call) => get(call, "acquireSource") === "cold" && attemptsOf(call) === 1));
+  const lost = longest(others.filter((call) => attemptsOf(call) > 1));
+  if (slowest !== undefined) printTrace("The slowest call", slowest, spans);
+  if (cold !== undefined) printTrace("A call that waited for a runner to boot", cold, spans);
+  if (lost !== undefined) printTrace("A call that lost its runner", lost, spans);
+};
+
+/** Prints all of it. `false` when something was not as it should be. */
+export const report = (run: Run): boolean => {
+  const found = findings(run);
+  heading(`Done in ${duration(run.tookMs / 1000)}`);
+  printTable(
+    found.map(([asExpected, title, text]) => [
+      `${asExpected ? styled("green", "✓") : styled("red", "✗")} ${title}`,
+      text,
+    ]),
+    ["left", "left"],
+  );
+
+  printLatency(run.scrape);
+  printPool(run.scrape, "images", run.peak, run.spans.filter(isOfRunner).length);
+
+  printTraces(run.spans);
+
+  print();
+  printTable(
+    [
+      [styled("dim", "traces"), `${run.folder}/traces.jsonl, as OTLP JSON`],
+      [styled("dim", "log"), `${run.folder}/run.log, of parent and runners`],
+    ],
+    ["left", "left"],
+  );
+  if (run.collector === undefined)
+    print("Set OTEL_EXPORTER_OTLP_ENDPOINT to your OpenTelemetry Collector to see the same traces there.");
+  else if (run.notForwarded.length === 0) print(`The same traces went to ${run.collector}.`);
+  else
+    print(
+      styled(
+        "yellow",
+        `${many(run.notForwarded.length, "export")} did not reach ${run.collector}: ${run.notForwarded[0]}`,
+      ),
+    );
+  return found.every(([asExpected]) => asExpected);
+};

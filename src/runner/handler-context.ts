@@ -1,0 +1,61 @@
+/** What a handler is told about its invocation. Few handlers ask for all of it, so the dear parts are made when asked for. */
+import type { Invocation } from "../contract/dispatch.ts";
+import type { TraceCarrier } from "../contract/envelope.ts";
+import type { InvocationContext } from "../contract/invocation.ts";
+import type { Logger } from "../contract/options.ts";
+import type { StageSpan } from "../telemetry/telemetry.ts";
+
+/** What is known when a handler starts. */
+export interface HandlerStart {
+  readonly invocation: Invocation;
+  readonly logger: Logger;
+}
+
+/** A logger that says which invocation each record is about. */
+const invocationLogger = (logger: Logger, invocation: Invocation, span: StageSpan): Logger => {
+  const about = (meta: Record<string, unknown> | undefined): Record<string, unknown> => ({
+    "rpc.method": invocation.method,
+    "flame.invocation.id": invocation.invocationId,
+    "flame.attempt.number": invocation.attempt,
+    ...(span.ids === undefined ? undefined : { trace_id: span.ids.traceId, span_id: span.ids.spanId }),
+    ...meta,
+  });
+  return {
+    debug: (message, meta) => logger.debug?.(message, about(meta)),
+    info: (message, meta) => logger.info(message, about(meta)),
+    warn: (message, meta) => logger.warn(message, about(meta)),
+    error: (message, meta) => logger.error(message, about(meta)),
+  };
+};
+
+export class HandlerContext implements InvocationContext {
+  readonly invocationId: string;
+  readonly method: string;
+  readonly deadline: number | null;
+  readonly signal: AbortSignal;
+  readonly attempt: number;
+  readonly idempotencyKey: string | undefined;
+  readonly #start: HandlerStart;
+  readonly #span: StageSpan;
+  #logger: Logger | undefined;
+
+  constructor(start: HandlerStart, span: StageSpan, signal: AbortSignal, leftMs: number) {
+    const { invocation } = start;
+    this.invocationId = invocation.invocationId;
+    this.method = invocation.method;
+    this.deadline = leftMs === Infinity ? null : Date.now() + leftMs;
+    this.signal = signal;
+    this.attempt = invocation.attempt;
+    this.idempotencyKey = invocation.idempotencyKey;
+    this.#start = start;
+    this.#span = span;
+  }
+
+  get trace(): TraceCarrier {
+    return this.#span.carrier;
+  }
+
+  get logger(): Logger {
+    return (this.#logger ??= invocationLogger(this.#start.logger, this.#start.invocation, this.#span));
+  }
+}

@@ -1,0 +1,184 @@
+/** The main example, run as its users run it, and what it wrote down about itself. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { json } from "node:stream/consumers";
+import sharp from "sharp";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { paintPhotos } from "../../examples/02-thumbnails/photos.ts";
+import { readSpans, type Span } from "../../examples/02-thumbnails/spans.ts";
+import { startProcess } from "../harness/start-process.ts";
+
+const main = join(import.meta.dirname, "../../examples/02-thumbnails/main.ts");
+const folder = mkdtempSync(join(tmpdir(), "firelight-thumbnails-"));
+const out = join(folder, "out");
+const photos = 10;
+const methods = { "images/blurhash": 11, "images/enhance": 1, "images/metadata": 11, "images/thumbnail": 11 };
+
+/** Counts the traces that a user's collector gets. */
+const forwarded = new Set<string>();
+const collector = createServer(async (request, response) => {
+  const { resourceSpans = [] } = (await json(request)) as { resourceSpans?: Array<any> };
+  for (const { scopeSpans } of resourceSpans) {
+    for (const { spans } of scopeSpans) for (const { spanId } of spans) forwarded.add(spanId);
+  }
+  response.end("{}");
+});
+
+let printed: string;
+let spans: ReadonlyArray<Span>;
+
+const named = (name: string): ReadonlyArray<Span> => spans.filter((span) => span.name === name);
+const calls = (): ReadonlyArray<Span> =>
+  spans.filter(({ kind, name }) => kind === "client" && name.startsWith("images/"));
+const attemptsOf = (call: Span): ReadonlyArray<Span> =>
+  named("flame.attempt").filter(({ parentSpanId }) => parentSpanId === call.spanId);
+const backoffsOf = (call: Span): ReadonlyArray<Span> =>
+  named("flame.retry.backoff").filter(({ parentSpanId }) => parentSpanId === call.spanId);
+const killedRunner = (): string | undefined => /runner (\S+) was killed/.exec(printed)?.[1];
+const status = ({ attributes, failed }: Span) => [attributes["rpc.status_code"], attributes["error.type"], failed];
+
+beforeAll(async () => {
+  await paintPhotos(join(folder, "photos"), { count: photos, scale: 0.3 });
+  await new Promise<void>((resolve) => collector.listen(0, "127.0.0.1", resolve));
+  await using example = await startProcess({
+    command: [process.execPath, main, join(folder, "photos"), "--out", out],
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
+      NO_COLOR: "1",
+      FORCE_COLOR: undefined,
+      COLUMNS: "100",
+    },
+  });
+  const end = await example.exited;
+  printed = example.output();
+  expect(end, printed).toEqual({ code: 0, signal: null });
+  spans = readSpans(join(out, "traces.jsonl"));
+}, 90_000);
+
+afterAll(() => {
+  collector.closeAllConnections();
+  collector.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("every photo has its thumbnail on disk, none larger than 320 pixels", async () => {
+  const files = readdirSync(join(out, "thumbnails"));
+  expect(files.toSorted()).toEqual(readdirSync(join(folder, "photos")).toSorted());
+  for (const file of files) {
+    const { format, width, height } = await sharp(join(out, "thumbnails", file)).metadata();
+    expect([format, Math.max(width, height)]).toEqual(["jpeg", 320]);
+  }
+  expect(JSON.parse(readFileSync(join(out, "album.json"), "utf8"))).toHaveLength(photos);
+});
+
+test("every line of the summary is as it should be, and fits the terminal", () => {
+  expect(printed.match(/^[✓✗] \S+/gmu)).toEqual(["✓ thumbnails", "✓ retried", "✓ refused", "✓ timed", "✓ books"]);
+  expect(printed.split("\n").filter((line) => line.length > 100 && !line.includes(out))).toEqual([]);
+});
+
+test("each call is a trace of its own, and the table shows as many as were made", () => {
+  expect(new Set(calls().map(({ traceId }) => traceId)).size).toBe(calls().length);
+  for (const [method, made] of Object.entries(methods)) {
+    const ofMethod = calls().filter(({ name }) => name === method);
+    const failed = ofMethod.filter((call) => call.failed).length;
+    const retried = ofMethod.filter((call) => attemptsOf(call).length > 1).length;
+    const [, inTable, errors, retries] = new RegExp(`^${method} +(\\d+) +(\\d+) +(\\d+) `, "m").exec(printed) ?? [];
+    expect([ofMethod.length, Number(inTable), Number(errors), Number(retries)]).toEqual([made, made, failed, retried]);
+  }
+});
+
+test("every span of a runner hangs under its own attempt, on the runner that the attempt names", () => {
+  const byId = new Map(spans.map((span) => [span.spanId, span]));
+  const servers = spans.filter(({ kind }) => kind === "server");
+  expect(servers.length).toBeGreaterThan(calls().length / 2);
+  for (const server of servers) {
+    expect(server.service).toBe("thumbnails-runner");
+    const { traceId, name, service, attributes } = byId.get(server.parentSpanId)!;
+    expect({ traceId, name, service }).toEqual({
+      traceId: server.traceId,
+      name: "flame.attempt",
+      service: "thumbnails",
+    });
+    expect(attributes["flame.runner.id"]).toBe(server.attributes["flame.runner.id"]);
+    expect(attributes["rpc.method"]).toBe(server.name);
+  }
+  for (const attempt of named("flame.attempt")) {
+    expect(servers.filter(({ parentSpanId }) => parentSpanId === attempt.spanId).length).toBeLessThanOrEqual(1);
+  }
+  const serverIds = new Set(servers.map(({ spanId }) => spanId));
+  const orphans = named("flame.handler").filter(({ parentSpanId }) => !serverIds.has(parentSpanId));
+  for (const { traceId } of orphans)
+    expect(named("flame.attempt").find((attempt) => attempt.traceId === traceId)?.attributes["flame.runner.id"]).toBe(
+      killedRunner(),
+    );
+});
+
+test("calls that lost their runner show both attempts, on two runners, and why there was a second", () => {
+  const retried = calls().filter((call) => attemptsOf(call).length > 1);
+  expect(retried.length).toBeGreaterThan(0);
+  for (const call of retried) {
+    const [first, second, ...more] = attemptsOf(call);
+    expect(more).toEqual([]);
+    expect(status(first!)).toEqual(["UNAVAILABLE", "UNAVAILABLE", true]);
+    expect(first!.attributes["flame.runner.id"]).toBe(killedRunner());
+    const { "flame.attempt.kind": kind, "flame.retry.reason": reason } = second!.attributes;
+    expect([kind, reason]).toEqual(["retry", expect.stringMatching(/^transport_error, executed: (no|unknown)$/)]);
+    expect(backoffsOf(call)).toHaveLength(reason === "transport_error, executed: no" ? 0 : 1);
+    expect(second!.attributes["flame.runner.id"]).not.toBe(killedRunner());
+    expect(call.attributes["flame.attempt.count"]).toBe(2);
+  }
+});
+
+test("statuses are true: the broken picture, the deadline, and all others", () => {
+  const failed = calls().filter((call) => call.failed);
+  expect(failed.map((call) => [call.name, ...status(call), call.attributes["flame.attempt.count"]]).toSorted()).toEqual(
+    [
+      ["images/blurhash", "UNKNOWN", "UNKNOWN", true, 1],
+      ["images/enhance", "DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", true, 1],
+      ["images/thumbnail", "UNKNOWN", "UNKNOWN", true, 1],
+    ],
+  );
+  for (const call of calls()) if (!call.failed) expect(status(call)).toEqual(["OK", undefined, false]);
+  const late = calls().find(({ name }) => name === "images/enhance")!;
+  expect(status(attemptsOf(late)[0]!)).toEqual(["DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", true]);
+});
+
+test("the waterfall of a lost runner shows its attempts in order, down to the handler that answered", () => {
+  const [, traceId, tree = ""] = printed.split(/^A call that lost its runner {2}trace (\w+)$/m);
+  const call = calls().find((one) => one.traceId === traceId)!;
+  const steps = [
+    "attempt 1 on .* UNAVAILABLE +\\d",
+    ...backoffsOf(call).map(() => "backoff transport_error, executed: unknown +\\d"),
+    "attempt 2 on .* +\\d",
+    `${call.name}, server +\\d`,
+    "handler +\\d",
+  ];
+  expect(tree).toMatch(new RegExp(steps.join("[^]*"), "u"));
+});
+
+test("a collector of the user's gets every span too", () => {
+  expect(forwarded.size).toBe(new Set(spans.map(({ spanId }) => spanId)).size);
+  expect(printed).toContain("The same traces went to http://127.0.0.1:");
+});
+
+test("the terminal shows results alone; what parent and runners logged is in the log", () => {
+  expect(printed).not.toMatch(/firelight (warn|error)/);
+  const log = readFileSync(join(out, "run.log"), "utf8");
+  expect(log).toMatch(/is lost: crash, was ended by SIGKILL/);
+  expect(log).toMatch(/truncated\.jpg cannot be decoded/);
+});
+
+test("a folder without pictures is refused, by name, and so is an output folder that holds something", async () => {
+  const empty = mkdtempSync(join(folder, "empty-"));
+  const refused = async (...args: ReadonlyArray<string>): Promise<string> => {
+    await using example = await startProcess({ command: [process.execPath, main, ...args] });
+    expect((await example.exited).code).not.toBe(0);
+    return example.output();
+  };
+  expect(await refused(empty, "--out", join(folder, "none"))).toContain(`There is no picture in ${empty}.`);
+  expect(await refused(join(folder, "photos"), "--out", out)).toContain(`${out} is not empty.`);
+  expect(readdirSync(join(out, "thumbnails"))).toHaveLength(photos);
+});

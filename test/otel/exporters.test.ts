@@ -1,0 +1,70 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tracing } from "@opentelemetry/sdk-node";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
+import { type OtlpTarget, traceExporter } from "../../src/otel/exporters.ts";
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+/** What arrives when one span is exported. */
+const received = async (
+  target: OtlpTarget,
+): Promise<{ readonly path: string; readonly type: string; readonly body: string }> => {
+  const { promise, resolve } = Promise.withResolvers<{ path: string; type: string; body: string }>();
+  const server = createServer((request, response) => {
+    const chunks: Array<Buffer> = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      response.end();
+      const body = Buffer.concat(chunks).toString();
+      resolve({ path: request.url ?? "", type: request.headers["content-type"] ?? "", body });
+    });
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const provider = new tracing.BasicTracerProvider({
+    spanProcessors: [new tracing.SimpleSpanProcessor(traceExporter({ endpoint, ...target }))],
+  });
+  provider.getTracer("test").startSpan("work").end();
+  const arrived = await promise;
+  await provider.shutdown();
+  return arrived;
+};
+
+test("protobuf is the default", async () => {
+  expect(await received({})).toMatchObject({ path: "/v1/traces", type: "application/x-protobuf" });
+});
+
+test("JSON is OTLP's own: ids in hex, times as strings", async () => {
+  const { type, body } = await received({ protocol: "http/json" });
+  expect(type).toBe("application/json");
+  expect(JSON.parse(body).resourceSpans[0].scopeSpans[0].spans).toEqual([
+    expect.objectContaining({
+      name: "work",
+      traceId: expect.stringMatching(/^[0-9a-f]{32}$/),
+      startTimeUnixNano: expect.stringMatching(/^\d+$/),
+    }),
+  ]);
+});
+
+test("the variable of the signal wins over the general one, and the option over both", async () => {
+  vi.stubEnv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json");
+  expect(await received({})).toMatchObject({ type: "application/json" });
+  vi.stubEnv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf");
+  expect(await received({})).toMatchObject({ type: "application/x-protobuf" });
+  expect(await received({ protocol: "http/json" })).toMatchObject({ type: "application/json" });
+});
+
+test("gRPC, which is not spoken, is reported and protobuf sent", async () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  vi.stubEnv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+  expect(await received({})).toMatchObject({ type: "application/x-protobuf" });
+  expect(warn).toHaveBeenCalledWith(expect.stringMatching(/OTEL_EXPORTER_OTLP_PROTOCOL is "grpc".*4318/));
+});
