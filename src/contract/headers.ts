@@ -44,7 +44,7 @@ const responsePattern = line(
   wholePattern,
   wholePattern,
   wholePattern,
-  "\\d{1,6}",
+  wholePattern,
 );
 
 const signaturePattern = /^v1=[A-Za-z0-9_-]{43}$/;
@@ -62,7 +62,7 @@ export const requestLine = (head: RequestHead): string =>
 
 /** The fields of a response in one line, as it is sent and signed. Times are whole microseconds. */
 export const responseLine = ({ outcome, runnerId, keyId, timings }: ResponseHead): string =>
-  `${WIRE_VERSION} ${outcome} ${runnerId} ${keyId} ${microsText(timings.receivedMs)} ${microsText(timings.sentMs)} ${microsText(timings.queueMs)} ${microsText(timings.handlerMs)} ${timings.spans}`;
+  `${WIRE_VERSION} ${outcome} ${runnerId} ${keyId} ${microsText(timings.receivedMs)} ${microsText(timings.sentMs)} ${microsText(timings.queueMs)} ${microsText(timings.handlerMs)} ${wholeText(timings.spans)}`;
 
 /** The headers of a request, signature included. Empty fields are sent as such, absent ones are left out. */
 export const requestHeaders = (head: RequestHead, signed: string): Record<string, string> => {

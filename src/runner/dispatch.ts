@@ -35,6 +35,9 @@ export interface DispatcherDeps {
 
 const defaultRedactor = makeRedactor([]);
 
+/** Milliseconds before its deadline in which an invocation that is given up is given up for its deadline. */
+const deadlineSlackMs = 25;
+
 /** What is known of an invocation while it is on its way through. */
 interface Passage {
   readonly invocation: Invocation;
@@ -202,19 +205,15 @@ export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
     };
   };
 
-  const canceled = (passage: Passage): void => {
+  /** Whoever asked is gone; at the deadline that is how a deadline looks from here. */
+  const abandoned = (passage: Passage): InvokeError => {
     const { method, invocationId, attempt } = passage.invocation;
     const executed = passage.run?.startedAt === undefined ? "no" : "yes";
-    const context = {
-      executed,
-      phase: "handler",
-      method,
-      invocationId,
-      attempt,
-      pool: deps.poolName,
-      runnerId: deps.runnerId,
-    } as const;
-    ended(passage, new InvokeError("canceled", `${method} was cancelled on runner ${deps.runnerId}.`, context));
+    const { poolName: pool, runnerId } = deps;
+    const context = { executed, phase: "handler", method, invocationId, attempt, pool, runnerId } as const;
+    return remainingMs(passage.invocation) <= deadlineSlackMs
+      ? new InvokeError("timeout", `${method} was given up at its deadline on runner ${deps.runnerId}.`, context)
+      : new InvokeError("canceled", `${method} was cancelled on runner ${deps.runnerId}.`, context);
   };
 
   return {
@@ -241,12 +240,16 @@ export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
         served = true;
         const enter = (span: StageSpan): Effect.Effect<Uint8Array, CallError> => {
           passage.span = span.ids;
-          return method === undefined
-            ? Effect.fail(unregistered(deps, invocation.method))
-            : serve(deps, passage, method);
+          if (method === undefined) return Effect.fail(unregistered(deps, invocation.method));
+          return Effect.onInterrupt(serve(deps, passage, method), () =>
+            Effect.sync(() => {
+              const error = abandoned(passage);
+              span.note({ status: error.status });
+              ended(passage, error);
+            }),
+          );
         };
         return deps.telemetry.stage(stage, enter).pipe(
-          Effect.onInterrupt(() => Effect.sync(() => canceled(passage))),
           Effect.matchCause({
             onSuccess: (body) => succeed(passage, body),
             onFailure: (cause) => fail(passage, cause),

@@ -30,6 +30,9 @@ export interface OtelTracerOptions {
   readonly redact?: Redactor;
 }
 
+/** Stages that have other spans inside. */
+const surrounds: ReadonlySet<Stage["_tag"]> = new Set(["call", "server", "handler"]);
+
 /** The OpenTelemetry context of a stage, kept on its span for the stages inside. */
 class StageContext extends Context.Service<StageContext, OtelContext>()("firelight/telemetry/StageContext") {}
 
@@ -144,14 +147,14 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
       if ((custom === undefined && !provider.registered()) || !fiber.cache.tracerEnabled)
         return noTracer.stage(entered, run);
       const [span, stageSpan] = open(fiber, entered, custom);
-      const inside = Effect.updateContext(
-        Effect.suspend(() => run(stageSpan)),
-        (context: Context.Context<R>) => {
-          const within = Context.add(context, Tracer.ParentSpan, span);
-          const traced = entered._tag === "handler" && custom === undefined;
-          return traced ? Context.add(within, Tracer.Tracer, provider.tracer) : within;
-        },
-      );
+      const body = Effect.suspend(() => run(stageSpan));
+      const inside = surrounds.has(entered._tag)
+        ? Effect.updateContext(body, (context: Context.Context<R>) => {
+            const within = Context.add(context, Tracer.ParentSpan, span);
+            const traced = entered._tag === "handler" && custom === undefined;
+            return traced ? Context.add(within, Tracer.Tracer, provider.tracer) : within;
+          })
+        : body;
       return Effect.onExitPrimitive(inside, (exit) => {
         stageSpan.end(exit, now(fiber));
         return undefined;

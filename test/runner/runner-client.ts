@@ -108,6 +108,8 @@ export const sign = (
 };
 
 export interface Reply {
+  /** The head of the request that this answers. */
+  readonly request: RequestHead;
   readonly status: number;
   readonly headers: Headers;
   readonly body: Uint8Array;
@@ -127,7 +129,13 @@ export const send = async (
     signal: change.signal,
   });
   const body = new Uint8Array(await response.arrayBuffer());
-  return { status: response.status, headers: response.headers, body, text: new TextDecoder().decode(body) };
+  return {
+    request: request.head,
+    status: response.status,
+    headers: response.headers,
+    body,
+    text: new TextDecoder().decode(body),
+  };
 };
 
 /** The error in a reply. */
@@ -135,7 +143,7 @@ export const errorOf = (reply: Reply): ErrorBody => JSON.parse(reply.text) as Er
 
 /** The head of a reply, if its signature holds. */
 export const verifiedHead = (reply: Reply, by: SigningKey = key): ResponseHead => {
-  const read = readResponseHead((name) => reply.headers.get(name), reply.status);
+  const read = readResponseHead((name) => reply.headers.get(name), reply.status, reply.request);
   if ("malformed" in read) throw new Error(read.malformed);
   if (!verifyResponse(read.head, reply.body, read.signature, by))
     throw new Error("The response's signature does not hold.");

@@ -140,8 +140,9 @@ describe("hostile requests", () => {
       "traceparent: junk",
       "tracestate: ,,,=",
       "baggage: \u0001",
-      "x-flame-version: 1",
-      "x-flame-timings: x",
+      "x-flame-request: 1",
+      "x-flame-response: x",
+      "x-flame-signature: v1=x",
     ];
     for (const line of junk) {
       const answer = await sendRaw(

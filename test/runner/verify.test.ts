@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { requestHeaders } from "../../src/contract/headers.ts";
 import {
   errorOf,
   key,
@@ -39,9 +40,9 @@ describe("verification", () => {
       outcome: "ok",
       runnerId: runner.server.runnerId,
     });
-    expect(() =>
-      verifiedHead({ ...reply, headers: new Headers([...reply.headers, ["x-flame-nonce", "A".repeat(22)]]) }),
-    ).toThrow();
+    for (const other of [{ nonce: "A".repeat(22) }, { invocationId: "inv-2" }, { attempt: 2 }]) {
+      expect(() => verifiedHead({ ...reply, request: { ...reply.request, ...other } })).toThrow("signature");
+    }
     expect(() => verifiedHead({ ...reply, status: 201 })).toThrow("signature");
   });
 
@@ -62,8 +63,12 @@ describe("verification", () => {
   it("refuses a wire version that it does not know", () =>
     expectNotRun(async () => {
       const runner = await start();
-      const reply = await send(runner, sign("test/count", []), { headers: { "x-flame-version": "2" } });
+      const request = sign("test/count", []);
+      const line = (request.headers["x-flame-request"] ?? "").replace(/^1 /, "2 ");
+      const reply = await send(runner, request, { headers: { "x-flame-request": line } });
       expect(reply.status).toBe(400);
+      expect(errorOf(reply).message).toContain("x-flame-request is of version 2, and this side speaks 1");
+      expect(reply.headers.get("x-flame-signature")).toBeNull();
       expect(reasons(runner)).toEqual(["malformed"]);
     }));
 
@@ -83,25 +88,40 @@ describe("verification", () => {
     }));
 
   it.each([
-    "x-flame-method",
-    "x-flame-attempt",
-    "x-flame-timeout-ms",
-    "x-flame-audience",
-    "traceparent",
-    "x-flame-idempotency-key",
-  ])("refuses a request whose %s was changed", (name) =>
+    ["method", { method: "test/other" }],
+    ["invocation id", { invocationId: "inv-2" }],
+    ["attempt", { attempt: 2 }],
+    ["audience", { audience: "someone" }],
+    ["created time", { createdMs: Date.now() + 1_000 }],
+    ["nonce", { nonce: "A".repeat(22) }],
+    ["timeout", { timeoutMs: 7 }],
+    ["idempotency key", { idempotencyKey: "7" }],
+    ["traceparent", { traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01` }],
+    ["tracestate", { tracestate: "a=b" }],
+    ["baggage", { baggage: "a=b" }],
+  ])("refuses a request whose %s was changed", (_field, change) =>
     expectNotRun(async () => {
-      const changed: Record<string, string> = {
-        "x-flame-method": "test/other",
-        "x-flame-audience": "someone",
-        traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01`,
-      };
       const runner = await start();
-      const reply = await send(runner, sign("test/count", []), { headers: { [name]: changed[name] ?? "7" } });
+      const request = sign("test/count", []);
+      const headers = requestHeaders({ ...request.head, ...change }, request.headers["x-flame-signature"] ?? "");
+      const reply = await send(runner, request, { headers });
       expect(reply.status).toBe(401);
       expect(reasons(runner)).toEqual(["mismatch"]);
     }),
   );
+
+  it("refuses a request whose line is malformed without a signature to answer with", () =>
+    expectNotRun(async () => {
+      const runner = await start();
+      const request = sign("test/count", []);
+      const line = `${request.headers["x-flame-request"]} more`;
+      const reply = await send(runner, request, { headers: { "x-flame-request": line } });
+      expect(reply.status).toBe(400);
+      expect(errorOf(reply)).toMatchObject({ code: "signature_error", executed: "no", retryable: false });
+      expect(reply.headers.get("x-flame-signature")).toBeNull();
+      expect(reply.headers.get("x-flame-response")).toBeNull();
+      expect(reasons(runner)).toEqual(["malformed"]);
+    }));
 
   it("says by how much and in which direction the clocks differ", () =>
     expectNotRun(async () => {

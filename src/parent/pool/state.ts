@@ -250,10 +250,14 @@ export class PoolState {
     }
   }
 
+  /** Tells that the pool is saturated, once until nobody waits and a fifth of its slots is free again. */
   #noteSaturation(commands: Array<PoolCommand>): void {
-    const saturated = this.waiters.size > 0 && this.used >= this.limit;
-    if (saturated && !this.#saturated) commands.push({ _tag: "Saturated", pending: this.waiters.size, limit: this.limit });
-    this.#saturated = saturated;
+    if (this.waiters.size > 0 && this.used >= this.limit) {
+      if (!this.#saturated) commands.push({ _tag: "Saturated", pending: this.waiters.size, limit: this.limit });
+      this.#saturated = true;
+    } else if (this.waiters.size === 0 && this.used <= this.limit * 0.8) {
+      this.#saturated = false;
+    }
   }
 
   #close(commands: Array<PoolCommand>): void {

@@ -155,17 +155,21 @@ describe("an elastic pool", () => {
     expect(pool.refused.get(pool.acquire())?.why).toBe("closed");
   });
 
-  it("tells once that it is saturated, and again after it was not", () => {
+  it("tells once that it is saturated, and again only after it had room", () => {
     const pool = elastic({ max: 1 });
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
     const saturations = (event: Parameters<Driver["step"]>[0]) =>
       pool.state.step(event).filter((command) => command._tag === "Saturated").length;
-    expect(saturations({ _tag: "Acquire", ticket: 100, avoid: undefined })).toBe(1);
-    expect(saturations({ _tag: "Acquire", ticket: 101, avoid: undefined })).toBe(0);
+    const acquire = (ticket: number) => saturations({ _tag: "Acquire", ticket, avoid: undefined });
+    expect(acquire(100)).toBe(1);
+    expect(acquire(101)).toBe(0);
     saturations({ _tag: "Abandon", ticket: 100 });
     saturations({ _tag: "Abandon", ticket: 101 });
-    expect(saturations({ _tag: "Acquire", ticket: 102, avoid: undefined })).toBe(1);
+    expect(acquire(102)).toBe(0);
+    saturations({ _tag: "Abandon", ticket: 102 });
+    saturations({ _tag: "Release", key: only(pool.leases.values()) });
+    expect([acquire(103), acquire(104)]).toEqual([0, 1]);
   });
 });
 
