@@ -96,6 +96,12 @@ const tooLate = (deps: DispatcherDeps, invocation: Invocation): InvokeError =>
     },
   );
 
+/** Whether an invocation that is given up now is given up for its deadline: that is how a deadline looks from here. */
+const atDeadline = (invocation: Invocation): boolean => remainingMs(invocation) <= deadlineSlackMs;
+
+const noteGivenUp = (invocation: Invocation, span: StageSpan): Effect.Effect<void> =>
+  Effect.sync(() => span.note({ status: atDeadline(invocation) ? "DEADLINE_EXCEEDED" : "CANCELLED" }));
+
 /** From the found method to the encoded result. */
 const serve = (
   deps: DispatcherDeps,
@@ -128,7 +134,7 @@ const serve = (
     carrier: invocation.carrier,
   } as const;
   return deps.telemetry.stage(stage, (span) =>
-    Effect.flatMap(execute(run, span), (value) => {
+    Effect.flatMap(Effect.onInterrupt(execute(run, span), () => noteGivenUp(invocation, span)), (value) => {
       try {
         const body = encodeResult(deps, method.name, value);
         span.note({ responseBytes: body.byteLength });
@@ -205,13 +211,13 @@ export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
     };
   };
 
-  /** Whoever asked is gone; at the deadline that is how a deadline looks from here. */
+  /** Whoever asked is gone. */
   const abandoned = (passage: Passage): InvokeError => {
     const { method, invocationId, attempt } = passage.invocation;
     const executed = passage.run?.startedAt === undefined ? "no" : "yes";
     const { poolName: pool, runnerId } = deps;
     const context = { executed, phase: "handler", method, invocationId, attempt, pool, runnerId } as const;
-    return remainingMs(passage.invocation) <= deadlineSlackMs
+    return atDeadline(passage.invocation)
       ? new InvokeError("timeout", `${method} was given up at its deadline on runner ${deps.runnerId}.`, context)
       : new InvokeError("canceled", `${method} was cancelled on runner ${deps.runnerId}.`, context);
   };
@@ -242,11 +248,10 @@ export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
           passage.span = span.ids;
           if (method === undefined) return Effect.fail(unregistered(deps, invocation.method));
           return Effect.onInterrupt(serve(deps, passage, method), () =>
-            Effect.sync(() => {
-              const error = abandoned(passage);
-              span.note({ status: error.status });
-              ended(passage, error);
-            }),
+            Effect.andThen(
+              noteGivenUp(invocation, span),
+              Effect.sync(() => ended(passage, abandoned(passage))),
+            ),
           );
         };
         return deps.telemetry.stage(stage, enter).pipe(

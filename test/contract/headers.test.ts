@@ -240,7 +240,8 @@ describe("the headers of a request", () => {
     );
     const started = performance.now();
     for (const name of Object.keys(good))
-      for (const value of long) expect(problem(readRequestHead(from({ ...good, [name]: value })))).toContain("malformed");
+      for (const value of long)
+        expect(problem(readRequestHead(from({ ...good, [name]: value })))).toContain("malformed");
     expect(performance.now() - started).toBeLessThan(1000);
   });
 });
@@ -256,7 +257,9 @@ describe("the headers of a response", () => {
 
   it("are two, and say nothing that the request said", () => {
     expect(Object.keys(good)).toEqual([header.response, header.signature]);
-    expect(good[header.response]).toBe("1 error http://127.0.0.1:8080 default 1790000000003250 1790000000017000 500 0 3");
+    expect(good[header.response]).toBe(
+      "1 error http://127.0.0.1:8080 default 1790000000003250 1790000000017000 500 0 3",
+    );
   });
 
   it("carry a signature that another status breaks", () => {
@@ -300,18 +303,31 @@ describe("the headers of a response", () => {
 
   it("are refused with a line of other fields, with a malformed signature, and in another version", () => {
     const whole = line.join(" ");
-    for (const other of ["", line.slice(1).join(" "), `${whole} 1`, `${whole} `, `${whole}\n`, ` ${whole}`, `${whole}, ${whole}`])
+    for (const other of [
+      "",
+      line.slice(1).join(" "),
+      `${whole} 1`,
+      `${whole} `,
+      `${whole}\n`,
+      ` ${whole}`,
+      `${whole}, ${whole}`,
+    ])
       expect(problem(readResponseHead(from({ ...good, [header.response]: other }), 200, asked))).toBe(
         "x-flame-response is malformed",
       );
     expect(problem(readResponseHead(from({ ...good, [header.signature]: "v1=" }), 200, asked))).toBe(
       "x-flame-signature is malformed",
     );
-    expect(problem(readResponseHead(from(withField(0, "2")), 200, asked))).toContain("x-flame-response is of version 2");
+    expect(problem(readResponseHead(from(withField(0, "2")), 200, asked))).toContain(
+      "x-flame-response is of version 2",
+    );
   });
 
   it("have one spelling: whatever is accepted is what would be sent again", () => {
-    const digits = fc.oneof(fc.string({ unit: fc.constantFrom("0", "1", "9"), maxLength: 17 }), fc.bigInt(0n, 5n * 10n ** 15n).map(String));
+    const digits = fc.oneof(
+      fc.string({ unit: fc.constantFrom("0", "1", "9"), maxLength: 17 }),
+      fc.bigInt(0n, 5n * 10n ** 15n).map(String),
+    );
     fc.assert(
       fc.property(digits, digits, digits, digits, digits, (...times) => {
         const headers = { ...good, [header.response]: [...line.slice(0, 4), ...times].join(" ") };

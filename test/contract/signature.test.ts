@@ -4,6 +4,14 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RequestHead, ResponseHead } from "../../src/contract/envelope.ts";
 import { ConfigError } from "../../src/contract/errors.ts";
+import {
+  readRequestHead,
+  readResponseHead,
+  requestHeaders,
+  requestLine,
+  responseHeaders,
+  responseLine,
+} from "../../src/contract/headers.ts";
 import { makeKeyring, signRequest, signResponse, verifyRequest, verifyResponse } from "../../src/contract/signature.ts";
 
 const key = { id: "default", secret: "correct horse battery staple" };
@@ -44,6 +52,114 @@ const changed = (value: string | number): ReadonlyArray<string | number> =>
         `${value} `,
         value.slice(1),
       ];
+
+/** The text with one bit of one byte flipped, for every bit of every byte. */
+const flips = (text: string): ReadonlyArray<string> =>
+  Array.from({ length: text.length * 8 }, (_flip, bit) => {
+    const bytes = Buffer.from(text, "latin1");
+    bytes[bit >> 3]! ^= 1 << (bit & 7);
+    return bytes.toString("latin1");
+  });
+
+/** What every place of a whole message can become: headers with a flipped bit, a removed header, and a flipped body. */
+const tampered = (headers: Record<string, string>, content: Buffer) => [
+  ...Object.keys(headers).flatMap((name) => [
+    { what: `no ${name}`, headers: { ...headers, [name]: undefined }, content },
+    { what: `empty ${name}`, headers: { ...headers, [name]: "" }, content },
+    ...flips(headers[name]!).map((value) => ({
+      what: `${name}: ${value}`,
+      headers: { ...headers, [name]: value },
+      content,
+    })),
+  ]),
+  ...flips(content.toString("latin1")).map((text) => ({ what: text, headers, content: Buffer.from(text, "latin1") })),
+];
+
+const believesRequest = (headers: Record<string, string | undefined>, content: Buffer): boolean => {
+  const read = readRequestHead((name) => headers[name]);
+  return !("malformed" in read) && verifyRequest(read.head, content, read.signature, key);
+};
+
+const believesResponse = (
+  headers: Record<string, string | undefined>,
+  content: Buffer,
+  status = response.status,
+  asked: Pick<RequestHead, "nonce" | "invocationId" | "attempt"> = request,
+): boolean => {
+  const read = readResponseHead((name) => headers[name], status, asked);
+  return !("malformed" in read) && verifyResponse(read.head, content, read.signature, key);
+};
+
+describe("a message on the wire", () => {
+  it("is not believed with any bit of any signed part of a request flipped", () => {
+    const headers = requestHeaders(request, signRequest(request, body, key));
+    expect(Object.keys(headers)).toHaveLength(6);
+    expect(believesRequest(headers, body)).toBe(true);
+    for (const { what, headers: other, content } of tampered(headers, body))
+      expect(believesRequest(other, content), what).toBe(false);
+  });
+
+  it("is not believed with any bit of any signed part of a response flipped", () => {
+    const headers = responseHeaders(response, signResponse(response, body, key));
+    expect(believesResponse(headers, body)).toBe(true);
+    for (const { what, headers: other, content } of tampered(headers, body))
+      expect(believesResponse(other, content), what).toBe(false);
+    for (let status = 100; status < 1000; status++)
+      expect(believesResponse(headers, body, status)).toBe(status === 200);
+    for (const nonce of flips(request.nonce))
+      expect(believesResponse(headers, body, 200, { ...request, nonce })).toBe(false);
+    for (const invocationId of flips(request.invocationId))
+      expect(believesResponse(headers, body, 200, { ...request, invocationId })).toBe(false);
+    expect(believesResponse(headers, body, 200, { ...request, attempt: 2 })).toBe(false);
+  });
+
+  it("is not believed with another spelling of a number", () => {
+    const signedRequest = requestHeaders(request, signRequest(request, body, key));
+    const signedResponse = responseHeaders(response, signResponse(response, body, key));
+    const spelled = (line: string, spell: (number: string) => string): ReadonlyArray<string> => {
+      const fields = line.split(" ");
+      return fields.flatMap((field, at) => (/^\d+$/.test(field) ? [fields.with(at, spell(field)).join(" ")] : []));
+    };
+    for (const spell of [(text: string) => `0${text}`, (text: string) => `+${text}`, (text: string) => `${text}.0`]) {
+      for (const line of spelled(requestLine(request), spell))
+        expect(believesRequest({ ...signedRequest, "x-flame-request": line }, body), line).toBe(false);
+      for (const line of spelled(responseLine(response), spell))
+        expect(believesResponse({ ...signedResponse, "x-flame-response": line }, body), line).toBe(false);
+    }
+  });
+
+  it("is not believed when a header's value moves to another header", () => {
+    const headers = requestHeaders(request, signRequest(request, body, key));
+    const names = ["x-flame-request", "x-flame-idempotency-key", "traceparent", "tracestate", "baggage"];
+    for (const from of names) {
+      for (const to of names.filter((name) => name !== from)) {
+        const swapped = { ...headers, [from]: headers[to], [to]: headers[from] };
+        const moved = { ...headers, [from]: undefined, [to]: `${headers[to]}\n${headers[from]}` };
+        expect(believesRequest(swapped, body)).toBe(false);
+        expect(believesRequest(moved, body)).toBe(false);
+        expect(
+          believesRequest(
+            { ...headers, [from]: headers[from]!.slice(0, -1), [to]: headers[from]!.slice(-1) + headers[to] },
+            body,
+          ),
+        ).toBe(false);
+      }
+    }
+  });
+
+  it("is not believed as the other kind of message", () => {
+    const asResponse = {
+      "x-flame-response": requestLine(request),
+      "x-flame-signature": signRequest(request, body, key),
+    };
+    const asRequest = {
+      "x-flame-request": responseLine(response),
+      "x-flame-signature": signResponse(response, body, key),
+    };
+    expect(believesResponse(asResponse, body)).toBe(false);
+    expect(believesRequest(asRequest, body)).toBe(false);
+  });
+});
 
 describe("the signature of a request", () => {
   const signature = signRequest(request, body, key);
@@ -267,10 +383,9 @@ interface Vector<Head> {
   readonly name: string;
   readonly secret: string;
   readonly head: Head;
-  readonly timings?: string;
+  readonly headers: Readonly<Record<string, string>>;
   readonly bodyHex: string;
   readonly base: string;
-  readonly signature: string;
 }
 
 const vectors = JSON.parse(readFileSync(new URL("../vectors/protocol-v1.json", import.meta.url), "utf8")) as {
@@ -282,63 +397,56 @@ const protocol = readFileSync(new URL("../../docs/protocol.md", import.meta.url)
 describe("the protocol's vectors", () => {
   it.each(vectors.requests)(
     "$name is signed so by the code and by the book",
-    ({ secret, head, bodyHex, base, signature }) => {
+    ({ secret, head, headers, bodyHex, base }) => {
       const content = Buffer.from(bodyHex, "hex");
-      const byTheBook = signedByTheBook(
-        "flame-v1-request",
-        [
-          "1",
-          head.method,
-          head.invocationId,
-          `${head.attempt}`,
-          head.audience,
-          head.keyId,
-          `${head.createdMs}`,
-          head.nonce,
-          `${head.timeoutMs}`,
-          head.idempotencyKey,
-          head.traceparent,
-          head.tracestate,
-          head.baggage,
-        ],
-        content,
-        secret,
-      );
+      const line = [
+        "1",
+        head.method,
+        head.invocationId,
+        `${head.attempt}`,
+        head.audience,
+        head.keyId,
+        `${head.createdMs}`,
+        head.nonce,
+        `${head.timeoutMs}`,
+      ].join(" ");
+      const optional = [head.idempotencyKey, head.traceparent, head.tracestate, head.baggage];
+      const byTheBook = signedByTheBook("flame-v1-request", [line, ...optional], content, secret);
+      const signature = headers["x-flame-signature"]!;
       expect(byTheBook).toEqual({ base, signature });
-      expect(signRequest(head, content, { id: head.keyId, secret })).toBe(signature);
+      expect(headers["x-flame-request"]).toBe(line);
+      expect(requestHeaders(head, signRequest(head, content, { id: head.keyId, secret }))).toEqual(headers);
+      expect(readRequestHead((name) => headers[name])).toEqual({ head, signature });
       expect(verifyRequest(head, content, signature, { id: head.keyId, secret })).toBe(true);
     },
   );
 
   it.each(vectors.responses)(
     "$name is signed so by the code and by the book",
-    ({ secret, head, timings, bodyHex, base, signature }) => {
+    ({ secret, head, headers, bodyHex, base }) => {
       const content = Buffer.from(bodyHex, "hex");
-      const byTheBook = signedByTheBook(
-        "flame-v1-response",
-        [
-          "1",
-          head.nonce,
-          head.invocationId,
-          `${head.attempt}`,
-          head.runnerId,
-          head.keyId,
-          `${head.status}`,
-          head.outcome,
-          timings,
-        ],
-        content,
-        secret,
-      );
+      const { receivedMs, sentMs, queueMs, handlerMs, spans } = head.timings;
+      const micros = [receivedMs, sentMs, queueMs, handlerMs].map((ms) => (ms * 1000).toFixed(0));
+      const line = ["1", head.outcome, head.runnerId, head.keyId, ...micros, `${spans}`].join(" ");
+      const known = [head.nonce, head.invocationId, `${head.attempt}`, `${head.status}`].join(" ");
+      const byTheBook = signedByTheBook("flame-v1-response", [known, line], content, secret);
+      const signature = headers["x-flame-signature"]!;
       expect(byTheBook).toEqual({ base, signature });
-      expect(signResponse(head, content, { id: head.keyId, secret })).toBe(signature);
+      expect(headers["x-flame-response"]).toBe(line);
+      expect(responseHeaders(head, signResponse(head, content, { id: head.keyId, secret }))).toEqual(headers);
+      expect(readResponseHead((name) => headers[name], head.status, head)).toEqual({ head, signature });
       expect(verifyResponse(head, content, signature, { id: head.keyId, secret })).toBe(true);
     },
   );
 
-  it("has the base that the protocol prints", () => {
-    const minimal = vectors.requests.find(({ name }) => name === "request-minimal")!;
-    const signed = minimal.base + Buffer.from(minimal.bodyHex, "hex").toString("utf8");
+  it.each([
+    ["request-minimal", vectors.requests],
+    ["response-ok", vectors.responses],
+  ])("%s has the base and the line that the protocol prints", (wanted, all) => {
+    const { base, bodyHex, headers } = all.find(({ name }) => name === wanted)!;
+    const signed = base + Buffer.from(bodyHex, "hex").toString("utf8");
     expect(protocol).toContain(`    ${signed.replaceAll("\n", "⏎")}\n`);
+    const [name, line] = Object.entries(headers)[0]!;
+    expect(protocol).toContain(`    ${name}: ${line}\n`);
   });
 });

@@ -1,11 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { requestHeaders } from "../../src/contract/headers.ts";
+import { makeKeyring } from "../../src/contract/signature.ts";
+import { makeNonceMemory } from "../../src/runner/nonces.ts";
+import { makeVerifier } from "../../src/runner/verify.ts";
 import {
   errorOf,
   key,
   openRequest,
   send,
   sign,
+  type SignedRequest,
   type StartOptions,
   startRunner,
   type TestRunner,
@@ -146,6 +150,37 @@ describe("verification", () => {
       refused?.headers.get("x-flame-signature"),
       "a signed refusal could be handed to the parent in place of the real reply",
     ).toBeNull();
+  });
+
+  it("refuses without a signature, and to be tried later, what it could not remember", async () => {
+    const verify = makeVerifier({
+      keyring: makeKeyring(key, []),
+      windowMs: 60_000,
+      maxBodyBytes: 1_000,
+      runnerId: "runner-7",
+      checkAudience: true,
+      nonces: makeNonceMemory({ windowMs: 60_000, capacity: 1 }),
+    });
+    const arrive = (request: SignedRequest) =>
+      verify({
+        arrivedAt: performance.now(),
+        header: (name) => request.headers[name] ?? null,
+        readBody: () => Promise.resolve(request.body),
+        attend: () => () => {},
+      });
+    const first = sign("test/count", []);
+    expect(await arrive(first)).toMatchObject({ _tag: "Verified" });
+    expect(await arrive(sign("test/count", []))).toMatchObject({
+      status: 503,
+      error: { code: "unavailable", executed: "no", retryAfterMs: 60_000 },
+      reason: undefined,
+      signer: undefined,
+    });
+    expect(await arrive(first), "a replay is known as one however full the memory is").toMatchObject({
+      status: 401,
+      reason: "replay",
+      signer: undefined,
+    });
   });
 
   it("spends no nonce on a request whose signature does not hold", async () => {
