@@ -202,7 +202,7 @@ class Attempt implements LostListener {
     const { method } = this.#call;
     const { id, url } = this.#lease.runner;
     if (cause instanceof ResponseTooLarge) {
-      return new InvokeError("payload_too_large", `${method}: ${cause.message}`, { ...this.#context(), executed: "yes", phase: "network" });
+      return new InvokeError("payload_too_large", `${method}: ${cause.message}`, { ...this.#context(), executed: "unknown", phase: "network" });
     }
     this.#lease.suspect();
     const why = cause instanceof Error ? cause.message || cause.name : String(cause);
