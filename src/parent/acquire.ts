@@ -23,7 +23,8 @@ export const acquire = (call: Call, pool: Pool, avoid: string | undefined, telem
   const queueDepth = pool.queueDepth;
   const request: AcquireRequest = {
     method: call.method,
-    avoid,
+    wish: { avoid, affinityKey: call.options.affinityKey },
+    remainingMs: remainingMs(call),
     span: call.span,
     granted: (lease) => {
       call.lease = lease;
@@ -51,7 +52,7 @@ export const acquire = (call: Call, pool: Pool, avoid: string | undefined, telem
   return telemetry.stage(
     { _tag: "acquire", facts: { pool: pool.name, queueDepth, slotLimit: pool.slotLimit } },
     (span) =>
-      Effect.onExit(pool.acquire(request, remainingMs(call)), (exit) =>
+      Effect.onExit(pool.acquire(request), (exit) =>
         Effect.sync(() => {
           const error = errorOf(exit, call);
           const lease = error === undefined ? call.lease : undefined;

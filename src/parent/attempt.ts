@@ -138,6 +138,7 @@ class Attempt implements LostListener {
       this.#fail(this.#transportError(outcome.failure));
       return;
     }
+    this.#lease.answered();
     const reply = readReply({
       request: head,
       response: outcome.response,
@@ -179,6 +180,7 @@ class Attempt implements LostListener {
     const sent = this.#exchange?.sent === true;
     this.#exchange?.abort();
     this.#bookUnanswered(sent ? "handler" : "network");
+    if (sent) this.#lease.timedOut();
     this.#fail(this.#timeout(sent));
   }
 

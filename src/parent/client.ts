@@ -13,10 +13,11 @@ import type { TraceCarrier } from "../contract/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
 import { ConfigError, FlameError, withContext } from "../contract/errors.ts";
 import { currentInvocation } from "../contract/invocation.ts";
-import type { ResolvedConfig, ResolvedPool } from "../contract/resolve-config.ts";
+import type { ResolvedConfig } from "../contract/resolve-config.ts";
+import type { ResolvedPool } from "../contract/resolve-pool.ts";
 import type { SigningKey } from "../contract/signature.ts";
 import { makeKeyring } from "../contract/signature.ts";
-import type { PoolSnapshot, StageSpan, Telemetry } from "../telemetry/telemetry.ts";
+import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import { acquire } from "./acquire.ts";
 import type { AttemptCause, AttemptDeps } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
@@ -24,6 +25,7 @@ import type { Call, CallRequest } from "./call.ts";
 import { callFacts, canceled, closePhases, errorContext, errorOf, remainingMs, startCall } from "./call.ts";
 import { localAttempt } from "./local-attempt.ts";
 import type { Lease } from "./pool/lease.ts";
+import type { PoolHandle } from "./pool/pool.ts";
 import { Pool } from "./pool/pool.ts";
 import type { RetryDecision } from "./retry.ts";
 import { decideRetry } from "./retry.ts";
@@ -45,8 +47,8 @@ export interface Client {
    * host's active span and the surrounding invocation can be seen.
    */
   call(request: CallRequest): Effect.Effect<unknown, CallError>;
-  /** The state of every pool, by name. */
-  pools(): Readonly<Record<string, PoolSnapshot>>;
+  /** Every pool, by name. */
+  readonly pools: Readonly<Record<string, PoolHandle>>;
   /**
    * Ends it: no new calls, waiting ones are refused, running ones may finish within `graceMs` (default 10 000), then
    * the runners that it started are ended.
@@ -235,7 +237,7 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
         return signal === undefined ? run(call) : untilAborted(run(call), call, signal);
       });
     },
-    pools: () => Object.fromEntries([...pools].map(([name, pool]) => [name, pool.snapshot()])),
+    pools: Object.fromEntries(pools),
     shutdown: async (graceMs = shutdownGraceMs) => {
       await Promise.all([...pools.values()].map((pool) => pool.close(graceMs)));
       await transport.close();

@@ -4,7 +4,7 @@ import type { Backend, RunnerHandle } from "../../contract/backend.ts";
 import type { TraceCarrier } from "../../contract/envelope.ts";
 import { InvokeError } from "../../contract/errors.ts";
 import type { Logger } from "../../contract/options.ts";
-import type { ResolvedPool } from "../../contract/resolve-config.ts";
+import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import type { SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
 import { settle } from "./settle.ts";
 

@@ -1,13 +1,13 @@
 /** The runners of a pool: starting, watching, probing and ending them. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunnerExit, RunnerHandle } from "../../contract/backend.ts";
-import type { ResolvedPool } from "../../contract/resolve-config.ts";
+import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import type { SpanIds, Telemetry, TerminationReason } from "../../telemetry/telemetry.ts";
 import type { Boot, BootEnvironment } from "./boot.ts";
 import { startBoot } from "./boot.ts";
 import type { PoolEvent } from "./events.ts";
 import type { PooledRunner } from "./lease.ts";
-import { probeDelayMs, probeRunner } from "./probe.ts";
+import { probeDelayMs, probeRunner, unhealthy } from "./probe.ts";
 import { settle } from "./settle.ts";
 
 /** Milliseconds without boots after the n-th failed one in a row: 100, doubling up to 30 s. */
@@ -28,17 +28,21 @@ export class Fleet {
   readonly #exits: Map<string, string> = new Map();
   readonly #timers: Set<NodeJS.Timeout> = new Set();
   readonly #ending: Set<Promise<unknown>> = new Set();
+  readonly #looking: NodeJS.Timeout | undefined;
 
   constructor(config: ResolvedPool, telemetry: Telemetry, environment: BootEnvironment, tell: (event: PoolEvent) => void) {
     this.#config = config;
     this.#telemetry = telemetry;
     this.#environment = environment;
     this.#tell = tell;
+    if (Number.isFinite(config.healthCheckMs)) this.#looking = setInterval(() => this.#look(), config.healthCheckMs).unref();
     for (const runner of config.runners) {
       this.#runners.set(runner.id, {
         ...runner,
         boot: undefined,
         exited: undefined,
+        answered: true,
+        timeouts: 0,
         listeners: new Set(),
         terminate: () => Promise.resolve(),
         healthCheck: undefined,
@@ -79,16 +83,17 @@ export class Fleet {
     this.#boots.set(runnerId, boot);
   }
 
+  /** Tells that a runner takes no new work. */
+  draining(runnerId: string, reason: TerminationReason): void {
+    this.#telemetry.emit({ _tag: "RunnerDraining", pool: this.#config.name, runnerId: this.get(runnerId).id, reason });
+  }
+
   /** Asks a runner, after a while, whether it takes work. */
   probe(runnerId: string, afterFailures: number): void {
     const runner = this.#runners.get(runnerId);
     if (runner === undefined) return;
     this.#later(probeDelayMs(afterFailures), () => {
-      void (async () => {
-        const healthy = await (runner.healthCheck?.() ?? probeRunner(runner.url)).catch(() => false);
-        if (!healthy) await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
-        this.#tell({ _tag: "ProbeEnded", runnerId, healthy });
-      })();
+      void this.#ask(runnerId, runner);
     });
   }
 
@@ -128,6 +133,7 @@ export class Fleet {
 
   /** Settles when every runner that was being ended has ended. */
   async close(): Promise<void> {
+    clearInterval(this.#looking);
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     await Promise.allSettled(this.#ending);
@@ -145,11 +151,27 @@ export class Fleet {
       audience: handle.id,
       boot: span,
       exited,
+      answered: true,
+      timeouts: 0,
       listeners: new Set(),
       terminate: () => settle(() => backend.terminate(handle)),
-      healthCheck: backend.healthCheck === undefined ? undefined : () => settle(() => backend.healthCheck!(handle)),
+      healthCheck: backend.healthCheck === undefined ? undefined : async () => ({ healthy: await settle(() => backend.healthCheck!(handle)) }),
     });
     this.#tell({ _tag: "BootSucceeded", runnerId });
+  }
+
+  /** Looks at every runner that has not answered a call since the last look. */
+  #look(): void {
+    for (const [runnerId, runner] of this.#runners) {
+      if (runner.answered && this.#config.bounds.maxRssBytes === Infinity) runner.answered = false;
+      else void this.#ask(runnerId, runner);
+    }
+  }
+
+  async #ask(runnerId: string, runner: PooledRunner): Promise<void> {
+    const health = await (runner.healthCheck?.() ?? probeRunner(runner.url)).catch(() => unhealthy);
+    if (!health.healthy) await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
+    if (this.#runners.get(runnerId) === runner) this.#tell({ _tag: "ProbeEnded", runnerId, ...health });
   }
 
   #exited(runnerId: string, detail: string): void {
