@@ -51,17 +51,19 @@ export const acquire = (call: Call, pool: Pool, avoid: string | undefined, telem
 
   return telemetry.stage(
     { _tag: "acquire", facts: { pool: pool.name, queueDepth, slotLimit: pool.slotLimit } },
-    (span) =>
-      Effect.onExit(pool.acquire(request), (exit) =>
+    (span) => {
+      const waiting = pool.acquire(request);
+      if (span.ids !== undefined) for (const obstacle of pool.obstacles()) span.link(obstacle);
+      return Effect.onExit(waiting, (exit) =>
         Effect.sync(() => {
           const error = errorOf(exit, call);
           const lease = error === undefined ? call.lease : undefined;
           const source = lease?.source ?? (pool.booting ? "cold" : "queued");
           const result = resultOf(error);
-          if (lease?.boot !== undefined) span.link(lease.boot);
           span.note({ acquireResult: result, acquireSource: source, runnerId: lease?.runner.id });
           ended(result, source);
         }),
-      ),
+      );
+    },
   );
 };

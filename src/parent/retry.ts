@@ -47,7 +47,8 @@ export const decideRetry = (situation: RetrySituation): RetryDecision => {
   const { error, attempt, failovers, retry, remainingMs } = situation;
   if (neverRetried.has(error.code) || !error.retryable || remainingMs <= 0) return no;
   const reason = `${error.code}, executed: ${error.executed}`;
-  if (error.executed === "no" && failoverCodes.has(error.code) && failovers < failoverAttempts) {
+  const refusedByRunner = error.runnerId !== undefined && error.executed === "no" && failoverCodes.has(error.code);
+  if (refusedByRunner && failovers < failoverAttempts) {
     return { retry: true, delayMs: 0, failover: true, reason };
   }
   const counted = attempt - failovers;

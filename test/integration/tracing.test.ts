@@ -102,6 +102,17 @@ test("a cold call waits in an acquire span that links to the boot, and the boot 
   expect(call.attributes["flame.cold_start"]).toBe(true);
 });
 
+test("a call that queues links to the calls that hold the slots", async () => {
+  await tracedRunners({ max: 1 });
+  await Probe.whoami();
+  exporter.reset();
+  await Promise.all([Probe.slow(100), Probe.add(1, 2)]);
+  const spans = parentSpans();
+  const acquire = only(spans, named("flame.pool.acquire"));
+  expect(acquire.links).toEqual([only(spans, named("probe/slow")).spanId]);
+  expect(acquire.attributes).toMatchObject({ "flame.acquire.source": "queued", "flame.pool.queue_depth": 0 });
+});
+
 test("inside a handler, plain instrumented code nests under the handler's span and sees the baggage", async () => {
   await tracedRunners();
   const baggage = propagation.createBaggage({ tenant: { value: "t-1" }, internal: { value: "stays here" } });

@@ -55,6 +55,11 @@ export class Fleet {
     return this.#boots.size > 0;
   }
 
+  /** The spans of the boots that are under way. */
+  get bootSpans(): ReadonlyArray<SpanIds> {
+    return [...this.#boots.values()].flatMap(({ span }) => span ?? []);
+  }
+
   /** A runner that is up. */
   get(runnerId: string): PooledRunner {
     const runner = this.#runners.get(runnerId);

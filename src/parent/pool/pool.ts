@@ -61,6 +61,9 @@ interface Pending {
 const tickMs = ({ idleShutdownMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs }: PoolBounds): number =>
   Math.min(1_000, Math.max(20, Math.min(idleShutdownMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs) / 4));
 
+/** Most links from a waiting call to boots, and to calls that hold slots. */
+const mostLinks = 8;
+
 /** The longest that a timer can wait. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -71,6 +74,8 @@ export class Pool implements LeaseOwner, PoolHandle {
   readonly #state: PoolState;
   readonly #fleet: Fleet;
   readonly #pending: Map<number, Pending> = new Map();
+  /** The spans of the calls that hold leases. */
+  readonly #holders: Map<number, SpanIds> = new Map();
   readonly #inbox: Array<PoolEvent> = [];
   readonly #time: SlotTime;
   readonly #unwatch: () => void;
@@ -111,6 +116,16 @@ export class Pool implements LeaseOwner, PoolHandle {
   /** Whether a runner is being started. */
   get booting(): boolean {
     return this.#fleet.booting;
+  }
+
+  /** What a call that waits now waits for: the boots under way, and calls that hold slots. A bounded number of each. */
+  obstacles(): ReadonlyArray<SpanIds> {
+    const holders: Array<SpanIds> = [];
+    for (const span of this.#holders.values()) {
+      if (holders.length >= mostLinks) break;
+      holders.push(span);
+    }
+    return [...this.#fleet.bootSpans.slice(0, mostLinks), ...holders];
   }
 
   /** A lease if a slot is free now and nobody waits for one. */
@@ -181,6 +196,7 @@ export class Pool implements LeaseOwner, PoolHandle {
 
   release(key: LeaseKey, heldMs: number): void {
     this.#telemetry.emit({ _tag: "LeaseEnded", pool: this.name, durationMs: heldMs });
+    this.#holders.delete(key.lease);
     this.#step({ _tag: "Release", key, heldMs });
   }
 
@@ -266,6 +282,8 @@ export class Pool implements LeaseOwner, PoolHandle {
         if (pending === undefined) {
           lease.release();
         } else {
+          const { span } = pending.request;
+          if (span !== undefined) this.#holders.set(command.key.lease, span);
           pending.request.granted(lease);
           pending.granted(lease);
         }
