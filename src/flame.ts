@@ -13,7 +13,7 @@ import { resolveConfig, type ResolvedConfig } from "./contract/resolve-config.ts
 import { createRegistry, type Registry } from "./contract/registry.ts";
 import { toEffect, type Caller, type ToEffect } from "./contract/remote.ts";
 import type { Client } from "./parent/client.ts";
-import type { PoolHandle } from "./parent/pool/pool.ts";
+import type { PoolHandle } from "./parent/pool/handle.ts";
 import { makeMakers, type Makers } from "./proxy.ts";
 import type { RunnerServerOptions } from "./runner/options.ts";
 import { createRunnerServer, type RunnerServer } from "./runner/server.ts";

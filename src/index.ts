@@ -51,7 +51,7 @@ export type {
 export type { CallOptions, FlameConfig, FlameOptions, Logger, MetricsRegistry, Mode, PoolChange, PoolConfig, PoolUpdate, RecycleOptions, RetryOptions, SecurityOptions, SigningKeyOptions, StaticRunner, TelemetryOptions } from "./contract/options.ts";
 export type { PoolBounds } from "./contract/pool-bounds.ts";
 export type { ScalingDecision, ScalingPolicy, ScalingSnapshot } from "./contract/scaling.ts";
-export type { PoolHandle, PoolStats } from "./parent/pool/pool.ts";
+export type { PoolHandle, PoolStats } from "./parent/pool/handle.ts";
 export type { PoolSnapshot } from "./telemetry/telemetry.ts";
 export type { InvocationContext } from "./contract/invocation.ts";
 export type { TraceCarrier } from "./contract/envelope.ts";

@@ -14,11 +14,19 @@ export const fraction: NumberKind = { fraction: true };
 export const forever: NumberKind = { fraction: true, infinite: true };
 
 /** The number, or a {@link ConfigError} that names the field, its value and its unit. */
-export const checkNumber = (field: string, value: number, least: number, unit: string, kind: NumberKind = {}): number => {
+export const checkNumber = (
+  field: string,
+  value: number,
+  least: number,
+  unit: string,
+  kind: NumberKind = {},
+): number => {
   const fits = typeof value === "number" && value >= least;
   const allowed = kind.infinite === true || value !== Infinity;
   const whole = kind.fraction === true || Number.isInteger(value);
   if (fits && allowed && whole) return value;
   const what = kind.fraction === true ? "a number" : "a whole number";
-  throw new ConfigError(`${field} is ${String(value)}. Use ${what} of ${unit}, ${least} or more${kind.infinite === true ? ", or Infinity" : ""}.`);
+  throw new ConfigError(
+    `${field} is ${String(value)}. Use ${what} of ${unit}, ${least} or more${kind.infinite === true ? ", or Infinity" : ""}.`,
+  );
 };

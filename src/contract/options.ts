@@ -100,7 +100,11 @@ export interface PoolConfig {
   /** Told when runners are ended because they are not needed. */
   readonly onShrink?: (change: PoolChange) => void;
   /** Told when every slot that the pool may have is in use and calls wait. */
-  readonly onSaturated?: (saturation: { readonly pool: string; readonly waiting: number; readonly limit: number }) => void;
+  readonly onSaturated?: (saturation: {
+    readonly pool: string;
+    readonly waiting: number;
+    readonly limit: number;
+  }) => void;
 }
 
 /** When a runner is replaced. */

@@ -38,7 +38,9 @@ export const resolveUrl = (field: string, value: string): string => {
   try {
     url = new URL(value);
   } catch (cause) {
-    throw new ConfigError(`${field} is "${value}", which is not a URL. Use one like "http://127.0.0.1:8080".`, { cause });
+    throw new ConfigError(`${field} is "${value}", which is not a URL. Use one like "http://127.0.0.1:8080".`, {
+      cause,
+    });
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new ConfigError(`${field} is "${value}". Use an http:// or https:// address.`);
@@ -62,7 +64,8 @@ export const resolveBounds = (at: string, pool: PoolConfig, fixedRunners: number
   const warm = checkNumber(`${at}.warm`, pool.warm ?? 0, 0, "slots");
   const concurrency = pool.maxConcurrency ?? (fixed ? defaults.staticConcurrency : defaults.backendConcurrency);
   const recycle = pool.recycle ?? {};
-  const duration = (field: string, value: number): number => checkNumber(`${at}.${field}`, value, 0, "milliseconds", forever);
+  const duration = (field: string, value: number): number =>
+    checkNumber(`${at}.${field}`, value, 0, "milliseconds", forever);
   return {
     min: Math.min(min, max),
     max,
@@ -72,7 +75,10 @@ export const resolveBounds = (at: string, pool: PoolConfig, fixedRunners: number
     scaling: pool.scaling ?? (warm > 0 ? buffer(warm) : reactive),
     idleShutdownMs: duration("idleShutdownMs", pool.idleShutdownMs ?? defaults.idleShutdownMs),
     minIdleShutdownMs: duration("minIdleShutdownMs", pool.minIdleShutdownMs ?? Infinity),
-    maxCalls: pool.singleUse === true ? 1 : checkNumber(`${at}.recycle.maxCalls`, recycle.maxCalls ?? Infinity, 1, "calls", forever),
+    maxCalls:
+      pool.singleUse === true
+        ? 1
+        : checkNumber(`${at}.recycle.maxCalls`, recycle.maxCalls ?? Infinity, 1, "calls", forever),
     maxAgeMs: duration("recycle.maxAgeMs", recycle.maxAgeMs ?? Infinity),
     maxRssBytes: checkNumber(`${at}.recycle.maxRssBytes`, recycle.maxRssBytes ?? Infinity, 1, "bytes", forever),
     drainTimeoutMs: duration("drainTimeoutMs", pool.drainTimeoutMs ?? defaults.poolDrainTimeoutMs),
@@ -85,7 +91,9 @@ export const resolvePool = (name: string, pool: PoolConfig, fallbackBackend: Bac
   const runners = (pool.runners ?? []).map((runner, index) => {
     const url = resolveUrl(`${at}.runners[${index}].url`, runner.url);
     if (runner.id !== undefined && !identifier.test(runner.id)) {
-      throw new ConfigError(`${at}.runners[${index}].id is "${runner.id}". Use up to 128 printable ASCII characters without spaces.`);
+      throw new ConfigError(
+        `${at}.runners[${index}].id is "${runner.id}". Use up to 128 printable ASCII characters without spaces.`,
+      );
     }
     return { id: runner.id ?? url, url, audience: runner.id ?? ANY_RUNNER };
   });
@@ -102,10 +110,22 @@ export const resolvePool = (name: string, pool: PoolConfig, fallbackBackend: Bac
     labels: pool.labels ?? {},
     bounds: resolveBounds(at, pool, runners.length),
     maxQueueWaitMs: checkNumber(`${at}.maxQueueWaitMs`, pool.maxQueueWaitMs ?? Infinity, 0, "milliseconds", forever),
-    healthCheckMs: checkNumber(`${at}.healthCheckMs`, pool.healthCheckMs ?? defaults.healthCheckMs, 1, "milliseconds", forever),
+    healthCheckMs: checkNumber(
+      `${at}.healthCheckMs`,
+      pool.healthCheckMs ?? defaults.healthCheckMs,
+      1,
+      "milliseconds",
+      forever,
+    ),
     hooks: { onGrow: pool.onGrow, onShrink: pool.onShrink, onSaturated: pool.onSaturated },
     runners,
     backend,
-    spawnTimeoutMs: checkNumber(`${at}.spawnTimeoutMs`, pool.spawnTimeoutMs ?? defaults.spawnTimeoutMs, 1, "milliseconds", fraction),
+    spawnTimeoutMs: checkNumber(
+      `${at}.spawnTimeoutMs`,
+      pool.spawnTimeoutMs ?? defaults.spawnTimeoutMs,
+      1,
+      "milliseconds",
+      fraction,
+    ),
   };
 };

@@ -160,7 +160,12 @@ class Attempt implements LostListener {
     this.#span.note({ clockOffsetMs: offsetMs });
     this.#deps.telemetry.emit({ _tag: "ClockOffset", pool: this.#call.pool, offsetMs });
     if (timings.spans > 0) {
-      this.#deps.telemetry.emit({ _tag: "RunnerSpans", pool: this.#call.pool, outcome: "reported", count: timings.spans });
+      this.#deps.telemetry.emit({
+        _tag: "RunnerSpans",
+        pool: this.#call.pool,
+        outcome: "reported",
+        count: timings.spans,
+      });
     }
   }
 
@@ -204,7 +209,11 @@ class Attempt implements LostListener {
     const { method } = this.#call;
     const { id, url } = this.#lease.runner;
     if (cause instanceof ResponseTooLarge) {
-      return new InvokeError("payload_too_large", `${method}: ${cause.message}`, { ...this.#context(), executed: "yes", phase: "network" });
+      return new InvokeError("payload_too_large", `${method}: ${cause.message}`, {
+        ...this.#context(),
+        executed: "yes",
+        phase: "network",
+      });
     }
     this.#lease.suspect();
     const why = cause instanceof Error ? cause.message || cause.name : String(cause);

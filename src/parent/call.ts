@@ -127,7 +127,13 @@ export const bookExchange = (call: Call, timings: RunnerTimings, exchangeMs: num
 export const closePhases = (call: Call, durationMs: number): PhaseTimes => {
   const { phases } = call;
   const explained =
-    phases.acquire + phases.encode + phases.network + phases.runner_queue + phases.handler + phases.decode + phases.backoff;
+    phases.acquire +
+    phases.encode +
+    phases.network +
+    phases.runner_queue +
+    phases.handler +
+    phases.decode +
+    phases.backoff;
   phases.other = Math.max(0, durationMs - explained);
   return phases;
 };

@@ -25,7 +25,7 @@ import type { Call, CallRequest } from "./call.ts";
 import { callFacts, canceled, closePhases, errorContext, errorOf, remainingMs, startCall } from "./call.ts";
 import { localAttempt } from "./local-attempt.ts";
 import type { Lease } from "./pool/lease.ts";
-import type { PoolHandle } from "./pool/pool.ts";
+import type { PoolHandle } from "./pool/handle.ts";
 import { Pool } from "./pool/pool.ts";
 import type { RetryDecision } from "./retry.ts";
 import { decideRetry } from "./retry.ts";
@@ -68,7 +68,12 @@ const signingKey = (config: ResolvedConfig): SigningKey | undefined => {
   return startsAll && config.pools.size > 0 ? { id: keyId, secret: randomBytes(32).toString("base64url") } : undefined;
 };
 
-const runnerEnv = (key: SigningKey | undefined, poolName: string, runnerId: string, carrier: TraceCarrier): Record<string, string> => ({
+const runnerEnv = (
+  key: SigningKey | undefined,
+  poolName: string,
+  runnerId: string,
+  carrier: TraceCarrier,
+): Record<string, string> => ({
   FLAME_MODE: "runner",
   FLAME_RUNNER_ID: runnerId,
   FLAME_POOL: poolName,
@@ -82,7 +87,9 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
   const key = signingKey(config);
   const transport = "Bun" in globalThis ? makeFetchTransport() : makeUndiciTransport();
   const remote: AttemptDeps | undefined =
-    key === undefined ? undefined : { config, telemetry, codec, transport, keyring: makeKeyring(key, config.security.acceptKeys) };
+    key === undefined
+      ? undefined
+      : { config, telemetry, codec, transport, keyring: makeKeyring(key, config.security.acceptKeys) };
 
   const makePool = (pool: ResolvedPool): Pool =>
     new Pool(pool, telemetry, {
@@ -108,7 +115,12 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
     );
 
   /** One attempt, with a lease of its own. */
-  const attemptOnce = (call: Call, body: Uint8Array, cause: AttemptCause, avoid: string | undefined): Effect.Effect<unknown, CallError> => {
+  const attemptOnce = (
+    call: Call,
+    body: Uint8Array,
+    cause: AttemptCause,
+    avoid: string | undefined,
+  ): Effect.Effect<unknown, CallError> => {
     if (local !== undefined) {
       call.attempts++;
       return localAttempt({ telemetry, codec, local }, call, body, cause);
@@ -168,7 +180,13 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
       });
       if (!decision.retry) return Effect.fail(withContext(error, errorContext(call)));
       return Effect.flatMap(backoff(call, decision), () =>
-        attempts(call, body, { kind: "retry", reason: decision.reason }, failovers + (decision.failover ? 1 : 0), error.runnerId),
+        attempts(
+          call,
+          body,
+          { kind: "retry", reason: decision.reason },
+          failovers + (decision.failover ? 1 : 0),
+          error.runnerId,
+        ),
       );
     });
 
@@ -246,7 +264,11 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
 };
 
 /** Ends a call as canceled as soon as the signal is aborted. */
-const untilAborted = (effect: Effect.Effect<unknown, CallError>, call: Call, signal: AbortSignal): Effect.Effect<unknown, CallError> => {
+const untilAborted = (
+  effect: Effect.Effect<unknown, CallError>,
+  call: Call,
+  signal: AbortSignal,
+): Effect.Effect<unknown, CallError> => {
   const aborted = Effect.callback<never, CallError>((resume) => {
     const abort = () => resume(Effect.fail(canceled(call, signal.reason)));
     if (signal.aborted) return abort();

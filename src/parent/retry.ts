@@ -17,7 +17,11 @@ const neverRetried: ReadonlySet<FlameErrorCode> = new Set<FlameErrorCode>([
 ]);
 
 /** Failures of an attempt at one runner that another runner may not have. */
-const failoverCodes: ReadonlySet<FlameErrorCode> = new Set<FlameErrorCode>(["transport_error", "unavailable", "overloaded"]);
+const failoverCodes: ReadonlySet<FlameErrorCode> = new Set<FlameErrorCode>([
+  "transport_error",
+  "unavailable",
+  "overloaded",
+]);
 
 export interface RetrySituation {
   readonly error: CallError;

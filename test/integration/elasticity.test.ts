@@ -27,7 +27,9 @@ test("warm runners are there before the first call, and hooks tell of it", async
   const { flame, backend } = await withRunners({ max: 3, warm: 2, onGrow: (change) => grown.push(change) });
   await waitFor(() => backend.running().length === 2, { what: "two warm runners" });
   await waitFor(() => flame.pools["default"]?.stats().runners.idle === 2, { what: "two idle runners" });
-  expect(grown).toEqual([{ pool: "default", from: 0, to: 2, reason: "0 calls run, 0 wait, and 2 slots are kept spare" }]);
+  expect(grown).toEqual([
+    { pool: "default", from: 0, to: 2, reason: "0 calls run, 0 wait, and 2 slots are kept spare" },
+  ]);
   await Probe.whoami();
   expect(await flame.metrics()).toContain('result="acquired",source="warm"} 1');
 });
@@ -36,8 +38,15 @@ test("limits change while the pool is in use, and stats say why it is as large a
   const { flame } = await withRunners({ max: 1 });
   const pool = flame.pools["default"]!;
   const done = new AbortController();
-  const calls = [1, 2, 3].map(() => Probe.slow.with({ signal: done.signal })(60_000).catch(() => {}));
-  await waitFor(() => pool.stats().runners.busy === 1 && pool.stats().pending === 2, { what: "a full pool", timeoutMs: 15_000 });
+  const calls = [1, 2, 3].map(() =>
+    Probe.slow
+      .with({ signal: done.signal })(60_000)
+      .catch(() => {}),
+  );
+  await waitFor(() => pool.stats().runners.busy === 1 && pool.stats().pending === 2, {
+    what: "a full pool",
+    timeoutMs: 15_000,
+  });
   expect(pool.stats()).toMatchObject({ target: 1, reason: "1 calls run and 2 wait; max is 1" });
   pool.update({ max: 3 });
   await waitFor(() => pool.stats().runners.busy === 3, { what: "three busy runners", timeoutMs: 15_000 });
@@ -48,7 +57,10 @@ test("limits change while the pool is in use, and stats say why it is as large a
 
 test("calls with an affinity key stay on one runner", async () => {
   const { flame } = await withRunners({ min: 3, max: 3, maxConcurrency: 2 });
-  await waitFor(() => flame.pools["default"]?.stats().runners.idle === 3, { what: "three idle runners", timeoutMs: 15_000 });
+  await waitFor(() => flame.pools["default"]?.stats().runners.idle === 3, {
+    what: "three idle runners",
+    timeoutMs: 15_000,
+  });
   for (const key of ["a", "b", "c", "d"]) {
     const pids = new Set<number>();
     for (let i = 0; i < 4; i++) pids.add((await Probe.whoami.with({ affinityKey: key })()).pid);
@@ -102,6 +114,10 @@ test("a call may wait no longer than maxQueueWaitMs", async () => {
   await withRunners({ max: 1, maxQueueWaitMs: 50 });
   await Probe.whoami.with({ retry: { maxAttempts: 100, baseDelayMs: 50 } })();
   const running = Probe.slow(500);
-  await expect(Probe.whoami()).rejects.toMatchObject({ code: "overloaded", executed: "no", message: expect.stringContaining("maxQueueWaitMs") });
+  await expect(Probe.whoami()).rejects.toMatchObject({
+    code: "overloaded",
+    executed: "no",
+    message: expect.stringContaining("maxQueueWaitMs"),
+  });
   await running;
 });

@@ -18,7 +18,6 @@ const happenings = [
   "probeHealthy",
   "probeUnhealthy",
   "wait",
-  "retire",
   "update",
   "acquireWithKey",
 ] as const;
@@ -82,12 +81,10 @@ const happen = (pool: Driver, happening: (typeof happenings)[number], pick: numb
     case "wait":
       pool.advance(pick);
       return;
-    case "retire":
-      if (runner !== undefined) pool.step({ _tag: "Retire", runnerId: runner, reason: "recycled" });
-      return;
     case "update":
       pool.shrunk = true;
-      if (pool.state.supply === "elastic") pool.update({ min: pick % 2, max: 1 + (pick % 4), maxConcurrency: 1 + (pick % 3) });
+      if (pool.state.supply === "elastic")
+        pool.update({ min: pick % 2, max: 1 + (pick % 4), maxConcurrency: 1 + (pick % 3) });
       return;
     case "acquireWithKey":
       pool.acquire(undefined, `key ${pick % 5}`);
@@ -113,17 +110,20 @@ const arbitraryBounds = fc
   })
   .map(({ min, extra, ...rest }) => ({ min, max: min + extra, ...rest }));
 
-it.each(["elastic", "fixed"] as const)("an %s pool keeps its promises whatever happens, and closing it ends every waiter", (supply) => {
-  fc.assert(
-    fc.property(arbitraryBounds, fc.array(arbitraryStep, { maxLength: 120 }), (bounds, steps) => {
-      const fixed = supply === "fixed" ? Array.from({ length: bounds.max }, (_, i) => `s${i}`) : undefined;
-      const pool = new Driver(bounds, fixed);
-      for (const { happening, pick } of steps) happen(pool, happening, pick);
-      pool.step({ _tag: "Close" });
-      for (const key of [...pool.leases.values()]) pool.release(key);
-      expect(pool.state.used).toBe(0);
-      if (supply === "elastic") expect(pool.state.runners.size).toBe(0);
-    }),
-    { numRuns: 2_000 },
-  );
-});
+it.each(["elastic", "fixed"] as const)(
+  "an %s pool keeps its promises whatever happens, and closing it ends every waiter",
+  (supply) => {
+    fc.assert(
+      fc.property(arbitraryBounds, fc.array(arbitraryStep, { maxLength: 120 }), (bounds, steps) => {
+        const fixed = supply === "fixed" ? Array.from({ length: bounds.max }, (_, i) => `s${i}`) : undefined;
+        const pool = new Driver(bounds, fixed);
+        for (const { happening, pick } of steps) happen(pool, happening, pick);
+        pool.step({ _tag: "Close" });
+        for (const key of [...pool.leases.values()]) pool.release(key);
+        expect(pool.state.used).toBe(0);
+        if (supply === "elastic") expect(pool.state.runners.size).toBe(0);
+      }),
+      { numRuns: 2_000 },
+    );
+  },
+);

@@ -20,7 +20,12 @@ export interface BootEnvironment {
 }
 
 export type BootResult =
-  | { readonly _tag: "up"; readonly handle: RunnerHandle; readonly backend: Backend; readonly span: SpanIds | undefined }
+  | {
+      readonly _tag: "up";
+      readonly handle: RunnerHandle;
+      readonly backend: Backend;
+      readonly span: SpanIds | undefined;
+    }
   | { readonly _tag: "failed"; readonly error: unknown };
 
 /** A boot that is under way. */
@@ -91,7 +96,11 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
     });
 
   const program = telemetry.stage(
-    { _tag: "boot", facts: { pool: pool.name, backend: backendName, runnerId }, links: asker === undefined ? [] : [asker] },
+    {
+      _tag: "boot",
+      facts: { pool: pool.name, backend: backendName, runnerId },
+      links: asker === undefined ? [] : [asker],
+    },
     (span) => {
       ids = span.ids;
       return Effect.map(spawn(span.carrier), (handle) => {

@@ -32,8 +32,6 @@ export type PoolEvent =
   | { readonly _tag: "ProbeEnded"; readonly runnerId: string; readonly healthy: boolean; readonly rssBytes?: number }
   /** A runner has ended or was found dead. */
   | { readonly _tag: "Lost"; readonly runnerId: string; readonly reason: TerminationReason }
-  /** The user wants this runner gone. */
-  | { readonly _tag: "Retire"; readonly runnerId: string; readonly reason: TerminationReason }
   | { readonly _tag: "Update"; readonly bounds: PoolBounds }
   /** Time has passed. */
   | { readonly _tag: "Tick" }
@@ -43,8 +41,19 @@ export type PoolEvent =
 export type RefusalReason = "closed" | "no_runner" | "boot_failed" | "queue_full" | "hopeless";
 
 export type PoolCommand =
-  | { readonly _tag: "Grant"; readonly ticket: number; readonly key: LeaseKey; readonly source: "warm" | "queued" | "cold" }
-  | { readonly _tag: "Refuse"; readonly ticket: number; readonly why: RefusalReason; readonly error?: unknown; readonly expectedWaitMs?: number }
+  | {
+      readonly _tag: "Grant";
+      readonly ticket: number;
+      readonly key: LeaseKey;
+      readonly source: "warm" | "queued" | "cold";
+    }
+  | {
+      readonly _tag: "Refuse";
+      readonly ticket: number;
+      readonly why: RefusalReason;
+      readonly error?: unknown;
+      readonly expectedWaitMs?: number;
+    }
   | { readonly _tag: "Boot"; readonly runnerId: string; readonly ticket: number | undefined; readonly reason: string }
   | { readonly _tag: "Probe"; readonly runnerId: string; readonly afterFailures: number }
   /** Allow boots again after this pool's n-th failed boot in a row. */

@@ -16,7 +16,8 @@ const bootPauseMs = (failures: number): number => Math.min(30_000, 100 * 2 ** (f
 /** Milliseconds in which the news that a runner has ended may follow the failure of its connections. */
 const exitNewsMs = 500;
 
-const describeExit = (exit: RunnerExit): string => exit.reason ?? `exit code ${exit.code ?? "none"}, signal ${exit.signal ?? "none"}`;
+const describeExit = (exit: RunnerExit): string =>
+  exit.reason ?? `exit code ${exit.code ?? "none"}, signal ${exit.signal ?? "none"}`;
 
 export class Fleet {
   readonly #config: ResolvedPool;
@@ -30,12 +31,18 @@ export class Fleet {
   readonly #ending: Set<Promise<unknown>> = new Set();
   readonly #looking: NodeJS.Timeout | undefined;
 
-  constructor(config: ResolvedPool, telemetry: Telemetry, environment: BootEnvironment, tell: (event: PoolEvent) => void) {
+  constructor(
+    config: ResolvedPool,
+    telemetry: Telemetry,
+    environment: BootEnvironment,
+    tell: (event: PoolEvent) => void,
+  ) {
     this.#config = config;
     this.#telemetry = telemetry;
     this.#environment = environment;
     this.#tell = tell;
-    if (Number.isFinite(config.healthCheckMs)) this.#looking = setInterval(() => this.#look(), config.healthCheckMs).unref();
+    if (Number.isFinite(config.healthCheckMs))
+      this.#looking = setInterval(() => this.#look(), config.healthCheckMs).unref();
     for (const runner of config.runners) {
       this.#runners.set(runner.id, {
         ...runner,
@@ -63,7 +70,8 @@ export class Fleet {
   /** A runner that is up. */
   get(runnerId: string): PooledRunner {
     const runner = this.#runners.get(runnerId);
-    if (runner === undefined) throw new Error(`pool ${this.#config.name}: a lease was granted on ${runnerId}, which is not up`);
+    if (runner === undefined)
+      throw new Error(`pool ${this.#config.name}: a lease was granted on ${runnerId}, which is not up`);
     return runner;
   }
 
@@ -160,7 +168,10 @@ export class Fleet {
       timeouts: 0,
       listeners: new Set(),
       terminate: () => settle(() => backend.terminate(handle)),
-      healthCheck: backend.healthCheck === undefined ? undefined : async () => ({ healthy: await settle(() => backend.healthCheck!(handle)) }),
+      healthCheck:
+        backend.healthCheck === undefined
+          ? undefined
+          : async () => ({ healthy: await settle(() => backend.healthCheck!(handle)) }),
     });
     this.#tell({ _tag: "BootSucceeded", runnerId });
   }
@@ -188,7 +199,9 @@ export class Fleet {
   #track(ending: Promise<unknown>): void {
     const tracked = ending
       .catch((error: unknown) =>
-        this.#environment.logger?.warn(`firelight: a runner of the pool "${this.#config.name}" could not be ended`, { error }),
+        this.#environment.logger?.warn(`firelight: a runner of the pool "${this.#config.name}" could not be ended`, {
+          error,
+        }),
       )
       .finally(() => this.#ending.delete(tracked));
     this.#ending.add(tracked);

@@ -6,7 +6,6 @@
 import { Effect } from "effect";
 import type { CallError } from "../../contract/errors.ts";
 import type { PoolUpdate } from "../../contract/options.ts";
-import type { PoolBounds } from "../../contract/pool-bounds.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import { resolveBounds } from "../../contract/resolve-pool.ts";
 import type { PoolSnapshot, SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
@@ -15,9 +14,12 @@ import type { LeaseKey, PoolCommand, PoolEvent, RunnerWish } from "./events.ts";
 import { Fleet } from "./fleet.ts";
 import type { Lease, LeaseOwner } from "./lease.ts";
 import { GrantedLease } from "./lease.ts";
+import type { PoolHandle, PoolStats } from "./handle.ts";
+import { Holders } from "./holders.ts";
 import { acquireTimeout, queueWaitExceeded, refusal } from "./refusal.ts";
 import { SlotTime } from "./slot-time.ts";
 import { PoolState } from "./state.ts";
+import { Ticker } from "./ticker.ts";
 
 /** A call that wants a lease. */
 export interface AcquireRequest {
@@ -31,41 +33,14 @@ export interface AcquireRequest {
   readonly granted: (lease: Lease) => void;
 }
 
-/** A pool at one moment, and why it is as large as it is. */
-export interface PoolStats extends PoolSnapshot {
-  /** Runners that the scaling policy wants, within `min` and `max`. */
-  readonly target: number;
-  readonly reason: string;
-  readonly bounds: PoolBounds;
-}
-
-/** A pool, as its user may look at it and change it while it is in use. */
-export interface PoolHandle {
-  /** The pool now, and why it is as large as it is. */
-  stats(): PoolStats;
-  /**
-   * Changes what bounds the pool; what is not named stays.
-   *
-   * @throws {ConfigError} for a bound that cannot work; the pool stays as it was.
-   */
-  update(changes: PoolUpdate): void;
-}
-
 interface Pending {
   readonly request: AcquireRequest;
   readonly granted: (lease: Lease) => void;
   readonly refused: (error: CallError) => void;
 }
 
-/** Milliseconds between two looks at the clock: a quarter of the shortest time that matters, 20 ms to a second. */
-const tickMs = ({ idleShutdownMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs }: PoolBounds): number =>
-  Math.min(1_000, Math.max(20, Math.min(idleShutdownMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs) / 4));
-
 /** Most links from a waiting call to boots, and to calls that hold slots. */
 const mostLinks = 8;
-
-/** The longest that a timer can wait. */
-const longestTimerMs = 2 ** 31 - 1;
 
 export class Pool implements LeaseOwner, PoolHandle {
   readonly name: string;
@@ -74,12 +49,11 @@ export class Pool implements LeaseOwner, PoolHandle {
   readonly #state: PoolState;
   readonly #fleet: Fleet;
   readonly #pending: Map<number, Pending> = new Map();
-  /** The spans of the calls that hold leases. */
-  readonly #holders: Map<number, SpanIds> = new Map();
+  readonly #holders = new Holders();
   readonly #inbox: Array<PoolEvent> = [];
   readonly #time: SlotTime;
   readonly #unwatch: () => void;
-  #ticker: NodeJS.Timeout;
+  readonly #ticker = new Ticker(() => this.#step({ _tag: "Tick" }));
   #maxQueueWaitMs: number;
   #changes: PoolUpdate = {};
   #stepping = false;
@@ -92,14 +66,11 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#maxQueueWaitMs = config.maxQueueWaitMs;
     this.#telemetry = telemetry;
     this.#fleet = new Fleet(config, telemetry, environment, (event) => this.#step(event));
-    this.#state = new PoolState({
-      bounds: config.bounds,
-      ...(config.backend === undefined ? { fixedRunnerIds: config.runners.map((runner) => runner.id) } : {}),
-      nameRunner: () => environment.nameRunner(config.name),
-    });
+    const fixed = config.backend === undefined ? config.runners.map((runner) => runner.id) : undefined;
+    this.#state = new PoolState(config.bounds, () => environment.nameRunner(config.name), fixed);
     this.#time = new SlotTime(performance.now());
     this.#unwatch = telemetry.watchPool(this.name, () => this.snapshot());
-    this.#ticker = setInterval(() => this.#step({ _tag: "Tick" }), tickMs(config.bounds)).unref();
+    this.#ticker.start(config.bounds);
     this.#step({ _tag: "Tick" });
   }
 
@@ -113,19 +84,13 @@ export class Pool implements LeaseOwner, PoolHandle {
     return this.#state.waiters.size;
   }
 
-  /** Whether a runner is being started. */
   get booting(): boolean {
     return this.#fleet.booting;
   }
 
   /** What a call that waits now waits for: the boots under way, and calls that hold slots. A bounded number of each. */
   obstacles(): ReadonlyArray<SpanIds> {
-    const holders: Array<SpanIds> = [];
-    for (const span of this.#holders.values()) {
-      if (holders.length >= mostLinks) break;
-      holders.push(span);
-    }
-    return [...this.#fleet.bootSpans.slice(0, mostLinks), ...holders];
+    return [...this.#fleet.bootSpans.slice(0, mostLinks), ...this.#holders.first(mostLinks)];
   }
 
   /** A lease if a slot is free now and nobody waits for one. */
@@ -158,13 +123,16 @@ export class Pool implements LeaseOwner, PoolHandle {
         },
       });
       if (!this.#pending.has(ticket)) return;
-      timer = setTimeout(() => {
-        const waitedMs = performance.now() - startedAt;
-        const giveUp = waitMs < request.remainingMs ? queueWaitExceeded : acquireTimeout;
-        const error = giveUp(this.name, request.method, this.snapshot(), waitedMs);
-        this.#leave(ticket);
-        resume(Effect.fail(error));
-      }, Math.min(waitMs, longestTimerMs));
+      timer = setTimeout(
+        () => {
+          const waitedMs = performance.now() - startedAt;
+          const giveUp = waitMs < request.remainingMs ? queueWaitExceeded : acquireTimeout;
+          const error = giveUp(this.name, request.method, this.snapshot(), waitedMs);
+          this.#leave(ticket);
+          resume(Effect.fail(error));
+        },
+        Math.min(waitMs, 2 ** 31 - 1),
+      );
       return Effect.sync(() => {
         clearTimeout(timer);
         this.#leave(ticket);
@@ -177,8 +145,7 @@ export class Pool implements LeaseOwner, PoolHandle {
     const bounds = resolveBounds(`pools.${this.name}`, merged, this.#config.runners.length);
     this.#changes = { ...this.#changes, ...changes };
     this.#maxQueueWaitMs = merged.maxQueueWaitMs ?? Infinity;
-    clearInterval(this.#ticker);
-    this.#ticker = setInterval(() => this.#step({ _tag: "Tick" }), tickMs(bounds)).unref();
+    this.#ticker.start(bounds);
     this.#step({ _tag: "Update", bounds });
   }
 
@@ -186,8 +153,17 @@ export class Pool implements LeaseOwner, PoolHandle {
     const { bounds, decision } = this.#state;
     const { target, reason } = decision;
     const explanation =
-      target > bounds.max ? `${reason}; max is ${bounds.max}` : target < bounds.min ? `${reason}; min is ${bounds.min}` : reason;
-    return { ...this.snapshot(), target: Math.min(Math.max(target, bounds.min), bounds.max), reason: explanation, bounds };
+      target > bounds.max
+        ? `${reason}; max is ${bounds.max}`
+        : target < bounds.min
+          ? `${reason}; min is ${bounds.min}`
+          : reason;
+    return {
+      ...this.snapshot(),
+      target: Math.min(Math.max(target, bounds.min), bounds.max),
+      reason: explanation,
+      bounds,
+    };
   }
 
   suspect(key: LeaseKey): void {
@@ -196,22 +172,16 @@ export class Pool implements LeaseOwner, PoolHandle {
 
   release(key: LeaseKey, heldMs: number): void {
     this.#telemetry.emit({ _tag: "LeaseEnded", pool: this.name, durationMs: heldMs });
-    this.#holders.delete(key.lease);
+    this.#holders.delete(key);
     this.#step({ _tag: "Release", key, heldMs });
   }
 
   /** The state that gauges show. */
   snapshot(): PoolSnapshot {
     this.#time.advance(performance.now(), this.#state.used, this.#state.provisioned);
-    const runners = { booting: 0, idle: 0, busy: 0, draining: 0, ejected: 0 };
-    for (const runner of this.#state.runners.values()) {
-      if (runner.phase === "ready") runners[runner.used > 0 ? "busy" : "idle"]++;
-      else if (runner.phase === "suspect") runners.ejected++;
-      else runners[runner.phase]++;
-    }
     return {
       pending: this.#state.waiters.size,
-      runners,
+      runners: this.#state.runners.states,
       slotsUsed: this.#state.used,
       slotsProvisioned: this.#state.provisioned,
       slotsLimit: this.#state.limit,
@@ -236,7 +206,7 @@ export class Pool implements LeaseOwner, PoolHandle {
       });
     }
     for (const runnerId of [...this.#state.runners.keys()]) this.#step({ _tag: "Lost", runnerId, reason: "drain" });
-    clearInterval(this.#ticker);
+    this.#ticker.stop();
     await this.#fleet.close();
     this.#unwatch();
   }
@@ -282,8 +252,7 @@ export class Pool implements LeaseOwner, PoolHandle {
         if (pending === undefined) {
           lease.release();
         } else {
-          const { span } = pending.request;
-          if (span !== undefined) this.#holders.set(command.key.lease, span);
+          this.#holders.add(command.key, pending.request.span);
           pending.request.granted(lease);
           pending.granted(lease);
         }
@@ -312,7 +281,12 @@ export class Pool implements LeaseOwner, PoolHandle {
       case "Scaled":
         return this.#scaled(command.from, command.to, command.reason);
       case "Saturated":
-        this.#telemetry.emit({ _tag: "PoolSaturated", pool: this.name, pending: command.pending, limit: command.limit });
+        this.#telemetry.emit({
+          _tag: "PoolSaturated",
+          pool: this.name,
+          pending: command.pending,
+          limit: command.limit,
+        });
         this.#config.hooks.onSaturated?.({ pool: this.name, waiting: command.pending, limit: command.limit });
         return;
     }

@@ -10,16 +10,23 @@ const describe = ({ runners, slotsUsed, slotsLimit, pending }: PoolSnapshot): st
   `${slotsUsed} of ${slotsLimit} slots in use, ${runners.booting} runners booting, ${pending} calls waiting`;
 
 /** Milliseconds after which an overloaded pool is worth asking again. */
-const retryAfterMs = (expectedWaitMs: number | undefined): number => Math.min(10_000, Math.max(50, Math.ceil(expectedWaitMs ?? 100)));
+const retryAfterMs = (expectedWaitMs: number | undefined): number =>
+  Math.min(10_000, Math.max(50, Math.ceil(expectedWaitMs ?? 100)));
 
 /** The error of a call that the pool refuses. */
 export const refusal = (pool: string, method: string, snapshot: PoolSnapshot, command: Refusal): CallError => {
   const where = { method, pool, phase: "acquire", executed: "no" } as const;
   switch (command.why) {
     case "closed":
-      return new InvokeError("unavailable", `${method}: the pool "${pool}" is shut down.`, { ...where, retryable: false });
+      return new InvokeError("unavailable", `${method}: the pool "${pool}" is shut down.`, {
+        ...where,
+        retryable: false,
+      });
     case "no_runner":
-      return new ConfigError(`${method}: the pool "${pool}" has no runners. Give it a backend or runners, or set runnerUrl.`, where);
+      return new ConfigError(
+        `${method}: the pool "${pool}" has no runners. Give it a backend or runners, or set runnerUrl.`,
+        where,
+      );
     case "queue_full":
       return new InvokeError(
         "overloaded",

@@ -20,7 +20,8 @@ export const overdue = (
   const idle: Array<RunnerRecord> = [];
   let ready = 0;
   for (const runner of runners.values()) {
-    if (runner.phase === "draining" && now - runner.drainSince >= bounds.drainTimeoutMs) found.push({ runner, why: "drain_timeout" });
+    if (runner.phase === "draining" && now - runner.drainSince >= bounds.drainTimeoutMs)
+      found.push({ runner, why: "drain_timeout" });
     if (runner.phase !== "ready") continue;
     if (now - runner.readySince >= bounds.maxAgeMs) {
       found.push({ runner, why: "old" });

@@ -43,7 +43,12 @@ const isBetter = (candidate: RunnerRecord, best: RunnerRecord, order: "spread" |
 };
 
 /** The best of the runners in these phases that has a free slot. */
-const best = (runners: Runners, { slots, order }: Routing, avoid: string | undefined, answering: boolean): RunnerRecord | undefined => {
+const best = (
+  runners: Runners,
+  { slots, order }: Routing,
+  avoid: string | undefined,
+  answering: boolean,
+): RunnerRecord | undefined => {
   let chosen: RunnerRecord | undefined;
   for (const runner of runners.values()) {
     const eligible = answering ? runner.phase === "ready" : runner.phase === "suspect" || runner.phase === "ejected";
@@ -88,12 +93,17 @@ const anyReady = (runners: Runners): boolean => {
 };
 
 /** The runner with a free slot that the next call should have, if there is one. */
-export const chooseRunner = (runners: Runners, routing: Routing, { avoid, affinityKey }: RunnerWish): RunnerRecord | undefined => {
+export const chooseRunner = (
+  runners: Runners,
+  routing: Routing,
+  { avoid, affinityKey }: RunnerWish,
+): RunnerRecord | undefined => {
   if (affinityKey !== undefined) {
     const owner = byAffinity(runners, routing.slots, affinityKey);
     if (owner !== undefined && owner.id !== avoid) return owner;
   }
-  const ready = best(runners, routing, avoid, true) ?? (avoid === undefined ? undefined : best(runners, routing, undefined, true));
+  const ready =
+    best(runners, routing, avoid, true) ?? (avoid === undefined ? undefined : best(runners, routing, undefined, true));
   if (ready !== undefined || !routing.insist || anyReady(runners)) return ready;
   return best(runners, routing, undefined, false);
 };

@@ -7,11 +7,13 @@
  */
 import type { TerminationReason } from "../../telemetry/telemetry.ts";
 import type { PoolBounds } from "../../contract/pool-bounds.ts";
+import { BootGate } from "./boot-gate.ts";
 import type { LeaseKey, PoolCommand, PoolEvent, RefusalReason, RunnerWish } from "./events.ts";
 import type { RunnerRecord } from "./routing.ts";
 import { chooseRunner } from "./routing.ts";
 import type { ScalingDecision } from "../../contract/scaling.ts";
 import { reactive } from "../../contract/scaling.ts";
+import { LeaseBook } from "./lease-book.ts";
 import { overdue } from "./retirement.ts";
 import { RunnerTable } from "./runner-table.ts";
 import { Saturation } from "./saturation.ts";
@@ -20,51 +22,33 @@ import { WaitEstimate } from "./wait-estimate.ts";
 
 type Commands = Array<PoolCommand>;
 
-/** How a pool gets its runners: it boots and ends them, or they are just there. */
-export type Supply = "elastic" | "fixed";
-
-export interface PoolStateOptions {
-  readonly bounds: PoolBounds;
-  /** The runners of a pool that neither boots nor ends any. */
-  readonly fixedRunnerIds?: ReadonlyArray<string>;
-  readonly nameRunner?: () => string;
-}
-
 export class PoolState {
-  readonly supply: Supply;
+  /** Whether the pool boots and ends its runners, or they are just there. */
+  readonly supply: "elastic" | "fixed";
   readonly runners: RunnerTable = new RunnerTable();
   readonly waiters: WaiterQueue = new WaiterQueue();
   /** What the scaling policy said last. */
   decision: ScalingDecision = { target: 0, reason: "nothing has happened yet" };
-  readonly #leases: Map<number, string> = new Map();
+  readonly #leases = new LeaseBook();
   readonly #probeFailures: Map<string, number> = new Map();
+  readonly #boots = new BootGate();
   readonly #wait = new WaitEstimate();
   readonly #saturation = new Saturation();
   readonly #nameRunner: () => string;
-  #bounds: PoolBounds;
+  bounds: PoolBounds;
   #now = 0;
-  #nextLease = 1;
-  #grants = 0;
-  #bootFailures = 0;
-  #bootsAllowed = true;
-  #closed = false;
+  /** Whether it takes no calls any more. */
+  closed = false;
   #busyAt = 0;
   /** Whether `min` was let go because nothing had been called for long. */
   #asleep = false;
 
-  constructor({ bounds, fixedRunnerIds, nameRunner }: PoolStateOptions) {
-    this.#bounds = bounds;
+  /** The ids are of the runners of a pool that neither boots nor ends any. */
+  constructor(bounds: PoolBounds, nameRunner: () => string, fixedRunnerIds?: ReadonlyArray<string>) {
+    this.bounds = bounds;
     this.supply = fixedRunnerIds === undefined ? "elastic" : "fixed";
-    this.#nameRunner = nameRunner ?? (() => `runner-${this.runners.size}`);
+    this.#nameRunner = nameRunner;
     for (const id of fixedRunnerIds ?? []) this.runners.add(id, "ready", 0);
-  }
-
-  get bounds(): PoolBounds {
-    return this.#bounds;
-  }
-
-  get closed(): boolean {
-    return this.#closed;
   }
 
   /** Leases held now. */
@@ -74,12 +58,12 @@ export class PoolState {
 
   /** Most leases at a time. */
   get limit(): number {
-    return this.#bounds.max * this.#bounds.maxConcurrency;
+    return this.bounds.max * this.bounds.maxConcurrency;
   }
 
   /** Slots on runners that take work. */
   get provisioned(): number {
-    return this.runners.count("ready") * this.#bounds.maxConcurrency;
+    return this.runners.count("ready") * this.bounds.maxConcurrency;
   }
 
   /** Takes in what happened at `now`; gives what to do, in order. */
@@ -87,7 +71,7 @@ export class PoolState {
     this.#now = now;
     const commands: Commands = [];
     this.#take(event, commands);
-    if (this.#closed) return commands;
+    if (this.closed) return commands;
     this.#scale(commands);
     if (this.#saturation.begins(this.waiters.size, this.used, this.limit)) {
       commands.push({ _tag: "Saturated", pending: this.waiters.size, limit: this.limit });
@@ -108,7 +92,7 @@ export class PoolState {
       case "BootFailed":
         return this.#bootFailed(event.runnerId, event.error, commands);
       case "BootAllowed":
-        this.#bootsAllowed = true;
+        this.#boots.open = true;
         return;
       case "Suspected":
         return this.#suspected(event.runnerId, commands);
@@ -116,10 +100,8 @@ export class PoolState {
         return this.#probeEnded(event.runnerId, event.healthy, event.rssBytes, commands);
       case "Lost":
         return this.#lost(event.runnerId, event.reason, commands);
-      case "Retire":
-        return this.#retire(this.runners.get(event.runnerId), event.reason, commands);
       case "Update":
-        this.#bounds = event.bounds;
+        this.bounds = event.bounds;
         return this.#dispatch(commands);
       case "Tick":
         return this.#tick(commands);
@@ -129,12 +111,12 @@ export class PoolState {
   }
 
   #acquire(ticket: number, wish: RunnerWish, remainingMs: number, commands: Commands): void {
-    if (this.#closed) return this.#refuse(ticket, "closed", commands);
+    if (this.closed) return this.#refuse(ticket, "closed", commands);
     if (this.supply === "fixed" && this.runners.size === 0) return this.#refuse(ticket, "no_runner", commands);
     this.#asleep = false;
     const runner = this.waiters.size === 0 ? this.#choose(wish) : undefined;
     if (runner !== undefined) return this.#grant(ticket, runner, "warm", commands);
-    if (this.waiters.size >= this.#bounds.maxQueue) return this.#refuse(ticket, "queue_full", commands);
+    if (this.waiters.size >= this.bounds.maxQueue) return this.#refuse(ticket, "queue_full", commands);
     if (this.used >= this.limit && this.#wait.exceeds(this.waiters.size, this.limit, remainingMs)) {
       return this.#refuse(ticket, "hopeless", commands);
     }
@@ -142,22 +124,22 @@ export class PoolState {
   }
 
   #refuse(ticket: number, why: RefusalReason, commands: Commands): void {
-    commands.push({ _tag: "Refuse", ticket, why, expectedWaitMs: this.#wait.expectedMs(this.waiters.size, this.limit) });
+    commands.push({
+      _tag: "Refuse",
+      ticket,
+      why,
+      expectedWaitMs: this.#wait.expectedMs(this.waiters.size, this.limit),
+    });
   }
 
   #choose(wish: RunnerWish): RunnerRecord | undefined {
-    const { maxConcurrency, routing } = this.#bounds;
+    const { maxConcurrency, routing } = this.bounds;
     return chooseRunner(this.runners, { slots: maxConcurrency, order: routing, insist: this.supply === "fixed" }, wish);
   }
 
   #grant(ticket: number, runner: RunnerRecord, source: "warm" | "queued" | "cold", commands: Commands): void {
-    const lease = this.#nextLease++;
-    this.#leases.set(lease, runner.id);
-    runner.used++;
-    runner.served++;
-    runner.lastGrant = ++this.#grants;
-    commands.push({ _tag: "Grant", ticket, key: { lease, runnerId: runner.id }, source });
-    if (runner.served >= this.#bounds.maxCalls) this.#retire(runner, "recycled", commands);
+    commands.push({ _tag: "Grant", ticket, key: this.#leases.take(runner), source });
+    if (runner.served >= this.bounds.maxCalls) this.#retire(runner, "recycled", commands);
   }
 
   /** Gives free slots to waiters, first come first served. Those on the runner that has just booted waited for its boot. */
@@ -171,13 +153,12 @@ export class PoolState {
   }
 
   #release(key: LeaseKey, heldMs: number, commands: Commands): void {
-    if (!this.#leases.delete(key.lease)) return;
+    const runner = this.runners.get(key.runnerId);
+    if (!this.#leases.giveBack(key, runner)) return;
     this.#wait.learn(heldMs);
     this.#busyAt = this.#now;
-    const runner = this.runners.get(key.runnerId);
     if (runner === undefined) return;
-    runner.used--;
-    this.#bootFailures = 0;
+    this.#boots.served();
     if (runner.used === 0) runner.idleSince = this.#now;
     if (runner.phase === "draining" && runner.used === 0) this.#remove(runner, runner.drainReason ?? "drain", commands);
     else this.#dispatch(commands);
@@ -196,16 +177,11 @@ export class PoolState {
     const runner = this.runners.get(runnerId);
     if (runner?.phase !== "booting") return;
     this.runners.delete(runnerId);
-    this.#pauseBoots(commands);
+    commands.push(this.#boots.fail());
     if (this.runners.size > 0) return;
     for (const waiter of this.waiters.drain()) {
       commands.push({ _tag: "Refuse", ticket: waiter.ticket, why: "boot_failed", error });
     }
-  }
-
-  #pauseBoots(commands: Commands): void {
-    this.#bootsAllowed = false;
-    commands.push({ _tag: "AllowBootLater", failures: ++this.#bootFailures });
   }
 
   #suspected(runnerId: string, commands: Commands): void {
@@ -220,7 +196,8 @@ export class PoolState {
   #probeEnded(runnerId: string, healthy: boolean, rssBytes: number | undefined, commands: Commands): void {
     const runner = this.runners.get(runnerId);
     if (runner === undefined) return;
-    if (healthy && rssBytes !== undefined && rssBytes > this.#bounds.maxRssBytes) this.#retire(runner, "recycled", commands);
+    if (healthy && rssBytes !== undefined && rssBytes > this.bounds.maxRssBytes)
+      this.#retire(runner, "recycled", commands);
     if (runner.phase === "ready" && !healthy) return this.#suspected(runnerId, commands);
     if (runner.phase !== "suspect" && runner.phase !== "ejected") return;
     if (healthy) {
@@ -240,16 +217,16 @@ export class PoolState {
   #lost(runnerId: string, reason: TerminationReason, commands: Commands): void {
     const runner = this.runners.get(runnerId);
     if (runner === undefined) return;
-    for (const [lease, owner] of this.#leases) if (owner === runnerId) this.#leases.delete(lease);
+    this.#leases.drop(runnerId);
     commands.push({ _tag: "Forsake", runnerId, reason });
-    const neverServed = runner.served === 0 && (reason === "crash" || reason === "unhealthy");
-    if (this.supply === "elastic" && neverServed) this.#pauseBoots(commands);
+    const failed = reason === "crash" || reason === "unhealthy";
+    if (this.supply === "elastic" && failed && runner.served === 0) commands.push(this.#boots.fail());
     this.#remove(runner, reason, commands);
   }
 
   /** Lets a runner finish what it has, and then ends it. */
-  #retire(runner: RunnerRecord | undefined, reason: TerminationReason, commands: Commands): void {
-    if (runner === undefined || this.supply === "fixed" || runner.phase === "draining") return;
+  #retire(runner: RunnerRecord, reason: TerminationReason, commands: Commands): void {
+    if (this.supply === "fixed" || runner.phase === "draining") return;
     if (runner.used === 0) return this.#remove(runner, reason, commands);
     runner.phase = "draining";
     runner.drainSince = this.#now;
@@ -265,9 +242,9 @@ export class PoolState {
   /** What the passing of time asks for: runners that are idle, old, or draining for too long end. */
   #tick(commands: Commands): void {
     const idleMs = this.used === 0 && this.waiters.size === 0 ? this.#now - this.#busyAt : 0;
-    this.#asleep ||= idleMs >= this.#bounds.minIdleShutdownMs;
-    const floor = this.#asleep ? 0 : Math.max(this.#bounds.min, this.#decide().target);
-    for (const { runner, why } of overdue(this.runners, this.#bounds, floor, this.#asleep, this.#now)) {
+    this.#asleep ||= idleMs >= this.bounds.minIdleShutdownMs;
+    const floor = this.#asleep ? 0 : Math.max(this.bounds.min, this.#decide().target);
+    for (const { runner, why } of overdue(this.runners, this.bounds, floor, this.#asleep, this.#now)) {
       if (why === "drain_timeout") {
         this.#lost(runner.id, runner.drainReason ?? "drain", commands);
       } else if (why === "old") {
@@ -275,19 +252,24 @@ export class PoolState {
       } else if (this.supply === "elastic") {
         const from = this.runners.count("ready");
         this.#retire(runner, "idle", commands);
-        commands.push({ _tag: "Scaled", from, to: from - 1, reason: `idle for ${Math.round(this.#now - runner.idleSince)} ms` });
+        commands.push({
+          _tag: "Scaled",
+          from,
+          to: from - 1,
+          reason: `idle for ${Math.round(this.#now - runner.idleSince)} ms`,
+        });
       }
     }
   }
 
   #decide(): ScalingDecision {
-    return (this.decision = this.#bounds.scaling(this.runners.scalingSnapshot(this.#bounds, this.waiters.size)));
+    return (this.decision = this.bounds.scaling(this.runners.scalingSnapshot(this.bounds, this.waiters.size)));
   }
 
   /** Boots what `min` and the policy want, within `max`. */
   #scale(commands: Commands): void {
-    if (this.supply === "fixed" || !this.#bootsAllowed) return;
-    const { min, max, scaling } = this.#bounds;
+    if (this.supply === "fixed" || !this.#boots.open) return;
+    const { min, max, scaling } = this.bounds;
     const { alive } = this.runners;
     if (scaling === reactive && this.waiters.size === 0 && (this.#asleep || alive >= min)) return;
     const { target, reason } = this.#decide();
@@ -303,8 +285,8 @@ export class PoolState {
   }
 
   #close(commands: Commands): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.closed) return;
+    this.closed = true;
     for (const waiter of this.waiters.drain()) this.#refuse(waiter.ticket, "closed", commands);
     for (const runner of [...this.runners.values()]) {
       if (runner.used === 0) {

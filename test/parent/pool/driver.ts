@@ -41,11 +41,7 @@ export class Driver {
   #named = 0;
 
   constructor(given: Partial<PoolBounds>, fixedRunnerIds?: ReadonlyArray<string>) {
-    this.state = new PoolState({
-      bounds: bounds(given),
-      ...(fixedRunnerIds === undefined ? {} : { fixedRunnerIds }),
-      nameRunner: () => `r${++this.#named}`,
-    });
+    this.state = new PoolState(bounds(given), () => `r${++this.#named}`, fixedRunnerIds);
     this.step({ _tag: "Tick" });
   }
 
@@ -149,7 +145,8 @@ export class Driver {
       const held = [...this.leases.values()].filter((key) => key.runnerId === runner.id).length;
       expect(runner.used, `leases on ${runner.id}`).toBe(held);
       expect(runner.phase === "draining" && held === 0, "a runner that drained is gone").toBe(false);
-      if (!this.shrunk) expect(held, "never more leases on a runner than its slots").toBeLessThanOrEqual(maxConcurrency);
+      if (!this.shrunk)
+        expect(held, "never more leases on a runner than its slots").toBeLessThanOrEqual(maxConcurrency);
     }
     if (!this.shrunk) expect(state.runners.size, "never more runners than max").toBeLessThanOrEqual(max);
     if (state.closed) {
@@ -160,7 +157,8 @@ export class Driver {
     expect(free && this.waiting.length > 0, "no call waits beside a free slot").toBe(false);
     if (state.supply === "fixed" || this.bootsPaused) return;
     const full = state.runners.size >= max;
-    if (state.bounds.minIdleShutdownMs === Infinity) expect(state.runners.alive >= min || full, "min is held").toBe(true);
+    if (state.bounds.minIdleShutdownMs === Infinity)
+      expect(state.runners.alive >= min || full, "min is held").toBe(true);
     const coming = state.runners.count("booting") * maxConcurrency;
     const recovering = state.runners.count("suspect") * maxConcurrency;
     expect(

@@ -24,7 +24,11 @@ describe("an elastic pool", () => {
     const [first, second, third] = [pool.acquire(), pool.acquire(), pool.acquire()];
     pool.bootSucceeds(only(pool.booting));
     pool.release([...pool.leases.values()][0]!);
-    expect([first, second, third].map((ticket) => pool.granted.get(ticket)?.source)).toEqual(["cold", "cold", "queued"]);
+    expect([first, second, third].map((ticket) => pool.granted.get(ticket)?.source)).toEqual([
+      "cold",
+      "cold",
+      "queued",
+    ]);
   });
 
   it("grants a free slot at once, as warm", () => {
@@ -128,7 +132,11 @@ describe("an elastic pool", () => {
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
     const { runnerId } = only(pool.leases.values());
-    expect(pool.step({ _tag: "Lost", runnerId, reason: "crash" })).toContainEqual({ _tag: "Forsake", runnerId, reason: "crash" });
+    expect(pool.step({ _tag: "Lost", runnerId, reason: "crash" })).toContainEqual({
+      _tag: "Forsake",
+      runnerId,
+      reason: "crash",
+    });
   });
 
   it("ends a runner that fails its probe and keeps one that passes", () => {
@@ -154,7 +162,11 @@ describe("an elastic pool", () => {
     expect(pool.refused.get(waiter)?.why).toBe("closed");
     const key = only(pool.leases.values());
     pool.leases.delete(key.lease);
-    expect(pool.step({ _tag: "Release", key, heldMs: 1 })).toContainEqual({ _tag: "Terminate", runnerId: key.runnerId, reason: "drain" });
+    expect(pool.step({ _tag: "Release", key, heldMs: 1 })).toContainEqual({
+      _tag: "Terminate",
+      runnerId: key.runnerId,
+      reason: "drain",
+    });
     expect(pool.refused.get(pool.acquire())?.why).toBe("closed");
   });
 
@@ -183,7 +195,8 @@ describe("an elastic pool", () => {
 });
 
 describe("a pool of fixed runners", () => {
-  const fixed = (ids: ReadonlyArray<string>, maxConcurrency = 2) => new Driver({ min: 0, max: ids.length, maxConcurrency }, ids);
+  const fixed = (ids: ReadonlyArray<string>, maxConcurrency = 2) =>
+    new Driver({ min: 0, max: ids.length, maxConcurrency }, ids);
 
   it("chooses the least loaded runner, and among equals the least recently used", () => {
     const pool = fixed(["a", "b", "c"]);
