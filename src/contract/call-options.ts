@@ -11,6 +11,7 @@ export const mergeOptions = (...layers: ReadonlyArray<FlameOptions | undefined>)
     if (layer.pool !== undefined) merged.pool = layer.pool;
     if (layer.timeoutMs !== undefined) merged.timeoutMs = layer.timeoutMs;
     if (layer.idempotencyKey !== undefined) merged.idempotencyKey = layer.idempotencyKey;
+    if (layer.detached !== undefined) merged.detached = layer.detached;
     if (layer.retry !== undefined) merged.retry = { ...merged.retry, ...layer.retry };
   }
   return merged;
@@ -22,6 +23,9 @@ export const mergeOptions = (...layers: ReadonlyArray<FlameOptions | undefined>)
  * @throws {ConfigError} naming the option, its value and how to fix it.
  */
 export const checkOptions = (options: FlameOptions, where: string): void => {
+  if (options.detached !== undefined && typeof options.detached !== "boolean") {
+    throw new ConfigError(`${where}: detached is ${String(options.detached)}. Use true or false.`);
+  }
   if (options.timeoutMs !== undefined) checkNumber(`${where}: timeoutMs`, options.timeoutMs, 0, "milliseconds", false);
   if (options.retry?.maxAttempts !== undefined) checkNumber(`${where}: retry.maxAttempts`, options.retry.maxAttempts, 1, "attempts");
   if (options.retry?.baseDelayMs !== undefined) checkNumber(`${where}: retry.baseDelayMs`, options.retry.baseDelayMs, 0, "milliseconds", false);

@@ -41,6 +41,9 @@ export const attributes = {
   ),
   retryDelayMs: attribute("flame.retry.delay_ms", "double", "Backoff before the next attempt.", "ms"),
   nextAttempt: attribute("flame.retry.next_attempt", "int", "Number of the attempt after the backoff."),
+  mapItems: attribute("flame.map.items", "int", "Items that were called for."),
+  mapConcurrency: attribute("flame.map.concurrency", "int", "Most calls of the map at a time."),
+  mapFailed: attribute("flame.map.failed", "int", "Items whose call failed; those that were canceled with the map are not counted."),
   coldStart: attribute(
     "flame.cold_start",
     "boolean",
