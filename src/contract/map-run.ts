@@ -124,7 +124,6 @@ class LazyMap implements MapRun<unknown> {
     return "MapRun";
   }
 
-  // oxlint-disable-next-line unicorn/no-thenable -- it is a promise, of a kind that begins late
   then<A = ReadonlyArray<unknown>, B = never>(
     onResolved?: ((results: ReadonlyArray<unknown>) => A | PromiseLike<A>) | null,
     onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,

@@ -216,6 +216,7 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
           invocationId: call.invocationId,
           deadlineMs: call.timeoutMs,
           idempotencyKey: call.options.idempotencyKey === undefined ? undefined : true,
+          detached: call.options.detached === true ? true : undefined,
         },
       },
       (span) => {

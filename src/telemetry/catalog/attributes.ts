@@ -31,6 +31,7 @@ export const attributes = {
     "boolean",
     "Whether the call carried an idempotency key; the key itself is never recorded.",
   ),
+  detached: attribute("flame.detached", "boolean", "Only on detached calls: the handler goes on when the caller leaves."),
   attemptCount: attribute("flame.attempt.count", "int", "Attempts that the call took."),
   attempt: attribute("flame.attempt.number", "int", "Number of this attempt, from 1."),
   attemptKind: attribute("flame.attempt.kind", "string", "`first`, `retry` or `hedge`."),

@@ -23,6 +23,7 @@ export const spans = {
       "pool",
       "invocationId",
       "idempotencyKey",
+      "detached",
       "attemptCount",
       "coldStart",
       "deadlineMs",
