@@ -51,7 +51,9 @@ class Source {
     try {
       const read = this.#here(() => (this.#iterator ??= this.#open()).next());
       return read instanceof Promise
-        ? Effect.map(Effect.tryPromise({ try: () => read, catch: (cause) => this.#failed(cause) }), (next) => this.#took(next))
+        ? Effect.map(Effect.tryPromise({ try: () => read, catch: (cause) => this.#failed(cause) }), (next) =>
+            this.#took(next),
+          )
         : Effect.succeed(this.#took(read));
     } catch (cause) {
       return Effect.fail(this.#failed(cause));
@@ -68,9 +70,7 @@ class Source {
   });
 
   #open(): Iterator<unknown> | AsyncIterator<unknown> {
-    return Symbol.asyncIterator in this.#items
-      ? this.#items[Symbol.asyncIterator]()
-      : this.#items[Symbol.iterator]();
+    return Symbol.asyncIterator in this.#items ? this.#items[Symbol.asyncIterator]() : this.#items[Symbol.iterator]();
   }
 
   #took(next: IteratorResult<unknown>): IteratorResult<unknown> {
@@ -101,7 +101,9 @@ const isIterable = (items: unknown): items is Items<unknown> =>
  */
 export const checkMap = (method: string, items: unknown, { concurrency, ordered, onError }: MapOptions): void => {
   if (!isIterable(items)) {
-    throw new ConfigError(`${method}.map got ${String(items)}. Give it an array, or anything else that can be iterated.`);
+    throw new ConfigError(
+      `${method}.map got ${String(items)}. Give it an array, or anything else that can be iterated.`,
+    );
   }
   if (concurrency !== undefined) checkNumber(`${method}.map: concurrency`, concurrency, 1, "calls");
   if (ordered !== undefined && typeof ordered !== "boolean") {
@@ -173,7 +175,8 @@ export const mapToArray = (
   target: RemoteTarget,
   items: Items<unknown>,
   options: MapOptions,
-): Effect.Effect<ReadonlyArray<unknown>, CallError> => gather(fanOut(target, items, options), options.ordered !== false);
+): Effect.Effect<ReadonlyArray<unknown>, CallError> =>
+  gather(fanOut(target, items, options), options.ordered !== false);
 
 /** Keeps all results of a fan-out. */
 export const gather = (

@@ -20,7 +20,12 @@ const mostChildren = 1_000;
 
 /** Makes the calls of a fan-out from where its caller stood. */
 export const makeFanOut =
-  (deps: FanOutDeps, { method, options, concurrency: wanted }: FanOutRequest, pool: string, origin: CallOrigin): FanOutRun =>
+  (
+    deps: FanOutDeps,
+    { method, options, concurrency: wanted }: FanOutRequest,
+    pool: string,
+    origin: CallOrigin,
+  ): FanOutRun =>
   (work) =>
     Effect.suspend(() => {
       const concurrency = wanted ?? Math.max(1, deps.slotLimit() ?? defaultConcurrency);

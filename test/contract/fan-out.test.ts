@@ -182,7 +182,9 @@ describe("a map that is awaited", () => {
     const source = counted();
     const method = service.gated.with({ signal: controller.signal });
     const run = failure(
-      onError === "stop" ? method.map(source.items(), { concurrency: 2 }) : method.map(source.items(), { concurrency: 2, onError }),
+      onError === "stop"
+        ? method.map(source.items(), { concurrency: 2 })
+        : method.map(source.items(), { concurrency: 2, onError }),
     );
     await waitFor(() => world.gates.size === 2, { what: "two calls" });
     controller.abort("no longer wanted");
@@ -254,16 +256,19 @@ describe("a map that is iterated", () => {
     expect(await collect(service.double.map([]))).toEqual([]);
   });
 
-  test.each([true, false])("waits for the loop: results that it has not taken hold their places (ordered: %s)", async (ordered) => {
-    const { service } = setup();
-    const source = counted(50);
-    let seen = 0;
-    for await (const _result of service.double.map(source.items(), { concurrency: 4, ordered })) {
-      await new Promise((resolve) => setImmediate(resolve));
-      expect(source.taken).toBeLessThanOrEqual(++seen + 4);
-    }
-    expect([seen, source.taken]).toEqual([50, 50]);
-  });
+  test.each([true, false])(
+    "waits for the loop: results that it has not taken hold their places (ordered: %s)",
+    async (ordered) => {
+      const { service } = setup();
+      const source = counted(50);
+      let seen = 0;
+      for await (const _result of service.double.map(source.items(), { concurrency: 4, ordered })) {
+        await new Promise((resolve) => setImmediate(resolve));
+        expect(source.taken).toBeLessThanOrEqual(++seen + 4);
+      }
+      expect([seen, source.taken]).toEqual([50, 50]);
+    },
+  );
 
   test("takes 10 000 items, an item at a time, without keeping their results", async () => {
     const { flame } = setup();

@@ -6,7 +6,8 @@ import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";
 import { notes, withRunners } from "./setup.ts";
 
-const count = (lines: ReadonlyArray<string>, word: string): number => lines.filter((line) => line.startsWith(word)).length;
+const count = (lines: ReadonlyArray<string>, word: string): number =>
+  lines.filter((line) => line.startsWith(word)).length;
 
 const gauge = async (flame: { metrics(): Promise<string> }, name: string): Promise<number> => {
   const line = (await flame.metrics()).split("\n").find((line) => line.startsWith(`${name}{`));

@@ -30,7 +30,9 @@ describe("a detached invocation", () => {
     for (let request = 0; request < 3; request++) expect((await send(runner, sign("test/quick", []))).status).toBe(200);
     expect(signal.aborted).toBe(false);
     release.settle("finished");
-    await expect.poll(() => ended().filter(({ method }) => method === "test/hold")).toMatchObject([{ error: undefined }]);
+    await expect
+      .poll(() => ended().filter(({ method }) => method === "test/hold"))
+      .toMatchObject([{ error: undefined }]);
     expect(signal.aborted).toBe(false);
     expect(runner.logs).toEqual([]);
   });

@@ -24,32 +24,35 @@ const calls = (recorder: Recorder, name: string): ReadonlyArray<RecordedSpan> =>
   recorder.exporter.getFinishedSpans().filter((span) => span.name === name && span.kind === SpanKind.CLIENT);
 
 describe("the span of a map", () => {
-  it.each([true, false])("is the host's child and the parent of its calls (context manager: %s)", async (contextManager) => {
-    const recorder = record({ contextManager });
-    const work = setup();
-    await trace.getTracer("host").startActiveSpan("host", async (host) => {
-      await work.double.map([1, 2, 3], { concurrency: 2 });
-      host.end();
-    });
-    const map = recorder.span("flame.map");
-    const host = recorder.span("host").spanContext();
-    expect(map.parentSpanContext?.spanId).toBe(contextManager ? host.spanId : undefined);
-    expect(map.kind).toBe(SpanKind.INTERNAL);
-    expect(map.status.code).toBe(SpanStatusCode.UNSET);
-    expect(map.attributes).toEqual({
-      "rpc.method": "work/double",
-      "flame.pool.name": "default",
-      "flame.map.items": 3,
-      "flame.map.concurrency": 2,
-      "flame.map.failed": 0,
-    });
-    const children = calls(recorder, "work/double");
-    expect(children).toHaveLength(3);
-    for (const { parentSpanContext, links } of children) {
-      expect(parentSpanContext?.spanId).toBe(map.spanContext().spanId);
-      expect(links).toEqual([]);
-    }
-  });
+  it.each([true, false])(
+    "is the host's child and the parent of its calls (context manager: %s)",
+    async (contextManager) => {
+      const recorder = record({ contextManager });
+      const work = setup();
+      await trace.getTracer("host").startActiveSpan("host", async (host) => {
+        await work.double.map([1, 2, 3], { concurrency: 2 });
+        host.end();
+      });
+      const map = recorder.span("flame.map");
+      const host = recorder.span("host").spanContext();
+      expect(map.parentSpanContext?.spanId).toBe(contextManager ? host.spanId : undefined);
+      expect(map.kind).toBe(SpanKind.INTERNAL);
+      expect(map.status.code).toBe(SpanStatusCode.UNSET);
+      expect(map.attributes).toEqual({
+        "rpc.method": "work/double",
+        "flame.pool.name": "default",
+        "flame.map.items": 3,
+        "flame.map.concurrency": 2,
+        "flame.map.failed": 0,
+      });
+      const children = calls(recorder, "work/double");
+      expect(children).toHaveLength(3);
+      for (const { parentSpanContext, links } of children) {
+        expect(parentSpanContext?.spanId).toBe(map.spanContext().spanId);
+        expect(links).toEqual([]);
+      }
+    },
+  );
 
   it("belongs to the place where map was called, wherever it is awaited", async () => {
     const recorder = record();
@@ -70,7 +73,11 @@ describe("the span of a map", () => {
     const recorder = record();
     const work = setup();
     for await (const _result of work.double.map([1, 2])) expect(calls(recorder, "flame.map")).toEqual([]);
-    await Effect.runPromise(createFlame({ mode: "local" }).fnEffect("f", (n: number) => n).map([1]));
+    await Effect.runPromise(
+      createFlame({ mode: "local" })
+        .fnEffect("f", (n: number) => n)
+        .map([1]),
+    );
     expect(recorder.names().filter((name) => name === "flame.map")).toHaveLength(2);
   });
 
@@ -106,6 +113,8 @@ describe("the span of a map", () => {
     for (const span of apart) expect(span.links.map(({ context }) => context.spanId)).toEqual([map.spanId]);
     const attempts = recorder.exporter.getFinishedSpans().filter((span) => span.name === "flame.attempt");
     for (const span of apart)
-      expect(attempts.filter((attempt) => attempt.parentSpanContext?.spanId === span.spanContext().spanId)).toHaveLength(1);
+      expect(
+        attempts.filter((attempt) => attempt.parentSpanContext?.spanId === span.spanContext().spanId),
+      ).toHaveLength(1);
   });
 });
