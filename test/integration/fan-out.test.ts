@@ -37,7 +37,8 @@ test("a map over processes gives 10 000 results in order, as many at a time as t
 
 test("the calls of a map spread over runners", async () => {
   await withRunners({ max: 2, maxConcurrency: 2 });
-  const pids = await Probe.pidAfter.map([60, 60, 60, 60, 60, 60]);
+  const { file } = notes();
+  const pids = await Probe.meet.map(Array.from({ length: 4 }, () => ({ ledger: file, count: 4 })));
   expect(new Set(pids).size).toBe(2);
 });
 
