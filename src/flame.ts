@@ -211,15 +211,21 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
   const registry = parts.registry ?? createRegistry();
   const lifecycle = new Lifecycle(config, registry);
 
+  const clientFor = (method: string): Client | CallError => {
+    try {
+      return lifecycle.client;
+    } catch (thrown) {
+      return setupError(thrown, method);
+    }
+  };
   const caller: Caller = {
-    call: (method, args, options) => {
-      let client: Client;
-      try {
-        client = lifecycle.client;
-      } catch (thrown) {
-        return Effect.fail(setupError(thrown, method));
-      }
-      return client.call({ method, args, options });
+    call: (method, args, options, ticket) => {
+      const client = clientFor(method);
+      return client instanceof FlameError ? Effect.fail(client) : client.call({ method, args, options, ticket });
+    },
+    fanOut: (request) => {
+      const client = clientFor(request.method);
+      return client instanceof FlameError ? () => Effect.fail(client) : client.fanOut(request);
     },
   };
   const isRunner = (): boolean => {

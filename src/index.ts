@@ -20,15 +20,21 @@ export type {
   ServiceMember,
 } from "./contract/service.ts";
 export type {
+  EffectMapMethod,
   EffectMethod,
   EffectMethodOf,
   EffectService,
   EffectsOf,
+  FanOutMethods,
+  MapMethod,
   RemoteMethod,
   RemoteMethodOf,
   RemoteService,
   ToEffect,
 } from "./contract/remote.ts";
+export type { Items, MapOptions, MapOutcome } from "./contract/fan-out.ts";
+export type { Job, JobStatus } from "./contract/job.ts";
+export type { MapRun } from "./contract/map-run.ts";
 export type {
   FlameClassDecorator,
   FlameMethodDecorator,

@@ -13,6 +13,7 @@ export const mergeOptions = (...layers: ReadonlyArray<FlameOptions | undefined>)
     if (layer.labels !== undefined) merged.labels = { ...merged.labels, ...layer.labels };
     if (layer.affinityKey !== undefined) merged.affinityKey = layer.affinityKey;
     if (layer.idempotencyKey !== undefined) merged.idempotencyKey = layer.idempotencyKey;
+    if (layer.detached !== undefined) merged.detached = layer.detached;
     if (layer.retry !== undefined) merged.retry = { ...merged.retry, ...layer.retry };
   }
   return merged;
@@ -24,6 +25,9 @@ export const mergeOptions = (...layers: ReadonlyArray<FlameOptions | undefined>)
  * @throws {ConfigError} naming the option, its value and how to fix it.
  */
 export const checkOptions = (options: FlameOptions, where: string): void => {
+  if (options.detached !== undefined && typeof options.detached !== "boolean") {
+    throw new ConfigError(`${where}: detached is ${String(options.detached)}. Use true or false.`);
+  }
   if (options.timeoutMs !== undefined) checkNumber(`${where}: timeoutMs`, options.timeoutMs, 0, "milliseconds", fraction);
   if (options.retry?.maxAttempts !== undefined) checkNumber(`${where}: retry.maxAttempts`, options.retry.maxAttempts, 1, "attempts");
   if (options.retry?.baseDelayMs !== undefined) checkNumber(`${where}: retry.baseDelayMs`, options.retry.baseDelayMs, 0, "milliseconds", fraction);

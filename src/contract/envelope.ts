@@ -33,6 +33,8 @@ export interface RequestHead extends TraceCarrier {
   readonly nonce: string;
   /** What was left of the deadline when the request was signed. Durations need no synchronized clocks. */
   readonly timeoutMs: number;
+  /** The handler goes on when the connection closes. Left out where it does not. */
+  readonly detached?: true | undefined;
   readonly idempotencyKey?: string;
 }
 

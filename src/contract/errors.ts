@@ -73,6 +73,8 @@ export interface FlameErrorContext {
   readonly elapsedMs?: number;
   /** Milliseconds to wait before another try has a chance. */
   readonly retryAfterMs?: number;
+  /** Which item of a map the call was made for, from 0. */
+  readonly index?: number;
   /** What the handler said, where it chose to say it ({@link FlameMethodError}) or `exposeErrors` is on. */
   readonly remote?: RemoteFailure;
   readonly cause?: unknown;
@@ -156,6 +158,8 @@ export class FlameError extends Error {
   readonly attempt: number | undefined;
   readonly elapsedMs: number | undefined;
   readonly retryAfterMs: number | undefined;
+  /** Which item of a map the call was made for, from 0. */
+  readonly index: number | undefined;
   readonly remote: RemoteFailure | undefined;
 
   constructor(code: FlameErrorCode, message: string, context: FlameErrorContext = {}) {
@@ -174,6 +178,7 @@ export class FlameError extends Error {
     this.attempt = context.attempt;
     this.elapsedMs = context.elapsedMs;
     this.retryAfterMs = context.retryAfterMs;
+    this.index = context.index;
     this.remote = context.remote;
   }
 
@@ -253,6 +258,7 @@ export const withContext = (error: CallError, context: FlameErrorContext): CallE
     attempt: error.attempt ?? context.attempt,
     elapsedMs: error.elapsedMs ?? context.elapsedMs,
     retryAfterMs: error.retryAfterMs ?? context.retryAfterMs,
+    index: error.index ?? context.index,
     remote: error.remote,
     cause: error.cause ?? context.cause,
   };

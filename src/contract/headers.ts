@@ -19,23 +19,27 @@ export interface Malformed {
 }
 
 const visible = (length: number): string => `[\\x21-\\x7e]{1,${length}}`;
-const line = (...fields: ReadonlyArray<string>): RegExp => new RegExp(`^${fields.map((field) => `(${field})`).join(" ")}$`);
+const line = (fields: ReadonlyArray<string>, last = ""): RegExp =>
+  new RegExp(`^${fields.map((field) => `(${field})`).join(" ")}${last}$`);
 
 const id = "[A-Za-z0-9_$.:@-]{1,128}";
 const nonce = "[A-Za-z0-9_-]{22}";
 
 const requestPattern = line(
-  WIRE_VERSION,
-  `${id}/${id}`,
-  visible(128),
-  "[1-9]\\d{0,8}",
-  visible(512),
-  visible(128),
-  wholePattern,
-  nonce,
-  wholePattern,
+  [
+    WIRE_VERSION,
+    `${id}/${id}`,
+    visible(128),
+    "[1-9]\\d{0,8}",
+    visible(512),
+    visible(128),
+    wholePattern,
+    nonce,
+    wholePattern,
+  ],
+  "( detached)?",
 );
-const responsePattern = line(
+const responsePattern = line([
   WIRE_VERSION,
   "ok|error",
   visible(512),
@@ -45,7 +49,7 @@ const responsePattern = line(
   wholePattern,
   wholePattern,
   wholePattern,
-);
+]);
 
 const signaturePattern = /^v1=[A-Za-z0-9_-]{43}$/;
 const idempotencyKey = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/;
@@ -58,7 +62,7 @@ const longestLine = 2_048;
 
 /** The fields of a request in one line, as it is sent and signed. */
 export const requestLine = (head: RequestHead): string =>
-  `${WIRE_VERSION} ${head.method} ${head.invocationId} ${head.attempt} ${head.audience} ${head.keyId} ${wholeText(head.createdMs)} ${head.nonce} ${wholeText(head.timeoutMs)}`;
+  `${WIRE_VERSION} ${head.method} ${head.invocationId} ${head.attempt} ${head.audience} ${head.keyId} ${wholeText(head.createdMs)} ${head.nonce} ${wholeText(head.timeoutMs)}${head.detached === true ? " detached" : ""}`;
 
 /** The fields of a response in one line, as it is sent and signed. Times are whole microseconds. */
 export const responseLine = ({ outcome, runnerId, keyId, timings }: ResponseHead): string =>
@@ -104,6 +108,7 @@ export const readRequestHead = (get: GetHeader): { readonly head: RequestHead; r
     createdMs: Number(fields[7]),
     nonce: fields[8]!,
     timeoutMs: Number(fields[9]),
+    detached: fields[10] === undefined ? undefined : true,
     idempotencyKey: get(header.idempotencyKey) ?? undefined,
     traceparent: get(header.traceparent) ?? undefined,
     tracestate: get(header.tracestate) ?? undefined,

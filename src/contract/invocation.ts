@@ -23,7 +23,10 @@ export interface InvocationContext {
   readonly method: string;
   /** When the caller stops waiting, in milliseconds since 1970 by this machine's clock; `null` without a deadline. */
   readonly deadline: number | null;
-  /** Aborted at the deadline, when the caller cancels and when it disconnects. Hand it to everything that takes a signal. */
+  /**
+   * Aborted at the deadline, when the caller cancels and when it disconnects; of a detached call only at the deadline and
+   * when the runner stops. Hand it to everything that takes a signal.
+   */
   readonly signal: AbortSignal;
   /** The trace context of this handler, ready to be sent on as headers. Empty without tracing. */
   readonly trace: TraceCarrier;

@@ -41,12 +41,17 @@ export interface FlameOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** Calls with the same key go to the same runner while it has room, so that they find its caches warm. */
   readonly affinityKey?: string;
+  /**
+   * Lets work that was sent finish: whoever cancels the call, or disconnects, ends it for the caller, and the handler
+   * goes on until its deadline. It keeps its slot until then. Not retried once the caller has left. Default `false`.
+   */
+  readonly detached?: boolean;
   readonly retry?: RetryOptions;
 }
 
 /** Options of one call: `Billing.charge.with({ signal, timeoutMs: 500 })({ amount: 50 })`. */
 export interface CallOptions extends FlameOptions {
-  /** Aborting it cancels the call: the lease is released, the request aborted, the handler's signal fired. */
+  /** Aborting it cancels the call: the lease is released, the request aborted, the handler's signal fired; see `detached`. */
   readonly signal?: AbortSignal;
 }
 

@@ -2,19 +2,44 @@
  * What callers hold: functions that look like the methods they stand for, as
  * promises or as Effects.
  */
-import { Cause, Effect, Exit, Option } from "effect";
-import { InvokeError, RegistryError, type CallError } from "./errors.ts";
+import { Effect } from "effect";
+import { callRemote, type RemoteTarget } from "./caller.ts";
+import { RegistryError, type CallError } from "./errors.ts";
+import { checkMap, mapToArray, type Items, type MapOptions, type MapOutcome } from "./fan-out.ts";
+import { spawn, type Job } from "./job.ts";
+import { mapLater, type MapRun } from "./map-run.ts";
 import { type CallOptions } from "./options.ts";
 import { checkOptions, mergeOptions } from "./call-options.ts";
 import type { MethodDefinition, ServiceDefinition } from "./service.ts";
 
-/** Carries calls out. It must be called in the caller's own stack, so that it sees what is active there; it never throws. */
-export interface Caller {
-  call(method: string, args: ReadonlyArray<unknown>, options: CallOptions): Effect.Effect<unknown, CallError>;
+export { callRemote, type Caller, type RemoteTarget } from "./caller.ts";
+
+/** Calls a method for many items: an item is its first argument. */
+export interface MapMethod<Item, Result> {
+  <Given extends Item>(
+    items: Items<Given>,
+    options: MapOptions & { readonly onError: "collect" },
+  ): MapRun<MapOutcome<Given, Result>>;
+  (items: Items<Item>, options?: MapOptions & { readonly onError?: "stop" }): MapRun<Result>;
 }
 
+/** Calls a method for many items, as an Effect of all results. */
+export interface EffectMapMethod<Item, Result> {
+  <Given extends Item>(
+    items: Items<Given>,
+    options: MapOptions & { readonly onError: "collect" },
+  ): Effect.Effect<ReadonlyArray<MapOutcome<Given, Result>>, CallError>;
+  (
+    items: Items<Item>,
+    options?: MapOptions & { readonly onError?: "stop" },
+  ): Effect.Effect<ReadonlyArray<Result>, CallError>;
+}
+
+/** `never` for a method that cannot be called with one argument. */
+type Mapping<Args extends Array<any>, Map> = [Args[0]] extends Args ? Map : never;
+
 /** A method as a function that returns a promise. It rejects with a {@link CallError}. */
-export interface RemoteMethod<Args extends Array<any>, Result> {
+export interface RemoteMethod<Args extends Array<any>, Result> extends FanOutMethods<Args, Result> {
   (...args: Args): Promise<Result>;
   /**
    * The same method with options for the calls made through it. They win over those of the method and the service, field by field.
@@ -29,15 +54,50 @@ export interface RemoteMethod<Args extends Array<any>, Result> {
   with(options: CallOptions): RemoteMethod<Args, Result>;
 }
 
+/** What a method that returns promises can do beside being called once and awaited. */
+export interface FanOutMethods<Args extends Array<any>, Result> {
+  /**
+   * Calls the method for each item, with at most `concurrency` calls at a time, under one span. Items are read one by one,
+   * when there is room for a call. Await it for all results, or iterate over it to take them one by one; it begins then.
+   * For more than one argument, map over objects or over a method that takes a tuple.
+   *
+   * @throws {ConfigError} for what cannot be iterated, and for an option that cannot work.
+   *
+   * @example
+   * ```ts
+   * const thumbnails = await Photos.thumbnail.with({ timeoutMs: 5_000 }).map(photos, { concurrency: 8 });
+   *
+   * for await (const outcome of Photos.thumbnail.map(readPhotos(), { ordered: false, onError: "collect" })) {
+   *   if (outcome.ok) await store(outcome.value);
+   *   else console.warn(outcome.item, outcome.error.code);
+   * }
+   * ```
+   */
+  readonly map: Mapping<Args, MapMethod<Args[0], Result>>;
+  /**
+   * Makes the call and gives a {@link Job} at once: its id, its status, its result for whoever asks, and how to cancel it.
+   *
+   * @example
+   * ```ts
+   * const job = Reports.build.with({ timeoutMs: 600_000 }).spawn("2026-11");
+   * ```
+   */
+  spawn(...args: Args): Job<Result>;
+}
+
 /** A method as a function that returns an Effect. */
 export interface EffectMethod<Args extends Array<any>, Result> {
   (...args: Args): Effect.Effect<Result, CallError>;
   /** The same method with options for the calls made through it; see {@link RemoteMethod.with}. */
   with(options: CallOptions): EffectMethod<Args, Result>;
+  /** Calls the method for each item; see {@link FanOutMethods.map}. Interrupting it cancels the calls under way. */
+  readonly map: Mapping<Args, EffectMapMethod<Args[0], Result>>;
 }
 
 /** A plain function that is asynchronous already stays as it is, type parameters included. */
-type Kept<Method> = Method & { with(options: CallOptions): Kept<Method> };
+type Kept<Method extends (...args: any) => Promise<any>> = Method & {
+  with(options: CallOptions): Kept<Method>;
+} & FanOutMethods<Parameters<Method>, Awaited<ReturnType<Method>>>;
 
 /** What callers see of a method: the context is gone, the result a promise. */
 export type RemoteMethodOf<Member> =
@@ -74,14 +134,6 @@ export type EffectsOf<Service> = {
   >;
 };
 
-/** Where a remote method leads. */
-export interface RemoteTarget {
-  readonly caller: Caller;
-  /** `service/method`. */
-  readonly method: string;
-  readonly options: CallOptions;
-}
-
 const targets = new WeakMap<Function, () => RemoteTarget>();
 
 /**
@@ -107,7 +159,9 @@ const withOptions = (target: RemoteTarget, options: CallOptions): RemoteTarget =
 export const remoteMethod = (target: RemoteTarget): RemoteMethod<Array<any>, unknown> => {
   const method = Object.assign((...args: Array<unknown>) => callRemote(target, args), {
     with: (options: CallOptions) => remoteMethod(withOptions(target, options)),
-  });
+    map: (items: Items<unknown>, options?: MapOptions) => mapLater(target, items, options),
+    spawn: (...args: Array<unknown>) => spawn(target, args),
+  }) as RemoteMethod<Array<any>, unknown>;
   leadsTo(method, () => target);
   return Object.defineProperty(method, "name", { value: target.method });
 };
@@ -125,30 +179,12 @@ export const effectMethod = (target: () => RemoteTarget): EffectMethod<Array<any
         const narrowed = withOptions(target(), options);
         return effectMethod(() => narrowed);
       },
+      map: (items: Items<unknown>, options: MapOptions = {}) => {
+        checkMap(target().method, items, options);
+        return Effect.suspend(() => mapToArray(target(), items, options));
+      },
     },
-  );
-
-/** Makes a call and gives its result as a promise that rejects with a {@link CallError}. */
-export const callRemote = async (target: RemoteTarget, args: ReadonlyArray<unknown>): Promise<unknown> => {
-  const exit = await Effect.runPromiseExit(target.caller.call(target.method, args, target.options));
-  if (Exit.isSuccess(exit)) return exit.value;
-  throw asCallError(exit.cause, target.method);
-};
-
-const asCallError = (cause: Cause.Cause<CallError>, method: string): CallError => {
-  const failure = Cause.findErrorOption(cause);
-  if (Option.isSome(failure)) return failure.value;
-  if (Cause.hasInterruptsOnly(cause))
-    return new InvokeError("canceled", `The call of ${method} was interrupted.`, { method });
-  return new InvokeError(
-    "invoke_error",
-    `The call of ${method} ended with a defect in Firelight itself; see its cause.`,
-    {
-      method,
-      cause: Cause.squash(cause),
-    },
-  );
-};
+  ) as EffectMethod<Array<any>, unknown>;
 
 /** Turns a remote method, or every remote method of an object, into Effects. */
 export interface ToEffect {

@@ -48,6 +48,7 @@ class Attempt implements LostListener {
   #exchange: HttpExchange | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
+  #left = false;
 
   constructor(
     deps: AttemptDeps,
@@ -106,16 +107,23 @@ class Attempt implements LostListener {
     );
   }
 
-  /** The caller wants no answer any more. */
+  /** The caller wants no answer any more. Detached work that was sent goes on, and is awaited here in the caller's place. */
   cancel(): void {
     if (this.#ended) return;
+    if (this.#call.options.detached === true && this.#exchange?.sent === true) {
+      this.#bookUnanswered("handler");
+      this.#left = true;
+      this.#call.lease = undefined;
+      this.#tell(canceled(this.#call));
+      return;
+    }
     this.#exchange?.abort();
     this.#bookUnanswered(this.#exchange?.sent === true ? "handler" : "network");
     this.#end(canceled(this.#call));
   }
 
   #head(timeoutMs: number): RequestHead {
-    const { idempotencyKey } = this.#call.options;
+    const { detached, idempotencyKey } = this.#call.options;
     return {
       ...this.#span.carrier,
       method: this.#call.method,
@@ -126,6 +134,7 @@ class Attempt implements LostListener {
       createdMs: Date.now(),
       nonce: newNonce(),
       timeoutMs: Math.max(1, Math.ceil(timeoutMs)),
+      ...(detached === true ? { detached } : {}),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     };
   }
@@ -133,6 +142,11 @@ class Attempt implements LostListener {
   #answered(head: RequestHead, outcome: HttpOutcome): void {
     const answeredAt = performance.now();
     const answeredClock = clockMs();
+    if (this.#left) {
+      if ("failure" in outcome) this.#lease.suspect();
+      this.#end(undefined);
+      return;
+    }
     if ("failure" in outcome) {
       this.#bookUnanswered("network");
       this.#fail(this.#transportError(outcome.failure));
@@ -190,7 +204,7 @@ class Attempt implements LostListener {
   }
 
   #bookUnanswered(phase: "network" | "handler"): void {
-    if (this.#sentAt > 0) this.#call.phases[phase] += performance.now() - this.#sentAt;
+    if (this.#sentAt > 0 && !this.#left) this.#call.phases[phase] += performance.now() - this.#sentAt;
   }
 
   #timeout(sent: boolean): CallError {
@@ -236,13 +250,19 @@ class Attempt implements LostListener {
     if (this.#end(error)) this.#resume(Effect.fail(error));
   }
 
-  /** Gives back what the attempt holds, the lease included, and tells of it. `false` if it had ended before. */
+  /** Gives back what the attempt holds, the lease included, and tells of it. `false` if nobody waits for it. */
   #end(error: CallError | undefined): boolean {
     if (this.#ended) return false;
     this.#ended = true;
     clearTimeout(this.#timer);
     this.#lease.forget(this);
     this.#lease.release();
+    if (this.#left) return false;
+    this.#tell(error);
+    return true;
+  }
+
+  #tell(error: CallError | undefined): void {
     const { ids } = this.#span;
     if (ids?.sampled === true && error?.executed === "unknown" && error.code === "transport_error") {
       this.#deps.telemetry.emit({ _tag: "RunnerSpans", pool: this.#call.pool, outcome: "lost", count: 2 });
@@ -256,7 +276,6 @@ class Attempt implements LostListener {
       error,
       span: ids,
     });
-    return true;
   }
 }
 
@@ -271,7 +290,7 @@ export const attempt = (
   deps.telemetry.stage(
     {
       _tag: "attempt",
-      host: call.host,
+      host: call.origin.host,
       facts: {
         method: call.method,
         pool: call.pool,

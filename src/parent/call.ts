@@ -1,6 +1,7 @@
 /** One logical call: what was asked, until when, and where its time went. */
 import { randomUUID } from "node:crypto";
 import { Cause, Exit } from "effect";
+import type { CallTicket } from "../contract/caller.ts";
 import type { RunnerTimings } from "../contract/envelope.ts";
 import type { CallError, FlameErrorContext } from "../contract/errors.ts";
 import { FlameError, InvokeError } from "../contract/errors.ts";
@@ -18,6 +19,17 @@ export interface CallRequest {
   readonly args: ReadonlyArray<unknown>;
   /** Those of the service, the method and the call, merged. */
   readonly options: CallOptions;
+  /** Set when the caller keeps an eye on the call. */
+  readonly ticket?: CallTicket | undefined;
+}
+
+/** Where a call hangs in the caller's telemetry. */
+export interface CallOrigin {
+  readonly host: HostContext | undefined;
+  /** The invocation that the caller serves, if any. */
+  readonly outer: InvocationContext | undefined;
+  /** Set when the call is to begin a trace of its own: the span that it links to. */
+  readonly apart?: SpanIds | undefined;
 }
 
 /** A call that is under way. The stages it walks through write down what they learn. */
@@ -27,7 +39,8 @@ export interface Call {
   readonly options: CallOptions;
   readonly pool: string;
   readonly invocationId: string;
-  readonly host: HostContext | undefined;
+  readonly origin: CallOrigin;
+  readonly ticket: CallTicket | undefined;
   /** `performance.now()` at the start. */
   readonly startedAt: number;
   /** What the call was allowed, in milliseconds. */
@@ -44,7 +57,7 @@ export interface Call {
 }
 
 /** The name of the pool that should run a call: the one it names, the first one with its labels, or the default one. */
-const poolFor = ({ pool, labels }: CallOptions, config: ResolvedConfig): string => {
+export const poolFor = ({ pool, labels }: CallOptions, config: ResolvedConfig): string => {
   if (pool !== undefined || labels === undefined) return pool ?? config.defaultPool;
   const wanted = Object.entries(labels);
   for (const [name, candidate] of config.pools) {
@@ -54,12 +67,8 @@ const poolFor = ({ pool, labels }: CallOptions, config: ResolvedConfig): string 
 };
 
 /** Starts a call's clock. A call made inside a handler has no more time than that handler. */
-export const startCall = (
-  request: CallRequest,
-  config: ResolvedConfig,
-  host: HostContext | undefined,
-  outer: InvocationContext | undefined,
-): Call => {
+export const startCall = (request: CallRequest, config: ResolvedConfig, origin: CallOrigin): Call => {
+  const { outer } = origin;
   const own = request.options.timeoutMs ?? config.requestTimeoutMs;
   const inherited = outer?.deadline === undefined || outer.deadline === null ? Infinity : outer.deadline - Date.now();
   return {
@@ -67,8 +76,9 @@ export const startCall = (
     args: request.args,
     options: request.options,
     pool: poolFor(request.options, config),
-    invocationId: randomUUID(),
-    host,
+    invocationId: request.ticket?.id ?? randomUUID(),
+    origin,
+    ticket: request.ticket,
     startedAt: performance.now(),
     timeoutMs: Math.max(0, Math.min(own, inherited)),
     phases: { acquire: 0, encode: 0, network: 0, runner_queue: 0, handler: 0, decode: 0, backoff: 0, other: 0 },
@@ -78,6 +88,11 @@ export const startCall = (
     lease: undefined,
     span: undefined,
   };
+};
+
+/** Counts an attempt that begins now. */
+export const beginAttempt = (call: Call): void => {
+  if (call.attempts++ === 0) call.ticket?.started();
 };
 
 /** Milliseconds left, never below zero. */
@@ -107,11 +122,15 @@ export const errorOf = (exit: Exit.Exit<unknown, CallError>, call: Call): CallEr
 
 /** The error of a call that its caller gave up. */
 export const canceled = (call: Call, reason?: unknown): InvokeError =>
-  new InvokeError("canceled", `${call.method} was canceled by its caller.`, {
-    ...errorContext(call),
-    executed: call.attempts === 0 ? "no" : "unknown",
-    ...(reason === undefined ? {} : { cause: reason }),
-  });
+  new InvokeError(
+    "canceled",
+    `${call.method} was canceled by its caller.${call.options.detached === true && call.attempts > 0 ? " It is detached: a handler that was reached goes on until its deadline." : ""}`,
+    {
+      ...errorContext(call),
+      executed: call.attempts === 0 ? "no" : "unknown",
+      ...(reason === undefined ? {} : { cause: reason }),
+    },
+  );
 
 /** Books where the time of an exchange with a runner went, by what the runner measured. */
 export const bookExchange = (call: Call, timings: RunnerTimings, exchangeMs: number): void => {

@@ -12,6 +12,7 @@ import type { Dispatcher } from "../contract/dispatch.ts";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
 import { ConfigError, FlameError, withContext } from "../contract/errors.ts";
+import { untilAborted, type FanOutRequest, type FanOutRun } from "../contract/caller.ts";
 import { currentInvocation } from "../contract/invocation.ts";
 import type { ResolvedConfig } from "../contract/resolve-config.ts";
 import type { ResolvedPool } from "../contract/resolve-pool.ts";
@@ -21,8 +22,9 @@ import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import { acquire } from "./acquire.ts";
 import type { AttemptCause, AttemptDeps } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
-import type { Call, CallRequest } from "./call.ts";
-import { callFacts, canceled, closePhases, errorContext, errorOf, remainingMs, startCall } from "./call.ts";
+import type { Call, CallOrigin, CallRequest } from "./call.ts";
+import { beginAttempt, callFacts, canceled, closePhases, errorContext, errorOf, poolFor, remainingMs, startCall } from "./call.ts";
+import { makeFanOut } from "./fan-out.ts";
 import { localAttempt } from "./local-attempt.ts";
 import type { Lease } from "./pool/lease.ts";
 import type { PoolHandle } from "./pool/handle.ts";
@@ -47,6 +49,8 @@ export interface Client {
    * host's active span and the surrounding invocation can be seen.
    */
   call(request: CallRequest): Effect.Effect<unknown, CallError>;
+  /** Makes the calls of a fan-out, with a span around them. The same rule holds. */
+  fanOut(request: FanOutRequest): FanOutRun;
   /** Every pool, by name. */
   readonly pools: Readonly<Record<string, PoolHandle>>;
   /**
@@ -122,14 +126,14 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
     avoid: string | undefined,
   ): Effect.Effect<unknown, CallError> => {
     if (local !== undefined) {
-      call.attempts++;
+      beginAttempt(call);
       return localAttempt({ telemetry, codec, local }, call, body, cause);
     }
     const pool = pools.get(call.pool);
     if (pool === undefined) return Effect.fail(noPool(call));
     if (remote === undefined) return Effect.fail(noSecret(call));
     const run = (lease: Lease) => {
-      call.attempts++;
+      beginAttempt(call);
       return attempt(remote, call, lease, body, cause);
     };
     const lease = acquire(call, pool, avoid, telemetry);
@@ -225,12 +229,14 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
       {
         _tag: "call",
         method: call.method,
-        host: call.host,
+        host: call.origin.host,
+        apart: call.origin.apart,
         facts: {
           pool: call.pool,
           invocationId: call.invocationId,
           deadlineMs: call.timeoutMs,
           idempotencyKey: call.options.idempotencyKey === undefined ? undefined : true,
+          detached: call.options.detached === true ? true : undefined,
         },
       },
       (span) => {
@@ -245,15 +251,21 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
     );
   };
 
+  const here = (): CallOrigin => ({ host: telemetry.capture(), outer: currentInvocation.getStore() });
+
+  const callFrom = (request: CallRequest, origin: CallOrigin): Effect.Effect<unknown, CallError> => {
+    const { signal } = request.options;
+    return Effect.suspend(() => {
+      const call = startCall(request, config, origin);
+      return signal === undefined ? run(call) : untilAborted(run(call), signal, (reason) => canceled(call, reason));
+    });
+  };
+
   return {
-    call: (request) => {
-      const host = telemetry.capture();
-      const outer = currentInvocation.getStore();
-      const { signal } = request.options;
-      return Effect.suspend(() => {
-        const call = startCall(request, config, host, outer);
-        return signal === undefined ? run(call) : untilAborted(run(call), call, signal);
-      });
+    call: (request) => callFrom(request, here()),
+    fanOut: (request) => {
+      const pool = poolFor(request.options, config);
+      return makeFanOut({ telemetry, callFrom, slotLimit: () => pools.get(pool)?.slotLimit }, request, pool, here());
     },
     pools: Object.fromEntries(pools),
     shutdown: async (graceMs = shutdownGraceMs) => {
@@ -261,19 +273,4 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
       await transport.close();
     },
   };
-};
-
-/** Ends a call as canceled as soon as the signal is aborted. */
-const untilAborted = (
-  effect: Effect.Effect<unknown, CallError>,
-  call: Call,
-  signal: AbortSignal,
-): Effect.Effect<unknown, CallError> => {
-  const aborted = Effect.callback<never, CallError>((resume) => {
-    const abort = () => resume(Effect.fail(canceled(call, signal.reason)));
-    if (signal.aborted) return abort();
-    signal.addEventListener("abort", abort, { once: true });
-    return Effect.sync(() => signal.removeEventListener("abort", abort));
-  });
-  return Effect.raceFirst(aborted, effect);
 };

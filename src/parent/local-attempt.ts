@@ -1,5 +1,5 @@
 /** One attempt in local mode: the same stages and the same encoding, with a function call for a network. */
-import { Effect } from "effect";
+import { Effect, Fiber } from "effect";
 import type { Codec } from "../contract/codec.ts";
 import type { Dispatcher, InvocationReply } from "../contract/dispatch.ts";
 import type { CallError } from "../contract/errors.ts";
@@ -35,7 +35,7 @@ export const localAttempt = (
   return telemetry.stage(
     {
       _tag: "attempt",
-      host: call.host,
+      host: call.origin.host,
       facts: {
         method: call.method,
         pool: call.pool,
@@ -59,8 +59,12 @@ export const localAttempt = (
           arrivedAt: sentAt,
           clockOffsetMs: undefined,
         });
+        const replied =
+          call.options.detached === true
+            ? Effect.flatMap(Effect.forkDetach(dispatched, { startImmediately: true }), Fiber.join)
+            : dispatched;
         return Effect.onExit(
-          Effect.flatMap(dispatched, (reply) => {
+          Effect.flatMap(replied, (reply) => {
             const exchangeMs = performance.now() - sentAt;
             const handlerMs = Math.min(reply.timings.handlerMs, exchangeMs);
             call.phases.handler += handlerMs;

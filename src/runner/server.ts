@@ -94,12 +94,14 @@ const brokenOff = (permit: Permit, runnerId: string, method: string): CallError 
         phase: "handler",
       });
 
-/** Runs an admitted invocation; a disconnect or the end of a drain interrupts it. */
+/** Runs an admitted invocation; the end of a drain interrupts it, and so does a disconnect unless it is detached. */
 const run = ({ dispatcher, runnerId }: Stages, verified: Verified, permit: Permit, arrival: Arrival): Promise<Answer> =>
   new Promise((resolve) => {
     const { head, key } = verified;
     const fiber = Effect.runFork(dispatcher.dispatch(toInvocation(verified, arrival.arrivedAt)));
-    const stopAttending = arrival.attend(() => fiber.interruptUnsafe());
+    const stopAttending = arrival.attend(() => {
+      if (head.detached !== true) fiber.interruptUnsafe();
+    });
     permit.onCancel(() => fiber.interruptUnsafe());
     fiber.addObserver((exit) => {
       stopAttending();

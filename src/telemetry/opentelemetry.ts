@@ -8,7 +8,7 @@
  * belongs to and hands it to the stages inside.
  */
 import type { Context as OtelContext } from "@opentelemetry/api";
-import { ROOT_CONTEXT, context as otelContext } from "@opentelemetry/api";
+import { ROOT_CONTEXT, context as otelContext, trace } from "@opentelemetry/api";
 import type { Fiber } from "effect";
 import { Clock, Context, Effect, Option, References, Tracer } from "effect";
 import type { Facts, SpanSpec } from "./catalog.ts";
@@ -31,7 +31,7 @@ export interface OtelTracerOptions {
 }
 
 /** Stages that have other spans inside. */
-const surrounds: ReadonlySet<Stage["_tag"]> = new Set(["call", "server", "handler"]);
+const surrounds: ReadonlySet<Stage["_tag"]> = new Set(["call", "map", "server", "handler"]);
 
 /** The OpenTelemetry context of a stage, kept on its span for the stages inside. */
 class StageContext extends Context.Service<StageContext, OtelContext>()("firelight/telemetry/StageContext") {}
@@ -66,8 +66,12 @@ const inherited = (around: Tracer.AnySpan | undefined): OtelContext | undefined 
   around === undefined ? undefined : Context.getOrUndefined(around.annotations, StageContext);
 
 const placeOf = (stage: Stage, around: Tracer.AnySpan | undefined): Place => {
+  if (stage._tag === "call" && stage.apart !== undefined) {
+    return { context: trace.deleteSpan(hostContext(stage.host) ?? otelContext.active()), parent: undefined };
+  }
   switch (stage._tag) {
     case "call":
+    case "map":
     case "attempt": {
       const context = hostContext(stage.host) ?? inherited(around) ?? otelContext.active();
       return { context, parent: around ?? parentIn(context) };
@@ -92,6 +96,11 @@ const factsOf = (stage: Stage): Facts =>
   stage._tag === "call" || stage._tag === "server"
     ? { system: RPC_SYSTEM, method: stage.method, ...stage.facts }
     : stage.facts;
+
+const linksOf = (stage: Stage): ReadonlyArray<SpanIds> => {
+  if (stage._tag === "boot") return stage.links;
+  return stage._tag === "call" && stage.apart !== undefined ? [stage.apart] : [];
+};
 
 const asLink = (ids: SpanIds): Tracer.SpanLink => ({ span: Tracer.externalSpan(ids), attributes: {} });
 
@@ -124,7 +133,7 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
       root: parent === undefined,
       sampled: parent?.sampled ?? true,
       annotations: Context.make(StageContext, context),
-      links: [...fiber.getRef(References.TracerSpanLinks), ...(stage._tag === "boot" ? stage.links.map(asLink) : [])],
+      links: [...fiber.getRef(References.TracerSpanLinks), ...linksOf(stage).map(asLink)],
       startTime: now(fiber),
     };
     const span =

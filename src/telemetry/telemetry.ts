@@ -42,7 +42,10 @@ export type Stage =
       readonly facts: Facts;
       /** What was active in the host when the call was made; see {@link Telemetry.capture}. */
       readonly host: HostContext | undefined;
+      /** Set for a call that begins a trace of its own in place of being a child: the span that it links to. */
+      readonly apart?: SpanIds | undefined;
     }
+  | { readonly _tag: "map"; readonly facts: Facts; readonly host: HostContext | undefined }
   | { readonly _tag: "acquire"; readonly facts: Facts }
   | { readonly _tag: "boot"; readonly facts: Facts; readonly links: ReadonlyArray<SpanIds> }
   | { readonly _tag: "attempt"; readonly facts: Facts; readonly host: HostContext | undefined }

@@ -85,6 +85,7 @@ export const makeWorld = (): World => {
         currentInvocation.run(context, () => registry.find(method)?.invoke(context, args)),
       );
     },
+    fanOut: () => () => Effect.die("not called by decorators"),
   };
   const world = { registry, calls, isRunner: false };
   const { method, service } = makeDecorators({ registry, caller, isRunner: () => world.isRunner });

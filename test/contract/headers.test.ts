@@ -53,7 +53,7 @@ const from = (headers: Record<string, string | undefined>) => (name: string) => 
 const problem = (read: object): string => ("malformed" in read ? String(read.malformed) : "accepted");
 
 describe("the headers of a request", () => {
-  it.each([minimal, full])("bring the head over whole", (head) => {
+  it.each([minimal, full, { ...full, detached: true as const }])("bring the head over whole", (head) => {
     const signature = signRequest(head, body, key);
     const read = readRequestHead(from(requestHeaders(head, signature)));
     expect(read).toEqual({ head, signature });
@@ -175,6 +175,16 @@ describe("the headers of a request", () => {
   ] as const)("are refused with a malformed %s", (name, values) => {
     for (const value of values)
       expect(problem(readRequestHead(from({ ...good, [name]: value })))).toBe(`${name} is malformed`);
+  });
+
+  it("say that a call is detached in a tenth field, in one word only", () => {
+    const detached = requestHeaders({ ...full, detached: true }, good[header.signature]!);
+    expect(detached).toEqual({ ...good, [header.request]: `${line.join(" ")} detached` });
+    for (const other of ["Detached", "detached ", " detached", "1", "true", "detached detached", "attached"])
+      expect(
+        problem(readRequestHead(from({ ...good, [header.request]: `${line.join(" ")} ${other}` }))),
+        other,
+      ).toBe("x-flame-request is malformed");
   });
 
   it("may have every field as long as it may be", () => {

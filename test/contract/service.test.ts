@@ -25,6 +25,7 @@ const setup = (answer?: Effect.Effect<unknown, CallError>): Makers & { registry:
       seen.push({ method, args, options });
       return answer ?? Effect.promise(async () => registry.find(method)?.invoke(context, args));
     },
+    fanOut: () => () => Effect.die("see fan-out.test.ts"),
   };
   return { ...makeMakers(registry, caller), registry, seen };
 };

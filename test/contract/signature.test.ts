@@ -25,6 +25,7 @@ const request: Required<RequestHead> = {
   createdMs: 1_790_000_000_000,
   nonce: "AAAAAAAAAAAAAAAAAAAAAA",
   timeoutMs: 30_000,
+  detached: true,
   idempotencyKey: "order-42",
   traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
   tracestate: "rojo=00f067aa0ba902b7",
@@ -44,8 +45,10 @@ const response: ResponseHead = {
 
 const body = Buffer.from('{"json":[1,2,3]}');
 
-const changed = (value: string | number): ReadonlyArray<string | number> =>
-  typeof value === "number"
+const changed = (value: string | number | true | undefined): ReadonlyArray<string | number | undefined> =>
+  value === true || value === undefined
+    ? [undefined]
+    : typeof value === "number"
     ? [value + 1]
     : [
         ...Array.from(value, (char, at) => value.slice(0, at) + (char === "x" ? "y" : "x") + value.slice(at + 1)),
@@ -409,6 +412,7 @@ describe("the protocol's vectors", () => {
         `${head.createdMs}`,
         head.nonce,
         `${head.timeoutMs}`,
+        ...(head.detached === true ? ["detached"] : []),
       ].join(" ");
       const optional = [head.idempotencyKey, head.traceparent, head.tracestate, head.baggage];
       const byTheBook = signedByTheBook("flame-v1-request", [line, ...optional], content, secret);

@@ -12,6 +12,9 @@ import {
   type FlameService,
   type InvocationContext,
   type InvokeError,
+  type Job,
+  type MapOutcome,
+  type MapRun,
   type RegistryError,
 } from "../../src/index.ts";
 
@@ -91,6 +94,28 @@ flame.service("bad", { nested: { a: async () => 1 } });
 // @ts-expect-error An id is needed.
 flame.service({ a: async () => 1 });
 
+// Maps: an item is the first argument; the type of results follows from onError.
+expectTypeOf(Billing.charge.map([{ amount: 1 }])).toEqualTypeOf<MapRun<{ ok: boolean; charged: number }>>();
+expectTypeOf<Awaited<ReturnType<typeof readNamed>>>().toEqualTypeOf<ReadonlyArray<string>>();
+const readNamed = () => Billing.named.with({ timeoutMs: 1 }).map(new Set<Charge>(), { ordered: false });
+expectTypeOf(Billing.sync.map([1], { concurrency: 2, onError: "stop" })).toEqualTypeOf<MapRun<number>>();
+declare const charges: AsyncIterable<{ amount: number; note: "a" }>;
+expectTypeOf(Billing.charge.map(charges, { onError: "collect" })).toEqualTypeOf<
+  MapRun<MapOutcome<{ amount: number; note: "a" }, { ok: boolean; charged: number }>>
+>();
+// @ts-expect-error The items have the wrong type.
+void Billing.charge.map([{ amount: "50" }]);
+// @ts-expect-error This method needs two arguments.
+void Billing.plain.map([1]);
+// @ts-expect-error There is no such policy.
+void Billing.charge.map([], { onError: "skip" });
+
+// Jobs.
+expectTypeOf(Billing.charge.spawn({ amount: 1 })).toEqualTypeOf<Job<{ ok: boolean; charged: number }>>();
+expectTypeOf(Billing.plain.with({ detached: true }).spawn(1, "a").result()).toEqualTypeOf<Promise<string>>();
+// @ts-expect-error The argument is missing.
+Billing.charge.spawn();
+
 // Single functions.
 const ping = flame.fn("ping", async () => "pong");
 expectTypeOf(ping()).toEqualTypeOf<Promise<string>>();
@@ -119,6 +144,11 @@ expectTypeOf(flame.serviceEffect.math!({ ping: () => "pong" }).ping()).toEqualTy
 >();
 expectTypeOf<CallError["_tag"]>().toEqualTypeOf<"InvokeError" | "RegistryError" | "ConfigError">();
 expectTypeOf<CallError>().toEqualTypeOf<InvokeError | RegistryError | ConfigError>();
+expectTypeOf(math.sum.map([1])).toEqualTypeOf<Effect.Effect<ReadonlyArray<number>, CallError>>();
+declare const numbers: Array<number>;
+expectTypeOf(math.sum.map(numbers, { onError: "collect" })).toEqualTypeOf<
+  Effect.Effect<ReadonlyArray<MapOutcome<number, number>>, CallError>
+>();
 // @ts-expect-error Arguments of Effects are checked too.
 math.add("1", 2);
 

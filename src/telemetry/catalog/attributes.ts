@@ -31,6 +31,7 @@ export const attributes = {
     "boolean",
     "Whether the call carried an idempotency key; the key itself is never recorded.",
   ),
+  detached: attribute("flame.detached", "boolean", "Only on detached calls: the handler goes on when the caller leaves."),
   attemptCount: attribute("flame.attempt.count", "int", "Attempts that the call took."),
   attempt: attribute("flame.attempt.number", "int", "Number of this attempt, from 1."),
   attemptKind: attribute("flame.attempt.kind", "string", "`first`, `retry` or `hedge`."),
@@ -41,6 +42,9 @@ export const attributes = {
   ),
   retryDelayMs: attribute("flame.retry.delay_ms", "double", "Backoff before the next attempt.", "ms"),
   nextAttempt: attribute("flame.retry.next_attempt", "int", "Number of the attempt after the backoff."),
+  mapItems: attribute("flame.map.items", "int", "Items that were called for."),
+  mapConcurrency: attribute("flame.map.concurrency", "int", "Most calls of the map at a time."),
+  mapFailed: attribute("flame.map.failed", "int", "Items whose call failed; those that were canceled with the map are not counted."),
   coldStart: attribute(
     "flame.cold_start",
     "boolean",

@@ -23,6 +23,7 @@ export const spans = {
       "pool",
       "invocationId",
       "idempotencyKey",
+      "detached",
       "attemptCount",
       "coldStart",
       "deadlineMs",
@@ -39,6 +40,13 @@ export const spans = {
       "phaseOtherMs",
       ...failure,
     ],
+  },
+  map: {
+    name: "flame.map",
+    kind: "internal",
+    description:
+      "A method called for many items. The first 1 000 calls are its children; each one beyond begins a trace of its own and links to it.",
+    attributes: ["method", "pool", "mapItems", "mapConcurrency", "mapFailed", ...failure],
   },
   acquire: {
     name: "flame.pool.acquire",

@@ -1,0 +1,49 @@
+/** The calls of a fan-out: made from one place, with one span around them. */
+import { Effect } from "effect";
+import type { FanOutRequest, FanOutRun } from "../contract/caller.ts";
+import type { CallError } from "../contract/errors.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { CallOrigin, CallRequest } from "./call.ts";
+
+export interface FanOutDeps {
+  readonly telemetry: Telemetry;
+  readonly callFrom: (request: CallRequest, origin: CallOrigin) => Effect.Effect<unknown, CallError>;
+  /** Most calls that the pool can run at a time, where it is known. */
+  readonly slotLimit: () => number | undefined;
+}
+
+/** Calls at a time where neither the caller nor a pool tells. */
+const defaultConcurrency = 16;
+
+/** Calls that are children of the fan-out's span; a trace with more of them serves nobody. */
+const mostChildren = 1_000;
+
+/** Makes the calls of a fan-out from where its caller stood. */
+export const makeFanOut =
+  (
+    deps: FanOutDeps,
+    { method, options, concurrency: wanted }: FanOutRequest,
+    pool: string,
+    origin: CallOrigin,
+  ): FanOutRun =>
+  (work) =>
+    Effect.suspend(() => {
+      const concurrency = wanted ?? Math.max(1, deps.slotLimit() ?? defaultConcurrency);
+      const facts = { method, pool, mapConcurrency: concurrency };
+      let items = 0;
+      let failed = 0;
+      return deps.telemetry.stage({ _tag: "map", host: origin.host, facts }, (span) => {
+        const call = (args: ReadonlyArray<unknown>): Effect.Effect<unknown, CallError> => {
+          const apart = ++items > mostChildren ? span.ids : undefined;
+          return Effect.tapError(deps.callFrom({ method, args, options }, { ...origin, apart }), () =>
+            Effect.sync(() => {
+              failed++;
+            }),
+          );
+        };
+        return Effect.onExitPrimitive(work({ concurrency, call }), () => {
+          span.note({ mapItems: items, mapFailed: failed });
+          return undefined;
+        });
+      });
+    });

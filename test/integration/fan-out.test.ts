@@ -1,0 +1,149 @@
+/** Maps, jobs and detached calls over real runner processes. */
+import { Effect, Fiber } from "effect";
+import { expect, test } from "vitest";
+import { isAlive } from "../harness/start-process.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import { Probe } from "./fixtures/services.ts";
+import { notes, withRunners } from "./setup.ts";
+
+const count = (lines: ReadonlyArray<string>, word: string): number =>
+  lines.filter((line) => line.startsWith(word)).length;
+
+const gauge = async (flame: { metrics(): Promise<string> }, name: string): Promise<number> => {
+  const line = (await flame.metrics()).split("\n").find((line) => line.startsWith(`${name}{`));
+  return Number(line?.split(" ")[1]);
+};
+
+const slotsUsed = (flame: { metrics(): Promise<string> }): Promise<number> => gauge(flame, "flame_pool_slots_used");
+
+function* naturals(most: number, taken: { count: number }): Generator<number> {
+  for (let n = 0; n < most; n++) {
+    taken.count++;
+    yield n;
+  }
+}
+
+test("a map over processes gives 10 000 results in order, as many at a time as there are slots", async () => {
+  const { flame } = await withRunners({ max: 2, maxConcurrency: 4 });
+  const taken = { count: 0 };
+  let seen = 0;
+  for await (const result of Probe.echo.map(naturals(10_000, taken))) {
+    expect(result).toBe(seen++);
+    expect(taken.count).toBeLessThanOrEqual(seen + 8);
+  }
+  expect([seen, taken.count]).toEqual([10_000, 10_000]);
+  expect(await slotsUsed(flame)).toBe(0);
+}, 60_000);
+
+test("the calls of a map spread over runners", async () => {
+  await withRunners({ max: 2, maxConcurrency: 2 });
+  const { file } = notes();
+  const pids = await Probe.meet.map(Array.from({ length: 4 }, () => ({ ledger: file, count: 4 })));
+  expect(new Set(pids).size).toBe(2);
+});
+
+test("the first failure of a map stops the handlers of the others", async () => {
+  const { flame } = await withRunners({ max: 1, maxConcurrency: 4 });
+  const { file, lines } = notes();
+  const taken = { count: 0 };
+  function* items() {
+    for (const n of naturals(1_000, taken)) yield { ms: 60_000, ledger: file, failWhen: n === 3 ? 4 : undefined };
+  }
+  const failed = await Promise.allSettled([Probe.noted.map(items())]);
+  expect(failed).toMatchObject([{ status: "rejected", reason: { code: "remote_error", index: 3 } }]);
+  expect(taken.count).toBe(4);
+  await waitFor(() => count(lines(), "aborted") === 3, { what: "the other handlers' signals" });
+  await waitFor(async () => (await slotsUsed(flame)) === 0, { what: "free slots" });
+});
+
+test("a job runs in a process under the id that its handle has", async () => {
+  await withRunners();
+  const { file, lines } = notes();
+  const job = Probe.slow.spawn(50, file);
+  expect(job.status()).toBe("pending");
+  await waitFor(() => job.status() === "running", { what: "the job to run" });
+  expect(await job.result()).toBe(1);
+  expect(job.status()).toBe("done");
+  expect(lines()).toEqual([`start ${job.id} 1`, `end ${job.id} 1`]);
+});
+
+test("canceling a job stops its handler, and canceling a waiting one keeps it from running", async () => {
+  await withRunners({ max: 1 });
+  const { file, lines } = notes();
+  const running = Probe.slow.spawn(60_000, file);
+  await waitFor(() => lines().length === 1, { what: "the handler to start" });
+  const waiting = Probe.slow.spawn(60_000, file);
+  expect(waiting.status()).toBe("pending");
+  waiting.cancel();
+  await expect(waiting.result()).rejects.toMatchObject({ code: "canceled", executed: "no" });
+  running.cancel();
+  await expect(running.result()).rejects.toMatchObject({ code: "canceled" });
+  await waitFor(() => count(lines(), "aborted") === 1, { what: "the handler's signal" });
+  expect(await Probe.add(1, 2)).toBe(3);
+  expect(count(lines(), "start")).toBe(1);
+});
+
+test("shutdown lets running jobs finish and refuses waiting ones", async () => {
+  const { flame } = await withRunners({ max: 1 });
+  const { file, lines } = notes();
+  const running = Probe.slow.spawn(300, file);
+  await waitFor(() => lines().length === 1, { what: "the handler to start" });
+  const waiting = Probe.slow.spawn(1, file);
+  await flame.shutdown();
+  expect([running.status(), waiting.status()]).toEqual(["done", "failed"]);
+  expect(count(lines(), "end")).toBe(1);
+});
+
+test("a detached call that is canceled finishes on the runner and keeps its slot until then", async () => {
+  const { flame } = await withRunners({ max: 1 });
+  const { file, lines } = notes();
+  const job = Probe.slow.with({ detached: true }).spawn(500, file);
+  await waitFor(() => lines().length === 1, { what: "the handler to start" });
+  const canceledAt = performance.now();
+  job.cancel();
+  await expect(job.result()).rejects.toMatchObject({ code: "canceled", executed: "unknown" });
+  expect(performance.now() - canceledAt).toBeLessThan(250);
+  expect(await slotsUsed(flame)).toBe(1);
+  expect(count(lines(), "end")).toBe(0);
+  expect(await Probe.add(1, 2)).toBe(3);
+  expect(lines()).toEqual([`start ${job.id} 1`, `end ${job.id} 1`]);
+  expect(await slotsUsed(flame)).toBe(0);
+});
+
+test("a detached call that is interrupted still ends at its deadline, and the slot is free then", async () => {
+  const { flame } = await withRunners({ max: 1 });
+  await Probe.whoami();
+  const { file, lines } = notes();
+  const slow = flame.toEffect(Probe.slow).with({ detached: true, timeoutMs: 400 });
+  const fiber = Effect.runFork(slow(60_000, file));
+  await waitFor(() => lines().length === 1, { what: "the handler to start" });
+  await Effect.runPromise(Fiber.interrupt(fiber));
+  expect(await slotsUsed(flame)).toBe(1);
+  await waitFor(async () => (await slotsUsed(flame)) === 0, { what: "a free slot", timeoutMs: 2_000 });
+  await waitFor(() => count(lines(), "aborted") === 1, { what: "the handler's signal", timeoutMs: 2_000 });
+});
+
+test("a detached call whose runner dies after its caller left frees what it held", async () => {
+  const { flame } = await withRunners({ max: 1 });
+  const { pid } = await Probe.whoami();
+  const { file, lines } = notes();
+  const job = Probe.slow.with({ detached: true, retry: { maxAttempts: 3, baseDelayMs: 1 } }).spawn(60_000, file);
+  await waitFor(() => lines().length === 1, { what: "the handler to start" });
+  job.cancel();
+  process.kill(pid, "SIGKILL");
+  await waitFor(async () => (await slotsUsed(flame)) === 0, { what: "a free slot" });
+  expect((await Probe.whoami()).pid).not.toBe(pid);
+  expect(lines()).toHaveLength(1);
+});
+
+test("shutdown waits for detached work that nobody waits for any more", async () => {
+  const { flame, backend } = await withRunners({ max: 1 });
+  const { file, lines } = notes();
+  const job = Probe.slow.with({ detached: true }).spawn(400, file);
+  await waitFor(() => lines().length === 1, { what: "the handler to start" });
+  const [runner] = backend.running();
+  job.cancel();
+  await flame.shutdown();
+  expect(count(lines(), "end")).toBe(1);
+  expect(isAlive(runner!.pid)).toBe(false);
+});
