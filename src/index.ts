@@ -47,6 +47,12 @@ export type {
   RpcStatus,
 } from "./contract/errors.ts";
 export type { CallOptions, FlameConfig, FlameOptions, Logger, MetricsRegistry, Mode, PoolConfig, RetryOptions, SecurityOptions, SigningKeyOptions, StaticRunner, TelemetryOptions } from "./contract/options.ts";
+export type {
+  IdempotencyClaim,
+  IdempotencyOptions,
+  IdempotencyState,
+  IdempotencyStore,
+} from "./contract/idempotency.ts";
 export type { InvocationContext } from "./contract/invocation.ts";
 export type { TraceCarrier } from "./contract/envelope.ts";
 export type { Backend, EffectOrPromise, RunnerExit, RunnerHandle, SpawnRequest } from "./contract/backend.ts";

@@ -6,8 +6,10 @@ import type { Backend } from "./backend.ts";
 import { checkNumber } from "./check-number.ts";
 import { ANY_RUNNER } from "./envelope.ts";
 import { ConfigError } from "./errors.ts";
+import type { ResolvedIdempotency } from "./idempotency.ts";
 import type { FlameConfig, Logger, Mode, PoolConfig, SigningKeyOptions, StaticRunner, TelemetryOptions } from "./options.ts";
 import { defaults } from "./options.ts";
+import { resolveIdempotency } from "./resolve-idempotency.ts";
 
 /** A static runner with nothing left open. */
 export interface ResolvedRunner extends Required<StaticRunner> {
@@ -41,6 +43,8 @@ export interface ResolvedConfig {
   readonly requestTimeoutMs: number;
   readonly maxBodyBytes: number;
   readonly exposeErrors: boolean;
+  /** `undefined` when results are not kept. */
+  readonly idempotency: ResolvedIdempotency | undefined;
   readonly logger: Logger | undefined;
   readonly telemetry: Required<TelemetryOptions>;
 }
@@ -160,6 +164,7 @@ export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedCo
     requestTimeoutMs: checkNumber("requestTimeoutMs", config.requestTimeoutMs ?? defaults.requestTimeoutMs, 1, "milliseconds", false),
     maxBodyBytes: checkNumber("maxBodyBytes", config.maxBodyBytes ?? defaults.maxBodyBytes, 1, "bytes"),
     exposeErrors: config.exposeErrors ?? defaults.exposeErrors,
+    idempotency: resolveIdempotency(config.idempotency),
     logger: config.logger,
     telemetry: {
       metrics: config.telemetry?.metrics ?? true,

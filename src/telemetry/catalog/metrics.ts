@@ -191,6 +191,16 @@ export const metrics = {
     known: { outcome: ["reported", "lost"] },
     description: "Runner spans that a signed response vouched for, and those that died with their runner.",
   },
+  idempotencyRequests: {
+    name: "flame_idempotency_requests_total",
+    type: "counter",
+    unit: "{call}",
+    side: "runner",
+    labels: ["flame_pool_name", "outcome"],
+    known: { outcome: ["executed", "joined", "replayed", "conflict", "unavailable"] },
+    description:
+      "Requests with an idempotency key: those that ran the handler, that waited for one that was running, that got a result that was kept, that came with other arguments, and whose store did not answer.",
+  },
   serverDuration: {
     name: "rpc_server_call_duration_seconds",
     type: "histogram",

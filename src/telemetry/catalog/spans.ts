@@ -91,6 +91,7 @@ export const spans = {
       "invocationId",
       "attempt",
       "coldStart",
+      "idempotencyOutcome",
       "clockOffsetMs",
       ...failure,
     ],
