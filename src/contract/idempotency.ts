@@ -27,7 +27,8 @@ export type IdempotencyState =
 /**
  * Remembers one record per key: who executes, or what came of it. Every operation is one step that nothing can come
  * between, for all runners that share the store. A rejection from `begin` refuses the call unexecuted; one from the
- * others is logged, and the caller gets its result all the same. An operation has five seconds.
+ * others is logged, and the caller gets its result all the same. An operation has five seconds, and those on one claim
+ * come one after the other.
  *
  * `idempotencyStoreConformance` of `firelight/testing` holds an implementation to what is said here. Two of a page each, one
  * in Redis and one in files, are in `examples/05-redis-idempotency-store`.

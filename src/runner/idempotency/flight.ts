@@ -59,6 +59,7 @@ export class Flight {
   readonly #fork: (run: Run) => Forked;
   readonly #waiters = new Set<Waiter>();
   #deadlineAt = -Infinity;
+  #stopKeeping = (): Promise<void> => Promise.resolve();
   #fiber: Forked | undefined;
   #stage: "asking" | "running" | "given up" | "settling" = "asking";
 
@@ -89,12 +90,9 @@ export class Flight {
       const state = await this.#ask();
       if (state === "unwanted") return "again";
       if (state?.state !== "started") return this.#withoutRunning(state);
-      const stopKeeping = this.#options.store.keep(this.claim);
-      try {
-        return this.#waiters.size === 0 ? await this.#free() : await this.#run();
-      } finally {
-        stopKeeping();
-      }
+      if (this.#waiters.size === 0) return await this.#free();
+      this.#stopKeeping = this.#options.store.keep(this.claim);
+      return await this.#run();
     } catch (thrown) {
       return { outcome: "executed", result: { error: brokenError(this.#starter.invocation.method, thrown) } };
     }
@@ -155,6 +153,7 @@ export class Flight {
   /** Keeps a result that is final, and frees the key for any other. */
   async #settle(result: Result): Promise<Landing> {
     this.#stage = "settling";
+    await this.#stopKeeping();
     const { store, exposeErrors, maxReplyBytes } = this.#options;
     if (isFinal(result)) {
       const bytes = "body" in result ? result.body.byteLength : 0;
@@ -168,6 +167,7 @@ export class Flight {
   }
 
   async #free(): Promise<Landing> {
+    await this.#stopKeeping();
     await this.#options.store.abandon(this.claim);
     return "again";
   }

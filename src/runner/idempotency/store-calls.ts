@@ -14,6 +14,9 @@ import { safeError, type Redactor } from "../../telemetry/redaction.ts";
 /** Milliseconds that a store has for one operation. */
 const storeTimeoutMs = 5_000;
 
+/** Milliseconds between two renewals, at most. */
+const longestRenewalMs = 60_000;
+
 export interface StoreCallsOptions extends Pick<ResolvedIdempotency, "ttlMs" | "leaseMs"> {
   readonly store: IdempotencyStore;
   readonly logger: Logger;
@@ -26,8 +29,8 @@ export interface StoreCalls {
   begin(claim: IdempotencyClaim): Promise<IdempotencyState | undefined>;
   complete(claim: IdempotencyClaim, reply: string): Promise<void>;
   abandon(claim: IdempotencyClaim): Promise<void>;
-  /** Renews the lease again and again until the returned function is called. */
-  keep(claim: IdempotencyClaim): () => void;
+  /** Renews the lease again and again. Returns how to stop it, which settles when no renewal is under way any more. */
+  keep(claim: IdempotencyClaim): () => Promise<void>;
 }
 
 const inTime = <A>(answer: Promise<A>): Promise<A> =>
@@ -80,14 +83,21 @@ export const makeStoreCalls = (options: StoreCallsOptions): StoreCalls => {
       }
     },
     keep: (claim) => {
-      const renew = (): void => {
-        inTime(call(() => store.renew(claim, leaseMs))).catch((thrown: unknown) =>
-          report(thrown, claim, "the lease of its key could not be renewed."),
-        );
+      let renewing: Promise<void> | undefined;
+      const renew = async (): Promise<void> => {
+        try {
+          await inTime(call(() => store.renew(claim, leaseMs)));
+        } catch (thrown) {
+          report(thrown, claim, "the lease of its key could not be renewed.");
+        }
+        renewing = undefined;
       };
-      const timer = setInterval(renew, Math.min(leaseMs / 3, 60_000));
+      const timer = setInterval(() => (renewing ??= renew()), Math.min(leaseMs / 3, longestRenewalMs));
       timer.unref();
-      return () => clearInterval(timer);
+      return async () => {
+        clearInterval(timer);
+        await renewing;
+      };
     },
   };
 };
