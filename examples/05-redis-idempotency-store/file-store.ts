@@ -42,7 +42,11 @@ export const fileStore = (root: string): IdempotencyStore => {
   const folderOf = ({ key }: IdempotencyClaim): string => join(root, createHash("sha256").update(key).digest("hex"));
 
   /** Writes an entry beside the others and lets `publish` give it its number. */
-  const write = async (claim: IdempotencyClaim, entry: Entry, publish: (draft: string) => Promise<void>): Promise<void> => {
+  const write = async (
+    claim: IdempotencyClaim,
+    entry: Entry,
+    publish: (draft: string) => Promise<void>,
+  ): Promise<void> => {
     const draft = join(folderOf(claim), `draft-${claim.owner}-${Math.random().toString(36).slice(2)}`);
     await writeFile(draft, JSON.stringify(entry));
     try {

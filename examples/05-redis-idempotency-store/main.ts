@@ -43,7 +43,9 @@ const play = async (stores: readonly [IdempotencyStore, IdempotencyStore]): Prom
   const order = charge.with({ idempotencyKey: "order-42" });
   const results = await Promise.all(Array.from({ length: 10 }, () => order({ amount: 50 })));
   const answers = new Set(results.map((result) => JSON.stringify(result)));
-  console.log(`${results.length} calls with one key: ${charges} charge, ${answers.size} answer: ${[...answers].join()}`);
+  console.log(
+    `${results.length} calls with one key: ${charges} charge, ${answers.size} answer: ${[...answers].join()}`,
+  );
   await order({ amount: 51 }).catch((error: unknown) => {
     if (!(error instanceof FlameError)) throw error;
     console.log(`the same key with another amount: ${error.code}, executed: ${error.executed}`);

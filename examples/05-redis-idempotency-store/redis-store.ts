@@ -38,7 +38,7 @@ export const redisStore = (send: SendCommand, prefix = "firelight:"): Idempotenc
   return {
     begin: async (claim, leaseMs) => {
       const before = await send("SET", prefix + claim.key, held(claim), "NX", "GET", "PX", String(leaseMs));
-      return before === null ? { state: "started" } : stateOf(String(before), claim);
+      return before === null ? { state: "started" } : stateOf(before as string, claim);
     },
     renew: (claim, leaseMs) => run(renewScript, claim, String(leaseMs)),
     complete: (claim, reply, ttlMs) => run(completeScript, claim, `${claim.fingerprint} done ${reply}`, String(ttlMs)),

@@ -78,7 +78,12 @@ export const idempotencyStoreConformance = (
       }
     }),
     check("a completed key gives its reply, to the letter", async (store) => {
-      const replies = ["", "ok\n{}", "ok\n{\"json\":\"\\u0000 é 日本 🔥 \\n\\r\\t' \\\\ $1 %s\"}\r\n ", `ok\n"${"x".repeat(300_000)}"`];
+      const replies = [
+        "",
+        "ok\n{}",
+        'ok\n{"json":"\\u0000 é 日本 🔥 \\n\\r\\t\' \\\\ $1 %s"}\r\n ',
+        `ok\n"${"x".repeat(300_000)}"`,
+      ];
       for (const reply of replies) {
         const claim = makeClaim();
         await store.begin(claim, longMs);
@@ -136,7 +141,7 @@ export const idempotencyStoreConformance = (
       assert.equal((await store.begin(claim, shortMs)).state, "started");
       let started = 0;
       await until("the end of a lease", async () => {
-        const states = await Promise.all(Array.from({ length: 5 }, () => store.begin(rival(claim), longMs)));
+        const states = await Promise.all(Array.from({ length: 5 }, async () => store.begin(rival(claim), longMs)));
         started += states.filter(({ state }) => state === "started").length;
         return started > 0;
       });

@@ -18,37 +18,45 @@ describe("the store in files", () => {
   for (const { name, run } of idempotencyStoreConformance(() => fileStore(folder))) it(name, run);
 });
 
-describe.skipIf(program === undefined)("the store in Redis (skipped without redis-server; REDIS_SERVER can name one)", () => {
-  let redis: RedisServer;
-  beforeAll(async () => {
-    redis = await startRedis(program!);
-  });
-  afterAll(() => redis.stop());
+describe.skipIf(program === undefined)(
+  "the store in Redis (skipped without redis-server; REDIS_SERVER can name one)",
+  () => {
+    let redis: RedisServer;
+    beforeAll(async () => {
+      redis = await startRedis(program!);
+    });
+    afterAll(() => redis.stop());
 
-  const connectStore = () => {
-    const connection = connectRedis({ path: redis.path });
-    onTestFinished(() => connection.close());
-    return redisStore(connection.send);
-  };
-  for (const { name, run } of idempotencyStoreConformance(connectStore)) it(name, run);
+    const connectStore = () => {
+      const connection = connectRedis({ path: redis.path });
+      onTestFinished(() => connection.close());
+      return redisStore(connection.send);
+    };
+    for (const { name, run } of idempotencyStoreConformance(connectStore)) it(name, run);
 
-  it("a lost connection fails what was asked, and nothing hangs", async () => {
-    const connection = connectRedis({ path: redis.path });
-    await expect(connection.send("NONSENSE")).rejects.toThrow("Redis: ERR");
-    const blocked = connection.send("BLPOP", "never", "0");
-    connection.close();
-    await expect(blocked).rejects.toThrow("closed");
-  });
-});
+    it("a lost connection fails what was asked, and nothing hangs", async () => {
+      const connection = connectRedis({ path: redis.path });
+      await expect(connection.send("NONSENSE")).rejects.toThrow("Redis: ERR");
+      const blocked = connection.send("BLPOP", "never", "0");
+      connection.close();
+      await expect(blocked).rejects.toThrow("closed");
+    });
+  },
+);
 
-it.each([program ?? "redis-server", "no-such-redis"])("the example charges an order once, with REDIS_SERVER=%s", async (server) => {
-  const path = server === "no-such-redis" ? process.execPath.replace(/\/[^/]*$/, "") : process.env["PATH"];
-  const main = join(import.meta.dirname, "../../examples/05-redis-idempotency-store/main.ts");
-  await using example = await startProcess({
-    command: [process.execPath, main],
-    env: { REDIS_SERVER: server === "no-such-redis" ? undefined : process.env["REDIS_SERVER"], PATH: path },
-  });
-  expect(await example.exited, example.output()).toEqual({ code: 0, signal: null });
-  expect(example.output()).toContain('10 calls with one key: 1 charge, 1 answer: {"charge":1,"amount":50,"key":"order-42"}');
-  expect(example.output()).toContain("the same key with another amount: conflict, executed: no");
-});
+it.each([program ?? "redis-server", "no-such-redis"])(
+  "the example charges an order once, with REDIS_SERVER=%s",
+  async (server) => {
+    const path = server === "no-such-redis" ? process.execPath.replace(/\/[^/]*$/, "") : process.env["PATH"];
+    const main = join(import.meta.dirname, "../../examples/05-redis-idempotency-store/main.ts");
+    await using example = await startProcess({
+      command: [process.execPath, main],
+      env: { REDIS_SERVER: server === "no-such-redis" ? undefined : process.env["REDIS_SERVER"], PATH: path },
+    });
+    expect(await example.exited, example.output()).toEqual({ code: 0, signal: null });
+    expect(example.output()).toContain(
+      '10 calls with one key: 1 charge, 1 answer: {"charge":1,"amount":50,"key":"order-42"}',
+    );
+    expect(example.output()).toContain("the same key with another amount: conflict, executed: no");
+  },
+);

@@ -90,7 +90,8 @@ export const makeMemoryStore = (options: MemoryStoreOptions): MemoryStore => {
     complete: ({ key, fingerprint, owner }, reply, ttlMs) => {
       const holder = live(key);
       const kept = done.get(key);
-      if ((holder !== undefined && holder.claim.owner !== owner) || (kept !== undefined && kept.expiresAt > now())) return;
+      if ((holder !== undefined && holder.claim.owner !== owner) || (kept !== undefined && kept.expiresAt > now()))
+        return;
       running.delete(key);
       if (kept !== undefined) forget(key, kept);
       const entry = {
