@@ -234,8 +234,8 @@ describe("metrics", () => {
   it("of one side are those of the catalogue's side", async () => {
     const text = await makeMetrics({ side: "runner", pool: "gpu" }).text();
     expect([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)).toEqual([
-      "flame_idempotency_requests",
       "flame_signature_rejections",
+      "flame_idempotency_requests",
       "rpc_server_call_duration_seconds",
     ]);
     expect(linesOf(text, "flame_signature_rejections_total{")).toHaveLength(5);

@@ -197,9 +197,8 @@ export const metrics = {
     unit: "{call}",
     side: "runner",
     labels: ["flame_pool_name", "outcome"],
-    known: { outcome: ["executed", "joined", "replayed", "conflict", "unavailable"] },
     description:
-      "Requests with an idempotency key: those that ran the handler, that waited for one that was running, that got a result that was kept, that came with other arguments, and whose store did not answer.",
+      "Requests with an idempotency key, by what it came to: `executed`, `joined`, `replayed`, `conflict` or `unavailable`, as in `flame.idempotency.outcome`.",
   },
   serverDuration: {
     name: "rpc_server_call_duration_seconds",
