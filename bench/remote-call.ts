@@ -20,7 +20,7 @@ const onBun = "Bun" in globalThis;
 const startServer = async (secret: string) => {
   const child = spawn(process.execPath, [new URL("./server.ts", import.meta.url).pathname], {
     stdio: ["pipe", "pipe", "inherit"],
-    env: { ...process.env, ...(process.env.SRVOPT ? { NODE_OPTIONS: process.env.SRVOPT } : {}), FLAME_MODE: "runner", FLAME_SECRET: secret },
+    env: { ...process.env, FLAME_MODE: "runner", FLAME_SECRET: secret },
   });
   for await (const line of createInterface({ input: child.stdout })) {
     return { stop: () => child.kill(), urls: JSON.parse(line) as { runner: string; bare: string } };
@@ -95,5 +95,5 @@ console.table(rows);
 const calls = /rpc_client_call_duration_seconds_count\{[^}]*\} (\d+)/.exec(await flame.metrics())?.[1];
 console.log(`${calls} calls metered, ${spans.exported()} spans exported by the parent`);
 await flame.shutdown();
-server.stop(); await new Promise((r) => setTimeout(r, 3000));
+server.stop();
 process.exit(0);

@@ -5,7 +5,7 @@ import { Bench } from "./services.ts";
 import type { Order } from "./services.ts";
 import { traceEverything } from "./telemetry.ts";
 
-if (!process.env.NOTRACE) traceEverything();
+traceEverything();
 void Bench;
 
 const accept = (body: string): string => {

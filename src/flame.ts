@@ -13,6 +13,7 @@ import { resolveConfig, type ResolvedConfig } from "./contract/resolve-config.ts
 import { createRegistry, type Registry } from "./contract/registry.ts";
 import { toEffect, type Caller, type ToEffect } from "./contract/remote.ts";
 import type { Client } from "./parent/client.ts";
+import type { PoolHandle } from "./parent/pool/handle.ts";
 import { makeMakers, type Makers } from "./proxy.ts";
 import type { RunnerServerOptions } from "./runner/options.ts";
 import { createRunnerServer, type RunnerServer } from "./runner/server.ts";
@@ -38,6 +39,8 @@ export interface Flame extends MethodDecoratorMaker, Makers, AsyncDisposable {
   readonly serviceDecorator: ServiceDecorator;
   /** Turns a remote method, or all of a service, into Effects. */
   readonly toEffect: ToEffect;
+  /** The pools of the present configuration: `flame.pools.gpu.update({ max: 8 })`, `flame.pools.gpu.stats()`. */
+  readonly pools: Readonly<Record<string, PoolHandle>>;
   /** Metrics of the calls made and of the pools: `response.end(await flame.metrics())`. */
   readonly metrics: MetricsReader;
   /**
@@ -238,7 +241,7 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
   ) as MetricsReader;
 
   const shutdown = (): Promise<void> => lifecycle.shutdown();
-  return Object.assign(decorators.method, makeMakers(registry, caller), {
+  const instance = Object.assign(decorators.method, makeMakers(registry, caller), {
     registry,
     serviceDecorator: decorators.service,
     toEffect,
@@ -248,6 +251,8 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
     shutdown,
     [Symbol.asyncDispose]: shutdown,
   });
+  return Object.defineProperty(instance, "pools", { get: () => lifecycle.client.pools, enumerable: true }) as typeof instance &
+    Pick<Flame, "pools">;
 };
 
 /** The instance that most programs use. */

@@ -5,6 +5,8 @@ export { currentInvocation } from "./current-invocation.ts";
 export { defineMethod } from "./contract/service.ts";
 export { createRegistry } from "./contract/registry.ts";
 export { toEffect } from "./contract/remote.ts";
+export { onFlush } from "./contract/flush.ts";
+export { buffer, reactive, targetUtilization } from "./contract/scaling.ts";
 export { ConfigError, FlameError, FlameMethodError, InvokeError, RegistryError } from "./contract/errors.ts";
 
 export type { Flame, FlameParts, MetricsReader } from "./flame.ts";
@@ -46,13 +48,17 @@ export type {
   RemoteFailure,
   RpcStatus,
 } from "./contract/errors.ts";
-export type { CallOptions, FlameConfig, FlameOptions, Logger, MetricsRegistry, Mode, PoolConfig, RetryOptions, SecurityOptions, SigningKeyOptions, StaticRunner, TelemetryOptions } from "./contract/options.ts";
 export type {
   IdempotencyClaim,
   IdempotencyOptions,
   IdempotencyState,
   IdempotencyStore,
 } from "./contract/idempotency.ts";
+export type { CallOptions, FlameConfig, FlameOptions, Logger, MetricsRegistry, Mode, PoolChange, PoolConfig, PoolUpdate, RecycleOptions, RetryOptions, SecurityOptions, SigningKeyOptions, StaticRunner, TelemetryOptions } from "./contract/options.ts";
+export type { PoolBounds } from "./contract/pool-bounds.ts";
+export type { ScalingDecision, ScalingPolicy, ScalingSnapshot } from "./contract/scaling.ts";
+export type { PoolHandle, PoolStats } from "./parent/pool/handle.ts";
+export type { PoolSnapshot } from "./telemetry/telemetry.ts";
 export type { InvocationContext } from "./contract/invocation.ts";
 export type { TraceCarrier } from "./contract/envelope.ts";
 export type { Backend, EffectOrPromise, RunnerExit, RunnerHandle, SpawnRequest } from "./contract/backend.ts";

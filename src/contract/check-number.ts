@@ -1,10 +1,32 @@
 /** The check that every number in a configuration goes through. */
 import { ConfigError } from "./errors.ts";
 
+/** What numbers are allowed: whole ones unless said otherwise. */
+export interface NumberKind {
+  readonly fraction?: boolean;
+  readonly infinite?: boolean;
+}
+
+/** Numbers that need not be whole. */
+export const fraction: NumberKind = { fraction: true };
+
+/** Numbers that need not be whole, and `Infinity`. */
+export const forever: NumberKind = { fraction: true, infinite: true };
+
 /** The number, or a {@link ConfigError} that names the field, its value and its unit. */
-export const checkNumber = (field: string, value: number, least: number, unit: string, whole = true): number => {
-  if (typeof value !== "number" || !(value >= least) || value === Infinity || (whole && !Number.isInteger(value))) {
-    throw new ConfigError(`${field} is ${String(value)}. Use ${whole ? "a whole number" : "a number"} of ${unit}, ${least} or more.`);
-  }
-  return value;
+export const checkNumber = (
+  field: string,
+  value: number,
+  least: number,
+  unit: string,
+  kind: NumberKind = {},
+): number => {
+  const fits = typeof value === "number" && value >= least;
+  const allowed = kind.infinite === true || value !== Infinity;
+  const whole = kind.fraction === true || Number.isInteger(value);
+  if (fits && allowed && whole) return value;
+  const what = kind.fraction === true ? "a number" : "a whole number";
+  throw new ConfigError(
+    `${field} is ${String(value)}. Use ${what} of ${unit}, ${least} or more${kind.infinite === true ? ", or Infinity" : ""}.`,
+  );
 };

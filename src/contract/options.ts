@@ -4,6 +4,7 @@
  */
 import type { Backend } from "./backend.ts";
 import type { IdempotencyOptions } from "./idempotency.ts";
+import type { ScalingPolicy } from "./scaling.ts";
 
 /** Where handlers run: in remote runners, here as a runner, or here in process. */
 export type Mode = "parent" | "runner" | "local";
@@ -40,6 +41,10 @@ export interface FlameOptions {
    * that result. Travels to the handler as `ctx.idempotencyKey`. At most 255 printable ASCII characters.
    */
   readonly idempotencyKey?: string;
+  /** What the runners must be; chooses a pool where none is named. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Calls with the same key go to the same runner while it has room, so that they find its caches warm. */
+  readonly affinityKey?: string;
   readonly retry?: RetryOptions;
 }
 
@@ -64,13 +69,83 @@ export interface PoolConfig {
   readonly max?: number;
   /** Invocations that one runner works on at a time. Default 1 with a backend, 16 for static runners. */
   readonly maxConcurrency?: number;
+  /** What its runners are, such as `{ gpu: "l4" }`; calls with `labels` and no `pool` go to the first pool that has them all. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Runners at fixed addresses. A pool has these or a backend. */
   readonly runners?: ReadonlyArray<StaticRunner>;
   /** Starts this pool's runners. Default: `backend` of the configuration. */
   readonly backend?: Backend;
   /** Milliseconds a runner may take to boot. Default 30 000. */
   readonly spawnTimeoutMs?: number;
+  /** Most calls that wait for a slot; more are refused with `overloaded`. Default 10 000. */
+  readonly maxQueue?: number;
+  /** Milliseconds that a call may wait for a slot; then it ends with `overloaded`. Default: until its deadline. */
+  readonly maxQueueWaitMs?: number;
+  /** `spread` (default) sends a call to the least loaded runner, `pack` to the most loaded one that has room, so that others become idle. */
+  readonly routing?: "spread" | "pack";
+  /** How many runners there should be, within `min` and `max`. Default: {@link reactive}, or {@link buffer} of `warm`. */
+  readonly scaling?: ScalingPolicy;
+  /** Slots kept free beyond the calls that run, so that the next call need not wait for a boot. Default 0. */
+  readonly warm?: number;
+  /** Milliseconds after which an idle runner above `min` ends. Default 30 000. `Infinity` keeps it. */
+  readonly idleShutdownMs?: number;
+  /** Milliseconds without any call after which the runners of `min` end too, until the next call. Default `Infinity`. */
+  readonly minIdleShutdownMs?: number;
+  /** Ends a runner after one call, for work that must not share a process. Default `false`. */
+  readonly singleUse?: boolean;
+  /** When runners are replaced by fresh ones; each finishes what it has. Default: never. */
+  readonly recycle?: RecycleOptions;
+  /** Milliseconds that a runner which is replaced or ended may take to finish its calls. Default 30 000. */
+  readonly drainTimeoutMs?: number;
+  /** Milliseconds between two looks at whether runners still answer. Default 10 000. `Infinity` looks only after failures. */
+  readonly healthCheckMs?: number;
+  /** Told when runners are started. */
+  readonly onGrow?: (change: PoolChange) => void;
+  /** Told when runners are ended because they are not needed. */
+  readonly onShrink?: (change: PoolChange) => void;
+  /** Told when every slot that the pool may have is in use and calls wait. */
+  readonly onSaturated?: (saturation: {
+    readonly pool: string;
+    readonly waiting: number;
+    readonly limit: number;
+  }) => void;
 }
+
+/** When a runner is replaced. */
+export interface RecycleOptions {
+  /** After this many calls. */
+  readonly maxCalls?: number;
+  /** After this many milliseconds. */
+  readonly maxAgeMs?: number;
+  /** When its resident memory is above this many bytes, as seen every `healthCheckMs`. */
+  readonly maxRssBytes?: number;
+}
+
+/** A pool that changes its number of runners. */
+export interface PoolChange {
+  readonly pool: string;
+  /** Runners before and after. */
+  readonly from: number;
+  readonly to: number;
+  readonly reason: string;
+}
+
+/** What of a pool may change while it is in use. */
+export type PoolUpdate = Pick<
+  PoolConfig,
+  | "min"
+  | "max"
+  | "maxConcurrency"
+  | "maxQueue"
+  | "maxQueueWaitMs"
+  | "routing"
+  | "scaling"
+  | "warm"
+  | "idleShutdownMs"
+  | "minIdleShutdownMs"
+  | "recycle"
+  | "drainTimeoutMs"
+>;
 
 /** A named key of a keyring. */
 export interface SigningKeyOptions {
@@ -153,6 +228,10 @@ interface Defaults {
   readonly keyId: string;
   readonly windowMs: number;
   readonly spawnTimeoutMs: number;
+  readonly maxQueue: number;
+  readonly idleShutdownMs: number;
+  readonly poolDrainTimeoutMs: number;
+  readonly healthCheckMs: number;
   readonly backendConcurrency: number;
   readonly staticConcurrency: number;
   readonly maxAttempts: number;
@@ -170,6 +249,10 @@ export const defaults: Defaults = {
   keyId: "default",
   windowMs: 60_000,
   spawnTimeoutMs: 30_000,
+  maxQueue: 10_000,
+  idleShutdownMs: 30_000,
+  poolDrainTimeoutMs: 30_000,
+  healthCheckMs: 10_000,
   backendConcurrency: 1,
   staticConcurrency: 16,
   maxAttempts: 1,

@@ -2,31 +2,14 @@
  * Turns what a user configured, and the environment, into a configuration with
  * nothing left open: defaults filled in and every field checked.
  */
-import type { Backend } from "./backend.ts";
-import { checkNumber } from "./check-number.ts";
-import { ANY_RUNNER } from "./envelope.ts";
+import { checkNumber, fraction } from "./check-number.ts";
 import { ConfigError } from "./errors.ts";
 import type { ResolvedIdempotency } from "./idempotency.ts";
-import type { FlameConfig, Logger, Mode, PoolConfig, SigningKeyOptions, StaticRunner, TelemetryOptions } from "./options.ts";
+import type { FlameConfig, Logger, Mode, SigningKeyOptions, TelemetryOptions } from "./options.ts";
 import { defaults } from "./options.ts";
 import { resolveIdempotency } from "./resolve-idempotency.ts";
-
-/** A static runner with nothing left open. */
-export interface ResolvedRunner extends Required<StaticRunner> {
-  /** What requests to it name as their audience: its id where one was given, else any runner. */
-  readonly audience: string;
-}
-
-/** A pool's configuration with nothing left open. */
-export interface ResolvedPool {
-  readonly name: string;
-  readonly min: number;
-  readonly max: number;
-  readonly maxConcurrency: number;
-  readonly runners: ReadonlyArray<ResolvedRunner>;
-  readonly backend: Backend | undefined;
-  readonly spawnTimeoutMs: number;
-}
+import type { ResolvedPool } from "./resolve-pool.ts";
+import { identifier, resolvePool, resolveUrl } from "./resolve-pool.ts";
 
 /** A configuration with nothing left open. */
 export interface ResolvedConfig {
@@ -62,58 +45,6 @@ const resolveMode = (config: FlameConfig, env: Environment): Mode => {
     throw new ConfigError(`${where} is "${mode}". Use "parent", "runner" or "local".`);
   }
   return mode as Mode;
-};
-
-const identifier = /^[\x21-\x7e]{1,128}$/;
-
-const resolveUrl = (field: string, value: string): string => {
-  let url: URL;
-  try {
-    url = new URL(value);
-  } catch (cause) {
-    throw new ConfigError(`${field} is "${value}", which is not a URL. Use one like "http://127.0.0.1:8080".`, { cause });
-  }
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw new ConfigError(`${field} is "${value}". Use an http:// or https:// address.`);
-  }
-  return value.endsWith("/") ? value.slice(0, -1) : value;
-};
-
-const resolvePool = (name: string, pool: PoolConfig, fallbackBackend: Backend | undefined): ResolvedPool => {
-  const at = `pools.${name}`;
-  const runners = (pool.runners ?? []).map((runner, index) => {
-    const url = resolveUrl(`${at}.runners[${index}].url`, runner.url);
-    if (runner.id !== undefined && !identifier.test(runner.id)) {
-      throw new ConfigError(`${at}.runners[${index}].id is "${runner.id}". Use up to 128 printable ASCII characters without spaces.`);
-    }
-    return { id: runner.id ?? url, url, audience: runner.id ?? ANY_RUNNER };
-  });
-  if (new Set(runners.map((runner) => runner.id)).size !== runners.length) {
-    throw new ConfigError(`${at}.runners has the same runner twice. Give each its own id or URL.`);
-  }
-  if (runners.length > 0 && pool.backend !== undefined) {
-    throw new ConfigError(`${at} has both runners and a backend. Keep one, or make two pools.`);
-  }
-  const backend = runners.length > 0 ? undefined : (pool.backend ?? fallbackBackend);
-  const min = checkNumber(`${at}.min`, pool.min ?? 0, 0, "runners");
-  const max = runners.length > 0 ? runners.length : checkNumber(`${at}.max`, pool.max ?? Math.max(1, min), 1, "runners");
-  if (backend !== undefined && min > max) {
-    throw new ConfigError(`${at}.min is ${min} and ${at}.max is ${max}. Make max at least min.`);
-  }
-  return {
-    name,
-    min: Math.min(min, max),
-    max,
-    maxConcurrency: checkNumber(
-      `${at}.maxConcurrency`,
-      pool.maxConcurrency ?? (runners.length > 0 ? defaults.staticConcurrency : defaults.backendConcurrency),
-      1,
-      "invocations",
-    ),
-    runners,
-    backend,
-    spawnTimeoutMs: checkNumber(`${at}.spawnTimeoutMs`, pool.spawnTimeoutMs ?? defaults.spawnTimeoutMs, 1, "milliseconds", false),
-  };
 };
 
 const resolvePools = (config: FlameConfig, env: Environment, mode: Mode, defaultPool: string): Map<string, ResolvedPool> => {
@@ -159,9 +90,9 @@ export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedCo
       secret,
       keyId,
       acceptKeys,
-      windowMs: checkNumber("security.windowMs", config.security?.windowMs ?? defaults.windowMs, 1, "milliseconds", false),
+      windowMs: checkNumber("security.windowMs", config.security?.windowMs ?? defaults.windowMs, 1, "milliseconds", fraction),
     },
-    requestTimeoutMs: checkNumber("requestTimeoutMs", config.requestTimeoutMs ?? defaults.requestTimeoutMs, 1, "milliseconds", false),
+    requestTimeoutMs: checkNumber("requestTimeoutMs", config.requestTimeoutMs ?? defaults.requestTimeoutMs, 1, "milliseconds", fraction),
     maxBodyBytes: checkNumber("maxBodyBytes", config.maxBodyBytes ?? defaults.maxBodyBytes, 1, "bytes"),
     exposeErrors: config.exposeErrors ?? defaults.exposeErrors,
     idempotency: resolveIdempotency(config.idempotency),

@@ -18,12 +18,18 @@ const resultOf = (error: CallError | undefined): AcquireResult => {
  * A lease on a runner of the pool, if possible not on `avoid`; as it is where a slot is free, else as an effect. The call holds it from the moment it is granted, so
  * that it is given back however the call ends.
  */
-export const acquire = (call: Call, pool: Pool, avoid: string | undefined, telemetry: Telemetry): Lease | Effect.Effect<Lease, CallError> => {
+export const acquire = (
+  call: Call,
+  pool: Pool,
+  avoid: string | undefined,
+  telemetry: Telemetry,
+): Lease | Effect.Effect<Lease, CallError> => {
   const startedAt = performance.now();
   const queueDepth = pool.queueDepth;
   const request: AcquireRequest = {
     method: call.method,
-    avoid,
+    wish: { avoid, affinityKey: call.options.affinityKey },
+    remainingMs: remainingMs(call),
     span: call.span,
     granted: (lease) => {
       call.lease = lease;
@@ -50,17 +56,19 @@ export const acquire = (call: Call, pool: Pool, avoid: string | undefined, telem
 
   return telemetry.stage(
     { _tag: "acquire", facts: { pool: pool.name, queueDepth, slotLimit: pool.slotLimit } },
-    (span) =>
-      Effect.onExit(pool.acquire(request, remainingMs(call)), (exit) =>
+    (span) => {
+      const waiting = pool.acquire(request);
+      if (span.ids !== undefined) for (const obstacle of pool.obstacles()) span.link(obstacle);
+      return Effect.onExit(waiting, (exit) =>
         Effect.sync(() => {
           const error = errorOf(exit, call);
           const lease = error === undefined ? call.lease : undefined;
           const source = lease?.source ?? (pool.booting ? "cold" : "queued");
           const result = resultOf(error);
-          if (lease?.boot !== undefined) span.link(lease.boot);
           span.note({ acquireResult: result, acquireSource: source, runnerId: lease?.runner.id });
           ended(result, source);
         }),
-      ),
+      );
+    },
   );
 };

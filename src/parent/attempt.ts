@@ -138,6 +138,7 @@ class Attempt implements LostListener {
       this.#fail(this.#transportError(outcome.failure));
       return;
     }
+    this.#lease.answered();
     const reply = readReply({
       request: head,
       response: outcome.response,
@@ -159,7 +160,12 @@ class Attempt implements LostListener {
     this.#span.note({ clockOffsetMs: offsetMs });
     this.#deps.telemetry.emit({ _tag: "ClockOffset", pool: this.#call.pool, offsetMs });
     if (timings.spans > 0) {
-      this.#deps.telemetry.emit({ _tag: "RunnerSpans", pool: this.#call.pool, outcome: "reported", count: timings.spans });
+      this.#deps.telemetry.emit({
+        _tag: "RunnerSpans",
+        pool: this.#call.pool,
+        outcome: "reported",
+        count: timings.spans,
+      });
     }
   }
 
@@ -179,6 +185,7 @@ class Attempt implements LostListener {
     const sent = this.#exchange?.sent === true;
     this.#exchange?.abort();
     this.#bookUnanswered(sent ? "handler" : "network");
+    if (sent) this.#lease.timedOut();
     this.#fail(this.#timeout(sent));
   }
 
@@ -202,7 +209,11 @@ class Attempt implements LostListener {
     const { method } = this.#call;
     const { id, url } = this.#lease.runner;
     if (cause instanceof ResponseTooLarge) {
-      return new InvokeError("payload_too_large", `${method}: ${cause.message}`, { ...this.#context(), executed: "yes", phase: "network" });
+      return new InvokeError("payload_too_large", `${method}: ${cause.message}`, {
+        ...this.#context(),
+        executed: "unknown",
+        phase: "network",
+      });
     }
     this.#lease.suspect();
     const why = cause instanceof Error ? cause.message || cause.name : String(cause);

@@ -43,6 +43,16 @@ export interface Call {
   span: SpanIds | undefined;
 }
 
+/** The name of the pool that should run a call: the one it names, the first one with its labels, or the default one. */
+const poolFor = ({ pool, labels }: CallOptions, config: ResolvedConfig): string => {
+  if (pool !== undefined || labels === undefined) return pool ?? config.defaultPool;
+  const wanted = Object.entries(labels);
+  for (const [name, candidate] of config.pools) {
+    if (wanted.every(([label, value]) => candidate.labels[label] === value)) return name;
+  }
+  return `labels ${wanted.map(([label, value]) => `${label}=${value}`).join(",")}`;
+};
+
 /** Starts a call's clock. A call made inside a handler has no more time than that handler. */
 export const startCall = (
   request: CallRequest,
@@ -56,7 +66,7 @@ export const startCall = (
     method: request.method,
     args: request.args,
     options: request.options,
-    pool: request.options.pool ?? config.defaultPool,
+    pool: poolFor(request.options, config),
     invocationId: randomUUID(),
     host,
     startedAt: performance.now(),
@@ -117,7 +127,13 @@ export const bookExchange = (call: Call, timings: RunnerTimings, exchangeMs: num
 export const closePhases = (call: Call, durationMs: number): PhaseTimes => {
   const { phases } = call;
   const explained =
-    phases.acquire + phases.encode + phases.network + phases.runner_queue + phases.handler + phases.decode + phases.backoff;
+    phases.acquire +
+    phases.encode +
+    phases.network +
+    phases.runner_queue +
+    phases.handler +
+    phases.decode +
+    phases.backoff;
   phases.other = Math.max(0, durationMs - explained);
   return phases;
 };

@@ -13,10 +13,11 @@ import type { TraceCarrier } from "../contract/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
 import { ConfigError, FlameError, withContext } from "../contract/errors.ts";
 import { currentInvocation } from "../contract/invocation.ts";
-import type { ResolvedConfig, ResolvedPool } from "../contract/resolve-config.ts";
+import type { ResolvedConfig } from "../contract/resolve-config.ts";
+import type { ResolvedPool } from "../contract/resolve-pool.ts";
 import type { SigningKey } from "../contract/signature.ts";
 import { makeKeyring } from "../contract/signature.ts";
-import type { PoolSnapshot, StageSpan, Telemetry } from "../telemetry/telemetry.ts";
+import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import { acquire } from "./acquire.ts";
 import type { AttemptCause, AttemptDeps } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
@@ -24,6 +25,7 @@ import type { Call, CallRequest } from "./call.ts";
 import { callFacts, canceled, closePhases, errorContext, errorOf, remainingMs, startCall } from "./call.ts";
 import { localAttempt } from "./local-attempt.ts";
 import type { Lease } from "./pool/lease.ts";
+import type { PoolHandle } from "./pool/handle.ts";
 import { Pool } from "./pool/pool.ts";
 import type { RetryDecision } from "./retry.ts";
 import { decideRetry } from "./retry.ts";
@@ -45,8 +47,8 @@ export interface Client {
    * host's active span and the surrounding invocation can be seen.
    */
   call(request: CallRequest): Effect.Effect<unknown, CallError>;
-  /** The state of every pool, by name. */
-  pools(): Readonly<Record<string, PoolSnapshot>>;
+  /** Every pool, by name. */
+  readonly pools: Readonly<Record<string, PoolHandle>>;
   /**
    * Ends it: no new calls, waiting ones are refused, running ones may finish within `graceMs` (default 10 000), then
    * the runners that it started are ended.
@@ -66,7 +68,12 @@ const signingKey = (config: ResolvedConfig): SigningKey | undefined => {
   return startsAll && config.pools.size > 0 ? { id: keyId, secret: randomBytes(32).toString("base64url") } : undefined;
 };
 
-const runnerEnv = (key: SigningKey | undefined, poolName: string, runnerId: string, carrier: TraceCarrier): Record<string, string> => ({
+const runnerEnv = (
+  key: SigningKey | undefined,
+  poolName: string,
+  runnerId: string,
+  carrier: TraceCarrier,
+): Record<string, string> => ({
   FLAME_MODE: "runner",
   FLAME_RUNNER_ID: runnerId,
   FLAME_POOL: poolName,
@@ -80,7 +87,9 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
   const key = signingKey(config);
   const transport = "Bun" in globalThis ? makeFetchTransport() : makeUndiciTransport();
   const remote: AttemptDeps | undefined =
-    key === undefined ? undefined : { config, telemetry, codec, transport, keyring: makeKeyring(key, config.security.acceptKeys) };
+    key === undefined
+      ? undefined
+      : { config, telemetry, codec, transport, keyring: makeKeyring(key, config.security.acceptKeys) };
 
   const makePool = (pool: ResolvedPool): Pool =>
     new Pool(pool, telemetry, {
@@ -106,7 +115,12 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
     );
 
   /** One attempt, with a lease of its own. */
-  const attemptOnce = (call: Call, body: Uint8Array, cause: AttemptCause, avoid: string | undefined): Effect.Effect<unknown, CallError> => {
+  const attemptOnce = (
+    call: Call,
+    body: Uint8Array,
+    cause: AttemptCause,
+    avoid: string | undefined,
+  ): Effect.Effect<unknown, CallError> => {
     if (local !== undefined) {
       call.attempts++;
       return localAttempt({ telemetry, codec, local }, call, body, cause);
@@ -166,7 +180,13 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
       });
       if (!decision.retry) return Effect.fail(withContext(error, errorContext(call)));
       return Effect.flatMap(backoff(call, decision), () =>
-        attempts(call, body, { kind: "retry", reason: decision.reason }, failovers + (decision.failover ? 1 : 0), error.runnerId),
+        attempts(
+          call,
+          body,
+          { kind: "retry", reason: decision.reason },
+          failovers + (decision.failover ? 1 : 0),
+          error.runnerId,
+        ),
       );
     });
 
@@ -235,7 +255,7 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
         return signal === undefined ? run(call) : untilAborted(run(call), call, signal);
       });
     },
-    pools: () => Object.fromEntries([...pools].map(([name, pool]) => [name, pool.snapshot()])),
+    pools: Object.fromEntries(pools),
     shutdown: async (graceMs = shutdownGraceMs) => {
       await Promise.all([...pools.values()].map((pool) => pool.close(graceMs)));
       await transport.close();
@@ -244,7 +264,11 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
 };
 
 /** Ends a call as canceled as soon as the signal is aborted. */
-const untilAborted = (effect: Effect.Effect<unknown, CallError>, call: Call, signal: AbortSignal): Effect.Effect<unknown, CallError> => {
+const untilAborted = (
+  effect: Effect.Effect<unknown, CallError>,
+  call: Call,
+  signal: AbortSignal,
+): Effect.Effect<unknown, CallError> => {
   const aborted = Effect.callback<never, CallError>((resume) => {
     const abort = () => resume(Effect.fail(canceled(call, signal.reason)));
     if (signal.aborted) return abort();

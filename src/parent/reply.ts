@@ -48,7 +48,10 @@ export const readBody = (
   return {
     error:
       decoded === undefined
-        ? new InvokeError("serialization_error", `${method}: the runner's error could not be read.`, { ...context(), phase: "decode" })
+        ? new InvokeError("serialization_error", `${method}: the runner's error could not be read.`, {
+            ...context(),
+            phase: "decode",
+          })
         : errorFromBody(decoded, context()),
   };
 };
@@ -67,10 +70,15 @@ const readUnsigned = ({ request, response, url, context }: Exchange, malformed: 
   );
 };
 
-const mismatch = (exchange: Exchange, head: ResponseHead, signature: string): { reason: RejectionReason; detail: string } | undefined => {
+const mismatch = (
+  exchange: Exchange,
+  head: ResponseHead,
+  signature: string,
+): { reason: RejectionReason; detail: string } | undefined => {
   const { response, keyring } = exchange;
   const key = keyring.find(head.keyId);
-  if (key === undefined) return { reason: "unknown_key", detail: `the key "${head.keyId}" is not in this parent's keyring` };
+  if (key === undefined)
+    return { reason: "unknown_key", detail: `the key "${head.keyId}" is not in this parent's keyring` };
   if (!verifyResponse(head, response.body, signature, key)) {
     return {
       reason: "mismatch",
@@ -90,7 +98,11 @@ export const readReply = (exchange: Exchange): Reply => {
   }
   const rejected = mismatch(exchange, read.head, read.signature);
   if (rejected !== undefined) {
-    const error = new InvokeError("signature_error", `${request.method}: the response was refused: ${rejected.detail}.`, context());
+    const error = new InvokeError(
+      "signature_error",
+      `${request.method}: the response was refused: ${rejected.detail}.`,
+      context(),
+    );
     return { result: { error }, timings: undefined, bytes, rejected };
   }
   const result = readBody(read.head.outcome, response.body, request.method, codec, context);

@@ -17,7 +17,11 @@ const neverRetried: ReadonlySet<FlameErrorCode> = new Set<FlameErrorCode>([
 ]);
 
 /** Failures of an attempt at one runner that another runner may not have. */
-const failoverCodes: ReadonlySet<FlameErrorCode> = new Set<FlameErrorCode>(["transport_error", "unavailable", "overloaded"]);
+const failoverCodes: ReadonlySet<FlameErrorCode> = new Set<FlameErrorCode>([
+  "transport_error",
+  "unavailable",
+  "overloaded",
+]);
 
 export interface RetrySituation {
   readonly error: CallError;
@@ -47,7 +51,8 @@ export const decideRetry = (situation: RetrySituation): RetryDecision => {
   const { error, attempt, failovers, retry, remainingMs } = situation;
   if (neverRetried.has(error.code) || !error.retryable || remainingMs <= 0) return no;
   const reason = `${error.code}, executed: ${error.executed}`;
-  if (error.executed === "no" && failoverCodes.has(error.code) && failovers < failoverAttempts) {
+  const refusedByRunner = error.runnerId !== undefined && error.executed === "no" && failoverCodes.has(error.code);
+  if (refusedByRunner && failovers < failoverAttempts) {
     return { retry: true, delayMs: 0, failover: true, reason };
   }
   const counted = attempt - failovers;

@@ -3,7 +3,12 @@ import type { HttpExchange, HttpOutcome, HttpRequest, HttpTransport } from "./tr
 import { joinChunks, ResponseTooLarge } from "./transport.ts";
 
 /** Failures that Bun gives before it has sent anything. */
-const unsentCodes: ReadonlySet<unknown> = new Set(["ConnectionRefused", "ECONNREFUSED", "FailedToOpenSocket", "ENOTFOUND"]);
+const unsentCodes: ReadonlySet<unknown> = new Set([
+  "ConnectionRefused",
+  "ECONNREFUSED",
+  "FailedToOpenSocket",
+  "ENOTFOUND",
+]);
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && "code" in error ? error.code : undefined);
 

@@ -32,7 +32,11 @@ class Exchange implements HttpExchange, Dispatcher.DispatchHandler {
     else this.sent = true;
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | Array<string> | undefined>): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | Array<string> | undefined>,
+  ): void {
     this.#status = status;
     this.#headers = headers;
   }
@@ -82,7 +86,10 @@ export const makeUndiciTransport = (): HttpTransport => {
   return {
     send: (request: HttpRequest, done) => {
       const exchange = new Exchange(request.maxResponseBytes, done);
-      poolOf(request.url).dispatch({ path: request.path, method: "POST", headers: request.headers, body: request.body }, exchange);
+      poolOf(request.url).dispatch(
+        { path: request.path, method: "POST", headers: request.headers, body: request.body },
+        exchange,
+      );
       return exchange;
     },
     forget: (url) => {

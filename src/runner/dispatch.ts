@@ -144,15 +144,18 @@ const serve = (
     carrier: invocation.carrier,
   } as const;
   return deps.telemetry.stage(stage, (span) =>
-    Effect.flatMap(Effect.onInterrupt(execute(run, span), () => noteGivenUp(deadlineAt, span)), (value) => {
-      try {
-        const body = encodeResult(deps, method.name, value);
-        span.note({ responseBytes: body.byteLength });
-        return Effect.succeed(body);
-      } catch (thrown) {
-        return Effect.fail(codecError(thrown, "yes"));
-      }
-    }),
+    Effect.flatMap(
+      Effect.onInterrupt(execute(run, span), () => noteGivenUp(deadlineAt, span)),
+      (value) => {
+        try {
+          const body = encodeResult(deps, method.name, value);
+          span.note({ responseBytes: body.byteLength });
+          return Effect.succeed(body);
+        } catch (thrown) {
+          return Effect.fail(codecError(thrown, "yes"));
+        }
+      },
+    ),
   );
 };
 

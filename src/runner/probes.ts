@@ -38,7 +38,7 @@ export const makeProbes = ({ runnerId, admission, metrics }: ProbesOptions): Pro
     ready: () =>
       admission.draining
         ? lastOnConnection(json(503, { status: "draining", runnerId }, { "retry-after": retryAfterSeconds }))
-        : json(200, { status: "ready", runnerId }),
+        : json(200, { status: "ready", runnerId, rssBytes: process.memoryUsage.rss() }),
     metrics: async () =>
       metrics === undefined
         ? json(404, {

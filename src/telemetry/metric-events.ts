@@ -10,7 +10,7 @@ import type { FlameEvent, SpanIds } from "./telemetry.ts";
 export type MetricKey = keyof typeof metrics;
 type KeyOfType<T> = { [K in MetricKey]: (typeof metrics)[K]["type"] extends T ? K : never }[MetricKey];
 export type CounterKey = KeyOfType<"counter">;
-export type GaugeKey = KeyOfType<"gauge">;
+
 export type HistogramKey = KeyOfType<"histogram">;
 type LabelName<K extends MetricKey> = (typeof metrics)[K]["labels"][number];
 /** The labels of a metric, each with a value; `error_type` is left out on success. */

@@ -138,7 +138,7 @@ export class RegistryInstruments implements Instruments {
     if (instrument === own) return;
     if (instrument instanceof Counter && found === undefined) keepName(instrument, spec.name, this.#registry);
     this.#instruments.set(key, instrument);
-    this.#collectInto(key, instrument as MetricShape & (Counter | Gauge | Histogram));
+    this.#collectInto(key, instrument);
   }
 
   #collectInto(key: MetricKey, instrument: MetricShape & (Counter | Gauge | Histogram)): void {

@@ -19,7 +19,9 @@ interface Sample {
 /** Serves the metrics as a user's service would, and reads them as Prometheus would. */
 const scrape = async (flame: Flame): Promise<ReadonlyArray<Sample>> => {
   const server = createServer((_request, response) => {
-    void flame.metrics().then((text) => response.writeHead(200, { "content-type": flame.metrics.contentType }).end(text));
+    void flame
+      .metrics()
+      .then((text) => response.writeHead(200, { "content-type": flame.metrics.contentType }).end(text));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`);
@@ -40,7 +42,9 @@ const scrape = async (flame: Flame): Promise<ReadonlyArray<Sample>> => {
 /** The sum of all samples of a name that carry these labels. */
 const total = (samples: ReadonlyArray<Sample>, name: string, labels: Labels = {}): number =>
   samples
-    .filter((sample) => sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value))
+    .filter(
+      (sample) => sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
+    )
     .reduce((sum, sample) => sum + sample.value, 0);
 
 /** Keeps the books of the calls that a test makes. */
@@ -92,7 +96,9 @@ test("every metric equals the ledger of the calls that were made", async () => {
     const [method, status] = key.split(" ") as [string, string];
     const labels = { rpc_method: method, rpc_status_code: status, rpc_system_name: "flame", ...pool };
     expect(grown("rpc_client_call_duration_seconds_count", labels), key).toBe(count);
-    expect(grown("rpc_client_call_duration_seconds_count", { ...labels, error_type: status }), key).toBe(status === "OK" ? 0 : count);
+    expect(grown("rpc_client_call_duration_seconds_count", { ...labels, error_type: status }), key).toBe(
+      status === "OK" ? 0 : count,
+    );
   }
   const seconds = grown("rpc_client_call_duration_seconds_sum");
   expect(seconds).toBeGreaterThan(0.16);
@@ -116,7 +122,8 @@ test("every metric equals the ledger of the calls that were made", async () => {
   expect(total(samples, "flame_pool_pending_requests", pool)).toBe(0);
   expect(total(samples, "flame_pool_slots_used", pool)).toBe(0);
   expect(total(samples, "flame_pool_slots_limit", pool)).toBe(4);
-  const running = total(samples, "flame_pool_runners", { state: "idle" }) + total(samples, "flame_pool_runners", { state: "busy" });
+  const running =
+    total(samples, "flame_pool_runners", { state: "idle" }) + total(samples, "flame_pool_runners", { state: "busy" });
   expect(total(samples, "flame_pool_slots_provisioned", pool)).toBe(running * 2);
   const busy = grown("flame_pool_slot_busy_seconds_total", pool);
   expect(busy).toBeCloseTo(grown("flame_pool_lease_duration_seconds_sum", pool), 2);
@@ -144,6 +151,8 @@ test("a pool that was ended shows no gauges any more", async () => {
   await Probe.add(1, 2);
   onTestFinished(() => flame.shutdown());
   await flame.shutdown();
-  const gauges = (await scrape(flame)).filter(({ name, labels }) => name === "flame_pool_slots_limit" && labels["flame_pool_name"] === "default");
+  const gauges = (await scrape(flame)).filter(
+    ({ name, labels }) => name === "flame_pool_slots_limit" && labels["flame_pool_name"] === "default",
+  );
   expect(gauges).toEqual([]);
 });

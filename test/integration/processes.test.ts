@@ -54,7 +54,9 @@ test("a call whose runner is killed is retried on another, if its policy says so
   const survivor = await Probe.dieFirst.with({ retry: { maxAttempts: 2, baseDelayMs: 10 } })();
   expect(survivor).toMatchObject({ attempt: 2 });
   expect(survivor.runner).not.toBe(first.runner);
-  await waitFor(() => backend.running().every(({ id }) => id !== first.runner), { what: "the dead runner to leave the pool" });
+  await waitFor(() => backend.running().every(({ id }) => id !== first.runner), {
+    what: "the dead runner to leave the pool",
+  });
 });
 
 test("a call whose runner is killed ends at once, typed, when it may not run again", async () => {
@@ -104,7 +106,10 @@ test("a deadline ends the call on time and stops the handler", async () => {
   const error = await failure(Probe.slow.with({ timeoutMs: 300 })(60_000, file));
   expect(error).toMatchObject({ code: "timeout", phase: "handler", method: "probe/slow" });
   expect(error.elapsedMs).toBeGreaterThanOrEqual(299);
-  await waitFor(() => lines().some((line) => line.startsWith("aborted")), { what: "the handler's signal", timeoutMs: 2_000 });
+  await waitFor(() => lines().some((line) => line.startsWith("aborted")), {
+    what: "the handler's signal",
+    timeoutMs: 2_000,
+  });
 });
 
 test("a deadline of one millisecond is a typed timeout that names its phase", async () => {

@@ -45,7 +45,8 @@ const only = (spans: ReadonlyArray<PlainSpan>, matching: (span: PlainSpan) => bo
   return found[0]!;
 };
 
-const named = (name: string, kind?: SpanKind) => (span: PlainSpan) => span.name === name && (kind === undefined || span.kind === kind);
+const named = (name: string, kind?: SpanKind) => (span: PlainSpan) =>
+  span.name === name && (kind === undefined || span.kind === kind);
 
 test("host, call, attempt, server and handler are one trace, each the child of the one before", async () => {
   await tracedRunners();
@@ -70,7 +71,11 @@ test("host, call, attempt, server and handler are one trace, each the child of t
   ]);
   expect(spans.map((span) => span.name).toSorted()).toEqual(["flame.attempt", "host", "probe/add"]);
   for (const span of [call, attempt, server, handler]) expect(span.status).toBe(SpanStatusCode.UNSET);
-  expect(call.attributes).toMatchObject({ "rpc.system.name": "flame", "rpc.status_code": "OK", "flame.attempt.count": 1 });
+  expect(call.attributes).toMatchObject({
+    "rpc.system.name": "flame",
+    "rpc.status_code": "OK",
+    "flame.attempt.count": 1,
+  });
   expect(call.attributes).not.toHaveProperty("error.type");
 });
 
@@ -102,6 +107,17 @@ test("a cold call waits in an acquire span that links to the boot, and the boot 
   expect(call.attributes["flame.cold_start"]).toBe(true);
 });
 
+test("a call that queues links to the calls that hold the slots", async () => {
+  await tracedRunners({ max: 1 });
+  await Probe.whoami();
+  exporter.reset();
+  await Promise.all([Probe.slow(100), Probe.add(1, 2)]);
+  const spans = parentSpans();
+  const acquire = only(spans, named("flame.pool.acquire"));
+  expect(acquire.links).toEqual([only(spans, named("probe/slow")).spanId]);
+  expect(acquire.attributes).toMatchObject({ "flame.acquire.source": "queued", "flame.pool.queue_depth": 0 });
+});
+
 test("inside a handler, plain instrumented code nests under the handler's span and sees the baggage", async () => {
   await tracedRunners();
   const baggage = propagation.createBaggage({ tenant: { value: "t-1" }, internal: { value: "stays here" } });
@@ -111,7 +127,9 @@ test("inside a handler, plain instrumented code nests under the handler's span a
   await Probe.traced("user work");
   const spans = await runnerSpans();
   const user = only(spans, named("user work"));
-  expect(user.parentSpanId).toBe(only(spans, (span) => span.name === "flame.handler" && span.traceId === user.traceId).spanId);
+  expect(user.parentSpanId).toBe(
+    only(spans, (span) => span.name === "flame.handler" && span.traceId === user.traceId).spanId,
+  );
 });
 
 test("a retried call shows both attempts with the reason, and the lost one as an error", async () => {
@@ -161,7 +179,9 @@ test("statuses are truthful: a typed failure, a defect, a timeout, an interrupti
   exporter.reset();
   const { file, lines } = notes();
   const controller = new AbortController();
-  const aborted = Probe.slow.with({ signal: controller.signal })(60_000, file).catch(() => {});
+  const aborted = Probe.slow
+    .with({ signal: controller.signal })(60_000, file)
+    .catch(() => {});
   await waitFor(() => lines().length === 1, { what: "the handler to start" });
   controller.abort();
   await aborted;
@@ -176,7 +196,9 @@ test("statuses are truthful: a typed failure, a defect, a timeout, an interrupti
 
   const failed = await waitFor(
     async () => {
-      const spans = (await runnerSpans()).filter((span) => span.kind === SpanKind.SERVER && "error.type" in span.attributes);
+      const spans = (await runnerSpans()).filter(
+        (span) => span.kind === SpanKind.SERVER && "error.type" in span.attributes,
+      );
       return spans.length >= 5 && spans;
     },
     { what: "the runner to end five failed invocations" },
@@ -192,7 +214,9 @@ test("statuses are truthful: a typed failure, a defect, a timeout, an interrupti
     const clientsDoing = span.attributes["error.type"] === "CANCELLED";
     expect(span.status, span.name).toBe(clientsDoing ? SpanStatusCode.UNSET : SpanStatusCode.ERROR);
   }
-  const handlers = (await runnerSpans()).filter((span) => span.name === "flame.handler" && "error.type" in span.attributes);
+  const handlers = (await runnerSpans()).filter(
+    (span) => span.name === "flame.handler" && "error.type" in span.attributes,
+  );
   expect(handlers.every((span) => span.status === SpanStatusCode.ERROR)).toBe(true);
 });
 
@@ -201,7 +225,10 @@ test("a call from inside a handler continues the same trace", async () => {
   await Probe.nested();
   const call = only(parentSpans(), named("probe/nested"));
   const spans = (await runnerSpans()).filter((span) => span.traceId === call.traceId);
-  const outer = only(spans, (span) => span.name === "flame.handler" && span.attributes["rpc.method"] === "probe/nested");
+  const outer = only(
+    spans,
+    (span) => span.name === "flame.handler" && span.attributes["rpc.method"] === "probe/nested",
+  );
   const inner = only(spans, named("probe/add", SpanKind.CLIENT));
   expect(inner.parentSpanId).toBe(outer.spanId);
   const innerServer = only(spans, named("probe/add", SpanKind.SERVER));
@@ -213,8 +240,16 @@ test("calls that overlap never mix their traces", async () => {
   await Promise.all(Array.from({ length: 8 }, () => Probe.slow(5)));
   exporter.reset();
   await Promise.all(Array.from({ length: 200 }, (_, i) => Probe.slow(i % 7)));
-  const attempts = new Set(parentSpans().filter(named("flame.attempt")).map((span) => span.spanId));
-  const traces = new Set(parentSpans().filter(named("probe/slow")).map((span) => span.traceId));
+  const attempts = new Set(
+    parentSpans()
+      .filter(named("flame.attempt"))
+      .map((span) => span.spanId),
+  );
+  const traces = new Set(
+    parentSpans()
+      .filter(named("probe/slow"))
+      .map((span) => span.traceId),
+  );
   expect(attempts.size).toBe(200);
   expect(traces.size).toBe(200);
   const servers = new Set<string>();

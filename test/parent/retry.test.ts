@@ -11,14 +11,26 @@ const decide = (situation: Partial<RetrySituation> & Pick<RetrySituation, "error
 
 describe("without a retry policy", () => {
   it("an attempt that did not reach the handler fails over at once", () => {
-    expect(decide({ error: failed("transport_error", { executed: "no" }) })).toMatchObject({ retry: true, delayMs: 0, failover: true });
-    expect(decide({ error: failed("unavailable") })).toMatchObject({ retry: true, delayMs: 0, failover: true });
+    expect(decide({ error: failed("transport_error", { executed: "no", runnerId: "a" }) })).toMatchObject({
+      retry: true,
+      delayMs: 0,
+      failover: true,
+    });
+    expect(decide({ error: failed("unavailable", { runnerId: "a" }) })).toMatchObject({
+      retry: true,
+      delayMs: 0,
+      failover: true,
+    });
   });
 
   it("failing over is bounded", () => {
-    const error = failed("transport_error", { executed: "no" });
+    const error = failed("transport_error", { executed: "no", runnerId: "a" });
     expect(decide({ error, attempt: failoverAttempts, failovers: failoverAttempts - 1 }).retry).toBe(true);
     expect(decide({ error, attempt: failoverAttempts + 1, failovers: failoverAttempts }).retry).toBe(false);
+  });
+
+  it("a call that its own pool refused does not fail over: there is no other pool", () => {
+    expect(decide({ error: failed("overloaded", { phase: "acquire" }) }).retry).toBe(false);
   });
 
   it("nothing that may have executed is tried again", () => {
@@ -63,7 +75,12 @@ describe("with maxAttempts", () => {
 
   it("the delay doubles, is jittered by a fifth, and is bounded", () => {
     const delay = (attempt: number, chance: number, more = {}) => {
-      const decision = decide({ retry: { maxAttempts: 10, baseDelayMs: 100, ...more }, error: failed("remote_error"), attempt, chance });
+      const decision = decide({
+        retry: { maxAttempts: 10, baseDelayMs: 100, ...more },
+        error: failed("remote_error"),
+        attempt,
+        chance,
+      });
       return decision.retry ? decision.delayMs : undefined;
     };
     expect([delay(1, 0.5), delay(2, 0.5), delay(3, 0.5)]).toEqual([100, 200, 400]);
@@ -78,6 +95,8 @@ describe("with maxAttempts", () => {
 
   it("does not start what the deadline would not allow", () => {
     expect(decide({ retry, error: failed("remote_error"), remainingMs: 100 }).retry).toBe(false);
-    expect(decide({ retry, error: failed("transport_error", { executed: "no" }), remainingMs: 0 }).retry).toBe(false);
+    expect(
+      decide({ retry, error: failed("transport_error", { executed: "no", runnerId: "a" }), remainingMs: 0 }).retry,
+    ).toBe(false);
   });
 });

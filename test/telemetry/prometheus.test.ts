@@ -65,6 +65,7 @@ const happen = (metrics: Metrics): void => {
   metrics.emit({ _tag: "SignatureRejected", pool: "gpu", reason: "replay", detail: "" });
   metrics.emit({ _tag: "ClockOffset", pool: "gpu", offsetMs: -4 });
   metrics.emit({ _tag: "RunnerSpans", pool: "gpu", outcome: "reported", count: 2 });
+  metrics.emit({ _tag: "IdempotencyDecided", pool: "gpu", outcome: "executed" });
   metrics.emit({
     _tag: "ServerEnded",
     method: "billing/charge",

@@ -4,7 +4,7 @@ import type { Backend, RunnerHandle } from "../../contract/backend.ts";
 import type { TraceCarrier } from "../../contract/envelope.ts";
 import { InvokeError } from "../../contract/errors.ts";
 import type { Logger } from "../../contract/options.ts";
-import type { ResolvedPool } from "../../contract/resolve-config.ts";
+import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import type { SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
 import { settle } from "./settle.ts";
 
@@ -20,11 +20,18 @@ export interface BootEnvironment {
 }
 
 export type BootResult =
-  | { readonly _tag: "up"; readonly handle: RunnerHandle; readonly backend: Backend; readonly span: SpanIds | undefined }
+  | {
+      readonly _tag: "up";
+      readonly handle: RunnerHandle;
+      readonly backend: Backend;
+      readonly span: SpanIds | undefined;
+    }
   | { readonly _tag: "failed"; readonly error: unknown };
 
 /** A boot that is under way. */
 export interface Boot {
+  /** Its span, for links from the calls that wait for it. */
+  readonly span: SpanIds | undefined;
   /** Stops it; settles when nothing of it is left. `done` is not called any more. */
   cancel(): Promise<unknown>;
 }
@@ -48,6 +55,7 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
   const abort = new AbortController();
   let canceled = false;
   let timedOut = false;
+  let ids: SpanIds | undefined;
   telemetry.emit({ _tag: "RunnerBooting", pool: pool.name, runnerId, backend: backendName, reason });
 
   const timeout = () =>
@@ -88,12 +96,18 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
     });
 
   const program = telemetry.stage(
-    { _tag: "boot", facts: { pool: pool.name, backend: backendName, runnerId }, links: asker === undefined ? [] : [asker] },
-    (span) =>
-      Effect.map(spawn(span.carrier), (handle) => {
+    {
+      _tag: "boot",
+      facts: { pool: pool.name, backend: backendName, runnerId },
+      links: asker === undefined ? [] : [asker],
+    },
+    (span) => {
+      ids = span.ids;
+      return Effect.map(spawn(span.carrier), (handle) => {
         if (handle.bootPhases !== undefined) span.noteBootPhases(handle.bootPhases);
-        return { handle, ids: span.ids };
-      }),
+        return handle;
+      });
+    },
   );
 
   const finished = Effect.runPromiseExit(program).then((exit) => {
@@ -103,16 +117,19 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
     telemetry.emit({
       _tag: "BootEnded",
       pool: pool.name,
-      runnerId: ok ? exit.value.handle.id : runnerId,
+      runnerId: ok ? exit.value.id : runnerId,
       backend: backendName,
       result: ok ? "ok" : timedOut ? "timeout" : "error",
       durationMs: performance.now() - startedAt,
       ...(ok ? {} : { error }),
     });
-    done(ok ? { _tag: "up", handle: exit.value.handle, backend, span: exit.value.ids } : { _tag: "failed", error });
+    done(ok ? { _tag: "up", handle: exit.value, backend, span: ids } : { _tag: "failed", error });
   });
 
   return {
+    get span() {
+      return ids;
+    },
     cancel: () => {
       canceled = true;
       abort.abort(new InvokeError("unavailable", `The pool "${pool.name}" is shut down.`, { pool: pool.name }));

@@ -1,13 +1,13 @@
 /** The runners of a pool: starting, watching, probing and ending them. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunnerExit, RunnerHandle } from "../../contract/backend.ts";
-import type { ResolvedPool } from "../../contract/resolve-config.ts";
+import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import type { SpanIds, Telemetry, TerminationReason } from "../../telemetry/telemetry.ts";
 import type { Boot, BootEnvironment } from "./boot.ts";
 import { startBoot } from "./boot.ts";
 import type { PoolEvent } from "./events.ts";
 import type { PooledRunner } from "./lease.ts";
-import { probeDelayMs, probeRunner } from "./probe.ts";
+import { probeDelayMs, probeRunner, unhealthy } from "./probe.ts";
 import { settle } from "./settle.ts";
 
 /** Milliseconds without boots after the n-th failed one in a row: 100, doubling up to 30 s. */
@@ -16,7 +16,8 @@ const bootPauseMs = (failures: number): number => Math.min(30_000, 100 * 2 ** (f
 /** Milliseconds in which the news that a runner has ended may follow the failure of its connections. */
 const exitNewsMs = 500;
 
-const describeExit = (exit: RunnerExit): string => exit.reason ?? `exit code ${exit.code ?? "none"}, signal ${exit.signal ?? "none"}`;
+const describeExit = (exit: RunnerExit): string =>
+  exit.reason ?? `exit code ${exit.code ?? "none"}, signal ${exit.signal ?? "none"}`;
 
 export class Fleet {
   readonly #config: ResolvedPool;
@@ -28,17 +29,27 @@ export class Fleet {
   readonly #exits: Map<string, string> = new Map();
   readonly #timers: Set<NodeJS.Timeout> = new Set();
   readonly #ending: Set<Promise<unknown>> = new Set();
+  readonly #looking: NodeJS.Timeout | undefined;
 
-  constructor(config: ResolvedPool, telemetry: Telemetry, environment: BootEnvironment, tell: (event: PoolEvent) => void) {
+  constructor(
+    config: ResolvedPool,
+    telemetry: Telemetry,
+    environment: BootEnvironment,
+    tell: (event: PoolEvent) => void,
+  ) {
     this.#config = config;
     this.#telemetry = telemetry;
     this.#environment = environment;
     this.#tell = tell;
+    if (Number.isFinite(config.healthCheckMs))
+      this.#looking = setInterval(() => this.#look(), config.healthCheckMs).unref();
     for (const runner of config.runners) {
       this.#runners.set(runner.id, {
         ...runner,
         boot: undefined,
         exited: undefined,
+        answered: true,
+        timeouts: 0,
         listeners: new Set(),
         terminate: () => Promise.resolve(),
         healthCheck: undefined,
@@ -51,10 +62,16 @@ export class Fleet {
     return this.#boots.size > 0;
   }
 
+  /** The spans of the boots that are under way. */
+  get bootSpans(): ReadonlyArray<SpanIds> {
+    return [...this.#boots.values()].flatMap(({ span }) => span ?? []);
+  }
+
   /** A runner that is up. */
   get(runnerId: string): PooledRunner {
     const runner = this.#runners.get(runnerId);
-    if (runner === undefined) throw new Error(`pool ${this.#config.name}: a lease was granted on ${runnerId}, which is not up`);
+    if (runner === undefined)
+      throw new Error(`pool ${this.#config.name}: a lease was granted on ${runnerId}, which is not up`);
     return runner;
   }
 
@@ -79,16 +96,17 @@ export class Fleet {
     this.#boots.set(runnerId, boot);
   }
 
+  /** Tells that a runner takes no new work. */
+  draining(runnerId: string, reason: TerminationReason): void {
+    this.#telemetry.emit({ _tag: "RunnerDraining", pool: this.#config.name, runnerId: this.get(runnerId).id, reason });
+  }
+
   /** Asks a runner, after a while, whether it takes work. */
   probe(runnerId: string, afterFailures: number): void {
     const runner = this.#runners.get(runnerId);
     if (runner === undefined) return;
     this.#later(probeDelayMs(afterFailures), () => {
-      void (async () => {
-        const healthy = await (runner.healthCheck?.() ?? probeRunner(runner.url)).catch(() => false);
-        if (!healthy) await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
-        this.#tell({ _tag: "ProbeEnded", runnerId, healthy });
-      })();
+      void this.#ask(runnerId, runner);
     });
   }
 
@@ -128,6 +146,7 @@ export class Fleet {
 
   /** Settles when every runner that was being ended has ended. */
   async close(): Promise<void> {
+    clearInterval(this.#looking);
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     await Promise.allSettled(this.#ending);
@@ -145,11 +164,30 @@ export class Fleet {
       audience: handle.id,
       boot: span,
       exited,
+      answered: true,
+      timeouts: 0,
       listeners: new Set(),
       terminate: () => settle(() => backend.terminate(handle)),
-      healthCheck: backend.healthCheck === undefined ? undefined : () => settle(() => backend.healthCheck!(handle)),
+      healthCheck:
+        backend.healthCheck === undefined
+          ? undefined
+          : async () => ({ healthy: await settle(() => backend.healthCheck!(handle)) }),
     });
     this.#tell({ _tag: "BootSucceeded", runnerId });
+  }
+
+  /** Looks at every runner that has not answered a call since the last look. */
+  #look(): void {
+    for (const [runnerId, runner] of this.#runners) {
+      if (runner.answered && this.#config.bounds.maxRssBytes === Infinity) runner.answered = false;
+      else void this.#ask(runnerId, runner);
+    }
+  }
+
+  async #ask(runnerId: string, runner: PooledRunner): Promise<void> {
+    const health = await (runner.healthCheck?.() ?? probeRunner(runner.url)).catch(() => unhealthy);
+    if (!health.healthy) await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
+    if (this.#runners.get(runnerId) === runner) this.#tell({ _tag: "ProbeEnded", runnerId, ...health });
   }
 
   #exited(runnerId: string, detail: string): void {
@@ -161,7 +199,9 @@ export class Fleet {
   #track(ending: Promise<unknown>): void {
     const tracked = ending
       .catch((error: unknown) =>
-        this.#environment.logger?.warn(`firelight: a runner of the pool "${this.#config.name}" could not be ended`, { error }),
+        this.#environment.logger?.warn(`firelight: a runner of the pool "${this.#config.name}" could not be ended`, {
+          error,
+        }),
       )
       .finally(() => this.#ending.delete(tracked));
     this.#ending.add(tracked);

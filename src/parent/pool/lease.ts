@@ -1,6 +1,7 @@
 /** A lease: a slot on a runner, held until released. */
 import type { AcquireSource, SpanIds, TerminationReason } from "../../telemetry/telemetry.ts";
 import type { LeaseKey } from "./events.ts";
+import type { Health } from "./probe.ts";
 
 /** A runner that a lease leads to. */
 export interface LeasedRunner {
@@ -24,6 +25,10 @@ export interface Lease {
   onLost(listener: LostListener): void;
   /** Tells the listener nothing any more. */
   forget(listener: LostListener): void;
+  /** Says that the runner answered. */
+  answered(): void;
+  /** Says that the runner had the call and did not answer in time. Two such calls in a row make it suspect. */
+  timedOut(): void;
   /** Says that a connection to the runner failed. */
   suspect(): void;
   /** Gives the slot back. Later calls do nothing. */
@@ -39,8 +44,15 @@ export interface PooledRunner extends LeasedRunner {
   /** Who wants to know when it is lost. */
   readonly listeners: Set<LostListener>;
   readonly terminate: () => Promise<unknown>;
-  readonly healthCheck: (() => Promise<boolean>) | undefined;
+  readonly healthCheck: (() => Promise<Health>) | undefined;
+  /** Whether it has answered a call since the last look at it. */
+  answered: boolean;
+  /** Calls in a row that it did not answer in time. */
+  timeouts: number;
 }
+
+/** Calls in a row that a runner may leave without an answer before it is looked at. */
+const timeoutsToSuspect = 2;
 
 /** What a lease tells the pool that granted it. */
 export interface LeaseOwner {
@@ -75,6 +87,15 @@ export class GrantedLease implements Lease {
 
   forget(listener: LostListener): void {
     this.runner.listeners.delete(listener);
+  }
+
+  answered(): void {
+    this.runner.answered = true;
+    this.runner.timeouts = 0;
+  }
+
+  timedOut(): void {
+    if (++this.runner.timeouts >= timeoutsToSuspect) this.suspect();
   }
 
   suspect(): void {

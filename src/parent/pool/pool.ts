@@ -5,22 +5,28 @@
  */
 import { Effect } from "effect";
 import type { CallError } from "../../contract/errors.ts";
-import type { ResolvedPool } from "../../contract/resolve-config.ts";
+import type { PoolUpdate } from "../../contract/options.ts";
+import type { ResolvedPool } from "../../contract/resolve-pool.ts";
+import { resolveBounds } from "../../contract/resolve-pool.ts";
 import type { PoolSnapshot, SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
 import type { BootEnvironment } from "./boot.ts";
-import type { LeaseKey, PoolCommand, PoolEvent } from "./events.ts";
+import type { LeaseKey, PoolCommand, PoolEvent, RunnerWish } from "./events.ts";
 import { Fleet } from "./fleet.ts";
 import type { Lease, LeaseOwner } from "./lease.ts";
 import { GrantedLease } from "./lease.ts";
-import { acquireTimeout, refusal } from "./refusal.ts";
+import type { PoolHandle, PoolStats } from "./handle.ts";
+import { Holders } from "./holders.ts";
+import { acquireTimeout, queueWaitExceeded, refusal } from "./refusal.ts";
 import { SlotTime } from "./slot-time.ts";
 import { PoolState } from "./state.ts";
+import { Ticker } from "./ticker.ts";
 
 /** A call that wants a lease. */
 export interface AcquireRequest {
   readonly method: string;
-  /** A runner to avoid if another one can be had. */
-  readonly avoid: string | undefined;
+  readonly wish: RunnerWish;
+  /** What is left of the call's deadline, in milliseconds. */
+  readonly remainingMs: number;
   /** The span of the call, for links from a boot that it causes. */
   readonly span: SpanIds | undefined;
   /** Called the moment a lease is granted, before anything can interrupt: from here on the call must release it. */
@@ -33,31 +39,39 @@ interface Pending {
   readonly refused: (error: CallError) => void;
 }
 
-export class Pool implements LeaseOwner {
+/** Most links from a waiting call to boots, and to calls that hold slots. */
+const mostLinks = 8;
+
+export class Pool implements LeaseOwner, PoolHandle {
   readonly name: string;
+  readonly #config: ResolvedPool;
   readonly #telemetry: Telemetry;
   readonly #state: PoolState;
   readonly #fleet: Fleet;
   readonly #pending: Map<number, Pending> = new Map();
+  readonly #holders = new Holders();
   readonly #inbox: Array<PoolEvent> = [];
   readonly #time: SlotTime;
   readonly #unwatch: () => void;
+  readonly #ticker = new Ticker(() => this.#step({ _tag: "Tick" }));
+  #maxQueueWaitMs: number;
+  #changes: PoolUpdate = {};
   #stepping = false;
   #nextTicket = 1;
   #idle: Array<() => void> = [];
 
   constructor(config: ResolvedPool, telemetry: Telemetry, environment: BootEnvironment) {
     this.name = config.name;
+    this.#config = config;
+    this.#maxQueueWaitMs = config.maxQueueWaitMs;
     this.#telemetry = telemetry;
     this.#fleet = new Fleet(config, telemetry, environment, (event) => this.#step(event));
-    this.#state = new PoolState({
-      limits: config,
-      ...(config.backend === undefined ? { fixedRunnerIds: config.runners.map((runner) => runner.id) } : {}),
-      nameRunner: () => environment.nameRunner(config.name),
-    });
+    const fixed = config.backend === undefined ? config.runners.map((runner) => runner.id) : undefined;
+    this.#state = new PoolState(config.bounds, () => environment.nameRunner(config.name), fixed);
     this.#time = new SlotTime(performance.now());
     this.#unwatch = telemetry.watchPool(this.name, () => this.snapshot());
-    this.#step({ _tag: "Start" });
+    this.#ticker.start(config.bounds);
+    this.#step({ _tag: "Tick" });
   }
 
   /** Most calls at a time. */
@@ -70,9 +84,13 @@ export class Pool implements LeaseOwner {
     return this.#state.waiters.size;
   }
 
-  /** Whether a runner is being started. */
   get booting(): boolean {
     return this.#fleet.booting;
+  }
+
+  /** What a call that waits now waits for: the boots under way, and calls that hold slots. A bounded number of each. */
+  obstacles(): ReadonlyArray<SpanIds> {
+    return [...this.#fleet.bootSpans.slice(0, mostLinks), ...this.#holders.first(mostLinks)];
   }
 
   /** A lease if a slot is free now and nobody waits for one. */
@@ -87,8 +105,9 @@ export class Pool implements LeaseOwner {
     return outcome;
   }
 
-  /** A lease as soon as there is one, and at the latest when `timeoutMs` is over. */
-  acquire(request: AcquireRequest, timeoutMs: number): Effect.Effect<Lease, CallError> {
+  /** A lease as soon as there is one, and at the latest when its deadline or `maxQueueWaitMs` is over. */
+  acquire(request: AcquireRequest): Effect.Effect<Lease, CallError> {
+    const waitMs = Math.min(request.remainingMs, this.#maxQueueWaitMs);
     return Effect.callback((resume) => {
       let timer: NodeJS.Timeout | undefined;
       const startedAt = performance.now();
@@ -104,16 +123,47 @@ export class Pool implements LeaseOwner {
         },
       });
       if (!this.#pending.has(ticket)) return;
-      timer = setTimeout(() => {
-        const error = acquireTimeout(this.name, request.method, this.snapshot(), performance.now() - startedAt);
-        this.#leave(ticket);
-        resume(Effect.fail(error));
-      }, timeoutMs);
+      timer = setTimeout(
+        () => {
+          const waitedMs = performance.now() - startedAt;
+          const giveUp = waitMs < request.remainingMs ? queueWaitExceeded : acquireTimeout;
+          const error = giveUp(this.name, request.method, this.snapshot(), waitedMs);
+          this.#leave(ticket);
+          resume(Effect.fail(error));
+        },
+        Math.min(waitMs, 2 ** 31 - 1),
+      );
       return Effect.sync(() => {
         clearTimeout(timer);
         this.#leave(ticket);
       });
     });
+  }
+
+  update(changes: PoolUpdate): void {
+    const merged = { ...this.#config.given, ...this.#changes, ...changes };
+    const bounds = resolveBounds(`pools.${this.name}`, merged, this.#config.runners.length);
+    this.#changes = { ...this.#changes, ...changes };
+    this.#maxQueueWaitMs = merged.maxQueueWaitMs ?? Infinity;
+    this.#ticker.start(bounds);
+    this.#step({ _tag: "Update", bounds });
+  }
+
+  stats(): PoolStats {
+    const { bounds, decision } = this.#state;
+    const { target, reason } = decision;
+    const explanation =
+      target > bounds.max
+        ? `${reason}; max is ${bounds.max}`
+        : target < bounds.min
+          ? `${reason}; min is ${bounds.min}`
+          : reason;
+    return {
+      ...this.snapshot(),
+      target: Math.min(Math.max(target, bounds.min), bounds.max),
+      reason: explanation,
+      bounds,
+    };
   }
 
   suspect(key: LeaseKey): void {
@@ -122,21 +172,16 @@ export class Pool implements LeaseOwner {
 
   release(key: LeaseKey, heldMs: number): void {
     this.#telemetry.emit({ _tag: "LeaseEnded", pool: this.name, durationMs: heldMs });
-    this.#step({ _tag: "Release", key });
+    this.#holders.delete(key);
+    this.#step({ _tag: "Release", key, heldMs });
   }
 
   /** The state that gauges show. */
   snapshot(): PoolSnapshot {
     this.#time.advance(performance.now(), this.#state.used, this.#state.provisioned);
-    const runners = { booting: 0, idle: 0, busy: 0, draining: 0, ejected: 0 };
-    for (const runner of this.#state.runners.values()) {
-      if (runner.phase === "ready") runners[runner.used > 0 ? "busy" : "idle"]++;
-      else if (runner.phase === "suspect") runners.ejected++;
-      else runners[runner.phase]++;
-    }
     return {
       pending: this.#state.waiters.size,
-      runners,
+      runners: this.#state.runners.states,
       slotsUsed: this.#state.used,
       slotsProvisioned: this.#state.provisioned,
       slotsLimit: this.#state.limit,
@@ -161,6 +206,7 @@ export class Pool implements LeaseOwner {
       });
     }
     for (const runnerId of [...this.#state.runners.keys()]) this.#step({ _tag: "Lost", runnerId, reason: "drain" });
+    this.#ticker.stop();
     await this.#fleet.close();
     this.#unwatch();
   }
@@ -168,7 +214,8 @@ export class Pool implements LeaseOwner {
   #enter(pending: Pending): number {
     const ticket = this.#nextTicket++;
     this.#pending.set(ticket, pending);
-    this.#step({ _tag: "Acquire", ticket, avoid: pending.request.avoid });
+    const { wish, remainingMs } = pending.request;
+    this.#step({ _tag: "Acquire", ticket, wish, remainingMs });
     return ticket;
   }
 
@@ -185,7 +232,7 @@ export class Pool implements LeaseOwner {
       for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
         const now = performance.now();
         this.#time.advance(now, this.#state.used, this.#state.provisioned);
-        for (const command of this.#state.step(next)) this.#carryOut(command, now);
+        for (const command of this.#state.step(next, now)) this.#carryOut(command, now);
       }
     } finally {
       this.#stepping = false;
@@ -205,6 +252,7 @@ export class Pool implements LeaseOwner {
         if (pending === undefined) {
           lease.release();
         } else {
+          this.#holders.add(command.key, pending.request.span);
           pending.request.granted(lease);
           pending.granted(lease);
         }
@@ -213,7 +261,7 @@ export class Pool implements LeaseOwner {
       case "Refuse": {
         const pending = this.#pending.get(command.ticket);
         this.#pending.delete(command.ticket);
-        pending?.refused(refusal(this.name, pending.request.method, command));
+        pending?.refused(refusal(this.name, pending.request.method, this.snapshot(), command));
         return;
       }
       case "Boot": {
@@ -228,9 +276,25 @@ export class Pool implements LeaseOwner {
         return this.#fleet.terminate(command.runnerId, command.reason);
       case "Forsake":
         return this.#fleet.forsake(command.runnerId, command.reason);
+      case "Draining":
+        return this.#fleet.draining(command.runnerId, command.reason);
+      case "Scaled":
+        return this.#scaled(command.from, command.to, command.reason);
       case "Saturated":
-        this.#telemetry.emit({ _tag: "PoolSaturated", pool: this.name, pending: command.pending, limit: command.limit });
+        this.#telemetry.emit({
+          _tag: "PoolSaturated",
+          pool: this.name,
+          pending: command.pending,
+          limit: command.limit,
+        });
+        this.#config.hooks.onSaturated?.({ pool: this.name, waiting: command.pending, limit: command.limit });
         return;
     }
+  }
+
+  #scaled(from: number, to: number, reason: string): void {
+    this.#telemetry.emit({ _tag: "PoolScaled", pool: this.name, from, to, reason });
+    const { onGrow, onShrink } = this.#config.hooks;
+    (to > from ? onGrow : onShrink)?.({ pool: this.name, from, to, reason });
   }
 }

@@ -4,14 +4,43 @@ import { ConfigError, InvokeError } from "../../contract/errors.ts";
 import type { PoolSnapshot } from "../../telemetry/telemetry.ts";
 import type { PoolCommand } from "./events.ts";
 
+type Refusal = Extract<PoolCommand, { _tag: "Refuse" }>;
+
+const describe = ({ runners, slotsUsed, slotsLimit, pending }: PoolSnapshot): string =>
+  `${slotsUsed} of ${slotsLimit} slots in use, ${runners.booting} runners booting, ${pending} calls waiting`;
+
+/** Milliseconds after which an overloaded pool is worth asking again. */
+const retryAfterMs = (expectedWaitMs: number | undefined): number =>
+  Math.min(10_000, Math.max(50, Math.ceil(expectedWaitMs ?? 100)));
+
 /** The error of a call that the pool refuses. */
-export const refusal = (pool: string, method: string, command: Extract<PoolCommand, { _tag: "Refuse" }>): CallError => {
+export const refusal = (pool: string, method: string, snapshot: PoolSnapshot, command: Refusal): CallError => {
   const where = { method, pool, phase: "acquire", executed: "no" } as const;
   switch (command.why) {
     case "closed":
-      return new InvokeError("unavailable", `${method}: the pool "${pool}" is shut down.`, { ...where, retryable: false });
+      return new InvokeError("unavailable", `${method}: the pool "${pool}" is shut down.`, {
+        ...where,
+        retryable: false,
+      });
     case "no_runner":
-      return new ConfigError(`${method}: the pool "${pool}" has no runners. Give it a backend or runners, or set runnerUrl.`, where);
+      return new ConfigError(
+        `${method}: the pool "${pool}" has no runners. Give it a backend or runners, or set runnerUrl.`,
+        where,
+      );
+    case "queue_full":
+      return new InvokeError(
+        "overloaded",
+        `${method}: the queue of the pool "${pool}" is full (${describe(snapshot)}). The handler did not run. ` +
+          "Call less often, raise max or maxConcurrency, or let more calls wait with maxQueue.",
+        { ...where, retryAfterMs: retryAfterMs(command.expectedWaitMs) },
+      );
+    case "hopeless":
+      return new InvokeError(
+        "overloaded",
+        `${method}: a slot in the pool "${pool}" is expected in ${Math.round(command.expectedWaitMs ?? 0)} ms, long after the call's deadline ` +
+          `(${describe(snapshot)}). The handler did not run. Raise max or maxConcurrency, or the call's timeoutMs.`,
+        { ...where, retryAfterMs: retryAfterMs(command.expectedWaitMs) },
+      );
     case "boot_failed": {
       const cause = command.error instanceof Error ? command.error.message : String(command.error);
       return new InvokeError("no_runner", `${method}: no runner of the pool "${pool}" could be started: ${cause}`, {
@@ -24,12 +53,19 @@ export const refusal = (pool: string, method: string, command: Extract<PoolComma
 
 /** The error of a call whose deadline came while it waited. */
 export const acquireTimeout = (pool: string, method: string, snapshot: PoolSnapshot, waitedMs: number): CallError => {
-  const { runners, slotsUsed, slotsLimit, pending } = snapshot;
-  const state = `${slotsUsed} of ${slotsLimit} slots in use, ${runners.booting} runners booting, ${pending} calls waiting`;
   return new InvokeError(
     "timeout",
-    `${method}: no slot in the pool "${pool}" within ${Math.round(waitedMs)} ms (${state}). ` +
+    `${method}: no slot in the pool "${pool}" within ${Math.round(waitedMs)} ms (${describe(snapshot)}). ` +
       "The handler did not run. Raise the pool's max or maxConcurrency, or the call's timeoutMs.",
     { method, pool, phase: "acquire", executed: "no", elapsedMs: waitedMs },
   );
 };
+
+/** The error of a call that waited longer than `maxQueueWaitMs`. */
+export const queueWaitExceeded = (pool: string, method: string, snapshot: PoolSnapshot, waitedMs: number): CallError =>
+  new InvokeError(
+    "overloaded",
+    `${method}: no slot in the pool "${pool}" within its maxQueueWaitMs, after ${Math.round(waitedMs)} ms (${describe(snapshot)}). ` +
+      "The handler did not run. Raise max or maxConcurrency, or maxQueueWaitMs.",
+    { method, pool, phase: "acquire", executed: "no", elapsedMs: waitedMs, retryAfterMs: retryAfterMs(undefined) },
+  );

@@ -1,13 +1,14 @@
 /** Which runner of a pool gets the next call. */
 import type { TerminationReason } from "../../telemetry/telemetry.ts";
+import type { RunnerWish } from "./events.ts";
 
 /**
- * `suspect`: a connection to it failed and a probe is under way. `ejected`: it does not answer. Both get no work
- * while any other runner is ready.
+ * `suspect`: it failed a caller and a probe is under way. `ejected`: it does not answer. Both get no work while any
+ * other runner is ready.
  */
 export type RunnerPhase = "booting" | "ready" | "suspect" | "ejected" | "draining";
 
-/** A runner as the pool knows it. */
+/** A runner as the pool knows it. Times are the pool's clock, in milliseconds. */
 export interface RunnerRecord {
   readonly id: string;
   phase: RunnerPhase;
@@ -17,48 +18,92 @@ export interface RunnerRecord {
   served: number;
   /** Order of the latest grant; the least recently used of equally loaded runners is chosen. */
   lastGrant: number;
-  /** Why it is being drained. */
+  /** Since when it has been up. */
+  readySince: number;
+  /** Since when it has held no lease. */
+  idleSince: number;
+  /** Since when it has been draining, and why. */
+  drainSince: number;
   drainReason: TerminationReason | undefined;
 }
 
-/** What a choice has to heed. */
-export interface RoutingWish {
-  /** A runner to avoid if there is a choice. */
-  readonly avoid: string | undefined;
+/** How a pool routes. */
+export interface Routing {
+  readonly slots: number;
+  readonly order: "spread" | "pack";
   /** Where no runner is ready, choose one that does not answer: trying is better than giving up. */
   readonly insist: boolean;
 }
 
-/** The least loaded of the runners in these phases that has a free slot; among equals, the least recently used. */
-const leastLoaded = (
-  runners: ReadonlyMap<string, RunnerRecord>,
-  slots: number,
+type Runners = ReadonlyMap<string, RunnerRecord>;
+
+const isBetter = (candidate: RunnerRecord, best: RunnerRecord, order: "spread" | "pack"): boolean => {
+  if (candidate.used !== best.used) return order === "spread" ? candidate.used < best.used : candidate.used > best.used;
+  return order === "spread" ? candidate.lastGrant < best.lastGrant : candidate.lastGrant > best.lastGrant;
+};
+
+/** The best of the runners in these phases that has a free slot. */
+const best = (
+  runners: Runners,
+  { slots, order }: Routing,
   avoid: string | undefined,
   answering: boolean,
 ): RunnerRecord | undefined => {
-  let best: RunnerRecord | undefined;
+  let chosen: RunnerRecord | undefined;
   for (const runner of runners.values()) {
-    const { phase, used } = runner;
-    const eligible = answering ? phase === "ready" : phase === "suspect" || phase === "ejected";
-    if (!eligible || used >= slots || runner.id === avoid) continue;
-    if (best === undefined || used < best.used || (used === best.used && runner.lastGrant < best.lastGrant)) best = runner;
+    const eligible = answering ? runner.phase === "ready" : runner.phase === "suspect" || runner.phase === "ejected";
+    if (!eligible || runner.used >= slots || runner.id === avoid) continue;
+    if (chosen === undefined || isBetter(runner, chosen, order)) chosen = runner;
   }
-  return best;
+  return chosen;
 };
 
-const anyReady = (runners: ReadonlyMap<string, RunnerRecord>): boolean => {
+/** A hash of two strings that is spread well over 32 bits (FNV-1a with a final mix). */
+const hash = (left: string, right: string): number => {
+  let value = 0x811c9dc5;
+  for (const text of [left, right]) {
+    for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
+    value = Math.imul(value ^ 0xff, 0x01000193);
+  }
+  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  return (value ^ (value >>> 13)) >>> 0;
+};
+
+/**
+ * The runner that a key belongs to, by rendezvous hashing: a runner that comes or goes moves only the keys that it
+ * gets or had. `undefined` when that runner has no room, so that the call goes wherever there is some.
+ */
+const byAffinity = (runners: Runners, slots: number, key: string): RunnerRecord | undefined => {
+  let owner: RunnerRecord | undefined;
+  let highest = -1;
+  for (const runner of runners.values()) {
+    if (runner.phase !== "ready") continue;
+    const weight = hash(key, runner.id);
+    if (weight > highest) {
+      highest = weight;
+      owner = runner;
+    }
+  }
+  return owner !== undefined && owner.used < slots ? owner : undefined;
+};
+
+const anyReady = (runners: Runners): boolean => {
   for (const runner of runners.values()) if (runner.phase === "ready") return true;
   return false;
 };
 
 /** The runner with a free slot that the next call should have, if there is one. */
 export const chooseRunner = (
-  runners: ReadonlyMap<string, RunnerRecord>,
-  slots: number,
-  { avoid, insist }: RoutingWish,
+  runners: Runners,
+  routing: Routing,
+  { avoid, affinityKey }: RunnerWish,
 ): RunnerRecord | undefined => {
+  if (affinityKey !== undefined) {
+    const owner = byAffinity(runners, routing.slots, affinityKey);
+    if (owner !== undefined && owner.id !== avoid) return owner;
+  }
   const ready =
-    leastLoaded(runners, slots, avoid, true) ?? (avoid === undefined ? undefined : leastLoaded(runners, slots, undefined, true));
-  if (ready !== undefined || !insist || anyReady(runners)) return ready;
-  return leastLoaded(runners, slots, undefined, false);
+    best(runners, routing, avoid, true) ?? (avoid === undefined ? undefined : best(runners, routing, undefined, true));
+  if (ready !== undefined || !routing.insist || anyReady(runners)) return ready;
+  return best(runners, routing, undefined, false);
 };

@@ -5,5 +5,5 @@ import type { EffectOrPromise } from "../../contract/backend.ts";
 /** The result as a promise; what the backend throws, rejects or fails with is the rejection. */
 export const settle = async <A>(run: () => EffectOrPromise<A>): Promise<A> => {
   const given = run();
-  return Effect.isEffect(given) ? Effect.runPromise(given as Effect.Effect<A, unknown>) : given;
+  return Effect.isEffect(given) ? Effect.runPromise(given) : given;
 };

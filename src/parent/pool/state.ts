@@ -1,53 +1,54 @@
 /**
- * The pool as a state machine: it is told what happened and says what to do. It
- * has no clock, no timers and no I/O, so that every rule of pooling can be
- * tested by itself. {@link PoolState.step} changes the state in place — a pool
+ * The pool as a state machine: it is told what happened and when, and says what
+ * to do. It has no clock, no timers and no I/O, so that every rule of pooling can
+ * be tested by itself. {@link PoolState.step} changes the state in place — a pool
  * decides on every call, and copying it each time would cost more than the call
  * — but depends on nothing else than the events it is given.
  */
 import type { TerminationReason } from "../../telemetry/telemetry.ts";
-import type { LeaseKey, PoolCommand, PoolEvent } from "./events.ts";
-import type { RunnerPhase, RunnerRecord } from "./routing.ts";
+import type { PoolBounds } from "../../contract/pool-bounds.ts";
+import { BootGate } from "./boot-gate.ts";
+import type { LeaseKey, PoolCommand, PoolEvent, RefusalReason, RunnerWish } from "./events.ts";
+import type { RunnerRecord } from "./routing.ts";
 import { chooseRunner } from "./routing.ts";
+import type { ScalingDecision } from "../../contract/scaling.ts";
+import { reactive } from "../../contract/scaling.ts";
+import { LeaseBook } from "./lease-book.ts";
+import { overdue } from "./retirement.ts";
+import { RunnerTable } from "./runner-table.ts";
+import { Saturation } from "./saturation.ts";
 import { WaiterQueue } from "./waiters.ts";
+import { WaitEstimate } from "./wait-estimate.ts";
 
-/** What bounds a pool. */
-export interface PoolLimits {
-  /** Runners kept alive. */
-  readonly min: number;
-  /** Most runners at a time, booting and draining ones included. */
-  readonly max: number;
-  /** Invocations that one runner works on at a time. */
-  readonly maxConcurrency: number;
-}
-
-/** How a pool gets its runners: it boots and ends them, or they are just there. */
-export type Supply = "elastic" | "fixed";
+type Commands = Array<PoolCommand>;
 
 export class PoolState {
-  readonly limits: PoolLimits;
-  readonly supply: Supply;
-  readonly runners: Map<string, RunnerRecord> = new Map();
+  /** Whether the pool boots and ends its runners, or they are just there. */
+  readonly supply: "elastic" | "fixed";
+  readonly runners: RunnerTable = new RunnerTable();
   readonly waiters: WaiterQueue = new WaiterQueue();
-  readonly #leases: Map<number, string> = new Map();
+  /** What the scaling policy said last. */
+  decision: ScalingDecision = { target: 0, reason: "nothing has happened yet" };
+  readonly #leases = new LeaseBook();
   readonly #probeFailures: Map<string, number> = new Map();
-  #nextLease = 1;
-  #grants = 0;
-  #bootFailures = 0;
-  #bootsAllowed = true;
-  #closed = false;
-  #saturated = false;
+  readonly #boots = new BootGate();
+  readonly #wait = new WaitEstimate();
+  readonly #saturation = new Saturation();
   readonly #nameRunner: () => string;
+  bounds: PoolBounds;
+  #now = 0;
+  /** Whether it takes no calls any more. */
+  closed = false;
+  #busyAt = 0;
+  /** Whether `min` was let go because nothing had been called for long. */
+  #asleep = false;
 
-  constructor(options: { limits: PoolLimits; fixedRunnerIds?: ReadonlyArray<string>; nameRunner?: () => string }) {
-    this.limits = options.limits;
-    this.supply = options.fixedRunnerIds === undefined ? "elastic" : "fixed";
-    this.#nameRunner = options.nameRunner ?? (() => `runner-${this.runners.size}`);
-    for (const id of options.fixedRunnerIds ?? []) this.#add(id, "ready");
-  }
-
-  get closed(): boolean {
-    return this.#closed;
+  /** The ids are of the runners of a pool that neither boots nor ends any. */
+  constructor(bounds: PoolBounds, nameRunner: () => string, fixedRunnerIds?: ReadonlyArray<string>) {
+    this.bounds = bounds;
+    this.supply = fixedRunnerIds === undefined ? "elastic" : "fixed";
+    this.#nameRunner = nameRunner;
+    for (const id of fixedRunnerIds ?? []) this.runners.add(id, "ready", 0);
   }
 
   /** Leases held now. */
@@ -57,144 +58,133 @@ export class PoolState {
 
   /** Most leases at a time. */
   get limit(): number {
-    return this.limits.max * this.limits.maxConcurrency;
+    return this.bounds.max * this.bounds.maxConcurrency;
   }
 
   /** Slots on runners that take work. */
   get provisioned(): number {
-    return this.count("ready") * this.limits.maxConcurrency;
+    return this.runners.count("ready") * this.bounds.maxConcurrency;
   }
 
-  count(phase: RunnerPhase): number {
-    let count = 0;
-    for (const runner of this.runners.values()) if (runner.phase === phase) count++;
-    return count;
-  }
-
-  /** Takes in what happened; gives what to do, in order. */
-  step(event: PoolEvent): ReadonlyArray<PoolCommand> {
-    const commands: Array<PoolCommand> = [];
-    switch (event._tag) {
-      case "Acquire":
-        this.#acquire(event.ticket, event.avoid, commands);
-        break;
-      case "Abandon":
-        this.waiters.remove(event.ticket);
-        break;
-      case "Release":
-        this.#release(event.key, commands);
-        break;
-      case "BootSucceeded":
-        this.#bootSucceeded(event.runnerId, commands);
-        break;
-      case "BootFailed":
-        this.#bootFailed(event.runnerId, event.error, commands);
-        break;
-      case "BootAllowed":
-        this.#bootsAllowed = true;
-        break;
-      case "Suspected":
-        this.#suspected(event.runnerId, commands);
-        break;
-      case "ProbeEnded":
-        this.#probeEnded(event.runnerId, event.healthy, commands);
-        break;
-      case "Lost":
-        this.#lost(event.runnerId, event.reason, commands);
-        break;
-      case "Start":
-        break;
-      case "Close":
-        this.#close(commands);
-        break;
-    }
-    if (!this.#closed) {
-      this.#grow(commands);
-      this.#noteSaturation(commands);
+  /** Takes in what happened at `now`; gives what to do, in order. */
+  step(event: PoolEvent, now: number): ReadonlyArray<PoolCommand> {
+    this.#now = now;
+    const commands: Commands = [];
+    this.#take(event, commands);
+    if (this.closed) return commands;
+    this.#scale(commands);
+    if (this.#saturation.begins(this.waiters.size, this.used, this.limit)) {
+      commands.push({ _tag: "Saturated", pending: this.waiters.size, limit: this.limit });
     }
     return commands;
   }
 
-  #add(id: string, phase: RunnerPhase): RunnerRecord {
-    const runner: RunnerRecord = { id, phase, used: 0, served: 0, lastGrant: 0, drainReason: undefined };
-    this.runners.set(id, runner);
-    return runner;
-  }
-
-  #acquire(ticket: number, avoid: string | undefined, commands: Array<PoolCommand>): void {
-    if (this.#closed) {
-      commands.push({ _tag: "Refuse", ticket, why: "closed" });
-      return;
+  #take(event: PoolEvent, commands: Commands): void {
+    switch (event._tag) {
+      case "Acquire":
+        return this.#acquire(event.ticket, event.wish, event.remainingMs, commands);
+      case "Abandon":
+        return this.waiters.remove(event.ticket);
+      case "Release":
+        return this.#release(event.key, event.heldMs, commands);
+      case "BootSucceeded":
+        return this.#bootSucceeded(event.runnerId, commands);
+      case "BootFailed":
+        return this.#bootFailed(event.runnerId, event.error, commands);
+      case "BootAllowed":
+        this.#boots.open = true;
+        return;
+      case "Suspected":
+        return this.#suspected(event.runnerId, commands);
+      case "ProbeEnded":
+        return this.#probeEnded(event.runnerId, event.healthy, event.rssBytes, commands);
+      case "Lost":
+        return this.#lost(event.runnerId, event.reason, commands);
+      case "Update":
+        this.bounds = event.bounds;
+        return this.#dispatch(commands);
+      case "Tick":
+        return this.#tick(commands);
+      case "Close":
+        return this.#close(commands);
     }
-    if (this.supply === "fixed" && this.runners.size === 0) {
-      commands.push({ _tag: "Refuse", ticket, why: "no_runner" });
-      return;
+  }
+
+  #acquire(ticket: number, wish: RunnerWish, remainingMs: number, commands: Commands): void {
+    if (this.closed) return this.#refuse(ticket, "closed", commands);
+    if (this.supply === "fixed" && this.runners.size === 0) return this.#refuse(ticket, "no_runner", commands);
+    this.#asleep = false;
+    const runner = this.waiters.size === 0 ? this.#choose(wish) : undefined;
+    if (runner !== undefined) return this.#grant(ticket, runner, "warm", commands);
+    if (this.waiters.size >= this.bounds.maxQueue) return this.#refuse(ticket, "queue_full", commands);
+    if (this.used >= this.limit && this.#wait.exceeds(this.waiters.size, this.limit, remainingMs)) {
+      return this.#refuse(ticket, "hopeless", commands);
     }
-    const runner = this.waiters.size === 0 ? this.#choose(avoid) : undefined;
-    if (runner === undefined) this.waiters.add({ ticket, avoid });
-    else this.#grant(ticket, runner, "warm", commands);
+    this.waiters.add({ ticket, wish });
   }
 
-  #choose(avoid: string | undefined): RunnerRecord | undefined {
-    return chooseRunner(this.runners, this.limits.maxConcurrency, { avoid, insist: this.supply === "fixed" });
+  #refuse(ticket: number, why: RefusalReason, commands: Commands): void {
+    commands.push({
+      _tag: "Refuse",
+      ticket,
+      why,
+      expectedWaitMs: this.#wait.expectedMs(this.waiters.size, this.limit),
+    });
   }
 
-  #grant(ticket: number, runner: RunnerRecord, source: "warm" | "queued" | "cold", commands: Array<PoolCommand>): void {
-    const lease = this.#nextLease++;
-    this.#leases.set(lease, runner.id);
-    runner.used++;
-    runner.served++;
-    runner.lastGrant = ++this.#grants;
-    commands.push({ _tag: "Grant", ticket, key: { lease, runnerId: runner.id }, source });
+  #choose(wish: RunnerWish): RunnerRecord | undefined {
+    const { maxConcurrency, routing } = this.bounds;
+    return chooseRunner(this.runners, { slots: maxConcurrency, order: routing, insist: this.supply === "fixed" }, wish);
+  }
+
+  #grant(ticket: number, runner: RunnerRecord, source: "warm" | "queued" | "cold", commands: Commands): void {
+    commands.push({ _tag: "Grant", ticket, key: this.#leases.take(runner), source });
+    if (runner.served >= this.bounds.maxCalls) this.#retire(runner, "recycled", commands);
   }
 
   /** Gives free slots to waiters, first come first served. Those on the runner that has just booted waited for its boot. */
-  #dispatch(commands: Array<PoolCommand>, booted?: RunnerRecord): void {
+  #dispatch(commands: Commands, booted?: RunnerRecord): void {
     for (let waiter = this.waiters.first(); waiter !== undefined; waiter = this.waiters.first()) {
-      const runner = this.#choose(waiter.avoid);
+      const runner = this.#choose(waiter.wish);
       if (runner === undefined) return;
       this.waiters.remove(waiter.ticket);
       this.#grant(waiter.ticket, runner, runner === booted ? "cold" : "queued", commands);
     }
   }
 
-  #release(key: LeaseKey, commands: Array<PoolCommand>): void {
-    if (!this.#leases.delete(key.lease)) return;
+  #release(key: LeaseKey, heldMs: number, commands: Commands): void {
     const runner = this.runners.get(key.runnerId);
+    if (!this.#leases.giveBack(key, runner)) return;
+    this.#wait.learn(heldMs);
+    this.#busyAt = this.#now;
     if (runner === undefined) return;
-    runner.used--;
-    this.#bootFailures = 0;
-    if (runner.phase === "draining" && runner.used === 0) {
-      this.#remove(runner, runner.drainReason ?? "drain", commands);
-    } else {
-      this.#dispatch(commands);
-    }
+    this.#boots.served();
+    if (runner.used === 0) runner.idleSince = this.#now;
+    if (runner.phase === "draining" && runner.used === 0) this.#remove(runner, runner.drainReason ?? "drain", commands);
+    else this.#dispatch(commands);
   }
 
-  #bootSucceeded(runnerId: string, commands: Array<PoolCommand>): void {
+  #bootSucceeded(runnerId: string, commands: Commands): void {
     const runner = this.runners.get(runnerId);
     if (runner?.phase !== "booting") return;
     runner.phase = "ready";
+    runner.readySince = this.#now;
+    runner.idleSince = this.#now;
     this.#dispatch(commands, runner);
   }
 
-  #bootFailed(runnerId: string, error: unknown, commands: Array<PoolCommand>): void {
+  #bootFailed(runnerId: string, error: unknown, commands: Commands): void {
     const runner = this.runners.get(runnerId);
     if (runner?.phase !== "booting") return;
     this.runners.delete(runnerId);
-    this.#pauseBoots(commands);
+    commands.push(this.#boots.fail());
     if (this.runners.size > 0) return;
     for (const waiter of this.waiters.drain()) {
       commands.push({ _tag: "Refuse", ticket: waiter.ticket, why: "boot_failed", error });
     }
   }
 
-  #pauseBoots(commands: Array<PoolCommand>): void {
-    this.#bootsAllowed = false;
-    commands.push({ _tag: "AllowBootLater", failures: ++this.#bootFailures });
-  }
-
-  #suspected(runnerId: string, commands: Array<PoolCommand>): void {
+  #suspected(runnerId: string, commands: Commands): void {
     const runner = this.runners.get(runnerId);
     if (runner?.phase !== "ready") return;
     runner.phase = "suspect";
@@ -202,14 +192,19 @@ export class PoolState {
     this.#dispatch(commands);
   }
 
-  #probeEnded(runnerId: string, healthy: boolean, commands: Array<PoolCommand>): void {
+  /** A runner that has calls is not ended for its silence: its handlers may keep it too busy to answer. */
+  #probeEnded(runnerId: string, healthy: boolean, rssBytes: number | undefined, commands: Commands): void {
     const runner = this.runners.get(runnerId);
-    if (runner === undefined || (runner.phase !== "suspect" && runner.phase !== "ejected")) return;
+    if (runner === undefined) return;
+    if (healthy && rssBytes !== undefined && rssBytes > this.bounds.maxRssBytes)
+      this.#retire(runner, "recycled", commands);
+    if (runner.phase === "ready" && !healthy) return this.#suspected(runnerId, commands);
+    if (runner.phase !== "suspect" && runner.phase !== "ejected") return;
     if (healthy) {
       this.#probeFailures.delete(runnerId);
       runner.phase = "ready";
       this.#dispatch(commands);
-    } else if (this.supply === "elastic") {
+    } else if (this.supply === "elastic" && runner.used === 0) {
       this.#lost(runnerId, "unhealthy", commands);
     } else {
       const failures = (this.#probeFailures.get(runnerId) ?? 0) + 1;
@@ -219,56 +214,86 @@ export class PoolState {
     }
   }
 
-  #lost(runnerId: string, reason: TerminationReason, commands: Array<PoolCommand>): void {
+  #lost(runnerId: string, reason: TerminationReason, commands: Commands): void {
     const runner = this.runners.get(runnerId);
     if (runner === undefined) return;
-    for (const [lease, owner] of this.#leases) if (owner === runnerId) this.#leases.delete(lease);
+    this.#leases.drop(runnerId);
     commands.push({ _tag: "Forsake", runnerId, reason });
-    if (this.supply === "elastic" && runner.served === 0 && reason !== "drain") this.#pauseBoots(commands);
+    const failed = reason === "crash" || reason === "unhealthy";
+    if (this.supply === "elastic" && failed && runner.served === 0) commands.push(this.#boots.fail());
     this.#remove(runner, reason, commands);
   }
 
-  #remove(runner: RunnerRecord, reason: TerminationReason, commands: Array<PoolCommand>): void {
+  /** Lets a runner finish what it has, and then ends it. */
+  #retire(runner: RunnerRecord, reason: TerminationReason, commands: Commands): void {
+    if (this.supply === "fixed" || runner.phase === "draining") return;
+    if (runner.used === 0) return this.#remove(runner, reason, commands);
+    runner.phase = "draining";
+    runner.drainSince = this.#now;
+    runner.drainReason = reason;
+    commands.push({ _tag: "Draining", runnerId: runner.id, reason });
+  }
+
+  #remove(runner: RunnerRecord, reason: TerminationReason, commands: Commands): void {
     this.runners.delete(runner.id);
     commands.push({ _tag: "Terminate", runnerId: runner.id, reason });
   }
 
-  /** Boots what `min` and the waiters need, within `max`. */
-  #grow(commands: Array<PoolCommand>): void {
-    if (this.supply === "fixed" || !this.#bootsAllowed) return;
-    const booting = this.count("booting");
-    const uncovered = this.waiters.size - booting * this.limits.maxConcurrency;
-    const forWaiters = Math.max(0, Math.ceil(uncovered / this.limits.maxConcurrency));
-    const forMin = this.limits.min - booting - this.count("ready");
-    const wanted = Math.min(Math.max(forWaiters, forMin), this.limits.max - this.runners.size);
+  /** What the passing of time asks for: runners that are idle, old, or draining for too long end. */
+  #tick(commands: Commands): void {
+    const idleMs = this.used === 0 && this.waiters.size === 0 ? this.#now - this.#busyAt : 0;
+    this.#asleep ||= idleMs >= this.bounds.minIdleShutdownMs;
+    const floor = this.#asleep ? 0 : Math.max(this.bounds.min, this.#decide().target);
+    for (const { runner, why } of overdue(this.runners, this.bounds, floor, this.#asleep, this.#now)) {
+      if (why === "drain_timeout") {
+        this.#lost(runner.id, runner.drainReason ?? "drain", commands);
+      } else if (why === "old") {
+        this.#retire(runner, "recycled", commands);
+      } else if (this.supply === "elastic") {
+        const from = this.runners.count("ready");
+        this.#retire(runner, "idle", commands);
+        commands.push({
+          _tag: "Scaled",
+          from,
+          to: from - 1,
+          reason: `idle for ${Math.round(this.#now - runner.idleSince)} ms`,
+        });
+      }
+    }
+  }
+
+  #decide(): ScalingDecision {
+    return (this.decision = this.bounds.scaling(this.runners.scalingSnapshot(this.bounds, this.waiters.size)));
+  }
+
+  /** Boots what `min` and the policy want, within `max`. */
+  #scale(commands: Commands): void {
+    if (this.supply === "fixed" || !this.#boots.open) return;
+    const { min, max, scaling } = this.bounds;
+    const { alive } = this.runners;
+    if (scaling === reactive && this.waiters.size === 0 && (this.#asleep || alive >= min)) return;
+    const { target, reason } = this.#decide();
+    const wanted = Math.min(Math.max(target, this.#asleep ? 0 : min) - alive, max - this.runners.size);
+    if (!(wanted > 0)) return;
+    const why = target >= min ? reason : `min is ${min}`;
     for (let i = 0; i < wanted; i++) {
       const runnerId = this.#nameRunner();
-      this.#add(runnerId, "booting");
-      const reason =
-        i < forWaiters ? `${this.waiters.size} calls wait and ${booting} runners are booting` : `min is ${this.limits.min}`;
-      commands.push({ _tag: "Boot", runnerId, ticket: i < forWaiters ? this.waiters.first()?.ticket : undefined, reason });
+      this.runners.add(runnerId, "booting", this.#now);
+      commands.push({ _tag: "Boot", runnerId, ticket: this.waiters.first()?.ticket, reason: why });
     }
+    commands.push({ _tag: "Scaled", from: alive, to: alive + wanted, reason: why });
   }
 
-  /** Tells that the pool is saturated, once until nobody waits and a fifth of its slots is free again. */
-  #noteSaturation(commands: Array<PoolCommand>): void {
-    if (this.waiters.size > 0 && this.used >= this.limit) {
-      if (!this.#saturated) commands.push({ _tag: "Saturated", pending: this.waiters.size, limit: this.limit });
-      this.#saturated = true;
-    } else if (this.waiters.size === 0 && this.used <= this.limit * 0.8) {
-      this.#saturated = false;
-    }
-  }
-
-  #close(commands: Array<PoolCommand>): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    for (const waiter of this.waiters.drain()) commands.push({ _tag: "Refuse", ticket: waiter.ticket, why: "closed" });
+  #close(commands: Commands): void {
+    if (this.closed) return;
+    this.closed = true;
+    for (const waiter of this.waiters.drain()) this.#refuse(waiter.ticket, "closed", commands);
     for (const runner of [...this.runners.values()]) {
       if (runner.used === 0) {
         this.#remove(runner, "drain", commands);
       } else {
         runner.phase = "draining";
+        runner.drainSince = this.#now;
         runner.drainReason = "drain";
       }
     }

@@ -1,10 +1,10 @@
 /** Calls that wait for a slot, first come first served; leaving the line costs as little as joining it. */
+import type { RunnerWish } from "./events.ts";
 
 /** A call that waits. */
 export interface Waiter {
   readonly ticket: number;
-  /** A runner that this call would rather not use. */
-  readonly avoid: string | undefined;
+  readonly wish: RunnerWish;
 }
 
 export class WaiterQueue {

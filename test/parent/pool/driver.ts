@@ -1,12 +1,31 @@
 /** Drives a pool's state machine as its shell would, and checks after every step what must always hold. */
 import { expect } from "vitest";
 import type { LeaseKey, PoolCommand, PoolEvent } from "../../../src/parent/pool/events.ts";
-import type { PoolLimits } from "../../../src/parent/pool/state.ts";
+import type { PoolBounds } from "../../../src/contract/pool-bounds.ts";
+import { reactive } from "../../../src/contract/scaling.ts";
 import { PoolState } from "../../../src/parent/pool/state.ts";
+
+/** Bounds that bound nothing but what a test names. */
+export const bounds = (given: Partial<PoolBounds> = {}): PoolBounds => ({
+  min: 0,
+  max: 2,
+  maxConcurrency: 1,
+  maxQueue: Infinity,
+  routing: "spread",
+  scaling: reactive,
+  idleShutdownMs: Infinity,
+  minIdleShutdownMs: Infinity,
+  maxCalls: Infinity,
+  maxAgeMs: Infinity,
+  maxRssBytes: Infinity,
+  drainTimeoutMs: Infinity,
+  ...given,
+});
 
 export class Driver {
   readonly state: PoolState;
-  readonly limits: PoolLimits;
+  /** The virtual clock, in milliseconds. */
+  now = 0;
   /** Tickets that wait, in the order they came. */
   readonly waiting: Array<number> = [];
   readonly leases = new Map<number, LeaseKey>();
@@ -16,23 +35,20 @@ export class Driver {
   readonly refused = new Map<number, Extract<PoolCommand, { _tag: "Refuse" }>>();
   readonly granted = new Map<number, Extract<PoolCommand, { _tag: "Grant" }>>();
   bootsPaused = false;
+  /** Whether bounds were lowered below what is in use: it goes when the calls that have it are done. */
+  shrunk = false;
   #ticket = 0;
   #named = 0;
 
-  constructor(limits: PoolLimits, fixedRunnerIds?: ReadonlyArray<string>) {
-    this.limits = limits;
-    this.state = new PoolState({
-      limits,
-      ...(fixedRunnerIds === undefined ? {} : { fixedRunnerIds }),
-      nameRunner: () => `r${++this.#named}`,
-    });
-    this.step({ _tag: "Start" });
+  constructor(given: Partial<PoolBounds>, fixedRunnerIds?: ReadonlyArray<string>) {
+    this.state = new PoolState(bounds(given), () => `r${++this.#named}`, fixedRunnerIds);
+    this.step({ _tag: "Tick" });
   }
 
-  acquire(avoid?: string): number {
+  acquire(avoid?: string, affinityKey?: string, remainingMs = Infinity): number {
     const ticket = ++this.#ticket;
     this.waiting.push(ticket);
-    this.step({ _tag: "Acquire", ticket, avoid });
+    this.step({ _tag: "Acquire", ticket, wish: { avoid, affinityKey }, remainingMs });
     return ticket;
   }
 
@@ -41,10 +57,10 @@ export class Driver {
     this.step({ _tag: "Abandon", ticket });
   }
 
-  release(key: LeaseKey): void {
+  release(key: LeaseKey, heldMs = 1): void {
     this.leases.delete(key.lease);
     this.returned.push(key);
-    this.step({ _tag: "Release", key });
+    this.step({ _tag: "Release", key, heldMs });
   }
 
   bootSucceeds(runnerId: string): void {
@@ -63,13 +79,21 @@ export class Driver {
   }
 
   lose(runnerId: string): void {
-    for (const [lease, key] of this.leases) if (key.runnerId === runnerId) this.leases.delete(lease);
-    this.booting.delete(runnerId);
     this.step({ _tag: "Lost", runnerId, reason: "crash" });
   }
 
+  /** Lets time pass. */
+  advance(ms: number): ReadonlyArray<PoolCommand> {
+    this.now += ms;
+    return this.step({ _tag: "Tick" });
+  }
+
+  update(given: Partial<PoolBounds>): void {
+    this.step({ _tag: "Update", bounds: { ...this.state.bounds, ...given } });
+  }
+
   step(event: PoolEvent): ReadonlyArray<PoolCommand> {
-    const commands = this.state.step(event);
+    const commands = this.state.step(event, this.now);
     for (const command of commands) this.#take(command);
     this.check();
     return commands;
@@ -102,6 +126,10 @@ export class Driver {
         this.booting.delete(command.runnerId);
         break;
       case "Forsake":
+        for (const [lease, key] of this.leases) if (key.runnerId === command.runnerId) this.leases.delete(lease);
+        break;
+      case "Draining":
+      case "Scaled":
       case "Saturated":
         break;
     }
@@ -109,29 +137,33 @@ export class Driver {
 
   /** What must hold whatever happened. */
   check(): void {
-    const { state, limits } = this;
+    const { state } = this;
+    const { min, max, maxConcurrency } = state.bounds;
     expect(state.used, "the pool counts the leases that are out").toBe(this.leases.size);
     expect(state.waiters.size, "the pool counts the calls that wait").toBe(this.waiting.length);
-    expect(state.runners.size, "never more runners than max").toBeLessThanOrEqual(limits.max);
     for (const runner of state.runners.values()) {
       const held = [...this.leases.values()].filter((key) => key.runnerId === runner.id).length;
       expect(runner.used, `leases on ${runner.id}`).toBe(held);
-      expect(held, "never more leases on a runner than its slots").toBeLessThanOrEqual(limits.maxConcurrency);
+      expect(runner.phase === "draining" && held === 0, "a runner that drained is gone").toBe(false);
+      if (!this.shrunk)
+        expect(held, "never more leases on a runner than its slots").toBeLessThanOrEqual(maxConcurrency);
     }
+    if (!this.shrunk) expect(state.runners.size, "never more runners than max").toBeLessThanOrEqual(max);
     if (state.closed) {
       expect(this.waiting, "nobody waits for a closed pool").toEqual([]);
       return;
     }
-    const free = [...state.runners.values()].some((runner) => runner.phase === "ready" && runner.used < limits.maxConcurrency);
+    const free = [...state.runners.values()].some((runner) => runner.phase === "ready" && runner.used < maxConcurrency);
     expect(free && this.waiting.length > 0, "no call waits beside a free slot").toBe(false);
-    if (state.supply === "elastic" && !this.bootsPaused) {
-      const up = state.count("ready") + state.count("booting");
-      expect(up >= limits.min || state.runners.size === limits.max, "min is held").toBe(true);
-      const coming = state.count("booting") * limits.maxConcurrency;
-      expect(
-        coming >= this.waiting.length || state.runners.size === limits.max,
-        "every waiting call has a boot under way, or the pool is full",
-      ).toBe(true);
-    }
+    if (state.supply === "fixed" || this.bootsPaused) return;
+    const full = state.runners.size >= max;
+    if (state.bounds.minIdleShutdownMs === Infinity)
+      expect(state.runners.alive >= min || full, "min is held").toBe(true);
+    const coming = state.runners.count("booting") * maxConcurrency;
+    const recovering = state.runners.count("suspect") * maxConcurrency;
+    expect(
+      coming + recovering >= this.waiting.length || full,
+      "every waiting call has a boot under way, or the pool is full",
+    ).toBe(true);
   }
 }

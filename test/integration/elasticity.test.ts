@@ -1,0 +1,123 @@
+import { expect, test } from "vitest";
+import type { InvokeError } from "../../src/contract/errors.ts";
+import type { PoolChange } from "../../src/contract/options.ts";
+import { isAlive } from "../harness/start-process.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import { Probe } from "./fixtures/services.ts";
+import { withRunners } from "./setup.ts";
+
+test("runners that are idle end, and the next call boots one again", async () => {
+  const { flame, backend } = await withRunners({ max: 2, idleShutdownMs: 200 });
+  const { pid } = await Probe.whoami();
+  await waitFor(() => backend.running().length === 0, { what: "the idle runner to end" });
+  expect(isAlive(pid)).toBe(false);
+  expect(flame.pools["default"]?.stats().runners).toEqual({ booting: 0, idle: 0, busy: 0, draining: 0, ejected: 0 });
+  expect((await Probe.whoami()).pid).not.toBe(pid);
+});
+
+test("a runner for single use serves one call", async () => {
+  await withRunners({ max: 2, singleUse: true });
+  const pids = new Set<number>();
+  for (let i = 0; i < 3; i++) pids.add((await Probe.whoami()).pid);
+  expect(pids.size).toBe(3);
+});
+
+test("warm runners are there before the first call, and hooks tell of it", async () => {
+  const grown: Array<PoolChange> = [];
+  const { flame, backend } = await withRunners({ max: 3, warm: 2, onGrow: (change) => grown.push(change) });
+  await waitFor(() => backend.running().length === 2, { what: "two warm runners" });
+  await waitFor(() => flame.pools["default"]?.stats().runners.idle === 2, { what: "two idle runners" });
+  expect(grown).toEqual([
+    { pool: "default", from: 0, to: 2, reason: "0 calls run, 0 wait, and 2 slots are kept spare" },
+  ]);
+  await Probe.whoami();
+  expect(await flame.metrics()).toContain('result="acquired",source="warm"} 1');
+});
+
+test("limits change while the pool is in use, and stats say why it is as large as it is", async () => {
+  const { flame } = await withRunners({ max: 1 });
+  const pool = flame.pools["default"]!;
+  const done = new AbortController();
+  const calls = [1, 2, 3].map(() =>
+    Probe.slow
+      .with({ signal: done.signal })(60_000)
+      .catch(() => {}),
+  );
+  await waitFor(() => pool.stats().runners.busy === 1 && pool.stats().pending === 2, {
+    what: "a full pool",
+    timeoutMs: 15_000,
+  });
+  expect(pool.stats()).toMatchObject({ target: 1, reason: "1 calls run and 2 wait; max is 1" });
+  pool.update({ max: 3 });
+  await waitFor(() => pool.stats().runners.busy === 3, { what: "three busy runners", timeoutMs: 15_000 });
+  done.abort();
+  expect(() => pool.update({ max: 0 })).toThrow(/pools\.default\.max is 0/);
+  await Promise.all(calls);
+});
+
+test("calls with an affinity key stay on one runner", async () => {
+  const { flame } = await withRunners({ min: 3, max: 3, maxConcurrency: 2 });
+  await waitFor(() => flame.pools["default"]?.stats().runners.idle === 3, {
+    what: "three idle runners",
+    timeoutMs: 15_000,
+  });
+  for (const key of ["a", "b", "c", "d"]) {
+    const pids = new Set<number>();
+    for (let i = 0; i < 4; i++) pids.add((await Probe.whoami.with({ affinityKey: key })()).pid);
+    expect(pids.size).toBe(1);
+  }
+});
+
+test("labels choose the pool", async () => {
+  const { flame, backend } = await withRunners({ labels: { gpu: "none" } });
+  await flame.configure({ pools: { accelerated: { backend, labels: { gpu: "l4", zone: "a" } } } });
+  const { runner } = await Probe.whoami.with({ labels: { gpu: "l4" } })();
+  expect(runner).toMatch(/^accelerated-/);
+  await expect(Probe.whoami.with({ labels: { gpu: "h100" } })()).rejects.toMatchObject({
+    code: "config_error",
+    message: expect.stringContaining("gpu=h100"),
+  });
+});
+
+test("overload is shed at once and typed, the queue keeps its bound, and the work goes on", async () => {
+  const { flame } = await withRunners({ max: 2, maxConcurrency: 2, maxQueue: 8 });
+  const pool = flame.pools["default"]!;
+  await Promise.all(Array.from({ length: 4 }, () => Probe.slow(10)));
+  const rejections: Array<number> = [];
+  let deepest = 0;
+  let served = 0;
+  const until = performance.now() + 1_500;
+  const client = async () => {
+    while (performance.now() < until) {
+      const startedAt = performance.now();
+      deepest = Math.max(deepest, pool.stats().pending);
+      try {
+        await Probe.slow(20);
+        served++;
+      } catch (error) {
+        rejections.push(performance.now() - startedAt);
+        expect(error).toMatchObject({ code: "overloaded", executed: "no", phase: "acquire" });
+        expect((error as InvokeError).retryAfterMs).toBeGreaterThan(0);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 48 }, client));
+  rejections.sort((a, b) => a - b);
+  expect(rejections.length).toBeGreaterThan(20);
+  expect(deepest).toBeLessThanOrEqual(8);
+  expect(rejections[Math.floor(rejections.length / 2)]).toBeLessThan(10);
+  expect(served).toBeGreaterThan(4 * (1_500 / 20) * 0.4);
+});
+
+test("a call may wait no longer than maxQueueWaitMs", async () => {
+  await withRunners({ max: 1, maxQueueWaitMs: 50 });
+  await Probe.whoami.with({ retry: { maxAttempts: 100, baseDelayMs: 50 } })();
+  const running = Probe.slow(500);
+  await expect(Probe.whoami()).rejects.toMatchObject({
+    code: "overloaded",
+    executed: "no",
+    message: expect.stringContaining("maxQueueWaitMs"),
+  });
+  await running;
+});

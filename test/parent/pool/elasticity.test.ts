@@ -1,0 +1,219 @@
+import { describe, expect, it } from "vitest";
+import { buffer, reactive, targetUtilization } from "../../../src/contract/scaling.ts";
+import { Driver } from "./driver.ts";
+
+/** A pool with this many runners up and idle. */
+const withRunners = (count: number, given: ConstructorParameters<typeof Driver>[0] = {}): Driver => {
+  const pool = new Driver({ max: count, ...given });
+  const tickets = Array.from({ length: count * pool.state.bounds.maxConcurrency }, () => pool.acquire());
+  for (const runnerId of [...pool.booting]) pool.bootSucceeds(runnerId);
+  expect(tickets.every((ticket) => pool.granted.has(ticket))).toBe(true);
+  for (const key of [...pool.leases.values()]) pool.release(key);
+  expect(pool.state.runners.count("ready")).toBe(count);
+  return pool;
+};
+
+const runnerOf = (pool: Driver, ticket: number): string | undefined => pool.granted.get(ticket)?.key.runnerId;
+
+describe("idle runners", () => {
+  it("end after idleShutdownMs, those first that were idle longest, and min stay", () => {
+    const pool = withRunners(3, { min: 1, idleShutdownMs: 1_000 });
+    pool.advance(900);
+    const busy = pool.acquire();
+    pool.release(pool.granted.get(busy)!.key);
+    pool.advance(150);
+    expect([...pool.state.runners.keys()]).toEqual([runnerOf(pool, busy)]);
+    pool.advance(60_000);
+    expect(pool.state.runners.size).toBe(1);
+  });
+
+  it("of min end too after minIdleShutdownMs, and come back with the next call", () => {
+    const pool = withRunners(2, { min: 2, idleShutdownMs: 500, minIdleShutdownMs: 5_000 });
+    pool.advance(4_999);
+    expect(pool.state.runners.size).toBe(2);
+    pool.advance(1);
+    expect(pool.state.runners.size).toBe(0);
+    pool.advance(60_000);
+    expect(pool.booting.size).toBe(0);
+    pool.acquire();
+    expect(pool.booting.size).toBe(2);
+  });
+
+  it("say why they end", () => {
+    const pool = withRunners(1, { idleShutdownMs: 100 });
+    const commands = pool.advance(150);
+    expect(commands).toContainEqual({ _tag: "Terminate", runnerId: "r1", reason: "idle" });
+    expect(commands).toContainEqual({ _tag: "Scaled", from: 1, to: 0, reason: "idle for 150 ms" });
+  });
+});
+
+describe("a runner is replaced", () => {
+  it("after maxCalls, when it has finished them", () => {
+    const pool = withRunners(1, { maxCalls: 3 });
+    const first = pool.acquire();
+    const last = pool.acquire();
+    expect(pool.granted.has(last)).toBe(false);
+    pool.release(pool.granted.get(first)!.key);
+    expect(runnerOf(pool, last)).toBe("r1");
+    const next = pool.acquire();
+    expect(pool.state.runners.get("r1")?.phase).toBe("draining");
+    pool.release(pool.granted.get(last)!.key);
+    pool.bootSucceeds([...pool.booting][0]!);
+    expect(runnerOf(pool, next)).toBe("r2");
+  });
+
+  it("after one call, where it is for single use", () => {
+    const pool = new Driver({ max: 1, maxCalls: 1 });
+    const tickets = [pool.acquire(), pool.acquire()];
+    pool.bootSucceeds("r1");
+    pool.release(pool.granted.get(tickets[0]!)!.key);
+    pool.bootSucceeds("r2");
+    expect(tickets.map((ticket) => runnerOf(pool, ticket))).toEqual(["r1", "r2"]);
+  });
+
+  it("when it is too old, without losing what it runs", () => {
+    const pool = withRunners(1, { max: 2, min: 1, maxAgeMs: 1_000 });
+    const ticket = pool.acquire();
+    pool.advance(1_001);
+    expect(pool.state.runners.get("r1")?.phase).toBe("draining");
+    expect(pool.booting).toEqual(new Set(["r2"]));
+    pool.release(pool.granted.get(ticket)!.key);
+    expect(pool.state.runners.has("r1")).toBe(false);
+  });
+
+  it("when its memory is above maxRssBytes", () => {
+    const pool = withRunners(1, { maxRssBytes: 100 });
+    pool.step({ _tag: "ProbeEnded", runnerId: "r1", healthy: true, rssBytes: 100 });
+    expect(pool.state.runners.has("r1")).toBe(true);
+    pool.step({ _tag: "ProbeEnded", runnerId: "r1", healthy: true, rssBytes: 101 });
+    expect(pool.state.runners.has("r1")).toBe(false);
+  });
+
+  it("by force when it drains for too long", () => {
+    const pool = withRunners(1, { maxAgeMs: 100, drainTimeoutMs: 1_000 });
+    pool.acquire();
+    pool.advance(100);
+    expect(pool.advance(999)).not.toContainEqual(expect.objectContaining({ _tag: "Forsake" }));
+    expect(pool.advance(1)).toContainEqual({ _tag: "Forsake", runnerId: "r1", reason: "recycled" });
+  });
+});
+
+describe("waiting is bounded", () => {
+  it("by maxQueue", () => {
+    const pool = new Driver({ max: 1, maxQueue: 2 });
+    const tickets = [1, 2, 3].map(() => pool.acquire());
+    expect(pool.refused.get(tickets[2]!)?.why).toBe("queue_full");
+    expect(pool.waiting).toEqual(tickets.slice(0, 2));
+  });
+
+  it("a call whose deadline is far shorter than the line is refused as it comes", () => {
+    const pool = withRunners(1);
+    for (let i = 0; i < 20; i++) pool.release(pool.granted.get(pool.acquire())!.key, 100);
+    pool.acquire();
+    const patient = pool.acquire(undefined, undefined, 1_000);
+    const hasty = pool.acquire(undefined, undefined, 10);
+    expect(pool.waiting).toEqual([patient]);
+    expect(pool.refused.get(hasty)).toMatchObject({ why: "hopeless" });
+    expect(pool.refused.get(hasty)?.expectedWaitMs).toBeGreaterThan(100);
+  });
+});
+
+describe("routing", () => {
+  it("packs calls onto as few runners as have room", () => {
+    const pool = withRunners(2, { maxConcurrency: 2, routing: "pack" });
+    const [a, b, c] = [1, 2, 3].map(() => runnerOf(pool, pool.acquire()));
+    expect(a).toBe(b);
+    expect(c).not.toBe(a);
+  });
+
+  it("sends calls with the same key to the same runner while it has room", () => {
+    const pool = withRunners(4, { maxConcurrency: 2 });
+    const first = runnerOf(pool, pool.acquire(undefined, "tenant-7"));
+    expect(runnerOf(pool, pool.acquire(undefined, "tenant-7"))).toBe(first);
+    expect(runnerOf(pool, pool.acquire(undefined, "tenant-7"))).not.toBe(first);
+  });
+
+  it("moves only the keys of a runner that went", () => {
+    const pool = withRunners(4, { maxConcurrency: 100, scaling: reactive });
+    const keys = Array.from({ length: 60 }, (_, i) => `key-${i}`);
+    const before = new Map(keys.map((key) => [key, runnerOf(pool, pool.acquire(undefined, key))]));
+    pool.lose("r2");
+    for (const key of keys) {
+      const now = runnerOf(pool, pool.acquire(undefined, key));
+      if (before.get(key) === "r2") expect(now).not.toBe("r2");
+      else expect(now).toBe(before.get(key));
+    }
+    expect(new Set(before.values()).size).toBe(4);
+  });
+});
+
+describe("scaling policies", () => {
+  const snapshot = { min: 0, max: 10, slotsPerRunner: 2, ready: 2, booting: 0, used: 3, waiting: 2 };
+
+  it("reactive wants runners for what runs and waits", () => {
+    expect(reactive(snapshot)).toEqual({ target: 3, reason: "3 calls run and 2 wait" });
+  });
+
+  it("buffer wants spare slots beyond that", () => {
+    expect(buffer(4)(snapshot).target).toBe(5);
+  });
+
+  it("targetUtilization wants slots to be used to a share", () => {
+    expect(targetUtilization(0.5)(snapshot).target).toBe(5);
+  });
+
+  it("a buffer is booted before anybody calls, and kept from idle shutdown", () => {
+    const pool = new Driver({ max: 3, scaling: buffer(2), idleShutdownMs: 10 });
+    expect(pool.booting.size).toBe(2);
+    for (const runnerId of [...pool.booting]) pool.bootSucceeds(runnerId);
+    pool.advance(1_000);
+    expect(pool.state.runners.count("ready")).toBe(2);
+    pool.acquire();
+    expect(pool.booting.size).toBe(1);
+  });
+
+  it("is kept within min and max, and explains itself", () => {
+    const pool = new Driver({ min: 1, max: 2, scaling: () => ({ target: 99, reason: "a whim" }) });
+    expect(pool.booting.size).toBe(2);
+    expect(pool.state.decision).toEqual({ target: 99, reason: "a whim" });
+  });
+});
+
+describe("bounds change while the pool is in use", () => {
+  it("a higher max boots for whoever waits", () => {
+    const pool = new Driver({ max: 1 });
+    for (let i = 0; i < 3; i++) pool.acquire();
+    expect(pool.booting.size).toBe(1);
+    pool.update({ max: 3 });
+    expect(pool.booting.size).toBe(3);
+  });
+
+  it("more slots per runner serve whoever waits at once", () => {
+    const pool = withRunners(1);
+    const tickets = [pool.acquire(), pool.acquire()];
+    pool.update({ maxConcurrency: 2 });
+    expect(tickets.every((ticket) => pool.granted.has(ticket))).toBe(true);
+  });
+});
+
+describe("a runner that does not answer", () => {
+  it("is not ended while it has calls, gets no new ones, and comes back when it answers", () => {
+    const pool = withRunners(2);
+    const ticket = pool.acquire();
+    const silent = runnerOf(pool, ticket)!;
+    pool.step({ _tag: "ProbeEnded", runnerId: silent, healthy: false });
+    pool.step({ _tag: "ProbeEnded", runnerId: silent, healthy: false });
+    expect(pool.state.runners.get(silent)?.phase).toBe("ejected");
+    expect(runnerOf(pool, pool.acquire())).not.toBe(silent);
+    pool.step({ _tag: "ProbeEnded", runnerId: silent, healthy: true });
+    expect(pool.state.runners.get(silent)?.phase).toBe("ready");
+  });
+
+  it("is replaced when it has none", () => {
+    const pool = withRunners(1, { min: 1 });
+    pool.step({ _tag: "ProbeEnded", runnerId: "r1", healthy: false });
+    pool.step({ _tag: "ProbeEnded", runnerId: "r1", healthy: false });
+    expect(pool.state.runners.has("r1")).toBe(false);
+    expect(pool.booting.size).toBe(1);
+  });
+});
