@@ -54,6 +54,12 @@ export type {
   RemoteFailure,
   RpcStatus,
 } from "./contract/errors.ts";
+export type {
+  IdempotencyClaim,
+  IdempotencyOptions,
+  IdempotencyState,
+  IdempotencyStore,
+} from "./contract/idempotency.ts";
 export type { CallOptions, FlameConfig, FlameOptions, Logger, MetricsRegistry, Mode, PoolChange, PoolConfig, PoolUpdate, RecycleOptions, RetryOptions, SecurityOptions, SigningKeyOptions, StaticRunner, TelemetryOptions } from "./contract/options.ts";
 export type { PoolBounds } from "./contract/pool-bounds.ts";
 export type { ScalingDecision, ScalingPolicy, ScalingSnapshot } from "./contract/scaling.ts";

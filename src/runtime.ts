@@ -9,6 +9,7 @@ import type { Environment, ResolvedConfig } from "./contract/resolve-config.ts";
 import type { Registry } from "./contract/registry.ts";
 import { makeClient, type Client } from "./parent/client.ts";
 import { makeDispatcher } from "./runner/dispatch.ts";
+import { makeIdempotencyGuard } from "./runner/idempotency.ts";
 import { consoleLogger, makeLogSink } from "./telemetry/logs.ts";
 import { makeOtelTracer } from "./telemetry/opentelemetry.ts";
 import { makeMetrics, type Metrics } from "./telemetry/prometheus.ts";
@@ -69,6 +70,8 @@ export const connect = (
   env: Environment,
 ): Client => {
   if (!runsHere(config)) return makeClient({ config, telemetry, codec });
+  const { idempotency, exposeErrors, maxBodyBytes } = config;
+  const runnerId = env["FLAME_RUNNER_ID"]?.trim() || "local";
   const local = makeDispatcher({
     registry,
     telemetry,
@@ -76,9 +79,10 @@ export const connect = (
     logger,
     redact,
     poolName: env["FLAME_POOL"]?.trim() || config.defaultPool,
-    runnerId: env["FLAME_RUNNER_ID"]?.trim() || "local",
-    exposeErrors: config.exposeErrors,
-    maxBodyBytes: config.maxBodyBytes,
+    runnerId,
+    exposeErrors,
+    maxBodyBytes,
+    idempotency: idempotency && makeIdempotencyGuard({ idempotency, logger, redact, runnerId, exposeErrors }),
   });
   return makeClient({ config, telemetry, codec, local });
 };

@@ -3,6 +3,7 @@
  * default. `resolve-config.ts` is the only reader of raw configuration.
  */
 import type { Backend } from "./backend.ts";
+import type { IdempotencyOptions } from "./idempotency.ts";
 import type { ScalingPolicy } from "./scaling.ts";
 
 /** Where handlers run: in remote runners, here as a runner, or here in process. */
@@ -35,7 +36,10 @@ export interface FlameOptions {
   readonly pool?: string;
   /** Milliseconds for the whole call: waiting, all attempts and backoff. Default: `requestTimeoutMs`. */
   readonly timeoutMs?: number;
-  /** Travels to the handler as `ctx.idempotencyKey`. At most 255 printable ASCII characters. */
+  /**
+   * Names this request: while its result is kept, the method runs once for the key, and every other call with the key gets
+   * that result. Travels to the handler as `ctx.idempotencyKey`. At most 255 printable ASCII characters.
+   */
   readonly idempotencyKey?: string;
   /** What the runners must be; chooses a pool where none is named. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -210,6 +214,11 @@ export interface FlameConfig {
   readonly maxBodyBytes?: number;
   /** Lets messages, details and stacks of handler errors reach the caller. Default `false`. */
   readonly exposeErrors?: boolean;
+  /**
+   * Where and for how long handlers' results are kept for idempotency keys; `false` keeps none, and keys only reach the
+   * handlers. Read where handlers run: on a runner, and in local mode. Default: a day, in memory.
+   */
+  readonly idempotency?: IdempotencyOptions | false;
   /** Default: warnings and errors go to the console. */
   readonly logger?: Logger;
   readonly telemetry?: TelemetryOptions;

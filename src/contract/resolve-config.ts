@@ -4,8 +4,10 @@
  */
 import { checkNumber, fraction } from "./check-number.ts";
 import { ConfigError } from "./errors.ts";
+import type { ResolvedIdempotency } from "./idempotency.ts";
 import type { FlameConfig, Logger, Mode, SigningKeyOptions, TelemetryOptions } from "./options.ts";
 import { defaults } from "./options.ts";
+import { resolveIdempotency } from "./resolve-idempotency.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
 import { identifier, resolvePool, resolveUrl } from "./resolve-pool.ts";
 
@@ -24,6 +26,8 @@ export interface ResolvedConfig {
   readonly requestTimeoutMs: number;
   readonly maxBodyBytes: number;
   readonly exposeErrors: boolean;
+  /** `undefined` when results are not kept. */
+  readonly idempotency: ResolvedIdempotency | undefined;
   readonly logger: Logger | undefined;
   readonly telemetry: Required<TelemetryOptions>;
 }
@@ -91,6 +95,7 @@ export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedCo
     requestTimeoutMs: checkNumber("requestTimeoutMs", config.requestTimeoutMs ?? defaults.requestTimeoutMs, 1, "milliseconds", fraction),
     maxBodyBytes: checkNumber("maxBodyBytes", config.maxBodyBytes ?? defaults.maxBodyBytes, 1, "bytes"),
     exposeErrors: config.exposeErrors ?? defaults.exposeErrors,
+    idempotency: resolveIdempotency(config.idempotency),
     logger: config.logger,
     telemetry: {
       metrics: config.telemetry?.metrics ?? true,

@@ -3,7 +3,7 @@
  * execute, encode. Local mode dispatches through the same code, so a call there
  * and a call over the wire end alike.
  */
-import { Cause, Effect } from "effect";
+import { type Cause, Effect } from "effect";
 import type { Codec } from "../contract/codec.ts";
 import type { Dispatcher, Invocation, InvocationReply } from "../contract/dispatch.ts";
 import { httpStatus, type RunnerTimings } from "../contract/envelope.ts";
@@ -15,7 +15,10 @@ import { OTHER_METHOD, RPC_SYSTEM } from "../telemetry/catalog.ts";
 import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { SpanIds, StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import { wallClockMs } from "./clock.ts";
-import { execute, remainingMs, type Run } from "./execute.ts";
+import { execute, type Run } from "./execute.ts";
+import { failureOf } from "./failure.ts";
+import { type IdempotencyGuard } from "./idempotency.ts";
+import type { KeyedRequest } from "./idempotency/flight.ts";
 
 export interface DispatcherDeps {
   readonly registry: Pick<Registry, "find" | "services">;
@@ -31,6 +34,8 @@ export interface DispatcherDeps {
   readonly exposeErrors: boolean;
   /** Most bytes of an encoded result. */
   readonly maxBodyBytes: number;
+  /** Makes a request with a key run once. Without it, keys only reach the handlers. */
+  readonly idempotency?: IdempotencyGuard;
 }
 
 const defaultRedactor = makeRedactor([]);
@@ -96,17 +101,20 @@ const tooLate = (deps: DispatcherDeps, invocation: Invocation): InvokeError =>
     },
   );
 
-/** Whether an invocation that is given up now is given up for its deadline: that is how a deadline looks from here. */
-const atDeadline = (invocation: Invocation): boolean => remainingMs(invocation) <= deadlineSlackMs;
+const deadlineOf = ({ arrivedAt, timeoutMs }: Invocation): number => arrivedAt + timeoutMs;
 
-const noteGivenUp = (invocation: Invocation, span: StageSpan): Effect.Effect<void> =>
-  Effect.sync(() => span.note({ status: atDeadline(invocation) ? "DEADLINE_EXCEEDED" : "CANCELLED" }));
+/** Whether what is given up now is given up for its deadline: that is how a deadline looks from here. */
+const isDue = (deadlineAt: number): boolean => deadlineAt - performance.now() <= deadlineSlackMs;
+
+const noteGivenUp = (deadlineAt: () => number, span: StageSpan): Effect.Effect<void> =>
+  Effect.sync(() => span.note({ status: isDue(deadlineAt()) ? "DEADLINE_EXCEEDED" : "CANCELLED" }));
 
 /** From the found method to the encoded result. */
 const serve = (
   deps: DispatcherDeps,
   passage: Passage,
   method: RegisteredMethod,
+  deadlineAt: () => number,
 ): Effect.Effect<Uint8Array, CallError> => {
   const { invocation } = passage;
   let args: ReadonlyArray<unknown>;
@@ -115,7 +123,7 @@ const serve = (
   } catch (thrown) {
     return Effect.fail(codecError(thrown, "no"));
   }
-  if (!(remainingMs(invocation) > 0)) return Effect.fail(tooLate(deps, invocation));
+  if (!(deadlineAt() > performance.now())) return Effect.fail(tooLate(deps, invocation));
   const run: Run = {
     method,
     args,
@@ -123,6 +131,8 @@ const serve = (
     runnerId: deps.runnerId,
     logger: deps.logger,
     redact: deps.redact ?? defaultRedactor,
+    deadlineAt,
+    pending: undefined,
     startedAt: undefined,
     endedAt: undefined,
     thrown: undefined,
@@ -135,7 +145,7 @@ const serve = (
   } as const;
   return deps.telemetry.stage(stage, (span) =>
     Effect.flatMap(
-      Effect.onInterrupt(execute(run, span), () => noteGivenUp(invocation, span)),
+      Effect.onInterrupt(execute(run, span), () => noteGivenUp(deadlineAt, span)),
       (value) => {
         try {
           const body = encodeResult(deps, method.name, value);
@@ -149,6 +159,22 @@ const serve = (
   );
 };
 
+/** An invocation with a key, for whoever sees to it that it runs once. */
+const keyedRequest = (
+  deps: DispatcherDeps,
+  passage: Passage,
+  method: RegisteredMethod,
+  span: StageSpan,
+): KeyedRequest => ({
+  invocation: passage.invocation,
+  run: (deadlineAt) => serve(deps, passage, method, deadlineAt),
+  late: () => passage.run?.pending?.then((value) => encodeResult(deps, method.name, value)),
+  decided: (outcome) => {
+    span.note({ idempotencyOutcome: outcome });
+    deps.telemetry.emit({ _tag: "IdempotencyDecided", pool: deps.poolName, outcome });
+  },
+});
+
 const timings = (passage: Passage): RunnerTimings => {
   const { arrivedAt } = passage.invocation;
   const now = performance.now();
@@ -161,15 +187,6 @@ const timings = (passage: Passage): RunnerTimings => {
     handlerMs: startedAt === undefined ? 0 : (passage.run?.endedAt ?? now) - startedAt,
     spans: passage.span?.sampled ? (passage.run === undefined ? 1 : 2) : 0,
   };
-};
-
-/** The failure in a cause, or what to say of a defect of Firelight itself. */
-const failureOf = (cause: Cause.Cause<CallError>): CallError => {
-  const failed = cause.reasons.find(Cause.isFailReason);
-  if (failed !== undefined) return failed.error;
-  return new InvokeError("invoke_error", "The runner failed by a defect of its own; its log has the cause.", {
-    cause: Cause.squash(cause),
-  });
 };
 
 export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
@@ -217,10 +234,11 @@ export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
   /** Whoever asked is gone. */
   const abandoned = (passage: Passage): InvokeError => {
     const { method, invocationId, attempt } = passage.invocation;
-    const executed = passage.run?.startedAt === undefined ? "no" : "yes";
+    const elsewhere = passage.invocation.idempotencyKey === undefined ? "no" : "unknown";
+    const executed = passage.run?.startedAt === undefined ? elsewhere : "yes";
     const { poolName: pool, runnerId } = deps;
     const context = { executed, phase: "handler", method, invocationId, attempt, pool, runnerId } as const;
-    return atDeadline(passage.invocation)
+    return isDue(deadlineOf(passage.invocation))
       ? new InvokeError("timeout", `${method} was given up at its deadline on runner ${deps.runnerId}.`, context)
       : new InvokeError("canceled", `${method} was cancelled on runner ${deps.runnerId}.`, context);
   };
@@ -250,9 +268,14 @@ export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
         const enter = (span: StageSpan): Effect.Effect<Uint8Array, CallError> => {
           passage.span = span.ids;
           if (method === undefined) return Effect.fail(unregistered(deps, invocation.method));
-          return Effect.onInterrupt(serve(deps, passage, method), () =>
+          const deadlineAt = (): number => deadlineOf(invocation);
+          const served =
+            invocation.idempotencyKey === undefined || deps.idempotency === undefined
+              ? serve(deps, passage, method, deadlineAt)
+              : deps.idempotency(keyedRequest(deps, passage, method, span));
+          return Effect.onInterrupt(served, () =>
             Effect.andThen(
-              noteGivenUp(invocation, span),
+              noteGivenUp(deadlineAt, span),
               Effect.sync(() => ended(passage, abandoned(passage))),
             ),
           );

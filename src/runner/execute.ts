@@ -9,6 +9,7 @@ import { FlameError, FlameMethodError, InvokeError, type RemoteFailure } from ".
 import { currentInvocation } from "../contract/invocation.ts";
 import { HandlerContext } from "./handler-context.ts";
 import type { Logger } from "../contract/options.ts";
+import { longestTimerMs } from "./limits.ts";
 import type { RegisteredMethod } from "../contract/registry.ts";
 import { safeError, type Redactor } from "../telemetry/redaction.ts";
 import type { StageSpan } from "../telemetry/telemetry.ts";
@@ -21,6 +22,10 @@ export interface Run {
   readonly runnerId: string;
   readonly logger: Logger;
   readonly redact: Redactor;
+  /** `performance.now()` at which it must be over. It grows while it runs, if callers with more time wait for the same run. */
+  readonly deadlineAt: () => number;
+  /** What the handler has promised. */
+  pending: Promise<unknown> | undefined;
   /** `performance.now()` at which the handler started; `undefined` as long as it has not. */
   startedAt: number | undefined;
   /** `performance.now()` at which the runner stopped waiting for it. */
@@ -28,13 +33,6 @@ export interface Run {
   /** What the handler threw. */
   thrown: unknown;
 }
-
-/** The longest that a timer can wait; a later deadline needs none. */
-const longestTimerMs = 2 ** 31 - 1;
-
-/** What is left of an invocation's deadline, in milliseconds. */
-export const remainingMs = (invocation: Invocation): number =>
-  invocation.timeoutMs - (performance.now() - invocation.arrivedAt);
 
 const describe = (thrown: unknown): RemoteFailure => {
   if (thrown instanceof Error) return { name: thrown.name, message: thrown.message, stack: thrown.stack };
@@ -68,10 +66,10 @@ const handlerError = (run: Run, thrown: unknown): InvokeError => {
 };
 
 const deadlineError = (run: Run): InvokeError => {
-  const { method, invocationId, attempt, timeoutMs } = run.invocation;
+  const { method, invocationId, attempt, arrivedAt } = run.invocation;
   return new InvokeError(
     "timeout",
-    `${method} was still running on runner ${run.runnerId} when the ${Math.round(timeoutMs)} ms that it was given were over. Its signal was aborted; a handler that ignores ctx.signal goes on.`,
+    `${method} was still running on runner ${run.runnerId} when the ${Math.round(run.deadlineAt() - arrivedAt)} ms that it was given were over. Its signal was aborted; a handler that ignores ctx.signal goes on.`,
     { executed: "yes", phase: "handler", method, invocationId, attempt, runnerId: run.runnerId },
   );
 };
@@ -91,15 +89,15 @@ const canceledError = (run: Run): InvokeError =>
   );
 
 /** Hears the end of a handler that nobody waits for any more. */
-const dropLate = (run: Run, error: InvokeError, result: Promise<unknown> | undefined): void => {
-  if (result === undefined) return;
+const dropLate = (run: Run, error: InvokeError): void => {
+  if (run.pending === undefined) return;
   const since = performance.now();
   const report = (outcome: string, exception?: Record<string, string | undefined>): void =>
     run.logger[error.code === "timeout" ? "warn" : "info"](
       `${run.invocation.method} ${outcome} ${Math.round(performance.now() - since)} ms after it was given up (${error.code}); this was dropped`,
       { "rpc.method": run.invocation.method, "flame.invocation.id": run.invocation.invocationId, ...exception },
     );
-  result.then(
+  run.pending.then(
     () => report("returned"),
     (thrown: unknown) => {
       if (thrown === error) return;
@@ -115,11 +113,10 @@ const dropLate = (run: Run, error: InvokeError, result: Promise<unknown> | undef
  */
 export const execute = (run: Run, span: StageSpan): Effect.Effect<unknown, InvokeError> =>
   Effect.callback<unknown, InvokeError>((resume) => {
-    const { invocation, method } = run;
-    const leftMs = remainingMs(invocation);
+    const { method } = run;
+    const remainingMs = (): number => run.deadlineAt() - performance.now();
     const controller = new AbortController();
     let timer: NodeJS.Timeout | undefined;
-    let pending: Promise<unknown> | undefined;
     let ended = false;
     const end = (outcome: Effect.Effect<unknown, InvokeError>): void => {
       if (ended) return;
@@ -136,18 +133,22 @@ export const execute = (run: Run, span: StageSpan): Effect.Effect<unknown, Invok
     const abort = (error: InvokeError): void => {
       ended = true;
       run.endedAt = performance.now();
-      dropLate(run, error, pending);
+      dropLate(run, error);
       controller.abort(error);
     };
 
-    if (leftMs <= longestTimerMs) {
+    const watchDeadline = (leftMs: number): void => {
+      if (leftMs > longestTimerMs) return;
       timer = setTimeout(() => {
+        const moreMs = remainingMs();
+        if (moreMs >= 1) return watchDeadline(moreMs);
         const error = deadlineError(run);
         abort(error);
         resume(Effect.fail(error));
       }, leftMs);
-    }
-    const context = new HandlerContext(run, span, controller.signal, leftMs);
+    };
+    watchDeadline(remainingMs());
+    const context = new HandlerContext(run, span, controller.signal);
 
     run.startedAt = performance.now();
     try {
@@ -155,8 +156,8 @@ export const execute = (run: Run, span: StageSpan): Effect.Effect<unknown, Invok
       if (typeof (result as PromiseLike<unknown> | null | undefined)?.then !== "function") {
         return end(Effect.succeed(result));
       }
-      pending = Promise.resolve(result);
-      pending.then((value) => end(Effect.succeed(value)), fail);
+      run.pending = Promise.resolve(result);
+      run.pending.then((value) => end(Effect.succeed(value)), fail);
     } catch (thrown) {
       return fail(thrown);
     }

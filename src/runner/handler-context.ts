@@ -9,6 +9,7 @@ import type { StageSpan } from "../telemetry/telemetry.ts";
 export interface HandlerStart {
   readonly invocation: Invocation;
   readonly logger: Logger;
+  readonly deadlineAt: () => number;
 }
 
 /** A logger that says which invocation each record is about. */
@@ -31,24 +32,29 @@ const invocationLogger = (logger: Logger, invocation: Invocation, span: StageSpa
 export class HandlerContext implements InvocationContext {
   readonly invocationId: string;
   readonly method: string;
-  readonly deadline: number | null;
   readonly signal: AbortSignal;
   readonly attempt: number;
   readonly idempotencyKey: string | undefined;
   readonly #start: HandlerStart;
+  /** What makes a clock time of a `performance.now()`. */
+  readonly #clockOffsetMs = Date.now() - performance.now();
   readonly #span: StageSpan;
   #logger: Logger | undefined;
 
-  constructor(start: HandlerStart, span: StageSpan, signal: AbortSignal, leftMs: number) {
+  constructor(start: HandlerStart, span: StageSpan, signal: AbortSignal) {
     const { invocation } = start;
     this.invocationId = invocation.invocationId;
     this.method = invocation.method;
-    this.deadline = leftMs === Infinity ? null : Date.now() + leftMs;
     this.signal = signal;
     this.attempt = invocation.attempt;
     this.idempotencyKey = invocation.idempotencyKey;
     this.#start = start;
     this.#span = span;
+  }
+
+  get deadline(): number | null {
+    const deadlineAt = this.#start.deadlineAt();
+    return deadlineAt === Infinity ? null : this.#clockOffsetMs + deadlineAt;
   }
 
   get trace(): TraceCarrier {

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { ConfigError } from "../contract/errors.ts";
+import type { IdempotencyOptions } from "../contract/idempotency.ts";
 import { type SecurityOptions } from "../contract/options.ts";
 import { type Environment, type ResolvedConfig, resolveConfig } from "../contract/resolve-config.ts";
 
@@ -21,6 +22,8 @@ export interface RunnerServerOptions {
   readonly security?: SecurityOptions;
   /** Lets messages, details and stacks of handler errors reach the caller. Default: `exposeErrors` of the configuration (`false`). */
   readonly exposeErrors?: boolean;
+  /** How calls with an idempotency key are treated; `false` treats them like any other. Default: `idempotency` of the configuration. */
+  readonly idempotency?: IdempotencyOptions | false;
   /**
    * The id that requests must name as their audience. Default: `FLAME_RUNNER_ID`; without either the server makes one
    * up and runs requests for any audience, since no parent can know it.
@@ -51,6 +54,7 @@ export interface ResolvedRunnerOptions {
   readonly maxBodyBytes: number;
   readonly security: ResolvedConfig["security"];
   readonly exposeErrors: boolean;
+  readonly idempotency: ResolvedConfig["idempotency"];
   readonly runnerId: string;
   /** Whether the id was given from outside, so that requests must name it. */
   readonly checkAudience: boolean;
@@ -95,12 +99,13 @@ export const resolveRunnerOptions = (
   config: ResolvedConfig,
   env: Environment,
 ): ResolvedRunnerOptions => {
-  const { invokePath, maxBodyBytes, exposeErrors, security } = resolveConfig(
+  const { invokePath, maxBodyBytes, exposeErrors, idempotency, security } = resolveConfig(
     {
       mode: "runner",
       invokePath: options.invokePath ?? config.invokePath,
       maxBodyBytes: options.maxBodyBytes ?? config.maxBodyBytes,
       exposeErrors: options.exposeErrors ?? config.exposeErrors,
+      idempotency: options.idempotency ?? config.idempotency ?? false,
       security: {
         secret: options.security?.secret ?? config.security.secret,
         keyId: options.security?.keyId ?? config.security.keyId,
@@ -123,6 +128,7 @@ export const resolveRunnerOptions = (
     maxBodyBytes,
     security,
     exposeErrors,
+    idempotency,
     runnerId: runnerId ?? `runner-${randomBytes(4).toString("hex")}`,
     checkAudience: runnerId !== undefined,
     poolName: env["FLAME_POOL"]?.trim() || config.defaultPool,

@@ -13,11 +13,12 @@ import type { Logger } from "../contract/options.ts";
 import type { Environment, ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Registry } from "../contract/registry.ts";
 import { makeKeyring } from "../contract/signature.ts";
-import type { Redactor } from "../telemetry/redaction.ts";
+import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type Admission, makeAdmission, type Permit } from "./admission.ts";
 import { type Arrival, arrive, type IncomingRequest } from "./arrival.ts";
 import { makeDispatcher } from "./dispatch.ts";
+import { makeIdempotencyGuard } from "./idempotency.ts";
 import { makeStop, type StopOptions, stopOnSignals } from "./lifecycle.ts";
 import { listen, toResponse } from "./listen.ts";
 import { makeNonceMemory } from "./nonces.ts";
@@ -184,7 +185,7 @@ const reportRefusals = (options: ResolvedRunnerOptions, deps: RunnerServerDeps):
  */
 export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOptions = {}): RunnerServer => {
   const options = resolveRunnerOptions(given, deps.config, deps.env);
-  const { runnerId, security, maxBodyBytes, exposeErrors, poolName, drainTimeoutMs } = options;
+  const { runnerId, security, maxBodyBytes, exposeErrors, idempotency, poolName, drainTimeoutMs } = options;
   const { registry, telemetry, logger } = deps;
 
   const keyring =
@@ -201,16 +202,18 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     nonces,
   });
   const admission = makeAdmission({ runnerId, maxConcurrency: options.maxConcurrency });
+  const redact = deps.redact ?? makeRedactor([]);
   const dispatcher = makeDispatcher({
     registry,
     telemetry,
     codec: makeCodec(),
     logger,
-    ...(deps.redact === undefined ? {} : { redact: deps.redact }),
+    redact,
     poolName,
     runnerId,
     exposeErrors,
     maxBodyBytes,
+    idempotency: idempotency && makeIdempotencyGuard({ idempotency, logger, redact, runnerId, exposeErrors }),
   });
   const invoke = makeInvoke({ verify, admission, dispatcher, runnerId, onRefused: reportRefusals(options, deps) });
 

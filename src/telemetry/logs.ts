@@ -183,6 +183,7 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
     case "LeaseEnded":
     case "ClockOffset":
     case "RunnerSpans":
+    case "IdempotencyDecided":
       return undefined;
   }
 };

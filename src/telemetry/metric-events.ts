@@ -93,6 +93,9 @@ export const recordEvent = (to: Instruments, event: FlameEvent): void => {
     case "RunnerSpans":
       to.count("telemetrySpans", { flame_pool_name: event.pool, outcome: event.outcome }, event.count);
       return;
+    case "IdempotencyDecided":
+      to.count("idempotencyRequests", { flame_pool_name: event.pool, outcome: event.outcome }, 1);
+      return;
     case "ServerEnded":
       to.observe(
         "serverDuration",

@@ -76,6 +76,8 @@ export type AcquireSource = "warm" | "queued" | "cold";
 export type TerminationReason = "idle" | "drain" | "crash" | "boot_timeout" | "unhealthy" | "recycled";
 export type RejectionReason = "expired" | "mismatch" | "replay" | "unknown_key" | "malformed";
 
+export type IdempotencyOutcome = "executed" | "joined" | "replayed" | "conflict" | "unavailable";
+
 /** Something that happened, with all that a metric or a log record needs. Durations in milliseconds. */
 export type FlameEvent =
   | { readonly _tag: "CallStarted"; readonly method: string; readonly pool: string }
@@ -141,6 +143,7 @@ export type FlameEvent =
   | { readonly _tag: "SignatureRejected"; readonly pool: string; readonly reason: RejectionReason; readonly detail: string }
   | { readonly _tag: "ClockOffset"; readonly pool: string; readonly offsetMs: number }
   | { readonly _tag: "RunnerSpans"; readonly pool: string; readonly outcome: "reported" | "lost"; readonly count: number }
+  | { readonly _tag: "IdempotencyDecided"; readonly pool: string; readonly outcome: IdempotencyOutcome }
   | {
       readonly _tag: "ServerEnded";
       readonly method: string;

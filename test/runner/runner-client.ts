@@ -15,7 +15,7 @@ import { createRegistry } from "../../src/contract/registry.ts";
 import { type SigningKey, signRequest, verifyResponse } from "../../src/contract/signature.ts";
 import type { RunnerServerOptions } from "../../src/runner/options.ts";
 import { createRunnerServer, type RunnerServer, type RunnerServerDeps } from "../../src/runner/server.ts";
-import { type FlameEvent, makeTelemetry, noTracer } from "../../src/telemetry/telemetry.ts";
+import { type FlameEvent, makeTelemetry, noTracer, type StageTracer } from "../../src/telemetry/telemetry.ts";
 
 export const key: SigningKey = { id: "default", secret: "a secret for tests" };
 export const codec = makeCodec();
@@ -32,6 +32,8 @@ export interface TestRunner {
   readonly server: RunnerServer;
   readonly events: Array<FlameEvent>;
   readonly logs: Array<LogRecord>;
+  /** Invocations that were let in and have not ended. */
+  readonly inFlight: () => number;
 }
 
 export interface StartOptions {
@@ -57,13 +59,21 @@ export const startRunner = async (start: StartOptions = {}): Promise<TestRunner>
   );
   const events: Array<FlameEvent> = [];
   const logs: Array<LogRecord> = [];
+  let entered = 0;
+  const tracer: StageTracer = {
+    capture: noTracer.capture,
+    stage: (stage, run) => {
+      if (stage._tag === "server") entered++;
+      return noTracer.stage(stage, run);
+    },
+  };
   const record = (level: string) => (message: string, meta?: Record<string, unknown>) =>
     void logs.push({ level, message, meta });
   const server = createRunnerServer(
     {
       config: resolveConfig({ security: { secret: key.secret }, ...start.config }, {}),
       registry,
-      telemetry: makeTelemetry(noTracer, [{ emit: (event) => void events.push(event) }]),
+      telemetry: makeTelemetry(tracer, [{ emit: (event) => void events.push(event) }]),
       metrics: start.metrics,
       logger: { debug: record("debug"), info: record("info"), warn: record("warn"), error: record("error") },
       env: start.env ?? {},
@@ -72,7 +82,8 @@ export const startRunner = async (start: StartOptions = {}): Promise<TestRunner>
   );
   onTestFinished(() => server.stop({ drainTimeoutMs: 0 }));
   await server.ready;
-  return { server, events, logs };
+  const inFlight = (): number => entered - events.filter((event) => event._tag === "ServerEnded").length;
+  return { server, events, logs, inFlight };
 };
 
 export interface SignedRequest {

@@ -65,6 +65,7 @@ const happen = (metrics: Metrics): void => {
   metrics.emit({ _tag: "SignatureRejected", pool: "gpu", reason: "replay", detail: "" });
   metrics.emit({ _tag: "ClockOffset", pool: "gpu", offsetMs: -4 });
   metrics.emit({ _tag: "RunnerSpans", pool: "gpu", outcome: "reported", count: 2 });
+  metrics.emit({ _tag: "IdempotencyDecided", pool: "gpu", outcome: "executed" });
   metrics.emit({
     _tag: "ServerEnded",
     method: "billing/charge",
@@ -235,6 +236,7 @@ describe("metrics", () => {
     const text = await makeMetrics({ side: "runner", pool: "gpu" }).text();
     expect([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)).toEqual([
       "flame_signature_rejections",
+      "flame_idempotency_requests",
       "rpc_server_call_duration_seconds",
     ]);
     expect(linesOf(text, "flame_signature_rejections_total{")).toHaveLength(5);

@@ -32,6 +32,11 @@ export const attributes = {
     "Whether the call carried an idempotency key; the key itself is never recorded.",
   ),
   detached: attribute("flame.detached", "boolean", "Only on detached calls: the handler goes on when the caller leaves."),
+  idempotencyOutcome: attribute(
+    "flame.idempotency.outcome",
+    "string",
+    "Only with an idempotency key. `executed`: this request ran the handler. `joined`: it waited for one that was running. `replayed`: it got a result that was kept. `conflict`: the key belongs to other arguments. `unavailable`: the store did not answer.",
+  ),
   attemptCount: attribute("flame.attempt.count", "int", "Attempts that the call took."),
   attempt: attribute("flame.attempt.number", "int", "Number of this attempt, from 1."),
   attemptKind: attribute("flame.attempt.kind", "string", "`first`, `retry` or `hedge`."),

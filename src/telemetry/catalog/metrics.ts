@@ -191,6 +191,15 @@ export const metrics = {
     known: { outcome: ["reported", "lost"] },
     description: "Runner spans that a signed response vouched for, and those that died with their runner.",
   },
+  idempotencyRequests: {
+    name: "flame_idempotency_requests_total",
+    type: "counter",
+    unit: "{call}",
+    side: "runner",
+    labels: ["flame_pool_name", "outcome"],
+    description:
+      "Requests with an idempotency key, by what it came to: `executed`, `joined`, `replayed`, `conflict` or `unavailable`, as in `flame.idempotency.outcome`.",
+  },
   serverDuration: {
     name: "rpc_server_call_duration_seconds",
     type: "histogram",

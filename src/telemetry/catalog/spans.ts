@@ -99,6 +99,7 @@ export const spans = {
       "invocationId",
       "attempt",
       "coldStart",
+      "idempotencyOutcome",
       "clockOffsetMs",
       ...failure,
     ],

@@ -1,0 +1,3 @@
+/** What helps to test code around Firelight, with any test runner. */
+export { idempotencyStoreConformance } from "./idempotency-store.ts";
+export type { StoreCheck } from "./idempotency-store.ts";

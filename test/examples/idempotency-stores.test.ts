@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { fileStore } from "../../examples/05-redis-idempotency-store/file-store.ts";
+import { findRedis, type RedisServer, startRedis } from "../../examples/05-redis-idempotency-store/redis-server.ts";
+import { redisStore } from "../../examples/05-redis-idempotency-store/redis-store.ts";
+import { connectRedis } from "../../examples/05-redis-idempotency-store/resp.ts";
+import { idempotencyStoreConformance } from "../../src/testing/idempotency-store.ts";
+import { startProcess } from "../harness/start-process.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "firelight-stores-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const program = findRedis();
+
+describe("the store in files", () => {
+  for (const { name, run } of idempotencyStoreConformance(() => fileStore(folder))) it(name, run);
+});
+
+describe.skipIf(program === undefined)(
+  "the store in Redis (skipped without redis-server; REDIS_SERVER can name one)",
+  () => {
+    let redis: RedisServer;
+    beforeAll(async () => {
+      redis = await startRedis(program!);
+    });
+    afterAll(() => redis.stop());
+
+    const connectStore = () => {
+      const connection = connectRedis({ path: redis.path });
+      onTestFinished(() => connection.close());
+      return redisStore(connection.send);
+    };
+    for (const { name, run } of idempotencyStoreConformance(connectStore)) it(name, run);
+
+    it("a lost connection fails what was asked, and nothing hangs", async () => {
+      const connection = connectRedis({ path: redis.path });
+      await expect(connection.send("NONSENSE")).rejects.toThrow("Redis: ERR");
+      const blocked = connection.send("BLPOP", "never", "0");
+      connection.close();
+      await expect(blocked).rejects.toThrow("closed");
+    });
+  },
+);
+
+it.each([program ?? "redis-server", "no-such-redis"])(
+  "the example charges an order once, with REDIS_SERVER=%s",
+  async (server) => {
+    const path = server === "no-such-redis" ? process.execPath.replace(/\/[^/]*$/, "") : process.env["PATH"];
+    const main = join(import.meta.dirname, "../../examples/05-redis-idempotency-store/main.ts");
+    await using example = await startProcess({
+      command: [process.execPath, main],
+      env: { REDIS_SERVER: server === "no-such-redis" ? undefined : process.env["REDIS_SERVER"], PATH: path },
+    });
+    expect(await example.exited, example.output()).toEqual({ code: 0, signal: null });
+    expect(example.output()).toContain(
+      '10 calls with one key: 1 charge, 1 answer: {"charge":1,"amount":50,"key":"order-42"}',
+    );
+    expect(example.output()).toContain("the same key with another amount: conflict, executed: no");
+  },
+);

@@ -1,0 +1,195 @@
+/** One execution per idempotency key, over real sockets, while a proxy drops responses on their way back. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { fileStore } from "../../examples/05-redis-idempotency-store/file-store.ts";
+import type { IdempotencyStore } from "../../src/contract/idempotency.ts";
+import { createFlame, defineMethod, FlameError, type Flame } from "../../src/index.ts";
+import { openLedger, readLedger } from "../harness/ledger.ts";
+import { silent } from "./setup.ts";
+
+const security = { secret: "a secret of the tests" };
+const duplicates = 10;
+
+/** Passes connections on, and cuts every `nth` of those that have just got bytes back, before its client sees them. */
+const startDroppingProxy = async (port: number, nth: number) => {
+  const sockets = new Set<Socket>();
+  let answers = 0;
+  let dropped = 0;
+  const server: Server = createServer((client) => {
+    const upstream = connect(port, "127.0.0.1");
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket
+        .on("error", () => {})
+        .on("close", () => {
+          sockets.delete(socket);
+          client.destroy();
+          upstream.destroy();
+        });
+    }
+    client.pipe(upstream);
+    upstream.on("data", (chunk: Buffer) => {
+      if (++answers % nth === 0) {
+        dropped++;
+        client.destroy();
+      } else {
+        client.write(chunk);
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  const { port: own } = server.address() as { port: number };
+  return { url: `http://127.0.0.1:${own}`, dropped: () => dropped };
+};
+
+const openBooks = () => {
+  const folder = mkdtempSync(join(tmpdir(), "firelight-keys-"));
+  const path = join(folder, "ledger");
+  const ledger = openLedger(path);
+  onTestFinished(() => {
+    ledger.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return { folder, ledger, read: () => readLedger(path, new Set(["ok", "conflict"])) };
+};
+
+type Books = ReturnType<typeof openBooks>;
+
+const makeOrders = (flame: Flame, { ledger }: Books) =>
+  flame.service("orders", {
+    place: defineMethod("place", async (ctx, amount: number) => {
+      const key = String(ctx.idempotencyKey);
+      ledger.execStart(key);
+      await setImmediate();
+      ledger.execEnd(key);
+      return { amount, placedBy: ctx.invocationId };
+    }),
+  });
+
+const startRunner = async (books: Books, store?: IdempotencyStore) => {
+  const flame = createFlame({ mode: "runner", security, logger: silent, ...(store && { idempotency: { store } }) });
+  onTestFinished(() => flame.shutdown());
+  makeOrders(flame, books);
+  const server = flame.createRunnerServer({ port: 0, hostname: "127.0.0.1", handleSignals: false });
+  await server.ready;
+  return server;
+};
+
+const startParent = (books: Books, urls: ReadonlyArray<string>) => {
+  const flame = createFlame({
+    mode: "parent",
+    security,
+    logger: silent,
+    pools: { default: { runners: urls.map((url) => ({ url })), maxConcurrency: 64 } },
+  });
+  onTestFinished(() => flame.shutdown());
+  return makeOrders(flame, books).place;
+};
+
+type Place = ReturnType<typeof startParent>;
+
+/** Calls with each key ten times at once, then once with another amount; gives the distinct answers by key. */
+const callAll = async (place: Place, { ledger }: Books, keys: ReadonlyArray<string>, atOnce: number) => {
+  const answers = new Map<string, Set<string>>();
+  const call = async (key: string, id: string, amount: number): Promise<void> => {
+    ledger.start(id);
+    try {
+      const answer = await place.with({
+        idempotencyKey: key,
+        retry: { maxAttempts: 8, baseDelayMs: 5 },
+        timeoutMs: 25_000,
+      })(amount);
+      answers.set(key, (answers.get(key) ?? new Set()).add(JSON.stringify(answer)));
+      ledger.end(id, "ok");
+    } catch (error) {
+      ledger.end(id, error instanceof FlameError ? error.code : "untyped");
+    }
+  };
+  const callKey = async (key: string): Promise<void> => {
+    await Promise.all(Array.from({ length: duplicates }, (_, index) => call(key, `${key}/${index}`, 50)));
+    await call(key, `${key}/other`, 51);
+  };
+  const waiting = [...keys];
+  const work = async (): Promise<void> => {
+    for (let key = waiting.shift(); key !== undefined; key = waiting.shift()) await callKey(key);
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return answers;
+};
+
+const expectOnce = (
+  books: Books,
+  answers: ReadonlyMap<string, ReadonlySet<string>>,
+  keys: ReadonlyArray<string>,
+): void => {
+  const report = books.read();
+  expect({
+    missing: report.missing,
+    double: report.double,
+    untyped: report.untyped,
+    repeated: report.repeated,
+  }).toEqual({
+    missing: [],
+    double: [],
+    untyped: [],
+    repeated: [],
+  });
+  expect(Object.fromEntries(report.outcomes)).toEqual({ ok: duplicates * keys.length, conflict: keys.length });
+  expect(report.executions.size).toBe(keys.length);
+  expect([...answers.values()].filter((distinct) => distinct.size !== 1)).toEqual([]);
+};
+
+describe("ten duplicates at once of each key", () => {
+  test(
+    "on one runner, 1 000 keys, behind a proxy that drops responses, run once and give one answer",
+    { timeout: 90_000 },
+    async () => {
+      const books = openBooks();
+      const runner = await startRunner(books);
+      const proxy = await startDroppingProxy(runner.port, 97);
+      const place = startParent(books, [proxy.url]);
+      const keys = Array.from({ length: 1_000 }, (_, index) => `order-${index}`);
+      const answers = await callAll(place, books, keys, 4);
+      expect(proxy.dropped()).toBeGreaterThan(50);
+      expectOnce(books, answers, keys);
+    },
+  );
+
+  test(
+    "on two runners that share a store, behind proxies, run once and give one answer",
+    { timeout: 90_000 },
+    async () => {
+      const books = openBooks();
+      const proxies = await Promise.all(
+        ["one", "two"].map(async () => {
+          const runner = await startRunner(books, fileStore(join(books.folder, "store")));
+          return startDroppingProxy(runner.port, 31);
+        }),
+      );
+      const place = startParent(
+        books,
+        proxies.map(({ url }) => url),
+      );
+      const keys = Array.from({ length: 100 }, (_, index) => `order-${index}`);
+      const answers = await callAll(place, books, keys, 4);
+      expect(proxies.every((proxy) => proxy.dropped() > 0)).toBe(true);
+      expectOnce(books, answers, keys);
+    },
+  );
+
+  test("in local mode run once and give one answer", async () => {
+    const books = openBooks();
+    const flame = createFlame({ mode: "local", logger: silent });
+    onTestFinished(() => flame.shutdown());
+    const keys = Array.from({ length: 100 }, (_, index) => `order-${index}`);
+    expectOnce(books, await callAll(makeOrders(flame, books).place, books, keys, 4), keys);
+  });
+});
