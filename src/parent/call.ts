@@ -1,6 +1,7 @@
 /** One logical call: what was asked, until when, and where its time went. */
 import { randomUUID } from "node:crypto";
 import { Cause, Exit } from "effect";
+import { longestTimerMs } from "../contract/check-number.ts";
 import type { RunnerTimings } from "../contract/envelope.ts";
 import type { CallError, FlameErrorContext } from "../contract/errors.ts";
 import { FlameError, InvokeError } from "../contract/errors.ts";
@@ -60,7 +61,7 @@ export const startCall = (
     invocationId: randomUUID(),
     host,
     startedAt: performance.now(),
-    timeoutMs: Math.max(0, Math.min(own, inherited)),
+    timeoutMs: Math.max(0, Math.min(own, inherited, longestTimerMs)),
     phases: { acquire: 0, encode: 0, network: 0, runner_queue: 0, handler: 0, decode: 0, backoff: 0, other: 0 },
     attempts: 0,
     coldStart: false,

@@ -216,8 +216,9 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
       (span) => {
         call.span = span.ids;
         const body = encode(call);
-        const steps = body instanceof FlameError ? Effect.fail(body) : attempts(call, body, firstAttempt, 0, undefined);
-        return Effect.onExitPrimitive(steps, (exit) => {
+        const { signal } = call.options;
+        const start = () => (body instanceof FlameError ? Effect.fail(body) : attempts(call, body, firstAttempt, 0, undefined));
+        return Effect.onExitPrimitive(signal === undefined ? start() : untilAborted(Effect.suspend(start), call, signal), (exit) => {
           finish(call, span, errorOf(exit, call));
           return undefined;
         });
@@ -229,11 +230,7 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
     call: (request) => {
       const host = telemetry.capture();
       const outer = currentInvocation.getStore();
-      const { signal } = request.options;
-      return Effect.suspend(() => {
-        const call = startCall(request, config, host, outer);
-        return signal === undefined ? run(call) : untilAborted(run(call), call, signal);
-      });
+      return Effect.suspend(() => run(startCall(request, config, host, outer)));
     },
     pools: () => Object.fromEntries([...pools].map(([name, pool]) => [name, pool.snapshot()])),
     shutdown: async (graceMs = shutdownGraceMs) => {
