@@ -15,7 +15,7 @@ import { OTHER_METHOD, RPC_SYSTEM } from "../telemetry/catalog.ts";
 import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { SpanIds, StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import { wallClockMs } from "./clock.ts";
-import { execute, remainingMs, type Run } from "./execute.ts";
+import { atDeadline, execute, remainingMs, type Run } from "./execute.ts";
 
 export interface DispatcherDeps {
   readonly registry: Pick<Registry, "find" | "services">;
@@ -34,9 +34,6 @@ export interface DispatcherDeps {
 }
 
 const defaultRedactor = makeRedactor([]);
-
-/** Milliseconds before its deadline in which an invocation that is given up is given up for its deadline. */
-const deadlineSlackMs = 25;
 
 /** What is known of an invocation while it is on its way through. */
 interface Passage {
@@ -95,9 +92,6 @@ const tooLate = (deps: DispatcherDeps, invocation: Invocation): InvokeError =>
       phase: "runner_queue",
     },
   );
-
-/** Whether an invocation that is given up now is given up for its deadline: that is how a deadline looks from here. */
-const atDeadline = (invocation: Invocation): boolean => remainingMs(invocation) <= deadlineSlackMs;
 
 const noteGivenUp = (invocation: Invocation, span: StageSpan): Effect.Effect<void> =>
   Effect.sync(() => span.note({ status: atDeadline(invocation) ? "DEADLINE_EXCEEDED" : "CANCELLED" }));
