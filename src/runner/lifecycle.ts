@@ -2,6 +2,7 @@
  * How a runner ends: it stops taking work, finishes what it has, aborts what does
  * not finish in time, closes its sockets and hands over its telemetry.
  */
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { flushAll } from "../contract/flush.ts";
 import type { Logger } from "../contract/options.ts";
 import type { Admission } from "./admission.ts";
@@ -24,6 +25,15 @@ export interface LifecycleOptions {
 /** Milliseconds in which responses that are already made must be sent before their connections are closed. */
 const closeGraceMs = 1_000;
 
+/**
+ * Milliseconds without an invocation after which connections can be closed. A request that meets its connection's end
+ * fails without its caller knowing whether it ran; one that is refused in time goes to another runner.
+ */
+const quietMs = 100;
+
+/** Most milliseconds to wait for that: some callers never stop asking. */
+const longestUnrestMs = 1_000;
+
 /** Milliseconds that exporters get to send what they hold. */
 const flushTimeoutMs = 5_000;
 
@@ -39,6 +49,19 @@ const idleWithin = (admission: Admission, ms: number): Promise<boolean> => {
   });
 };
 
+/** Waits until nobody asks any more. What has arrived is read before each look: timers come first in a busy process. */
+const quiet = async (admission: Admission): Promise<void> => {
+  const giveUpAt = performance.now() + longestUnrestMs;
+  for (;;) {
+    await turn();
+    await turn();
+    const now = performance.now();
+    const waitMs = Math.min(admission.askedAt + quietMs, giveUpAt) - now;
+    if (waitMs <= 0) return;
+    await sleep(waitMs);
+  }
+};
+
 const drain = async (options: LifecycleOptions, drainTimeoutMs: number): Promise<void> => {
   const { admission, listener, logger, runnerId } = options;
   admission.close();
@@ -50,6 +73,7 @@ const drain = async (options: LifecycleOptions, drainTimeoutMs: number): Promise
       `Runner ${runnerId} aborted ${aborted} invocations that were still running after ${drainTimeoutMs} ms of draining.`,
     );
   }
+  await quiet(admission);
   await listener.close(closeGraceMs);
   await flushAll(flushTimeoutMs);
 };

@@ -26,6 +26,8 @@ export interface Lease {
   forget(listener: LostListener): void;
   /** Says that a connection to the runner failed. */
   suspect(): void;
+  /** Says that the runner stops and took the call no more. */
+  refused(): void;
   /** Gives the slot back. Later calls do nothing. */
   release(): void;
 }
@@ -45,6 +47,7 @@ export interface PooledRunner extends LeasedRunner {
 /** What a lease tells the pool that granted it. */
 export interface LeaseOwner {
   suspect(key: LeaseKey): void;
+  refused(key: LeaseKey): void;
   release(key: LeaseKey, heldMs: number): void;
 }
 
@@ -79,6 +82,10 @@ export class GrantedLease implements Lease {
 
   suspect(): void {
     this.#owner.suspect(this.#key);
+  }
+
+  refused(): void {
+    this.#owner.refused(this.#key);
   }
 
   release(): void {

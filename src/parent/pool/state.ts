@@ -96,6 +96,9 @@ export class PoolState {
       case "Suspected":
         this.#suspected(event.runnerId, commands);
         break;
+      case "Refused":
+        this.#refused(event.runnerId, commands);
+        break;
       case "ProbeEnded":
         this.#probeEnded(event.runnerId, event.healthy, commands);
         break;
@@ -200,6 +203,11 @@ export class PoolState {
     runner.phase = "suspect";
     commands.push({ _tag: "Probe", runnerId, afterFailures: 0 });
     this.#dispatch(commands);
+  }
+
+  /** A fixed runner gets no calls until its successor answers. One of a backend is let finish: its end will be told. */
+  #refused(runnerId: string, commands: Array<PoolCommand>): void {
+    if (this.supply === "fixed") this.#suspected(runnerId, commands);
   }
 
   #probeEnded(runnerId: string, healthy: boolean, commands: Array<PoolCommand>): void {
