@@ -59,7 +59,11 @@ const assertUsable = (runner: RunnerHandle): void => {
 };
 
 const assertReady = async (runner: RunnerHandle): Promise<void> =>
-  assert.equal(await readyStatus(runner), 200, `${runner.url}/ready does not answer 200, although spawn says that the runner is up.`);
+  assert.equal(
+    await readyStatus(runner),
+    200,
+    `${runner.url}/ready does not answer 200, although spawn says that the runner is up.`,
+  );
 
 const assertGone = async <B extends Backend>(trial: Trial<B>, runner: RunnerHandle): Promise<void> => {
   await trial.becomes(
@@ -90,7 +94,10 @@ const checks: Readonly<Record<string, CheckBody>> = {
     await assertIdentity(await trial.spawn(), trial.key, invokePath);
   },
 
-  "boots at once give runners of their own": async (trial, { concurrency = defaultConcurrency, invokePath = defaults.invokePath }) => {
+  "boots at once give runners of their own": async (
+    trial,
+    { concurrency = defaultConcurrency, invokePath = defaults.invokePath },
+  ) => {
     const runners = await Promise.all(Array.from({ length: concurrency }, () => trial.spawn()));
     for (const field of ["id", "url"] as const) {
       const values = runners.map((runner) => runner[field]);
@@ -107,7 +114,8 @@ const checks: Readonly<Record<string, CheckBody>> = {
     await assertGone(trial, runner);
     assert.deepEqual(await trial.running([other]), [other.id], "Terminating a runner ended another one.");
     await assertReady(other);
-    const told = await Promise.race([other.exited ?? "lives", "lives"]);
+    const lives = Promise.resolve("lives");
+    const told = await Promise.race([other.exited ?? lives, lives]);
     assert.equal(told, "lives", "exited has settled although the runner lives.");
   },
 
@@ -130,11 +138,19 @@ const checks: Readonly<Record<string, CheckBody>> = {
     const { backend } = trial;
     if (backend.healthCheck === undefined) return;
     const runner = await trial.spawn();
-    const healthy = (): Promise<boolean> => trial.inTime(settle(() => backend.healthCheck!(runner)), "healthCheck");
+    const healthy = (): Promise<boolean> =>
+      trial.inTime(
+        settle(() => backend.healthCheck!(runner)),
+        "healthCheck",
+      );
     assert.equal(await healthy(), true, "healthCheck says that a runner that is up is not healthy.");
     await crash(runner, backend);
     await trial.becomes(
-      () => healthy().then((answer) => !answer, () => true),
+      () =>
+        healthy().then(
+          (answer) => !answer,
+          () => true,
+        ),
       () => "healthCheck says that a crashed runner is healthy.",
     );
   },
@@ -143,7 +159,8 @@ const checks: Readonly<Record<string, CheckBody>> = {
     const startedAt = performance.now();
     const outcome = await trial.trySpawn(trial.request({ timeoutMs: 1 }));
     const elapsedMs = performance.now() - startedAt;
-    if ("runner" in outcome) assert.ok(elapsedMs < instantMs, `spawn took ${Math.round(elapsedMs)} ms, although its timeoutMs was 1.`);
+    if ("runner" in outcome)
+      assert.ok(elapsedMs < instantMs, `spawn took ${Math.round(elapsedMs)} ms, although its timeoutMs was 1.`);
     await assertStopped(trial, outcome);
   },
 
@@ -162,7 +179,8 @@ const checks: Readonly<Record<string, CheckBody>> = {
 
   "neither a handle nor an error shows the secret": async (trial) => {
     const failed = await trial.trySpawn(trial.request({ signal: AbortSignal.abort() }));
-    if ("error" in failed) assertSilent(inspect(failed.error, { depth: 8 }), trial.key.secret, "The error of a failed boot");
+    if ("error" in failed)
+      assertSilent(inspect(failed.error, { depth: 8 }), trial.key.secret, "The error of a failed boot");
     assertSilent(inspect(await trial.spawn(), { depth: 8 }), trial.key.secret, "The handle of a runner");
   },
 };
@@ -184,7 +202,9 @@ const checks: Readonly<Record<string, CheckBody>> = {
  * }
  * ```
  */
-export const backendConformance = <B extends Backend>(options: BackendConformanceOptions<B>): ReadonlyArray<ConformanceCheck> =>
+export const backendConformance = <B extends Backend>(
+  options: BackendConformanceOptions<B>,
+): ReadonlyArray<ConformanceCheck> =>
   Object.entries(checks).map(([name, check]) => ({
     name,
     run: async () => {

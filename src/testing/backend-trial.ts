@@ -74,13 +74,18 @@ export class Trial<B extends Backend> {
 
   /** Terminates a runner as a pool does. */
   async terminate(runner: RunnerHandle): Promise<void> {
-    await this.inTime(settle(() => this.backend.terminate(runner)), "terminate");
+    await this.inTime(
+      settle(() => this.backend.terminate(runner)),
+      "terminate",
+    );
   }
 
   /** The result of something that the backend must be done with soon. */
   async inTime<A>(work: Promise<A>, what: string, ms: number = this.#options.settleMs): Promise<A> {
     const clock = new AbortController();
-    const late = sleep(ms, undefined, { signal: clock.signal }).then(() => assert.fail(`${what} was not done after ${ms} ms.`));
+    const late = sleep(ms, undefined, { signal: clock.signal }).then(() =>
+      assert.fail(`${what} was not done after ${ms} ms.`),
+    );
     try {
       return await Promise.race([work, late]);
     } finally {

@@ -56,7 +56,14 @@ export const assertIdentity = async (runner: RunnerHandle, key: SigningKey, invo
         "The runner must get all of the request's env, and its handle must have the id of FLAME_RUNNER_ID.",
     );
   }
-  assert.ok(verifyResponse(read.head, answer, read.signature, key), "The runner signs with another secret than the one in the request's env.");
+  assert.ok(
+    verifyResponse(read.head, answer, read.signature, key),
+    "The runner signs with another secret than the one in the request's env.",
+  );
   assert.equal(read.head.runnerId, runner.id, "The runner has another id than its handle.");
-  assert.equal(response.status, httpStatus.registry_error, `The runner refuses what a parent sends: ${new TextDecoder().decode(answer)}`);
+  assert.equal(
+    response.status,
+    httpStatus.registry_error,
+    `The runner refuses what a parent sends: ${new TextDecoder().decode(answer)}`,
+  );
 };

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { waitFor } from "../harness/wait-for.ts";
-import type { Hop } from "./fixtures/services.ts";
 import { Chaos } from "./fixtures/services.ts";
 import type { Books } from "./setup.ts";
 import { books, fixed, now, quantile, size, startRunner } from "./setup.ts";
@@ -26,7 +25,7 @@ test("no hop has more time than the one that called it", async () => {
     const hops = await Chaos.chain.with({ timeoutMs })(`call-${round}`, 2, 0);
     expect(hops).toHaveLength(3);
     let leftMs = timeoutMs;
-    for (const hop of hops as ReadonlyArray<Hop>) {
+    for (const hop of hops) {
       expect(hop.leftMs).toBeLessThanOrEqual(leftMs + roundingMs);
       leftMs = hop.leftAtCallMs;
     }
@@ -52,7 +51,9 @@ test("a deadline stops every handler of a chain within 100 ms", async () => {
   expect(keys.size).toBe(rounds * 3);
   await waitFor(() => [...keys].every((key) => records.noted("over").has(key)), { what: "every handler to end" });
   const lags = [...keys].map((key) => records.noted("over").get(key)! - expiredAt.get(key.split("/")[0]!)!);
-  console.log(`handlers ended between ${Math.min(...lags).toFixed(1)} ms and ${Math.max(...lags).toFixed(1)} ms after the deadline`);
+  console.log(
+    `handlers ended between ${Math.min(...lags).toFixed(1)} ms and ${Math.max(...lags).toFixed(1)} ms after the deadline`,
+  );
   expect(quantile(lags, 1)).toBeLessThanOrEqual(records.allow(100));
   expect(records.read()).toMatchObject({ calls: rounds, missing: [], double: [], untyped: [] });
 });
@@ -63,11 +64,24 @@ test("a deadline of one millisecond is a typed timeout at once, on a chain too",
   const rounds = size({ long: 5_000, short: 200 });
   for (let round = 0; round < rounds; round++) {
     const hops = round % 3;
-    const { error, startedAt, endedAt } = await records.call(`call-${round}`, () => Chaos.chain.with({ timeoutMs: 1 })(`call-${round}`, hops, 60_000));
-    expect(error).toMatchObject({ code: "timeout", phase: expect.stringMatching(/acquire|network|runner_queue|handler/) });
+    const { error, startedAt, endedAt } = await records.call(`call-${round}`, () =>
+      Chaos.chain.with({ timeoutMs: 1 })(`call-${round}`, hops, 60_000),
+    );
+    expect(error).toMatchObject({
+      code: "timeout",
+      phase: expect.stringMatching(/acquire|network|runner_queue|handler/),
+    });
     expect(endedAt - startedAt).toBeLessThanOrEqual(records.allow(101));
   }
   const began = [...records.noted("began").keys()].filter((key) => key.startsWith("call-"));
-  await waitFor(() => began.every((key) => records.noted("over").has(key)), { what: "every handler that began to end" });
-  expect(records.read()).toMatchObject({ calls: rounds, missing: [], double: [], untyped: [], outcomes: new Map([["timeout", rounds]]) });
+  await waitFor(() => began.every((key) => records.noted("over").has(key)), {
+    what: "every handler that began to end",
+  });
+  expect(records.read()).toMatchObject({
+    calls: rounds,
+    missing: [],
+    double: [],
+    untyped: [],
+    outcomes: new Map([["timeout", rounds]]),
+  });
 });

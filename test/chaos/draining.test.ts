@@ -18,10 +18,14 @@ test("rolling over all runners under load fails no call, takes less than the gra
   const ended: Array<Ended> = [];
   let calls = 0;
   let over = false;
-  const load = keepBusy(12, () => !over, async () => {
-    const id = `call-${calls++}`;
-    ended.push(await call(id, () => Chaos.work(id, chance.whole(1, 60))));
-  });
+  const load = keepBusy(
+    12,
+    () => !over,
+    async () => {
+      const id = `call-${calls++}`;
+      ended.push(await call(id, () => Chaos.work(id, chance.whole(1, 60))));
+    },
+  );
 
   const servedBy = (id: string, since: number): boolean =>
     ended.slice(since).some(({ value }) => (value as { runner: string } | undefined)?.runner === id);
@@ -36,7 +40,10 @@ test("rolling over all runners under load fails no call, takes less than the gra
     expect(now() - drainedAt).toBeLessThanOrEqual(allow(graceMs));
     const since = ended.length;
     runners[index] = await startRunner(runner.id, telemetry, Number(new URL(runner.url).port));
-    await waitFor(() => servedBy(runner.id, since), { what: `the new runner ${runner.id} to serve`, timeoutMs: 15_000 });
+    await waitFor(() => servedBy(runner.id, since), {
+      what: `the new runner ${runner.id} to serve`,
+      timeoutMs: 15_000,
+    });
   }
   over = true;
   await load;
@@ -45,9 +52,13 @@ test("rolling over all runners under load fails no call, takes less than the gra
 
   const failed = ended.filter(({ error }) => error !== undefined);
   console.log(`${ended.length} calls over ${rounds * runners.length} drains; ${failed.length} failed`);
-  expect(failed.map(({ id, error }) => `${id}: ${error!.code}, executed ${error!.executed}: ${error!.message}`)).toEqual([]);
+  expect(
+    failed.map(({ id, error }) => `${id}: ${error!.code}, executed ${error!.executed}: ${error!.message}`),
+  ).toEqual([]);
   expect(read()).toMatchObject({ calls: ended.length, missing: [], double: [], untyped: [], repeated: [] });
-  expect([...read().executions.values()].filter(({ started, finished }) => started !== 1 || finished !== 1)).toEqual([]);
+  expect([...read().executions.values()].filter(({ started, finished }) => started !== 1 || finished !== 1)).toEqual(
+    [],
+  );
   expect(receiver.spans.filter(({ name }) => name === "chaos/work")).toHaveLength(ended.length);
   expect(await metric("flame_pool_slots_used")).toBe(0);
 });

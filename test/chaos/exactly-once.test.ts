@@ -50,7 +50,11 @@ test("every call ends exactly once, with its result or a typed error, whatever h
 
   const harming = harm();
   let made = 0;
-  await keepBusy(48, () => made < calls, () => one(made++));
+  await keepBusy(
+    48,
+    () => made < calls,
+    () => one(made++),
+  );
   over = true;
   await harming;
 

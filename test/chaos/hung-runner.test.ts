@@ -22,10 +22,14 @@ test("calls on a runner that hangs end at their deadline, the others are not hel
     const stoppedFrom = ended.length;
     hung.kill("SIGSTOP");
     let over = false;
-    const load = keepBusy(6, () => !over, async () => {
-      const id = `call-${calls++}`;
-      ended.push(await call(id, () => Chaos.work.with({ timeoutMs })(id, chance.whole(1, 10))));
-    });
+    const load = keepBusy(
+      6,
+      () => !over,
+      async () => {
+        const id = `call-${calls++}`;
+        ended.push(await call(id, () => Chaos.work.with({ timeoutMs })(id, chance.whole(1, 10))));
+      },
+    );
     await waitFor(() => ended.slice(stoppedFrom).filter(({ error }) => error !== undefined).length >= 6, {
       what: "calls that hang",
       timeoutMs: 10_000,
@@ -42,7 +46,9 @@ test("calls on a runner that hangs end at their deadline, the others are not hel
 
   const failed = ended.filter(({ error }) => error !== undefined);
   const slowest = Math.max(...ended.map(({ startedAt, endedAt }) => endedAt - startedAt));
-  console.log(`${ended.length} calls, ${failed.length} timed out; the slowest took ${slowest.toFixed(1)} ms of ${timeoutMs} ms`);
+  console.log(
+    `${ended.length} calls, ${failed.length} timed out; the slowest took ${slowest.toFixed(1)} ms of ${timeoutMs} ms`,
+  );
   expect(slowest).toBeLessThanOrEqual(allow(timeoutMs + 100));
   for (const { error } of failed) expect(error!.code).toBe("timeout");
   expect(read()).toMatchObject({ calls: ended.length, missing: [], double: [], untyped: [], repeated: [] });

@@ -35,17 +35,23 @@ test("a killed runner's calls end within a second, all others succeed, and the p
 
   const killing = kill();
   let turns = 0;
-  await keepBusy(20, () => !over, async () => {
-    const id = `call-${turns++}`;
-    const end = await call(id, () => Chaos.work.with({ timeoutMs: 30_000 })(id, chance.whole(5, 60)));
-    ended.push(end);
-    if (end.error === undefined) served.add((end.value as { runner: string }).runner);
-  });
+  await keepBusy(
+    20,
+    () => !over,
+    async () => {
+      const id = `call-${turns++}`;
+      const end = await call(id, () => Chaos.work.with({ timeoutMs: 30_000 })(id, chance.whole(5, 60)));
+      ended.push(end);
+      if (end.error === undefined) served.add((end.value as { runner: string }).runner);
+    },
+  );
   await killing;
 
   const failed = ended.filter(({ error }) => error !== undefined);
   const lags = failed.map(({ endedAt, error }) => endedAt - killedAt.get(error!.runnerId!)!);
-  console.log(`${ended.length} calls, ${failed.length} died with their runner; they ended ${Math.max(...lags).toFixed(1)} ms after it at most`);
+  console.log(
+    `${ended.length} calls, ${failed.length} died with their runner; they ended ${Math.max(...lags).toFixed(1)} ms after it at most`,
+  );
   expect(failed.length).toBeGreaterThan(0);
   for (const { error } of failed) expect(error).toMatchObject({ code: "transport_error", executed: "unknown" });
   for (const lag of lags) expect(lag).toBeLessThanOrEqual(allow(1_000));

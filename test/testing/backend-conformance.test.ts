@@ -11,7 +11,8 @@ import { inProcessBackend } from "./in-process-backend.ts";
 
 describe("the process backend", () => {
   const checks = backendConformance({
-    makeBackend: () => processBackend({ entry: new URL("../integration/fixtures/runner.ts", import.meta.url), logs: "ignore" }),
+    makeBackend: () =>
+      processBackend({ entry: new URL("../integration/fixtures/runner.ts", import.meta.url), logs: "ignore" }),
     running: (backend) => backend.running().map(({ id }) => id),
     crash: ({ id }, backend) => process.kill(backend.running().find((runner) => runner.id === id)!.pid, "SIGKILL"),
     disposeBackend: (backend) => {
@@ -22,7 +23,9 @@ describe("the process backend", () => {
 });
 
 /** The checks for the in-process backend after something was changed about it. */
-const checksOf = (change: (backend: InProcessBackend) => Partial<InProcessBackend> = () => ({})): ReadonlyArray<ConformanceCheck> => {
+const checksOf = (
+  change: (backend: InProcessBackend) => Partial<InProcessBackend> = () => ({}),
+): ReadonlyArray<ConformanceCheck> => {
   const sound = new WeakMap<Backend, InProcessBackend>();
   return backendConformance<InProcessBackend>({
     makeBackend: () => {
@@ -80,7 +83,9 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
     "loses the environment",
     "a runner has the id and the secret of its request",
     /must get all of the request's env/,
-    (sound) => ({ spawn: (request) => sound.spawn({ ...request, env: { ...request.env, FLAME_SECRET: "another one" } }) }),
+    (sound) => ({
+      spawn: (request) => sound.spawn({ ...request, env: { ...request.env, FLAME_SECRET: "another one" } }),
+    }),
   ],
   [
     "names runners otherwise than it tells them",

@@ -14,7 +14,10 @@ export interface InProcessBackend extends Backend {
 }
 
 const runnerServer = ({ env }: SpawnRequest): RunnerServer =>
-  createFlame({ telemetry: { metrics: false }, logger: { info: () => {}, warn: () => {}, error: () => {} } }).createRunnerServer({
+  createFlame({
+    telemetry: { metrics: false },
+    logger: { info: () => {}, warn: () => {}, error: () => {} },
+  }).createRunnerServer({
     port: 0,
     hostname: "127.0.0.1",
     runnerId: env["FLAME_RUNNER_ID"],
