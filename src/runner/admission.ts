@@ -25,8 +25,8 @@ export interface Admission {
   admit(): Permit | InvokeError;
   readonly inFlight: number;
   readonly draining: boolean;
-  /** `performance.now()` at which an invocation last asked to be let in. */
-  readonly askedAt: number;
+  /** `performance.now()` at which an invocation last asked to be let in; `undefined` as long as none has. */
+  readonly askedAt: number | undefined;
   /** Lets nothing in from now on. */
   close(): void;
   /** Settles when nothing is running. */
@@ -67,7 +67,7 @@ export const makeAdmission = (options: AdmissionOptions): Admission => {
   const running = new Set<Entry>();
   let waiting: Array<() => void> = [];
   let draining = false;
-  let askedAt = -Infinity;
+  let askedAt: number | undefined;
 
   const leave = (entry: Entry): void => {
     running.delete(entry);

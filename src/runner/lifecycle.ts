@@ -2,7 +2,7 @@
  * How a runner ends: it stops taking work, finishes what it has, aborts what does
  * not finish in time, closes its sockets and hands over its telemetry.
  */
-import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { flushAll } from "../contract/flush.ts";
 import type { Logger } from "../contract/options.ts";
 import type { Admission } from "./admission.ts";
@@ -26,10 +26,12 @@ export interface LifecycleOptions {
 const closeGraceMs = 1_000;
 
 /**
- * Milliseconds without an invocation after which connections can be closed. A request that meets its connection's end
- * fails without its caller knowing whether it ran; one that is refused in time goes to another runner.
+ * Connections are closed when nobody has asked for this many looks, so many milliseconds apart. A request that meets its
+ * connection's end fails without its caller knowing whether it ran; one that is refused in time goes to another runner.
+ * Looks are counted, not time: a process that gets no processor reads nothing meanwhile.
  */
-const quietMs = 100;
+const quietLooks = 10;
+const lookEveryMs = 20;
 
 /** Most milliseconds to wait for that: some callers never stop asking. */
 const longestUnrestMs = 1_000;
@@ -49,16 +51,15 @@ const idleWithin = (admission: Admission, ms: number): Promise<boolean> => {
   });
 };
 
-/** Waits until nobody asks any more. What has arrived is read before each look: timers come first in a busy process. */
+/** Waits until nobody asks any more; not at all where nobody ever has. */
 const quiet = async (admission: Admission): Promise<void> => {
   const giveUpAt = performance.now() + longestUnrestMs;
-  for (;;) {
-    await turn();
-    await turn();
-    const now = performance.now();
-    const waitMs = Math.min(admission.askedAt + quietMs, giveUpAt) - now;
-    if (waitMs <= 0) return;
-    await sleep(waitMs);
+  let last = admission.askedAt;
+  if (last === undefined) return;
+  for (let looks = 0; looks < quietLooks && performance.now() < giveUpAt; looks++) {
+    await sleep(lookEveryMs);
+    if (admission.askedAt !== last) looks = -1;
+    last = admission.askedAt;
   }
 };
 
