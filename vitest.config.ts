@@ -23,11 +23,26 @@ const decorators = (): Plugin => ({
   },
 });
 
+/** Chaos tests come last and one file at a time: their figures are about time, and other tests would take it. */
+const long = process.env["FIRELIGHT_CHAOS"] === "long";
+
 export default defineConfig({
   plugins: [decorators()],
   test: {
-    include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    projects: [
+      { extends: true, test: { name: "tests", include: ["test/**/*.test.ts"], exclude: ["test/chaos/**"] } },
+      {
+        extends: true,
+        test: {
+          name: "chaos",
+          include: ["test/chaos/**/*.test.ts"],
+          maxWorkers: 1,
+          testTimeout: long ? 3_600_000 : 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

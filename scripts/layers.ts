@@ -12,7 +12,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   runner: ["contract", "telemetry"],
   backends: ["contract"],
   otel: ["contract", "telemetry"],
-  testing: ["contract"],
+  testing: ["contract", "parent"],
   root: ["contract", "telemetry", "parent", "runner"],
 };
 

@@ -1,5 +1,8 @@
-/** The check that every number in a configuration goes through. */
+/** The check that every number in a configuration goes through, and the bound of those that timers wait for. */
 import { ConfigError } from "./errors.ts";
+
+/** The longest delay of a timer, in milliseconds, some 25 days; a timer with a longer one fires at once. */
+export const longestTimerMs: number = 2 ** 31 - 1;
 
 /** What numbers are allowed: whole ones unless said otherwise. */
 export interface NumberKind {

@@ -189,6 +189,8 @@ class Attempt implements LostListener {
       this.#deps.telemetry.emit({ _tag: "SignatureRejected", pool: this.#call.pool, ...reply.rejected });
     }
     if ("error" in reply.result) {
+      const { code, executed } = reply.result.error;
+      if (code === "unavailable" && executed === "no") this.#lease.refused();
       this.#fail(reply.result.error);
     } else if (this.#end(undefined)) {
       this.#resume(Effect.succeed(reply.result.value));

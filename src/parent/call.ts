@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { Cause, Exit } from "effect";
 import type { CallTicket } from "../contract/caller.ts";
+import { longestTimerMs } from "../contract/check-number.ts";
 import type { RunnerTimings } from "../contract/envelope.ts";
 import type { CallError, FlameErrorContext } from "../contract/errors.ts";
 import { FlameError, InvokeError } from "../contract/errors.ts";
@@ -80,7 +81,7 @@ export const startCall = (request: CallRequest, config: ResolvedConfig, origin: 
     origin,
     ticket: request.ticket,
     startedAt: performance.now(),
-    timeoutMs: Math.max(0, Math.min(own, inherited)),
+    timeoutMs: Math.max(0, Math.min(own, inherited, longestTimerMs)),
     phases: { acquire: 0, encode: 0, network: 0, runner_queue: 0, handler: 0, decode: 0, backoff: 0, other: 0 },
     attempts: 0,
     coldStart: false,

@@ -242,8 +242,9 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
       (span) => {
         call.span = span.ids;
         const body = encode(call);
-        const steps = body instanceof FlameError ? Effect.fail(body) : attempts(call, body, firstAttempt, 0, undefined);
-        return Effect.onExitPrimitive(steps, (exit) => {
+        const { signal } = call.options;
+        const start = () => (body instanceof FlameError ? Effect.fail(body) : attempts(call, body, firstAttempt, 0, undefined));
+        return Effect.onExitPrimitive(signal === undefined ? start() : untilAborted(Effect.suspend(start), signal, (reason) => canceled(call, reason)), (exit) => {
           finish(call, span, errorOf(exit, call));
           return undefined;
         });
@@ -253,13 +254,8 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
 
   const here = (): CallOrigin => ({ host: telemetry.capture(), outer: currentInvocation.getStore() });
 
-  const callFrom = (request: CallRequest, origin: CallOrigin): Effect.Effect<unknown, CallError> => {
-    const { signal } = request.options;
-    return Effect.suspend(() => {
-      const call = startCall(request, config, origin);
-      return signal === undefined ? run(call) : untilAborted(run(call), signal, (reason) => canceled(call, reason));
-    });
-  };
+  const callFrom = (request: CallRequest, origin: CallOrigin): Effect.Effect<unknown, CallError> =>
+    Effect.suspend(() => run(startCall(request, config, origin)));
 
   return {
     call: (request) => callFrom(request, here()),

@@ -25,6 +25,8 @@ export interface Admission {
   admit(): Permit | InvokeError;
   readonly inFlight: number;
   readonly draining: boolean;
+  /** `performance.now()` at which an invocation last asked to be let in; `undefined` as long as none has. */
+  readonly askedAt: number | undefined;
   /** Lets nothing in from now on. */
   close(): void;
   /** Settles when nothing is running. */
@@ -65,6 +67,7 @@ export const makeAdmission = (options: AdmissionOptions): Admission => {
   const running = new Set<Entry>();
   let waiting: Array<() => void> = [];
   let draining = false;
+  let askedAt: number | undefined;
 
   const leave = (entry: Entry): void => {
     running.delete(entry);
@@ -76,6 +79,7 @@ export const makeAdmission = (options: AdmissionOptions): Admission => {
 
   return {
     admit: () => {
+      askedAt = performance.now();
       if (draining) {
         return new InvokeError(
           "unavailable",
@@ -106,6 +110,9 @@ export const makeAdmission = (options: AdmissionOptions): Admission => {
     },
     get draining() {
       return draining;
+    },
+    get askedAt() {
+      return askedAt;
     },
     close: () => {
       draining = true;

@@ -15,7 +15,7 @@ import { OTHER_METHOD, RPC_SYSTEM } from "../telemetry/catalog.ts";
 import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { SpanIds, StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import { wallClockMs } from "./clock.ts";
-import { execute, type Run } from "./execute.ts";
+import { execute, isDue, type Run } from "./execute.ts";
 import { failureOf } from "./failure.ts";
 import { type IdempotencyGuard } from "./idempotency.ts";
 import type { KeyedRequest } from "./idempotency/flight.ts";
@@ -39,9 +39,6 @@ export interface DispatcherDeps {
 }
 
 const defaultRedactor = makeRedactor([]);
-
-/** Milliseconds before its deadline in which an invocation that is given up is given up for its deadline. */
-const deadlineSlackMs = 25;
 
 /** What is known of an invocation while it is on its way through. */
 interface Passage {
@@ -102,9 +99,6 @@ const tooLate = (deps: DispatcherDeps, invocation: Invocation): InvokeError =>
   );
 
 const deadlineOf = ({ arrivedAt, timeoutMs }: Invocation): number => arrivedAt + timeoutMs;
-
-/** Whether what is given up now is given up for its deadline: that is how a deadline looks from here. */
-const isDue = (deadlineAt: number): boolean => deadlineAt - performance.now() <= deadlineSlackMs;
 
 const noteGivenUp = (deadlineAt: () => number, span: StageSpan): Effect.Effect<void> =>
   Effect.sync(() => span.note({ status: isDue(deadlineAt()) ? "DEADLINE_EXCEEDED" : "CANCELLED" }));

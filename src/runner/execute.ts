@@ -34,6 +34,15 @@ export interface Run {
   thrown: unknown;
 }
 
+/** Milliseconds before a deadline in which what ends an invocation is its deadline. */
+const deadlineSlackMs = 25;
+
+/**
+ * Whether what ends now for want of time ends for this deadline: a caller that gives up, and a call that the handler
+ * made, see it a little earlier than this runner.
+ */
+export const isDue = (deadlineAt: number): boolean => deadlineAt - performance.now() <= deadlineSlackMs;
+
 const describe = (thrown: unknown): RemoteFailure => {
   if (thrown instanceof Error) return { name: thrown.name, message: thrown.message, stack: thrown.stack };
   return { name: typeof thrown, message: typeof thrown === "string" ? thrown : undefined };
@@ -71,6 +80,15 @@ const deadlineError = (run: Run): InvokeError => {
     "timeout",
     `${method} was still running on runner ${run.runnerId} when the ${Math.round(run.deadlineAt() - arrivedAt)} ms that it was given were over. Its signal was aborted; a handler that ignores ctx.signal goes on.`,
     { executed: "yes", phase: "handler", method, invocationId, attempt, runnerId: run.runnerId },
+  );
+};
+
+const innerDeadlineError = (run: Run, cause: FlameError): InvokeError => {
+  const { method, invocationId, attempt } = run.invocation;
+  return new InvokeError(
+    "timeout",
+    `${method} ran out of time on runner ${run.runnerId}: a call that its handler made ended at the deadline that both have.`,
+    { executed: "yes", phase: "handler", method, invocationId, attempt, runnerId: run.runnerId, cause },
   );
 };
 
@@ -128,7 +146,8 @@ export const execute = (run: Run, span: StageSpan): Effect.Effect<unknown, Invok
     const fail = (thrown: unknown): void => {
       if (ended) return;
       run.thrown = thrown;
-      end(Effect.fail(handlerError(run, thrown)));
+      const late = thrown instanceof FlameError && thrown.code === "timeout" && isDue(run.deadlineAt());
+      end(Effect.fail(late ? innerDeadlineError(run, thrown) : handlerError(run, thrown)));
     };
     const abort = (error: InvokeError): void => {
       ended = true;

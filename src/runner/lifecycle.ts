@@ -2,6 +2,7 @@
  * How a runner ends: it stops taking work, finishes what it has, aborts what does
  * not finish in time, closes its sockets and hands over its telemetry.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { flushAll } from "../contract/flush.ts";
 import type { Logger } from "../contract/options.ts";
 import type { Admission } from "./admission.ts";
@@ -24,6 +25,17 @@ export interface LifecycleOptions {
 /** Milliseconds in which responses that are already made must be sent before their connections are closed. */
 const closeGraceMs = 1_000;
 
+/**
+ * Connections are closed when nobody has asked for this many looks, so many milliseconds apart. A request that meets its
+ * connection's end fails without its caller knowing whether it ran; one that is refused in time goes to another runner.
+ * Looks are counted, not time: a process that gets no processor reads nothing meanwhile.
+ */
+const quietLooks = 10;
+const lookEveryMs = 20;
+
+/** Most milliseconds to wait for that: some callers never stop asking. */
+const longestUnrestMs = 1_000;
+
 /** Milliseconds that exporters get to send what they hold. */
 const flushTimeoutMs = 5_000;
 
@@ -39,6 +51,18 @@ const idleWithin = (admission: Admission, ms: number): Promise<boolean> => {
   });
 };
 
+/** Waits until nobody asks any more; not at all where nobody ever has. */
+const quiet = async (admission: Admission): Promise<void> => {
+  const giveUpAt = performance.now() + longestUnrestMs;
+  let last = admission.askedAt;
+  if (last === undefined) return;
+  for (let looks = 0; looks < quietLooks && performance.now() < giveUpAt; looks++) {
+    await sleep(lookEveryMs);
+    if (admission.askedAt !== last) looks = -1;
+    last = admission.askedAt;
+  }
+};
+
 const drain = async (options: LifecycleOptions, drainTimeoutMs: number): Promise<void> => {
   const { admission, listener, logger, runnerId } = options;
   admission.close();
@@ -50,6 +74,7 @@ const drain = async (options: LifecycleOptions, drainTimeoutMs: number): Promise
       `Runner ${runnerId} aborted ${aborted} invocations that were still running after ${drainTimeoutMs} ms of draining.`,
     );
   }
+  await quiet(admission);
   await listener.close(closeGraceMs);
   await flushAll(flushTimeoutMs);
 };

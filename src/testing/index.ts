@@ -1,3 +1,5 @@
 /** What helps to test code around Firelight, with any test runner. */
 export { idempotencyStoreConformance } from "./idempotency-store.ts";
 export type { StoreCheck } from "./idempotency-store.ts";
+export { backendConformance } from "./backend-conformance.ts";
+export type { BackendConformanceOptions, ConformanceCheck } from "./backend-conformance.ts";

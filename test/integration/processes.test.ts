@@ -120,6 +120,11 @@ test("a deadline of one millisecond is a typed timeout that names its phase", as
   expect(["acquire", "network", "handler"]).toContain(error.phase);
 });
 
+test("deadlines that are longer than timers can wait do not end a call at once", async () => {
+  await withRunners({ spawnTimeoutMs: 3_000_000_000 });
+  expect(await Probe.slow.with({ timeoutMs: 3_000_000_000 })(5)).toBe(1);
+});
+
 test("the caller's signal reaches the handler", async () => {
   await withRunners();
   const controller = new AbortController();
@@ -141,13 +146,15 @@ test("interrupting an Effect reaches the handler and frees the slot", async () =
   expect(await Probe.add(1, 2)).toBe(3);
 });
 
-test("a call that is canceled before it starts does not run", async () => {
-  await withRunners();
+test("a call that is canceled before it starts does not run, and is counted", async () => {
+  const { flame } = await withRunners();
   const { file, lines } = notes();
   const error = await failure(Probe.slow.with({ signal: AbortSignal.abort() })(1, file));
   expect(error).toMatchObject({ code: "canceled", executed: "no" });
   await Probe.whoami();
   expect(lines()).toEqual([]);
+  const gauge = (await flame.metrics()).split("\n").filter((line) => line.startsWith('flame_invocation_active{rpc_method="probe/slow"'));
+  expect(gauge).toEqual([expect.stringMatching(/ 0$/)]);
 });
 
 test("a handler's own error crosses with its code; any other without its message", async () => {

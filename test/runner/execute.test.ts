@@ -195,6 +195,15 @@ describe("a handler's failure", () => {
     expect(reply.text).not.toContain("inner words");
   });
 
+  it("that is a nested timeout at its own deadline is that deadline", async () => {
+    const inner = new InvokeError("timeout", "inner words");
+    const outer = (): Promise<never> => new Promise((_, reject) => setTimeout(() => reject(inner), 290));
+    const runner = await startRunner({ handlers: { outer } });
+    const reply = await send(runner, sign("test/outer", [], { timeoutMs: 300 }));
+    expect(errorOf(reply)).toMatchObject({ code: "timeout", executed: "yes", phase: "handler" });
+    expect(reply.text).not.toContain("inner words");
+  });
+
   it.each([[undefined], [null], ["text"], [{ status: 1 }]])("may be %j", async (thrown: unknown) => {
     const fail = (): never => {
       throw thrown;

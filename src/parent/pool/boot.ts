@@ -1,6 +1,7 @@
 /** Boots one runner: in a trace of its own, bounded in time, and cancelable. */
 import { Cause, Effect, Exit } from "effect";
 import type { Backend, RunnerHandle } from "../../contract/backend.ts";
+import { longestTimerMs } from "../../contract/check-number.ts";
 import type { TraceCarrier } from "../../contract/envelope.ts";
 import { InvokeError } from "../../contract/errors.ts";
 import type { Logger } from "../../contract/options.ts";
@@ -72,7 +73,7 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
         const error = timeout();
         abort.abort(error);
         resume(Effect.fail(error));
-      }, pool.spawnTimeoutMs);
+      }, Math.min(pool.spawnTimeoutMs, longestTimerMs));
       const spawned = settle(() =>
         backend.spawn({
           poolName: pool.name,

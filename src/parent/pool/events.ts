@@ -29,6 +29,8 @@ export type PoolEvent =
   | { readonly _tag: "BootAllowed" }
   /** A runner failed its caller; it may be gone. */
   | { readonly _tag: "Suspected"; readonly runnerId: string }
+  /** A runner said that it stops and takes no more calls. */
+  | { readonly _tag: "Refused"; readonly runnerId: string }
   | { readonly _tag: "ProbeEnded"; readonly runnerId: string; readonly healthy: boolean; readonly rssBytes?: number }
   /** A runner has ended or was found dead. */
   | { readonly _tag: "Lost"; readonly runnerId: string; readonly reason: TerminationReason }

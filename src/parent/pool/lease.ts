@@ -31,6 +31,8 @@ export interface Lease {
   timedOut(): void;
   /** Says that a connection to the runner failed. */
   suspect(): void;
+  /** Says that the runner stops and took the call no more. */
+  refused(): void;
   /** Gives the slot back. Later calls do nothing. */
   release(): void;
 }
@@ -57,6 +59,7 @@ const timeoutsToSuspect = 2;
 /** What a lease tells the pool that granted it. */
 export interface LeaseOwner {
   suspect(key: LeaseKey): void;
+  refused(key: LeaseKey): void;
   release(key: LeaseKey, heldMs: number): void;
 }
 
@@ -100,6 +103,10 @@ export class GrantedLease implements Lease {
 
   suspect(): void {
     this.#owner.suspect(this.#key);
+  }
+
+  refused(): void {
+    this.#owner.refused(this.#key);
   }
 
   release(): void {

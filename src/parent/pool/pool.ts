@@ -170,6 +170,10 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#step({ _tag: "Suspected", runnerId: key.runnerId });
   }
 
+  refused(key: LeaseKey): void {
+    this.#step({ _tag: "Refused", runnerId: key.runnerId });
+  }
+
   release(key: LeaseKey, heldMs: number): void {
     this.#telemetry.emit({ _tag: "LeaseEnded", pool: this.name, durationMs: heldMs });
     this.#holders.delete(key);

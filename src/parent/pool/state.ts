@@ -96,6 +96,8 @@ export class PoolState {
         return;
       case "Suspected":
         return this.#suspected(event.runnerId, commands);
+      case "Refused":
+        return this.#refused(event.runnerId, commands);
       case "ProbeEnded":
         return this.#probeEnded(event.runnerId, event.healthy, event.rssBytes, commands);
       case "Lost":
@@ -190,6 +192,11 @@ export class PoolState {
     runner.phase = "suspect";
     commands.push({ _tag: "Probe", runnerId, afterFailures: 0 });
     this.#dispatch(commands);
+  }
+
+  /** A fixed runner gets no calls until its successor answers. One of a backend is let finish: its end will be told. */
+  #refused(runnerId: string, commands: Commands): void {
+    if (this.supply === "fixed") this.#suspected(runnerId, commands);
   }
 
   /** A runner that has calls is not ended for its silence: its handlers may keep it too busy to answer. */

@@ -153,6 +153,14 @@ describe("an elastic pool", () => {
     expect(pool.state.runners.has(runnerId)).toBe(false);
   });
 
+  it("leaves a runner that says that it stops to its end: it may have calls to finish", () => {
+    const pool = elastic();
+    pool.acquire();
+    pool.bootSucceeds(only(pool.booting));
+    const { runnerId } = only(pool.leases.values());
+    expect(pool.step({ _tag: "Refused", runnerId })).toEqual([]);
+  });
+
   it("refuses whoever waits when it closes, and ends busy runners when their work is done", () => {
     const pool = elastic({ max: 1 });
     pool.acquire();
@@ -219,6 +227,14 @@ describe("a pool of fixed runners", () => {
     expect(pool.waiting).toEqual([waiter]);
     pool.step({ _tag: "ProbeEnded", runnerId: "a", healthy: true });
     expect(pool.granted.get(waiter)?.key.runnerId).toBe("a");
+  });
+
+  it("gives no work to a runner that says that it stops, until its successor answers", () => {
+    const pool = fixed(["a", "b"]);
+    expect(pool.step({ _tag: "Refused", runnerId: "a" })).toContainEqual({ _tag: "Probe", runnerId: "a", afterFailures: 0 });
+    for (let i = 0; i < 2; i++) expect(pool.granted.get(pool.acquire())?.key.runnerId).toBe("b");
+    pool.step({ _tag: "ProbeEnded", runnerId: "a", healthy: true });
+    expect(pool.granted.get(pool.acquire())?.key.runnerId).toBe("a");
   });
 
   it("tries runners that do not answer when none does", () => {

@@ -1,0 +1,225 @@
+/**
+ * What a pool relies on in a backend, as checks. A backend of your own that
+ * passes them boots, ends and loses runners the way that pools expect; nothing
+ * here needs a particular test runner.
+ */
+import assert from "node:assert/strict";
+import { inspect } from "node:util";
+import type { Backend, RunnerHandle } from "../contract/backend.ts";
+import { defaults } from "../contract/options.ts";
+import { settle } from "../parent/pool/settle.ts";
+import type { SpawnOutcome } from "./backend-trial.ts";
+import { Trial } from "./backend-trial.ts";
+import { assertIdentity, readyStatus } from "./runner-ping.ts";
+
+/** What {@link backendConformance} must know about a backend. */
+export interface BackendConformanceOptions<B extends Backend = Backend> {
+  /** Makes the backend; called for each check. Its runners must be real ones, whose entry calls `createRunnerServer()`. */
+  makeBackend(): B | Promise<B>;
+  /** The ids of the runners that the infrastructure has now, booting ones included: the checks find orphans with it. */
+  running(backend: B): ReadonlyArray<string> | Promise<ReadonlyArray<string>>;
+  /** Ends a runner as an accident would, behind the backend's back: `process.kill(pid, "SIGKILL")`, or deleting its machine. */
+  crash(runner: RunnerHandle, backend: B): unknown;
+  /** Frees what a backend holds. Called after each check, when its runners have been terminated. Default: nothing. */
+  disposeBackend?(backend: B): unknown;
+  /** Runners that are booted at once. Default 3. */
+  readonly concurrency?: number;
+  /** Milliseconds that a boot may take. Default 30 000. */
+  readonly spawnTimeoutMs?: number;
+  /** Milliseconds after which an end, an abort, a timeout or a crash must have had its effects. Default 15 000. */
+  readonly settleMs?: number;
+  /** Path of invocations on the runners. Default `/invoke`. */
+  readonly invokePath?: string;
+}
+
+/** One check. */
+export interface ConformanceCheck {
+  /** The fact that is checked, such as "a spawned runner is ready at once". */
+  readonly name: string;
+  /** Resolves when it holds. Rejects with an `AssertionError` that says what does not, or with what the backend threw. */
+  run(): Promise<void>;
+}
+
+type CheckBody = <B extends Backend>(trial: Trial<B>, options: BackendConformanceOptions<B>) => Promise<void>;
+
+const defaultSpawnTimeoutMs = 30_000;
+const defaultSettleMs = 15_000;
+const defaultConcurrency = 3;
+
+/** A boot that is done this soon can ignore that it had less time. */
+const instantMs = 500;
+
+const assertUsable = (runner: RunnerHandle): void => {
+  assert.match(runner.id, /^[\x21-\x7e]{1,255}$/, `The id ${inspect(runner.id)} cannot travel in a header.`);
+  const protocol = URL.parse(runner.url)?.protocol ?? "";
+  assert.match(protocol, /^https?:$/, `The url ${inspect(runner.url)} is no http:// or https:// address.`);
+  for (const [phase, ms] of Object.entries(runner.bootPhases ?? {})) {
+    assert.ok(Number.isFinite(ms) && ms >= 0, `bootPhases.${phase} is ${ms}; use milliseconds, 0 or more.`);
+  }
+};
+
+const assertReady = async (runner: RunnerHandle): Promise<void> =>
+  assert.equal(
+    await readyStatus(runner),
+    200,
+    `${runner.url}/ready does not answer 200, although spawn says that the runner is up.`,
+  );
+
+const assertGone = async <B extends Backend>(trial: Trial<B>, runner: RunnerHandle): Promise<void> => {
+  await trial.becomes(
+    async () => (await trial.running([runner])).length === 0 && (await readyStatus(runner)) === undefined,
+    () => `The runner ${runner.id} at ${runner.url} is still there.`,
+  );
+  if (runner.exited !== undefined) await trial.inTime(runner.exited, "exited of a runner that is gone");
+};
+
+const assertSilent = (said: string, secret: string, what: string): void =>
+  assert.ok(!said.includes(secret), `${what} shows the secret that the runner gets in its environment.`);
+
+/** A boot that was stopped in time, or that was done already and can be undone. */
+const assertStopped = async <B extends Backend>(trial: Trial<B>, outcome: SpawnOutcome): Promise<void> => {
+  if ("runner" in outcome) await trial.terminate(outcome.runner);
+  await trial.assertNothingRuns();
+};
+
+const checks: Readonly<Record<string, CheckBody>> = {
+  "a spawned runner is ready at once": async (trial) => {
+    const runner = await trial.spawn();
+    assertUsable(runner);
+    await assertReady(runner);
+    assert.deepEqual(await trial.running([runner]), [runner.id], "A runner that is up is not among the running ones.");
+  },
+
+  "a runner has the id and the secret of its request": async (trial, { invokePath = defaults.invokePath }) => {
+    await assertIdentity(await trial.spawn(), trial.key, invokePath);
+  },
+
+  "boots at once give runners of their own": async (
+    trial,
+    { concurrency = defaultConcurrency, invokePath = defaults.invokePath },
+  ) => {
+    const runners = await Promise.all(Array.from({ length: concurrency }, () => trial.spawn()));
+    for (const field of ["id", "url"] as const) {
+      const values = runners.map((runner) => runner[field]);
+      assert.equal(new Set(values).size, concurrency, `Several runners have the same ${field}: ${values.join(", ")}.`);
+    }
+    await Promise.all(runners.map((runner) => assertIdentity(runner, trial.key, invokePath)));
+    await Promise.all(runners.map((runner) => trial.terminate(runner)));
+    await trial.assertNothingRuns();
+  },
+
+  "a terminated runner is gone, and no other one": async (trial) => {
+    const [runner, other] = await Promise.all([trial.spawn(), trial.spawn()]);
+    await trial.terminate(runner);
+    await assertGone(trial, runner);
+    assert.deepEqual(await trial.running([other]), [other.id], "Terminating a runner ended another one.");
+    await assertReady(other);
+    const lives = Promise.resolve("lives");
+    const told = await Promise.race([other.exited ?? lives, lives]);
+    assert.equal(told, "lives", "exited has settled although the runner lives.");
+  },
+
+  "terminating twice, at once or later, is as good as once": async (trial) => {
+    const runner = await trial.spawn();
+    await Promise.all([trial.terminate(runner), trial.terminate(runner)]);
+    await trial.terminate(runner);
+    await assertGone(trial, runner);
+  },
+
+  "a crash is noticed, and what has crashed can be terminated": async (trial, { crash }) => {
+    const runner = await trial.spawn();
+    await crash(runner, trial.backend);
+    await assertGone(trial, runner);
+    await trial.terminate(runner);
+    await trial.assertNothingRuns();
+  },
+
+  "healthCheck tells a living runner from a crashed one": async (trial, { crash }) => {
+    const { backend } = trial;
+    if (backend.healthCheck === undefined) return;
+    const runner = await trial.spawn();
+    const healthy = (): Promise<boolean> =>
+      trial.inTime(
+        settle(() => backend.healthCheck!(runner)),
+        "healthCheck",
+      );
+    assert.equal(await healthy(), true, "healthCheck says that a runner that is up is not healthy.");
+    await crash(runner, backend);
+    await trial.becomes(
+      () =>
+        healthy().then(
+          (answer) => !answer,
+          () => true,
+        ),
+      () => "healthCheck says that a crashed runner is healthy.",
+    );
+  },
+
+  "a boot that gets no time fails and leaves nothing": async (trial) => {
+    const startedAt = performance.now();
+    const outcome = await trial.trySpawn(trial.request({ timeoutMs: 1 }));
+    const elapsedMs = performance.now() - startedAt;
+    if ("runner" in outcome)
+      assert.ok(elapsedMs < instantMs, `spawn took ${Math.round(elapsedMs)} ms, although its timeoutMs was 1.`);
+    await assertStopped(trial, outcome);
+  },
+
+  "an abort during a boot stops it and leaves nothing": async (trial) => {
+    const abort = new AbortController();
+    const spawning = trial.trySpawn(trial.request({ signal: abort.signal }));
+    abort.abort(new Error("no longer wanted"));
+    await assertStopped(trial, await trial.inTime(spawning, "spawn, after its signal was aborted,"));
+  },
+
+  "an abort before a boot starts nothing": async (trial) => {
+    const outcome = await trial.trySpawn(trial.request({ signal: AbortSignal.abort(new Error("no longer wanted")) }));
+    assert.ok("error" in outcome, "spawn gave a runner, although its signal was aborted from the start.");
+    await trial.assertNothingRuns();
+  },
+
+  "neither a handle nor an error shows the secret": async (trial) => {
+    const failed = await trial.trySpawn(trial.request({ signal: AbortSignal.abort() }));
+    if ("error" in failed)
+      assertSilent(inspect(failed.error, { depth: 8 }), trial.key.secret, "The error of a failed boot");
+    assertSilent(inspect(await trial.spawn(), { depth: 8 }), trial.key.secret, "The handle of a runner");
+  },
+};
+
+/**
+ * The checks for a backend. Run each one as a test, one after the other.
+ *
+ * @example
+ * ```ts
+ * import { test } from "node:test";
+ * import { backendConformance } from "firelight/testing";
+ *
+ * for (const check of backendConformance({
+ *   makeBackend: () => myBackend({ image: "app" }),
+ *   running: async () => (await cloud.list()).map((machine) => machine.name),
+ *   crash: (runner) => cloud.destroy(runner.id),
+ * })) {
+ *   test(check.name, check.run);
+ * }
+ * ```
+ */
+export const backendConformance = <B extends Backend>(
+  options: BackendConformanceOptions<B>,
+): ReadonlyArray<ConformanceCheck> =>
+  Object.entries(checks).map(([name, check]) => ({
+    name,
+    run: async () => {
+      const backend = await options.makeBackend();
+      const trial = new Trial({
+        backend,
+        running: () => options.running(backend),
+        spawnTimeoutMs: options.spawnTimeoutMs ?? defaultSpawnTimeoutMs,
+        settleMs: options.settleMs ?? defaultSettleMs,
+      });
+      try {
+        await check(trial, options);
+      } finally {
+        await trial.end();
+        await options.disposeBackend?.(backend);
+      }
+    },
+  }));

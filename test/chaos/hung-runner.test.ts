@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { waitFor } from "../harness/wait-for.ts";
+import { Chaos } from "./fixtures/services.ts";
+import type { Ended } from "./setup.ts";
+import { books, fixed, keepBusy, metric, seeded, size, startRunner } from "./setup.ts";
+
+test("calls on a runner that hangs end at their deadline, the others are not held up, and late answers change nothing", async () => {
+  const chance = seeded();
+  const { env, call, read, allow } = books();
+  const runners = await Promise.all(["one", "two", "three"].map((id) => startRunner(id, env)));
+  await fixed(runners, { maxConcurrency: 8 });
+  await Promise.all(Array.from({ length: 24 }, () => Chaos.where()));
+
+  const timeoutMs = 300;
+  const rounds = size({ long: 40, short: 3 });
+  const ended: Array<Ended> = [];
+  let calls = 0;
+  for (let round = 0; round < rounds; round++) {
+    const hung = chance.pick(runners);
+    const servedByHung = (since: number): boolean =>
+      ended.slice(since).some(({ value }) => (value as { runner: string } | undefined)?.runner === hung.id);
+    const stoppedFrom = ended.length;
+    hung.kill("SIGSTOP");
+    let over = false;
+    const load = keepBusy(
+      6,
+      () => !over,
+      async () => {
+        const id = `call-${calls++}`;
+        ended.push(await call(id, () => Chaos.work.with({ timeoutMs })(id, chance.whole(1, 10))));
+      },
+    );
+    await waitFor(() => ended.slice(stoppedFrom).filter(({ error }) => error !== undefined).length >= 6, {
+      what: "calls that hang",
+      timeoutMs: 10_000,
+    });
+    for (const { error } of ended.slice(stoppedFrom)) {
+      if (error !== undefined) expect(error).toMatchObject({ code: "timeout", executed: "unknown", runnerId: hung.id });
+    }
+    const resumedFrom = ended.length;
+    hung.kill("SIGCONT");
+    await waitFor(() => servedByHung(resumedFrom), { what: `runner ${hung.id} to serve again`, timeoutMs: 15_000 });
+    over = true;
+    await load;
+  }
+
+  const failed = ended.filter(({ error }) => error !== undefined);
+  const slowest = Math.max(...ended.map(({ startedAt, endedAt }) => endedAt - startedAt));
+  console.log(
+    `${ended.length} calls, ${failed.length} timed out; the slowest took ${slowest.toFixed(1)} ms of ${timeoutMs} ms`,
+  );
+  expect(slowest).toBeLessThanOrEqual(allow(timeoutMs + 100));
+  for (const { error } of failed) expect(error!.code).toBe("timeout");
+  expect(read()).toMatchObject({ calls: ended.length, missing: [], double: [], untyped: [], repeated: [] });
+  expect(await metric("rpc_client_call_duration_seconds_count", 'rpc_method="chaos/work"')).toBe(ended.length);
+  expect(await metric("flame_pool_slots_used")).toBe(0);
+});

@@ -1,0 +1,199 @@
+/** What chaos tests share: seeds, sizes, books, real runners, and callers that write down how each call ended. */
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+import type { ProcessBackend } from "../../src/backends/process.ts";
+import { processBackend } from "../../src/backends/process.ts";
+import { FlameError } from "../../src/contract/errors.ts";
+import type { FlameConfig, PoolConfig } from "../../src/contract/options.ts";
+import { flame } from "../../src/index.ts";
+import type { Ledger, LedgerReport } from "../harness/ledger.ts";
+import { openLedger, readLedger } from "../harness/ledger.ts";
+import type { StartedProcess } from "../harness/start-process.ts";
+import { startProcess } from "../harness/start-process.ts";
+import { watchStarvation } from "./starvation.ts";
+
+/** Whether this is the long run of FIRELIGHT_CHAOS=long. */
+export const long = process.env["FIRELIGHT_CHAOS"] === "long";
+
+/** The size of a test: that of the long run, or the one that every run has time for. */
+export const size = (sizes: { readonly long: number; readonly short: number }): number =>
+  long ? sizes.long : sizes.short;
+
+/** Random numbers that the same seed gives again. */
+export interface Chance {
+  /** From 0 up to 1. */
+  (): number;
+  /** A whole number from `least` to `most`. */
+  whole(least: number, most: number): number;
+  /** One of them. */
+  pick<A>(items: ReadonlyArray<A>): A;
+}
+
+/** Chance with the seed of FIRELIGHT_SEED, else a new one; printed, so that a failure can be had again. */
+export const seeded = (): Chance => {
+  const given = process.env["FIRELIGHT_SEED"];
+  let state = given === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(given);
+  console.log(`seed ${state} (FIRELIGHT_SEED=${state} runs it again)`);
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const whole = (least: number, most: number): number => least + Math.floor(next() * (most - least + 1));
+  return Object.assign(next, { whole, pick: <A>(items: ReadonlyArray<A>): A => items[whole(0, items.length - 1)]! });
+};
+
+/** What a call may end with. */
+export const typedOutcomes: ReadonlySet<string> = new Set([
+  "ok",
+  "transport_error",
+  "timeout",
+  "canceled",
+  "remote_error",
+  "no_runner",
+  "unavailable",
+]);
+
+/** How a call ended. Times are milliseconds since 1970. */
+export interface Ended {
+  readonly id: string;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly value: unknown;
+  /** `undefined` for a success. */
+  readonly error: FlameError | undefined;
+}
+
+/** The books of one test, and what its handlers note beside them. */
+export interface Books {
+  readonly env: Readonly<Record<string, string>>;
+  /** Makes a call and writes down its start and its end. */
+  call(id: string, run: () => Promise<unknown>): Promise<Ended>;
+  read(): LedgerReport;
+  /** When handlers noted a word about a key, by key. */
+  noted(word: string): ReadonlyMap<string, number>;
+  /** A figure of time, and the longest that this process and a runner were kept from the processor since the test began. */
+  allow(ms: number): number;
+}
+
+export const now = (): number => performance.timeOrigin + performance.now();
+
+const openBooks = (ledger: Ledger, path: string, notes: string, starvedMs: () => number): Books => {
+  const noted = (word: string): ReadonlyMap<string, number> => {
+    const lines = existsSync(notes) ? readFileSync(notes, "utf8").split("\n") : [];
+    const fields = lines.map((line) => line.split(" ")).filter(([noted]) => noted === word);
+    return new Map(fields.map(([, key, at]) => [key!, Number(at)]));
+  };
+  return {
+    env: { CHAOS_LEDGER: path, CHAOS_NOTES: notes },
+    call: async (id, run) => {
+      const startedAt = now();
+      ledger.start(id);
+      let value: unknown;
+      let error: unknown;
+      try {
+        value = await run();
+        ledger.end(id, "ok");
+      } catch (thrown) {
+        error = thrown;
+        ledger.end(id, thrown instanceof FlameError ? thrown.code : `untyped: ${String(thrown)}`);
+      }
+      return { id, startedAt, endedAt: now(), value, error: error as FlameError | undefined };
+    },
+    read: () => readLedger(path, typedOutcomes),
+    noted,
+    allow: (ms) => ms + starvedMs() + Math.max(0, ...noted("starved").values()),
+  };
+};
+
+/** Opens books in a folder that goes with the test. */
+export const books = (): Books => {
+  const folder = mkdtempSync(join(tmpdir(), "firelight-chaos-"));
+  const path = join(folder, "ledger");
+  appendFileSync(path, "");
+  const ledger = openLedger(path);
+  let starvedMs = 0;
+  const stopWatching = watchStarvation((ms) => (starvedMs = ms));
+  onTestFinished(() => {
+    stopWatching();
+    ledger.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return openBooks(ledger, path, join(folder, "notes"), () => starvedMs);
+};
+
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
+const entry = new URL("./fixtures/runner.ts", import.meta.url);
+
+const configure = async (config: FlameConfig): Promise<void> => {
+  onTestFinished(() => flame.shutdown());
+  await flame.configure({ mode: "parent", logger: silent, ...config });
+};
+
+/** A pool whose runners are processes that it starts itself. */
+export const elastic = async (pool: PoolConfig, env: Readonly<Record<string, string>>): Promise<ProcessBackend> => {
+  const backend = processBackend({ entry, logs: "ignore", env });
+  await configure({ pools: { default: { spawnTimeoutMs: 30_000, backend, ...pool } }, security: {} });
+  return backend;
+};
+
+export const secret = "a secret of the chaos tests only";
+
+/** A runner that was started by hand, as an operator does. */
+export interface LoneRunner extends StartedProcess {
+  readonly id: string;
+  readonly url: string;
+}
+
+/** Starts a runner; with `port`, where an earlier one was. */
+export const startRunner = async (id: string, env: Readonly<Record<string, string>>, port = 0): Promise<LoneRunner> => {
+  const runner = await startProcess({
+    command: [process.execPath, fileURLToPath(entry)],
+    env: {
+      ...env,
+      FLAME_MODE: "runner",
+      FLAME_RUNNER_ID: id,
+      FLAME_SECRET: secret,
+      FLAME_HOST: "127.0.0.1",
+      FLAME_PORT: String(port),
+    },
+  });
+  onTestFinished(() => runner[Symbol.asyncDispose]());
+  const [, url] = await runner.waitForOutput(/^ready (\S+)$/m, 20_000);
+  return Object.assign(runner, { id, url: url! });
+};
+
+/** A pool of runners at fixed addresses. */
+export const fixed = (runners: ReadonlyArray<LoneRunner>, pool: PoolConfig = {}): Promise<void> =>
+  configure({
+    security: { secret },
+    pools: { default: { runners: runners.map(({ id, url }) => ({ id, url })), ...pool } },
+  });
+
+/** The sum of a metric's samples, those whose labels contain `labels`. */
+export const metric = async (name: string, labels = ""): Promise<number> =>
+  (await flame.metrics())
+    .split("\n")
+    .filter((line) => (line.startsWith(`${name} `) || line.startsWith(`${name}{`)) && line.includes(labels))
+    .reduce((sum, line) => sum + Number(/\s(\S+)(?:\s+#.*)?$/.exec(line.replace(/ # .*$/, ""))?.[1] ?? 0), 0);
+
+/** What hardly any of them exceeds: the value that the given share, such as 0.99, stays under. */
+export const quantile = (values: ReadonlyArray<number>, share: number): number =>
+  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0;
+
+/** Runs `work` again and again in `lanes` lanes, as long as `more` says so. */
+export const keepBusy = async (
+  lanes: number,
+  more: () => boolean,
+  work: (turn: number) => Promise<unknown>,
+): Promise<void> => {
+  let turn = 0;
+  const lane = async (): Promise<void> => {
+    while (more()) await work(turn++);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+};

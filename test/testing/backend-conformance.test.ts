@@ -1,0 +1,241 @@
+import { AssertionError } from "node:assert";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Effect } from "effect";
+import { describe, expect, test } from "vitest";
+import { processBackend } from "../../src/backends/process.ts";
+import type { Backend } from "../../src/contract/backend.ts";
+import { backendConformance } from "../../src/testing/index.ts";
+import type { ConformanceCheck } from "../../src/testing/index.ts";
+import type { InProcessBackend } from "./in-process-backend.ts";
+import { inProcessBackend } from "./in-process-backend.ts";
+
+describe("the process backend", () => {
+  const checks = backendConformance({
+    makeBackend: () =>
+      processBackend({ entry: new URL("../integration/fixtures/runner.ts", import.meta.url), logs: "ignore" }),
+    running: (backend) => backend.running().map(({ id }) => id),
+    crash: ({ id }, backend) => process.kill(backend.running().find((runner) => runner.id === id)!.pid, "SIGKILL"),
+    disposeBackend: (backend) => {
+      for (const { pid } of backend.running()) process.kill(pid, "SIGKILL");
+    },
+  });
+  test.each(checks)("$name", ({ run }) => run());
+});
+
+/** The checks for the in-process backend after something was changed about it. */
+const checksOf = (
+  change: (backend: InProcessBackend) => Partial<InProcessBackend> = () => ({}),
+): ReadonlyArray<ConformanceCheck> => {
+  const sound = new WeakMap<Backend, InProcessBackend>();
+  return backendConformance<InProcessBackend>({
+    makeBackend: () => {
+      const backend = inProcessBackend();
+      const changed = { ...backend, ...change(backend) };
+      sound.set(changed, backend);
+      return changed;
+    },
+    running: (backend) => backend.running(),
+    crash: (runner, backend) => sound.get(backend)!.terminate(runner),
+    disposeBackend: (backend) => sound.get(backend)!.dispose(),
+    settleMs: 400,
+  });
+};
+
+describe("a backend without processes", () => {
+  test.each(checksOf())("$name", ({ run }) => run());
+});
+
+describe("a backend that is written with Effect", () => {
+  const checks = checksOf((sound) => ({
+    spawn: (request) => Effect.tryPromise(() => sound.spawn(request)) as never,
+    terminate: (runner) => Effect.promise(() => sound.terminate(runner)) as never,
+  }));
+  test.each(checks)("$name", ({ run }) => run());
+});
+
+/** What is wrong with a backend, the check that finds it, and what it says. */
+const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend) => Partial<InProcessBackend>]> = [
+  [
+    "gives runners that are not up yet",
+    "a spawned runner is ready at once",
+    /ready does not answer 200/,
+    (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), url: "http://127.0.0.1:1" }) }),
+  ],
+  [
+    "gives an address without a protocol",
+    "a spawned runner is ready at once",
+    /is no http:\/\/ or https:\/\/ address/,
+    (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), url: "127.0.0.1" }) }),
+  ],
+  [
+    "does not list what runs",
+    "a spawned runner is ready at once",
+    /not among the running ones/,
+    () => ({ running: () => [] }),
+  ],
+  [
+    "measures boot phases that are no numbers",
+    "a spawned runner is ready at once",
+    /bootPhases.pull is NaN/,
+    (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), bootPhases: { pull: Number.NaN } }) }),
+  ],
+  [
+    "loses the environment",
+    "a runner has the id and the secret of its request",
+    /must get all of the request's env/,
+    (sound) => ({
+      spawn: (request) => sound.spawn({ ...request, env: { ...request.env, FLAME_SECRET: "another one" } }),
+    }),
+  ],
+  [
+    "names runners otherwise than it tells them",
+    "a runner has the id and the secret of its request",
+    /has another id than its handle/,
+    (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), id: "vm-1" }) }),
+  ],
+  [
+    "gives the same runner to everyone",
+    "boots at once give runners of their own",
+    /Several runners have the same id/,
+    (sound) => {
+      let first: ReturnType<InProcessBackend["spawn"]> | undefined;
+      return { spawn: (request) => (first ??= sound.spawn(request)) };
+    },
+  ],
+  [
+    "forgets to stop what it terminates",
+    "a terminated runner is gone, and no other one",
+    /is still there/,
+    () => ({ terminate: async () => {} }),
+  ],
+  [
+    "never tells that a runner has ended",
+    "a terminated runner is gone, and no other one",
+    /exited of a runner that is gone was not done/,
+    (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), exited: new Promise(() => {}) }) }),
+  ],
+  [
+    "terminates all runners for one",
+    "a terminated runner is gone, and no other one",
+    /ended another one/,
+    (sound) => ({ terminate: () => sound.dispose() }),
+  ],
+  [
+    "tells the end of runners that live",
+    "a terminated runner is gone, and no other one",
+    /settled although the runner lives/,
+    (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), exited: Promise.resolve({}) }) }),
+  ],
+  [
+    "fails to terminate what is gone",
+    "terminating twice, at once or later, is as good as once",
+    /no such runner/,
+    (sound) => ({
+      terminate: async (runner) => {
+        if (!sound.running().includes(runner.id)) throw new Error("no such runner");
+        await sound.terminate(runner);
+      },
+    }),
+  ],
+  [
+    "waits for ever to terminate what is gone",
+    "a crash is noticed, and what has crashed can be terminated",
+    /terminate was not done after 400 ms/,
+    (sound) => ({
+      terminate: (runner) => (sound.running().includes(runner.id) ? sound.terminate(runner) : new Promise(() => {})),
+    }),
+  ],
+  [
+    "finds everything healthy",
+    "healthCheck tells a living runner from a crashed one",
+    /a crashed runner is healthy/,
+    () => ({ healthCheck: async () => true }),
+  ],
+  [
+    "finds nothing healthy",
+    "healthCheck tells a living runner from a crashed one",
+    /a runner that is up is not healthy/,
+    () => ({ healthCheck: async () => false }),
+  ],
+  [
+    "does not look at the time",
+    "a boot that gets no time fails and leaves nothing",
+    /spawn was not done after 401 ms/,
+    (sound) => ({
+      spawn: async (request) => {
+        await sleep(2_000);
+        return sound.spawn(request);
+      },
+    }),
+  ],
+  [
+    "leaves a boot behind that had no time",
+    "a boot that gets no time fails and leaves nothing",
+    /nobody will ever end them/,
+    (sound) => ({
+      spawn: async (request) => {
+        await sound.spawn(request);
+        throw new Error("timed out");
+      },
+    }),
+  ],
+  [
+    "does not hear an abort",
+    "an abort during a boot stops it and leaves nothing",
+    /after its signal was aborted, was not done/,
+    (sound) => ({
+      spawn: async (request) => {
+        await sleep(2_000);
+        return sound.spawn(request);
+      },
+    }),
+  ],
+  [
+    "gives up an aborted boot and leaves it running",
+    "an abort during a boot stops it and leaves nothing",
+    /nobody will ever end them/,
+    (sound) => ({
+      spawn: async (request) => {
+        await sound.spawn({ ...request, signal: new AbortController().signal });
+        throw request.signal.reason;
+      },
+    }),
+  ],
+  [
+    "boots what nobody wants any more",
+    "an abort before a boot starts nothing",
+    /was aborted from the start/,
+    (sound) => ({ spawn: (request) => sound.spawn({ ...request, signal: new AbortController().signal }) }),
+  ],
+  [
+    "puts the environment into its handles",
+    "neither a handle nor an error shows the secret",
+    /The handle of a runner shows the secret/,
+    (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), env: request.env }) }),
+  ],
+  [
+    "puts the environment into its errors",
+    "neither a handle nor an error shows the secret",
+    /The error of a failed boot shows the secret/,
+    (sound) => ({
+      spawn: async (request) => {
+        if (request.signal.aborted) throw new Error(`failed: docker run ${JSON.stringify(request.env)}`);
+        return sound.spawn(request);
+      },
+    }),
+  ],
+];
+
+test.each(breaches)("a backend that %s is found by “%s”", async (_, name, message, change) => {
+  const { run } = checksOf(change).find((check) => check.name === name)!;
+  const error = await run().then(
+    () => new Error("the check passed"),
+    (failure: unknown) => failure as Error,
+  );
+  expect(error.message).toMatch(message);
+  if (!/no such runner/.test(error.message)) expect(error).toBeInstanceOf(AssertionError);
+});
+
+test("every check is failed by some backend", () => {
+  expect(new Set(breaches.map(([, name]) => name))).toEqual(new Set(checksOf().map(({ name }) => name)));
+});
