@@ -1,7 +1,7 @@
 /** How long calls took and where the time went, by method: each figure is read from the metrics. */
 import { metrics } from "firelight/catalog";
-import { type Labels, quantile, type Scrape, upperBound } from "./prometheus-text.ts";
-import { duration, heading, printTable, type Style, styled, width } from "./terminal.ts";
+import { type Labels, quantile, type Scrape, upperBound } from "../shared/prometheus-text.ts";
+import { duration, heading, printTable, type Style, styled, width } from "../shared/terminal.ts";
 
 const { name: calls } = metrics.callDuration;
 const { name: retries } = metrics.callRetries;

@@ -14,12 +14,12 @@ import { Books, callsPerPicture, makeAlbum } from "./album.ts";
 import { startOtlpReceiver } from "./otlp-receiver.ts";
 import { findPhotos, paintPhotos } from "./photos.ts";
 import { watchPeak } from "./pool-report.ts";
-import { Scrape } from "./prometheus-text.ts";
+import { Scrape } from "../shared/prometheus-text.ts";
 import { report } from "./report.ts";
-import { openRunLog } from "./run-log.ts";
+import { openRunLog } from "../shared/run-log.ts";
 import { Images } from "./services.ts";
 import { readSpans, runnerService } from "./spans.ts";
-import { progressBar } from "./terminal.ts";
+import { progressBar } from "../shared/terminal.ts";
 import { makeKiller, truncatedCopy } from "./trouble.ts";
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { out: { type: "string" } } });

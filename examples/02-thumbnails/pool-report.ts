@@ -1,8 +1,8 @@
 /** What the pool did: its runners, its waiting, how full it was. Each figure is read from the metrics. */
 import type { MetricsReader } from "firelight";
 import { metrics } from "firelight/catalog";
-import { quantile, Scrape } from "./prometheus-text.ts";
-import { duration, heading, padEnd, print, styled } from "./terminal.ts";
+import { quantile, Scrape } from "../shared/prometheus-text.ts";
+import { duration, heading, padEnd, print, styled } from "../shared/terminal.ts";
 
 /** The highest values of gauges between two moments. */
 export interface Peak {

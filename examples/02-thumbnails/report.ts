@@ -5,9 +5,10 @@ import type { AlbumEntry, Books } from "./album.ts";
 import type { CorruptImage } from "./services.ts";
 import { countedCalls, printLatency } from "./latency-table.ts";
 import { type Peak, printPool } from "./pool-report.ts";
-import type { Scrape } from "./prometheus-text.ts";
+import { type Finding, many, printFindings } from "../shared/findings.ts";
+import type { Scrape } from "../shared/prometheus-text.ts";
 import { isOfRunner, type Span } from "./spans.ts";
-import { duration, heading, print, printTable, styled } from "./terminal.ts";
+import { duration, heading, print, printTable, styled } from "../shared/terminal.ts";
 import { truncatedName } from "./trouble.ts";
 import { attemptsOf, callsIn, get, lengthMs, printTrace } from "./trace-tree.ts";
 
@@ -28,11 +29,6 @@ export interface Run {
   readonly collector: string | undefined;
   readonly notForwarded: ReadonlyArray<string>;
 }
-
-/** One line of the summary, and whether it is how it should be. */
-type Finding = readonly [asExpected: boolean, title: string, text: string];
-
-const many = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? "" : "s"}`;
 
 const methodsOf = (failures: ReadonlyArray<FlameError>): string =>
   [...new Set(failures.map(({ method }) => method))].join(", ");
@@ -97,15 +93,8 @@ const printTraces = (spans: ReadonlyArray<Span>): void => {
 
 /** Prints all of it. `false` when something was not as it should be. */
 export const report = (run: Run): boolean => {
-  const found = findings(run);
   heading(`Done in ${duration(run.tookMs / 1000)}`);
-  printTable(
-    found.map(([asExpected, title, text]) => [
-      `${asExpected ? styled("green", "✓") : styled("red", "✗")} ${title}`,
-      text,
-    ]),
-    ["left", "left"],
-  );
+  const asExpected = printFindings(findings(run));
 
   printLatency(run.scrape);
   printPool(run.scrape, "images", run.peak, run.spans.filter(isOfRunner).length);
@@ -130,5 +119,5 @@ export const report = (run: Run): boolean => {
         `${many(run.notForwarded.length, "export")} did not reach ${run.collector}: ${run.notForwarded[0]}`,
       ),
     );
-  return found.every(([asExpected]) => asExpected);
+  return asExpected;
 };

@@ -1,7 +1,7 @@
 /** A call's trace as a tree beside a time axis: what happened, in which process, for how long, and how it ended. */
 import { attributes, phases, spans as catalog } from "firelight/catalog";
 import type { Span } from "./spans.ts";
-import { duration, heading, lengthOf, padEnd, print, type Style, styled, width } from "./terminal.ts";
+import { duration, heading, lengthOf, padEnd, print, type Style, styled, width } from "../shared/terminal.ts";
 
 interface Row {
   readonly label: string;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { MetricsReader } from "firelight";
 import { metrics } from "firelight/catalog";
 import type { ProcessBackend } from "firelight/backends/process";
-import { Scrape } from "./prometheus-text.ts";
+import { Scrape } from "../shared/prometheus-text.ts";
 
 /** The file name of the broken picture. */
 export const truncatedName = "truncated.jpg";

@@ -1,0 +1,86 @@
+/** The bursty example, run as its users run it: its decisions, its chart and its books. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { startProcess } from "../harness/start-process.ts";
+
+const folder = join(import.meta.dirname, "../../examples/03-bursty");
+const columns = 100;
+
+let printed: string;
+let tookMs: number;
+
+/** The numbers of the summary's line of this title. */
+const numbersOf = (title: string): ReadonlyArray<number> => {
+  const line = new RegExp(`^✓ ${title} +(.*)$`, "m").exec(printed)?.[1] ?? "";
+  return [...line.matchAll(/\d+(?:\.\d+)?/g)].map(([number]) => Number(number));
+};
+
+/** The decisions, as the sizes before and after. */
+const decisions = (kind: "grows" | "shrinks"): ReadonlyArray<readonly [from: number, to: number]> =>
+  [...printed.matchAll(new RegExp(`${kind} (\\d) → (\\d)`, "g"))].map(([, from, to]) => [Number(from), Number(to)]);
+
+beforeAll(async () => {
+  const startedAt = performance.now();
+  await using example = await startProcess({
+    command: [process.execPath, join(folder, "main.ts")],
+    env: { NO_COLOR: "1", FORCE_COLOR: undefined, COLUMNS: String(columns) },
+  });
+  const end = await example.exited;
+  tookMs = performance.now() - startedAt;
+  printed = example.output();
+  expect(end, printed).toEqual({ code: 0, signal: null });
+}, 60_000);
+
+test("every line of the summary is as it should be, and it takes less than 25 seconds", () => {
+  expect(printed.match(/^[✓✗] \S+/gmu)).toEqual([
+    "✓ grew",
+    "✓ served",
+    "✓ shed",
+    "✓ killed",
+    "✓ runners",
+    "✓ calls",
+    "✓ metrics",
+  ]);
+  expect(tookMs).toBeLessThan(25_000);
+});
+
+test("every call ended exactly once: the outcomes sum to the calls that were made", () => {
+  const [made, ...outcomes] = numbersOf("calls");
+  expect(made).toBeGreaterThan(300);
+  expect(outcomes.reduce((sum, count) => sum + count, 0)).toBe(made);
+  expect(/^✓ calls .* (\d+) timeout/m.exec(printed)?.[1]).toBeDefined();
+});
+
+test("overload is shed, and the queue keeps its bound", () => {
+  const [refused, , deepest] = numbersOf("shed");
+  expect(refused).toBeGreaterThan(0);
+  expect(deepest).toBeLessThanOrEqual(100);
+  expect(printed).toMatch(/is saturated +all 16 slots are in use and \d+ calls wait/);
+});
+
+test("the pool grows with what waits, replaces what was killed, and ends at nothing, each time with its reason", () => {
+  const grown = decisions("grows");
+  const shrunk = decisions("shrinks");
+  expect(grown[0]).toEqual([0, 1]);
+  expect(Math.max(...grown.map(([, to]) => to))).toBe(4);
+  expect(shrunk.at(-1)).toEqual([1, 0]);
+  for (const line of printed.match(/^.*grows.*$/gm) ?? []) expect(line).toMatch(/\d+ calls run and \d+ wait$/);
+  for (const line of printed.match(/^.*shrinks.*$/gm) ?? []) expect(line).toMatch(/idle for \d+ ms$/);
+  expect(printed.match(/jobs-\w+ was killed at work/g)).toHaveLength(2);
+});
+
+test("the chart shows the queue, the runners by state and what was killed, and fits the terminal", () => {
+  const [, chart = ""] = printed.split("The pool over time");
+  const band = (title: string): string => new RegExp(`^${title} .*$`, "m").exec(chart)?.[0] ?? "";
+  expect(band("queue")).toMatch(/most \d+ of 100$/);
+  expect(band("runners")).toMatch(/[█▴].*most 4$/);
+  expect(band("saturation")).toMatch(/most 100 %$/);
+  expect(band("killed").match(/✗/g)?.length).toBeGreaterThan(0);
+  for (const line of chart.split("\n\n")[0]!.split("\n")) expect(line.length).toBeLessThanOrEqual(columns);
+});
+
+test("what parent and runners logged is in the log, not on the terminal", () => {
+  expect(printed).not.toMatch(/firelight (warn|error)/);
+  expect(readFileSync(join(folder, "out/run.log"), "utf8")).toMatch(/is lost: crash, was ended by SIGKILL/);
+});
