@@ -46,7 +46,7 @@ export type {
   RemoteFailure,
   RpcStatus,
 } from "./contract/errors.ts";
-export type { CallOptions, FlameConfig, FlameOptions, Logger, MetricsRegistry, Mode, PoolConfig, RetryOptions, SecurityOptions, SigningKeyOptions, StaticRunner, TelemetryOptions } from "./contract/options.ts";
+export type { CallOptions, FlameConfig, FlameOptions, HedgeOptions, Logger, MetricsRegistry, Mode, PoolConfig, RetryBudgetOptions, RetryCondition, RetryOptions, SecurityOptions, SigningKeyOptions, StaticRunner, TelemetryOptions } from "./contract/options.ts";
 export type { InvocationContext } from "./contract/invocation.ts";
 export type { TraceCarrier } from "./contract/envelope.ts";
 export type { Backend, EffectOrPromise, RunnerExit, RunnerHandle, SpawnRequest } from "./contract/backend.ts";

@@ -6,7 +6,16 @@ import type { Backend } from "./backend.ts";
 import { checkNumber } from "./check-number.ts";
 import { ANY_RUNNER } from "./envelope.ts";
 import { ConfigError } from "./errors.ts";
-import type { FlameConfig, Logger, Mode, PoolConfig, SigningKeyOptions, StaticRunner, TelemetryOptions } from "./options.ts";
+import type {
+  FlameConfig,
+  Logger,
+  Mode,
+  PoolConfig,
+  RetryBudgetOptions,
+  SigningKeyOptions,
+  StaticRunner,
+  TelemetryOptions,
+} from "./options.ts";
 import { defaults } from "./options.ts";
 
 /** A static runner with nothing left open. */
@@ -24,6 +33,8 @@ export interface ResolvedPool {
   readonly runners: ReadonlyArray<ResolvedRunner>;
   readonly backend: Backend | undefined;
   readonly spawnTimeoutMs: number;
+  /** `undefined` where there is none. */
+  readonly retryBudget: Required<RetryBudgetOptions> | undefined;
 }
 
 /** A configuration with nothing left open. */
@@ -75,6 +86,14 @@ const resolveUrl = (field: string, value: string): string => {
   return value.endsWith("/") ? value.slice(0, -1) : value;
 };
 
+const resolveBudget = (at: string, budget: RetryBudgetOptions | false = {}): ResolvedPool["retryBudget"] => {
+  if (budget === false) return undefined;
+  return {
+    maxTokens: checkNumber(`${at}.maxTokens`, budget.maxTokens ?? defaults.retryTokens, 1, "tokens", false),
+    tokenRatio: checkNumber(`${at}.tokenRatio`, budget.tokenRatio ?? defaults.retryTokenRatio, 0.001, "tokens", false),
+  };
+};
+
 const resolvePool = (name: string, pool: PoolConfig, fallbackBackend: Backend | undefined): ResolvedPool => {
   const at = `pools.${name}`;
   const runners = (pool.runners ?? []).map((runner, index) => {
@@ -109,6 +128,7 @@ const resolvePool = (name: string, pool: PoolConfig, fallbackBackend: Backend | 
     runners,
     backend,
     spawnTimeoutMs: checkNumber(`${at}.spawnTimeoutMs`, pool.spawnTimeoutMs ?? defaults.spawnTimeoutMs, 1, "milliseconds", false),
+    retryBudget: resolveBudget(`${at}.retryBudget`, pool.retryBudget),
   };
 };
 

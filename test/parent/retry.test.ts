@@ -7,7 +7,7 @@ import { decideRetry, failoverAttempts } from "../../src/parent/retry.ts";
 const failed = (code: FlameErrorCode, context: FlameErrorContext = {}) => new InvokeError(code, code, context);
 
 const decide = (situation: Partial<RetrySituation> & Pick<RetrySituation, "error">) =>
-  decideRetry({ attempt: 1, failovers: 0, retry: undefined, remainingMs: 10_000, chance: 0.5, ...situation });
+  decideRetry({ attempt: 1, failovers: 0, hedges: 0, retry: undefined, idempotent: false, elsewhere: true, remainingMs: 10_000, chance: 0.5, ...situation });
 
 describe("without a retry policy", () => {
   it("an attempt that did not reach the handler fails over at once", () => {

@@ -24,6 +24,7 @@ export const spans = {
       "invocationId",
       "idempotencyKey",
       "attemptCount",
+      "retryRefused",
       "coldStart",
       "deadlineMs",
       "acquireSource",
