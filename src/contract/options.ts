@@ -95,7 +95,7 @@ export interface StaticRunner {
 
 /**
  * Bounds how much the calls of a pool add to its load by being tried again. The bucket starts full. A failure that would be tried again
- * takes a token, and so does a hedge; a successful call puts `tokenRatio` back. With half of the tokens or less nothing is tried again,
+ * takes a token, and so does a hedge, which leaves enough for failures; a successful call puts `tokenRatio` back. With half of the tokens or less nothing is tried again,
  * failovers included. A call's first failover is free: it costs only if it fails too.
  */
 export interface RetryBudgetOptions {

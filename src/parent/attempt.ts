@@ -25,7 +25,7 @@ export interface AttemptDeps {
   readonly keyring: Keyring;
 }
 
-export type AttemptKind = "first" | "retry" | "hedge";
+type AttemptKind = "first" | "retry" | "hedge";
 
 /** Why this attempt is made. */
 export interface AttemptCause {

@@ -29,6 +29,6 @@ export const noteRefusal = (telemetry: Telemetry, call: Call, obstacle: RetryObs
     span: call.span,
   });
 
-/** What to say of a budget that is used up. */
+/** What to say of a budget that allows nothing more. */
 export const budgetText = (pool: string, { tokens, limits }: RetryBudget): string =>
-  `the retry budget of the pool "${pool}" is used up (${tokens.toFixed(1)} of ${limits.maxTokens} tokens, and more than half are needed), since too many attempts failed there`;
+  `the retry budget of the pool "${pool}" is used up (${tokens.toFixed(1)} of ${limits.maxTokens} tokens, and more than half must be left)`;

@@ -3,7 +3,7 @@
  * the others are interrupted. Each attempt has a branch of the call to write to; the call takes over the books of the branch that
  * decided.
  */
-import { Effect, Exit, Fiber } from "effect";
+import { Effect, Fiber, type Exit } from "effect";
 import type { CallError } from "../contract/errors.ts";
 import { executedByEither } from "../contract/errors.ts";
 import type { HedgeOptions } from "../contract/options.ts";
@@ -21,7 +21,9 @@ type Branch = Fiber.Fiber<unknown, CallError>;
 
 /** Whether the call's options ask for hedges and declare that they do no harm. */
 export const mayHedge = ({ options }: Call): boolean =>
-  options.hedge !== undefined && options.hedge !== false && (options.idempotent === true || options.idempotencyKey !== undefined);
+  options.hedge !== undefined &&
+  options.hedge !== false &&
+  (options.idempotent === true || options.idempotencyKey !== undefined);
 
 const branchOf = (call: Call): Call => ({ ...call, phases: { ...call.phases }, lease: undefined, origin: call });
 
@@ -93,7 +95,8 @@ class Race {
     const dueMs = latest === undefined ? delayMs : latest.grantedAt + delayMs - performance.now();
     if (latest === undefined || dueMs > 1) return this.#wait(dueMs);
     const { budget, pool } = this.#lane;
-    if (budget?.open === false) return noteRefusal(this.#maker.telemetry, this.#call, "budget", budgetText(this.#call.pool, budget));
+    if (budget?.spare === false)
+      return noteRefusal(this.#maker.telemetry, this.#call, "budget", budgetText(this.#call.pool, budget));
     const branch = branchOf(this.#call);
     branch.phases.backoff += performance.now() - this.#startedAt;
     const busy = new Set(leases.flatMap((lease) => (lease === undefined ? [] : [lease.runner.id])));
@@ -124,7 +127,8 @@ class Race {
     this.#over = true;
     clearTimeout(this.#timer);
     this.#takeOver(branch);
-    if (error !== undefined && this.#running.size > 0) this.#call.executed = executedByEither(this.#call.executed, "unknown");
+    if (error !== undefined && this.#running.size > 0)
+      this.#call.executed = executedByEither(this.#call.executed, "unknown");
     this.#resume(Effect.andThen(Fiber.interruptAll([...this.#running.keys()]), exit));
   }
 
@@ -151,7 +155,7 @@ export const hedged = (
     return Effect.callback<unknown, CallError>((resume) => {
       const race = new Race(maker, lane, call, body, fork, resume);
       race.start(cause, avoid);
-      return race.stop();
+      return Effect.suspend(() => race.stop());
     });
   });
 };

@@ -22,7 +22,17 @@ export interface AttemptMaker {
   /** `undefined` in local mode, where there is no pool to protect and no other runner. */
   readonly laneOf: (pool: string) => Lane | undefined;
   /** One attempt, with a lease of its own. */
-  readonly attemptOnce: (call: Call, body: Uint8Array, cause: AttemptCause, avoid: string | undefined) => Effect.Effect<unknown, CallError>;
+  readonly attemptOnce: (
+    call: Call,
+    body: Uint8Array,
+    cause: AttemptCause,
+    avoid: string | undefined,
+  ) => Effect.Effect<unknown, CallError>;
   /** One attempt on a runner that is leased already. */
-  readonly attemptOn: (call: Call, body: Uint8Array, cause: AttemptCause, lease: Lease) => Effect.Effect<unknown, CallError>;
+  readonly attemptOn: (
+    call: Call,
+    body: Uint8Array,
+    cause: AttemptCause,
+    lease: Lease,
+  ) => Effect.Effect<unknown, CallError>;
 }

@@ -76,7 +76,14 @@ const rounds = (
     }
     if (!decision.retry || refusal !== undefined) return Effect.fail(finalError(call, error, refusal));
     return Effect.flatMap(backoff(maker.telemetry, call, decision), () =>
-      rounds(maker, call, body, { kind: "retry", reason: decision.reason }, failovers + (decision.failover ? 1 : 0), error.runnerId),
+      rounds(
+        maker,
+        call,
+        body,
+        { kind: "retry", reason: decision.reason },
+        failovers + (decision.failover ? 1 : 0),
+        error.runnerId,
+      ),
     );
   });
 };

@@ -2,18 +2,13 @@
  * The retry budget of a pool: how much its calls may be tried again, whoever makes them. A bucket of tokens, after gRPC's retry
  * throttling: failures cost, successes earn, and below half there are no more attempts than calls. Pure.
  */
-
-/** What a budget is made from; see `RetryBudgetOptions` for what the fields mean. */
-export interface RetryBudgetLimits {
-  readonly maxTokens: number;
-  readonly tokenRatio: number;
-}
+import type { RetryBudgetOptions } from "../contract/options.ts";
 
 export class RetryBudget {
-  readonly limits: RetryBudgetLimits;
+  readonly limits: Required<RetryBudgetOptions>;
   #tokens: number;
 
-  constructor(limits: RetryBudgetLimits) {
+  constructor(limits: Required<RetryBudgetOptions>) {
     this.limits = limits;
     this.#tokens = limits.maxTokens;
   }
@@ -26,6 +21,11 @@ export class RetryBudget {
   /** Whether further attempts may be made: more than half of the tokens are left. */
   get open(): boolean {
     return this.#tokens > this.limits.maxTokens / 2;
+  }
+
+  /** Whether a hedge may take a token: it must leave the budget open for failures. */
+  get spare(): boolean {
+    return this.#tokens - 1 > this.limits.maxTokens / 2;
   }
 
   /** Takes a token for a failure, or for a hedge. Tells whether a further attempt may be made after it. */

@@ -31,11 +31,13 @@ export const startCuttingProxy = async (port: number): Promise<CuttingProxy> => 
     let held = Buffer.alloc(0);
     for (const socket of [client, runner]) {
       sockets.add(socket);
-      socket.on("error", () => {}).on("close", () => {
-        sockets.delete(socket);
-        client.destroy();
-        runner.destroy();
-      });
+      socket
+        .on("error", () => {})
+        .on("close", () => {
+          sockets.delete(socket);
+          client.destroy();
+          runner.destroy();
+        });
     }
     client.on("data", (chunk: Buffer) => {
       requests += chunk.toString("latin1").split("POST /invoke").length - 1;

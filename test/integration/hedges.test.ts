@@ -40,7 +40,11 @@ const setUp = async (kinds: ReadonlyArray<keyof typeof behaviours>, options: Fla
     }),
   );
   const parent = parentOf(runners, pool);
-  const { run } = parent.flame.service("work", { run: defineMethod("run", async () => "") }, { timeoutMs: 10_000, ...options });
+  const { run } = parent.flame.service(
+    "work",
+    { run: defineMethod("run", async () => "") },
+    { timeoutMs: 10_000, ...options },
+  );
   const slotsUsed = () => parent.sum("flame_pool_slots_used");
   return { parent, run, started, aborted, slotsUsed };
 };
@@ -54,7 +58,9 @@ describe("retry.attemptTimeoutMs", () => {
     expect(await run()).toBe("1-answers");
     expect(started).toEqual(["0-hangs 1", "1-answers 2"]);
     await waitFor(() => aborted.includes("0-hangs"), { what: "the first handler's signal" });
-    expect(parent.logged("flame.retry.scheduled")[0]!.meta["flame.retry.reason"]).toMatch(/^timeout, executed: (unknown|yes)$/);
+    expect(parent.logged("flame.retry.scheduled")[0]!.meta["flame.retry.reason"]).toMatch(
+      /^timeout, executed: (unknown|yes)$/,
+    );
   });
 
   test("is a typed timeout of the call where it may not run again", async () => {
@@ -106,7 +112,13 @@ describe("a hedge", () => {
       child: parentSpanContext?.spanId === call?.spanContext().spanId,
     }));
     expect(told).toContainEqual({ kind: "first", number: 1, status: "CANCELLED", reason: undefined, child: true });
-    expect(told).toContainEqual({ kind: "hedge", number: 2, status: "OK", reason: "no answer after 60 ms", child: true });
+    expect(told).toContainEqual({
+      kind: "hedge",
+      number: 2,
+      status: "OK",
+      reason: "no answer after 60 ms",
+      child: true,
+    });
   });
 
   test.each<[string, FlameOptions]>([
@@ -171,7 +183,9 @@ describe("a hedge", () => {
   });
 
   test("costs a token, and is refused when the budget is used up", async () => {
-    const { parent, run, started } = await setUp(["hangs", "answers"], idempotent, { retryBudget: { maxTokens: 2, tokenRatio: 0.001 } });
+    const { parent, run, started } = await setUp(["hangs", "answers"], idempotent, {
+      retryBudget: { maxTokens: 3, tokenRatio: 0.001 },
+    });
     expect(await run()).toBe("1-answers");
     const error = await failureOf(run.with({ timeoutMs: 300 })());
     expect(error.code).toBe("timeout");

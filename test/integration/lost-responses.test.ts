@@ -50,22 +50,25 @@ describe.each(cutPoints)("a connection that is reset %s", (point) => {
     ["without a policy", {}],
     ["with a policy that allows one attempt", { idempotent: true, retry: { maxAttempts: 1 } }],
     ["with retry.on that names something else", { retry: { maxAttempts: 3, on: ["unavailable"] } }],
-  ] satisfies ReadonlyArray<[string, FlameOptions]>)("costs a call %s one attempt, and its handler runs at most once", async (_, options) => {
-    const { proxy, call, books } = await setUp(options);
-    expect(await call("warm")).toBe("ok");
-    for (let round = 0; round < 5; round++) {
-      proxy.cut(point);
-      const before = proxy.requests;
-      expect(await call(`cut-${round}`)).toBe("transport_error");
-      expect(proxy.requests - before).toBe(1);
-      proxy.cut(undefined);
-      expect(await call(`warm-${round}`)).toBe("ok");
-    }
-    const report = books();
-    expect(report).toMatchObject({ calls: 11, missing: [], double: [], untyped: [], repeated: [], unreadable: [] });
-    const ran = [...report.executions.keys()].filter((id) => id.startsWith("cut")).length;
-    expect(ran).toBe(point === "before the response" || point === "mid-response" ? 5 : 0);
-  });
+  ] satisfies ReadonlyArray<[string, FlameOptions]>)(
+    "costs a call %s one attempt, and its handler runs at most once",
+    async (_, options) => {
+      const { proxy, call, books } = await setUp(options);
+      expect(await call("warm")).toBe("ok");
+      for (let round = 0; round < 5; round++) {
+        proxy.cut(point);
+        const before = proxy.requests;
+        expect(await call(`cut-${round}`)).toBe("transport_error");
+        expect(proxy.requests - before).toBe(1);
+        proxy.cut(undefined);
+        expect(await call(`warm-${round}`)).toBe("ok");
+      }
+      const report = books();
+      expect(report).toMatchObject({ calls: 11, missing: [], double: [], untyped: [], repeated: [], unreadable: [] });
+      const ran = [...report.executions.keys()].filter((id) => id.startsWith("cut")).length;
+      expect(ran).toBe(point === "before the response" || point === "mid-response" ? 5 : 0);
+    },
+  );
 
   test("says that the handler may have run", async () => {
     const { proxy, once } = await setUp();

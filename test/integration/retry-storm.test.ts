@@ -12,10 +12,15 @@ const stopping = new InvokeError("unavailable", "Stopping.");
 const three = (mood?: InvokeError): Promise<ReadonlyArray<MoodyRunner>> =>
   Promise.all(["a", "b", "c"].map((id) => startMoodyRunner(id, mood)));
 
-const attemptsAt = (runners: ReadonlyArray<MoodyRunner>): number => runners.reduce((sum, { arrivals }) => sum + arrivals.length, 0);
+const attemptsAt = (runners: ReadonlyArray<MoodyRunner>): number =>
+  runners.reduce((sum, { arrivals }) => sum + arrivals.length, 0);
 
 /** Makes `calls` calls, `width` at a time; gives their outcomes. */
-const load = async (calls: number, width: number, call: () => Promise<unknown>): Promise<ReadonlyMap<string, number>> => {
+const load = async (
+  calls: number,
+  width: number,
+  call: () => Promise<unknown>,
+): Promise<ReadonlyMap<string, number>> => {
   const outcomes = new Map<string, number>();
   let left = calls;
   const one = async (): Promise<void> => {
@@ -36,26 +41,32 @@ describe("while every runner answers 503", () => {
     ["the default policy", {}],
     ["five attempts with backoff", { retry: { maxAttempts: 5, baseDelayMs: 10, maxDelayMs: 50 } }],
     ["an idempotent method with hedges", { idempotent: true, hedge: { delayMs: 1 } }],
-  ] satisfies ReadonlyArray<[string, FlameOptions]>)("%s makes at most 1.2 attempts per call, and calls recover with the runners", async (_, options) => {
-    const runners = await three(stopping);
-    const parent = parentOf(runners);
-    const name = parent.flame.fn("name", async () => "", options);
-    const outcomes = await load(500, 10, () => name());
-    expect(outcomes).toEqual(new Map([["unavailable", 500]]));
-    expect(attemptsAt(runners)).toBeGreaterThanOrEqual(500);
-    expect(attemptsAt(runners)).toBeLessThanOrEqual(600);
+  ] satisfies ReadonlyArray<[string, FlameOptions]>)(
+    "%s makes at most 1.2 attempts per call, and calls recover with the runners",
+    async (_, options) => {
+      const runners = await three(stopping);
+      const parent = parentOf(runners);
+      const name = parent.flame.fn("name", async () => "", options);
+      const outcomes = await load(500, 10, () => name());
+      expect(outcomes).toEqual(new Map([["unavailable", 500]]));
+      expect(attemptsAt(runners)).toBeGreaterThanOrEqual(500);
+      expect(attemptsAt(runners)).toBeLessThanOrEqual(600);
 
-    const error = await failureOf(name());
-    expect(error.executed).toBe("no");
-    expect(error.message).toContain('Not tried again: the retry budget of the pool "default" is used up');
-    expect(await parent.sum("flame_client_retries_refused_total", 'reason="budget"')).toBeGreaterThan(400);
-    expect(parent.logged("flame.retry.refused").at(-1)!.meta).toMatchObject({ "flame.retry.refused": "budget", "rpc.method": "name/default" });
+      const error = await failureOf(name());
+      expect(error.executed).toBe("no");
+      expect(error.message).toContain('Not tried again: the retry budget of the pool "default" is used up');
+      expect(await parent.sum("flame_client_retries_refused_total", 'reason="budget"')).toBeGreaterThan(400);
+      expect(parent.logged("flame.retry.refused").at(-1)!.meta).toMatchObject({
+        "flame.retry.refused": "budget",
+        "rpc.method": "name/default",
+      });
 
-    for (const runner of runners) runner.mood = undefined;
-    expect(await load(100, 5, () => name())).toEqual(new Map([["ok", 100]]));
-    runners[0]!.mood = stopping;
-    expect(await load(30, 5, () => name())).toEqual(new Map([["ok", 30]]));
-  });
+      for (const runner of runners) runner.mood = undefined;
+      expect(await load(100, 5, () => name())).toEqual(new Map([["ok", 100]]));
+      runners[0]!.mood = stopping;
+      expect(await load(30, 5, () => name())).toEqual(new Map([["ok", 30]]));
+    },
+  );
 
   test("without a budget there is a storm", async () => {
     const runners = await three(stopping);

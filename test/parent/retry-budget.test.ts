@@ -6,7 +6,8 @@ import { RetryBudget } from "../../src/parent/retry-budget.ts";
 
 const limits = { maxTokens: 10, tokenRatio: 0.1 };
 
-const charges = (budget: RetryBudget, count: number): ReadonlyArray<boolean> => Array.from({ length: count }, () => budget.charge());
+const charges = (budget: RetryBudget, count: number): ReadonlyArray<boolean> =>
+  Array.from({ length: count }, () => budget.charge());
 
 describe("the retry budget", () => {
   it("lets four failures in a row be tried again, and none below half", () => {
@@ -25,27 +26,39 @@ describe("the retry budget", () => {
     expect(budget.open).toBe(true);
   });
 
+  it("hedges never close it", () => {
+    const budget = new RetryBudget(limits);
+    let hedges = 0;
+    for (; budget.spare; hedges++) budget.charge();
+    expect(hedges).toBe(4);
+    expect(budget.open).toBe(true);
+  });
+
   it("holds its bounds, and allows no more than its half and what successes earned, in any order of events", () => {
     const anyLimits = fc.record({
       maxTokens: fc.double({ min: 1, max: 100, noNaN: true }),
       tokenRatio: fc.double({ min: 0.001, max: 1, noNaN: true }),
     });
     fc.assert(
-      fc.property(anyLimits, fc.array(fc.boolean(), { maxLength: 500 }), (given, failures) => {
-        const budget = new RetryBudget(given);
-        let allowed = 0;
-        let successes = 0;
-        for (const failed of failures) {
-          if (!failed) {
-            budget.earn();
-            successes++;
-          } else if (budget.charge()) allowed++;
-          expect(budget.tokens).toBeGreaterThanOrEqual(0);
-          expect(budget.tokens).toBeLessThanOrEqual(given.maxTokens);
-          expect(budget.open).toBe(budget.tokens > given.maxTokens / 2);
-          expect(allowed).toBeLessThanOrEqual(given.maxTokens / 2 + given.tokenRatio * successes + 1e-6);
-        }
-      }),
+      fc.property(
+        anyLimits,
+        fc.array(fc.constantFrom("failure", "success", "hedge"), { maxLength: 500 }),
+        (given, events) => {
+          const budget = new RetryBudget(given);
+          let allowed = 0;
+          let successes = 0;
+          for (const event of events) {
+            if (event === "success") {
+              budget.earn();
+              successes++;
+            } else if ((event === "failure" || budget.spare) && budget.charge()) allowed++;
+            expect(budget.tokens).toBeGreaterThanOrEqual(0);
+            expect(budget.tokens).toBeLessThanOrEqual(given.maxTokens);
+            expect(budget.open).toBe(budget.tokens > given.maxTokens / 2);
+            expect(allowed).toBeLessThanOrEqual(given.maxTokens / 2 + given.tokenRatio * successes + 1e-6);
+          }
+        },
+      ),
     );
   });
 });
@@ -61,7 +74,9 @@ describe("PoolConfig.retryBudget", () => {
   });
 
   it("is refused when it cannot work", () => {
-    expect(() => resolved({ maxTokens: 0 })).toThrow("pools.default.retryBudget.maxTokens is 0. Use a number of tokens, 1 or more.");
+    expect(() => resolved({ maxTokens: 0 })).toThrow(
+      "pools.default.retryBudget.maxTokens is 0. Use a number of tokens, 1 or more.",
+    );
     expect(() => resolved({ tokenRatio: Number.NaN })).toThrow("pools.default.retryBudget.tokenRatio is NaN.");
   });
 });
