@@ -28,7 +28,12 @@ const packageRooms: ReadonlyArray<readonly [name: RegExp, rooms: ReadonlyArray<s
 ];
 
 /** Decisions without effects: neither these files nor what they import may import a package or a part of the runtime. */
-const pureFiles: ReadonlyArray<string> = ["src/parent/pool/state.ts", "src/parent/pool/scaling.ts"];
+const pureFiles: ReadonlyArray<string> = [
+  "src/parent/pool/state.ts",
+  "src/parent/pool/scaling.ts",
+  "src/parent/retry.ts",
+  "src/parent/retry-budget.ts",
+];
 
 const frontDoor = "src/index.ts";
 const maxLines = 300;

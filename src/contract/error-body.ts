@@ -12,6 +12,7 @@ import { isObject, requireSafeJson } from "./json-guard.ts";
 const MAX_TEXT = 8_192;
 const MAX_STACK = 16_384;
 const MAX_DETAILS = 65_536;
+const MAX_RETRY_AFTER_MS = 3_600_000;
 
 const phases: Readonly<Record<Phase, true>> = {
   configure: true,
@@ -54,6 +55,9 @@ const exposedRemote = (remote: RemoteFailure | undefined, exposeErrors: boolean)
   };
 };
 
+const boundedRetryAfter = (ms: number | undefined): number | undefined =>
+  ms === undefined || !(ms >= 0) ? undefined : Math.min(ms, MAX_RETRY_AFTER_MS);
+
 /**
  * Encodes an error as JSON; never throws. `remote` crosses when it has a code (the handler threw a `FlameMethodError`) or
  * with `exposeErrors`; `details` and stacks cross only with `exposeErrors`. The error's own message always crosses: it is
@@ -66,7 +70,7 @@ export const encodeErrorBody = (error: CallError, exposeErrors: boolean): Uint8A
     retryable: error.retryable,
     executed: error.executed,
     phase: error.phase,
-    retryAfterMs: error.retryAfterMs,
+    retryAfterMs: boundedRetryAfter(error.retryAfterMs),
     details: exposeErrors ? safeDetails(error.details) : undefined,
     remote: exposedRemote(error.remote, exposeErrors),
   };
@@ -96,7 +100,7 @@ const parse = (bytes: Uint8Array): unknown => {
   }
 };
 
-/** Reads an error body; `undefined` when it is not one. Unknown fields are ignored, unknown codes are not accepted. */
+/** Reads an error body; `undefined` when it is not one. Unknown fields are ignored, unknown codes are not accepted, and `retryAfterMs` is at most an hour. */
 export const decodeErrorBody = (bytes: Uint8Array): ErrorBody | undefined => {
   const value = parse(bytes);
   if (!isObject(value)) return undefined;
@@ -114,7 +118,7 @@ export const decodeErrorBody = (bytes: Uint8Array): ErrorBody | undefined => {
     retryable,
     executed: executed as Executed,
     phase: phase as Phase | undefined,
-    retryAfterMs,
+    retryAfterMs: boundedRetryAfter(retryAfterMs),
     details,
     remote: failure,
   };

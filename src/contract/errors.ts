@@ -244,8 +244,16 @@ export class FlameMethodError extends Error {
 /** Any of the errors that a call can end with: a union that `Effect.catchTag` can take apart. */
 export type CallError = InvokeError | RegistryError | ConfigError;
 
-/** The same error with what `context` knows and it does not; what `context` says of `executed` is the better knowledge. */
-export const withContext = (error: CallError, context: FlameErrorContext): CallError => {
+const certainty: Readonly<Record<Executed, number>> = { no: 0, unknown: 1, yes: 2 };
+
+/** What is known of a handler that two attempts may have reached: it ran if it ran for one of them. */
+export const executedByEither = (one: Executed, other: Executed): Executed => (certainty[one] >= certainty[other] ? one : other);
+
+/**
+ * The same error with what `context` knows and it does not; what `context` says of `executed` is the better knowledge. A `note` is
+ * added to the message.
+ */
+export const withContext = (error: CallError, context: FlameErrorContext, note = ""): CallError => {
   const merged: FlameErrorContext = {
     details: error.details,
     retryable: error.retryable,
@@ -262,7 +270,8 @@ export const withContext = (error: CallError, context: FlameErrorContext): CallE
     remote: error.remote,
     cause: error.cause ?? context.cause,
   };
-  if (error instanceof ConfigError) return new ConfigError(error.message, merged);
-  if (error instanceof RegistryError) return new RegistryError(error.message, merged);
-  return new InvokeError(error.code, error.message, merged);
+  const message = note === "" ? error.message : `${error.message} ${note}`;
+  if (error instanceof ConfigError) return new ConfigError(message, merged);
+  if (error instanceof RegistryError) return new RegistryError(message, merged);
+  return new InvokeError(error.code, message, merged);
 };

@@ -5,6 +5,7 @@
 import type { Backend } from "./backend.ts";
 import type { IdempotencyOptions } from "./idempotency.ts";
 import type { ScalingPolicy } from "./scaling.ts";
+import type { CallError, FlameErrorCode } from "./errors.ts";
 
 /** Where handlers run: in remote runners, here as a runner, or here in process. */
 export type Mode = "parent" | "runner" | "local";
@@ -17,17 +18,48 @@ export interface Logger {
   error(message: string, meta?: Record<string, unknown>): void;
 }
 
+/** A code that errors may have, or a function that tells whether to try again. One that throws counts as a no. */
+export type RetryCondition = FlameErrorCode | ((error: CallError) => boolean);
+
 /** How calls are tried again. */
 export interface RetryOptions {
   /**
-   * Attempts in all, from 1. More than 1 declares that the method may run again: handler failures and lost
-   * responses are retried too. Default 1: only an attempt that provably did not execute fails over.
+   * Attempts in all, from 1; failovers and hedges are not counted. More than 1 declares that the method may run again: handler
+   * failures and lost responses are retried too. Default 1, only an attempt that provably did not execute fails over; for an
+   * `idempotent` method 3, where a response was lost.
    */
   readonly maxAttempts?: number;
   /** Milliseconds before the second attempt; doubles each time, with ±20 % jitter. Default 100. */
   readonly baseDelayMs?: number;
-  /** Upper bound of the delay, in milliseconds. Default 10 000. */
+  /** Upper bound of the delay, in milliseconds. A runner that asks for more gets it, within the deadline. Default 10 000. */
   readonly maxDelayMs?: number;
+  /**
+   * Narrows what is tried again, failovers included, to errors that one of these fits; it never widens it. An empty list lets nothing be
+   * tried again. Default: everything that the other options allow.
+   *
+   * @example
+   * ```ts
+   * retry: { maxAttempts: 3, on: ["transport_error", (error) => error.remote?.code === "rate_limited"] }
+   * ```
+   */
+  readonly on?: ReadonlyArray<RetryCondition> | ((error: CallError) => boolean);
+  /**
+   * Milliseconds for one attempt, from the moment it has a slot on a runner. An attempt that takes longer is aborted, on its runner too,
+   * and fails with `timeout`; what is left of the call's deadline is there for another one, if the policy allows it. Default: none.
+   */
+  readonly attemptTimeoutMs?: number;
+}
+
+/**
+ * A second attempt on another runner while the first has no answer yet: less waiting for the slowest, for more work. The first
+ * success wins and the other attempts are canceled. A hedge takes only a slot that is free, never waits or boots a runner, and costs
+ * a token of the pool's retry budget.
+ */
+export interface HedgeOptions {
+  /** Milliseconds without an answer after which another attempt is started; the 95th percentile of the method's duration is a good start. */
+  readonly delayMs: number;
+  /** Attempts that one call may have running at a time, from 2. Default 2. */
+  readonly maxAttempts?: number;
 }
 
 /** Options of a service, a method or one call; the narrower wins, field by field. */
@@ -50,7 +82,16 @@ export interface FlameOptions {
    * goes on until its deadline. It keeps its slot until then. Not retried once the caller has left. Default `false`.
    */
   readonly detached?: boolean;
+  /**
+   * Declares that the method may run again, at any time and even while it is running, with the same effect as running once. Lost
+   * responses are then retried: a connection that broke after the request was sent, and an attempt that ran into
+   * `retry.attemptTimeoutMs`, up to 3 attempts in all. Failures of the handler are not, unless `retry.maxAttempts` asks for it; if it is
+   * set, it holds for everything. Default `false`.
+   */
+  readonly idempotent?: boolean;
   readonly retry?: RetryOptions;
+  /** Used for calls that are `idempotent` or carry an `idempotencyKey`, and not in local mode. `false` turns off that of the service or method. Default: none. */
+  readonly hedge?: HedgeOptions | false;
 }
 
 /** Options of one call: `Billing.charge.with({ signal, timeoutMs: 500 })({ amount: 50 })`. */
@@ -64,6 +105,18 @@ export interface StaticRunner {
   /** Must equal the runner's `FLAME_RUNNER_ID` if that is set. Default: the URL. */
   readonly id?: string;
   readonly url: string;
+}
+
+/**
+ * Bounds how much the calls of a pool add to its load by being tried again. The bucket starts full. A failure that would be tried again
+ * takes a token, and so does a hedge, which leaves enough for failures; a successful call puts `tokenRatio` back. With half of the tokens or less nothing is tried again,
+ * failovers included. A call's first failover is free: it costs only if it fails too.
+ */
+export interface RetryBudgetOptions {
+  /** Tokens in a full bucket. Default 10. */
+  readonly maxTokens?: number;
+  /** Tokens for each successful call: retries per call in the long run. Default 0.1. */
+  readonly tokenRatio?: number;
 }
 
 /** One pool of runners. */
@@ -114,6 +167,8 @@ export interface PoolConfig {
     readonly waiting: number;
     readonly limit: number;
   }) => void;
+  /** `false` sets no bound. Default: 10 tokens, and 0.1 for each success. */
+  readonly retryBudget?: RetryBudgetOptions | false;
 }
 
 /** When a runner is replaced. */
@@ -240,8 +295,12 @@ interface Defaults {
   readonly backendConcurrency: number;
   readonly staticConcurrency: number;
   readonly maxAttempts: number;
+  readonly idempotentAttempts: number;
   readonly baseDelayMs: number;
   readonly maxDelayMs: number;
+  readonly hedgeAttempts: number;
+  readonly retryTokens: number;
+  readonly retryTokenRatio: number;
 }
 
 /** The defaults of every field that has a fixed one. */
@@ -261,6 +320,10 @@ export const defaults: Defaults = {
   backendConcurrency: 1,
   staticConcurrency: 16,
   maxAttempts: 1,
+  idempotentAttempts: 3,
   baseDelayMs: 100,
   maxDelayMs: 10_000,
+  hedgeAttempts: 2,
+  retryTokens: 10,
+  retryTokenRatio: 0.1,
 };

@@ -3,7 +3,7 @@ import type { Backend } from "./backend.ts";
 import { checkNumber, forever, fraction } from "./check-number.ts";
 import { ANY_RUNNER } from "./envelope.ts";
 import { ConfigError } from "./errors.ts";
-import type { PoolConfig, StaticRunner } from "./options.ts";
+import type { PoolConfig, RetryBudgetOptions, StaticRunner } from "./options.ts";
 import { defaults } from "./options.ts";
 import type { PoolBounds } from "./pool-bounds.ts";
 import { buffer, reactive } from "./scaling.ts";
@@ -22,6 +22,8 @@ export interface ResolvedPool {
   readonly labels: Readonly<Record<string, string>>;
   readonly bounds: PoolBounds;
   readonly maxQueueWaitMs: number;
+  /** `undefined` where there is none. */
+  readonly retryBudget: Required<RetryBudgetOptions> | undefined;
   readonly healthCheckMs: number;
   readonly hooks: Pick<PoolConfig, "onGrow" | "onShrink" | "onSaturated">;
   readonly runners: ReadonlyArray<ResolvedRunner>;
@@ -85,6 +87,14 @@ export const resolveBounds = (at: string, pool: PoolConfig, fixedRunners: number
   };
 };
 
+const resolveBudget = (at: string, budget: RetryBudgetOptions | false = {}): ResolvedPool["retryBudget"] => {
+  if (budget === false) return undefined;
+  return {
+    maxTokens: checkNumber(`${at}.maxTokens`, budget.maxTokens ?? defaults.retryTokens, 1, "tokens", fraction),
+    tokenRatio: checkNumber(`${at}.tokenRatio`, budget.tokenRatio ?? defaults.retryTokenRatio, 0.001, "tokens", fraction),
+  };
+};
+
 /** Fills in a pool's defaults and checks every field. */
 export const resolvePool = (name: string, pool: PoolConfig, fallbackBackend: Backend | undefined): ResolvedPool => {
   const at = `pools.${name}`;
@@ -109,6 +119,7 @@ export const resolvePool = (name: string, pool: PoolConfig, fallbackBackend: Bac
     given: pool,
     labels: pool.labels ?? {},
     bounds: resolveBounds(at, pool, runners.length),
+    retryBudget: resolveBudget(`${at}.retryBudget`, pool.retryBudget),
     maxQueueWaitMs: checkNumber(`${at}.maxQueueWaitMs`, pool.maxQueueWaitMs ?? Infinity, 0, "milliseconds", forever),
     healthCheckMs: checkNumber(
       `${at}.healthCheckMs`,

@@ -10,7 +10,7 @@ import type { Keyring } from "../contract/signature.ts";
 import { signRequest } from "../contract/signature.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import type { Call } from "./call.ts";
-import { bookExchange, canceled, errorContext, remainingMs } from "./call.ts";
+import { attemptMs, bookExchange, canceled, errorContext } from "./call.ts";
 import type { Lease, LostListener } from "./pool/lease.ts";
 import { addressOf } from "./address.ts";
 import { readReply, type Reply } from "./reply.ts";
@@ -25,9 +25,11 @@ export interface AttemptDeps {
   readonly keyring: Keyring;
 }
 
+type AttemptKind = "first" | "retry" | "hedge";
+
 /** Why this attempt is made. */
 export interface AttemptCause {
-  readonly kind: "first" | "retry";
+  readonly kind: AttemptKind;
   readonly reason: string | undefined;
 }
 
@@ -39,13 +41,14 @@ class Attempt implements LostListener {
   readonly #deps: AttemptDeps;
   readonly #call: Call;
   readonly #lease: Lease;
-  readonly #kind: "first" | "retry";
+  readonly #kind: AttemptKind;
   readonly #span: StageSpan;
   readonly #resume: (effect: Effect.Effect<unknown, CallError>) => void;
   readonly #startedAt = performance.now();
   #sentAt = 0;
   #sentClock = 0;
   #exchange: HttpExchange | undefined;
+  #timeoutMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
   #left = false;
@@ -54,7 +57,7 @@ class Attempt implements LostListener {
     deps: AttemptDeps,
     call: Call,
     lease: Lease,
-    kind: "first" | "retry",
+    kind: AttemptKind,
     span: StageSpan,
     resume: (effect: Effect.Effect<unknown, CallError>) => void,
   ) {
@@ -67,7 +70,8 @@ class Attempt implements LostListener {
   }
 
   start(body: Uint8Array): void {
-    const timeoutMs = remainingMs(this.#call);
+    const timeoutMs = attemptMs(this.#call);
+    this.#timeoutMs = timeoutMs;
     if (timeoutMs <= 0) {
       this.#fail(this.#timeout(false));
       return;
@@ -210,15 +214,22 @@ class Attempt implements LostListener {
   }
 
   #timeout(sent: boolean): CallError {
-    const { method, timeoutMs } = this.#call;
+    const { method } = this.#call;
     const what = sent
       ? `the runner ${this.#lease.runner.id} had the call and did not answer in time; the handler may have run`
       : `the call could not be sent to the runner ${this.#lease.runner.id} in time; the handler did not run`;
-    return new InvokeError("timeout", `${method}: no result within ${Math.round(timeoutMs)} ms: ${what}.`, {
+    return new InvokeError("timeout", `${method}: no result within ${this.#limit()}: ${what}.`, {
       ...this.#context(),
       executed: sent ? "unknown" : "no",
       phase: sent ? "handler" : "network",
     });
+  }
+
+  /** The limit that was reached: that of the attempt, or that of the call. */
+  #limit(): string {
+    const { options, timeoutMs } = this.#call;
+    const own = options.retry?.attemptTimeoutMs;
+    return own !== undefined && own === this.#timeoutMs ? `${own} ms (retry.attemptTimeoutMs)` : `${Math.round(timeoutMs)} ms`;
   }
 
   #transportError({ sent, cause }: HttpFailure): CallError {

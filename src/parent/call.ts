@@ -4,13 +4,13 @@ import { Cause, Exit } from "effect";
 import type { CallTicket } from "../contract/caller.ts";
 import { longestTimerMs } from "../contract/check-number.ts";
 import type { RunnerTimings } from "../contract/envelope.ts";
-import type { CallError, FlameErrorContext } from "../contract/errors.ts";
+import type { CallError, Executed, FlameErrorContext } from "../contract/errors.ts";
 import { FlameError, InvokeError } from "../contract/errors.ts";
 import type { InvocationContext } from "../contract/invocation.ts";
 import type { CallOptions } from "../contract/options.ts";
 import type { ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Facts, PhaseTimes } from "../telemetry/catalog.ts";
-import type { HostContext, SpanIds } from "../telemetry/telemetry.ts";
+import type { HostContext, RetryObstacle, SpanIds } from "../telemetry/telemetry.ts";
 import type { Lease } from "./pool/lease.ts";
 
 /** What a proxy asks for. */
@@ -49,6 +49,14 @@ export interface Call {
   /** Milliseconds by phase, so far. */
   readonly phases: PhaseTimes;
   attempts: number;
+  /** Attempts among them that were started beside a running one. */
+  hedges: number;
+  /** What is known of the handler from the attempts that failed so far. */
+  executed: Executed;
+  /** Why it was not tried again, where its options allowed that. */
+  refused: RetryObstacle | undefined;
+  /** The call that this is a branch of, while several attempts run at a time. */
+  readonly trunk: Call | undefined;
   coldStart: boolean;
   /** How the latest lease was got. */
   acquired: Facts;
@@ -84,6 +92,10 @@ export const startCall = (request: CallRequest, config: ResolvedConfig, origin: 
     timeoutMs: Math.max(0, Math.min(own, inherited, longestTimerMs)),
     phases: { acquire: 0, encode: 0, network: 0, runner_queue: 0, handler: 0, decode: 0, backoff: 0, other: 0 },
     attempts: 0,
+    hedges: 0,
+    executed: "no",
+    refused: undefined,
+    trunk: undefined,
     coldStart: false,
     acquired: {},
     lease: undefined,
@@ -92,12 +104,21 @@ export const startCall = (request: CallRequest, config: ResolvedConfig, origin: 
 };
 
 /** Counts an attempt that begins now. */
-export const beginAttempt = (call: Call): void => {
-  if (call.attempts++ === 0) call.ticket?.started();
-};
 
 /** Milliseconds left, never below zero. */
 export const remainingMs = (call: Call): number => Math.max(0, call.startedAt + call.timeoutMs - performance.now());
+
+/** Milliseconds that an attempt may take if it starts now. */
+export const attemptMs = (call: Call): number => {
+  const own = call.options.retry?.attemptTimeoutMs;
+  return own === undefined ? remainingMs(call) : Math.min(own, remainingMs(call));
+};
+
+/** Gives an attempt its number: the next one of the whole call. */
+export const countAttempt = (call: Call): void => {
+  call.attempts = call.trunk === undefined ? call.attempts + 1 : ++call.trunk.attempts;
+  if (call.attempts === 1) call.ticket?.started();
+};
 
 /** What every error of this call should say. */
 export const errorContext = (call: Call): FlameErrorContext => ({
@@ -161,6 +182,7 @@ export const closePhases = (call: Call, durationMs: number): PhaseTimes => {
 /** What the span of a call says when the call is over. */
 export const callFacts = (call: Call): Facts => ({
   attemptCount: call.attempts,
+  retryRefused: call.refused,
   coldStart: call.coldStart,
   ...call.acquired,
   phaseAcquireMs: call.phases.acquire,

@@ -20,17 +20,17 @@ import type { SigningKey } from "../contract/signature.ts";
 import { makeKeyring } from "../contract/signature.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import { acquire } from "./acquire.ts";
-import type { AttemptCause, AttemptDeps } from "./attempt.ts";
+import type { AttemptDeps } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
 import type { Call, CallOrigin, CallRequest } from "./call.ts";
-import { beginAttempt, callFacts, canceled, closePhases, errorContext, errorOf, poolFor, remainingMs, startCall } from "./call.ts";
+import { countAttempt, callFacts, canceled, closePhases, errorContext, errorOf, poolFor, startCall } from "./call.ts";
 import { makeFanOut } from "./fan-out.ts";
 import { localAttempt } from "./local-attempt.ts";
-import type { Lease } from "./pool/lease.ts";
 import type { PoolHandle } from "./pool/handle.ts";
 import { Pool } from "./pool/pool.ts";
-import type { RetryDecision } from "./retry.ts";
-import { decideRetry } from "./retry.ts";
+import type { AttemptMaker, Lane } from "./lane.ts";
+import { persist } from "./persist.ts";
+import { RetryBudget } from "./retry-budget.ts";
 import { makeFetchTransport } from "./transport-fetch.ts";
 import { makeUndiciTransport } from "./transport-undici.ts";
 
@@ -61,8 +61,6 @@ export interface Client {
 }
 
 const shutdownGraceMs = 10_000;
-
-const firstAttempt: AttemptCause = { kind: "first", reason: undefined };
 
 /** The key that requests are signed with; made up where all runners are started by this parent. */
 const signingKey = (config: ResolvedConfig): SigningKey | undefined => {
@@ -102,10 +100,15 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
       forget: transport.forget,
       logger: config.logger,
     });
-  const pools = new Map(local === undefined ? [...config.pools].map(([name, pool]) => [name, makePool(pool)]) : []);
+  const makeLane = (pool: ResolvedPool): Lane => ({
+    pool: makePool(pool),
+    budget: pool.retryBudget === undefined ? undefined : new RetryBudget(pool.retryBudget),
+    several: pool.bounds.max > 1,
+  });
+  const lanes = new Map(local === undefined ? [...config.pools].map(([name, pool]) => [name, makeLane(pool)]) : []);
 
   const noPool = (call: Call): CallError => {
-    const known = [...pools.keys()].join(", ") || "none";
+    const known = [...lanes.keys()].join(", ") || "none";
     return new ConfigError(
       `${call.method}: there is no pool "${call.pool}" (known: ${known}). Add it to pools, or set runnerUrl or a backend.`,
       errorContext(call),
@@ -118,81 +121,27 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
       errorContext(call),
     );
 
-  /** One attempt, with a lease of its own. */
-  const attemptOnce = (
-    call: Call,
-    body: Uint8Array,
-    cause: AttemptCause,
-    avoid: string | undefined,
-  ): Effect.Effect<unknown, CallError> => {
+  const attemptOn: AttemptMaker["attemptOn"] = (call, body, cause, lease) => {
+    if (remote === undefined) return Effect.fail(noSecret(call));
+    countAttempt(call);
+    return attempt(remote, call, lease, body, cause);
+  };
+
+  const attemptOnce: AttemptMaker["attemptOnce"] = (call, body, cause, avoid) => {
     if (local !== undefined) {
-      beginAttempt(call);
+      countAttempt(call);
       return localAttempt({ telemetry, codec, local }, call, body, cause);
     }
-    const pool = pools.get(call.pool);
-    if (pool === undefined) return Effect.fail(noPool(call));
+    const lane = lanes.get(call.pool);
+    if (lane === undefined) return Effect.fail(noPool(call));
     if (remote === undefined) return Effect.fail(noSecret(call));
-    const run = (lease: Lease) => {
-      beginAttempt(call);
-      return attempt(remote, call, lease, body, cause);
-    };
-    const lease = acquire(call, pool, avoid, telemetry);
-    return Effect.isEffect(lease) ? Effect.flatMap(lease, run) : run(lease);
+    const lease = acquire(call, lane.pool, avoid, telemetry);
+    return Effect.isEffect(lease)
+      ? Effect.flatMap(lease, (granted) => attemptOn(call, body, cause, granted))
+      : attemptOn(call, body, cause, lease);
   };
 
-  const backoff = (call: Call, decision: RetryDecision & { retry: true }): Effect.Effect<void> => {
-    const nextAttempt = call.attempts + 1;
-    telemetry.emit({
-      _tag: "RetryScheduled",
-      method: call.method,
-      pool: call.pool,
-      invocationId: call.invocationId,
-      nextAttempt,
-      delayMs: decision.delayMs,
-      reason: decision.reason,
-      span: call.span,
-    });
-    if (decision.delayMs === 0) return Effect.void;
-    const startedAt = performance.now();
-    return telemetry.stage(
-      { _tag: "backoff", facts: { retryDelayMs: decision.delayMs, nextAttempt, retryReason: decision.reason } },
-      () =>
-        Effect.onExit(Effect.sleep(decision.delayMs), () =>
-          Effect.sync(() => {
-            call.phases.backoff += performance.now() - startedAt;
-          }),
-        ),
-    );
-  };
-
-  /** Attempts until one succeeds or none may follow. */
-  const attempts = (
-    call: Call,
-    body: Uint8Array,
-    cause: AttemptCause,
-    failovers: number,
-    avoid: string | undefined,
-  ): Effect.Effect<unknown, CallError> =>
-    Effect.catch(attemptOnce(call, body, cause, avoid), (error) => {
-      const decision = decideRetry({
-        error,
-        attempt: Math.max(1, call.attempts),
-        failovers,
-        retry: call.options.retry,
-        remainingMs: remainingMs(call),
-        chance: Math.random(),
-      });
-      if (!decision.retry) return Effect.fail(withContext(error, errorContext(call)));
-      return Effect.flatMap(backoff(call, decision), () =>
-        attempts(
-          call,
-          body,
-          { kind: "retry", reason: decision.reason },
-          failovers + (decision.failover ? 1 : 0),
-          error.runnerId,
-        ),
-      );
-    });
+  const maker: AttemptMaker = { telemetry, laneOf: (pool) => lanes.get(pool), attemptOnce, attemptOn };
 
   const encode = (call: Call): Uint8Array | CallError => {
     const startedAt = performance.now();
@@ -207,6 +156,7 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
 
   const finish = (call: Call, span: StageSpan, error: CallError | undefined): void => {
     call.lease?.release();
+    if (error === undefined) lanes.get(call.pool)?.budget?.earn();
     const durationMs = performance.now() - call.startedAt;
     const phases = closePhases(call, durationMs);
     if (span.ids !== undefined) span.note(callFacts(call));
@@ -243,7 +193,7 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
         call.span = span.ids;
         const body = encode(call);
         const { signal } = call.options;
-        const start = () => (body instanceof FlameError ? Effect.fail(body) : attempts(call, body, firstAttempt, 0, undefined));
+        const start = () => (body instanceof FlameError ? Effect.fail(body) : persist(maker, call, body));
         return Effect.onExitPrimitive(signal === undefined ? start() : untilAborted(Effect.suspend(start), signal, (reason) => canceled(call, reason)), (exit) => {
           finish(call, span, errorOf(exit, call));
           return undefined;
@@ -261,11 +211,11 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
     call: (request) => callFrom(request, here()),
     fanOut: (request) => {
       const pool = poolFor(request.options, config);
-      return makeFanOut({ telemetry, callFrom, slotLimit: () => pools.get(pool)?.slotLimit }, request, pool, here());
+      return makeFanOut({ telemetry, callFrom, slotLimit: () => lanes.get(pool)?.pool.slotLimit }, request, pool, here());
     },
-    pools: Object.fromEntries(pools),
+    pools: Object.fromEntries([...lanes].map(([name, { pool }]) => [name, pool])),
     shutdown: async (graceMs = shutdownGraceMs) => {
-      await Promise.all([...pools.values()].map((pool) => pool.close(graceMs)));
+      await Promise.all([...lanes.values()].map(({ pool }) => pool.close(graceMs)));
       await transport.close();
     },
   };

@@ -7,7 +7,7 @@ import { withContext } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { AttemptCause } from "./attempt.ts";
 import type { Call } from "./call.ts";
-import { errorContext, errorOf, remainingMs } from "./call.ts";
+import { attemptMs, errorContext, errorOf } from "./call.ts";
 import { readBody } from "./reply.ts";
 
 export interface LocalAttemptDeps {
@@ -52,7 +52,7 @@ export const localAttempt = (
           method: call.method,
           invocationId: call.invocationId,
           attempt: call.attempts,
-          timeoutMs: remainingMs(call),
+          timeoutMs: attemptMs(call),
           idempotencyKey: call.options.idempotencyKey,
           carrier: span.carrier,
           body,

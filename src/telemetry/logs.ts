@@ -137,6 +137,15 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
         span,
       };
     }
+    case "RetryRefused": {
+      const { method, pool, invocationId, attempts, obstacle, reason, span } = event;
+      return {
+        spec: logs.retryRefused,
+        message: `${method} gets no attempt after ${attempts}: ${reason}`,
+        facts: { method, pool, invocationId, attemptCount: attempts, retryRefused: obstacle, reason },
+        span,
+      };
+    }
     case "RunnerBooting": {
       const { pool, runnerId, backend, reason } = event;
       const message = `Runner ${runnerId} of pool "${pool}" is being started: ${reason}`;

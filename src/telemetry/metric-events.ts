@@ -73,6 +73,9 @@ export const recordEvent = (to: Instruments, event: FlameEvent): void => {
     case "LeaseEnded":
       to.observe("leaseDuration", { flame_pool_name: event.pool }, seconds(event.durationMs));
       return;
+    case "RetryRefused":
+      to.count("retriesRefused", { flame_pool_name: event.pool, reason: event.obstacle }, 1);
+      return;
     case "RunnerBooting":
       to.knowBackend(event.pool, event.backend);
       return;

@@ -74,6 +74,8 @@ export interface PoolSnapshot {
 export type AcquireResult = "acquired" | "timeout" | "canceled" | "rejected";
 export type AcquireSource = "warm" | "queued" | "cold";
 export type TerminationReason = "idle" | "drain" | "crash" | "boot_timeout" | "unhealthy" | "recycled";
+/** What stood in the way of an attempt that the method's declarations allow. */
+export type RetryObstacle = "budget" | "condition" | "deadline" | "max_attempts";
 export type RejectionReason = "expired" | "mismatch" | "replay" | "unknown_key" | "malformed";
 
 export type IdempotencyOutcome = "executed" | "joined" | "replayed" | "conflict" | "unavailable";
@@ -108,6 +110,17 @@ export type FlameEvent =
       readonly invocationId: string;
       readonly nextAttempt: number;
       readonly delayMs: number;
+      readonly reason: string;
+      readonly span: SpanIds | undefined;
+    }
+  | {
+      readonly _tag: "RetryRefused";
+      readonly method: string;
+      readonly pool: string;
+      readonly invocationId: string;
+      /** Attempts so far. */
+      readonly attempts: number;
+      readonly obstacle: RetryObstacle;
       readonly reason: string;
       readonly span: SpanIds | undefined;
     }

@@ -180,6 +180,12 @@ describe("an error body", () => {
     expect(decode(value)).toBeUndefined();
   });
 
+  it("asks for no longer wait than an hour", () => {
+    expect(decode({ ...good, retryAfterMs: 1e300 })?.retryAfterMs).toBe(3_600_000);
+    const sent = new InvokeError("overloaded", "full", { retryAfterMs: Infinity });
+    expect(decodeErrorBody(encodeErrorBody(sent, false))?.retryAfterMs).toBe(3_600_000);
+  });
+
   it("is refused when it is not UTF-8", () => {
     expect(
       decodeErrorBody(Buffer.from('{"code":"timeout","message":"\xff","retryable":true,"executed":"no"}', "latin1")),

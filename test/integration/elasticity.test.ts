@@ -110,6 +110,20 @@ test("overload is shed at once and typed, the queue keeps its bound, and the wor
   expect(served).toBeGreaterThan(4 * (1_500 / 20) * 0.4);
 });
 
+test("a call that its pool refuses is tried again no more often than its policy says", async () => {
+  const { flame } = await withRunners({ max: 1, maxQueue: 0 });
+  flame.pools["default"]!.update({ maxQueue: 1 });
+  await Probe.whoami();
+  flame.pools["default"]!.update({ maxQueue: 0 });
+  const done = new AbortController();
+  const running = Probe.slow.with({ signal: done.signal })(60_000).catch(() => {});
+  const startedAt = performance.now();
+  await expect(Probe.whoami.with({ retry: { maxAttempts: 3, baseDelayMs: 20 } })()).rejects.toMatchObject({ code: "overloaded" });
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  done.abort();
+  await running;
+});
+
 test("a call may wait no longer than maxQueueWaitMs", async () => {
   await withRunners({ max: 1, maxQueueWaitMs: 50 });
   await Probe.whoami.with({ retry: { maxAttempts: 100, baseDelayMs: 50 } })();

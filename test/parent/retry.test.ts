@@ -7,7 +7,7 @@ import { decideRetry, failoverAttempts } from "../../src/parent/retry.ts";
 const failed = (code: FlameErrorCode, context: FlameErrorContext = {}) => new InvokeError(code, code, context);
 
 const decide = (situation: Partial<RetrySituation> & Pick<RetrySituation, "error">) =>
-  decideRetry({ attempt: 1, failovers: 0, retry: undefined, remainingMs: 10_000, chance: 0.5, ...situation });
+  decideRetry({ attempt: 1, failovers: 0, hedges: 0, retry: undefined, idempotent: false, elsewhere: true, remainingMs: 10_000, chance: 0.5, ...situation });
 
 describe("without a retry policy", () => {
   it("an attempt that did not reach the handler fails over at once", () => {
@@ -98,5 +98,119 @@ describe("with maxAttempts", () => {
     expect(
       decide({ retry, error: failed("transport_error", { executed: "no", runnerId: "a" }), remainingMs: 0 }).retry,
     ).toBe(false);
+  });
+});
+
+describe("what is refused is explained", () => {
+  const refusal = (situation: Parameters<typeof decide>[0]) => {
+    const decision = decide(situation);
+    return decision.retry ? undefined : decision.refusal;
+  };
+  const crashed = failed("remote_error");
+
+  it("attempts and failovers that are used up", () => {
+    expect(refusal({ error: crashed, attempt: 3, retry: { maxAttempts: 3 } })).toEqual({
+      obstacle: "max_attempts",
+      text: "3 of 3 attempts were made",
+    });
+    expect(refusal({ error: failed("unavailable"), attempt: 3, failovers: 2 })).toEqual({
+      obstacle: "max_attempts",
+      text: "1 of 1 attempts and 2 failovers were made",
+    });
+  });
+
+  it("a deadline that is too close", () => {
+    expect(refusal({ error: crashed, retry: { maxAttempts: 3, baseDelayMs: 400 }, remainingMs: 120 })).toEqual({
+      obstacle: "deadline",
+      text: "the next attempt would start in 400 ms, and 120 ms are left",
+    });
+    expect(refusal({ error: failed("remote_error", { retryAfterMs: 20_000 }), retry: { maxAttempts: 3 } })?.obstacle).toBe("deadline");
+  });
+
+  it("what no policy asked for is not", () => {
+    expect(refusal({ error: crashed })).toBeUndefined();
+    expect(refusal({ error: failed("remote_error", { retryable: false }), retry: { maxAttempts: 3 } })).toBeUndefined();
+    expect(refusal({ error: failed("timeout"), retry: { maxAttempts: 3 }, remainingMs: 0 })).toBeUndefined();
+  });
+});
+
+describe("retry.on", () => {
+  const crashed = failed("remote_error", { remote: { code: "rate_limited" } });
+
+  it("narrows retries by code and by function", () => {
+    expect(decide({ error: crashed, retry: { maxAttempts: 3, on: ["remote_error"] } }).retry).toBe(true);
+    expect(decide({ error: crashed, retry: { maxAttempts: 3, on: ["timeout", (e) => e.remote?.code === "rate_limited"] } }).retry).toBe(true);
+    expect(decide({ error: crashed, retry: { maxAttempts: 3, on: (e) => e.code === "remote_error" } }).retry).toBe(true);
+    expect(decide({ error: crashed, retry: { maxAttempts: 3, on: ["timeout"] } })).toEqual({
+      retry: false,
+      refusal: { obstacle: "condition", text: "retry.on does not match remote_error" },
+    });
+  });
+
+  it("narrows failing over too", () => {
+    expect(decide({ error: failed("unavailable"), retry: { on: [] } }).retry).toBe(false);
+    expect(decide({ error: failed("unavailable"), retry: { on: ["unavailable"] } }).retry).toBe(true);
+  });
+
+  it("widens nothing", () => {
+    expect(decide({ error: crashed, retry: { on: () => true } })).toEqual({ retry: false });
+    expect(decide({ error: failed("canceled", { retryable: true }), retry: { maxAttempts: 3, on: () => true } }).retry).toBe(false);
+  });
+
+  it("a function that throws is a no, and its message is told", () => {
+    const on = () => {
+      throw new Error("oops");
+    };
+    expect(decide({ error: crashed, retry: { maxAttempts: 3, on } })).toEqual({
+      retry: false,
+      refusal: { obstacle: "condition", text: "retry.on threw: oops" },
+    });
+  });
+});
+
+describe("an idempotent method", () => {
+  const lost = failed("transport_error", { executed: "unknown" });
+
+  it("is tried three times where an answer was lost", () => {
+    expect(decide({ error: lost, idempotent: true })).toMatchObject({ retry: true, failover: false, charged: true });
+    expect(decide({ error: lost, idempotent: true, attempt: 2 }).retry).toBe(true);
+    expect(decide({ error: lost, idempotent: true, attempt: 3 }).retry).toBe(false);
+    expect(decide({ error: failed("timeout", { executed: "yes" }), idempotent: true }).retry).toBe(true);
+  });
+
+  it("is not tried again where the handler failed", () => {
+    expect(decide({ error: failed("remote_error"), idempotent: true })).toEqual({ retry: false });
+  });
+
+  it("is tried as often as its own maxAttempts says", () => {
+    expect(decide({ error: lost, idempotent: true, retry: { maxAttempts: 1 } }).retry).toBe(false);
+    expect(decide({ error: lost, idempotent: true, retry: { maxAttempts: 5 }, attempt: 4 }).retry).toBe(true);
+    expect(decide({ error: failed("remote_error"), idempotent: true, retry: { maxAttempts: 2 } }).retry).toBe(true);
+  });
+
+  it("hedges do not count", () => {
+    expect(decide({ error: lost, idempotent: true, attempt: 4, hedges: 2 }).retry).toBe(true);
+    expect(decide({ error: lost, idempotent: true, attempt: 5, hedges: 2 }).retry).toBe(false);
+  });
+});
+
+describe("failing over", () => {
+  it("is free the first time, and charged when that failed too", () => {
+    const error = failed("unavailable");
+    expect(decide({ error })).toMatchObject({ charged: false });
+    expect(decide({ error, attempt: 2, failovers: 1 })).toMatchObject({ failover: true, charged: true });
+  });
+
+  it("an attempt that could not be sent within its own time goes elsewhere, one that waited for a slot does not", () => {
+    const retry = { attemptTimeoutMs: 50 };
+    expect(decide({ retry, error: failed("timeout", { executed: "no", phase: "network" }) })).toMatchObject({ failover: true });
+    expect(decide({ retry, error: failed("timeout", { executed: "no", phase: "acquire" }) }).retry).toBe(false);
+    expect(decide({ error: failed("timeout", { executed: "no", phase: "network" }) }).retry).toBe(false);
+  });
+
+  it("with nowhere else to go it waits as the runner asks", () => {
+    const error = failed("overloaded", { retryAfterMs: 100 });
+    expect(decide({ error, elsewhere: false })).toMatchObject({ failover: true, delayMs: 100 });
+    expect(decide({ error, elsewhere: true })).toMatchObject({ failover: true, delayMs: 0 });
   });
 });

@@ -56,6 +56,16 @@ const everyEvent: ReadonlyArray<FlameEvent> = [
     reason: "overloaded",
     span,
   },
+  {
+    _tag: "RetryRefused",
+    method: "m/x",
+    pool: "p",
+    invocationId: "i",
+    attempts: 2,
+    obstacle: "budget",
+    reason: "the budget is used up",
+    span,
+  },
   { _tag: "RunnerBooting", pool: "p", runnerId: "r", backend: "process", reason: "demand" },
   { _tag: "BootEnded", pool: "p", runnerId: "r", backend: "process", result: "ok", durationMs: 5 },
   {

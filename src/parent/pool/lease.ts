@@ -21,6 +21,8 @@ export interface Lease {
   readonly source: AcquireSource;
   /** The boot that the call waited for, when `source` is `cold`. */
   readonly boot: SpanIds | undefined;
+  /** `performance.now()` when it was granted. */
+  readonly grantedAt: number;
   /** Tells the listener when the runner is lost. */
   onLost(listener: LostListener): void;
   /** Tells the listener nothing any more. */
@@ -68,7 +70,7 @@ export class GrantedLease implements Lease {
   readonly runner: PooledRunner;
   readonly source: AcquireSource;
   readonly #key: LeaseKey;
-  readonly #grantedAt: number;
+  readonly grantedAt: number;
   readonly #owner: LeaseOwner;
   #held = true;
 
@@ -76,7 +78,7 @@ export class GrantedLease implements Lease {
     this.#key = key;
     this.runner = runner;
     this.source = source;
-    this.#grantedAt = grantedAt;
+    this.grantedAt = grantedAt;
     this.#owner = owner;
   }
 
@@ -112,6 +114,6 @@ export class GrantedLease implements Lease {
   release(): void {
     if (!this.#held) return;
     this.#held = false;
-    this.#owner.release(this.#key, performance.now() - this.#grantedAt);
+    this.#owner.release(this.#key, performance.now() - this.grantedAt);
   }
 }

@@ -43,7 +43,12 @@ export const attributes = {
   retryReason: attribute(
     "flame.retry.reason",
     "string",
-    "Why this attempt follows another: the error code and what is known of execution.",
+    "Why this attempt is made beside the first: the error code and what is known of execution; of a hedge, how long there was no answer.",
+  ),
+  retryRefused: attribute(
+    "flame.retry.refused",
+    "string",
+    "Why a failed call was not tried again though its options allow it: `budget` (of the pool), `deadline`, `max_attempts` or `condition` (`retry.on`).",
   ),
   retryDelayMs: attribute("flame.retry.delay_ms", "double", "Backoff before the next attempt.", "ms"),
   nextAttempt: attribute("flame.retry.next_attempt", "int", "Number of the attempt after the backoff."),

@@ -15,6 +15,11 @@ export const logs = {
     description: "A handler failed on the runner.",
   },
   retry: { name: "flame.retry.scheduled", level: "info", description: "A call is tried again, and why." },
+  retryRefused: {
+    name: "flame.retry.refused",
+    level: "info",
+    description: "A call is not tried again, or not hedged, though its options allow it, and why.",
+  },
   runnerBooting: { name: "flame.runner.booting", level: "debug", description: "A runner is being started." },
   runnerReady: { name: "flame.runner.ready", level: "info", description: "A runner is up." },
   runnerBootFailed: { name: "flame.runner.boot_failed", level: "error", description: "A runner did not come up." },

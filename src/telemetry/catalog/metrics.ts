@@ -48,7 +48,16 @@ export const metrics = {
     buckets: [1, 2, 3, 4, 5],
     side: "parent",
     labels: ["rpc_method", "flame_pool_name"],
-    description: "Retries of calls that were retried; calls without a retry are not observed.",
+    description: "Retries and hedges of calls that had any; calls of one attempt are not observed.",
+  },
+  retriesRefused: {
+    name: "flame_client_retries_refused_total",
+    type: "counter",
+    unit: "{retry}",
+    side: "parent",
+    labels: ["flame_pool_name", "reason"],
+    known: { reason: ["budget", "condition", "deadline", "max_attempts"] },
+    description: "Retries and hedges that were not made though the call's options allow them, by what stood in the way.",
   },
   phaseDuration: {
     name: "flame_invocation_phase_duration_seconds",

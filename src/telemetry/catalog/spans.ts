@@ -25,6 +25,7 @@ export const spans = {
       "idempotencyKey",
       "detached",
       "attemptCount",
+      "retryRefused",
       "coldStart",
       "deadlineMs",
       "acquireSource",

@@ -1,0 +1,118 @@
+/** What becomes of a call whose connection breaks: it runs once, unless its author said that it may run again. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { httpStatus } from "../../src/contract/envelope.ts";
+import type { FlameOptions } from "../../src/index.ts";
+import { InvokeError } from "../../src/index.ts";
+import { openLedger, readLedger } from "../harness/ledger.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import type { CutPoint } from "./cutting-proxy.ts";
+import { startCuttingProxy } from "./cutting-proxy.ts";
+import { startMoodyRunner } from "./moody-runner.ts";
+import { failureOf, parentOf, startStaticRunner } from "./static-runners.ts";
+
+const cutPoints: ReadonlyArray<CutPoint> = ["after headers", "mid-body", "before the response", "mid-response"];
+
+const setUp = async (options: FlameOptions = {}) => {
+  const folder = mkdtempSync(join(tmpdir(), "firelight-ledger-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, "ledger");
+  const ledger = openLedger(path);
+  onTestFinished(() => ledger.close());
+  const work = {
+    once: async (id: string) => {
+      ledger.execStart(id);
+      await new Promise((resolve) => setImmediate(resolve));
+      ledger.execEnd(id);
+      return id;
+    },
+  };
+  const runner = await startStaticRunner("r1", work);
+  const proxy = await startCuttingProxy(runner.port);
+  const parent = parentOf([{ id: "r1", url: proxy.url }], { retryBudget: false });
+  const { once } = parent.flame.service("work", work, options);
+  const call = async (id: string): Promise<string> => {
+    ledger.start(id);
+    const outcome = await once(id).then(
+      () => "ok",
+      (error: { code: string }) => error.code,
+    );
+    ledger.end(id, outcome);
+    return outcome;
+  };
+  return { proxy, once, call, parent, books: () => readLedger(path, new Set(["ok", ...Object.keys(httpStatus)])) };
+};
+
+describe.each(cutPoints)("a connection that is reset %s", (point) => {
+  test.each([
+    ["without a policy", {}],
+    ["with a policy that allows one attempt", { idempotent: true, retry: { maxAttempts: 1 } }],
+    ["with retry.on that names something else", { retry: { maxAttempts: 3, on: ["unavailable"] } }],
+  ] satisfies ReadonlyArray<[string, FlameOptions]>)(
+    "costs a call %s one attempt, and its handler runs at most once",
+    async (_, options) => {
+      const { proxy, call, books } = await setUp(options);
+      expect(await call("warm")).toBe("ok");
+      for (let round = 0; round < 5; round++) {
+        proxy.cut(point);
+        const before = proxy.requests;
+        expect(await call(`cut-${round}`)).toBe("transport_error");
+        expect(proxy.requests - before).toBe(1);
+        proxy.cut(undefined);
+        expect(await call(`warm-${round}`)).toBe("ok");
+      }
+      const report = books();
+      expect(report).toMatchObject({ calls: 11, missing: [], double: [], untyped: [], repeated: [], unreadable: [] });
+      const ran = [...report.executions.keys()].filter((id) => id.startsWith("cut")).length;
+      expect(ran).toBe(point === "before the response" || point === "mid-response" ? 5 : 0);
+    },
+  );
+
+  test("says that the handler may have run", async () => {
+    const { proxy, once } = await setUp();
+    await once("warm");
+    proxy.cut(point);
+    expect(await failureOf(once("a"))).toMatchObject({ code: "transport_error", executed: "unknown", attempt: 1 });
+  });
+
+  test("is mended for an idempotent method", async () => {
+    const { proxy, call, parent } = await setUp({ idempotent: true, retry: { baseDelayMs: 50 } });
+    expect(await call("warm")).toBe("ok");
+    proxy.cut(point);
+    const ended = call("a");
+    await waitFor(() => parent.logged("flame.retry.scheduled").length > 0, { what: "the first retry" });
+    proxy.cut(undefined);
+    expect(await ended).toBe("ok");
+    expect(parent.logged("flame.retry.scheduled")[0]!.meta).toMatchObject({
+      "flame.retry.reason": "transport_error, executed: unknown",
+      "flame.retry.next_attempt": 2,
+    });
+  });
+});
+
+test("an idempotent method is tried three times and then says so", async () => {
+  const { proxy, once, parent } = await setUp({ idempotent: true, retry: { baseDelayMs: 1 } });
+  proxy.cut("before the response");
+  const error = await failureOf(once("a"));
+  expect(error).toMatchObject({ code: "transport_error", executed: "unknown", attempt: 3 });
+  expect(error.message).toContain("Not tried again: 3 of 3 attempts were made.");
+  expect(proxy.requests).toBe(3);
+  expect(parent.logged("flame.retry.refused").map(({ meta }) => meta["flame.retry.refused"])).toEqual(["max_attempts"]);
+});
+
+test("what a failed call says of its handler holds for all of its attempts", async () => {
+  const runner = await startMoodyRunner("moody");
+  const proxy = await startCuttingProxy(Number(new URL(runner.url).port));
+  const parent = parentOf([{ id: "moody", url: proxy.url }]);
+  const name = parent.flame.fn("name", async () => "", { idempotent: true, retry: { baseDelayMs: 100 } });
+  proxy.cut("before the response");
+  const failed = failureOf(name());
+  await waitFor(() => parent.logged("flame.retry.scheduled").length > 0, { what: "the first retry" });
+  runner.mood = new InvokeError("unavailable", "Stopping.");
+  proxy.cut(undefined);
+  const error = await failed;
+  expect(error).toMatchObject({ code: "unavailable", executed: "unknown" });
+  expect(error.message).toMatch(/^Stopping\. An earlier attempt may have run it\. Not tried again: /);
+});

@@ -1,0 +1,53 @@
+/** A server that signs its answers as a runner does, and answers as its mood is. Counts what reaches it. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { onTestFinished } from "vitest";
+import { makeCodec } from "../../src/contract/codec.ts";
+import type { CallError } from "../../src/contract/errors.ts";
+import { readRequestHead } from "../../src/contract/headers.ts";
+import type { Answer } from "../../src/runner/respond.ts";
+import { signedError, signedReply } from "../../src/runner/respond.ts";
+import { secret } from "./static-runners.ts";
+
+export interface MoodyRunner {
+  readonly id: string;
+  readonly url: string;
+  /** When each request arrived, by `performance.now()`. */
+  readonly arrivals: ReadonlyArray<number>;
+  /** What it refuses everything with; `undefined` makes it answer with its id. */
+  mood: CallError | undefined;
+}
+
+const key = { id: "default", secret };
+const codec = makeCodec();
+
+const timings = { receivedMs: Date.now(), sentMs: Date.now(), queueMs: 0, handlerMs: 0, spans: 0 };
+
+/** Starts one; ends with the test. */
+export const startMoodyRunner = async (id: string, mood?: CallError): Promise<MoodyRunner> => {
+  const arrivals: Array<number> = [];
+  const server = createServer((request, response) => {
+    if (request.url !== "/invoke") {
+      response.writeHead(runner.mood === undefined ? 200 : 503).end();
+      return;
+    }
+    arrivals.push(performance.now());
+    request.resume().on("end", () => {
+      const read = readRequestHead((name) => request.headers[name] as string | undefined);
+      if ("malformed" in read) throw new Error(read.malformed);
+      const answer: Answer =
+        runner.mood === undefined
+          ? signedReply(read.head, key, id, { outcome: "ok", status: 200, body: codec.encode(id, "result"), timings })
+          : signedError(read.head, key, id, performance.now(), runner.mood);
+      response.writeHead(answer.status, { ...answer.headers }).end(answer.body);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const runner: MoodyRunner = { id, url, arrivals, mood };
+  return runner;
+};

@@ -1,0 +1,153 @@
+/** Retries must not make an outage worse: few more attempts than calls while all runners refuse, and no loss while one drains. */
+import { describe, expect, test } from "vitest";
+import type { FlameOptions } from "../../src/index.ts";
+import { defineMethod, InvokeError } from "../../src/index.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import type { MoodyRunner } from "./moody-runner.ts";
+import { startMoodyRunner } from "./moody-runner.ts";
+import { failureOf, parentOf, startStaticRunner } from "./static-runners.ts";
+
+const stopping = new InvokeError("unavailable", "Stopping.");
+
+const three = (mood?: InvokeError): Promise<ReadonlyArray<MoodyRunner>> =>
+  Promise.all(["a", "b", "c"].map((id) => startMoodyRunner(id, mood)));
+
+const attemptsAt = (runners: ReadonlyArray<MoodyRunner>): number =>
+  runners.reduce((sum, { arrivals }) => sum + arrivals.length, 0);
+
+/** Makes `calls` calls, `width` at a time; gives their outcomes. */
+const load = async (
+  calls: number,
+  width: number,
+  call: () => Promise<unknown>,
+): Promise<ReadonlyMap<string, number>> => {
+  const outcomes = new Map<string, number>();
+  let left = calls;
+  const one = async (): Promise<void> => {
+    while (left-- > 0) {
+      const outcome = await call().then(
+        () => "ok",
+        (error: { code?: string }) => error.code ?? "untyped",
+      );
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    }
+  };
+  await Promise.all(Array.from({ length: width }, one));
+  return outcomes;
+};
+
+describe("while every runner answers 503", () => {
+  test.each([
+    ["the default policy", {}],
+    ["five attempts with backoff", { retry: { maxAttempts: 5, baseDelayMs: 10, maxDelayMs: 50 } }],
+    ["an idempotent method with hedges", { idempotent: true, hedge: { delayMs: 1 } }],
+  ] satisfies ReadonlyArray<[string, FlameOptions]>)(
+    "%s makes at most 1.2 attempts per call, and calls recover with the runners",
+    async (_, options) => {
+      const runners = await three(stopping);
+      const parent = parentOf(runners);
+      const name = parent.flame.fn("name", async () => "", options);
+      const outcomes = await load(500, 10, () => name());
+      expect(outcomes).toEqual(new Map([["unavailable", 500]]));
+      expect(attemptsAt(runners)).toBeGreaterThanOrEqual(500);
+      expect(attemptsAt(runners)).toBeLessThanOrEqual(600);
+
+      const error = await failureOf(name());
+      expect(error.executed).toBe("no");
+      expect(error.message).toContain('Not tried again: the retry budget of the pool "default" is used up');
+      expect(await parent.sum("flame_client_retries_refused_total", 'reason="budget"')).toBeGreaterThan(400);
+      expect(parent.logged("flame.retry.refused").at(-1)!.meta).toMatchObject({
+        "flame.retry.refused": "budget",
+        "rpc.method": "name/default",
+      });
+
+      for (const runner of runners) runner.mood = undefined;
+      expect(await load(100, 5, () => name())).toEqual(new Map([["ok", 100]]));
+      runners[0]!.mood = stopping;
+      expect(await load(30, 5, () => name())).toEqual(new Map([["ok", 30]]));
+    },
+  );
+
+  test("without a budget there is a storm", async () => {
+    const runners = await three(stopping);
+    const name = parentOf(runners, { retryBudget: false }).flame.fn("name", async () => "");
+    await load(50, 10, () => name());
+    expect(attemptsAt(runners)).toBe(150);
+  });
+
+  test("retries of a call spread: each waits longer than the one before, and no two calls wait alike", async () => {
+    const [runner] = await three(stopping);
+    const parent = parentOf([runner!], { retryBudget: false });
+    const name = parent.flame.fn("name", async () => "", { retry: { maxAttempts: 3, baseDelayMs: 20 } });
+    await Promise.all(Array.from({ length: 5 }, () => failureOf(name())));
+    const delays = parent.logged("flame.retry.scheduled").map(({ meta }) => meta["flame.retry.delay_ms"] as number);
+    const waits = delays.filter((ms) => ms > 0);
+    expect(waits).toHaveLength(10);
+    expect(new Set(waits).size).toBe(10);
+    expect(waits.filter((ms) => ms >= 16 && ms <= 24)).toHaveLength(5);
+    expect(waits.filter((ms) => ms >= 32 && ms <= 48)).toHaveLength(5);
+  });
+});
+
+const drainable = async (id: string) => {
+  const hold = Promise.withResolvers<void>();
+  let held = 0;
+  const methods = {
+    name: async () => id,
+    hold: defineMethod("hold", async () => {
+      held++;
+      await hold.promise;
+    }),
+  };
+  const runner = await startStaticRunner(id, methods);
+  return { id, url: runner.url, runner, methods, letGo: hold.resolve, held: () => held };
+};
+
+const draining = async () => {
+  const all = await Promise.all(["a", "b", "c"].map(drainable));
+  const parent = parentOf(all);
+  const work = parent.flame.service("work", all[0]!.methods);
+  const holding = all.map(() => work.hold());
+  await waitFor(() => all.every(({ held }) => held() === 1), { what: "every runner to hold a call" });
+  const end = async (): Promise<void> => {
+    for (const { letGo } of all) letGo();
+    await Promise.all(holding);
+  };
+  return { all, parent, work, end };
+};
+
+describe("real runners that drain", () => {
+  test("one of three loses no call: what it refuses fails over, and it is left out from then on", async () => {
+    const { all, parent, work, end } = await draining();
+    const stopped = all[0]!.runner.stop();
+    expect(await load(300, 30, () => work.name())).toEqual(new Map([["ok", 300]]));
+    const failovers = await parent.sum("flame_client_attempt_duration_seconds_count", 'attempt_kind="retry"');
+    expect(failovers).toBeGreaterThan(0);
+    expect(failovers).toBeLessThan(60);
+    await end();
+    await stopped;
+  });
+
+  test("all of them get at most 1.2 attempts per call, and finish what they hold", async () => {
+    const { all, parent, work, end } = await draining();
+    const stopped = Promise.all(all.map(({ runner }) => runner.stop()));
+    const outcomes = await load(300, 10, () => work.name());
+    expect(outcomes).toEqual(new Map([["unavailable", 300]]));
+    const attempts = await parent.sum("flame_client_attempt_duration_seconds_count", 'rpc_method="work/name"');
+    expect(attempts).toBeGreaterThanOrEqual(300);
+    expect(attempts).toBeLessThanOrEqual(360);
+    await end();
+    await stopped;
+  });
+});
+
+test("a runner that is full is asked again when it said so, where there is no other", async () => {
+  const [runner] = await three(new InvokeError("overloaded", "Full.", { retryAfterMs: 60 }));
+  const name = parentOf([runner!]).flame.fn("name", async () => "");
+  const failed = await failureOf(name());
+  expect(failed).toMatchObject({ code: "overloaded", retryAfterMs: 60 });
+  const [first, second, third] = runner!.arrivals;
+  expect(second! - first!).toBeGreaterThanOrEqual(59);
+  expect(third! - second!).toBeGreaterThanOrEqual(59);
+  expect(runner!.arrivals).toHaveLength(3);
+});

@@ -1,0 +1,72 @@
+/** Runners on real sockets in this process, and parents that call them at fixed addresses; ended with the test. */
+import { onTestFinished } from "vitest";
+import type { FlameConfig, Flame, InvokeError, PoolConfig, RunnerServer, ServiceDefinition } from "../../src/index.ts";
+import { createFlame } from "../../src/index.ts";
+
+export const secret = "a secret of the tests";
+
+/** A record as a logger gets it. */
+export interface LogRecord {
+  readonly message: string;
+  readonly meta: Readonly<Record<string, unknown>>;
+}
+
+/** Serves `methods` as the service `work`. */
+export const startStaticRunner = async (runnerId: string, methods: ServiceDefinition): Promise<RunnerServer> => {
+  const logger = { info: () => {}, warn: () => {}, error: () => {} };
+  const flame = createFlame({ mode: "runner", security: { secret }, logger });
+  onTestFinished(() => flame.shutdown());
+  flame.service("work", methods);
+  const options = { port: 0, hostname: "127.0.0.1", runnerId, handleSignals: false };
+  const server = flame.createRunnerServer(options);
+  onTestFinished(() => server.stop({ drainTimeoutMs: 0 }));
+  await server.ready;
+  return server;
+};
+
+export interface TestParent {
+  readonly flame: Flame;
+  readonly logs: ReadonlyArray<LogRecord>;
+  /** Records of one event. */
+  logged(event: string): ReadonlyArray<LogRecord>;
+  /** The sum of the samples of a metric whose labels contain `labels`, such as `attempt_kind="hedge"`. */
+  sum(metric: string, labels?: string): Promise<number>;
+}
+
+/** A parent of the runners at these addresses. */
+export const parentOf = (
+  runners: ReadonlyArray<{ readonly id?: string; readonly url: string }>,
+  pool: PoolConfig = {},
+  config: FlameConfig = {},
+): TestParent => {
+  const logs: Array<LogRecord> = [];
+  const keep = (message: string, meta: Record<string, unknown> = {}): void => void logs.push({ message, meta });
+  const flame = createFlame({
+    mode: "parent",
+    security: { secret },
+    logger: { info: keep, warn: keep, error: keep },
+    pools: { default: { runners, ...pool } },
+    ...config,
+  });
+  onTestFinished(() => flame.shutdown());
+  return {
+    flame,
+    logs,
+    logged: (event) => logs.filter(({ meta }) => meta["event.name"] === event),
+    sum: async (metric, labels = "") => {
+      const lines = (await flame.metrics()).split("\n");
+      const samples = lines.filter((line) => line.startsWith(`${metric}{`) && line.includes(labels));
+      return samples.reduce((total, line) => total + Number(/\} (\S+)/.exec(line)![1]), 0);
+    },
+  };
+};
+
+/** What a call fails with. */
+export const failureOf = async (call: Promise<unknown>): Promise<InvokeError> => {
+  try {
+    await call;
+  } catch (error) {
+    return error as InvokeError;
+  }
+  throw new Error("the call was expected to fail");
+};
