@@ -23,7 +23,7 @@ const decorators = (): Plugin => ({
   },
 });
 
-/** Chaos tests come last and one file at a time: their figures are about time, and other tests would take it. */
+/** Chaos tests run by themselves, one file at a time: their figures are about time, and other tests would take it. */
 const long = process.env["FIRELIGHT_CHAOS"] === "long";
 
 export default defineConfig({

@@ -52,7 +52,8 @@ const rate = async (call: () => Promise<unknown>, concurrency: number): Promise<
   return (done / (performance.now() - startedAt)) * 1000;
 };
 
-const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+const median = (values: ReadonlyArray<number>): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 const secret = "a secret that only this benchmark knows";
 const server = await startServer(secret);

@@ -34,7 +34,8 @@ const bareOnBun = (): number => {
   return Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
-    fetch: async (request: Request) => new Response(accept(await request.text()), { headers: { "content-type": "application/json" } }),
+    fetch: async (request: Request) =>
+      new Response(accept(await request.text()), { headers: { "content-type": "application/json" } }),
   }).port;
 };
 

@@ -57,7 +57,8 @@ const compareNames = (update: boolean): boolean => {
     ];
   });
   for (const line of drift) console.error(`✗ ${line}`);
-  if (drift.length > 0) console.error(`If that is meant: npm run check:exports -- --update, and say so in CHANGELOG.md.`);
+  if (drift.length > 0)
+    console.error(`If that is meant: npm run check:exports -- --update, and say so in CHANGELOG.md.`);
   else console.log(`✓ The exports are those of ${snapshotFile}.`);
   return drift.length === 0;
 };

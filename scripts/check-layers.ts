@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { findFaults } from "./layers.ts";
 
 process.chdir(join(import.meta.dirname, ".."));
-const paths = globSync("src/**/*.ts").map((path) => path.replaceAll("\\", "/")).toSorted();
+const paths = globSync("src/**/*.ts")
+  .map((path) => path.replaceAll("\\", "/"))
+  .toSorted();
 const faults = findFaults(new Map(paths.map((path) => [path, readFileSync(path, "utf8")])));
 
 for (const fault of faults) console.error(`✗ ${fault}`);

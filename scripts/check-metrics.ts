@@ -26,7 +26,8 @@ const refused = async (call: Promise<unknown>): Promise<void> => {
     () => undefined,
     (reason: unknown) => reason,
   );
-  if (!(error instanceof InvokeError)) throw new Error(`A call that must fail gave ${String(error)}.`, { cause: error });
+  if (!(error instanceof InvokeError))
+    throw new Error(`A call that must fail gave ${String(error)}.`, { cause: error });
 };
 
 const lint = (side: string, scrape: string): boolean => {
@@ -38,7 +39,9 @@ const lint = (side: string, scrape: string): boolean => {
   }
   const complaints = `${promtool.stdout}${promtool.stderr}`.trim();
   const good = promtool.status === 0 && complaints === "" && series > 0;
-  console.log(`${good ? "✓" : "✗"} promtool on the ${side}'s ${series} series${complaints === "" ? "" : `:\n${complaints}`}`);
+  console.log(
+    `${good ? "✓" : "✗"} promtool on the ${side}'s ${series} series${complaints === "" ? "" : `:\n${complaints}`}`,
+  );
   return good;
 };
 

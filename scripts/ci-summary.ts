@@ -12,7 +12,10 @@ interface Report {
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
-  readonly testResults: ReadonlyArray<{ readonly status: string; readonly assertionResults: ReadonlyArray<{ readonly status: string }> }>;
+  readonly testResults: ReadonlyArray<{
+    readonly status: string;
+    readonly assertionResults: ReadonlyArray<{ readonly status: string }>;
+  }>;
 }
 
 interface Count {
@@ -23,7 +26,9 @@ interface Count {
 
 /** A file that could not be loaded has no tests, and fails. */
 const filesThatFailed = ({ testResults }: Report): number =>
-  testResults.filter(({ status, assertionResults }) => status === "failed" && !assertionResults.some((test) => test.status === "failed")).length;
+  testResults.filter(
+    ({ status, assertionResults }) => status === "failed" && !assertionResults.some((test) => test.status === "failed"),
+  ).length;
 
 const countTests = (runtime: string): Count => {
   const file = join(import.meta.dirname, "../.cache", `test-${runtime}.json`);

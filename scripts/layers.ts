@@ -85,7 +85,8 @@ const directionFault = ({ from, to }: Import): string | undefined => {
   if (to === frontDoor) return `${from} imports the front door ${to}. Import what it re-exports from its own room.`;
   const [room, target] = [roomOf(from), roomOf(to)];
   if (room === target || from === frontDoor) return undefined;
-  if (mayImport[room] === undefined) return `${from} is in the room "${room}", which the rules do not know. Add it to scripts/layers.ts.`;
+  if (mayImport[room] === undefined)
+    return `${from} is in the room "${room}", which the rules do not know. Add it to scripts/layers.ts.`;
   if (mayImport[room].includes(target)) return undefined;
   return `${from} imports ${to}: "${room}" may import ${mayImport[room].join(", ") || "nothing but itself"}.`;
 };
@@ -147,7 +148,9 @@ export const findFaults = (files: ReadonlyMap<string, string>): ReadonlyArray<st
   const faults = [
     ...[...files].flatMap(([path, source]) => {
       const lines = source.replace(/\n$/, "").split("\n").length;
-      return lines > maxLines ? [`${path} has ${lines} lines; ${maxLines} is the most. Find the second concept in it.`] : [];
+      return lines > maxLines
+        ? [`${path} has ${lines} lines; ${maxLines} is the most. Find the second concept in it.`]
+        : [];
     }),
     ...[...files.keys()].flatMap(nameFaults),
     ...imports.flatMap((one) => (isOurs(one.to) ? directionFault(one) : packageFault(one)) ?? []),

@@ -17,11 +17,16 @@ const erased: ReadonlySet<string> = new Set(["interface", "type"]);
 export const publicNames = (file: string): ReadonlyArray<string> => {
   const code = readFileSync(file, "utf8").replace(comment, "");
   const names = new Set<string>();
-  for (const [, kind = "", name = ""] of code.matchAll(declaration)) names.add(erased.has(kind) ? `type ${name}` : name);
+  for (const [, kind = "", name = ""] of code.matchAll(declaration))
+    names.add(erased.has(kind) ? `type ${name}` : name);
   for (const [, allTypes, body = ""] of code.matchAll(list)) {
     for (const item of body.split(",").map((text) => text.trim())) {
       if (item === "") continue;
-      const name = item.replace(/^type /, "").split(" as ").at(-1) ?? item;
+      const name =
+        item
+          .replace(/^type /, "")
+          .split(" as ")
+          .at(-1) ?? item;
       names.add(allTypes !== undefined || item.startsWith("type ") ? `type ${name}` : name);
     }
   }

@@ -257,8 +257,10 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
     shutdown,
     [Symbol.asyncDispose]: shutdown,
   });
-  return Object.defineProperty(instance, "pools", { get: () => lifecycle.client.pools, enumerable: true }) as typeof instance &
-    Pick<Flame, "pools">;
+  return Object.defineProperty(instance, "pools", {
+    get: () => lifecycle.client.pools,
+    enumerable: true,
+  }) as typeof instance & Pick<Flame, "pools">;
 };
 
 /** The instance that most programs use. */

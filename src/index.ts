@@ -60,7 +60,26 @@ export type {
   IdempotencyState,
   IdempotencyStore,
 } from "./contract/idempotency.ts";
-export type { CallOptions, FlameConfig, FlameOptions, HedgeOptions, Logger, MetricsRegistry, Mode, PoolChange, PoolConfig, PoolUpdate, RecycleOptions, RetryBudgetOptions, RetryCondition, RetryOptions, SecurityOptions, SigningKeyOptions, StaticRunner, TelemetryOptions } from "./contract/options.ts";
+export type {
+  CallOptions,
+  FlameConfig,
+  FlameOptions,
+  HedgeOptions,
+  Logger,
+  MetricsRegistry,
+  Mode,
+  PoolChange,
+  PoolConfig,
+  PoolUpdate,
+  RecycleOptions,
+  RetryBudgetOptions,
+  RetryCondition,
+  RetryOptions,
+  SecurityOptions,
+  SigningKeyOptions,
+  StaticRunner,
+  TelemetryOptions,
+} from "./contract/options.ts";
 export type { PoolBounds } from "./contract/pool-bounds.ts";
 export type { ScalingDecision, ScalingPolicy, ScalingSnapshot } from "./contract/scaling.ts";
 export type { PoolHandle, PoolStats } from "./parent/pool/handle.ts";

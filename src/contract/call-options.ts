@@ -26,15 +26,19 @@ const checkRetry = (retry: RetryOptions, at: string): void => {
   if (retry.maxAttempts !== undefined) checkNumber(`${at}.maxAttempts`, retry.maxAttempts, 1, "attempts");
   if (retry.baseDelayMs !== undefined) checkNumber(`${at}.baseDelayMs`, retry.baseDelayMs, 0, "milliseconds", fraction);
   if (retry.maxDelayMs !== undefined) checkNumber(`${at}.maxDelayMs`, retry.maxDelayMs, 0, "milliseconds", fraction);
-  if (retry.attemptTimeoutMs !== undefined) checkNumber(`${at}.attemptTimeoutMs`, retry.attemptTimeoutMs, 1, "milliseconds", fraction);
+  if (retry.attemptTimeoutMs !== undefined)
+    checkNumber(`${at}.attemptTimeoutMs`, retry.attemptTimeoutMs, 1, "milliseconds", fraction);
   if (retry.on === undefined || typeof retry.on === "function") return;
   if (!Array.isArray(retry.on)) {
     throw new ConfigError(`${at}.on is ${String(retry.on)}. Use a list of error codes and functions, or one function.`);
   }
   for (const condition of retry.on) {
-    if (typeof condition === "function" || (typeof condition === "string" && Object.hasOwn(httpStatus, condition))) continue;
+    if (typeof condition === "function" || (typeof condition === "string" && Object.hasOwn(httpStatus, condition)))
+      continue;
     const codes = Object.keys(httpStatus).join(", ");
-    throw new ConfigError(`${at}.on has ${String(condition)}, which is neither an error code nor a function. The codes are ${codes}.`);
+    throw new ConfigError(
+      `${at}.on has ${String(condition)}, which is neither an error code nor a function. The codes are ${codes}.`,
+    );
   }
 };
 
@@ -47,17 +51,24 @@ export const checkOptions = (options: FlameOptions, where: string): void => {
   if (options.detached !== undefined && typeof options.detached !== "boolean") {
     throw new ConfigError(`${where}: detached is ${String(options.detached)}. Use true or false.`);
   }
-  if (options.timeoutMs !== undefined) checkNumber(`${where}: timeoutMs`, options.timeoutMs, 0, "milliseconds", fraction);
+  if (options.timeoutMs !== undefined)
+    checkNumber(`${where}: timeoutMs`, options.timeoutMs, 0, "milliseconds", fraction);
   if (options.retry !== undefined) checkRetry(options.retry, `${where}: retry`);
   if (options.idempotent !== undefined && typeof options.idempotent !== "boolean") {
     throw new ConfigError(`${where}: idempotent is ${String(options.idempotent)}. Use true or false.`);
   }
   if (options.hedge !== undefined && options.hedge !== false) {
     checkNumber(`${where}: hedge.delayMs`, options.hedge.delayMs, 1, "milliseconds", fraction);
-    if (options.hedge.maxAttempts !== undefined) checkNumber(`${where}: hedge.maxAttempts`, options.hedge.maxAttempts, 2, "attempts");
+    if (options.hedge.maxAttempts !== undefined)
+      checkNumber(`${where}: hedge.maxAttempts`, options.hedge.maxAttempts, 2, "attempts");
   }
-  if (options.idempotencyKey !== undefined && !/^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(options.idempotencyKey)) {
-    throw new ConfigError(`${where}: idempotencyKey must be 1 to 255 printable ASCII characters, without a space at either end.`);
+  if (
+    options.idempotencyKey !== undefined &&
+    !/^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(options.idempotencyKey)
+  ) {
+    throw new ConfigError(
+      `${where}: idempotencyKey must be 1 to 255 printable ASCII characters, without a space at either end.`,
+    );
   }
   if (options.affinityKey !== undefined && (typeof options.affinityKey !== "string" || options.affinityKey === "")) {
     throw new ConfigError(`${where}: affinityKey must be a string that is not empty.`);

@@ -169,7 +169,8 @@ export class FlameError extends Error {
     this.code = code;
     this.details = context.details;
     this.retryable = context.retryable ?? retryableCodes.has(code);
-    this.executed = context.executed ?? (neverExecutedCodes.has(code) ? "no" : code === "remote_error" ? "yes" : "unknown");
+    this.executed =
+      context.executed ?? (neverExecutedCodes.has(code) ? "no" : code === "remote_error" ? "yes" : "unknown");
     this.phase = context.phase;
     this.method = context.method;
     this.pool = context.pool;
@@ -232,7 +233,11 @@ export class FlameMethodError extends Error {
   /** Whether the caller's retry policy may try again. Default `false`: a handler that speaks usually means it. */
   readonly retryable: boolean;
 
-  constructor(code: string, message: string, options: { details?: unknown; retryable?: boolean; cause?: unknown } = {}) {
+  constructor(
+    code: string,
+    message: string,
+    options: { details?: unknown; retryable?: boolean; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "FlameMethodError";
     this.code = code;
@@ -247,7 +252,8 @@ export type CallError = InvokeError | RegistryError | ConfigError;
 const certainty: Readonly<Record<Executed, number>> = { no: 0, unknown: 1, yes: 2 };
 
 /** What is known of a handler that two attempts may have reached: it ran if it ran for one of them. */
-export const executedByEither = (one: Executed, other: Executed): Executed => (certainty[one] >= certainty[other] ? one : other);
+export const executedByEither = (one: Executed, other: Executed): Executed =>
+  certainty[one] >= certainty[other] ? one : other;
 
 /**
  * The same error with what `context` knows and it does not; what `context` says of `executed` is the better knowledge. A `note` is

@@ -86,7 +86,9 @@ const readLine = (get: GetHeader, name: string, pattern: RegExp): RegExpExecArra
   const version = /^(\d{1,4}) /.exec(value)?.[1];
   return version === undefined || version === WIRE_VERSION
     ? { malformed: `${name} is malformed` }
-    : { malformed: `${name} is of version ${version}, and this side speaks ${WIRE_VERSION}: run the same version of firelight on both sides` };
+    : {
+        malformed: `${name} is of version ${version}, and this side speaks ${WIRE_VERSION}: run the same version of firelight on both sides`,
+      };
 };
 
 /** The name of the first header that is there and does not fit its pattern. */
@@ -96,7 +98,9 @@ const firstUnfit = (...checks: ReadonlyArray<readonly [string, string | undefine
 };
 
 /** Reads the head of a request. Nothing in it is to be trusted before its signature holds. */
-export const readRequestHead = (get: GetHeader): { readonly head: RequestHead; readonly signature: string } | Malformed => {
+export const readRequestHead = (
+  get: GetHeader,
+): { readonly head: RequestHead; readonly signature: string } | Malformed => {
   const fields = readLine(get, header.request, requestPattern);
   if ("malformed" in fields) return fields;
   const head: RequestHead = {

@@ -4,8 +4,18 @@
  */
 import type { Backend } from "./backend.ts";
 import type { IdempotencyOptions } from "./idempotency.ts";
-import type { ScalingPolicy } from "./scaling.ts";
 import type { CallError, FlameErrorCode } from "./errors.ts";
+
+import type { PoolConfig } from "./pool-options.ts";
+
+export type {
+  PoolChange,
+  PoolConfig,
+  PoolUpdate,
+  RecycleOptions,
+  RetryBudgetOptions,
+  StaticRunner,
+} from "./pool-options.ts";
 
 /** Where handlers run: in remote runners, here as a runner, or here in process. */
 export type Mode = "parent" | "runner" | "local";
@@ -99,113 +109,6 @@ export interface CallOptions extends FlameOptions {
   /** Aborting it cancels the call: the lease is released, the request aborted, the handler's signal fired; see `detached`. */
   readonly signal?: AbortSignal;
 }
-
-/** A runner at a fixed address. */
-export interface StaticRunner {
-  /** Must equal the runner's `FLAME_RUNNER_ID` if that is set. Default: the URL. */
-  readonly id?: string;
-  readonly url: string;
-}
-
-/**
- * Bounds how much the calls of a pool add to its load by being tried again. The bucket starts full. A failure that would be tried again
- * takes a token, and so does a hedge, which leaves enough for failures; a successful call puts `tokenRatio` back. With half of the tokens or less nothing is tried again,
- * failovers included. A call's first failover is free: it costs only if it fails too.
- */
-export interface RetryBudgetOptions {
-  /** Tokens in a full bucket. Default 10. */
-  readonly maxTokens?: number;
-  /** Tokens for each successful call: retries per call in the long run. Default 0.1. */
-  readonly tokenRatio?: number;
-}
-
-/** One pool of runners. */
-export interface PoolConfig {
-  /** Runners kept alive. Default 0. */
-  readonly min?: number;
-  /** Most runners at a time. Default 1 with a backend, else the number of static runners. */
-  readonly max?: number;
-  /** Invocations that one runner works on at a time. Default 1 with a backend, 16 for static runners. */
-  readonly maxConcurrency?: number;
-  /** What its runners are, such as `{ gpu: "l4" }`; calls with `labels` and no `pool` go to the first pool that has them all. */
-  readonly labels?: Readonly<Record<string, string>>;
-  /** Runners at fixed addresses. A pool has these or a backend. */
-  readonly runners?: ReadonlyArray<StaticRunner>;
-  /** Starts this pool's runners. Default: `backend` of the configuration. */
-  readonly backend?: Backend;
-  /** Milliseconds a runner may take to boot. Default 30 000. */
-  readonly spawnTimeoutMs?: number;
-  /** Most calls that wait for a slot; more are refused with `overloaded`. Default 10 000. */
-  readonly maxQueue?: number;
-  /** Milliseconds that a call may wait for a slot; then it ends with `overloaded`. Default: until its deadline. */
-  readonly maxQueueWaitMs?: number;
-  /** `spread` (default) sends a call to the least loaded runner, `pack` to the most loaded one that has room, so that others become idle. */
-  readonly routing?: "spread" | "pack";
-  /** How many runners there should be, within `min` and `max`. Default: {@link reactive}, or {@link buffer} of `warm`. */
-  readonly scaling?: ScalingPolicy;
-  /** Slots kept free beyond the calls that run, so that the next call need not wait for a boot. Default 0. */
-  readonly warm?: number;
-  /** Milliseconds after which an idle runner above `min` ends. Default 30 000. `Infinity` keeps it. */
-  readonly idleShutdownMs?: number;
-  /** Milliseconds without any call after which the runners of `min` end too, until the next call. Default `Infinity`. */
-  readonly minIdleShutdownMs?: number;
-  /** Ends a runner after one call, for work that must not share a process. Default `false`. */
-  readonly singleUse?: boolean;
-  /** When runners are replaced by fresh ones; each finishes what it has. Default: never. */
-  readonly recycle?: RecycleOptions;
-  /** Milliseconds that a runner which is replaced or ended may take to finish its calls. Default 30 000. */
-  readonly drainTimeoutMs?: number;
-  /** Milliseconds between two looks at whether runners still answer. Default 10 000. `Infinity` looks only after failures. */
-  readonly healthCheckMs?: number;
-  /** Told when runners are started. */
-  readonly onGrow?: (change: PoolChange) => void;
-  /** Told when runners are ended because they are not needed. */
-  readonly onShrink?: (change: PoolChange) => void;
-  /** Told when every slot that the pool may have is in use and calls wait. */
-  readonly onSaturated?: (saturation: {
-    readonly pool: string;
-    readonly waiting: number;
-    readonly limit: number;
-  }) => void;
-  /** `false` sets no bound. Default: 10 tokens, and 0.1 for each success. */
-  readonly retryBudget?: RetryBudgetOptions | false;
-}
-
-/** When a runner is replaced. */
-export interface RecycleOptions {
-  /** After this many calls. */
-  readonly maxCalls?: number;
-  /** After this many milliseconds. */
-  readonly maxAgeMs?: number;
-  /** When its resident memory is above this many bytes, as seen every `healthCheckMs`. */
-  readonly maxRssBytes?: number;
-}
-
-/** A pool that changes its number of runners. */
-export interface PoolChange {
-  readonly pool: string;
-  /** Runners before and after. */
-  readonly from: number;
-  readonly to: number;
-  readonly reason: string;
-}
-
-/** What of a pool may change while it is in use. */
-export type PoolUpdate = Pick<
-  PoolConfig,
-  | "min"
-  | "max"
-  | "maxConcurrency"
-  | "maxQueue"
-  | "maxQueueWaitMs"
-  | "routing"
-  | "scaling"
-  | "warm"
-  | "idleShutdownMs"
-  | "minIdleShutdownMs"
-  | "recycle"
-  | "drainTimeoutMs"
->;
 
 /** A named key of a keyring. */
 export interface SigningKeyOptions {

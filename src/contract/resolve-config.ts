@@ -47,7 +47,12 @@ const resolveMode = (config: FlameConfig, env: Environment): Mode => {
   return mode as Mode;
 };
 
-const resolvePools = (config: FlameConfig, env: Environment, mode: Mode, defaultPool: string): Map<string, ResolvedPool> => {
+const resolvePools = (
+  config: FlameConfig,
+  env: Environment,
+  mode: Mode,
+  defaultPool: string,
+): Map<string, ResolvedPool> => {
   const given = { ...config.pools };
   const runnerUrl = config.runnerUrl ?? (mode === "parent" ? env["RUNNER_URL"]?.trim() || undefined : undefined);
   const own = given[defaultPool];
@@ -74,12 +79,17 @@ export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedCo
   }
   const secret = config.security?.secret ?? (env["FLAME_SECRET"] || undefined);
   if (secret === "") {
-    throw new ConfigError("security.secret is empty. Set it, or FLAME_SECRET, to the same long random string on both sides.");
+    throw new ConfigError(
+      "security.secret is empty. Set it, or FLAME_SECRET, to the same long random string on both sides.",
+    );
   }
   const keyId = config.security?.keyId ?? (env["FLAME_KEY_ID"]?.trim() || defaults.keyId);
   const acceptKeys = config.security?.acceptKeys ?? [];
   for (const id of [keyId, ...acceptKeys.map((key) => key.id)]) {
-    if (!identifier.test(id)) throw new ConfigError(`The key id "${id}" cannot travel in a header. Use up to 128 printable ASCII characters without spaces.`);
+    if (!identifier.test(id))
+      throw new ConfigError(
+        `The key id "${id}" cannot travel in a header. Use up to 128 printable ASCII characters without spaces.`,
+      );
   }
   return {
     mode,
@@ -90,9 +100,21 @@ export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedCo
       secret,
       keyId,
       acceptKeys,
-      windowMs: checkNumber("security.windowMs", config.security?.windowMs ?? defaults.windowMs, 1, "milliseconds", fraction),
+      windowMs: checkNumber(
+        "security.windowMs",
+        config.security?.windowMs ?? defaults.windowMs,
+        1,
+        "milliseconds",
+        fraction,
+      ),
     },
-    requestTimeoutMs: checkNumber("requestTimeoutMs", config.requestTimeoutMs ?? defaults.requestTimeoutMs, 1, "milliseconds", fraction),
+    requestTimeoutMs: checkNumber(
+      "requestTimeoutMs",
+      config.requestTimeoutMs ?? defaults.requestTimeoutMs,
+      1,
+      "milliseconds",
+      fraction,
+    ),
     maxBodyBytes: checkNumber("maxBodyBytes", config.maxBodyBytes ?? defaults.maxBodyBytes, 1, "bytes"),
     exposeErrors: config.exposeErrors ?? defaults.exposeErrors,
     idempotency: resolveIdempotency(config.idempotency),

@@ -91,7 +91,13 @@ const resolveBudget = (at: string, budget: RetryBudgetOptions | false = {}): Res
   if (budget === false) return undefined;
   return {
     maxTokens: checkNumber(`${at}.maxTokens`, budget.maxTokens ?? defaults.retryTokens, 1, "tokens", fraction),
-    tokenRatio: checkNumber(`${at}.tokenRatio`, budget.tokenRatio ?? defaults.retryTokenRatio, 0.001, "tokens", fraction),
+    tokenRatio: checkNumber(
+      `${at}.tokenRatio`,
+      budget.tokenRatio ?? defaults.retryTokenRatio,
+      0.001,
+      "tokens",
+      fraction,
+    ),
   };
 };
 

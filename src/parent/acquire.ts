@@ -64,7 +64,12 @@ class Visit implements AcquireRequest {
  * A lease on a runner of the pool, if possible not on `avoid`; as it is where a slot is free, else as an effect. The call holds it from the moment it is granted, so
  * that it is given back however the call ends.
  */
-export const acquire = (call: Call, pool: Pool, avoid: string | undefined, telemetry: Telemetry): Lease | Effect.Effect<Lease, CallError> => {
+export const acquire = (
+  call: Call,
+  pool: Pool,
+  avoid: string | undefined,
+  telemetry: Telemetry,
+): Lease | Effect.Effect<Lease, CallError> => {
   const visit = new Visit(call, pool, avoid, telemetry);
   const immediate = pool.tryAcquire(visit);
   if (immediate instanceof FlameError) {

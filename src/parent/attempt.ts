@@ -3,18 +3,19 @@ import { Effect } from "effect";
 import type { Codec } from "../contract/codec.ts";
 import type { RequestHead, RunnerTimings } from "../contract/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
-import { InvokeError } from "../contract/errors.ts";
 import { newNonce, requestHeaders } from "../contract/headers.ts";
 import type { ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Keyring } from "../contract/signature.ts";
 import { signRequest } from "../contract/signature.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import type { Call } from "./call.ts";
-import { attemptMs, bookExchange, canceled, errorContext } from "./call.ts";
-import type { Lease, LostListener } from "./pool/lease.ts";
 import { addressOf } from "./address.ts";
+import type { AttemptPlace } from "./attempt-errors.ts";
+import { lost, placeContext, timedOut, unanswered } from "./attempt-errors.ts";
+import { attemptMs, bookExchange, canceled } from "./call.ts";
+import type { Lease, LostListener } from "./pool/lease.ts";
 import { readReply, type Reply } from "./reply.ts";
-import type { HttpExchange, HttpFailure, HttpOutcome, HttpTransport } from "./transport.ts";
+import type { HttpExchange, HttpOutcome, HttpTransport } from "./transport.ts";
 import { ResponseTooLarge } from "./transport.ts";
 
 export interface AttemptDeps {
@@ -73,7 +74,7 @@ class Attempt implements LostListener {
     const timeoutMs = attemptMs(this.#call);
     this.#timeoutMs = timeoutMs;
     if (timeoutMs <= 0) {
-      this.#fail(this.#timeout(false));
+      this.#fail(timedOut(this.#place(), false, this.#timeoutMs));
       return;
     }
     const head = this.#head(timeoutMs);
@@ -102,13 +103,7 @@ class Attempt implements LostListener {
   lost(reason: string): void {
     this.#exchange?.abort();
     this.#bookUnanswered("network");
-    this.#fail(
-      new InvokeError(
-        "transport_error",
-        `${this.#call.method}: the runner ${this.#lease.runner.id} was lost (${reason}) while it had the call. The handler may have run.`,
-        { ...this.#context(), executed: "unknown", phase: "network" },
-      ),
-    );
+    this.#fail(lost(this.#place(), reason));
   }
 
   /** The caller wants no answer any more. Detached work that was sent goes on, and is awaited here in the caller's place. */
@@ -153,7 +148,8 @@ class Attempt implements LostListener {
     }
     if ("failure" in outcome) {
       this.#bookUnanswered("network");
-      this.#fail(this.#transportError(outcome.failure));
+      if (!(outcome.failure.cause instanceof ResponseTooLarge)) this.#lease.suspect();
+      this.#fail(unanswered(this.#place(), outcome.failure));
       return;
     }
     this.#lease.answered();
@@ -163,7 +159,7 @@ class Attempt implements LostListener {
       url: this.#lease.runner.url,
       keyring: this.#deps.keyring,
       codec: this.#deps.codec,
-      context: () => this.#context(),
+      context: () => placeContext(this.#place()),
     });
     if (reply.timings === undefined) this.#call.phases.network += answeredAt - this.#sentAt;
     else this.#learn(reply.timings, answeredAt, answeredClock);
@@ -206,57 +202,15 @@ class Attempt implements LostListener {
     this.#exchange?.abort();
     this.#bookUnanswered(sent ? "handler" : "network");
     if (sent) this.#lease.timedOut();
-    this.#fail(this.#timeout(sent));
+    this.#fail(timedOut(this.#place(), sent, this.#timeoutMs));
   }
 
   #bookUnanswered(phase: "network" | "handler"): void {
     if (this.#sentAt > 0 && !this.#left) this.#call.phases[phase] += performance.now() - this.#sentAt;
   }
 
-  #timeout(sent: boolean): CallError {
-    const { method } = this.#call;
-    const what = sent
-      ? `the runner ${this.#lease.runner.id} had the call and did not answer in time; the handler may have run`
-      : `the call could not be sent to the runner ${this.#lease.runner.id} in time; the handler did not run`;
-    return new InvokeError("timeout", `${method}: no result within ${this.#limit()}: ${what}.`, {
-      ...this.#context(),
-      executed: sent ? "unknown" : "no",
-      phase: sent ? "handler" : "network",
-    });
-  }
-
-  /** The limit that was reached: that of the attempt, or that of the call. */
-  #limit(): string {
-    const { options, timeoutMs } = this.#call;
-    const own = options.retry?.attemptTimeoutMs;
-    return own !== undefined && own === this.#timeoutMs ? `${own} ms (retry.attemptTimeoutMs)` : `${Math.round(timeoutMs)} ms`;
-  }
-
-  #transportError({ sent, cause }: HttpFailure): CallError {
-    const { method } = this.#call;
-    const { id, url } = this.#lease.runner;
-    if (cause instanceof ResponseTooLarge) {
-      return new InvokeError("payload_too_large", `${method}: ${cause.message}`, {
-        ...this.#context(),
-        executed: "unknown",
-        phase: "network",
-      });
-    }
-    this.#lease.suspect();
-    const why = cause instanceof Error ? cause.message || cause.name : String(cause);
-    const what = sent
-      ? `the connection to the runner ${id} at ${url} was lost: ${why}. The handler may have run.`
-      : `the runner ${id} at ${url} could not be reached: ${why}. The handler did not run.`;
-    return new InvokeError("transport_error", `${method}: ${what}`, {
-      ...this.#context(),
-      executed: sent ? "unknown" : "no",
-      phase: "network",
-      cause,
-    });
-  }
-
-  #context() {
-    return { ...errorContext(this.#call), runnerId: this.#lease.runner.id };
+  #place(): AttemptPlace {
+    return { call: this.#call, runner: this.#lease.runner };
   }
 
   #fail(error: CallError): void {

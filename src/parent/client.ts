@@ -194,10 +194,15 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
         const body = encode(call);
         const { signal } = call.options;
         const start = () => (body instanceof FlameError ? Effect.fail(body) : persist(maker, call, body));
-        return Effect.onExitPrimitive(signal === undefined ? start() : untilAborted(Effect.suspend(start), signal, (reason) => canceled(call, reason)), (exit) => {
-          finish(call, span, errorOf(exit, call));
-          return undefined;
-        });
+        return Effect.onExitPrimitive(
+          signal === undefined
+            ? start()
+            : untilAborted(Effect.suspend(start), signal, (reason) => canceled(call, reason)),
+          (exit) => {
+            finish(call, span, errorOf(exit, call));
+            return undefined;
+          },
+        );
       },
     );
   };
@@ -211,7 +216,12 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
     call: (request) => callFrom(request, here()),
     fanOut: (request) => {
       const pool = poolFor(request.options, config);
-      return makeFanOut({ telemetry, callFrom, slotLimit: () => lanes.get(pool)?.pool.slotLimit }, request, pool, here());
+      return makeFanOut(
+        { telemetry, callFrom, slotLimit: () => lanes.get(pool)?.pool.slotLimit },
+        request,
+        pool,
+        here(),
+      );
     },
     pools: Object.fromEntries([...lanes].map(([name, { pool }]) => [name, pool])),
     shutdown: async (graceMs = shutdownGraceMs) => {

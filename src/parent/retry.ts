@@ -66,7 +66,10 @@ export type RetryDecision =
 
 const no: RetryDecision = { retry: false };
 
-const refuse = (obstacle: RetryObstacle, text: string): RetryDecision => ({ retry: false, refusal: { obstacle, text } });
+const refuse = (obstacle: RetryObstacle, text: string): RetryDecision => ({
+  retry: false,
+  refusal: { obstacle, text },
+});
 
 /** Whether the error is worth another try at all, whatever the policy. */
 export const mayPass = (error: CallError): boolean => error.retryable && !neverRetried.has(error.code);
@@ -89,7 +92,9 @@ const unwanted = (error: CallError, on: RetryOptions["on"]): string | undefined 
   if (on === undefined) return undefined;
   try {
     const conditions = typeof on === "function" ? [on] : on;
-    const wanted = conditions.some((condition) => (typeof condition === "function" ? condition(error) : condition === error.code));
+    const wanted = conditions.some((condition) =>
+      typeof condition === "function" ? condition(error) : condition === error.code,
+    );
     return wanted ? undefined : `retry.on does not match ${error.code}`;
   } catch (thrown) {
     return `retry.on threw: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
@@ -122,7 +127,16 @@ export const decideRetry = (situation: RetrySituation): RetryDecision => {
   const jittered = Math.min(base, retry?.maxDelayMs ?? defaults.maxDelayMs) * (0.8 + 0.4 * situation.chance);
   const delayMs = failover ? (situation.elsewhere ? 0 : asked) : Math.max(jittered, asked);
   if (delayMs >= remainingMs) {
-    return refuse("deadline", `the next attempt would start in ${Math.round(delayMs)} ms, and ${Math.round(remainingMs)} ms are left`);
+    return refuse(
+      "deadline",
+      `the next attempt would start in ${Math.round(delayMs)} ms, and ${Math.round(remainingMs)} ms are left`,
+    );
   }
-  return { retry: true, delayMs, failover, charged: !failover || failovers > 0, reason: `${error.code}, executed: ${error.executed}` };
+  return {
+    retry: true,
+    delayMs,
+    failover,
+    charged: !failover || failovers > 0,
+    reason: `${error.code}, executed: ${error.executed}`,
+  };
 };

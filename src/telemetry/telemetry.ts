@@ -133,7 +133,13 @@ export type FlameEvent =
       readonly span: SpanIds | undefined;
     }
   | { readonly _tag: "LeaseEnded"; readonly pool: string; readonly durationMs: number }
-  | { readonly _tag: "RunnerBooting"; readonly pool: string; readonly runnerId: string; readonly backend: string; readonly reason: string }
+  | {
+      readonly _tag: "RunnerBooting";
+      readonly pool: string;
+      readonly runnerId: string;
+      readonly backend: string;
+      readonly reason: string;
+    }
   | {
       readonly _tag: "BootEnded";
       readonly pool: string;
@@ -143,7 +149,12 @@ export type FlameEvent =
       readonly durationMs: number;
       readonly error?: unknown;
     }
-  | { readonly _tag: "RunnerDraining"; readonly pool: string; readonly runnerId: string; readonly reason: TerminationReason }
+  | {
+      readonly _tag: "RunnerDraining";
+      readonly pool: string;
+      readonly runnerId: string;
+      readonly reason: TerminationReason;
+    }
   | {
       readonly _tag: "RunnerTerminated";
       readonly pool: string;
@@ -152,10 +163,26 @@ export type FlameEvent =
       readonly detail?: string;
     }
   | { readonly _tag: "PoolSaturated"; readonly pool: string; readonly pending: number; readonly limit: number }
-  | { readonly _tag: "PoolScaled"; readonly pool: string; readonly from: number; readonly to: number; readonly reason: string }
-  | { readonly _tag: "SignatureRejected"; readonly pool: string; readonly reason: RejectionReason; readonly detail: string }
+  | {
+      readonly _tag: "PoolScaled";
+      readonly pool: string;
+      readonly from: number;
+      readonly to: number;
+      readonly reason: string;
+    }
+  | {
+      readonly _tag: "SignatureRejected";
+      readonly pool: string;
+      readonly reason: RejectionReason;
+      readonly detail: string;
+    }
   | { readonly _tag: "ClockOffset"; readonly pool: string; readonly offsetMs: number }
-  | { readonly _tag: "RunnerSpans"; readonly pool: string; readonly outcome: "reported" | "lost"; readonly count: number }
+  | {
+      readonly _tag: "RunnerSpans";
+      readonly pool: string;
+      readonly outcome: "reported" | "lost";
+      readonly count: number;
+    }
   | { readonly _tag: "IdempotencyDecided"; readonly pool: string; readonly outcome: IdempotencyOutcome }
   | {
       readonly _tag: "ServerEnded";

@@ -181,10 +181,9 @@ describe("the headers of a request", () => {
     const detached = requestHeaders({ ...full, detached: true }, good[header.signature]!);
     expect(detached).toEqual({ ...good, [header.request]: `${line.join(" ")} detached` });
     for (const other of ["Detached", "detached ", " detached", "1", "true", "detached detached", "attached"])
-      expect(
-        problem(readRequestHead(from({ ...good, [header.request]: `${line.join(" ")} ${other}` }))),
-        other,
-      ).toBe("x-flame-request is malformed");
+      expect(problem(readRequestHead(from({ ...good, [header.request]: `${line.join(" ")} ${other}` }))), other).toBe(
+        "x-flame-request is malformed",
+      );
   });
 
   it("may have every field as long as it may be", () => {

@@ -49,12 +49,12 @@ const changed = (value: string | number | true | undefined): ReadonlyArray<strin
   value === true || value === undefined
     ? [undefined]
     : typeof value === "number"
-    ? [value + 1]
-    : [
-        ...Array.from(value, (char, at) => value.slice(0, at) + (char === "x" ? "y" : "x") + value.slice(at + 1)),
-        `${value} `,
-        value.slice(1),
-      ];
+      ? [value + 1]
+      : [
+          ...Array.from(value, (char, at) => value.slice(0, at) + (char === "x" ? "y" : "x") + value.slice(at + 1)),
+          `${value} `,
+          value.slice(1),
+        ];
 
 /** The text with one bit of one byte flipped, for every bit of every byte. */
 const flips = (text: string): ReadonlyArray<string> =>

@@ -17,7 +17,18 @@ describe("a page", () => {
   });
 
   it("can name a block, hide a prelude and promise an output", () => {
-    const [snippet] = page("<!-- prelude", "const a = 1;", "-->", "```ts file=a.ts run", "console.log(a);", "```", "", "```text output", "1", "```");
+    const [snippet] = page(
+      "<!-- prelude",
+      "const a = 1;",
+      "-->",
+      "```ts file=a.ts run",
+      "console.log(a);",
+      "```",
+      "",
+      "```text output",
+      "1",
+      "```",
+    );
     expect(snippet).toMatchObject({ file: "a.ts", code: "\nconst a = 1;\n\n\nconsole.log(a);\n", output: "1\n" });
   });
 

@@ -33,13 +33,21 @@ type Instructions = Pick<Snippet, "checkOnly" | "env"> & { readonly file: string
 
 const readInstructions = (info: string, at: string): Instructions => {
   const [head = "", reason] = info.split(/\bcheck:/, 2);
-  const words = head.trim().split(/\s+/).filter((word) => word !== "");
+  const words = head
+    .trim()
+    .split(/\s+/)
+    .filter((word) => word !== "");
   const file = words.find((word) => word.startsWith("file="))?.slice("file=".length);
   const env = words.filter((word) => /^[A-Z][A-Z0-9_]*=/.test(word)).map((word) => word.split(/=(.*)/s, 2));
   const unknown = words.find((word) => word !== "run" && !/^[A-Z][A-Z0-9_]*=/.test(word) && !word.startsWith("file="));
-  if (unknown !== undefined) throw new Error(`${at}: "${unknown}" says nothing about a block of TypeScript. Use run, file=…, NAME=value or check: with a reason.`);
+  if (unknown !== undefined)
+    throw new Error(
+      `${at}: "${unknown}" says nothing about a block of TypeScript. Use run, file=…, NAME=value or check: with a reason.`,
+    );
   if (words.includes("run") === (reason !== undefined)) {
-    throw new Error(`${at}: say either "run" or "check:" and why it cannot run, as in \`\`\`ts check: needs a runner\`.`);
+    throw new Error(
+      `${at}: say either "run" or "check:" and why it cannot run, as in \`\`\`ts check: needs a runner\`.`,
+    );
   }
   if (reason?.trim() === "") throw new Error(`${at}: "check:" gives no reason.`);
   return { file, env: Object.fromEntries(env) as Record<string, string>, checkOnly: reason?.trim() };
@@ -68,16 +76,25 @@ export const readSnippets = (page: string, markdown: string): ReadonlyArray<Snip
     const length = lines.slice(first).findIndex((text) => text.trim() === ticks);
     const at = `${page}:${first + 1}`;
     if (length < 0) throw new Error(`${at}: this block is never closed.`);
-    const body = lines.slice(first, first + length).map((text) => (text.startsWith(indent) ? text.slice(indent.length) : text));
+    const body = lines
+      .slice(first, first + length)
+      .map((text) => (text.startsWith(indent) ? text.slice(indent.length) : text));
     index = first + length;
     if (language === "ts") {
       const code: Array<string> = Array.from({ length: first }, () => "");
       for (const [number, text] of prelude) code[number] = text;
       const { file, ...instructions } = readInstructions(info, at);
-      snippets.push({ ...instructions, at, file: file ?? `line-${first + 1}.ts`, code: `${[...code, ...body].join("\n")}\n`, output: undefined });
+      snippets.push({
+        ...instructions,
+        at,
+        file: file ?? `line-${first + 1}.ts`,
+        code: `${[...code, ...body].join("\n")}\n`,
+        output: undefined,
+      });
     } else if (language === "text" && info.trim() === "output") {
       const last = snippets.at(-1);
-      if (last === undefined || last.checkOnly !== undefined) throw new Error(`${at}: this output follows no block that runs.`);
+      if (last === undefined || last.checkOnly !== undefined)
+        throw new Error(`${at}: this output follows no block that runs.`);
       snippets[snippets.length - 1] = { ...last, output: `${body.join("\n")}\n` };
     }
     prelude = [];

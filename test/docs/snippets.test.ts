@@ -21,7 +21,12 @@ interface Finished {
   readonly stderr: string;
 }
 
-const execute = (file: string, args: ReadonlyArray<string>, cwd: string, env: Readonly<Record<string, string>> = {}): Promise<Finished> =>
+const execute = (
+  file: string,
+  args: ReadonlyArray<string>,
+  cwd: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Finished> =>
   promisify(execFile)(file, args, { cwd, env: { ...process.env, ...env }, timeout: 60_000 }).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (error: Finished) => ({ code: error.code, stdout: error.stdout, stderr: error.stderr }),
@@ -55,7 +60,8 @@ const compile = (): Promise<Finished> => {
 let compiled: Finished;
 
 beforeAll(async () => {
-  if (!existsSync(join(root, "dist/index.js"))) throw new Error("The pages are checked against the build. Run: npm run build");
+  if (!existsSync(join(root, "dist/index.js")))
+    throw new Error("The pages are checked against the build. Run: npm run build");
   compiled = await compile();
 }, 120_000);
 
@@ -74,7 +80,12 @@ describe("the code in the pages", () => {
     "runs at $at",
     async (snippet) => {
       const built = join(folder, "built", folderOf(snippet));
-      const ended = await execute(runtimes[runtime], [join(built, snippet.file.replace(/\.ts$/, ".js"))], built, snippet.env);
+      const ended = await execute(
+        runtimes[runtime],
+        [join(built, snippet.file.replace(/\.ts$/, ".js"))],
+        built,
+        snippet.env,
+      );
       expect(ended, `${snippet.at} printed:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 });
       if (snippet.output !== undefined) expect(ended.stdout).toBe(snippet.output);
     },

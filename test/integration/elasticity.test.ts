@@ -34,6 +34,17 @@ test("warm runners are there before the first call, and hooks tell of it", async
   expect(await flame.metrics()).toContain('result="acquired",source="warm"} 1');
 });
 
+test("a hook that throws is logged, and calls go on", async () => {
+  const logged: Array<string> = [];
+  const logger = { info: () => {}, warn: () => {}, error: (message: string) => void logged.push(message) };
+  const onGrow = () => {
+    throw new Error("from the hook");
+  };
+  await withRunners({ onGrow }, { config: { logger } });
+  expect(await Probe.add(1, 2)).toBe(3);
+  expect(logged).toEqual(['firelight: onGrow of the pool "default" threw; the pool goes on']);
+});
+
 test("limits change while the pool is in use, and stats say why it is as large as it is", async () => {
   const { flame } = await withRunners({ max: 1 });
   const pool = flame.pools["default"]!;
@@ -116,9 +127,13 @@ test("a call that its pool refuses is tried again no more often than its policy 
   await Probe.whoami();
   flame.pools["default"]!.update({ maxQueue: 0 });
   const done = new AbortController();
-  const running = Probe.slow.with({ signal: done.signal })(60_000).catch(() => {});
+  const running = Probe.slow
+    .with({ signal: done.signal })(60_000)
+    .catch(() => {});
   const startedAt = performance.now();
-  await expect(Probe.whoami.with({ retry: { maxAttempts: 3, baseDelayMs: 20 } })()).rejects.toMatchObject({ code: "overloaded" });
+  await expect(Probe.whoami.with({ retry: { maxAttempts: 3, baseDelayMs: 20 } })()).rejects.toMatchObject({
+    code: "overloaded",
+  });
   expect(performance.now() - startedAt).toBeLessThan(2_000);
   done.abort();
   await running;

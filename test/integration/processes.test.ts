@@ -153,7 +153,9 @@ test("a call that is canceled before it starts does not run, and is counted", as
   expect(error).toMatchObject({ code: "canceled", executed: "no" });
   await Probe.whoami();
   expect(lines()).toEqual([]);
-  const gauge = (await flame.metrics()).split("\n").filter((line) => line.startsWith('flame_invocation_active{rpc_method="probe/slow"'));
+  const gauge = (await flame.metrics())
+    .split("\n")
+    .filter((line) => line.startsWith('flame_invocation_active{rpc_method="probe/slow"'));
   expect(gauge).toEqual([expect.stringMatching(/ 0$/)]);
 });
 

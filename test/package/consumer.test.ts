@@ -21,14 +21,30 @@ const npm = async (args: ReadonlyArray<string>): Promise<string> => {
   return stdout + stderr;
 };
 
-const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { devDependencies: Record<string, string> };
+const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  devDependencies: Record<string, string>;
+};
 
 /** Installs packages, those beside a tarball in the versions that the project is tested with. */
 const install = (...packages: ReadonlyArray<string>): Promise<string> =>
-  npm(["install", "--prefer-offline", "--no-audit", "--no-fund", ...packages.map((name) => (name in devDependencies ? `${name}@${devDependencies[name]}` : name))]);
+  npm([
+    "install",
+    "--prefer-offline",
+    "--no-audit",
+    "--no-fund",
+    ...packages.map((name) => (name in devDependencies ? `${name}@${devDependencies[name]}` : name)),
+  ]);
 
-const script = async (runtime: RuntimeName, file: string, env: Readonly<Record<string, string>> = {}): Promise<string> => {
-  const { stdout } = await run(runtimes[runtime], [file], { cwd: consumer, env: { ...process.env, ...env }, timeout: 60_000 });
+const script = async (
+  runtime: RuntimeName,
+  file: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> => {
+  const { stdout } = await run(runtimes[runtime], [file], {
+    cwd: consumer,
+    env: { ...process.env, ...env },
+    timeout: 60_000,
+  });
   return stdout.trim();
 };
 
@@ -39,7 +55,8 @@ const typeCheck = async (): Promise<void> => {
   });
 };
 
-const copiesOf = (name: string): ReadonlyArray<string> => globSync(`node_modules/**/${name}/package.json`, { cwd: consumer });
+const copiesOf = (name: string): ReadonlyArray<string> =>
+  globSync(`node_modules/**/${name}/package.json`, { cwd: consumer });
 
 describe.skipIf("bun" in process.versions)("the package in an empty project", () => {
   let installation: string;
@@ -61,37 +78,57 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
 
   it("ships its build, its sources for the debugger, and nothing of its workshop", () => {
     const shipped = readdirSync(join(consumer, "node_modules/firelight"));
-    expect(shipped).toEqual(expect.arrayContaining(["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "dist", "package.json", "src"]));
+    expect(shipped).toEqual(
+      expect.arrayContaining(["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "dist", "package.json", "src"]),
+    );
     expect(shipped.filter((name) => /^(\.|test|bench|scripts|node_modules|tsconfig)/.test(name))).toEqual([]);
   });
 
   it("type-checks a user's code and every declaration on the way", typeCheck, 120_000);
 
-  it.each(["node", "bun"] as const)("runs the quick start in local mode on %s", async (runtime) => {
-    expect(await script(runtime, "local.ts")).toBe(`{"charged":50} 5 metrics`);
-  }, 60_000);
+  it.each(["node", "bun"] as const)(
+    "runs the quick start in local mode on %s",
+    async (runtime) => {
+      expect(await script(runtime, "local.ts")).toBe(`{"charged":50} 5 metrics`);
+    },
+    60_000,
+  );
 
-  it.each(["node", "bun"] as const)("runs the quick start as a parent and a runner over HTTP on %s", async (runtime) => {
-    await using runner = await startProcess({
-      command: [runtimes[runtime], "runner.ts"],
-      cwd: consumer,
-      env: { FLAME_MODE: "runner", FLAME_SECRET: secret },
-    });
-    const [, url = ""] = await runner.waitForOutput(/^ready (http:\S+)$/m, 20_000);
-    expect(await script(runtime, "parent.ts", { RUNNER_URL: url, FLAME_SECRET: secret })).toBe(`{"charged":50,"by":${runner.pid}}`);
-    runner.kill("SIGTERM");
-    expect(await runner.exited).toMatchObject({ code: 0 });
-  }, 90_000);
+  it.each(["node", "bun"] as const)(
+    "runs the quick start as a parent and a runner over HTTP on %s",
+    async (runtime) => {
+      await using runner = await startProcess({
+        command: [runtimes[runtime], "runner.ts"],
+        cwd: consumer,
+        env: { FLAME_MODE: "runner", FLAME_SECRET: secret },
+      });
+      const [, url = ""] = await runner.waitForOutput(/^ready (http:\S+)$/m, 20_000);
+      expect(await script(runtime, "parent.ts", { RUNNER_URL: url, FLAME_SECRET: secret })).toBe(
+        `{"charged":50,"by":${runner.pid}}`,
+      );
+      runner.kill("SIGTERM");
+      expect(await runner.exited).toMatchObject({ code: 0 });
+    },
+    90_000,
+  );
 
-  it.each(["node", "bun"] as const)("starts runners of its own with the process backend on %s", async (runtime) => {
-    const [ours, theirs] = (await script(runtime, "elastic.ts")).split(" ");
-    expect(Number(theirs)).toBeGreaterThan(0);
-    expect(theirs).not.toBe(ours);
-  }, 90_000);
+  it.each(["node", "bun"] as const)(
+    "starts runners of its own with the process backend on %s",
+    async (runtime) => {
+      const [ours, theirs] = (await script(runtime, "elastic.ts")).split(" ");
+      expect(Number(theirs)).toBeGreaterThan(0);
+      expect(theirs).not.toBe(ours);
+    },
+    90_000,
+  );
 
-  it.each(["node", "bun"] as const)("opens every door on %s", async (runtime) => {
-    expect(await script(runtime, "doors.ts")).toBe("all doors open");
-  }, 60_000);
+  it.each(["node", "bun"] as const)(
+    "opens every door on %s",
+    async (runtime) => {
+      expect(await script(runtime, "doors.ts")).toBe("all doors open");
+    },
+    60_000,
+  );
 
   describe("with the OpenTelemetry SDK beside it", () => {
     beforeAll(async () => {
@@ -106,8 +143,12 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
 
     it("type-checks", typeCheck, 120_000);
 
-    it.each(["node", "bun"] as const)("sends the spans of a call over OTLP on %s", async (runtime) => {
-      expect(await script(runtime, "telemetry.ts")).toContain("/v1/traces");
-    }, 60_000);
+    it.each(["node", "bun"] as const)(
+      "sends the spans of a call over OTLP on %s",
+      async (runtime) => {
+        expect(await script(runtime, "telemetry.ts")).toContain("/v1/traces");
+      },
+      60_000,
+    );
   });
 });

@@ -52,7 +52,9 @@ describe("the rules of the house", () => {
   });
 
   it("want names that say something, in kebab-case, and files that fit a head", () => {
-    expect(faultsOf({ "src/parent/utils.ts": "", "src/parent/myPool.ts": "", "src/parent/long.ts": "\n".repeat(302) })).toEqual([
+    expect(
+      faultsOf({ "src/parent/utils.ts": "", "src/parent/myPool.ts": "", "src/parent/long.ts": "\n".repeat(302) }),
+    ).toEqual([
       "src/parent/long.ts has 302 lines; 300 is the most. Find the second concept in it.",
       `src/parent/utils.ts: "utils" does not say what is inside. Name the concept.`,
       `src/parent/myPool.ts: "myPool" is not kebab-case.`,
@@ -60,6 +62,10 @@ describe("the rules of the house", () => {
   });
 
   it("do not take an example in a comment for an import", () => {
-    expect(faultsOf({ "src/contract/a.ts": `/**\n * import { x } from "../parent/x.ts";\nimport { y } from "left-pad";\n */` })).toEqual([]);
+    expect(
+      faultsOf({
+        "src/contract/a.ts": `/**\n * import { x } from "../parent/x.ts";\nimport { y } from "left-pad";\n */`,
+      }),
+    ).toEqual([]);
   });
 });

@@ -7,7 +7,17 @@ import { decideRetry, failoverAttempts } from "../../src/parent/retry.ts";
 const failed = (code: FlameErrorCode, context: FlameErrorContext = {}) => new InvokeError(code, code, context);
 
 const decide = (situation: Partial<RetrySituation> & Pick<RetrySituation, "error">) =>
-  decideRetry({ attempt: 1, failovers: 0, hedges: 0, retry: undefined, idempotent: false, elsewhere: true, remainingMs: 10_000, chance: 0.5, ...situation });
+  decideRetry({
+    attempt: 1,
+    failovers: 0,
+    hedges: 0,
+    retry: undefined,
+    idempotent: false,
+    elsewhere: true,
+    remainingMs: 10_000,
+    chance: 0.5,
+    ...situation,
+  });
 
 describe("without a retry policy", () => {
   it("an attempt that did not reach the handler fails over at once", () => {
@@ -124,7 +134,9 @@ describe("what is refused is explained", () => {
       obstacle: "deadline",
       text: "the next attempt would start in 400 ms, and 120 ms are left",
     });
-    expect(refusal({ error: failed("remote_error", { retryAfterMs: 20_000 }), retry: { maxAttempts: 3 } })?.obstacle).toBe("deadline");
+    expect(
+      refusal({ error: failed("remote_error", { retryAfterMs: 20_000 }), retry: { maxAttempts: 3 } })?.obstacle,
+    ).toBe("deadline");
   });
 
   it("what no policy asked for is not", () => {
@@ -139,8 +151,13 @@ describe("retry.on", () => {
 
   it("narrows retries by code and by function", () => {
     expect(decide({ error: crashed, retry: { maxAttempts: 3, on: ["remote_error"] } }).retry).toBe(true);
-    expect(decide({ error: crashed, retry: { maxAttempts: 3, on: ["timeout", (e) => e.remote?.code === "rate_limited"] } }).retry).toBe(true);
-    expect(decide({ error: crashed, retry: { maxAttempts: 3, on: (e) => e.code === "remote_error" } }).retry).toBe(true);
+    expect(
+      decide({ error: crashed, retry: { maxAttempts: 3, on: ["timeout", (e) => e.remote?.code === "rate_limited"] } })
+        .retry,
+    ).toBe(true);
+    expect(decide({ error: crashed, retry: { maxAttempts: 3, on: (e) => e.code === "remote_error" } }).retry).toBe(
+      true,
+    );
     expect(decide({ error: crashed, retry: { maxAttempts: 3, on: ["timeout"] } })).toEqual({
       retry: false,
       refusal: { obstacle: "condition", text: "retry.on does not match remote_error" },
@@ -154,7 +171,9 @@ describe("retry.on", () => {
 
   it("widens nothing", () => {
     expect(decide({ error: crashed, retry: { on: () => true } })).toEqual({ retry: false });
-    expect(decide({ error: failed("canceled", { retryable: true }), retry: { maxAttempts: 3, on: () => true } }).retry).toBe(false);
+    expect(
+      decide({ error: failed("canceled", { retryable: true }), retry: { maxAttempts: 3, on: () => true } }).retry,
+    ).toBe(false);
   });
 
   it("a function that throws is a no, and its message is told", () => {
@@ -203,7 +222,9 @@ describe("failing over", () => {
 
   it("an attempt that could not be sent within its own time goes elsewhere, one that waited for a slot does not", () => {
     const retry = { attemptTimeoutMs: 50 };
-    expect(decide({ retry, error: failed("timeout", { executed: "no", phase: "network" }) })).toMatchObject({ failover: true });
+    expect(decide({ retry, error: failed("timeout", { executed: "no", phase: "network" }) })).toMatchObject({
+      failover: true,
+    });
     expect(decide({ retry, error: failed("timeout", { executed: "no", phase: "acquire" }) }).retry).toBe(false);
     expect(decide({ error: failed("timeout", { executed: "no", phase: "network" }) }).retry).toBe(false);
   });

@@ -68,12 +68,15 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
 
   const spawn = (carrier: TraceCarrier): Effect.Effect<RunnerHandle, unknown> =>
     Effect.callback((resume) => {
-      const timer = setTimeout(() => {
-        timedOut = true;
-        const error = timeout();
-        abort.abort(error);
-        resume(Effect.fail(error));
-      }, Math.min(pool.spawnTimeoutMs, longestTimerMs));
+      const timer = setTimeout(
+        () => {
+          timedOut = true;
+          const error = timeout();
+          abort.abort(error);
+          resume(Effect.fail(error));
+        },
+        Math.min(pool.spawnTimeoutMs, longestTimerMs),
+      );
       const spawned = settle(() =>
         backend.spawn({
           poolName: pool.name,

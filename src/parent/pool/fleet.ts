@@ -30,6 +30,8 @@ export class Fleet {
   readonly #timers: Set<NodeJS.Timeout> = new Set();
   readonly #ending: Set<Promise<unknown>> = new Set();
   readonly #looking: NodeJS.Timeout | undefined;
+  /** Where memory has a bound, busy runners are asked for it too. */
+  maxRssBytes: number;
 
   constructor(
     config: ResolvedPool,
@@ -41,6 +43,7 @@ export class Fleet {
     this.#telemetry = telemetry;
     this.#environment = environment;
     this.#tell = tell;
+    this.maxRssBytes = config.bounds.maxRssBytes;
     if (Number.isFinite(config.healthCheckMs))
       this.#looking = setInterval(() => this.#look(), config.healthCheckMs).unref();
     for (const runner of config.runners) {
@@ -179,7 +182,7 @@ export class Fleet {
   /** Looks at every runner that has not answered a call since the last look. */
   #look(): void {
     for (const [runnerId, runner] of this.#runners) {
-      if (runner.answered && this.#config.bounds.maxRssBytes === Infinity) runner.answered = false;
+      if (runner.answered && this.maxRssBytes === Infinity) runner.answered = false;
       else void this.#ask(runnerId, runner);
     }
   }

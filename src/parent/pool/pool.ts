@@ -5,6 +5,7 @@
  */
 import { Effect } from "effect";
 import type { CallError } from "../../contract/errors.ts";
+import { checkNumber, forever } from "../../contract/check-number.ts";
 import type { PoolUpdate } from "../../contract/options.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import { resolveBounds } from "../../contract/resolve-pool.ts";
@@ -16,6 +17,7 @@ import type { Lease, LeaseOwner } from "./lease.ts";
 import { GrantedLease } from "./lease.ts";
 import type { PoolHandle, PoolStats } from "./handle.ts";
 import { Holders } from "./holders.ts";
+import { PoolNews } from "./news.ts";
 import { acquireTimeout, queueWaitExceeded, refusal } from "./refusal.ts";
 import { SlotTime } from "./slot-time.ts";
 import { PoolState } from "./state.ts";
@@ -46,6 +48,7 @@ export class Pool implements LeaseOwner, PoolHandle {
   readonly name: string;
   readonly #config: ResolvedPool;
   readonly #telemetry: Telemetry;
+  readonly #news: PoolNews;
   readonly #state: PoolState;
   readonly #fleet: Fleet;
   readonly #pending: Map<number, Pending> = new Map();
@@ -65,6 +68,7 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#config = config;
     this.#maxQueueWaitMs = config.maxQueueWaitMs;
     this.#telemetry = telemetry;
+    this.#news = new PoolNews(config, telemetry, environment.logger);
     this.#fleet = new Fleet(config, telemetry, environment, (event) => this.#step(event));
     const fixed = config.backend === undefined ? config.runners.map((runner) => runner.id) : undefined;
     this.#state = new PoolState(config.bounds, () => environment.nameRunner(config.name), fixed);
@@ -144,14 +148,21 @@ export class Pool implements LeaseOwner, PoolHandle {
     const merged = { ...this.#config.given, ...this.#changes, ...changes };
     const bounds = resolveBounds(`pools.${this.name}`, merged, this.#config.runners.length);
     this.#changes = { ...this.#changes, ...changes };
-    this.#maxQueueWaitMs = merged.maxQueueWaitMs ?? Infinity;
+    this.#maxQueueWaitMs = checkNumber(
+      `pools.${this.name}.maxQueueWaitMs`,
+      merged.maxQueueWaitMs ?? Infinity,
+      0,
+      "milliseconds",
+      forever,
+    );
     this.#ticker.start(bounds);
+    this.#fleet.maxRssBytes = bounds.maxRssBytes;
     this.#step({ _tag: "Update", bounds });
   }
 
   stats(): PoolStats {
-    const { bounds, decision } = this.#state;
-    const { target, reason } = decision;
+    const { bounds, scaler } = this.#state;
+    const { target, reason } = scaler.decision;
     const explanation =
       target > bounds.max
         ? `${reason}; max is ${bounds.max}`
@@ -283,7 +294,7 @@ export class Pool implements LeaseOwner, PoolHandle {
       case "Draining":
         return this.#fleet.draining(command.runnerId, command.reason);
       case "Scaled":
-        return this.#scaled(command.from, command.to, command.reason);
+        return this.#news.scaled(command.from, command.to, command.reason);
       case "Saturated":
         this.#telemetry.emit({
           _tag: "PoolSaturated",
@@ -294,11 +305,5 @@ export class Pool implements LeaseOwner, PoolHandle {
         this.#config.hooks.onSaturated?.({ pool: this.name, waiting: command.pending, limit: command.limit });
         return;
     }
-  }
-
-  #scaled(from: number, to: number, reason: string): void {
-    this.#telemetry.emit({ _tag: "PoolScaled", pool: this.name, from, to, reason });
-    const { onGrow, onShrink } = this.#config.hooks;
-    (to > from ? onGrow : onShrink)?.({ pool: this.name, from, to, reason });
   }
 }

@@ -11,12 +11,11 @@ import { BootGate } from "./boot-gate.ts";
 import type { LeaseKey, PoolCommand, PoolEvent, RefusalReason, RunnerWish } from "./events.ts";
 import type { RunnerRecord } from "./routing.ts";
 import { chooseRunner } from "./routing.ts";
-import type { ScalingDecision } from "../../contract/scaling.ts";
-import { reactive } from "../../contract/scaling.ts";
 import { LeaseBook } from "./lease-book.ts";
 import { overdue } from "./retirement.ts";
 import { RunnerTable } from "./runner-table.ts";
 import { Saturation } from "./saturation.ts";
+import { Scaler } from "./scaler.ts";
 import { WaiterQueue } from "./waiters.ts";
 import { WaitEstimate } from "./wait-estimate.ts";
 
@@ -27,8 +26,7 @@ export class PoolState {
   readonly supply: "elastic" | "fixed";
   readonly runners: RunnerTable = new RunnerTable();
   readonly waiters: WaiterQueue = new WaiterQueue();
-  /** What the scaling policy said last. */
-  decision: ScalingDecision = { target: 0, reason: "nothing has happened yet" };
+  readonly scaler = new Scaler();
   readonly #leases = new LeaseBook();
   readonly #probeFailures: Map<string, number> = new Map();
   readonly #boots = new BootGate();
@@ -250,7 +248,9 @@ export class PoolState {
   #tick(commands: Commands): void {
     const idleMs = this.used === 0 && this.waiters.size === 0 ? this.#now - this.#busyAt : 0;
     this.#asleep ||= idleMs >= this.bounds.minIdleShutdownMs;
-    const floor = this.#asleep ? 0 : Math.max(this.bounds.min, this.#decide().target);
+    const floor = this.#asleep
+      ? 0
+      : Math.max(this.bounds.min, this.scaler.decide(this.runners, this.waiters.size, this.bounds).target);
     for (const { runner, why } of overdue(this.runners, this.bounds, floor, this.#asleep, this.#now)) {
       if (why === "drain_timeout") {
         this.#lost(runner.id, runner.drainReason ?? "drain", commands);
@@ -269,26 +269,18 @@ export class PoolState {
     }
   }
 
-  #decide(): ScalingDecision {
-    return (this.decision = this.bounds.scaling(this.runners.scalingSnapshot(this.bounds, this.waiters.size)));
-  }
-
   /** Boots what `min` and the policy want, within `max`. */
   #scale(commands: Commands): void {
     if (this.supply === "fixed" || !this.#boots.open) return;
-    const { min, max, scaling } = this.bounds;
     const { alive } = this.runners;
-    if (scaling === reactive && this.waiters.size === 0 && (this.#asleep || alive >= min)) return;
-    const { target, reason } = this.#decide();
-    const wanted = Math.min(Math.max(target, this.#asleep ? 0 : min) - alive, max - this.runners.size);
-    if (!(wanted > 0)) return;
-    const why = target >= min ? reason : `min is ${min}`;
-    for (let i = 0; i < wanted; i++) {
+    const { count, reason } = this.scaler.missing(this.runners, this.waiters.size, this.bounds, this.#asleep);
+    if (count === 0) return;
+    for (let i = 0; i < count; i++) {
       const runnerId = this.#nameRunner();
       this.runners.add(runnerId, "booting", this.#now);
-      commands.push({ _tag: "Boot", runnerId, ticket: this.waiters.first()?.ticket, reason: why });
+      commands.push({ _tag: "Boot", runnerId, ticket: this.waiters.first()?.ticket, reason });
     }
-    commands.push({ _tag: "Scaled", from: alive, to: alive + wanted, reason: why });
+    commands.push({ _tag: "Scaled", from: alive, to: alive + count, reason });
   }
 
   #close(commands: Commands): void {

@@ -31,7 +31,11 @@ export const attributes = {
     "boolean",
     "Whether the call carried an idempotency key; the key itself is never recorded.",
   ),
-  detached: attribute("flame.detached", "boolean", "Only on detached calls: the handler goes on when the caller leaves."),
+  detached: attribute(
+    "flame.detached",
+    "boolean",
+    "Only on detached calls: the handler goes on when the caller leaves.",
+  ),
   idempotencyOutcome: attribute(
     "flame.idempotency.outcome",
     "string",
@@ -54,7 +58,11 @@ export const attributes = {
   nextAttempt: attribute("flame.retry.next_attempt", "int", "Number of the attempt after the backoff."),
   mapItems: attribute("flame.map.items", "int", "Items that were called for."),
   mapConcurrency: attribute("flame.map.concurrency", "int", "Most calls of the map at a time."),
-  mapFailed: attribute("flame.map.failed", "int", "Items whose call failed; those that were canceled with the map are not counted."),
+  mapFailed: attribute(
+    "flame.map.failed",
+    "int",
+    "Items whose call failed; those that were canceled with the map are not counted.",
+  ),
   coldStart: attribute(
     "flame.cold_start",
     "boolean",

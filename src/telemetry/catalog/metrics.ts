@@ -57,7 +57,8 @@ export const metrics = {
     side: "parent",
     labels: ["flame_pool_name", "reason"],
     known: { reason: ["budget", "condition", "deadline", "max_attempts"] },
-    description: "Retries and hedges that were not made though the call's options allow them, by what stood in the way.",
+    description:
+      "Retries and hedges that were not made though the call's options allow them, by what stood in the way.",
   },
   phaseDuration: {
     name: "flame_invocation_phase_duration_seconds",

@@ -52,7 +52,8 @@ export const spans = {
   acquire: {
     name: "flame.pool.acquire",
     kind: "internal",
-    description: "Waiting for a slot. Absent when a slot was free at once. Links to what it waited for: boots under way, and calls that hold slots.",
+    description:
+      "Waiting for a slot. Absent when a slot was free at once. Links to what it waited for: boots under way, and calls that hold slots.",
     attributes: ["pool", "acquireResult", "acquireSource", "queueDepth", "slotLimit", "runnerId", ...failure],
   },
   boot: {

@@ -175,8 +175,19 @@ describe("scaling policies", () => {
   it("is kept within min and max, and explains itself", () => {
     const pool = new Driver({ min: 1, max: 2, scaling: () => ({ target: 99, reason: "a whim" }) });
     expect(pool.booting.size).toBe(2);
-    expect(pool.state.decision).toEqual({ target: 99, reason: "a whim" });
+    expect(pool.state.scaler.decision).toEqual({ target: 99, reason: "a whim" });
   });
+});
+
+it("a policy that throws leaves the pool as large as it is, and says so", () => {
+  const pool = new Driver({
+    min: 1,
+    scaling: () => {
+      throw new Error("no idea");
+    },
+  });
+  expect(pool.booting.size).toBe(1);
+  expect(pool.state.scaler.decision.reason).toBe("the scaling policy threw: Error: no idea");
 });
 
 describe("bounds change while the pool is in use", () => {

@@ -231,7 +231,11 @@ describe("a pool of fixed runners", () => {
 
   it("gives no work to a runner that says that it stops, until its successor answers", () => {
     const pool = fixed(["a", "b"]);
-    expect(pool.step({ _tag: "Refused", runnerId: "a" })).toContainEqual({ _tag: "Probe", runnerId: "a", afterFailures: 0 });
+    expect(pool.step({ _tag: "Refused", runnerId: "a" })).toContainEqual({
+      _tag: "Probe",
+      runnerId: "a",
+      afterFailures: 0,
+    });
     for (let i = 0; i < 2; i++) expect(pool.granted.get(pool.acquire())?.key.runnerId).toBe("b");
     pool.step({ _tag: "ProbeEnded", runnerId: "a", healthy: true });
     expect(pool.granted.get(pool.acquire())?.key.runnerId).toBe("a");

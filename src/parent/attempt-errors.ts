@@ -1,0 +1,66 @@
+/** The errors of attempts that got no answer: what failed where, and whether the handler may have run. */
+import type { CallError, FlameErrorContext } from "../contract/errors.ts";
+import { InvokeError } from "../contract/errors.ts";
+import type { Call } from "./call.ts";
+import { errorContext } from "./call.ts";
+import type { LeasedRunner } from "./pool/lease.ts";
+import type { HttpFailure } from "./transport.ts";
+import { ResponseTooLarge } from "./transport.ts";
+
+/** Which call an attempt is made for, and where. */
+export interface AttemptPlace {
+  readonly call: Call;
+  readonly runner: LeasedRunner;
+}
+
+/** What every error of an attempt says. */
+export const placeContext = ({ call, runner }: AttemptPlace): FlameErrorContext => ({
+  ...errorContext(call),
+  runnerId: runner.id,
+});
+
+/** The limit that was reached: that of the attempt, or that of the call. */
+const limitText = ({ options, timeoutMs }: Call, reachedMs: number): string => {
+  const own = options.retry?.attemptTimeoutMs;
+  return own !== undefined && own === reachedMs ? `${own} ms (retry.attemptTimeoutMs)` : `${Math.round(timeoutMs)} ms`;
+};
+
+/** The attempt had its time. */
+export const timedOut = (place: AttemptPlace, sent: boolean, reachedMs: number): CallError => {
+  const { call, runner } = place;
+  const what = sent
+    ? `the runner ${runner.id} had the call and did not answer in time; the handler may have run`
+    : `the call could not be sent to the runner ${runner.id} in time; the handler did not run`;
+  return new InvokeError("timeout", `${call.method}: no result within ${limitText(call, reachedMs)}: ${what}.`, {
+    ...placeContext(place),
+    executed: sent ? "unknown" : "no",
+    phase: sent ? "handler" : "network",
+  });
+};
+
+/** The runner was lost while it had the call. */
+export const lost = (place: AttemptPlace, reason: string): CallError =>
+  new InvokeError(
+    "transport_error",
+    `${place.call.method}: the runner ${place.runner.id} was lost (${reason}) while it had the call. The handler may have run.`,
+    { ...placeContext(place), executed: "unknown", phase: "network" },
+  );
+
+/** The exchange failed, or the answer was too large to take. */
+export const unanswered = (place: AttemptPlace, { sent, cause }: HttpFailure): CallError => {
+  const { method } = place.call;
+  const { id, url } = place.runner;
+  const context = { ...placeContext(place), phase: "network" } as const;
+  if (cause instanceof ResponseTooLarge) {
+    return new InvokeError("payload_too_large", `${method}: ${cause.message}`, { ...context, executed: "unknown" });
+  }
+  const why = cause instanceof Error ? cause.message || cause.name : String(cause);
+  const what = sent
+    ? `the connection to the runner ${id} at ${url} was lost: ${why}. The handler may have run.`
+    : `the runner ${id} at ${url} could not be reached: ${why}. The handler did not run.`;
+  return new InvokeError("transport_error", `${method}: ${what}`, {
+    ...context,
+    executed: sent ? "unknown" : "no",
+    cause,
+  });
+};
