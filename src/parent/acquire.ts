@@ -7,7 +7,8 @@ import type { Call } from "./call.ts";
 import { errorOf, remainingMs } from "./call.ts";
 import type { RunnerWish } from "./pool/events.ts";
 import type { Lease } from "./pool/lease.ts";
-import type { AcquireRequest, Pool } from "./pool/pool.ts";
+import type { AcquireRequest } from "./pool/acquire-request.ts";
+import type { Pool } from "./pool/pool.ts";
 
 const resultOf = (error: CallError | undefined): AcquireResult => {
   if (error === undefined) return "acquired";

@@ -10,8 +10,9 @@ import type { PoolUpdate } from "../../contract/options.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import { resolveBounds } from "../../contract/resolve-pool.ts";
 import type { PoolSnapshot, SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
+import type { AcquireRequest, Pending } from "./acquire-request.ts";
 import type { BootEnvironment } from "./boot.ts";
-import type { LeaseKey, PoolCommand, PoolEvent, RunnerWish } from "./events.ts";
+import type { LeaseKey, PoolCommand, PoolEvent } from "./events.ts";
 import { Fleet } from "./fleet.ts";
 import type { Lease, LeaseOwner } from "./lease.ts";
 import { GrantedLease } from "./lease.ts";
@@ -22,24 +23,6 @@ import { acquireTimeout, queueWaitExceeded, refusal } from "./refusal.ts";
 import { SlotTime } from "./slot-time.ts";
 import { PoolState } from "./state.ts";
 import { Ticker } from "./ticker.ts";
-
-/** A call that wants a lease. */
-export interface AcquireRequest {
-  readonly method: string;
-  readonly wish: RunnerWish;
-  /** What is left of the call's deadline, in milliseconds. */
-  readonly remainingMs: number;
-  /** The span of the call, for links from a boot that it causes. */
-  readonly span: SpanIds | undefined;
-  /** Called the moment a lease is granted, before anything can interrupt: from here on the call must release it. */
-  readonly granted: (lease: Lease) => void;
-}
-
-interface Pending {
-  readonly request: AcquireRequest;
-  readonly granted: (lease: Lease) => void;
-  readonly refused: (error: CallError) => void;
-}
 
 /** Most links from a waiting call to boots, and to calls that hold slots. */
 const mostLinks = 8;
