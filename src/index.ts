@@ -80,7 +80,7 @@ export type {
   StaticRunner,
   TelemetryOptions,
 } from "./contract/options.ts";
-export type { PoolBounds } from "./contract/pool-bounds.ts";
+export type { IdlePredicate, IdleRunner, PoolBounds } from "./contract/pool-bounds.ts";
 export type { ScalingDecision, ScalingPolicy, ScalingSnapshot } from "./contract/scaling.ts";
 export type { PoolHandle, PoolStats } from "./parent/pool/handle.ts";
 export type { PoolSnapshot } from "./telemetry/telemetry.ts";

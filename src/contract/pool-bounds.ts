@@ -1,6 +1,20 @@
 /** What bounds a pool; all of it may change while the pool is in use. */
 import type { ScalingPolicy } from "./scaling.ts";
 
+/** A runner that has no calls. */
+export interface IdleRunner {
+  readonly id: string;
+  /** Milliseconds without a call. */
+  readonly idleMs: number;
+  /** Milliseconds since it was up. */
+  readonly ageMs: number;
+  /** Calls that it has served. */
+  readonly served: number;
+}
+
+/** Decides whether an idle runner above `min` should end. Asked four times a second for each, so it must be fast. */
+export type IdlePredicate = (runner: IdleRunner) => boolean;
+
 export interface PoolBounds {
   /** Runners kept alive. */
   readonly min: number;
@@ -13,8 +27,8 @@ export interface PoolBounds {
   /** `spread` chooses the least loaded runner, `pack` the most loaded one that has room. */
   readonly routing: "spread" | "pack";
   readonly scaling: ScalingPolicy;
-  /** Milliseconds that a runner above `min` may be idle. */
-  readonly idleShutdownMs: number;
+  /** Milliseconds that a runner above `min` may be idle, or what decides that it has been idle long enough. */
+  readonly idleShutdownMs: number | IdlePredicate;
   /** Milliseconds that the whole pool may be idle before the runners of `min` end too. */
   readonly minIdleShutdownMs: number;
   /** Calls after which a runner is replaced. */

@@ -1,5 +1,6 @@
 /** What a user can set of a pool: what it means, its unit and its default. */
 import type { Backend } from "./backend.ts";
+import type { IdlePredicate } from "./pool-bounds.ts";
 import type { ScalingPolicy } from "./scaling.ts";
 
 /** A runner at a fixed address. */
@@ -47,8 +48,11 @@ export interface PoolConfig {
   readonly scaling?: ScalingPolicy;
   /** Slots kept free beyond the calls that run, so that the next call need not wait for a boot. Default 0. */
   readonly warm?: number;
-  /** Milliseconds after which an idle runner above `min` ends. Default 30 000. `Infinity` keeps it. */
-  readonly idleShutdownMs?: number;
+  /**
+   * Milliseconds after which an idle runner above `min` ends, or a function that decides it:
+   * `({ idleMs, served }) => idleMs > 60_000 || served > 1_000`. Default 30 000. `Infinity` keeps it.
+   */
+  readonly idleShutdownMs?: number | IdlePredicate;
   /** Milliseconds without any call after which the runners of `min` end too, until the next call. Default `Infinity`. */
   readonly minIdleShutdownMs?: number;
   /** Ends a runner after one call, for work that must not share a process. Default `false`. */

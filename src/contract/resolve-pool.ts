@@ -75,7 +75,10 @@ export const resolveBounds = (at: string, pool: PoolConfig, fixedRunners: number
     maxQueue: checkNumber(`${at}.maxQueue`, pool.maxQueue ?? defaults.maxQueue, 0, "calls", forever),
     routing: pool.routing ?? "spread",
     scaling: pool.scaling ?? (warm > 0 ? buffer(warm) : reactive),
-    idleShutdownMs: duration("idleShutdownMs", pool.idleShutdownMs ?? defaults.idleShutdownMs),
+    idleShutdownMs:
+      typeof pool.idleShutdownMs === "function"
+        ? pool.idleShutdownMs
+        : duration("idleShutdownMs", pool.idleShutdownMs ?? defaults.idleShutdownMs),
     minIdleShutdownMs: duration("minIdleShutdownMs", pool.minIdleShutdownMs ?? Infinity),
     maxCalls:
       pool.singleUse === true

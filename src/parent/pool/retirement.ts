@@ -8,6 +8,17 @@ export interface Overdue {
   readonly why: "drain_timeout" | "old" | "idle";
 }
 
+/** A predicate that throws keeps the runner. */
+const isIdleEnough = (runner: RunnerRecord, { idleShutdownMs }: PoolBounds, now: number): boolean => {
+  const idleMs = now - runner.idleSince;
+  if (typeof idleShutdownMs === "number") return idleMs >= idleShutdownMs;
+  try {
+    return idleShutdownMs({ id: runner.id, idleMs, ageMs: now - runner.readySince, served: runner.served });
+  } catch {
+    return false;
+  }
+};
+
 /** The overdue runners; of the idle ones only as many as leave `floor` ready, those first that were idle longest. */
 export const overdue = (
   runners: ReadonlyMap<string, RunnerRecord>,
@@ -28,7 +39,7 @@ export const overdue = (
       continue;
     }
     ready++;
-    if (runner.used === 0 && (asleep || now - runner.idleSince >= bounds.idleShutdownMs)) idle.push(runner);
+    if (runner.used === 0 && (asleep || isIdleEnough(runner, bounds, now))) idle.push(runner);
   }
   idle.sort((left, right) => left.idleSince - right.idleSince);
   for (const runner of idle.slice(0, Math.max(0, ready - floor))) found.push({ runner, why: "idle" });

@@ -2,8 +2,10 @@
 import type { PoolBounds } from "../../contract/pool-bounds.ts";
 
 /** Milliseconds between two looks at the clock: a quarter of the shortest time that matters, 20 ms to a second. */
-const tickMs = ({ idleShutdownMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs }: PoolBounds): number =>
-  Math.min(1_000, Math.max(20, Math.min(idleShutdownMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs) / 4));
+const tickMs = ({ idleShutdownMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs }: PoolBounds): number => {
+  const idleMs = typeof idleShutdownMs === "number" ? idleShutdownMs : 1_000;
+  return Math.min(1_000, Math.max(20, Math.min(idleMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs) / 4));
+};
 
 export class Ticker {
   readonly #run: () => void;

@@ -39,6 +39,26 @@ describe("idle runners", () => {
     expect(pool.booting.size).toBe(2);
   });
 
+  it("end when a function of yours says so, and stay when it throws", () => {
+    const asked: Array<number> = [];
+    const pool = withRunners(2, {
+      min: 1,
+      idleShutdownMs: ({ idleMs, served }) => {
+        asked.push(idleMs);
+        if (idleMs > 900) throw new Error("not a good answer");
+        return served > 0 && idleMs >= 300;
+      },
+    });
+    pool.advance(200);
+    expect(pool.state.runners.size).toBe(2);
+    pool.advance(200);
+    expect(pool.state.runners.size).toBe(1);
+    pool.update({ min: 0 });
+    pool.advance(600);
+    expect(pool.state.runners.size).toBe(1);
+    expect(asked.length).toBeGreaterThan(3);
+  });
+
   it("say why they end", () => {
     const pool = withRunners(1, { idleShutdownMs: 100 });
     const commands = pool.advance(150);
