@@ -61,6 +61,13 @@ class Visit implements AcquireRequest {
   }
 }
 
+/** Fails in the next turn of the event loop: whoever calls again and again must not keep others from their answers. */
+const refuseLater = (error: CallError): Effect.Effect<never, CallError> =>
+  Effect.callback((resume) => {
+    const turn = setImmediate(() => resume(Effect.fail(error)));
+    return Effect.sync(() => clearImmediate(turn));
+  });
+
 /**
  * A lease on a runner of the pool, if possible not on `avoid`; as it is where a slot is free, else as an effect. The call holds it from the moment it is granted, so
  * that it is given back however the call ends.
@@ -75,7 +82,7 @@ export const acquire = (
   const immediate = pool.tryAcquire(visit);
   if (immediate instanceof FlameError) {
     visit.ended("rejected", "warm");
-    return Effect.fail(immediate);
+    return refuseLater(immediate);
   }
   if (immediate !== undefined) {
     visit.ended("acquired", "warm");

@@ -56,6 +56,7 @@ export const typedOutcomes: ReadonlySet<string> = new Set([
   "remote_error",
   "no_runner",
   "unavailable",
+  "overloaded",
 ]);
 
 /** How a call ended. Times are milliseconds since 1970. */
