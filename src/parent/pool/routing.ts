@@ -105,5 +105,5 @@ export const chooseRunner = (
   const ready =
     best(runners, routing, avoid, true) ?? (avoid === undefined ? undefined : best(runners, routing, undefined, true));
   if (ready !== undefined || !routing.insist || anyReady(runners)) return ready;
-  return best(runners, routing, undefined, false);
+  return best(runners, routing, avoid, false) ?? best(runners, routing, undefined, false);
 };

@@ -247,6 +247,13 @@ describe("a pool of fixed runners", () => {
     expect(pool.granted.get(pool.acquire())?.key.runnerId).toBe("a");
   });
 
+  it("tries another one than the one that failed before, among those that do not answer too", () => {
+    const pool = fixed(["a", "b"]);
+    for (const runnerId of ["a", "b"]) pool.step({ _tag: "Suspected", runnerId });
+    expect(pool.granted.get(pool.acquire("a"))?.key.runnerId).toBe("b");
+    expect(pool.granted.get(pool.acquire("b"))?.key.runnerId).toBe("a");
+  });
+
   it("probes a runner that does not answer again and again, and never ends it", () => {
     const pool = fixed(["a"]);
     pool.step({ _tag: "Suspected", runnerId: "a" });
