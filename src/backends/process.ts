@@ -7,6 +7,7 @@
  * by its death, which each runner sees at the end of the pipe that it shares with it.
  */
 import { performance } from "node:perf_hooks";
+import { longestTimerMs } from "../contract/check-number.ts";
 import type { Backend, RunnerHandle, SpawnRequest } from "../contract/backend.ts";
 import { ConfigError } from "../contract/errors.ts";
 import { awaitBoot, bootError, readyFault } from "./process-boot.ts";
@@ -67,9 +68,6 @@ export interface ProcessBackend extends Backend {
 }
 
 const defaultStopGraceMs = 10_000;
-
-/** Timers take no longer delays. */
-const longestTimerMs = 2_147_483_647;
 
 type OutputSink = (output: RunnerOutput) => void;
 

@@ -7,6 +7,7 @@ import { newNonce, requestHeaders } from "../contract/headers.ts";
 import type { ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Keyring } from "../contract/signature.ts";
 import { signRequest } from "../contract/signature.ts";
+import type { Facts } from "../telemetry/catalog.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import type { Call } from "./call.ts";
 import { addressOf } from "./address.ts";
@@ -246,6 +247,16 @@ class Attempt implements LostListener {
   }
 }
 
+/** What the span of every attempt says, wherever it runs. */
+export const attemptFacts = (call: Call, body: Uint8Array, cause: AttemptCause): Facts => ({
+  method: call.method,
+  pool: call.pool,
+  attempt: call.attempts,
+  attemptKind: cause.kind,
+  retryReason: cause.reason,
+  requestBytes: body.byteLength,
+});
+
 /** Runs one attempt on the leased runner, and gives the lease back. */
 export const attempt = (
   deps: AttemptDeps,
@@ -258,16 +269,7 @@ export const attempt = (
     {
       _tag: "attempt",
       host: call.origin.host,
-      facts: {
-        method: call.method,
-        pool: call.pool,
-        attempt: call.attempts,
-        attemptKind: cause.kind,
-        retryReason: cause.reason,
-        runnerId: lease.runner.id,
-        ...addressOf(lease.runner.url),
-        requestBytes: body.byteLength,
-      },
+      facts: { ...attemptFacts(call, body, cause), runnerId: lease.runner.id, ...addressOf(lease.runner.url) },
     },
     (span) =>
       Effect.callback((resume) => {

@@ -6,6 +6,7 @@ import type { CallError } from "../contract/errors.ts";
 import { withContext } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { AttemptCause } from "./attempt.ts";
+import { attemptFacts } from "./attempt.ts";
 import type { Call } from "./call.ts";
 import { attemptMs, errorContext, errorOf } from "./call.ts";
 import { readBody } from "./reply.ts";
@@ -36,14 +37,7 @@ export const localAttempt = (
     {
       _tag: "attempt",
       host: call.origin.host,
-      facts: {
-        method: call.method,
-        pool: call.pool,
-        attempt: call.attempts,
-        attemptKind: cause.kind,
-        retryReason: cause.reason,
-        requestBytes: body.byteLength,
-      },
+      facts: attemptFacts(call, body, cause),
     },
     (span) =>
       Effect.suspend(() => {

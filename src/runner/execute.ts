@@ -9,7 +9,7 @@ import { FlameError, FlameMethodError, InvokeError, type RemoteFailure } from ".
 import { currentInvocation } from "../contract/invocation.ts";
 import { HandlerContext } from "./handler-context.ts";
 import type { Logger } from "../contract/options.ts";
-import { longestTimerMs } from "./limits.ts";
+import { longestTimerMs } from "../contract/check-number.ts";
 import type { RegisteredMethod } from "../contract/registry.ts";
 import { safeError, type Redactor } from "../telemetry/redaction.ts";
 import type { StageSpan } from "../telemetry/telemetry.ts";

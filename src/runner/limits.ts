@@ -1,8 +1,3 @@
-/** Limits of timers and of connections. */
-
-/** The longest that a timer can wait, in milliseconds; a later deadline needs none. */
-export const longestTimerMs: number = 2 ** 31 - 1;
-
 /**
  * Limits of connections, the same on Node and Bun as far as the two can hold them.
  * Durations in milliseconds. They bound how long a request may take to come in, never

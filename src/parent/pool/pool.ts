@@ -5,7 +5,7 @@
  */
 import { Effect } from "effect";
 import type { CallError } from "../../contract/errors.ts";
-import { checkNumber, forever } from "../../contract/check-number.ts";
+import { checkNumber, forever, longestTimerMs } from "../../contract/check-number.ts";
 import type { PoolUpdate } from "../../contract/options.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import { resolveBounds } from "../../contract/resolve-pool.ts";
@@ -118,7 +118,7 @@ export class Pool implements LeaseOwner, PoolHandle {
           this.#leave(ticket);
           resume(Effect.fail(error));
         },
-        Math.min(waitMs, 2 ** 31 - 1),
+        Math.min(waitMs, longestTimerMs),
       );
       return Effect.sync(() => {
         clearTimeout(timer);

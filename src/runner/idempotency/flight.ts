@@ -10,7 +10,7 @@ import type { CallError, Executed } from "../../contract/errors.ts";
 import type { IdempotencyClaim, IdempotencyState } from "../../contract/idempotency.ts";
 import type { IdempotencyOutcome } from "../../telemetry/telemetry.ts";
 import { failureOf } from "../failure.ts";
-import { longestTimerMs } from "../limits.ts";
+import { longestTimerMs } from "../../contract/check-number.ts";
 import { brokenError, conflictError, deadlineError, unavailableError } from "./errors.ts";
 import { decodeSaved, encodeSaved, isFinal, type Result, tooLargeToKeep } from "./saved-reply.ts";
 import type { StoreCalls } from "./store-calls.ts";
