@@ -13,6 +13,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   backends: ["contract"],
   otel: ["contract", "telemetry"],
   testing: ["contract", "parent"],
+  bundle: ["telemetry"],
   root: ["contract", "telemetry", "parent", "runner"],
 };
 
@@ -23,6 +24,7 @@ const packageRooms: ReadonlyArray<readonly [name: RegExp, rooms: ReadonlyArray<s
   [/^(@opentelemetry\/api|@effect\/opentelemetry)(\/|$)/, ["telemetry", "otel"]],
   [/^@opentelemetry\//, ["otel"]],
   [/^(prom-client|@prometheus-io\/client)$/, ["telemetry"]],
+  [/^(@grafana\/grafana-foundation-sdk|yaml)(\/|$)/, ["bundle"]],
   [/^undici$/, ["parent"]],
   [/^(elysia|srvx)(\/|$)/, ["runner"]],
 ];

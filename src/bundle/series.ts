@@ -1,0 +1,55 @@
+/**
+ * PromQL selectors made from the catalogue: a metric, a label or a bucket's bound that is
+ * not there cannot be queried.
+ */
+import { metrics, type MetricSpec } from "../telemetry/catalog.ts";
+
+export type MetricKey = keyof typeof metrics;
+
+/** Labels that Prometheus adds to whatever it scrapes. */
+type TargetLabel = "job" | "instance";
+
+type LabelOf<Key extends MetricKey> = (typeof metrics)[Key]["labels"][number] | TargetLabel | "le";
+
+/** A matcher by label: a string is equality; otherwise operator and value, as in `["=~", "$method"]`. */
+export type Where<Key extends MetricKey> = {
+  readonly [Label in LabelOf<Key>]?: string | readonly [operator: "=" | "!=" | "=~" | "!~", value: string];
+};
+
+type Part<Key extends MetricKey> = (typeof metrics)[Key]["type"] extends "histogram"
+  ? "bucket" | "sum" | "count"
+  : never;
+
+const quote = (value: string): string =>
+  `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
+
+const matcher = (label: string, value: string | readonly [string, string]): string =>
+  typeof value === "string" ? `${label}=${quote(value)}` : `${label}${value[0]}${quote(value[1])}`;
+
+/**
+ * An instant selector: the name of a metric, or of a histogram's part, with matchers.
+ *
+ * ```ts
+ * series("callDuration", { rpc_method: ["=~", "$method"] }, "count")
+ * // rpc_client_call_duration_seconds_count{rpc_method=~"$method"}
+ * ```
+ *
+ * @param extra matchers written out already, such as a user's `selector`
+ */
+export const series = <Key extends MetricKey>(
+  key: Key,
+  where: Where<Key> = {},
+  part?: Part<Key>,
+  extra = "",
+): string => {
+  const spec: MetricSpec = metrics[key];
+  if ((spec.type === "histogram") !== (part !== undefined))
+    throw new TypeError(
+      `${spec.name} is a ${spec.type}: ${part === undefined ? "name its part" : `it has no ${part}`}.`,
+    );
+  const matchers = Object.entries(where as Record<string, string | readonly [string, string] | undefined>).flatMap(
+    ([label, value]) => (value === undefined ? [] : [matcher(label, value)]),
+  );
+  const all = [...matchers, ...(extra === "" ? [] : [extra])].join(", ");
+  return `${spec.name}${part === undefined ? "" : `_${part}`}${all === "" ? "" : `{${all}}`}`;
+};
