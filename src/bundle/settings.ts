@@ -10,8 +10,11 @@ export interface BundleSettings {
   readonly uid: string;
   /** Where Grafana is, as people reach it: links in alerts lead there. */
   readonly grafanaUrl: string;
-  /** The page that has a heading for each alert. `runbook_url` is this and `#` and the alert's name in lower case. */
-  readonly runbookUrl: string;
+  /**
+   * A page of yours with a heading for each alert: `runbook_url` is this and `#` and the alert's name in lower case.
+   * Without it, the links lead to the runbook's own dashboard, where each alert is a panel.
+   */
+  readonly runbookUrl?: string;
   /** Uids of the data sources that provisioning makes and dashboards choose first. */
   readonly datasources: { readonly prometheus: string; readonly tempo: string; readonly loki: string };
   /** Prometheus matchers that every alert keeps to, such as `job=~"shop.*"`. Empty: whatever reports Firelight's metrics. */
@@ -65,7 +68,6 @@ export const defaultSettings: BundleSettings = {
   name: "Firelight",
   uid: "firelight",
   grafanaUrl: "http://localhost:3000",
-  runbookUrl: "https://github.com/firelight-js/firelight/blob/main/dashboards/runbook.md",
   datasources: { prometheus: "prometheus", tempo: "tempo", loki: "loki" },
   selector: "",
   slo: {
