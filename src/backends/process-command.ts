@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SpawnRequest } from "../contract/backend.ts";
 import { ConfigError } from "../contract/errors.ts";
+import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/heartbeat.ts";
 import { SUPERVISED_VARIABLE } from "../contract/supervision.ts";
 
 /** What to run. See the options of the process backend of the same names. */
@@ -106,6 +107,7 @@ export const resolveCommand = (options: CommandOptions): ResolvedCommand => {
 const parentOnly: ReadonlySet<string> = new Set([
   "RUNNER_URL",
   "FLAME_RUNNER",
+  ORPHAN_TIMEOUT_VARIABLE,
   "TRACEPARENT",
   "TRACESTATE",
   "BAGGAGE",

@@ -249,6 +249,7 @@ test("the secret reaches the runner by its environment and not by its command li
 test("a runner inherits the environment without what is the parent's alone", async () => {
   vi.stubEnv("RUNNER_URL", "http://127.0.0.1:1");
   vi.stubEnv("TRACEPARENT", "00-stale");
+  vi.stubEnv("FLAME_ORPHAN_TIMEOUT_MS", "1");
   vi.stubEnv("KEPT", "by inheritance");
   vi.stubEnv("DROPPED", "by the options");
   onTestFinished(() => void vi.unstubAllEnvs());
@@ -263,7 +264,8 @@ test("a runner inherits the environment without what is the parent's alone", asy
     FLAME_PORT: "0",
     FLAME_BACKEND: "process",
   });
-  for (const name of ["RUNNER_URL", "TRACEPARENT", "DROPPED", "NODE_CHANNEL_FD"]) expect(env).not.toHaveProperty(name);
+  for (const name of ["RUNNER_URL", "TRACEPARENT", "FLAME_ORPHAN_TIMEOUT_MS", "DROPPED", "NODE_CHANNEL_FD"])
+    expect(env).not.toHaveProperty(name);
 });
 
 test("a kill reaches the runner behind a shell that ignores SIGTERM", async () => {
