@@ -289,3 +289,18 @@ test("a runner whose shell ends early ends too", async () => {
   await waitFor(() => !isAlive(notedPid(notes)), { what: "the end of the runner behind the shell" });
   expect(notes.read()).toContain("parent gone");
 });
+
+test("what a runner forks does not load what Firelight preloads into the runner", async () => {
+  const lines: Array<string> = [];
+  const abort = new AbortController();
+  const backend = processBackend({
+    entry: new URL("./fixtures/forking-runner.ts", import.meta.url),
+    runtimeArgs: [],
+    onOutput: ({ line }) => lines.push(line),
+  });
+  const boot = backend.spawn({ ...request(), signal: abort.signal });
+  await waitFor(() => lines.length > 0, { what: "the forked process to speak", timeoutMs: 10_000 });
+  expect(lines).toEqual(['forked {"execArgv":[]}, own 0']);
+  abort.abort();
+  await expect(boot).rejects.toMatchObject({ code: "canceled" });
+});
