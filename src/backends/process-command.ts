@@ -59,8 +59,8 @@ const preloadFlag = (runtime: string | undefined): "--import" | "--preload" | un
 
 const preloadArgs = (runtime: string | undefined): ReadonlyArray<string> => {
   const flag = preloadFlag(runtime);
-  const path = fileURLToPath(preloaded);
-  return flag === undefined || !existsSync(path) ? [] : [flag, path];
+  if (flag === undefined || !existsSync(preloaded)) return [];
+  return [flag, flag === "--import" ? preloaded.href : fileURLToPath(preloaded)];
 };
 
 const entryPath = (entry: string | URL, cwd: string): string => {

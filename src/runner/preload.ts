@@ -7,7 +7,7 @@ import { SUPERVISED_VARIABLE } from "../contract/supervision.ts";
 import { startEarlyWatch } from "./early-watch.ts";
 
 if (isMainThread && process.send === undefined && process.env[SUPERVISED_VARIABLE] === "1") {
-  const at = process.execArgv.indexOf(import.meta.filename);
+  const at = process.execArgv.findIndex((arg) => arg === import.meta.url || arg === import.meta.filename);
   if (at > 0) process.execArgv.splice(at - 1, 2);
   startEarlyWatch();
 }
