@@ -195,6 +195,7 @@ interface Defaults {
   readonly idleShutdownMs: number;
   readonly poolDrainTimeoutMs: number;
   readonly healthCheckMs: number;
+  readonly orphanTimeoutMs: number;
   readonly backendConcurrency: number;
   readonly staticConcurrency: number;
   readonly maxAttempts: number;
@@ -220,6 +221,7 @@ export const defaults: Defaults = {
   idleShutdownMs: 30_000,
   poolDrainTimeoutMs: 30_000,
   healthCheckMs: 10_000,
+  orphanTimeoutMs: 60_000,
   backendConcurrency: 1,
   staticConcurrency: 16,
   maxAttempts: 1,

@@ -63,6 +63,13 @@ export interface PoolConfig {
   readonly drainTimeoutMs?: number;
   /** Milliseconds between two looks at whether runners still answer. Default 10 000. `Infinity` looks only after failures. */
   readonly healthCheckMs?: number;
+  /**
+   * Milliseconds without word from this parent after which a runner that it started drains and ends by itself, once it has no calls: what
+   * keeps runners on other machines from outliving a parent that died. Every call is such a word, and so is a signed heartbeat, sent three
+   * times within it. Longer than the backend takes to notice that a runner is up, and than this process is ever kept from its event loop.
+   * From 100; default 60 000. `Infinity` lets them live. Static runners never end by this.
+   */
+  readonly orphanTimeoutMs?: number;
   /** Told when runners are started. */
   readonly onGrow?: (change: PoolChange) => void;
   /** Told when runners are ended because they are not needed. */

@@ -25,6 +25,7 @@ export interface ResolvedPool {
   /** `undefined` where there is none. */
   readonly retryBudget: Required<RetryBudgetOptions> | undefined;
   readonly healthCheckMs: number;
+  readonly orphanTimeoutMs: number;
   readonly hooks: Pick<PoolConfig, "onGrow" | "onShrink" | "onSaturated">;
   readonly runners: ReadonlyArray<ResolvedRunner>;
   readonly backend: Backend | undefined;
@@ -134,6 +135,13 @@ export const resolvePool = (name: string, pool: PoolConfig, fallbackBackend: Bac
       `${at}.healthCheckMs`,
       pool.healthCheckMs ?? defaults.healthCheckMs,
       1,
+      "milliseconds",
+      forever,
+    ),
+    orphanTimeoutMs: checkNumber(
+      `${at}.orphanTimeoutMs`,
+      pool.orphanTimeoutMs ?? defaults.orphanTimeoutMs,
+      100,
       "milliseconds",
       forever,
     ),

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { ConfigError } from "../contract/errors.ts";
+import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/heartbeat.ts";
 import type { IdempotencyOptions } from "../contract/idempotency.ts";
 import { type SecurityOptions } from "../contract/options.ts";
 import { type Environment, type ResolvedConfig, resolveConfig } from "../contract/resolve-config.ts";
@@ -62,6 +63,8 @@ export interface ResolvedRunnerOptions {
   readonly drainTimeoutMs: number;
   readonly maxConcurrency: number | undefined;
   readonly handleSignals: boolean;
+  /** Milliseconds of silence after which the parent counts as gone; `undefined` where it promised no word. */
+  readonly orphanTimeoutMs: number | undefined;
 }
 
 const reservedPaths: ReadonlySet<string> = new Set(["/", "/health", "/ready", "/metrics"]);
@@ -87,6 +90,11 @@ const resolveRunnerId = (options: RunnerServerOptions, env: Environment): string
 const atLeast = (field: string, value: number, least: number): number => {
   if (Number.isFinite(value) && value >= least) return value;
   throw new ConfigError(`${field} is ${String(value)}. Use a number, ${least} or more.`);
+};
+
+const resolveOrphanTimeout = (env: Environment): number | undefined => {
+  const text = env[ORPHAN_TIMEOUT_VARIABLE]?.trim();
+  return text ? atLeast(ORPHAN_TIMEOUT_VARIABLE, Number(text), 1) : undefined;
 };
 
 /**
@@ -136,5 +144,6 @@ export const resolveRunnerOptions = (
     maxConcurrency:
       options.maxConcurrency === undefined ? undefined : atLeast("maxConcurrency", options.maxConcurrency, 1),
     handleSignals: options.handleSignals ?? (config.mode === "runner" || Boolean(env["FLAME_RUNNER_ID"])),
+    orphanTimeoutMs: resolveOrphanTimeout(env),
   };
 };

@@ -5,12 +5,13 @@
  */
 import { Worker } from "node:worker_threads";
 
+/** Milliseconds from the end of the parent until a process is killed whose main thread does not end it. */
+const graceMs = 2_000;
+
 /** What the watch needs to know. */
 export interface OrphanWatchOptions {
   /** The descriptor whose end of file says that the parent is gone. */
   readonly fd: number;
-  /** Milliseconds from then until the process kills itself. */
-  readonly graceMs: number;
   /** Called once on the main thread, as soon as it has a moment, when the parent is gone. */
   readonly onParentGone: () => void;
   /** Called when the watch cannot work; the runner would then outlive a parent that dies. */
@@ -49,7 +50,7 @@ export const watchForParent = (options: OrphanWatchOptions): (() => void) => {
       name: "firelight-orphan-watch",
       execArgv: [],
       env: {},
-      workerData: { fd: options.fd, graceMs: options.graceMs },
+      workerData: { fd: options.fd, graceMs },
     });
   } catch (cause) {
     options.onFailure(cause);

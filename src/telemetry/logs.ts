@@ -154,9 +154,14 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
     case "BootEnded":
       return bootEnded(event, redact);
     case "RunnerDraining": {
-      const { pool, runnerId, reason } = event;
-      const message = `Runner ${runnerId} of pool "${pool}" takes no new work: ${reason}`;
-      return { spec: logs.runnerDraining, message, facts: { pool, runnerId, terminationReason: reason } };
+      const { pool, runnerId, reason, detail } = event;
+      const why = detail === undefined ? reason : `${reason}, ${detail}`;
+      const message = `Runner ${runnerId} of pool "${pool}" takes no new work: ${why}`;
+      return {
+        spec: logs.runnerDraining,
+        message,
+        facts: { pool, runnerId, terminationReason: reason, reason: detail },
+      };
     }
     case "RunnerTerminated": {
       const { pool, runnerId, reason, detail } = event;

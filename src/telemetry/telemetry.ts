@@ -153,7 +153,9 @@ export type FlameEvent =
       readonly _tag: "RunnerDraining";
       readonly pool: string;
       readonly runnerId: string;
-      readonly reason: TerminationReason;
+      /** `orphaned` is what a runner says of itself. */
+      readonly reason: TerminationReason | "orphaned";
+      readonly detail?: string;
     }
   | {
       readonly _tag: "RunnerTerminated";

@@ -1,6 +1,8 @@
 /** The runners of a pool: starting, watching, probing and ending them. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunnerExit, RunnerHandle } from "../../contract/backend.ts";
+import { longestTimerMs } from "../../contract/check-number.ts";
+import { heartbeatsPerTimeout } from "../../contract/heartbeat.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import type { SpanIds, Telemetry, TerminationReason } from "../../telemetry/telemetry.ts";
 import type { Boot, BootEnvironment } from "./boot.ts";
@@ -30,6 +32,7 @@ export class Fleet {
   readonly #timers: Set<NodeJS.Timeout> = new Set();
   readonly #ending: Set<Promise<unknown>> = new Set();
   readonly #looking: NodeJS.Timeout | undefined;
+  readonly #beating: NodeJS.Timeout | undefined;
   /** Where memory has a bound, busy runners are asked for it too. */
   maxRssBytes: number;
 
@@ -46,6 +49,10 @@ export class Fleet {
     this.maxRssBytes = config.bounds.maxRssBytes;
     if (Number.isFinite(config.healthCheckMs))
       this.#looking = setInterval(() => this.#look(), config.healthCheckMs).unref();
+    if (config.backend !== undefined && Number.isFinite(config.orphanTimeoutMs)) {
+      const everyMs = Math.min(config.orphanTimeoutMs / heartbeatsPerTimeout, longestTimerMs);
+      this.#beating = setInterval(() => this.#beat(), everyMs).unref();
+    }
     for (const runner of config.runners) {
       this.#runners.set(runner.id, {
         ...runner,
@@ -150,6 +157,7 @@ export class Fleet {
   /** Settles when every runner that was being ended has ended. */
   async close(): Promise<void> {
     clearInterval(this.#looking);
+    clearInterval(this.#beating);
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     await Promise.allSettled(this.#ending);
@@ -176,7 +184,12 @@ export class Fleet {
           ? undefined
           : async () => ({ healthy: await settle(() => backend.healthCheck!(handle)) }),
     });
+    if (this.#beating !== undefined) this.#environment.heartbeat({ url: handle.url, audience: handle.id });
     this.#tell({ _tag: "BootSucceeded", runnerId });
+  }
+
+  #beat(): void {
+    for (const runner of this.#runners.values()) this.#environment.heartbeat(runner);
   }
 
   /** Looks at every runner that has not answered a call since the last look. */

@@ -98,7 +98,7 @@ export const attributes = {
   terminationReason: attribute(
     "flame.runner.termination.reason",
     "string",
-    "`idle`, `drain`, `crash`, `boot_timeout`, `unhealthy` or `recycled`.",
+    "`idle`, `drain`, `crash`, `boot_timeout`, `unhealthy` or `recycled`; `orphaned` when a runner says of itself that its parent is gone.",
   ),
   instanceId: attribute("service.instance.id", "string", "Resource of a runner: its id."),
   phaseAcquireMs: attribute("flame.phase.acquire_ms", "double", "Getting a slot on a runner.", "ms"),
