@@ -25,6 +25,10 @@ export interface RunnerRecord {
   /** Since when it has been draining, and why. */
   drainSince: number;
   drainReason: TerminationReason | undefined;
+  /** Whether it said that it stops: it ends by itself, and nobody ends it before its time. */
+  leaving: boolean;
+  /** Probes in a row that it left without an answer. */
+  probeFailures: number;
 }
 
 /** How a pool routes. */

@@ -34,6 +34,8 @@ export class Driver {
   readonly probing = new Set<string>();
   readonly refused = new Map<number, Extract<PoolCommand, { _tag: "Refuse" }>>();
   readonly granted = new Map<number, Extract<PoolCommand, { _tag: "Grant" }>>();
+  /** Every command so far. */
+  readonly commands: Array<PoolCommand> = [];
   bootsPaused = false;
   /** Whether bounds were lowered below what is in use: it goes when the calls that have it are done. */
   shrunk = false;
@@ -92,8 +94,14 @@ export class Driver {
     this.step({ _tag: "Update", bounds: { ...this.state.bounds, ...given } });
   }
 
+  /** The latest command of a kind. */
+  last(tag: PoolCommand["_tag"]): PoolCommand | undefined {
+    return this.commands.findLast((command) => command._tag === tag);
+  }
+
   step(event: PoolEvent): ReadonlyArray<PoolCommand> {
     const commands = this.state.step(event, this.now);
+    this.commands.push(...commands);
     for (const command of commands) this.#take(command);
     this.check();
     return commands;
@@ -128,6 +136,11 @@ export class Driver {
       case "Forsake":
         for (const [lease, key] of this.leases) if (key.runnerId === command.runnerId) this.leases.delete(lease);
         break;
+      case "AwaitEnd":
+        expect(this.state.runners.get(command.runnerId)?.phase, "only a draining runner's end is awaited").toBe(
+          "draining",
+        );
+        break;
       case "Draining":
       case "Scaled":
       case "Saturated":
@@ -144,7 +157,7 @@ export class Driver {
     for (const runner of state.runners.values()) {
       const held = [...this.leases.values()].filter((key) => key.runnerId === runner.id).length;
       expect(runner.used, `leases on ${runner.id}`).toBe(held);
-      expect(runner.phase === "draining" && held === 0, "a runner that drained is gone").toBe(false);
+      expect(runner.phase === "draining" && held === 0 && !runner.leaving, "a runner that drained is gone").toBe(false);
       if (!this.shrunk)
         expect(held, "never more leases on a runner than its slots").toBeLessThanOrEqual(maxConcurrency);
     }
