@@ -29,6 +29,16 @@ export class PoolBooks {
     return this.bounds.max * this.bounds.maxConcurrency;
   }
 
+  /**
+   * Whether so few fixed runners answer that the probes are not believed any more, and calls that find no slot elsewhere
+   * go to those that do not. A pool that boots its runners replaces them instead.
+   */
+  get panics(): boolean {
+    if (this.supply === "elastic") return false;
+    const ready = this.runners.count("ready");
+    return ready === 0 || ready < this.runners.size * this.bounds.panicThreshold;
+  }
+
   /** Slots on runners that take work. */
   get provisioned(): number {
     return this.runners.count("ready") * this.bounds.maxConcurrency;

@@ -112,7 +112,7 @@ export class PoolState extends PoolBooks {
 
   #choose(wish: RunnerWish): RunnerRecord | undefined {
     const { maxConcurrency, routing } = this.bounds;
-    return chooseRunner(this.runners, { slots: maxConcurrency, order: routing, insist: this.supply === "fixed" }, wish);
+    return chooseRunner(this.runners, { slots: maxConcurrency, order: routing, insist: this.panics }, wish);
   }
 
   #grant(ticket: number, runner: RunnerRecord, source: "warm" | "queued" | "cold", commands: Commands): void {

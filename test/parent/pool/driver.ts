@@ -19,6 +19,7 @@ export const bounds = (given: Partial<PoolBounds> = {}): PoolBounds => ({
   maxAgeMs: Infinity,
   maxRssBytes: Infinity,
   drainTimeoutMs: Infinity,
+  panicThreshold: 0,
   ...given,
 });
 
@@ -103,6 +104,7 @@ export class Driver {
     const commands = this.state.step(event, this.now);
     this.commands.push(...commands);
     for (const command of commands) this.#take(command);
+    for (const command of commands) if (command._tag === "Grant") this.#checkChoice(command.key.runnerId);
     this.check();
     return commands;
   }
@@ -148,6 +150,25 @@ export class Driver {
     }
   }
 
+  /** Whether so few fixed runners answer that the others get calls too. */
+  get panics(): boolean {
+    const { runners, supply, bounds } = this.state;
+    const ready = runners.count("ready");
+    return supply === "fixed" && (ready === 0 || ready < runners.size * bounds.panicThreshold);
+  }
+
+  /** A call may be on a runner that takes work, or on one that leaves and took it as its last, and in a panic on any. */
+  #checkChoice(runnerId: string): void {
+    const { runners, bounds } = this.state;
+    const phase = runners.get(runnerId)?.phase;
+    if (phase === "ready" || phase === "draining") return;
+    expect(this.panics, `${runnerId}, which is ${phase}, gets a call only in a panic`).toBe(true);
+    const free = [...runners.values()].some(
+      (runner) => runner.phase === "ready" && runner.used < bounds.maxConcurrency,
+    );
+    expect(free, `${runnerId}, which is ${phase}, gets a call only when no other one has room`).toBe(false);
+  }
+
   /** What must hold whatever happened. */
   check(): void {
     const { state } = this;
@@ -166,7 +187,9 @@ export class Driver {
       expect(this.waiting, "nobody waits for a closed pool").toEqual([]);
       return;
     }
-    const free = [...state.runners.values()].some((runner) => runner.phase === "ready" && runner.used < maxConcurrency);
+    const free = [...state.runners.values()].some(
+      (runner) => (runner.phase === "ready" || this.panics) && runner.used < maxConcurrency,
+    );
     expect(free && this.waiting.length > 0, "no call waits beside a free slot").toBe(false);
     if (state.supply === "fixed" || this.bootsPaused) return;
     const full = state.runners.size >= max;

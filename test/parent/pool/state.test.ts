@@ -313,6 +313,46 @@ describe("a pool of fixed runners", () => {
     expect(pool.granted.get(pool.acquire())?.key.runnerId).toBe("a");
   });
 
+  describe("in which most do not answer", () => {
+    const ids = ["a", "b", "c", "d", "e", "f"];
+    const silent = (count: number, panicThreshold: number) => {
+      const pool = new Driver({ max: ids.length, panicThreshold }, ids);
+      for (const runnerId of ids.slice(0, count)) {
+        pool.step({ _tag: "Suspected", runnerId });
+        pool.step({ _tag: "ProbeEnded", runnerId, healthy: false });
+      }
+      return pool;
+    };
+    const chosenBy = (pool: Driver, calls: number) =>
+      Array.from({ length: calls }, () => pool.granted.get(pool.acquire())?.key.runnerId);
+
+    it("gives calls that find no slot elsewhere to those too: the probes may be wrong", () => {
+      expect(chosenBy(silent(4, 0.5), 4)).toEqual(["e", "f", "a", "b"]);
+    });
+
+    it("lets calls wait when as many answer as panicThreshold says", () => {
+      expect(chosenBy(silent(3, 0.5), 4)).toEqual(["d", "e", "f", undefined]);
+    });
+
+    it("lets calls wait with a panicThreshold of 0 as long as one answers", () => {
+      expect(chosenBy(silent(5, 0), 2)).toEqual(["f", undefined]);
+      expect(chosenBy(silent(6, 0), 2)).toEqual(["a", "b"]);
+    });
+
+    it("gives waiting calls to those as soon as there are too few others", () => {
+      const pool = silent(3, 0.5);
+      const waiter = (chosenBy(pool, 3), pool.acquire());
+      pool.step({ _tag: "Suspected", runnerId: "d" });
+      expect(pool.granted.get(waiter)?.key.runnerId).toBe("a");
+    });
+
+    it("believes the probes again when enough answer", () => {
+      const pool = silent(4, 0.5);
+      pool.step({ _tag: "ProbeEnded", runnerId: "a", healthy: true });
+      expect(chosenBy(pool, 4)).toEqual(["a", "e", "f", undefined]);
+    });
+  });
+
   it("tries another one than the one that failed before, among those that do not answer too", () => {
     const pool = fixed(["a", "b"]);
     for (const runnerId of ["a", "b"]) pool.step({ _tag: "Suspected", runnerId });
