@@ -73,6 +73,8 @@ export interface ErrorBody {
   readonly executed: Executed;
   readonly phase?: Phase;
   readonly retryAfterMs?: number;
+  /** The runner stops, and will take nothing any more. */
+  readonly draining?: boolean;
   readonly details?: unknown;
   readonly remote?: RemoteFailure;
 }

@@ -196,6 +196,8 @@ interface Defaults {
   readonly poolDrainTimeoutMs: number;
   readonly healthCheckMs: number;
   readonly orphanTimeoutMs: number;
+  readonly panicThreshold: number;
+  readonly panicFromRunners: number;
   readonly backendConcurrency: number;
   readonly staticConcurrency: number;
   readonly maxAttempts: number;
@@ -222,6 +224,8 @@ export const defaults: Defaults = {
   poolDrainTimeoutMs: 30_000,
   healthCheckMs: 10_000,
   orphanTimeoutMs: 60_000,
+  panicThreshold: 0.5,
+  panicFromRunners: 5,
   backendConcurrency: 1,
   staticConcurrency: 16,
   maxAttempts: 1,

@@ -51,6 +51,14 @@ export const resolveUrl = (field: string, value: string): string => {
   return value.endsWith("/") ? value.slice(0, -1) : value;
 };
 
+const resolvePanic = (at: string, given: number | undefined, runners: number): number => {
+  const threshold = given ?? (runners >= defaults.panicFromRunners ? defaults.panicThreshold : 0);
+  if (threshold >= 0 && threshold <= 1) return threshold;
+  throw new ConfigError(
+    `${at}.panicThreshold is ${String(threshold)}. Use a share of the runners, from 0 to 1, such as 0.5.`,
+  );
+};
+
 /**
  * The bounds of a pool, every field checked.
  *
@@ -88,6 +96,7 @@ export const resolveBounds = (at: string, pool: PoolConfig, fixedRunners: number
     maxAgeMs: duration("recycle.maxAgeMs", recycle.maxAgeMs ?? Infinity),
     maxRssBytes: checkNumber(`${at}.recycle.maxRssBytes`, recycle.maxRssBytes ?? Infinity, 1, "bytes", forever),
     drainTimeoutMs: duration("drainTimeoutMs", pool.drainTimeoutMs ?? defaults.poolDrainTimeoutMs),
+    panicThreshold: resolvePanic(at, pool.panicThreshold, fixedRunners),
   };
 };
 

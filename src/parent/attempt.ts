@@ -191,7 +191,7 @@ class Attempt implements LostListener {
     }
     if ("error" in reply.result) {
       const { code, executed } = reply.result.error;
-      if (code === "unavailable" && executed === "no") this.#lease.refused();
+      if (code === "unavailable" && executed === "no") this.#lease.refused(reply.result.draining === true);
       this.#fail(reply.result.error);
     } else if (this.#end(undefined)) {
       this.#resume(Effect.succeed(reply.result.value));

@@ -75,18 +75,19 @@ const nothing = new TextEncoder().encode('{"json":null}');
 export const signedHeard = (head: RequestHead, key: SigningKey, runnerId: string, arrivedAt: number): Answer =>
   signedReply(head, key, runnerId, { outcome: "ok", status: 200, body: nothing, timings: withoutHandler(arrivedAt) });
 
-/** A signed answer for a verified request that was not dispatched, or whose dispatch was broken off. */
+/** A signed answer for a verified request that was not dispatched, or whose dispatch was broken off; says whether the runner is `draining`. */
 export const signedError = (
   head: RequestHead,
   key: SigningKey,
   runnerId: string,
   arrivedAt: number,
   error: CallError,
+  draining = false,
 ): Answer => {
   const answer = signedReply(head, key, runnerId, {
     outcome: "error",
     status: httpStatus[error.code],
-    body: encodeErrorBody(error, false),
+    body: encodeErrorBody(error, false, draining),
     timings: withoutHandler(arrivedAt),
   });
   return { ...answer, headers: { ...answer.headers, ...retryAfter(error) } };

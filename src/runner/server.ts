@@ -149,7 +149,7 @@ const makeInvoke =
     const permit = stages.admission.admit();
     const answer =
       permit instanceof InvokeError
-        ? signedError(head, key, stages.runnerId, arrival.arrivedAt, permit)
+        ? signedError(head, key, stages.runnerId, arrival.arrivedAt, permit, stages.admission.draining)
         : await run(stages, verified, permit, arrival);
     return toResponse(stages.admission.draining ? lastOnConnection(answer) : answer);
   };

@@ -120,6 +120,12 @@ export class Fleet {
     });
   }
 
+  /** Waits for a runner that stops by itself: where the backend does not tell of its end, it is asked until it is silent. */
+  awaitEnd(runnerId: string): void {
+    const runner = this.#runners.get(runnerId);
+    if (runner !== undefined && runner.exited === undefined) this.#askUntilSilent(runnerId, runner, 1);
+  }
+
   /** Tells the pool, after a pause, that it may boot again. */
   allowBootLater(failures: number): void {
     this.#later(bootPauseMs(failures), () => this.#tell({ _tag: "BootAllowed" }));
@@ -200,6 +206,18 @@ export class Fleet {
     }
   }
 
+  #askUntilSilent(runnerId: string, runner: PooledRunner, look: number): void {
+    this.#later(probeDelayMs(look), async () => {
+      const answers = await probeRunner(runner.url).then(
+        () => true,
+        () => false,
+      );
+      if (this.#runners.get(runnerId) !== runner) return;
+      if (answers) this.#askUntilSilent(runnerId, runner, look + 1);
+      else this.#tell({ _tag: "Silent", runnerId });
+    });
+  }
+
   async #ask(runnerId: string, runner: PooledRunner): Promise<void> {
     const health = await (runner.healthCheck?.() ?? probeRunner(runner.url)).catch(() => unhealthy);
     if (!health.healthy) await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
@@ -223,10 +241,10 @@ export class Fleet {
     this.#ending.add(tracked);
   }
 
-  #later(delayMs: number, run: () => void): void {
+  #later(delayMs: number, run: () => unknown): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      run();
+      void run();
     }, delayMs);
     timer.unref();
     this.#timers.add(timer);

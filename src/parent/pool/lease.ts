@@ -33,8 +33,8 @@ export interface Lease {
   timedOut(): void;
   /** Says that a connection to the runner failed. */
   suspect(): void;
-  /** Says that the runner stops and took the call no more. */
-  refused(): void;
+  /** Says that the runner took the call no more; when it is `draining`, because it stops. */
+  refused(draining: boolean): void;
   /** Gives the slot back. Later calls do nothing. */
   release(): void;
 }
@@ -61,7 +61,7 @@ const timeoutsToSuspect = 2;
 /** What a lease tells the pool that granted it. */
 export interface LeaseOwner {
   suspect(key: LeaseKey): void;
-  refused(key: LeaseKey): void;
+  refused(key: LeaseKey, draining: boolean): void;
   release(key: LeaseKey, heldMs: number): void;
 }
 
@@ -107,8 +107,8 @@ export class GrantedLease implements Lease {
     this.#owner.suspect(this.#key);
   }
 
-  refused(): void {
-    this.#owner.refused(this.#key);
+  refused(draining: boolean): void {
+    this.#owner.refused(this.#key, draining);
   }
 
   release(): void {

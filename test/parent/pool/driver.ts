@@ -19,6 +19,7 @@ export const bounds = (given: Partial<PoolBounds> = {}): PoolBounds => ({
   maxAgeMs: Infinity,
   maxRssBytes: Infinity,
   drainTimeoutMs: Infinity,
+  panicThreshold: 0,
   ...given,
 });
 
@@ -34,6 +35,8 @@ export class Driver {
   readonly probing = new Set<string>();
   readonly refused = new Map<number, Extract<PoolCommand, { _tag: "Refuse" }>>();
   readonly granted = new Map<number, Extract<PoolCommand, { _tag: "Grant" }>>();
+  /** Every command so far. */
+  readonly commands: Array<PoolCommand> = [];
   bootsPaused = false;
   /** Whether bounds were lowered below what is in use: it goes when the calls that have it are done. */
   shrunk = false;
@@ -92,9 +95,16 @@ export class Driver {
     this.step({ _tag: "Update", bounds: { ...this.state.bounds, ...given } });
   }
 
+  /** The latest command of a kind. */
+  last(tag: PoolCommand["_tag"]): PoolCommand | undefined {
+    return this.commands.findLast((command) => command._tag === tag);
+  }
+
   step(event: PoolEvent): ReadonlyArray<PoolCommand> {
     const commands = this.state.step(event, this.now);
+    this.commands.push(...commands);
     for (const command of commands) this.#take(command);
+    for (const command of commands) if (command._tag === "Grant") this.#checkChoice(command.key.runnerId);
     this.check();
     return commands;
   }
@@ -128,11 +138,35 @@ export class Driver {
       case "Forsake":
         for (const [lease, key] of this.leases) if (key.runnerId === command.runnerId) this.leases.delete(lease);
         break;
+      case "AwaitEnd":
+        expect(this.state.runners.get(command.runnerId)?.phase, "only a draining runner's end is awaited").toBe(
+          "draining",
+        );
+        break;
       case "Draining":
       case "Scaled":
       case "Saturated":
         break;
     }
+  }
+
+  /** Whether so few fixed runners answer that the others get calls too. */
+  get panics(): boolean {
+    const { runners, supply, bounds } = this.state;
+    const ready = runners.count("ready");
+    return supply === "fixed" && (ready === 0 || ready < runners.size * bounds.panicThreshold);
+  }
+
+  /** A call may be on a runner that takes work, or on one that leaves and took it as its last, and in a panic on any. */
+  #checkChoice(runnerId: string): void {
+    const { runners, bounds } = this.state;
+    const phase = runners.get(runnerId)?.phase;
+    if (phase === "ready" || phase === "draining") return;
+    expect(this.panics, `${runnerId}, which is ${phase}, gets a call only in a panic`).toBe(true);
+    const free = [...runners.values()].some(
+      (runner) => runner.phase === "ready" && runner.used < bounds.maxConcurrency,
+    );
+    expect(free, `${runnerId}, which is ${phase}, gets a call only when no other one has room`).toBe(false);
   }
 
   /** What must hold whatever happened. */
@@ -144,7 +178,7 @@ export class Driver {
     for (const runner of state.runners.values()) {
       const held = [...this.leases.values()].filter((key) => key.runnerId === runner.id).length;
       expect(runner.used, `leases on ${runner.id}`).toBe(held);
-      expect(runner.phase === "draining" && held === 0, "a runner that drained is gone").toBe(false);
+      expect(runner.phase === "draining" && held === 0 && !runner.leaving, "a runner that drained is gone").toBe(false);
       if (!this.shrunk)
         expect(held, "never more leases on a runner than its slots").toBeLessThanOrEqual(maxConcurrency);
     }
@@ -153,7 +187,9 @@ export class Driver {
       expect(this.waiting, "nobody waits for a closed pool").toEqual([]);
       return;
     }
-    const free = [...state.runners.values()].some((runner) => runner.phase === "ready" && runner.used < maxConcurrency);
+    const free = [...state.runners.values()].some(
+      (runner) => (runner.phase === "ready" || this.panics) && runner.used < maxConcurrency,
+    );
     expect(free && this.waiting.length > 0, "no call waits beside a free slot").toBe(false);
     if (state.supply === "fixed" || this.bootsPaused) return;
     const full = state.runners.size >= max;
