@@ -13,7 +13,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   backends: ["contract"],
   otel: ["contract", "telemetry"],
   testing: ["contract", "parent"],
-  cli: ["contract", "telemetry", "testing"],
+  cli: ["contract", "telemetry"],
   root: ["contract", "telemetry", "parent", "runner"],
 };
 

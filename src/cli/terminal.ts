@@ -44,7 +44,7 @@ export const makeTerminal = ({ out, err }: Streams, env: NodeJS.ProcessEnv): Ter
 };
 
 /** The columns that a text takes. */
-export const columnsOf = (text: string): number => [...stripVTControlCharacters(text)].length;
+export const columnsOf = (text: string): number => Array.from(stripVTControlCharacters(text)).length;
 
 /** The text, filled up with spaces behind it. */
 export const fill = (text: string, columns: number): string =>
@@ -58,7 +58,7 @@ export const harmless = (text: string): string =>
 
 /** At most so many columns of a text. */
 export const shorten = (text: string, columns: number): string =>
-  columnsOf(text) <= columns ? text : `${[...text].slice(0, Math.max(0, columns - 1)).join("")}…`;
+  columnsOf(text) <= columns ? text : `${Array.from(text).slice(0, Math.max(0, columns - 1)).join("")}…`;
 
 /** Milliseconds as people read them: `0.4 ms`, `38 ms`, `3 012 ms`, `12.4 s`, `3.5 min`. */
 export const duration = (ms: number): string => {

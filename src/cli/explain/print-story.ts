@@ -26,16 +26,19 @@ export const headline = ({ method, durationMs, failure, attemptCount, coldStart 
   return `${method} failed after ${duration(durationMs)}: ${what}${where}; ${tries}; ${safe}`;
 };
 
-/** Breaks text into lines of so many columns, each after the indent. */
-const wrapped = (text: string, columns: number, indent: string): ReadonlyArray<string> => {
+/** Breaks text into lines of so many columns, each after the indent; all but the first one a little further in. */
+const wrapped = (text: string, columns: number, indent: string, hanging = indent): ReadonlyArray<string> => {
   const lines: Array<string> = [];
   let line = indent;
+  let empty = true;
   for (const word of harmless(text).split(" ")) {
-    if (line !== indent && columnsOf(line) + columnsOf(word) + 1 > columns) {
+    if (!empty && columnsOf(line) + columnsOf(word) + 1 > columns) {
       lines.push(line);
-      line = indent;
+      line = hanging;
+      empty = true;
     }
-    line += line === indent ? word : ` ${word}`;
+    line += empty ? word : ` ${word}`;
+    empty = false;
   }
   return [...lines, line];
 };
@@ -62,10 +65,10 @@ const missingText: Readonly<Record<NonNullable<AttemptStory["missing"]>, string>
   answered: "the runner answered, and its spans are not here: it does not export them, or to another place",
 };
 
-const attemptNotes = (attempt: AttemptStory): ReadonlyArray<string> =>
+const attemptNotes = (attempt: AttemptStory, said: string | undefined): ReadonlyArray<string> =>
   [
     attempt.reason && `made because of: ${attempt.reason}`,
-    attempt.message,
+    attempt.message !== said && attempt.message,
     attempt.missing && missingText[attempt.missing],
     attempt.firstOfRunner && "the first invocation of that runner",
     attempt.idempotency && attempt.idempotency !== "executed" && `its idempotency key: ${attempt.idempotency}`,
@@ -116,14 +119,14 @@ const coldSection = ({ coldStart, durationMs }: CallStory): Section => ({
       : [`${duration(coldStart.waitedMs)} of ${duration(durationMs)}, ${percent(coldStart.share)} of the call`],
 });
 
-const errorSection = ({ firstError, refused, lostRunners }: CallStory): Section => ({
+const errorSection = ({ failure, firstError, refused, lostRunners }: CallStory): Section => ({
   title: "What went wrong first",
   lines: [
     ...(firstError === undefined
       ? []
       : [
           `${firstError.where} (${firstError.service}), ${duration(firstError.afterMs)} into the call`,
-          firstError.message ?? "",
+          firstError.message === failure?.message ? "" : (firstError.message ?? ""),
           firstError.exception === undefined
             ? ""
             : `${firstError.exception.type ?? "thrown"}: ${firstError.exception.message ?? ""}`,
@@ -148,7 +151,7 @@ const printSection = (terminal: Terminal, { title, lines }: Section): void => {
   terminal.line(terminal.style("bold", title));
   for (const line of lines) {
     const indent = line.startsWith("  ") ? "    " : "  ";
-    for (const part of wrapped(line, terminal.columns, indent)) terminal.line(part);
+    for (const part of wrapped(line, terminal.columns, indent, `${indent}  `)) terminal.line(part);
   }
 };
 
@@ -178,7 +181,7 @@ export const printStory = (terminal: Terminal, story: CallStory): void => {
   }
   const attempts = story.attempts.flatMap((attempt) => [
     attemptLine(attempt),
-    ...attemptNotes(attempt).map((note) => `  ${note}`),
+    ...attemptNotes(attempt, failure?.message).map((note) => `  ${note}`),
   ]);
   printSection(terminal, { title: "Attempts", lines: attempts });
   for (const section of [waitSection, coldSection, errorSection, alertSection]) printSection(terminal, section(story));
