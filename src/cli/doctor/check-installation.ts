@@ -40,7 +40,7 @@ const checkPeers = (peers: Readonly<Record<string, string>>, from: string): Read
     findings.push(
       skipped(
         "packages",
-        `firelight/otel cannot be used: ${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} not installed`,
+        `firelight/otel cannot be used: ${missing.length === sdkPeers.length ? "its packages" : missing.join(", ")} ${missing.length === 1 ? "is" : "are"} not installed`,
         "Needed only if your service has no OpenTelemetry SDK of its own: see docs/observability.md.",
       ),
     );

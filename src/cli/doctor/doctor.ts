@@ -5,7 +5,7 @@ import { ANY_RUNNER } from "../../contract/envelope.ts";
 import { runbookOf } from "../alerts.ts";
 import { type Command, type CommandContext, exitCodes } from "../command.ts";
 import { readAddress, readOptions } from "../options.ts";
-import { fill, many, type Terminal } from "../terminal.ts";
+import { fill, many, type Terminal, wrapped } from "../terminal.ts";
 import { UsageError } from "../trouble.ts";
 import { checkInstallation } from "./check-installation.ts";
 import { checkMetrics } from "./check-metrics.ts";
@@ -89,11 +89,13 @@ const checkColumns = 20;
 
 const printFinding = (terminal: Terminal, { check, verdict, seen, fix, alert }: Finding): void => {
   const [style, mark] = marks[verdict];
-  terminal.line(`${terminal.style(style, mark)} ${fill(check, checkColumns)}${seen}`);
   const indent = " ".repeat(checkColumns + 2);
-  if (fix !== undefined)
-    terminal.line(`${indent}${terminal.style(verdict === "failed" ? "yellow" : "dim", `→ ${fix}`)}`);
-  if (alert !== undefined) terminal.line(`${indent}${terminal.style("dim", `${alert}: ${runbookOf(alert)}`)}`);
+  const [first = "", ...rest] = wrapped(seen, terminal.columns, indent);
+  terminal.line(`${terminal.style(style, mark)} ${fill(check, checkColumns)}${first.slice(indent.length)}`);
+  for (const line of rest) terminal.line(line);
+  const remedy = fix === undefined ? [] : wrapped(`→ ${fix}`, terminal.columns, indent, `${indent}  `);
+  for (const line of remedy) terminal.line(terminal.style(verdict === "failed" ? "yellow" : "dim", line));
+  if (alert !== undefined) terminal.line(terminal.style("dim", `${indent}${alert}: ${runbookOf(alert)}`));
 };
 
 const print = (terminal: Terminal, chapters: ReadonlyArray<Chapter>): void => {

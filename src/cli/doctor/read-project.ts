@@ -8,7 +8,7 @@ import type { FlameConfig } from "../../contract/options.ts";
 import { type Environment, type ResolvedConfig, resolveConfig } from "../../contract/resolve-config.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import { many } from "../terminal.ts";
-import { type Finding, failed, ok } from "./finding.ts";
+import { type Finding, failed, ok, skipped } from "./finding.ts";
 
 export interface Project {
   /** `undefined` when it does not resolve. */
@@ -45,10 +45,10 @@ const checkPools = ({ mode, pools, defaultPool }: ResolvedConfig): ReadonlyArray
   );
   if (!pools.has(defaultPool)) {
     findings.push(
-      failed(
+      skipped(
         "pools",
-        `there is no pool "${defaultPool}", the default one`,
-        "Set RUNNER_URL or runnerUrl, give pools an entry of that name, or name another one as defaultPool. Calls to pools that are named go on working.",
+        `there is no pool "${defaultPool}", and calls of methods that name no pool fail`,
+        "If there are such methods: give pools an entry of that name, or name another one as defaultPool.",
       ),
     );
   }
@@ -103,13 +103,24 @@ const unusable = (seen: string, fix: string): Project => ({
   close: nothing,
 });
 
+const withoutModule = (env: Environment): Project => {
+  const alone = examine("the environment alone", {}, env);
+  if (alone.config?.mode !== "parent" || alone.config.pools.size > 0) return { ...alone, close: nothing };
+  const seen = `there is no ${customary[0]} here, and RUNNER_URL is not set`;
+  return {
+    config: alone.config,
+    findings: [skipped(check, seen, "Give --config the module that has the configuration.")],
+    close: nothing,
+  };
+};
+
 /**
  * Loads the module `file`, or the customary one of the folder, and looks at its configuration. Without a module there is the
  * environment alone. Nothing is started; what the module itself starts is ended by `close`.
  */
 export const readProject = async (folder: string, file: string | undefined, env: Environment): Promise<Project> => {
   const path = file ?? customary.find((name) => existsSync(resolve(folder, name)));
-  if (path === undefined) return { ...examine("the environment alone", {}, env), close: nothing };
+  if (path === undefined) return withoutModule(env);
   const absolute = resolve(folder, path);
   const where = relative(folder, absolute);
   if (!existsSync(absolute)) return unusable(`there is no ${where}`, "Give --config the path of the module.");

@@ -1,5 +1,5 @@
 /** Prints the story of a call as a person would tell it: the answer first, then the evidence. */
-import { columnsOf, duration, harmless, many, type Terminal } from "../terminal.ts";
+import { duration, many, type Terminal, wrapped } from "../terminal.ts";
 import type { AttemptStory } from "./attempts.ts";
 import { printPhases, printTimeline } from "./print-timeline.ts";
 import type { CallStory } from "./story.ts";
@@ -24,23 +24,6 @@ export const headline = ({ method, durationMs, failure, attemptCount, coldStart 
   const what = code === undefined ? status : `${status} (${code})`;
   const safe = `safe to retry: ${retrySafety.safe ? "yes" : "no"}, ${retrySafety.why}`;
   return `${method} failed after ${duration(durationMs)}: ${what}${where}; ${tries}; ${safe}`;
-};
-
-/** Breaks text into lines of so many columns, each after the indent; all but the first one a little further in. */
-const wrapped = (text: string, columns: number, indent: string, hanging = indent): ReadonlyArray<string> => {
-  const lines: Array<string> = [];
-  let line = indent;
-  let empty = true;
-  for (const word of harmless(text).split(" ")) {
-    if (!empty && columnsOf(line) + columnsOf(word) + 1 > columns) {
-      lines.push(line);
-      line = hanging;
-      empty = true;
-    }
-    line += empty ? word : ` ${word}`;
-    empty = false;
-  }
-  return [...lines, line];
 };
 
 const bytes = (size: number | undefined): string | undefined => {
