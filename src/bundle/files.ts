@@ -1,5 +1,6 @@
 /** Everything that the bundle writes. */
 import { dashboardFiles } from "./dashboards/files.ts";
+import { ruleFiles } from "./rules/rule-files.ts";
 import { readRunbookPage } from "./runbook-page.ts";
 import type { BundleSettings } from "./settings.ts";
 
@@ -18,4 +19,4 @@ import type { BundleSettings } from "./settings.ts";
 export const bundleFiles = (
   settings: BundleSettings,
   runbookPage: string = readRunbookPage(),
-): ReadonlyMap<string, string> => new Map([...dashboardFiles(settings, runbookPage)]);
+): ReadonlyMap<string, string> => new Map([...dashboardFiles(settings, runbookPage), ...ruleFiles(settings)]);
