@@ -64,6 +64,9 @@ export const shorten = (text: string, columns: number): string =>
         .slice(0, Math.max(0, columns - 1))
         .join("")}…`;
 
+/** A space that is not one between a number and its unit. */
+const wordEnd = / (?!(?:\d{3} )?(?:ms|s|min|B|kB|%)(?!\w))/;
+
 /** Text from elsewhere, broken into lines of so many columns: the first one behind `indent`, the others behind `hanging`. */
 export const wrapped = (
   text: string,
@@ -74,7 +77,7 @@ export const wrapped = (
   const lines: Array<string> = [];
   let line = indent;
   let empty = true;
-  for (const word of harmless(text).split(" ")) {
+  for (const word of harmless(text).split(wordEnd)) {
     if (!empty && columnsOf(line) + columnsOf(word) + 1 > columns) {
       lines.push(line);
       line = hanging;

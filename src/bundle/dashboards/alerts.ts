@@ -36,8 +36,8 @@ export const alertTimeline = (settings: BundleSettings): Panel => {
         "What is wrong, for whom, and since when. A click on a bar leads to the alert's section of the runbook. The bars are made from the series ALERTS, which is where Prometheus itself evaluates the rules.",
       queries: [
         promql(
-          max(`${pending} or 2 * ${firing}`, "alertname", "flame_pool_name", "rpc_method"),
-          "{{alertname}} {{flame_pool_name}} {{rpc_method}}",
+          max(`${pending} or 2 * ${firing}`, "alertname", "job", "flame_pool_name", "rpc_method"),
+          "{{alertname}} {{job}} {{flame_pool_name}} {{rpc_method}}",
         ),
       ],
       unit: "short",

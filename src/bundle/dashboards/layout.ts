@@ -13,13 +13,14 @@ export interface Section {
   readonly lines: ReadonlyArray<Line>;
 }
 
-export const gridWidth = 24;
+const gridWidth = 24;
 
-/** A line of equally wide panels. */
-export const line = (height: number, ...panels: ReadonlyArray<Panel>): Line => ({
-  height,
-  panels: panels.map((panel) => [gridWidth / panels.length, panel]),
-});
+/** A line of panels of the same width; where 24 cannot be shared evenly, the first are one wider. */
+export const line = (height: number, ...panels: ReadonlyArray<Panel>): Line => {
+  const width = Math.floor(gridWidth / panels.length);
+  const wider = gridWidth % panels.length;
+  return { height, panels: panels.map((panel, index) => [index < wider ? width + 1 : width, panel]) };
+};
 
 const row = (id: number, title: string, y: number): RowPanel => ({
   type: "row",

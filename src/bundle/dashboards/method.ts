@@ -78,6 +78,7 @@ export const method = (settings: BundleSettings): Dashboard => {
             decimals: 2,
             levels: alertFrom(thresholds.amplification),
             nothing: "no calls",
+            links: [runbookPanelLink(settings, "FlameRetryStorm")],
             valueLinks: [toRetries],
           }),
           stat({

@@ -25,7 +25,9 @@ export const pools = (settings: BundleSettings): Dashboard => {
   const acquires = select("acquireDuration", {}, "count");
   const noSlot = select("acquireDuration", { result: ["=~", "timeout|rejected"] }, "count");
   const waits = select("acquireDuration", {}, "bucket");
-  const timeToLimit = `clamp_max(clamp_min(${limit} - ${used}, 0) / (deriv(${used}[30m]) > 0), ${day}) or 0 * (${limit} <= ${used}) or 0 * ${limit} + ${day}`;
+  const rising = `clamp_min(${limit} - ${used}, 0) / (deriv(${used}[30m]) > 0)`;
+  const worthTelling = `avg_over_time(${used}[10m]) >= ${thresholds.forecastShare} * ${limit}`;
+  const timeToLimit = `clamp_max(${rising}, ${day}) and ${worthTelling} or 0 * (${limit} <= ${used}) or 0 * ${limit} + ${day}`;
 
   const saturationLevels = alertFrom(thresholds.saturationFull, thresholds.saturationHigh);
   const acquireTraces = tracesLink("Traces of waiting", namedSpans("acquire", "link"));
@@ -81,7 +83,7 @@ export const pools = (settings: BundleSettings): Dashboard => {
           stat({
             title: "Time to limit",
             description:
-              "How long until the first pool is full if it goes on as in the last half hour. Red: within the time of FlamePoolSaturationForecast.",
+              "How long until the first pool is full if it goes on as in the last half hour; a day stands for “not in sight”. Red: within the time of FlamePoolSaturationForecast.",
             queries: [promql(`${min(timeToLimit)} or vector(${day})`, "time")],
             unit: "s",
             levels: alertBelow(thresholds.forecastSeconds),

@@ -150,7 +150,7 @@ export const runners = (settings: BundleSettings): Dashboard => {
             links: [bootTraces],
           }),
           traceList({
-            title: "Boots",
+            title: "Boot traces",
             description:
               "flame.boot.phase_ms.* on the span tell starting the process from loading the program. The id leads to the trace and to its logs.",
             queries: [traceql(namedSpans("boot", "panel"))],

@@ -45,7 +45,7 @@ export const telemetry = (settings: BundleSettings): Dashboard => {
           stat({
             title: "Parents reporting",
             description: "Parents with pools whose metrics arrive. Red: none, which is FlameMetricsAbsent.",
-            queries: [promql(`count(${sum(spans, "job", "instance")}) or vector(0)`, "parents")],
+            queries: [promql(`count(${sum(rate(spans), "job", "instance")}) or vector(0)`, "parents")],
             unit: "short",
             decimals: 0,
             levels: alertBelow(1),
@@ -179,7 +179,7 @@ export const telemetry = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Calls by parent",
             description:
-              "Calls per second that each parent reports. A line that ends is a parent that is gone, or not scraped any more.",
+              "Calls per second that each parent reports. A curve that ends is a parent that is gone, or not scraped any more.",
             queries: [promql(sum(rate(calls), "job", "instance"), "{{job}} {{instance}}")],
             unit: "reqps",
             links: [absent],
