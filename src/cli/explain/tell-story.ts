@@ -80,7 +80,7 @@ const tellLostRunners = (
   call: Span,
   attempts: ReadonlyArray<AttemptStory>,
 ): ReadonlyArray<string> => {
-  const silent = attempts.filter(({ executed }) => executed === "unknown");
+  const silent = attempts.filter(({ errorCode, missing }) => errorCode === "transport_error" || missing === "lost");
   const runners = new Set(silent.map(({ runnerId }) => runnerId));
   return index
     .logsNamed(logs.runnerLost.name)
