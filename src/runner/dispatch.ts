@@ -92,7 +92,8 @@ const serve = (
     onDeadline: (over) => atDeadline(deadlineAt, over),
   });
   const { isolation = "none" } = method.options;
-  const apart = isolation === "none" || deps.isolated === undefined ? undefined : { kind: isolation, in: deps.isolated };
+  const apart =
+    isolation === "none" || deps.isolated === undefined ? undefined : { kind: isolation, in: deps.isolated };
   const stage = {
     _tag: "handler",
     facts: { method: method.name, isolation: apart?.kind, requestBytes: invocation.body.byteLength },
@@ -100,9 +101,7 @@ const serve = (
   } as const;
   const inSpan: InHandlerSpan = (inside) => {
     passage.run = run;
-    return deps.telemetry.stage(stage, (span) =>
-      Effect.onInterrupt(inside(span), () => noteGivenUp(deadlineAt, span)),
-    );
+    return deps.telemetry.stage(stage, (span) => Effect.onInterrupt(inside(span), () => noteGivenUp(deadlineAt, span)));
   };
   return apart === undefined ? perform(deps, run, inSpan) : apart.in.perform(apart.kind, run, inSpan);
 };

@@ -36,17 +36,13 @@ const unreference = (handle: object | null | undefined): void => {
 
 /** Starts a child process. One that cannot be started ends at once. */
 export const startChild: StartLink = ({ entry, settings, onMessage, onExit }) => {
-  const child = spawn(
-    process.execPath,
-    [...inheritedRuntimeArgs(process.execArgv), entry, ...process.argv.slice(2)],
-    {
-      env: { ...isolateEnv(), [ISOLATE_MARKER]: JSON.stringify(settings) },
-      detached: ownGroup,
-      windowsHide: true,
-      serialization: "advanced",
-      stdio: ["ignore", "inherit", "inherit", "pipe", "ipc"],
-    },
-  );
+  const child = spawn(process.execPath, [...inheritedRuntimeArgs(process.execArgv), entry, ...process.argv.slice(2)], {
+    env: { ...isolateEnv(), [ISOLATE_MARKER]: JSON.stringify(settings) },
+    detached: ownGroup,
+    windowsHide: true,
+    serialization: "advanced",
+    stdio: ["ignore", "inherit", "inherit", "pipe", "ipc"],
+  });
   const pipe = child.stdio[RUNNER_PIPE_FD];
   pipe?.on("error", () => {});
   child

@@ -33,11 +33,26 @@ const leaveSignalsToRunner = (): void => {
   for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => {});
 };
 
+/**
+ * Ends the process for an error that nobody caught. Bun does so by itself only once the entry has been evaluated, which waits
+ * for a server that is never ready here.
+ */
+const endWhenUncaught = (): void => {
+  for (const event of ["uncaughtException", "unhandledRejection"]) {
+    process.on(event, (error: unknown) => {
+      if (process.listenerCount(event) > 1) return;
+      console.error(error);
+      process.exit(1);
+    });
+  }
+};
+
 const processLink = (): RunnerLink | undefined => {
   const given = process.env[ISOLATE_MARKER];
   if (given === undefined || process.send === undefined) return undefined;
   delete process.env[ISOLATE_MARKER];
   leaveSignalsToRunner();
+  if ("Bun" in globalThis) endWhenUncaught();
   const target = ownGroup ? -process.pid : process.pid;
   const end = (): void => void process.kill(target, "SIGKILL");
   watchForParent({
