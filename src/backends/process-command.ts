@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { SpawnRequest } from "../contract/backend.ts";
 import { ConfigError } from "../contract/errors.ts";
 import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/heartbeat.ts";
+import { inheritedRuntimeArgs } from "../contract/runtime-args.ts";
 import { SUPERVISED_VARIABLE } from "../contract/supervision.ts";
 
 /** What to run. See the options of the process backend of the same names. */
@@ -27,25 +28,6 @@ export interface ResolvedCommand {
   readonly args: ReadonlyArray<string>;
   readonly cwd: string;
 }
-
-/** Flags of this process that a runner must not repeat: they watch, debug, test, or carry a program of their own. */
-const notForRunners =
-  /^(?:-e|-p|-pe|-i|-c|--eval|--print|--interactive|--check|--watch.*|--hot|--test.*|--inspect.*|--debug-port|--input-type|--run)(?:=|$)/;
-
-/** Those of them whose value is the next argument. */
-const takesValue =
-  /^(?:-e|-p|-pe|--eval|--print|--watch-path|--inspect-port|--debug-port|--input-type|--test-[a-z-]+|--run)$/;
-
-/** The runtime flags of this process that make a runner run the same code the same way, such as `--import` and loaders. */
-export const inheritedRuntimeArgs = (execArgv: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const kept: Array<string> = [];
-  for (let index = 0; index < execArgv.length; index++) {
-    const flag = execArgv[index]!;
-    if (!notForRunners.test(flag)) kept.push(flag);
-    else if (takesValue.test(flag) && execArgv[index + 1]?.startsWith("-") === false) index++;
-  }
-  return kept;
-};
 
 /** The module to preload. A bundle of this file does not have it beside it; the watch then begins with the runner's server. */
 const preloaded = new URL(`../runner/preload${extname(import.meta.url)}`, import.meta.url);

@@ -6,7 +6,7 @@
 import { RegistryError } from "./errors.ts";
 import { RESERVED_SERVICE } from "./heartbeat.ts";
 import type { InvocationContext } from "./invocation.ts";
-import type { FlameOptions } from "./options.ts";
+import type { DefinitionOptions } from "./definition-options.ts";
 
 /** A method that can be run. */
 export interface RegisteredMethod {
@@ -15,7 +15,7 @@ export interface RegisteredMethod {
   /** `service/method`, as it travels. */
   readonly name: string;
   /** Options of the service and the method, merged. */
-  readonly options: FlameOptions;
+  readonly options: DefinitionOptions;
   /** The function that the user wrote. Registering a method again with the same one is fine, with another an error. */
   readonly handler: Function;
   /** Runs it. May throw, and may return a promise or a plain value. */

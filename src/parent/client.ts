@@ -62,7 +62,8 @@ export interface Client {
   shutdown(graceMs?: number): Promise<void>;
 }
 
-const shutdownGraceMs = 10_000;
+/** Milliseconds that running calls have by default when a client is shut down. */
+export const shutdownGraceMs = 10_000;
 
 /** The key that requests are signed with; made up where all runners are started by this parent. */
 const signingKey = (config: ResolvedConfig): SigningKey | undefined => {

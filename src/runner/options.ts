@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { ConfigError } from "../contract/errors.ts";
 import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/heartbeat.ts";
 import type { IdempotencyOptions } from "../contract/idempotency.ts";
+import type { IsolationOptions } from "../contract/isolation.ts";
 import { type SecurityOptions } from "../contract/options.ts";
 import { type Environment, type ResolvedConfig, resolveConfig } from "../contract/resolve-config.ts";
 
@@ -25,6 +26,8 @@ export interface RunnerServerOptions {
   readonly exposeErrors?: boolean;
   /** How calls with an idempotency key are treated; `false` treats them like any other. Default: `idempotency` of the configuration. */
   readonly idempotency?: IdempotencyOptions | false;
+  /** What runs handlers with an `isolation`. Default: `isolation` of the configuration. */
+  readonly isolation?: IsolationOptions;
   /**
    * The id that requests must name as their audience. Default: `FLAME_RUNNER_ID`; without either the server makes one
    * up and runs requests for any audience, since no parent can know it.
@@ -56,6 +59,7 @@ export interface ResolvedRunnerOptions {
   readonly security: ResolvedConfig["security"];
   readonly exposeErrors: boolean;
   readonly idempotency: ResolvedConfig["idempotency"];
+  readonly isolation: IsolationOptions;
   readonly runnerId: string;
   /** Whether the id was given from outside, so that requests must name it. */
   readonly checkAudience: boolean;
@@ -137,6 +141,7 @@ export const resolveRunnerOptions = (
     security,
     exposeErrors,
     idempotency,
+    isolation: options.isolation ?? config.isolation,
     runnerId: runnerId ?? `runner-${randomBytes(4).toString("hex")}`,
     checkAudience: runnerId !== undefined,
     poolName: env["FLAME_POOL"]?.trim() || config.defaultPool,

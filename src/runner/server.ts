@@ -20,6 +20,7 @@ import { type Admission, makeAdmission, type Permit } from "./admission.ts";
 import { type Arrival, arrive, type IncomingRequest } from "./arrival.ts";
 import { makeDispatcher } from "./dispatch.ts";
 import { makeIdempotencyGuard } from "./idempotency.ts";
+import { makeIsolatedRuns } from "./isolation/isolated-runs.ts";
 import { makeStop, type StopOptions, stopOnSignals } from "./lifecycle.ts";
 import { listen, toResponse } from "./listen.ts";
 import { makeNonceMemory } from "./nonces.ts";
@@ -194,6 +195,11 @@ const reportRefusals = (options: ResolvedRunnerOptions, deps: RunnerServerDeps):
   };
 };
 
+const asksForIsolation = (registry: RunnerServerDeps["registry"]): boolean =>
+  registry
+    .services()
+    .some(({ methods }) => [...methods.values()].some(({ options }) => (options.isolation ?? "none") !== "none"));
+
 /**
  * Starts a runner's server. Returns at once: `port` and `url` are known, with port 0 too.
  *
@@ -220,6 +226,12 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
   });
   const admission = makeAdmission({ runnerId, maxConcurrency: options.maxConcurrency });
   const redact = deps.redact ?? makeRedactor([]);
+  const isolated = makeIsolatedRuns({
+    entry: options.isolation.entry,
+    settings: () => ({ runnerId, poolName, url: listener.url, port: listener.port, maxBodyBytes }),
+    telemetry,
+  });
+  if (asksForIsolation(registry)) isolated.check();
   const dispatcher = makeDispatcher({
     registry,
     telemetry,
@@ -231,6 +243,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     exposeErrors,
     maxBodyBytes,
     idempotency: idempotency && makeIdempotencyGuard({ idempotency, logger, redact, runnerId, exposeErrors }),
+    isolated,
   });
   let orphanTimer: OrphanTimer | undefined;
   const invoke = makeInvoke({
@@ -252,7 +265,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, { error }),
   });
 
-  const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, logger });
+  const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, isolated, logger });
   let stopped = false;
   let forgetSignals = (): void => {};
   let stopSupervision = (): void => {};

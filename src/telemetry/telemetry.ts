@@ -6,6 +6,7 @@
 import { Effect } from "effect";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
+import type { IsolateKind } from "../contract/isolation.ts";
 import type { Facts, PhaseTimes } from "./catalog.ts";
 
 /** Identifies a span, for links and exemplars. */
@@ -185,6 +186,20 @@ export type FlameEvent =
       readonly outcome: "reported" | "lost";
       readonly count: number;
     }
+  | {
+      readonly _tag: "IsolateTerminated";
+      readonly method: string;
+      readonly pool: string;
+      readonly runnerId: string;
+      readonly invocationId: string;
+      readonly attempt: number;
+      readonly isolation: IsolateKind;
+      /** How long the handler had had its signal. */
+      readonly graceMs: number;
+      /** `false` when even that did not end it: a thread inside native code. */
+      readonly stopped: boolean;
+      readonly span: SpanIds | undefined;
+    }
   | { readonly _tag: "IdempotencyDecided"; readonly pool: string; readonly outcome: IdempotencyOutcome }
   | {
       readonly _tag: "ServerEnded";
@@ -208,6 +223,8 @@ export interface Telemetry {
    * ERROR with the failure's status on failure, `CANCELLED` on interruption.
    */
   stage<A, E, R>(stage: Stage, run: (span: StageSpan) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R>;
+  /** The span of a stage that runs in another thread or process, to be active here. It is noted and ended there. */
+  adopt(carrier: TraceCarrier): StageSpan;
   /** Says what happened. Never throws. */
   emit(event: FlameEvent): void;
   /** Shows a pool's state whenever metrics are read, until the returned function is called. */
@@ -221,7 +238,7 @@ export interface EventSink {
 }
 
 /** Makes spans; the OpenTelemetry adapter is one. */
-export type StageTracer = Pick<Telemetry, "capture" | "stage">;
+export type StageTracer = Pick<Telemetry, "capture" | "stage" | "adopt">;
 
 const noSpan: StageSpan = {
   note: () => {},
@@ -236,12 +253,14 @@ const noSpan: StageSpan = {
 export const noTracer: StageTracer = {
   capture: () => undefined,
   stage: (_stage, run) => Effect.suspend(() => run(noSpan)),
+  adopt: (carrier) => ({ ...noSpan, carrier }),
 };
 
 /** Joins a tracer and sinks. A sink that throws is a defect of that sink: the error goes to `console.error`, the call goes on. */
 export const makeTelemetry = (tracer: StageTracer, sinks: ReadonlyArray<EventSink>): Telemetry => ({
   capture: tracer.capture,
   stage: tracer.stage,
+  adopt: tracer.adopt,
   emit: (event) => {
     for (const sink of sinks) {
       try {

@@ -69,6 +69,11 @@ export const attributes = {
     "Whether the call waited for a runner to boot (parent), or is a runner's first (runner).",
   ),
   deadlineMs: attribute("flame.deadline_ms", "double", "What the call was allowed at its start.", "ms"),
+  isolation: attribute(
+    "flame.isolation",
+    "string",
+    "Only where a handler ran apart from its runner's event loop: in a `worker` or in a `process` of its own.",
+  ),
   acquireResult: attribute("flame.acquire.result", "string", "`acquired`, `timeout`, `canceled` or `rejected`."),
   acquireSource: attribute(
     "flame.acquire.source",

@@ -110,6 +110,6 @@ export const spans = {
     name: "flame.handler",
     kind: "internal",
     description: "The user's code. The active span inside the handler.",
-    attributes: ["method", "requestBytes", "responseBytes", ...failure],
+    attributes: ["method", "isolation", "requestBytes", "responseBytes", ...failure],
   },
 } satisfies Record<string, SpanSpec>;
