@@ -55,6 +55,8 @@ class Attempt implements LostListener {
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
   #left = false;
+  /** How the runner's book knows this attempt, as long as it is open there; only where spans are recorded. */
+  #booked: number | undefined;
 
   constructor(
     deps: AttemptDeps,
@@ -87,6 +89,7 @@ class Attempt implements LostListener {
     this.#call.phases.encode += this.#sentAt - this.#startedAt;
     this.#timer = setTimeout(() => this.#deadline(), timeoutMs);
     this.#lease.onLost(this);
+    if (this.#span.ids?.sampled === true) this.#booked = this.#lease.runner.spans.sent();
     this.#exchange = this.#span.activate(() =>
       this.#deps.transport.send(
         {
@@ -180,14 +183,19 @@ class Attempt implements LostListener {
     bookExchange(this.#call, timings, answeredAt - this.#sentAt);
     this.#span.note({ clockOffsetMs: offsetMs });
     this.#deps.telemetry.emit({ _tag: "ClockOffset", pool: this.#call.pool, offsetMs });
-    if (timings.spans > 0) {
-      this.#deps.telemetry.emit({
-        _tag: "RunnerSpans",
-        pool: this.#call.pool,
-        outcome: "reported",
-        count: timings.spans,
-      });
-    }
+    const { spans } = this.#lease.runner;
+    if (this.#booked === undefined) spans.learn(timings, this.#sentAt);
+    else spans.answered(this.#booked, timings, this.#sentAt);
+    this.#booked = undefined;
+  }
+
+  /** Without an answer to tell of them, the runner's spans of this attempt are there or not. */
+  #closeBook(): void {
+    if (this.#booked === undefined) return;
+    const { spans } = this.#lease.runner;
+    if (this.#exchange?.sent === true) spans.abandoned(this.#booked);
+    else spans.unsent(this.#booked);
+    this.#booked = undefined;
   }
 
   #reply(reply: Reply): void {
@@ -230,6 +238,7 @@ class Attempt implements LostListener {
     this.#ended = true;
     clearTimeout(this.#timer);
     this.#lease.forget(this);
+    this.#closeBook();
     this.#lease.release();
     if (this.#left) return false;
     this.#tell(error);
@@ -238,9 +247,6 @@ class Attempt implements LostListener {
 
   #tell(error: CallError | undefined): void {
     const { ids } = this.#span;
-    if (ids?.sampled === true && error?.executed === "unknown" && error.code === "transport_error") {
-      this.#deps.telemetry.emit({ _tag: "RunnerSpans", pool: this.#call.pool, outcome: "lost", count: 2 });
-    }
     this.#deps.telemetry.emit({
       _tag: "AttemptEnded",
       method: this.#call.method,

@@ -11,6 +11,7 @@ import { encodeErrorBody } from "../contract/error-body.ts";
 import { type CallError, InvokeError, RegistryError, withContext } from "../contract/errors.ts";
 import type { Logger } from "../contract/options.ts";
 import type { RegisteredMethod, Registry } from "../contract/registry.ts";
+import { spanExport } from "../contract/span-export.ts";
 import { OTHER_METHOD, RPC_SYSTEM } from "../telemetry/catalog.ts";
 import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { SpanIds, StageSpan, Telemetry } from "../telemetry/telemetry.ts";
@@ -133,6 +134,7 @@ const timings = (passage: Passage): RunnerTimings => {
     queueMs: (startedAt ?? now) - arrivedAt,
     handlerMs: startedAt === undefined ? 0 : (passage.run?.endedAt ?? now) - startedAt,
     spans: passage.span?.sampled ? (passage.run === undefined ? 1 : 2) : 0,
+    exported: spanExport(),
   };
 };
 

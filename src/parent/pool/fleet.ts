@@ -11,6 +11,7 @@ import type { PoolEvent } from "./events.ts";
 import type { PooledRunner } from "./lease.ts";
 import { probeDelayMs, probeRunner, unhealthy } from "./probe.ts";
 import { settle } from "./settle.ts";
+import { SpanBook } from "./span-book.ts";
 
 /** Milliseconds without boots after the n-th failed one in a row: 100, doubling up to 30 s. */
 const bootPauseMs = (failures: number): number => Math.min(30_000, 100 * 2 ** (failures - 1));
@@ -20,6 +21,9 @@ const exitNewsMs = 500;
 
 const describeExit = (exit: RunnerExit): string =>
   exit.reason ?? `exit code ${exit.code ?? "none"}, signal ${exit.signal ?? "none"}`;
+
+/** Whether a runner that was asked to end did so by itself, and so sent what it held. */
+const inOrder = ({ code, signal }: RunnerExit): boolean => code === 0 || signal === "SIGTERM" || signal === "SIGINT";
 
 export class Fleet {
   readonly #config: ResolvedPool;
@@ -63,6 +67,7 @@ export class Fleet {
         listeners: new Set(),
         terminate: () => Promise.resolve(),
         healthCheck: undefined,
+        spans: this.#newBook(),
       });
     }
   }
@@ -148,7 +153,8 @@ export class Fleet {
     const detail = this.#exits.get(runnerId);
     this.#runners.delete(runnerId);
     this.#exits.delete(runnerId);
-    if (runner === undefined || this.#config.backend === undefined) return;
+    if (runner === undefined) return;
+    if (this.#config.backend === undefined) return runner.spans.settled();
     this.#telemetry.emit({
       _tag: "RunnerTerminated",
       pool: this.#config.name,
@@ -157,7 +163,7 @@ export class Fleet {
       ...(detail === undefined ? {} : { detail }),
     });
     this.#environment.forget(runner.url);
-    this.#track(runner.terminate());
+    this.#track(this.#end(runner, reason));
   }
 
   /** Settles when every runner that was being ended has ended. */
@@ -171,10 +177,12 @@ export class Fleet {
 
   #up(runnerId: string, handle: RunnerHandle, span: SpanIds | undefined): void {
     const backend = this.#config.backend!;
-    const exited = handle.exited?.then(
-      (exit) => this.#exited(runnerId, describeExit(exit)),
-      (error: unknown) => this.#exited(runnerId, String(error)),
-    );
+    const exited = handle.exited
+      ?.catch((error: unknown): RunnerExit => ({ reason: String(error) }))
+      .then((exit) => {
+        this.#exited(runnerId, describeExit(exit));
+        return exit;
+      });
     this.#runners.set(runnerId, {
       id: handle.id,
       url: handle.url,
@@ -189,6 +197,7 @@ export class Fleet {
         backend.healthCheck === undefined
           ? undefined
           : async () => ({ healthy: await settle(() => backend.healthCheck!(handle)) }),
+      spans: this.#newBook(),
     });
     if (this.#beating !== undefined) this.#environment.heartbeat({ url: handle.url, audience: handle.id });
     this.#tell({ _tag: "BootSucceeded", runnerId });
@@ -221,6 +230,7 @@ export class Fleet {
   async #ask(runnerId: string, runner: PooledRunner): Promise<void> {
     const health = await (runner.healthCheck?.() ?? probeRunner(runner.url)).catch(() => unhealthy);
     if (!health.healthy) await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
+    if (!health.healthy && this.#config.backend === undefined) runner.spans.lost();
     if (this.#runners.get(runnerId) === runner) this.#tell({ _tag: "ProbeEnded", runnerId, ...health });
   }
 
@@ -228,6 +238,21 @@ export class Fleet {
     if (!this.#runners.has(runnerId)) return;
     this.#exits.set(runnerId, detail);
     this.#tell({ _tag: "Lost", runnerId, reason: "crash" });
+  }
+
+  /** Ends a runner, and closes its book by how it went. */
+  async #end(runner: PooledRunner, reason: TerminationReason): Promise<void> {
+    const failed = reason === "crash" || reason === "unhealthy";
+    if (reason === "crash") runner.spans.lost();
+    await runner.terminate();
+    const exit = await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
+    if (exit === undefined ? failed : !inOrder(exit)) runner.spans.lost();
+    else runner.spans.settled();
+  }
+
+  #newBook(): SpanBook {
+    const pool = this.#config.name;
+    return new SpanBook((outcome, count) => this.#telemetry.emit({ _tag: "RunnerSpans", pool, outcome, count }));
   }
 
   #track(ending: Promise<unknown>): void {

@@ -1,7 +1,9 @@
 /** A lease: a slot on a runner, held until released. */
+import type { RunnerExit } from "../../contract/backend.ts";
 import type { AcquireSource, SpanIds, TerminationReason } from "../../telemetry/telemetry.ts";
 import type { LeaseKey } from "./events.ts";
 import type { Health } from "./probe.ts";
+import type { SpanBook } from "./span-book.ts";
 
 /** A runner that a lease leads to. */
 export interface LeasedRunner {
@@ -9,6 +11,8 @@ export interface LeasedRunner {
   readonly url: string;
   /** What requests to it name as their audience. */
   readonly audience: string;
+  /** What became of the spans that it recorded. */
+  readonly spans: SpanBook;
 }
 
 /** Wants to know when a runner is lost. */
@@ -43,8 +47,8 @@ export interface Lease {
 export interface PooledRunner extends LeasedRunner {
   /** The span of its boot. */
   readonly boot: SpanIds | undefined;
-  /** Settles when it has ended, where the backend can tell. */
-  readonly exited: Promise<void> | undefined;
+  /** Settles when it has ended and the pool knows, where the backend can tell. */
+  readonly exited: Promise<RunnerExit> | undefined;
   /** Who wants to know when it is lost. */
   readonly listeners: Set<LostListener>;
   readonly terminate: () => Promise<unknown>;
