@@ -2,7 +2,7 @@
  * What a pool may do, as books that are kept beside it: of each event, and of the commands that the pool answers with, it
  * checks that they fit what came before, and after each step what must always hold.
  */
-import { expect } from "vitest";
+import assert from "node:assert/strict";
 import type { PoolBounds } from "../../../src/contract/pool-bounds.ts";
 import { reactive } from "../../../src/contract/scaling.ts";
 import type { LeaseKey, PoolCommand, PoolEvent } from "../../../src/parent/pool/events.ts";
@@ -53,6 +53,8 @@ export class PoolModel {
   /** Runners that have booted, or were there from the start, and have not been ended. */
   readonly up: Set<string>;
   readonly draining = new Set<string>();
+  /** Runners among those that end by themselves. */
+  readonly awaited = new Set<string>();
   readonly refused = new Map<number, Extract<PoolCommand, { _tag: "Refuse" }>>();
   readonly granted = new Map<number, Extract<PoolCommand, { _tag: "Grant" }>>();
   /** Every command so far. */
@@ -82,9 +84,9 @@ export class PoolModel {
     const late = event._tag === "Release" && !real.state.closed && this.#isLate(event.key, real);
     const commands = real.state.step(event, real.now);
     this.commands.push(...commands);
-    for (const command of commands) this.#take(command);
+    for (const command of commands) this.#take(command, event._tag);
     for (const command of commands) if (command._tag === "Grant") this.#checkChoice(command.key.runnerId, real.state);
-    if (late) expect(commands, "a late check-in changes nothing").toEqual([]);
+    if (late) assert.deepEqual(commands, [], "a late check-in changes nothing");
     if (event._tag === "BootFailed") this.#checkBootFailure(event.error, waited);
     this.#check(real.state);
     return commands;
@@ -132,45 +134,41 @@ export class PoolModel {
     }
   }
 
-  #take(command: PoolCommand): void {
+  #take(command: PoolCommand, because: PoolEvent["_tag"]): void {
     switch (command._tag) {
       case "Grant":
-        expect(this.waiting[0], "grants go to whoever waited longest").toBe(command.ticket);
-        expect(this.up, "grants are on runners that are up").toContain(command.key.runnerId);
-        expect(this.draining, "draining runners get no new work").not.toContain(command.key.runnerId);
+        assert.equal(this.waiting[0], command.ticket, "grants go to whoever waited longest");
+        assert.ok(this.up.has(command.key.runnerId), "grants are on runners that are up");
+        assert.ok(!this.draining.has(command.key.runnerId), "draining runners get no new work");
         this.waiting.shift();
         this.granted.set(command.ticket, command);
         this.leases.set(command.key.lease, command.key);
         return;
       case "Refuse":
-        expect(this.waiting, "only a waiting call is refused").toContain(command.ticket);
+        assert.ok(this.waiting.includes(command.ticket), "only a waiting call is refused");
         without(this.waiting, command.ticket);
         this.refused.set(command.ticket, command);
         return;
       case "Boot":
-        expect(this.closed || this.bootsPaused, "no boot while boots are paused, or the pool is closed").toBe(false);
+        assert.ok(!this.closed && !this.bootsPaused, "no boot while boots are paused, or the pool is closed");
         this.booting.add(command.runnerId);
         return;
       case "AllowBootLater":
         this.bootsPaused = true;
         return;
       case "Draining":
-        expect(this.up, "only a runner that is up drains").toContain(command.runnerId);
+        assert.ok(this.up.has(command.runnerId), "only a runner that is up drains");
         this.draining.add(command.runnerId);
         return;
       case "AwaitEnd":
-        expect(this.draining, "only a draining runner's end is awaited").toContain(command.runnerId);
+        assert.ok(this.draining.has(command.runnerId), "only a draining runner's end is awaited");
+        this.awaited.add(command.runnerId);
         return;
       case "Forsake":
         for (const [lease, key] of this.leases) if (key.runnerId === command.runnerId) this.#forsake(lease, key);
         return;
-      case "Terminate": {
-        const known = this.booting.delete(command.runnerId) || this.up.delete(command.runnerId);
-        expect(known, "a runner is ended once").toBe(true);
-        const held = [...this.leases.values()].filter((key) => key.runnerId === command.runnerId);
-        expect(held, "a runner that has calls is not ended").toEqual([]);
-        return;
-      }
+      case "Terminate":
+        return this.#checkEnd(command.runnerId, command.reason, because);
       case "Probe":
       case "Scaled":
       case "Saturated":
@@ -187,14 +185,24 @@ export class PoolModel {
     return state.used === this.leases.size && this.returned.includes(key);
   }
 
+  #checkEnd(runnerId: string, reason: string, because: PoolEvent["_tag"]): void {
+    assert.ok(this.booting.delete(runnerId) || this.up.delete(runnerId), "a runner is ended once");
+    assert.equal(this.#heldOn(runnerId), 0, "a runner that has calls is not ended");
+    if (this.awaited.has(runnerId))
+      assert.notEqual(because, "Release", "a runner that ends by itself is not hurried by the end of its calls");
+    if (reason === "idle" && this.bounds.minIdleShutdownMs === Infinity) {
+      const left = [...this.up].filter((id) => !this.draining.has(id)).length;
+      assert.ok(left >= this.bounds.min, "no runner of min ends for being idle");
+    }
+  }
+
   /** With no runner left, whoever waits learns why. */
   #checkBootFailure(error: unknown, waited: ReadonlyArray<number>): void {
     if (this.up.size > 0 || this.booting.size > 0) return;
     for (const ticket of waited) {
-      expect(this.refused.get(ticket), "a failed boot reaches its waiters with its cause").toMatchObject({
-        why: "boot_failed",
-      });
-      expect(this.refused.get(ticket)?.error).toBe(error);
+      const refusal = this.refused.get(ticket);
+      assert.equal(refusal?.why, "boot_failed", "a failed boot reaches its waiters");
+      assert.equal(refusal?.error, error, "a failed boot reaches its waiters with its cause");
     }
   }
 
@@ -202,10 +210,14 @@ export class PoolModel {
   #checkChoice(runnerId: string, state: PoolState): void {
     const phase = state.runners.get(runnerId)?.phase;
     if (phase === "ready" || phase === "draining") return;
-    expect(this.panics(state), `${runnerId}, which is ${phase}, gets a call only in a panic`).toBe(true);
-    expect(this.#hasRoom(state, false), `${runnerId}, which is ${phase}, gets a call only when no other has room`).toBe(
-      false,
-    );
+    assert.ok(this.panics(state), `${runnerId}, which is ${phase}, gets a call only in a panic`);
+    assert.ok(!this.#hasRoom(state, false), `${runnerId}, which is ${phase}, gets a call only when no other has room`);
+  }
+
+  #heldOn(runnerId: string): number {
+    let held = 0;
+    for (const key of this.leases.values()) if (key.runnerId === runnerId) held++;
+    return held;
   }
 
   #hasRoom({ runners }: PoolState, anyPhase: boolean): boolean {
@@ -216,33 +228,25 @@ export class PoolModel {
 
   #check(state: PoolState): void {
     const { min, max, maxConcurrency, minIdleShutdownMs } = this.bounds;
-    expect(state.used, "the pool counts the leases that are out").toBe(this.leases.size);
-    expect(state.waiters.size, "the pool counts the calls that wait").toBe(this.waiting.length);
-    expect(new Set(state.runners.keys()), "the pool knows its runners").toEqual(new Set([...this.up, ...this.booting]));
-    for (const runner of state.runners.values()) {
-      const held = [...this.leases.values()].filter((key) => key.runnerId === runner.id).length;
-      expect(runner.used, `leases on ${runner.id}`).toBe(held);
-      expect(runner.phase === "draining" && held === 0 && !runner.leaving, "a runner that drained is gone").toBe(false);
-      if (!this.shrunk)
-        expect(held, "never more leases on a runner than its slots").toBeLessThanOrEqual(maxConcurrency);
+    const { runners } = state;
+    assert.equal(state.used, this.leases.size, "the pool counts the leases that are out");
+    assert.equal(state.waiters.size, this.waiting.length, "the pool counts the calls that wait");
+    assert.equal(runners.size, this.up.size + this.booting.size, "the pool counts its runners");
+    for (const { id, used, phase, leaving } of runners.values()) {
+      const held = this.#heldOn(id);
+      assert.ok(this.up.has(id) || this.booting.has(id), `the pool knows ${id}`);
+      assert.equal(used, held, `leases on ${id}`);
+      assert.ok(phase !== "draining" || held > 0 || leaving, "a runner that drained is gone");
+      assert.ok(this.shrunk || held <= maxConcurrency, "never more leases on a runner than its slots");
     }
-    if (!this.shrunk) expect(state.runners.size, "never more runners than max").toBeLessThanOrEqual(max);
-    if (this.closed) {
-      expect(this.waiting, "nobody waits for a closed pool").toEqual([]);
-      return;
-    }
-    expect(
-      this.#hasRoom(state, this.panics(state)) && this.waiting.length > 0,
-      "no call waits beside a free slot",
-    ).toBe(false);
+    assert.ok(this.shrunk || runners.size <= max, "never more runners than max");
+    if (this.closed) return assert.deepEqual(this.waiting, [], "nobody waits for a closed pool");
+    const room = this.#hasRoom(state, this.panics(state));
+    assert.ok(!room || this.waiting.length === 0, "no call waits beside a free slot");
     if (this.supply === "fixed" || this.bootsPaused) return;
-    const full = state.runners.size >= max;
-    if (minIdleShutdownMs === Infinity) expect(state.runners.alive >= min || full, "min is held").toBe(true);
-    const coming = state.runners.count("booting") * maxConcurrency;
-    const recovering = state.runners.count("suspect") * maxConcurrency;
-    expect(
-      coming + recovering >= this.waiting.length || full,
-      "every waiting call has a boot under way, or the pool is full",
-    ).toBe(true);
+    const full = runners.size >= max;
+    assert.ok(minIdleShutdownMs < Infinity || runners.alive >= min || full, "min is held");
+    const coming = (runners.count("booting") + runners.count("suspect")) * maxConcurrency;
+    assert.ok(coming >= this.waiting.length || full, "every waiting call has a boot under way, or the pool is full");
   }
 }
