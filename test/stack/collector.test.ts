@@ -8,7 +8,7 @@ import { type Filed, readFiled } from "./otlp-file.ts";
 import { haveCollector, type RunningCollector, startCollector } from "./running-collector.ts";
 import { runShop } from "./shop.ts";
 
-const okCalls = 20;
+const okCalls = 60;
 
 let collector: RunningCollector | undefined;
 let ledger: Ledger;
@@ -50,6 +50,7 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
 
   afterAll(() => collector?.[Symbol.asyncDispose]());
 
+  const exemplars = () => new Set([...ledger.scrape.matchAll(/# \{trace_id="(\w+)"/g)].map(([, id]) => id!));
   const traceIds = () => new Set(filed.spans.map(({ traceId }) => traceId));
 
   test("keeps every trace that failed, was retried, was cold or was slow", () => {
@@ -57,9 +58,15 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
     expect([...fails, ...recovers, ...cold, ...slow].filter((id) => !traceIds().has(id))).toEqual([]);
   });
 
+  test("keeps every trace that an exemplar of the parent's histograms leads to", () => {
+    expect(exemplars().size).toBeGreaterThan(3);
+    expect([...exemplars()].filter((id) => !traceIds().has(id))).toEqual([]);
+  });
+
   test("keeps no other trace, with a base percentage of 0", () => {
-    expect(ledger.traces.ok).toHaveLength(okCalls);
-    expect(ledger.traces.ok.filter((id) => traceIds().has(id))).toEqual([]);
+    const unremarkable = ledger.traces.ok.filter((id) => !exemplars().has(id));
+    expect(unremarkable.length).toBeGreaterThan(okCalls / 2);
+    expect(unremarkable.filter((id) => traceIds().has(id))).toEqual([]);
   });
 
   test("each policy decided on what it is for", () => {
@@ -71,6 +78,7 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
       base: 0,
     });
     expect(sampledBy("cold-start")).toBe(1);
+    expect(sampledBy("exemplar")).toBe(exemplars().size);
     expect(sampledBy("slow")).toBeGreaterThanOrEqual(1);
   });
 
