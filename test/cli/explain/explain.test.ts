@@ -16,6 +16,7 @@ describe("a trace that is written down", () => {
     const { code, stdout, stderr } = await firelight(["explain", fixture("lost-runner.jsonl"), "--trace", traceId]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toBe(readFileSync(fixture("lost-runner.txt"), "utf8"));
+    expect(readFileSync("docs/cli.md", "utf8"), "the page shows what is printed").toContain(stdout);
   });
 
   it("is the same from standard input, and in one piece in place of lines", async () => {
@@ -195,7 +196,7 @@ describe("what cannot be read", () => {
     return path;
   };
 
-  it.each([
+  it.each<[what: string, path: () => string, said: RegExp, ...options: Array<string>]>([
     ["a file that is not there", () => join(folder, "nothing"), /nothing: there is no such file/],
     ["a folder", () => folder, /this is a folder, not a file/],
     ["an empty file", () => file("\n"), /input\.json: the file is empty/],
