@@ -3,30 +3,9 @@
  * in one call. An alert sees thousands of calls and this sees one, so it is the
  * nearest alert, not one that fires.
  */
+import type { AlertName } from "../bundle/alert-names.ts";
 
-/** Every alert, by the name that it has in the rules. Each one has a chapter in the runbook. */
-export const alertNames = [
-  "FlameErrorBudgetBurnFast",
-  "FlameErrorBudgetBurnSlow",
-  "FlameErrorBudgetBurnTicket",
-  "FlamePoolSaturationHigh",
-  "FlamePoolSaturated",
-  "FlamePoolSaturationForecast",
-  "FlameAcquireSlow",
-  "FlameAcquireTimeouts",
-  "FlameRetryStorm",
-  "FlameDeadlineExceeded",
-  "FlameBootSlow",
-  "FlameBootFailing",
-  "FlameRunnerCrashLoop",
-  "FlameSignatureRejections",
-  "FlameClockSkew",
-  "FlameTelemetryLoss",
-  "FlameMetricsAbsent",
-] as const;
-
-/** The name of an alert. */
-export type AlertName = (typeof alertNames)[number];
+export type { AlertName };
 
 /** The runbook's chapter on an alert: a path in the repository and in the package. */
 export const runbookOf = (alert: AlertName): string => `dashboards/runbook.md#${alert.toLowerCase()}`;

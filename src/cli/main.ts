@@ -20,6 +20,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Checks a configuration, its runners and where telemetry goes, and says how to fix what fails.",
     load: async () => (await import("./doctor/doctor.ts")).doctor,
   },
+  dashboards: {
+    summary: "Writes dashboards and alert rules, for your own names, objective and thresholds.",
+    load: async () => (await import("./dashboards.ts")).dashboards,
+  },
 };
 
 const overview = (): string => {

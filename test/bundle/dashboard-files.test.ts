@@ -5,7 +5,7 @@ import { dashboardFiles } from "../../src/bundle/dashboards/files.ts";
 import { runbookLink, runbookPanelId } from "../../src/bundle/runbook-link.ts";
 import { readRunbookPage } from "../../src/bundle/runbook-page.ts";
 import { defaultSettings } from "../../src/bundle/settings.ts";
-import { asking, type Dashboard, type Panel, parse, shippedTexts } from "./shipped.ts";
+import { asking, type Dashboard, type Panel, parse, shippedDashboards, shippedTexts } from "./shipped.ts";
 
 const page = alertNames
   .map((alert) => `## ${alert}\n\nDo this. Then [look](#${alertNames[4].toLowerCase()}).`)
@@ -161,6 +161,24 @@ describe("the runbook's dashboard", () => {
     expect(runbookLink(completeSettings({ runbookUrl: "https://wiki.example/f" }), "FlamePoolSaturated")).toBe(
       "https://wiki.example/f#flamepoolsaturated",
     );
+  });
+
+  it("is made from a page that names panels, and choices, that are on the dashboards", () => {
+    const byTitle = new Map(shippedDashboards().map((one) => [one.title.replace("Firelight / ", ""), one]));
+    const named = [...readRunbookPage().matchAll(/\*\*([A-Z][\w -]+)\*\*([^*\n]*)/g)].flatMap(
+      ([, title = "", rest = ""]) => {
+        const of = byTitle.get(title);
+        return of === undefined
+          ? []
+          : [...rest.matchAll(/\b_([A-Z][^_]+)_/g)].map(([, panelTitle]) => [of, panelTitle] as const);
+      },
+    );
+    expect(named.length).toBeGreaterThan(alertNames.length);
+    for (const [{ uid, panels, templating }, title] of named)
+      expect(
+        [...panels, ...templating.list.map(({ label }) => ({ title: label }))].map((one) => one.title),
+        uid,
+      ).toContain(title);
   });
 
   it("is not made from a page that leaves an alert out", () => {

@@ -26,7 +26,7 @@ export const makeSelect =
     const chosen = Object.entries(labels).flatMap(([choice, label]) =>
       choices.includes(choice as Choice) && known.includes(label) ? [[label, ["=~", `$${choice}`]] as const] : [],
     );
-    return series(key, { ...Object.fromEntries(chosen), ...where } as Where<typeof key>, part, selector);
+    return series(key, { ...Object.fromEntries(chosen), ...where }, part, selector);
   };
 
 /** Statuses that spend the error budget, as a matcher. */

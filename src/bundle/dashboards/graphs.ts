@@ -76,11 +76,15 @@ export const stack = (options: PanelOptions): Panel =>
     ),
   );
 
-/** Bars upon each other: events, counted. */
+/**
+ * Bars upon each other: events, counted. A bar stands for five minutes or more, so that what is counted by
+ * `$__rate_interval`, which is a scrape longer than the step, is hardly counted twice.
+ */
 export const bars = (options: PanelOptions): Panel =>
   byName(
     complete(
       timeSeries(options, ["sum", "max"])
+        .interval("5m")
         .drawStyle(GraphDrawStyle.Bars)
         .fillOpacity(80)
         .stacking(new StackingConfigBuilder().mode(StackingMode.Normal).group("A"))

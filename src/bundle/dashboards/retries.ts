@@ -154,7 +154,7 @@ export const retries = (settings: BundleSettings): Dashboard => {
           bars({
             title: "Refused retries",
             description:
-              "Retries that a call's options allow and that were not made. budget: too many attempts of the pool fail. deadline: no time was left. max_attempts: all were made. condition: retry.on did not match.",
+              "Retries that a call's options allow and that were not made, counted for five minutes or more each. budget: too many attempts of the pool fail. deadline: no time was left. max_attempts: all were made. condition: retry.on did not match.",
             queries: [promql(sum(increase(refused), "reason"), "{{reason}}")],
             unit: "short",
             colors: refusalColors,

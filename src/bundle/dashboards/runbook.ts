@@ -48,7 +48,7 @@ export const runbook = (settings: BundleSettings, page: string): Dashboard => {
     ["job", "instance"],
     [
       { lines: [line(5, alertTimeline(settings))] },
-      { title: "What to do", lines: pairs.map((pair) => line(16, ...pair.map(panel))) },
+      { title: "What to do", lines: pairs.map((pair) => line(20, ...pair.map(panel))) },
     ],
   );
 };

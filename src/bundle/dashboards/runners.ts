@@ -115,7 +115,7 @@ export const runners = (settings: BundleSettings): Dashboard => {
           bars({
             title: "Boots by result",
             description:
-              "Runners that were started. error: the backend or the program failed. timeout: it was not up within the pool's boot timeout.",
+              "Runners that were started, counted for five minutes or more each. error: the backend or the program failed. timeout: it was not up within the pool's boot timeout.",
             queries: [promql(sum(increase(boots), "result"), "{{result}}")],
             unit: "short",
             colors: bootResultColors,
@@ -167,7 +167,7 @@ export const runners = (settings: BundleSettings): Dashboard => {
           bars({
             title: "Ended runners by reason",
             description:
-              "idle, drain and recycled are well. crash: ended without being asked to. unhealthy: did not answer. boot_timeout: was not up in time.",
+              "Counted for five minutes or more each. idle, drain and recycled are well. crash: ended without being asked to. unhealthy: did not answer. boot_timeout: was not up in time.",
             queries: [promql(sum(increase(ends), "reason"), "{{reason}}")],
             unit: "short",
             colors: terminationColors,
