@@ -26,7 +26,7 @@ import { listen, toResponse } from "./listen.ts";
 import { makeNonceMemory } from "./nonces.ts";
 import { OrphanTimer } from "./orphan-timer.ts";
 import { makeProbes, methodNotAllowed, type MetricsText, type Probes } from "./probes.ts";
-import { type ResolvedRunnerOptions, resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
+import { resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
 import {
   type Answer,
   json,
@@ -178,21 +178,6 @@ const makeApp = (
     .get("/metrics", async () => toResponse(await probes.metrics()))
     .all("/metrics", wrongMethod("GET, HEAD"), raw)
     .all("/*", () => toResponse(probes.nothing()), raw);
-};
-
-/** Tells the log and the metrics of a refusal; the want of a secret once. */
-const reportRefusals = (options: ResolvedRunnerOptions, deps: RunnerServerDeps): ((refused: Refused) => void) => {
-  let told = false;
-  return ({ error, reason, detail }) => {
-    if (reason !== undefined) {
-      deps.telemetry.emit({ _tag: "SignatureRejected", pool: options.poolName, reason, detail });
-    } else if (error.code !== "config_error") {
-      deps.logger.warn(`Runner ${options.runnerId} refused a request: ${detail}`);
-    } else if (!told) {
-      told = true;
-      deps.logger.error(detail);
-    }
-  };
 };
 
 const asksForIsolation = (registry: RunnerServerDeps["registry"]): boolean =>

@@ -1,6 +1,7 @@
 /** Which alert is nearest, by what one call shows. */
 import { describe, expect, it } from "vitest";
-import { alertNames, alertOf, runbookOf } from "../../../src/cli/alerts.ts";
+import { alertNames } from "../../../src/bundle/alert-names.ts";
+import { alertOf, runbookOf } from "../../../src/cli/alerts.ts";
 import { readTelemetry } from "../../../src/cli/explain/read-telemetry.ts";
 import { tellStory } from "../../../src/cli/explain/tell-story.ts";
 import { TraceIndex } from "../../../src/cli/explain/trace-index.ts";
