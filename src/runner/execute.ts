@@ -158,13 +158,16 @@ export const execute = (run: Run, span: StageSpan): Effect.Effect<unknown, Invok
 
     const watchDeadline = (leftMs: number): void => {
       if (leftMs > longestTimerMs) return;
-      timer = setTimeout(() => {
-        const moreMs = remainingMs();
-        if (moreMs >= 1) return watchDeadline(moreMs);
-        const error = deadlineError(run);
-        abort(error);
-        resume(Effect.fail(error));
-      }, Math.max(0, leftMs));
+      timer = setTimeout(
+        () => {
+          const moreMs = remainingMs();
+          if (moreMs >= 1) return watchDeadline(moreMs);
+          const error = deadlineError(run);
+          abort(error);
+          resume(Effect.fail(error));
+        },
+        Math.max(0, leftMs),
+      );
     };
     watchDeadline(remainingMs());
     const context = new HandlerContext(run, span, controller.signal);
