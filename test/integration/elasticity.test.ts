@@ -26,7 +26,10 @@ test("warm runners are there before the first call, and hooks tell of it", async
   const grown: Array<PoolChange> = [];
   const { flame, backend } = await withRunners({ max: 3, warm: 2, onGrow: (change) => grown.push(change) });
   await waitFor(() => backend.running().length === 2, { what: "two warm runners" });
-  await waitFor(() => flame.pools["default"]?.stats().runners.idle === 2, { what: "two idle runners" });
+  await waitFor(() => flame.pools["default"]?.stats().runners.idle === 2, {
+    what: "two idle runners",
+    timeoutMs: 15_000,
+  });
   expect(grown).toEqual([
     { pool: "default", from: 0, to: 2, reason: "0 calls run, 0 wait, and 2 slots are kept spare" },
   ]);
