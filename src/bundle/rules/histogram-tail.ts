@@ -1,5 +1,5 @@
 /** Percentiles of histograms, with as many observations behind them as it takes to believe them. */
-import { metrics, type MetricSpec } from "../../telemetry/catalog.ts";
+import { metrics } from "../../telemetry/catalog.ts";
 import { series, type Where } from "../series.ts";
 
 type TimedKey = "acquireDuration" | "bootDuration" | "clockOffset";
@@ -9,7 +9,7 @@ type TimedKey = "acquireDuration" | "bootDuration" | "clockOffset";
  * writes whole bounds as `10.0`, others as `10`.
  */
 const boundUpTo = (key: TimedKey, limit: number): readonly ["=~", string] | undefined => {
-  const { buckets = [] }: MetricSpec = metrics[key];
+  const { buckets } = metrics[key];
   const bound = buckets.findLast((bound) => bound <= limit);
   if (bound === undefined) return undefined;
   return ["=~", Number.isInteger(bound) ? `${bound}|${bound}\\.0` : `${bound}`.replace(".", "\\.")];
@@ -24,7 +24,7 @@ export interface TailQuestion<Key extends TimedKey> {
 
 /** The 95th percentile by job and pool; nothing without observations. */
 export const p95 = <Key extends TimedKey>({ key, where = {}, window, selector }: TailQuestion<Key>): string => {
-  const buckets = series<TimedKey>(key, where as Where<TimedKey>, "bucket", selector);
+  const buckets = series<TimedKey>(key, where, "bucket", selector);
   return `histogram_quantile(0.95, sum by (job, flame_pool_name, le) (rate(${buckets}[${window}])))`;
 };
 

@@ -63,7 +63,7 @@ const firstOf = (...exprs: ReadonlyArray<string>): string => exprs.join("\nor ")
 
 const counterRules = ({ selector, slo }: BundleSettings): ReadonlyArray<RecordingRule> => {
   const count = <Key extends CountedKey>(key: Key, where: Where<Key>): string =>
-    series<CountedKey>(key, where as Where<CountedKey>, "count", selector);
+    series<CountedKey>(key, where, "count", selector);
   const limit = series("slotsLimit", {}, undefined, selector);
 
   const ofProcess = (where: Where<"callDuration">): string =>

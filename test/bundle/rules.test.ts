@@ -1,0 +1,375 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { alertNames } from "../../src/bundle/alert-names.ts";
+import { bundleFiles } from "../../src/bundle/files.ts";
+import { foreignSeries } from "../../src/bundle/foreign-series.ts";
+import { alerts } from "../../src/bundle/rules/alerts.ts";
+import { burnRates } from "../../src/bundle/rules/burn-rate.ts";
+import { inhibitions, inhibitRules } from "../../src/bundle/rules/inhibitions.ts";
+import { duration, percent } from "../../src/bundle/rules/numbers.ts";
+import { recordingGroups } from "../../src/bundle/rules/recording.ts";
+import { runbookLink } from "../../src/bundle/runbook-link.ts";
+import { defaultSettings, type BundleSettings, type Thresholds } from "../../src/bundle/settings.ts";
+import { metrics, type MetricSpec } from "../../src/telemetry/catalog.ts";
+
+const root = join(import.meta.dirname, "../..");
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
+
+interface PrometheusRule {
+  readonly record?: string;
+  readonly alert?: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly keep_firing_for?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+interface GrafanaRule {
+  readonly uid: string;
+  readonly title: string;
+  readonly condition: string;
+  readonly data: ReadonlyArray<{
+    readonly refId: string;
+    readonly datasourceUid: string;
+    readonly model: {
+      readonly expr?: string;
+      readonly instant?: boolean;
+      readonly expression?: string;
+      readonly reducer?: string;
+      readonly type?: string;
+      readonly conditions?: ReadonlyArray<{ evaluator: { type: string; params: ReadonlyArray<number> } }>;
+    };
+  }>;
+  readonly noDataState: string;
+  readonly for: string;
+  readonly keepFiringFor?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+const file = (settings: BundleSettings, path: string): string => {
+  const text = bundleFiles(settings).get(path);
+  if (text === undefined)
+    throw new Error(`${path} is not made; there are ${[...bundleFiles(settings).keys()].join(", ")}.`);
+  return text;
+};
+
+const prometheusRules = (settings: BundleSettings): ReadonlyArray<PrometheusRule> =>
+  ["rules", "alerts"].flatMap((kind) =>
+    (
+      parse(file(settings, `otel/rules/${settings.uid}.${kind}.yaml`)) as {
+        groups: ReadonlyArray<{ rules: ReadonlyArray<PrometheusRule> }>;
+      }
+    ).groups.flatMap(({ rules }) => rules),
+  );
+
+const grafanaRules = (settings: BundleSettings): ReadonlyArray<GrafanaRule> =>
+  (
+    parse(file(settings, `grafana/provisioning/alerting/${settings.uid}.yaml`)) as {
+      groups: ReadonlyArray<{ rules: ReadonlyArray<GrafanaRule> }>;
+    }
+  ).groups.flatMap(({ rules }) => rules);
+
+const all = alerts(defaultSettings);
+
+/** Names of series and labels in an expression: whatever is no function, keyword, number or string. */
+const namesIn = (expr: string): ReadonlySet<string> => {
+  const bare = expr
+    .replaceAll(/__name__=~"([^"]+)"/g, (_, name: string) => name.replaceAll(/\W.*$/g, ""))
+    .replaceAll(/"[^"]*"/g, " ")
+    .replaceAll(/\[[^\]]*\]/g, " ")
+    .replaceAll(/\boffset \w+/g, " ");
+  return new Set([...bare.matchAll(/[a-zA-Z_][\w:]*(?!\w*\s*\()/g)].map(([name]) => name));
+};
+
+const words = ["by", "without", "on", "and", "or", "unless", "group", "e"];
+const functions =
+  /^(sum|max|group|rate|increase|label_replace|histogram_quantile|predict_linear|(max|avg|count)_over_time)$/;
+
+describe("names", () => {
+  it("every alert of the contract is there, once, in the order of the runbook", () => {
+    expect(all.map(({ name }) => name)).toEqual([...alertNames]);
+  });
+
+  it("rules ask for nothing but the catalogue, known foreign series and what they record", () => {
+    const specs: ReadonlyArray<MetricSpec> = Object.values(metrics);
+    const known = new Set([
+      ...specs.flatMap(({ name, type, labels }) => [
+        ...(type === "histogram" ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name]),
+        ...labels,
+      ]),
+      ...Object.values(foreignSeries).flatMap(({ name, labels }) => [name.replace(/\W.*$/, ""), ...labels]),
+      ...recordingGroups(defaultSettings).flatMap(({ rules }) => rules.map(({ record }) => record)),
+      ...["job", "instance", "le"],
+    ]);
+    const unknown = prometheusRules(defaultSettings).flatMap(({ record, alert, expr }) =>
+      [...namesIn(expr)]
+        .filter((name) => !known.has(name) && !words.includes(name) && !functions.test(name))
+        .map((name) => `${record ?? alert}: ${name}`),
+    );
+    expect(unknown).toEqual([]);
+  });
+
+  it("what is recorded is read", () => {
+    const recorded = recordingGroups(defaultSettings).flatMap(({ rules }) => rules.map(({ record }) => record));
+    const expressions = prometheusRules(defaultSettings)
+      .map(({ expr }) => expr)
+      .join("\n");
+    expect(recorded.filter((name) => !expressions.includes(name))).toEqual([]);
+    expect(new Set(recorded).size).toBe(recorded.length);
+  });
+});
+
+describe.each(all)("$name", (alert) => {
+  it("tells a person who is concerned, what it means, and where to look", () => {
+    expect(["page", "ticket", "info"]).toContain(alert.labels.severity);
+    expect(alert.annotations.summary).toContain("{{ $labels.");
+    expect(alert.annotations.summary.length).toBeLessThan(200);
+    expect(alert.annotations.description).toMatch(/\.$/);
+    expect(alert.annotations.runbook_url).toBe(runbookLink(defaultSettings, alert.name));
+    expect(alert.annotations.dashboard_url).toMatch(
+      /^http:\/\/localhost:3000\/d\/firelight-(overview|method|pools|retries|runners|telemetry)(\?|$)/,
+    );
+  });
+
+  it("speaks only of labels that its expression keeps", () => {
+    const used = [...JSON.stringify(alert.annotations).matchAll(/\$labels\.(\w+)/g)].map(([, label]) => label);
+    const aggregated = [...alert.value.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, labels = ""]) => labels.split(", "));
+    const kept = aggregated.length === 0 ? ["job", "instance", "flame_pool_name"] : aggregated;
+    const recordedByJob = alert.value.startsWith("job:") ? ["job"] : kept;
+    expect(used.filter((label) => !recordedByJob.includes(label!))).toEqual([]);
+  });
+
+  it("has a section in the runbook that says what it means, what to look at, what to do and how to silence it", () => {
+    const sections = read("dashboards/runbook.md").split(/^## /m).slice(1);
+    const section = sections[alertNames.indexOf(alert.name)];
+    expect(section).toMatch(new RegExp(`^${alert.name}\n`));
+    const parts = section!.split(/^### /m).slice(1);
+    expect(parts.map((part) => part.split("\n")[0])).toEqual([
+      "What it means",
+      "Look at",
+      "Do",
+      "Silence",
+      "It may be false when",
+    ]);
+    for (const part of parts) expect(part.split("\n").slice(1).join("").trim()).not.toBe("");
+    expect(section).toContain(`amtool silence add alertname=${alert.name}`);
+  });
+});
+
+describe("the runbook", () => {
+  it("leads only to sections that it has", () => {
+    const links = [...read("dashboards/runbook.md").matchAll(/\]\(#(\w+)\)/g)].map(([, anchor]) => anchor);
+    const anchors = alertNames.map((name) => name.toLowerCase());
+    expect(links.filter((link) => !anchors.includes(link!))).toEqual([]);
+    expect(links.length).toBeGreaterThan(10);
+  });
+
+  it("asks Prometheus for nothing but the catalogue, known foreign series and what is recorded", () => {
+    const names = [
+      ...Object.values(metrics).map(({ name }) => name),
+      ...Object.values(foreignSeries).map(({ name }) => name.replace(/\W.*$/, "")),
+      ...recordingGroups(defaultSettings).flatMap(({ rules }) => rules.map(({ record }) => record)),
+    ];
+    const blocks = [...read("dashboards/runbook.md").matchAll(/```promql\n([\s\S]*?)```/g)].map(
+      ([, block = ""]) => block,
+    );
+    const asked = blocks.flatMap((block) => [
+      ...block
+        .replaceAll(/"[^"]*"/g, '""')
+        .matchAll(/\b(?:(?:flame|rpc_client|rpc_server)_\w+(?=[{[\s)])|up(?=\{)|\w+:flame_[\w:]+)/g),
+    ]);
+    const labels = Object.values(metrics).flatMap(({ labels }): ReadonlyArray<string> => labels);
+    const unknown = asked
+      .map(([name]) => name)
+      .filter(
+        (name) =>
+          !labels.includes(name) && !names.includes(name.replace(/_(bucket|sum|count)$/, "")) && !names.includes(name),
+      );
+    expect(unknown).toEqual([]);
+    expect(blocks.length).toBeGreaterThan(15);
+  });
+});
+
+describe("Grafana's variant", () => {
+  const grafana = grafanaRules(defaultSettings);
+
+  it("has the same alerts, for the same time, with the same labels", () => {
+    expect(grafana.map(({ title, for: held, keepFiringFor, labels }) => [title, held, keepFiringFor, labels])).toEqual(
+      all.map((alert) => [alert.name, alert.for, alert.keepFiringFor, { ...alert.labels }]),
+    );
+  });
+
+  it("asks the same and compares with the same threshold", () => {
+    for (const [index, rule] of grafana.entries()) {
+      const { expr, value, conditions, comparison } = all[index]!;
+      const [ask, reduce, compare] = rule.data;
+      const flat = (text: string): string => text.replaceAll(/\s+/g, " ");
+      expect(flat(ask!.model.expr!)).toBe(flat([`( ${value} )`, ...conditions.map((one) => `and ${one}`)].join(" ")));
+      expect(flat(expr)).toBe(
+        flat(
+          [
+            `( ${value} ) ${comparison.operator} ${comparison.threshold}`,
+            ...conditions.map((one) => `and ${one}`),
+          ].join(" "),
+        ),
+      );
+      expect(ask).toMatchObject({ refId: "A", datasourceUid: "prometheus", model: { instant: true } });
+      expect(reduce).toMatchObject({ refId: "B", model: { type: "reduce", expression: "A", reducer: "last" } });
+      expect(compare).toMatchObject({
+        refId: "C",
+        model: {
+          type: "threshold",
+          expression: "B",
+          conditions: [
+            { evaluator: { type: comparison.operator === ">" ? "gt" : "gte", params: [comparison.threshold] } },
+          ],
+        },
+      });
+      expect(rule).toMatchObject({ condition: "C", noDataState: "OK" });
+    }
+  });
+
+  it("has templates that Grafana does not take for variables of its environment", () => {
+    expect(JSON.stringify(grafana.map(({ annotations, labels }) => [annotations, labels]))).not.toContain("$");
+  });
+
+  it("has uids that are its own and that Grafana takes", () => {
+    expect(new Set(grafana.map(({ uid }) => uid)).size).toBe(alertNames.length);
+    for (const { uid } of grafana) expect(uid).toMatch(/^[a-z0-9-]{1,40}$/);
+    expect(() => bundleFiles({ ...defaultSettings, uid: "the-shop-of-the-company" })).toThrow(
+      'uid "the-shop-of-the-company" is too long',
+    );
+  });
+});
+
+describe("settings", () => {
+  const everything = (settings: BundleSettings): string => [...bundleFiles(settings).values()].join("\n");
+
+  it.each(Object.keys(defaultSettings.thresholds) as ReadonlyArray<keyof Thresholds>)(
+    "the threshold %s reaches the alerts of Prometheus and of Grafana",
+    (key) => {
+      const changed = {
+        ...defaultSettings,
+        thresholds: { ...defaultSettings.thresholds, [key]: defaultSettings.thresholds[key] * 1.5 },
+      };
+      const expressions = (settings: BundleSettings): ReadonlyArray<string> => alerts(settings).map(({ expr }) => expr);
+      const steps = (settings: BundleSettings): ReadonlyArray<string> =>
+        grafanaRules(settings).map(({ data }) => JSON.stringify(data));
+      expect(expressions(changed)).not.toEqual(expressions(defaultSettings));
+      expect(steps(changed)).not.toEqual(steps(defaultSettings));
+    },
+  );
+
+  it("the selector is in every question about Firelight's own metrics", () => {
+    const selector = 'cluster="eu", job=~"shop.*"';
+    for (const { expr } of prometheusRules({ ...defaultSettings, selector })) {
+      const own = [
+        ...expr.matchAll(/(?<![:\w])(flame|rpc)_\w+_(count|bucket|total|limit|used|requests)\b(\{[^}]*\})?/g),
+      ];
+      for (const [whole] of own) expect(`${whole} in ${expr}`).toContain(selector.concat("}"));
+      expect(own.length + [...expr.matchAll(/\w+:flame_\w+:/g)].length).toBeGreaterThan(0);
+    }
+  });
+
+  it("names, links and data sources are the user's", () => {
+    const settings: BundleSettings = {
+      ...defaultSettings,
+      name: "Shop",
+      uid: "shop",
+      grafanaUrl: "https://grafana.example.com",
+      runbookUrl: "https://wiki.example.com/flame",
+      datasources: { prometheus: "mimir", tempo: "tempo", loki: "loki" },
+    };
+    const text = everything(settings);
+    expect(text).not.toMatch(/localhost|firelight-/);
+    expect(text).toContain("https://wiki.example.com/flame#flamepoolsaturated");
+    expect(text).toContain("https://grafana.example.com/d/shop-pools?");
+    expect(text).toContain("datasourceUid: mimir");
+    expect(
+      [...bundleFiles(settings).keys()].filter((path) => path.includes("rules") || path.includes("alerting")),
+    ).toEqual(["otel/rules/shop.rules.yaml", "otel/rules/shop.alerts.yaml", "grafana/provisioning/alerting/shop.yaml"]);
+  });
+
+  it("ignored statuses spend no budget; without any, every failure does", () => {
+    expect(
+      everything({ ...defaultSettings, slo: { ...defaultSettings.slo, ignoredStatuses: ["UNIMPLEMENTED"] } }),
+    ).toContain('rpc_status_code!~"OK|UNIMPLEMENTED"');
+    const strict = everything({ ...defaultSettings, slo: { ...defaultSettings.slo, ignoredStatuses: [] } });
+    expect(strict).toContain('rpc_status_code!~"OK"');
+    expect(strict).not.toContain("CANCELLED");
+  });
+});
+
+describe("error budgets", () => {
+  const of = (objective: number, windowDays = 30) => burnRates({ ...defaultSettings.slo, objective, windowDays });
+
+  it("30 days burn at 14.4, 6 and 1", () => {
+    const { fast, slow, ticket } = of(0.999);
+    expect([fast, slow, ticket].map(({ factor, failureShare }) => [factor, failureShare])).toEqual([
+      [14.4, 0.0144],
+      [6, 0.006],
+      [1, 0.001],
+    ]);
+  });
+
+  it("another window has other factors, for the same shares of its budget, but none below 1", () => {
+    const { fast, slow, ticket } = of(0.99, 7);
+    expect([fast.factor, slow.factor, ticket.factor]).toEqual([3.36, 1.4, 1]);
+    expect([fast.budgetShare, slow.budgetShare, ticket.budgetShare]).toEqual([0.02, 0.05, 0.43]);
+  });
+
+  it("a low objective leaves alerts that can fire", () => {
+    expect(of(0.9).fast.failureShare).toBe(0.9);
+  });
+
+  it.each([0, 1, 99.9, Number.NaN])("an objective of %s is refused", (objective) => {
+    expect(() => of(objective)).toThrow(`slo.objective is ${objective}`);
+  });
+
+  it("a window shorter than the slowest alert's is refused", () => {
+    expect(() => of(0.999, 1)).toThrow("slo.windowDays is 1");
+  });
+});
+
+describe("inhibitions", () => {
+  it("an alert silences weaker ones and consequences, never a page about something else, and never in a circle", () => {
+    const severity = new Map(all.map((alert) => [alert.name, alert.severity]));
+    const silences = new Map<string, ReadonlyArray<string>>();
+    for (const { source, targets } of inhibitions) silences.set(source, [...(silences.get(source) ?? []), ...targets]);
+    const reach = (name: string, seen: ReadonlySet<string> = new Set()): boolean =>
+      (silences.get(name) ?? []).some((next) => seen.has(next) || reach(next, new Set([...seen, next])));
+    for (const name of silences.keys()) expect(reach(name, new Set([name]))).toBe(false);
+    const pages = inhibitions.flatMap(({ source, targets }) =>
+      targets.filter((target) => severity.get(target) === "page").map((target) => `${source} silences ${target}`),
+    );
+    expect(pages).toEqual(["FlameErrorBudgetBurnFast silences FlameErrorBudgetBurnSlow"]);
+  });
+
+  it("the page about alerts has them as Alertmanager wants them", () => {
+    const block = /```yaml alertmanager\n([\s\S]*?)```/.exec(read("docs/alerts.md"))?.[1];
+    expect((parse(block!) as { inhibit_rules: unknown }).inhibit_rules).toEqual(inhibitRules());
+  });
+});
+
+describe("what ships", () => {
+  it("is what the default settings make", () => {
+    for (const [path, text] of bundleFiles(defaultSettings)) expect(read(path), `${path}: npm run bundle`).toBe(text);
+  });
+});
+
+describe("numbers for people", () => {
+  it("are short and have units", () => {
+    expect([percent(0.0144), percent(1 - 0.999), percent(0.8)]).toEqual(["1.44 %", "0.1 %", "80 %"]);
+    expect([duration(1), duration(90), duration(120), duration(3600), duration(172_800)]).toEqual([
+      "1 second",
+      "90 seconds",
+      "2 minutes",
+      "1 hour",
+      "2 days",
+    ]);
+  });
+});
