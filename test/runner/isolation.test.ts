@@ -360,7 +360,7 @@ it("a worker inside native code is told of as one that cannot be stopped", async
   const { ask, terminated } = await startRunner();
   const note = notes();
   await ask("in-worker/where");
-  const reply = await ask("in-worker/native", [note.file, 4], { timeoutMs: 500 });
+  const reply = await ask("in-worker/native", [note.file, 12], { timeoutMs: 2_000 });
   expect(errorOf(reply)).toMatchObject(timedOut);
   await waitFor(() => terminated().length === 1, { what: "the news of it" });
   expect(terminated()[0]).toMatchObject({ stopped: false, isolation: "worker" });
