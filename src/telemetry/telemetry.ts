@@ -13,6 +13,11 @@ export interface SpanIds {
   readonly traceId: string;
   readonly spanId: string;
   readonly sampled: boolean;
+  /**
+   * `true` once an observation of this span was chosen as an exemplar, which the span then says. `false` as long as it
+   * can be chosen: while it is open, and recorded.
+   */
+  exemplar?: boolean | undefined;
 }
 
 /** The span of a stage that is running. */

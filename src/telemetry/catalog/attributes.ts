@@ -68,6 +68,11 @@ export const attributes = {
     "boolean",
     "Whether the call waited for a runner to boot (parent), or is a runner's first (runner).",
   ),
+  exemplar: attribute(
+    "flame.exemplar",
+    "boolean",
+    "Only on spans that an exemplar of a histogram leads to: whoever samples at the end should keep their traces.",
+  ),
   deadlineMs: attribute("flame.deadline_ms", "double", "What the call was allowed at its start.", "ms"),
   acquireResult: attribute("flame.acquire.result", "string", "`acquired`, `timeout`, `canceled` or `rejected`."),
   acquireSource: attribute(

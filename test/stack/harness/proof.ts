@@ -9,6 +9,8 @@ import { promqlNames } from "./promql.ts";
 export interface Ground {
   readonly api: PrometheusApi;
   readonly times: QueryTimes;
+  /** Whether a collector is scraped. */
+  readonly collector: boolean;
 }
 
 export interface Proof {
@@ -18,18 +20,26 @@ export interface Proof {
   readonly faults: ReadonlyArray<string>;
 }
 
+/** Why a series need not be there. */
+const excuseFor = (metric: string, { collector }: Ground): string | undefined => {
+  const foreign = foreignOf(metric);
+  if (foreign === undefined || foreign.maker === "host") return undefined;
+  if (foreign.maker === "prometheus" || !collector) return foreign.absentWhen;
+  return /_(?:failed|refused)_/.test(foreign.name) ? "The collector has it from its first failure on." : undefined;
+};
+
 /** What an expression selects and nobody has, with the excuse for it. */
 const missingSeries = async (
-  { api, times }: Ground,
+  ground: Ground,
   expr: string,
 ): Promise<{ readonly excuses: ReadonlyArray<string>; readonly faults: ReadonlyArray<string> }> => {
   const excuses: Array<string> = [];
   const faults: Array<string> = [];
   for (const { text, metric } of promqlNames(expr).selectors) {
-    if ((await api.series(text, times)).length > 0) continue;
-    const foreign = foreignOf(metric);
-    if (foreign === undefined || foreign.maker === "host") faults.push(`nothing is selected by ${text}`);
-    else excuses.push(foreign.absentWhen);
+    if ((await ground.api.series(text, ground.times)).length > 0) continue;
+    const excuse = excuseFor(metric, ground);
+    if (excuse === undefined) faults.push(`nothing is selected by ${text}`);
+    else excuses.push(excuse);
   }
   return { excuses, faults };
 };
