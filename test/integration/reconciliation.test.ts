@@ -20,8 +20,10 @@ const countBy = <A>(items: ReadonlyArray<A>, key: (item: A) => string): Readonly
   return counts;
 };
 
-const text = (span: ReceivedSpan, attribute: keyof typeof attributes): string =>
-  String(span.attributes[attributes[attribute].name] ?? "");
+const text = (span: ReceivedSpan, attribute: keyof typeof attributes): string => {
+  const value = span.attributes[attributes[attribute].name];
+  return typeof value === "string" || typeof value === "number" ? `${value}` : "";
+};
 
 const isCall = ({ kind, name }: ReceivedSpan): boolean => kind === "client" && name.startsWith("booked/");
 const isAttempt = ({ name }: ReceivedSpan): boolean => name === "flame.attempt";
