@@ -1,7 +1,8 @@
 /**
- * Dashboards for Grafana, for your own names, objective and thresholds: what `firelight dashboards` writes.
+ * Dashboards for Grafana, and rules for Prometheus, for your own names, objective and thresholds: what `firelight
+ * dashboards` writes.
  *
- * Needs `@grafana/grafana-foundation-sdk`.
+ * Needs `@grafana/grafana-foundation-sdk` and `yaml`.
  */
 export { type AlertName, alertNames } from "./alert-names.ts";
 export { type BundleOptions, completeSettings } from "./complete-settings.ts";

@@ -10,6 +10,7 @@ import { burnRates } from "../../src/bundle/rules/burn-rate.ts";
 import { inhibitions, inhibitRules } from "../../src/bundle/rules/inhibitions.ts";
 import { duration, percent } from "../../src/bundle/rules/numbers.ts";
 import { recordingGroups } from "../../src/bundle/rules/recording.ts";
+import { ruleFiles } from "../../src/bundle/rules/rule-files.ts";
 import { runbookLink } from "../../src/bundle/runbook-link.ts";
 import { defaultSettings, type BundleSettings, type Thresholds } from "../../src/bundle/settings.ts";
 import { metrics, type MetricSpec } from "../../src/telemetry/catalog.ts";
@@ -247,7 +248,7 @@ describe("Grafana's variant", () => {
 });
 
 describe("settings", () => {
-  const everything = (settings: BundleSettings): string => [...bundleFiles(settings).values()].join("\n");
+  const everything = (settings: BundleSettings): string => [...ruleFiles(settings).values()].join("\n");
 
   it.each(Object.keys(defaultSettings.thresholds) as ReadonlyArray<keyof Thresholds>)(
     "the threshold %s reaches the alerts of Prometheus and of Grafana",
