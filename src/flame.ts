@@ -5,6 +5,7 @@
  */
 import { Effect } from "effect";
 import { makeCodec } from "./contract/codec.ts";
+import { configuration } from "./contract/configured.ts";
 import { makeDecorators, type MethodDecoratorMaker, type ServiceDecorator } from "./contract/decorators.ts";
 import { ConfigError, FlameError, InvokeError, withContext, type CallError } from "./contract/errors.ts";
 import { flushAll } from "./contract/flush.ts";
@@ -17,6 +18,8 @@ import type { PoolHandle } from "./parent/pool/handle.ts";
 import { makeMakers, type Makers } from "./proxy.ts";
 import type { RunnerServerOptions } from "./runner/options.ts";
 import { createRunnerServer, type RunnerServer } from "./runner/server.ts";
+import { serveInIsolate, standIn } from "./runner/isolation/host.ts";
+import { runnerLink } from "./runner/isolation/inside.ts";
 import { connect, observe, type Observation } from "./runtime.ts";
 
 /** Reads the metrics of an instance. */
@@ -55,7 +58,8 @@ export interface Flame extends MethodDecoratorMaker, Makers, AsyncDisposable {
   configure(config: FlameConfig): Promise<void>;
   /**
    * Starts to serve what is registered, on `port` of `hostname`. Returns at once; `ready` of the server tells when it
-   * listens.
+   * listens. In a worker or child process that a runner has started for a method's `isolation`, it listens to that runner
+   * only, and `ready` never settles: what follows it happens once, on the runner.
    *
    * @example
    * ```ts
@@ -109,6 +113,11 @@ class Lifecycle {
     this.#registry = registry;
   }
 
+  /** What it was configured with, as it was given. */
+  get given(): FlameConfig {
+    return this.#config;
+  }
+
   get resolved(): ResolvedConfig {
     return (this.#resolved ??= resolveConfig(this.#config, process.env));
   }
@@ -139,6 +148,11 @@ class Lifecycle {
   serve(options: RunnerServerOptions): RunnerServer {
     this.#refuseWhenEnded();
     const { telemetry, metrics, logger, redact } = this.observation;
+    const link = runnerLink();
+    if (link !== undefined) {
+      serveInIsolate(link, { registry: this.#registry, telemetry, logger, redact, shutdown: () => this.shutdown() });
+      return standIn(link.settings);
+    }
     const server = createRunnerServer(
       { config: this.resolved, registry: this.#registry, telemetry, metrics, logger, redact, env: process.env },
       options,
@@ -257,9 +271,9 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
     shutdown,
     [Symbol.asyncDispose]: shutdown,
   });
-  return Object.defineProperty(instance, "pools", {
-    get: () => lifecycle.client.pools,
-    enumerable: true,
+  return Object.defineProperties(instance, {
+    pools: { get: () => lifecycle.client.pools, enumerable: true },
+    [configuration]: { get: () => lifecycle.given },
   }) as typeof instance & Pick<Flame, "pools">;
 };
 

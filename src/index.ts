@@ -54,6 +54,8 @@ export type {
   RemoteFailure,
   RpcStatus,
 } from "./contract/errors.ts";
+export type { DefinitionOptions } from "./contract/definition-options.ts";
+export type { Isolation, IsolationOptions } from "./contract/isolation.ts";
 export type {
   IdempotencyClaim,
   IdempotencyOptions,

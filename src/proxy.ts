@@ -3,8 +3,7 @@
  * and hands back what callers use.
  */
 import { named } from "./contract/named.ts";
-import { type FlameOptions } from "./contract/options.ts";
-import { checkOptions } from "./contract/call-options.ts";
+import { checkDefinition, type DefinitionOptions } from "./contract/definition-options.ts";
 import { checkId, type Registry } from "./contract/registry.ts";
 import { effectMethod, remoteMethod, type Caller, type RemoteTarget } from "./contract/remote.ts";
 import type { EffectMethodOf, EffectService, RemoteMethodOf, RemoteService } from "./contract/remote.ts";
@@ -30,11 +29,11 @@ export interface ServiceMaker {
   <Definition extends ServiceDefinition>(
     id: string,
     definition: Definition,
-    options?: FlameOptions,
+    options?: DefinitionOptions,
   ): RemoteService<Definition>;
   readonly [id: string]: <Definition extends ServiceDefinition>(
     definition: Definition,
-    options?: FlameOptions,
+    options?: DefinitionOptions,
   ) => RemoteService<Definition>;
 }
 
@@ -43,29 +42,29 @@ export interface EffectServiceMaker {
   <Definition extends ServiceDefinition>(
     id: string,
     definition: Definition,
-    options?: FlameOptions,
+    options?: DefinitionOptions,
   ): EffectService<Definition>;
   readonly [id: string]: <Definition extends ServiceDefinition>(
     definition: Definition,
-    options?: FlameOptions,
+    options?: DefinitionOptions,
   ) => EffectService<Definition>;
 }
 
 /** Makes a single remote function that returns a promise: `fn("ping", handler)` or `fn.ping(handler)`. */
 export interface FunctionMaker {
-  <Handler extends ServiceMember>(id: string, handler: Handler, options?: FlameOptions): RemoteMethodOf<Handler>;
+  <Handler extends ServiceMember>(id: string, handler: Handler, options?: DefinitionOptions): RemoteMethodOf<Handler>;
   readonly [id: string]: <Handler extends ServiceMember>(
     handler: Handler,
-    options?: FlameOptions,
+    options?: DefinitionOptions,
   ) => RemoteMethodOf<Handler>;
 }
 
 /** Makes a single remote function that returns an Effect: `fnEffect("ping", handler)` or `fnEffect.ping(handler)`. */
 export interface EffectFunctionMaker {
-  <Handler extends ServiceMember>(id: string, handler: Handler, options?: FlameOptions): EffectMethodOf<Handler>;
+  <Handler extends ServiceMember>(id: string, handler: Handler, options?: DefinitionOptions): EffectMethodOf<Handler>;
   readonly [id: string]: <Handler extends ServiceMember>(
     handler: Handler,
-    options?: FlameOptions,
+    options?: DefinitionOptions,
   ) => EffectMethodOf<Handler>;
 }
 
@@ -90,7 +89,7 @@ export const makeMakers = (registry: Registry, caller: Caller): Makers => {
 
   const service =
     (face: (target: RemoteTarget) => unknown) =>
-    (id: string, definition: ServiceDefinition, options?: FlameOptions): unknown => {
+    (id: string, definition: ServiceDefinition, options?: DefinitionOptions): unknown => {
       const methods = readService(id, definition, options);
       registry.register(
         id,
@@ -101,8 +100,8 @@ export const makeMakers = (registry: Registry, caller: Caller): Makers => {
 
   const single =
     (face: (target: RemoteTarget) => unknown) =>
-    (id: string, handler: ServiceMember, options: FlameOptions = {}): unknown => {
-      checkOptions(options, `fn "${checkId("service", id)}"`);
+    (id: string, handler: ServiceMember, options: DefinitionOptions = {}): unknown => {
+      checkDefinition(options, `fn "${checkId("service", id)}"`);
       const method = readMethod(id, singleMethod, handler, options);
       registry.register(id, [method.registration]);
       return face(target(method));

@@ -7,9 +7,11 @@ import type { Codec } from "./contract/codec.ts";
 import type { Logger } from "./contract/options.ts";
 import type { Environment, ResolvedConfig } from "./contract/resolve-config.ts";
 import type { Registry } from "./contract/registry.ts";
-import { makeClient, type Client } from "./parent/client.ts";
+import { makeClient, shutdownGraceMs, type Client } from "./parent/client.ts";
 import { makeDispatcher } from "./runner/dispatch.ts";
 import { makeIdempotencyGuard } from "./runner/idempotency.ts";
+import { runnerLink } from "./runner/isolation/inside.ts";
+import { type IsolatedRuns, makeIsolatedRuns } from "./runner/isolation/isolated-runs.ts";
 import { consoleLogger, makeLogSink } from "./telemetry/logs.ts";
 import { makeOtelTracer } from "./telemetry/opentelemetry.ts";
 import { makeMetrics, type Metrics } from "./telemetry/prometheus.ts";
@@ -61,6 +63,20 @@ export const observe = (config: ResolvedConfig, before?: Observation): Observati
 const runsHere = (config: ResolvedConfig): boolean =>
   config.mode === "local" || (config.mode === "runner" && config.pools.size === 0);
 
+/**
+ * What runs handlers with an isolation where calls stay in this process. Nothing does in an isolate, which can be stopped
+ * as it is, and in local mode without an entry: importing what the process was started with would do everything twice.
+ */
+const isolatedRuns = (
+  { mode, isolation, maxBodyBytes }: ResolvedConfig,
+  telemetry: Telemetry,
+  place: { readonly runnerId: string; readonly poolName: string },
+): IsolatedRuns | undefined => {
+  if (runnerLink() !== undefined || (mode === "local" && isolation.entry === undefined)) return undefined;
+  const settings = { ...place, url: "", port: 0, maxBodyBytes };
+  return makeIsolatedRuns({ entry: isolation.entry, settings: () => settings, telemetry });
+};
+
 /** Makes the client of a configuration. Calls that stay on a runner are told under its id and pool, from `env`. */
 export const connect = (
   config: ResolvedConfig,
@@ -72,17 +88,25 @@ export const connect = (
   if (!runsHere(config)) return makeClient({ config, telemetry, codec });
   const { idempotency, exposeErrors, maxBodyBytes } = config;
   const runnerId = env["FLAME_RUNNER_ID"]?.trim() || "local";
+  const poolName = env["FLAME_POOL"]?.trim() || config.defaultPool;
+  const isolated = isolatedRuns(config, telemetry, { runnerId, poolName });
   const local = makeDispatcher({
     registry,
     telemetry,
     codec,
     logger,
     redact,
-    poolName: env["FLAME_POOL"]?.trim() || config.defaultPool,
+    poolName,
     runnerId,
     exposeErrors,
     maxBodyBytes,
     idempotency: idempotency && makeIdempotencyGuard({ idempotency, logger, redact, runnerId, exposeErrors }),
+    isolated,
   });
-  return makeClient({ config, telemetry, codec, local });
+  const client = makeClient({ config, telemetry, codec, local });
+  if (isolated === undefined) return client;
+  const shutdown: Client["shutdown"] = async (graceMs = shutdownGraceMs) => {
+    await Promise.all([client.shutdown(graceMs), isolated.close(graceMs)]);
+  };
+  return { ...client, shutdown };
 };

@@ -80,7 +80,7 @@ export const startRunnerProcess = (
   env: Record<string, string>,
   output: "pipe" | "inherit",
 ): RunnerProcess => {
-  const child = spawn(command.program, command.args, {
+  const child = spawn(command.program, [...command.preload, ...command.args], {
     cwd: command.cwd,
     env,
     detached: ownGroup,

@@ -2,10 +2,12 @@
  * Which command starts a runner process, and with which environment.
  */
 import { existsSync, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, extname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SpawnRequest } from "../contract/backend.ts";
 import { ConfigError } from "../contract/errors.ts";
+import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/heartbeat.ts";
+import { inheritedRuntimeArgs } from "../contract/runtime-args.ts";
 import { SUPERVISED_VARIABLE } from "../contract/supervision.ts";
 
 /** What to run. See the options of the process backend of the same names. */
@@ -21,27 +23,26 @@ export interface CommandOptions {
 /** A command with nothing left open. */
 export interface ResolvedCommand {
   readonly program: string;
+  /** What Firelight puts before the arguments: the module that ends a booting runner with its parent. */
+  readonly preload: ReadonlyArray<string>;
   readonly args: ReadonlyArray<string>;
   readonly cwd: string;
 }
 
-/** Flags of this process that a runner must not repeat: they watch, debug, test, or carry a program of their own. */
-const notForRunners =
-  /^(?:-e|-p|-pe|-i|-c|--eval|--print|--interactive|--check|--watch.*|--hot|--test.*|--inspect.*|--debug-port|--input-type|--run)(?:=|$)/;
+/** The module to preload. A bundle of this file does not have it beside it; the watch then begins with the runner's server. */
+const preloaded = new URL(`../runner/preload${extname(import.meta.url)}`, import.meta.url);
 
-/** Those of them whose value is the next argument. */
-const takesValue =
-  /^(?:-e|-p|-pe|--eval|--print|--watch-path|--inspect-port|--debug-port|--input-type|--test-[a-z-]+|--run)$/;
+/** How a program is told to load a module first, where it is known to understand it. */
+const preloadFlag = (runtime: string | undefined): "--import" | "--preload" | undefined => {
+  if (runtime === undefined) return "Bun" in globalThis ? "--preload" : "--import";
+  const name = basename(runtime).replace(/\.exe$/, "");
+  return name === "bun" ? "--preload" : name === "node" ? "--import" : undefined;
+};
 
-/** The runtime flags of this process that make a runner run the same code the same way, such as `--import` and loaders. */
-export const inheritedRuntimeArgs = (execArgv: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const kept: Array<string> = [];
-  for (let index = 0; index < execArgv.length; index++) {
-    const flag = execArgv[index]!;
-    if (!notForRunners.test(flag)) kept.push(flag);
-    else if (takesValue.test(flag) && execArgv[index + 1]?.startsWith("-") === false) index++;
-  }
-  return kept;
+const preloadArgs = (runtime: string | undefined): ReadonlyArray<string> => {
+  const flag = preloadFlag(runtime);
+  if (flag === undefined || !existsSync(preloaded)) return [];
+  return [flag, flag === "--import" ? preloaded.href : fileURLToPath(preloaded)];
 };
 
 const entryPath = (entry: string | URL, cwd: string): string => {
@@ -88,7 +89,7 @@ export const resolveCommand = (options: CommandOptions): ResolvedCommand => {
   }
   if (options.command !== undefined) {
     const [program, ...args] = options.command;
-    return { program, args, cwd };
+    return { program, preload: [], args, cwd };
   }
   const entry = entryPath(options.entry!, cwd);
   if (!existsSync(entry)) {
@@ -99,13 +100,19 @@ export const resolveCommand = (options: CommandOptions): ResolvedCommand => {
   }
   const runtimeArgs =
     options.runtimeArgs ?? (options.runtime === undefined ? inheritedRuntimeArgs(process.execArgv) : []);
-  return { program: options.runtime ?? process.execPath, args: [...runtimeArgs, entry, ...(options.args ?? [])], cwd };
+  return {
+    program: options.runtime ?? process.execPath,
+    preload: preloadArgs(options.runtime),
+    args: [...runtimeArgs, entry, ...(options.args ?? [])],
+    cwd,
+  };
 };
 
 /** Variables that mean something for this process only, or for its own place in a trace or cluster. */
 const parentOnly: ReadonlySet<string> = new Set([
   "RUNNER_URL",
   "FLAME_RUNNER",
+  ORPHAN_TIMEOUT_VARIABLE,
   "TRACEPARENT",
   "TRACESTATE",
   "BAGGAGE",

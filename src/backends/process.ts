@@ -4,7 +4,8 @@
  * for backends of your own.
  *
  * No runner is left behind: not by a failed boot, not by this process's exit, and not
- * by its death, which each runner sees at the end of the pipe that it shares with it.
+ * by its death, which each runner sees at the end of the pipe that it shares with it;
+ * a module that is loaded before its entry looks there from the start.
  */
 import { performance } from "node:perf_hooks";
 import { longestTimerMs } from "../contract/check-number.ts";
@@ -27,7 +28,10 @@ export interface ProcessBackendOptions {
    * to `cwd`) or a `file:` URL; `new URL("./runner.ts", import.meta.url)` works from anywhere.
    */
   readonly entry?: string | URL;
-  /** The program that runs the entry. Default: the one that runs this process, Node or Bun. */
+  /**
+   * The program that runs the entry. Default: the one that runs this process, Node or Bun. With one whose name is neither `node` nor
+   * `bun`, a runner looks after its parent only once it serves.
+   */
   readonly runtime?: string;
   /**
    * Arguments before the entry, such as `["--import", "firelight/otel/register"]`. Default: those of this process
@@ -38,7 +42,7 @@ export interface ProcessBackendOptions {
   readonly args?: ReadonlyArray<string>;
   /**
    * The whole command instead of `entry`, `runtime`, `runtimeArgs` and `args`. It must hand descriptor 3 on to the runner,
-   * as `exec` in a shell script does and `npx` does not.
+   * as `exec` in a shell script does and `npx` does not. The runner looks after its parent once it serves.
    */
   readonly command?: readonly [program: string, ...args: string[]];
   /** The runner's working directory. Default: that of this process. */

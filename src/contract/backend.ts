@@ -30,7 +30,10 @@ export interface SpawnRequest {
   readonly poolName: string;
   /** The id that the pool suggests; use it unless your infrastructure names things itself. */
   readonly runnerId: string;
-  /** Environment for the runner: mode, id, pool, secret, trace context. Contains a secret: never log it. */
+  /**
+   * Environment for the runner: mode, id, pool, secret, trace context, and how long it outlives a silent parent. Hand on all of it.
+   * Contains a secret: never log it.
+   */
   readonly env: Readonly<Record<string, string>>;
   /** The boot must be done within this many milliseconds. */
   readonly timeoutMs: number;

@@ -8,13 +8,12 @@
  */
 import { hostOf, isAtWork, type InstanceFactory } from "./class-host.ts";
 import { RegistryError } from "./errors.ts";
-import { type FlameOptions } from "./options.ts";
-import { checkOptions, mergeOptions } from "./call-options.ts";
+import { checkDefinition, mergeDefinitions, type DefinitionOptions } from "./definition-options.ts";
 import { checkId, methodName, type MethodRegistration, type Registry } from "./registry.ts";
 import { callRemote, leadsTo, type Caller, type RemoteTarget } from "./remote.ts";
 
 /** Options of a decorated method. */
-export interface MethodOptions extends FlameOptions {
+export interface MethodOptions extends DefinitionOptions {
   /** Default: the method's name. */
   readonly id?: string;
   /**
@@ -25,7 +24,7 @@ export interface MethodOptions extends FlameOptions {
 }
 
 /** Options of a decorated class. */
-export interface ServiceOptions extends FlameOptions {
+export interface ServiceOptions extends DefinitionOptions {
   /** Default: the name of the class. Name it where a bundler shortens class names. */
   readonly id?: string;
   /** Makes the instance that handlers run on, once per process. Default: `new Class()`. */
@@ -98,9 +97,9 @@ export const makeDecorators = (
     return wrapper;
   };
 
-  const plan = (slot: Slot, serviceId: string, classOptions: FlameOptions): MethodRegistration => ({
+  const plan = (slot: Slot, serviceId: string, classOptions: DefinitionOptions): MethodRegistration => ({
     id: slot.options.id ?? slot.key,
-    options: mergeOptions(classOptions, slot.options),
+    options: mergeDefinitions(classOptions, slot.options),
     handler: slot.original,
     invoke: (_context, args) => runOn(slot, serviceId, args),
   });
@@ -120,7 +119,7 @@ export const makeDecorators = (
     const options = typeof given === "string" ? { id: given } : (given ?? {});
     if (options.id !== undefined) checkId("method", options.id);
     if (options.serviceId !== undefined) checkId("service", options.serviceId);
-    checkOptions(options, `@flame(${options.id === undefined ? "" : `"${options.id}"`})`);
+    checkDefinition(options, `@flame(${options.id === undefined ? "" : `"${options.id}"`})`);
 
     const add = (original: unknown, name: string | symbol, isStatic: boolean, owner: Function | undefined): Slot => {
       if (typeof original !== "function" || typeof name !== "string") {
@@ -159,7 +158,7 @@ export const makeDecorators = (
     const { id, factory, ...options }: ServiceOptions =
       typeof first === "string" ? { ...second, id: first } : { ...first };
     if (id !== undefined) checkId("service", id);
-    checkOptions(options, `@flameService(${id === undefined ? "" : `"${id}"`})`);
+    checkDefinition(options, `@flameService(${id === undefined ? "" : `"${id}"`})`);
     if (factory !== undefined && typeof factory !== "function") {
       throw new RegistryError(
         `The factory of @flameService is ${String(factory)}. Give it a function that makes the instance.`,

@@ -3,6 +3,7 @@
  * head of a request, the head of a response, and their HTTP headers.
  */
 import type { Executed, FlameErrorCode, Phase, RemoteFailure } from "./errors.ts";
+import type { SpanExport } from "./span-export.ts";
 
 /** The version of the wire. A runner refuses versions that it does not know. */
 export const WIRE_VERSION = "1";
@@ -49,6 +50,8 @@ export interface RunnerTimings {
   readonly handlerMs: number;
   /** Spans that this request recorded on the runner. */
   readonly spans: number;
+  /** What the runner has still to send of its spans; absent where it cannot know. */
+  readonly exported?: SpanExport | undefined;
 }
 
 /** Everything that a response says about itself; all of it is signed, and bound to the request. */
@@ -73,6 +76,8 @@ export interface ErrorBody {
   readonly executed: Executed;
   readonly phase?: Phase;
   readonly retryAfterMs?: number;
+  /** The runner stops, and will take nothing any more. */
+  readonly draining?: boolean;
   readonly details?: unknown;
   readonly remote?: RemoteFailure;
 }

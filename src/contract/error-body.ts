@@ -62,8 +62,10 @@ const boundedRetryAfter = (ms: number | undefined): number | undefined =>
  * Encodes an error as JSON; never throws. `remote` crosses when it has a code (the handler threw a `FlameMethodError`) or
  * with `exposeErrors`; `details` and stacks cross only with `exposeErrors`. The error's own message always crosses: it is
  * Firelight's, and must not quote the handler's. Long texts are cut, and details that are not JSON are replaced by a note.
+ *
+ * @param draining whether the runner is stopping
  */
-export const encodeErrorBody = (error: CallError, exposeErrors: boolean): Uint8Array => {
+export const encodeErrorBody = (error: CallError, exposeErrors: boolean, draining = false): Uint8Array => {
   const body: ErrorBody = {
     code: error.code,
     message: cut(error.message),
@@ -71,6 +73,7 @@ export const encodeErrorBody = (error: CallError, exposeErrors: boolean): Uint8A
     executed: error.executed,
     phase: error.phase,
     retryAfterMs: boundedRetryAfter(error.retryAfterMs),
+    draining: draining ? true : undefined,
     details: exposeErrors ? safeDetails(error.details) : undefined,
     remote: exposedRemote(error.remote, exposeErrors),
   };
@@ -104,7 +107,7 @@ const parse = (bytes: Uint8Array): unknown => {
 export const decodeErrorBody = (bytes: Uint8Array): ErrorBody | undefined => {
   const value = parse(bytes);
   if (!isObject(value)) return undefined;
-  const { code, message, retryable, executed, phase, retryAfterMs, details, remote } = value;
+  const { code, message, retryable, executed, phase, retryAfterMs, draining, details, remote } = value;
   if (typeof code !== "string" || !Object.hasOwn(httpStatus, code)) return undefined;
   if (typeof message !== "string" || typeof retryable !== "boolean") return undefined;
   if (typeof executed !== "string" || !Object.hasOwn(executions, executed)) return undefined;
@@ -119,6 +122,7 @@ export const decodeErrorBody = (bytes: Uint8Array): ErrorBody | undefined => {
     executed: executed as Executed,
     phase: phase as Phase | undefined,
     retryAfterMs: boundedRetryAfter(retryAfterMs),
+    draining: draining === true ? true : undefined,
     details,
     remote: failure,
   };

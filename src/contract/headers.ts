@@ -6,6 +6,7 @@
  */
 import { header, WIRE_VERSION } from "./envelope.ts";
 import type { RequestHead, ResponseHead } from "./envelope.ts";
+import type { SpanExport } from "./span-export.ts";
 import { microsText, readMicros, wholePattern, wholeText } from "./wire-numbers.ts";
 
 export { newNonce } from "./nonce.ts";
@@ -39,17 +40,20 @@ const requestPattern = line(
   ],
   "( detached)?",
 );
-const responsePattern = line([
-  WIRE_VERSION,
-  "ok|error",
-  visible(512),
-  visible(128),
-  wholePattern,
-  wholePattern,
-  wholePattern,
-  wholePattern,
-  wholePattern,
-]);
+const responsePattern = line(
+  [
+    WIRE_VERSION,
+    "ok|error",
+    visible(512),
+    visible(128),
+    wholePattern,
+    wholePattern,
+    wholePattern,
+    wholePattern,
+    wholePattern,
+  ],
+  `(?: (${wholePattern}) (${wholePattern}))?`,
+);
 
 const signaturePattern = /^v1=[A-Za-z0-9_-]{43}$/;
 const idempotencyKey = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/;
@@ -64,9 +68,12 @@ const longestLine = 2_048;
 export const requestLine = (head: RequestHead): string =>
   `${WIRE_VERSION} ${head.method} ${head.invocationId} ${head.attempt} ${head.audience} ${head.keyId} ${wholeText(head.createdMs)} ${head.nonce} ${wholeText(head.timeoutMs)}${head.detached === true ? " detached" : ""}`;
 
+const exportText = (exported: SpanExport | undefined): string =>
+  exported === undefined ? "" : ` ${wholeText(exported.unsent)} ${wholeText(exported.failed)}`;
+
 /** The fields of a response in one line, as it is sent and signed. Times are whole microseconds. */
 export const responseLine = ({ outcome, runnerId, keyId, timings }: ResponseHead): string =>
-  `${WIRE_VERSION} ${outcome} ${runnerId} ${keyId} ${microsText(timings.receivedMs)} ${microsText(timings.sentMs)} ${microsText(timings.queueMs)} ${microsText(timings.handlerMs)} ${wholeText(timings.spans)}`;
+  `${WIRE_VERSION} ${outcome} ${runnerId} ${keyId} ${microsText(timings.receivedMs)} ${microsText(timings.sentMs)} ${microsText(timings.queueMs)} ${microsText(timings.handlerMs)} ${wholeText(timings.spans)}${exportText(timings.exported)}`;
 
 /** The headers of a request, signature included. Empty fields are sent as such, absent ones are left out. */
 export const requestHeaders = (head: RequestHead, signed: string): Record<string, string> => {
@@ -162,6 +169,7 @@ export const readResponseHead = (
       queueMs: readMicros(fields[7]!),
       handlerMs: readMicros(fields[8]!),
       spans: Number(fields[9]),
+      exported: fields[10] === undefined ? undefined : { unsent: Number(fields[10]), failed: Number(fields[11]) },
     },
   };
   return { head, signature };

@@ -5,7 +5,7 @@
 import type { Backend } from "./backend.ts";
 import type { IdempotencyOptions } from "./idempotency.ts";
 import type { CallError, FlameErrorCode } from "./errors.ts";
-
+import type { IsolationOptions } from "./isolation.ts";
 import type { PoolConfig } from "./pool-options.ts";
 
 export type {
@@ -177,6 +177,8 @@ export interface FlameConfig {
    * handlers. Read where handlers run: on a runner, and in local mode. Default: a day, in memory.
    */
   readonly idempotency?: IdempotencyOptions | false;
+  /** What runs handlers with an `isolation`. Read where handlers run: on a runner, and in local mode. */
+  readonly isolation?: IsolationOptions;
   /** Default: warnings and errors go to the console. */
   readonly logger?: Logger;
   readonly telemetry?: TelemetryOptions;
@@ -195,6 +197,9 @@ interface Defaults {
   readonly idleShutdownMs: number;
   readonly poolDrainTimeoutMs: number;
   readonly healthCheckMs: number;
+  readonly orphanTimeoutMs: number;
+  readonly panicThreshold: number;
+  readonly panicFromRunners: number;
   readonly backendConcurrency: number;
   readonly staticConcurrency: number;
   readonly maxAttempts: number;
@@ -220,6 +225,9 @@ export const defaults: Defaults = {
   idleShutdownMs: 30_000,
   poolDrainTimeoutMs: 30_000,
   healthCheckMs: 10_000,
+  orphanTimeoutMs: 60_000,
+  panicThreshold: 0.5,
+  panicFromRunners: 5,
   backendConcurrency: 1,
   staticConcurrency: 16,
   maxAttempts: 1,

@@ -39,4 +39,6 @@ export interface PoolBounds {
   readonly maxRssBytes: number;
   /** Milliseconds that a draining runner may take to finish its calls. */
   readonly drainTimeoutMs: number;
+  /** Share of fixed runners, 0 to 1, that must answer; with fewer, or none, the others get calls too. */
+  readonly panicThreshold: number;
 }

@@ -63,6 +63,20 @@ export interface PoolConfig {
   readonly drainTimeoutMs?: number;
   /** Milliseconds between two looks at whether runners still answer. Default 10 000. `Infinity` looks only after failures. */
   readonly healthCheckMs?: number;
+  /**
+   * The share of static runners, from 0 to 1, that must answer for the probes to be believed. With fewer, the fault is rather with the
+   * network, the load or this process: calls that find no slot on those that answer go to the others too, in place of waiting. Default
+   * 0.5 for five runners or more. Default 0 for fewer, where one dead machine is a large share: then only when none answers. Pools with a
+   * backend replace their runners instead.
+   */
+  readonly panicThreshold?: number;
+  /**
+   * Milliseconds without word from this parent after which a runner that it started drains and ends by itself, once it has no calls: what
+   * keeps runners on other machines from outliving a parent that died. Every call is such a word, and so is a signed heartbeat, sent three
+   * times within it. Longer than the backend takes to notice that a runner is up, and than this process is ever kept from its event loop.
+   * From 100; default 60 000. `Infinity` lets them live. Static runners never end by this.
+   */
+  readonly orphanTimeoutMs?: number;
   /** Told when runners are started. */
   readonly onGrow?: (change: PoolChange) => void;
   /** Told when runners are ended because they are not needed. */
@@ -111,4 +125,5 @@ export type PoolUpdate = Pick<
   | "minIdleShutdownMs"
   | "recycle"
   | "drainTimeoutMs"
+  | "panicThreshold"
 >;

@@ -4,8 +4,9 @@
  * on ids and never on code.
  */
 import { RegistryError } from "./errors.ts";
+import { RESERVED_SERVICE } from "./heartbeat.ts";
 import type { InvocationContext } from "./invocation.ts";
-import type { FlameOptions } from "./options.ts";
+import type { DefinitionOptions } from "./definition-options.ts";
 
 /** A method that can be run. */
 export interface RegisteredMethod {
@@ -14,7 +15,7 @@ export interface RegisteredMethod {
   /** `service/method`, as it travels. */
   readonly name: string;
   /** Options of the service and the method, merged. */
-  readonly options: FlameOptions;
+  readonly options: DefinitionOptions;
   /** The function that the user wrote. Registering a method again with the same one is fine, with another an error. */
   readonly handler: Function;
   /** Runs it. May throw, and may return a promise or a plain value. */
@@ -59,9 +60,12 @@ const grammar = /^[A-Za-z0-9_$.:@-]{1,128}$/;
 /**
  * Gives the id back if it can travel.
  *
- * @throws {RegistryError} saying what an id may look like.
+ * @throws {RegistryError} saying what an id may look like, or that it is taken.
  */
 export const checkId = (kind: "service" | "method", id: unknown): string => {
+  if (kind === "service" && id === RESERVED_SERVICE) {
+    throw new RegistryError(`The service id "${RESERVED_SERVICE}" is Firelight's own. Choose another one.`);
+  }
   if (typeof id === "string" && grammar.test(id)) return id;
   const shown = typeof id === "string" ? JSON.stringify(id) : String(id);
   throw new RegistryError(

@@ -9,7 +9,8 @@ import { checkMap, mapToArray, type Items, type MapOptions, type MapOutcome } fr
 import { spawn, type Job } from "./job.ts";
 import { mapLater, type MapRun } from "./map-run.ts";
 import { type CallOptions } from "./options.ts";
-import { checkOptions, mergeOptions } from "./call-options.ts";
+import { mergeOptions } from "./call-options.ts";
+import { checkCall } from "./definition-options.ts";
 import type { MethodDefinition, ServiceDefinition } from "./service.ts";
 
 export { callRemote, type Caller, type RemoteTarget } from "./caller.ts";
@@ -151,7 +152,7 @@ const callOptions = (base: CallOptions, more: CallOptions): CallOptions => {
 };
 
 const withOptions = (target: RemoteTarget, options: CallOptions): RemoteTarget => {
-  checkOptions(options, `${target.method}.with`);
+  checkCall(options, `${target.method}.with`);
   return { ...target, options: callOptions(target.options, options) };
 };
 

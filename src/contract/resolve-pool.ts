@@ -25,6 +25,7 @@ export interface ResolvedPool {
   /** `undefined` where there is none. */
   readonly retryBudget: Required<RetryBudgetOptions> | undefined;
   readonly healthCheckMs: number;
+  readonly orphanTimeoutMs: number;
   readonly hooks: Pick<PoolConfig, "onGrow" | "onShrink" | "onSaturated">;
   readonly runners: ReadonlyArray<ResolvedRunner>;
   readonly backend: Backend | undefined;
@@ -48,6 +49,14 @@ export const resolveUrl = (field: string, value: string): string => {
     throw new ConfigError(`${field} is "${value}". Use an http:// or https:// address.`);
   }
   return value.endsWith("/") ? value.slice(0, -1) : value;
+};
+
+const resolvePanic = (at: string, given: number | undefined, runners: number): number => {
+  const threshold = given ?? (runners >= defaults.panicFromRunners ? defaults.panicThreshold : 0);
+  if (threshold >= 0 && threshold <= 1) return threshold;
+  throw new ConfigError(
+    `${at}.panicThreshold is ${String(threshold)}. Use a share of the runners, from 0 to 1, such as 0.5.`,
+  );
 };
 
 /**
@@ -87,6 +96,7 @@ export const resolveBounds = (at: string, pool: PoolConfig, fixedRunners: number
     maxAgeMs: duration("recycle.maxAgeMs", recycle.maxAgeMs ?? Infinity),
     maxRssBytes: checkNumber(`${at}.recycle.maxRssBytes`, recycle.maxRssBytes ?? Infinity, 1, "bytes", forever),
     drainTimeoutMs: duration("drainTimeoutMs", pool.drainTimeoutMs ?? defaults.poolDrainTimeoutMs),
+    panicThreshold: resolvePanic(at, pool.panicThreshold, fixedRunners),
   };
 };
 
@@ -134,6 +144,13 @@ export const resolvePool = (name: string, pool: PoolConfig, fallbackBackend: Bac
       `${at}.healthCheckMs`,
       pool.healthCheckMs ?? defaults.healthCheckMs,
       1,
+      "milliseconds",
+      forever,
+    ),
+    orphanTimeoutMs: checkNumber(
+      `${at}.orphanTimeoutMs`,
+      pool.orphanTimeoutMs ?? defaults.orphanTimeoutMs,
+      100,
       "milliseconds",
       forever,
     ),

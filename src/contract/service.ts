@@ -5,8 +5,7 @@
 import { RegistryError } from "./errors.ts";
 import type { InvocationContext } from "./invocation.ts";
 import { named } from "./named.ts";
-import { type FlameOptions } from "./options.ts";
-import { checkOptions, mergeOptions } from "./call-options.ts";
+import { checkDefinition, mergeDefinitions, type DefinitionOptions } from "./definition-options.ts";
 import { checkId, methodName, type MethodRegistration } from "./registry.ts";
 
 const brand: unique symbol = Symbol.for("firelight/MethodDefinition");
@@ -19,7 +18,7 @@ export interface MethodDefinition<Args extends Array<any> = Array<any>, Result =
 /** A method definition of whatever type. It leaves the handler's type open, so that type parameters are inferred from the handler alone. */
 export interface AnyMethodDefinition {
   readonly id: string;
-  readonly options: FlameOptions;
+  readonly options: DefinitionOptions;
   readonly [brand]: true;
 }
 
@@ -37,18 +36,18 @@ export interface DefineMethod {
   <Args extends Array<unknown>, Result>(
     id: string,
     handler: (context: InvocationContext, ...args: Args) => Result,
-    options?: FlameOptions,
+    options?: DefinitionOptions,
   ): MethodDefinition<Args, Result>;
   readonly [id: string]: <Args extends Array<unknown>, Result>(
     handler: (context: InvocationContext, ...args: Args) => Result,
-    options?: FlameOptions,
+    options?: DefinitionOptions,
   ) => MethodDefinition<Args, Result>;
 }
 
 const define = (
   id: string,
   handler: (context: InvocationContext, ...args: Array<any>) => unknown,
-  options: FlameOptions = {},
+  options: DefinitionOptions = {},
 ): MethodDefinition => {
   checkId("method", id);
   if (typeof handler !== "function") {
@@ -56,7 +55,7 @@ const define = (
       `defineMethod("${id}") got ${describe(handler)} as its handler. Give it a function: (context, ...args) => result.`,
     );
   }
-  checkOptions(options, `defineMethod("${id}")`);
+  checkDefinition(options, `defineMethod("${id}")`);
   return Object.freeze({ id, handler, options, [brand]: true as const });
 };
 
@@ -99,10 +98,10 @@ export interface ServiceMethod {
 export const readService = (
   serviceId: string,
   definition: ServiceDefinition,
-  options: FlameOptions = {},
+  options: DefinitionOptions = {},
 ): ReadonlyArray<ServiceMethod> => {
   checkId("service", serviceId);
-  checkOptions(options, `service "${serviceId}"`);
+  checkDefinition(options, `service "${serviceId}"`);
   if (typeof definition !== "object" || definition === null) {
     throw new RegistryError(
       `Service "${serviceId}" got ${describe(definition)}. Give it an object of functions: { add: async (a: number, b: number) => a + b }.`,
@@ -126,7 +125,7 @@ export const readMethod = (
   serviceId: string,
   key: string,
   member: unknown,
-  options: FlameOptions,
+  options: DefinitionOptions,
   receiver?: object,
 ): ServiceMethod => {
   if (key === "then") {
@@ -140,7 +139,7 @@ export const readMethod = (
       name: methodName(serviceId, member.id),
       registration: {
         id: member.id,
-        options: mergeOptions(options, member.options),
+        options: mergeDefinitions(options, member.options),
         handler: member.handler,
         invoke: (context, args) => member.handler(context, ...args),
       },
@@ -152,7 +151,7 @@ export const readMethod = (
       name: methodName(serviceId, checkId("method", key)),
       registration: {
         id: key,
-        options: mergeOptions(options),
+        options: mergeDefinitions(options),
         handler: member,
         invoke: (_context, args) => Reflect.apply(member, receiver, args),
       },

@@ -9,12 +9,14 @@ import type { NodeSDKConfiguration } from "@opentelemetry/sdk-node";
 import { NodeSDK, logs, metrics, resources } from "@opentelemetry/sdk-node";
 import { onFlush } from "../contract/flush.ts";
 import type { Logger } from "../contract/options.ts";
+import { tellSpanExport } from "../contract/span-export.ts";
 import { exportLogs } from "../telemetry/logs.ts";
 import type { OtlpProtocol } from "./exporters.ts";
 import { logExporter, metricExporter, traceExporter } from "./exporters.ts";
 import { makeOtelLogger } from "./logger.ts";
 import type { ReadableRegistry } from "./metrics.ts";
 import { FirelightMetricProducer } from "./metrics.ts";
+import { CountingSpanProcessor } from "./span-count.ts";
 
 export type { OtlpProtocol } from "./exporters.ts";
 export type { ReadableRegistry } from "./metrics.ts";
@@ -158,12 +160,13 @@ const nothing = async (): Promise<void> => {};
 export const startOpenTelemetry = (options: OpenTelemetryOptions = {}): OtelHandle => {
   if (running !== undefined) return running;
   if (isDisabled()) return { logger: makeOtelLogger(), flush: nothing, shutdown: nothing };
+  const spanProcessor = new CountingSpanProcessor(traceExporter(options));
   const logProcessor = new logs.BatchLogRecordProcessor({
     exporter: logExporter(options),
   });
   const reader = options.metrics === undefined ? undefined : metricReader(options, options.metrics);
   const sdk = new NodeSDK({
-    traceExporter: traceExporter(options),
+    spanProcessors: [spanProcessor],
     logRecordProcessors: [logProcessor],
     metricReaders: reader === undefined ? [] : [reader],
     resourceDetectors: [resources.envDetector, resources.hostDetector, flameDetector(options)],
@@ -177,7 +180,12 @@ export const startOpenTelemetry = (options: OpenTelemetryOptions = {}): OtelHand
     await Promise.all([spans.forceFlush?.(), logProcessor.forceFlush(), reader?.forceFlush()]);
   };
   const logger = makeOtelLogger();
-  const stops = [exportLogs(logger), onFlush(flush), flushAtEnd(flush, options.flushTimeoutMs ?? 5_000)];
+  const stops = [
+    exportLogs(logger),
+    onFlush(flush),
+    tellSpanExport(() => spanProcessor.count),
+    flushAtEnd(flush, options.flushTimeoutMs ?? 5_000),
+  ];
 
   running = {
     logger,

@@ -1,5 +1,6 @@
 /** One attempt: signs the request, sends it to the leased runner, and reads the answer. */
 import { Effect } from "effect";
+import { clockOffset } from "../contract/clock-offset.ts";
 import type { Codec } from "../contract/codec.ts";
 import type { RequestHead, RunnerTimings } from "../contract/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
@@ -54,6 +55,8 @@ class Attempt implements LostListener {
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
   #left = false;
+  /** How the runner's book knows this attempt, as long as it is open there; only where spans are recorded. */
+  #booked: number | undefined;
 
   constructor(
     deps: AttemptDeps,
@@ -86,6 +89,7 @@ class Attempt implements LostListener {
     this.#call.phases.encode += this.#sentAt - this.#startedAt;
     this.#timer = setTimeout(() => this.#deadline(), timeoutMs);
     this.#lease.onLost(this);
+    if (this.#span.ids?.sampled === true) this.#booked = this.#lease.runner.spans.sent();
     this.#exchange = this.#span.activate(() =>
       this.#deps.transport.send(
         {
@@ -170,18 +174,28 @@ class Attempt implements LostListener {
 
   /** Takes what the signed answer tells of the runner: phases, clock, spans. */
   #learn(timings: RunnerTimings, answeredAt: number, answeredClock: number): void {
-    const offsetMs = (timings.receivedMs - this.#sentClock + (timings.sentMs - answeredClock)) / 2;
+    const offsetMs = clockOffset({
+      sentMs: this.#sentClock,
+      receivedMs: timings.receivedMs,
+      repliedMs: timings.sentMs,
+      answeredMs: answeredClock,
+    });
     bookExchange(this.#call, timings, answeredAt - this.#sentAt);
     this.#span.note({ clockOffsetMs: offsetMs });
     this.#deps.telemetry.emit({ _tag: "ClockOffset", pool: this.#call.pool, offsetMs });
-    if (timings.spans > 0) {
-      this.#deps.telemetry.emit({
-        _tag: "RunnerSpans",
-        pool: this.#call.pool,
-        outcome: "reported",
-        count: timings.spans,
-      });
-    }
+    const { spans } = this.#lease.runner;
+    if (this.#booked === undefined) spans.learn(timings, this.#sentAt);
+    else spans.answered(this.#booked, timings, this.#sentAt);
+    this.#booked = undefined;
+  }
+
+  /** Without an answer to tell of them, the runner's spans of this attempt are there or not. */
+  #closeBook(): void {
+    if (this.#booked === undefined) return;
+    const { spans } = this.#lease.runner;
+    if (this.#exchange?.sent === true) spans.abandoned(this.#booked);
+    else spans.unsent(this.#booked);
+    this.#booked = undefined;
   }
 
   #reply(reply: Reply): void {
@@ -191,7 +205,7 @@ class Attempt implements LostListener {
     }
     if ("error" in reply.result) {
       const { code, executed } = reply.result.error;
-      if (code === "unavailable" && executed === "no") this.#lease.refused();
+      if (code === "unavailable" && executed === "no") this.#lease.refused(reply.result.draining === true);
       this.#fail(reply.result.error);
     } else if (this.#end(undefined)) {
       this.#resume(Effect.succeed(reply.result.value));
@@ -224,6 +238,7 @@ class Attempt implements LostListener {
     this.#ended = true;
     clearTimeout(this.#timer);
     this.#lease.forget(this);
+    this.#closeBook();
     this.#lease.release();
     if (this.#left) return false;
     this.#tell(error);
@@ -232,9 +247,6 @@ class Attempt implements LostListener {
 
   #tell(error: CallError | undefined): void {
     const { ids } = this.#span;
-    if (ids?.sampled === true && error?.executed === "unknown" && error.code === "transport_error") {
-      this.#deps.telemetry.emit({ _tag: "RunnerSpans", pool: this.#call.pool, outcome: "lost", count: 2 });
-    }
     this.#deps.telemetry.emit({
       _tag: "AttemptEnded",
       method: this.#call.method,

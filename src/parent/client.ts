@@ -12,6 +12,7 @@ import type { Dispatcher } from "../contract/dispatch.ts";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
 import { ConfigError, FlameError, withContext } from "../contract/errors.ts";
+import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/heartbeat.ts";
 import { untilAborted, type FanOutRequest, type FanOutRun } from "../contract/caller.ts";
 import { currentInvocation } from "../contract/invocation.ts";
 import type { ResolvedConfig } from "../contract/resolve-config.ts";
@@ -25,6 +26,7 @@ import { attempt } from "./attempt.ts";
 import type { Call, CallOrigin, CallRequest } from "./call.ts";
 import { countAttempt, callFacts, canceled, closePhases, errorContext, errorOf, poolFor, startCall } from "./call.ts";
 import { makeFanOut } from "./fan-out.ts";
+import { makeHeartbeat } from "./heartbeat.ts";
 import { localAttempt } from "./local-attempt.ts";
 import type { PoolHandle } from "./pool/handle.ts";
 import { Pool } from "./pool/pool.ts";
@@ -60,7 +62,8 @@ export interface Client {
   shutdown(graceMs?: number): Promise<void>;
 }
 
-const shutdownGraceMs = 10_000;
+/** Milliseconds that running calls have by default when a client is shut down. */
+export const shutdownGraceMs = 10_000;
 
 /** The key that requests are signed with; made up where all runners are started by this parent. */
 const signingKey = (config: ResolvedConfig): SigningKey | undefined => {
@@ -72,14 +75,15 @@ const signingKey = (config: ResolvedConfig): SigningKey | undefined => {
 
 const runnerEnv = (
   key: SigningKey | undefined,
-  poolName: string,
+  { name, orphanTimeoutMs }: ResolvedPool,
   runnerId: string,
   carrier: TraceCarrier,
 ): Record<string, string> => ({
   FLAME_MODE: "runner",
   FLAME_RUNNER_ID: runnerId,
-  FLAME_POOL: poolName,
+  FLAME_POOL: name,
   ...(key === undefined ? {} : { FLAME_SECRET: key.secret, FLAME_KEY_ID: key.id }),
+  ...(key === undefined || orphanTimeoutMs === Infinity ? {} : { [ORPHAN_TIMEOUT_VARIABLE]: String(orphanTimeoutMs) }),
   ...(carrier.traceparent === undefined ? {} : { TRACEPARENT: carrier.traceparent }),
   ...(carrier.tracestate === undefined ? {} : { TRACESTATE: carrier.tracestate }),
 });
@@ -96,7 +100,8 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
   const makePool = (pool: ResolvedPool): Pool =>
     new Pool(pool, telemetry, {
       nameRunner: (poolName) => `${poolName}-${randomBytes(4).toString("hex")}`,
-      env: (poolName, runnerId, carrier) => runnerEnv(key, poolName, runnerId, carrier),
+      env: (of, runnerId, carrier) => runnerEnv(key, of, runnerId, carrier),
+      heartbeat: remote === undefined ? () => {} : makeHeartbeat(remote),
       forget: transport.forget,
       logger: config.logger,
     });

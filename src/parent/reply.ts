@@ -12,7 +12,7 @@ import type { HttpResponse } from "./transport.ts";
 
 /** What became of an attempt that got an answer. */
 export interface Reply {
-  readonly result: { readonly value: unknown } | { readonly error: CallError };
+  readonly result: { readonly value: unknown } | { readonly error: CallError; readonly draining?: boolean | undefined };
   /** `undefined` when the answer was not signed by the runner. */
   readonly timings: RunnerTimings | undefined;
   readonly bytes: number;
@@ -45,14 +45,12 @@ export const readBody = (
     }
   }
   const decoded = decodeErrorBody(body);
+  if (decoded !== undefined) return { error: errorFromBody(decoded, context()), draining: decoded.draining };
   return {
-    error:
-      decoded === undefined
-        ? new InvokeError("serialization_error", `${method}: the runner's error could not be read.`, {
-            ...context(),
-            phase: "decode",
-          })
-        : errorFromBody(decoded, context()),
+    error: new InvokeError("serialization_error", `${method}: the runner's error could not be read.`, {
+      ...context(),
+      phase: "decode",
+    }),
   };
 };
 

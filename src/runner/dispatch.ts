@@ -1,6 +1,6 @@
 /**
- * Runs a verified invocation and makes the reply: find the method, decode,
- * execute, encode. Local mode dispatches through the same code, so a call there
+ * Runs a verified invocation and makes the reply: find the method, perform it
+ * (decode, execute, encode) here or in an isolate, answer. Local mode dispatches through the same code, so a call there
  * and a call over the wire end alike.
  */
 import { type Cause, Effect } from "effect";
@@ -8,17 +8,21 @@ import type { Codec } from "../contract/codec.ts";
 import type { Dispatcher, Invocation, InvocationReply } from "../contract/dispatch.ts";
 import { httpStatus, type RunnerTimings } from "../contract/envelope.ts";
 import { encodeErrorBody } from "../contract/error-body.ts";
-import { type CallError, FlameError, InvokeError, RegistryError, withContext } from "../contract/errors.ts";
+import { type CallError, InvokeError, RegistryError, withContext } from "../contract/errors.ts";
 import type { Logger } from "../contract/options.ts";
 import type { RegisteredMethod, Registry } from "../contract/registry.ts";
+import { spanExport } from "../contract/span-export.ts";
 import { OTHER_METHOD, RPC_SYSTEM } from "../telemetry/catalog.ts";
 import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { SpanIds, StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import { wallClockMs } from "./clock.ts";
-import { execute, isDue, type Run } from "./execute.ts";
+import { atDeadline, isDue } from "./deadline.ts";
 import { failureOf } from "./failure.ts";
 import { type IdempotencyGuard } from "./idempotency.ts";
 import type { KeyedRequest } from "./idempotency/flight.ts";
+import type { IsolatedRuns } from "./isolation/isolated-runs.ts";
+import { type InHandlerSpan, perform } from "./perform.ts";
+import { newRun, type Run } from "./run.ts";
 
 export interface DispatcherDeps {
   readonly registry: Pick<Registry, "find" | "services">;
@@ -36,6 +40,8 @@ export interface DispatcherDeps {
   readonly maxBodyBytes: number;
   /** Makes a request with a key run once. Without it, keys only reach the handlers. */
   readonly idempotency?: IdempotencyGuard;
+  /** Runs the methods that ask for it apart. Without it, all run here. */
+  readonly isolated?: Pick<IsolatedRuns, "perform">;
 }
 
 const defaultRedactor = makeRedactor([]);
@@ -64,46 +70,12 @@ const unregistered = (deps: DispatcherDeps, name: string): RegistryError => {
   );
 };
 
-/** What the codec threw, as an error of ours that says whether the handler ran. */
-const codecError = (thrown: unknown, executed: "no" | "yes"): InvokeError => {
-  const phase = executed === "no" ? "runner_queue" : "encode";
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  const code = thrown instanceof FlameError ? thrown.code : "serialization_error";
-  return new InvokeError(code, message, { executed, phase, retryable: false, cause: thrown });
-};
-
-const decodeArguments = (codec: Codec, invocation: Invocation): ReadonlyArray<unknown> => {
-  const what = `arguments of ${invocation.method}`;
-  const args = codec.decode(invocation.body, what);
-  if (Array.isArray(args)) return args;
-  throw new InvokeError("serialization_error", `The ${what} are not an array.`);
-};
-
-const encodeResult = (deps: DispatcherDeps, method: string, value: unknown): Uint8Array => {
-  const body = deps.codec.encode(value, `result of ${method}`);
-  if (body.byteLength <= deps.maxBodyBytes) return body;
-  throw new InvokeError(
-    "payload_too_large",
-    `The result of ${method} has ${body.byteLength} bytes; maxBodyBytes allows ${deps.maxBodyBytes}. Return less, or a reference to it, or raise maxBodyBytes on both sides.`,
-  );
-};
-
-const tooLate = (deps: DispatcherDeps, invocation: Invocation): InvokeError =>
-  new InvokeError(
-    "timeout",
-    `The deadline of ${invocation.method} was over before its handler could start on runner ${deps.runnerId}. It did not run.`,
-    {
-      executed: "no",
-      phase: "runner_queue",
-    },
-  );
-
 const deadlineOf = ({ arrivedAt, timeoutMs }: Invocation): number => arrivedAt + timeoutMs;
 
 const noteGivenUp = (deadlineAt: () => number, span: StageSpan): Effect.Effect<void> =>
   Effect.sync(() => span.note({ status: isDue(deadlineAt()) ? "DEADLINE_EXCEEDED" : "CANCELLED" }));
 
-/** From the found method to the encoded result. */
+/** Runs the found method: here, or in an isolate if it asks for one. */
 const serve = (
   deps: DispatcherDeps,
   passage: Passage,
@@ -111,46 +83,28 @@ const serve = (
   deadlineAt: () => number,
 ): Effect.Effect<Uint8Array, CallError> => {
   const { invocation } = passage;
-  let args: ReadonlyArray<unknown>;
-  try {
-    args = decodeArguments(deps.codec, invocation);
-  } catch (thrown) {
-    return Effect.fail(codecError(thrown, "no"));
-  }
-  if (!(deadlineAt() > performance.now())) return Effect.fail(tooLate(deps, invocation));
-  const run: Run = {
+  const run = newRun({
     method,
-    args,
     invocation,
     runnerId: deps.runnerId,
     logger: deps.logger,
     redact: deps.redact ?? defaultRedactor,
     deadlineAt,
-    pending: undefined,
-    startedAt: undefined,
-    endedAt: undefined,
-    thrown: undefined,
-  };
-  passage.run = run;
+    onDeadline: (over) => atDeadline(deadlineAt, over),
+  });
+  const { isolation = "none" } = method.options;
+  const apart =
+    isolation === "none" || deps.isolated === undefined ? undefined : { kind: isolation, in: deps.isolated };
   const stage = {
     _tag: "handler",
-    facts: { method: method.name, requestBytes: invocation.body.byteLength },
+    facts: { method: method.name, isolation: apart?.kind, requestBytes: invocation.body.byteLength },
     carrier: invocation.carrier,
   } as const;
-  return deps.telemetry.stage(stage, (span) =>
-    Effect.flatMap(
-      Effect.onInterrupt(execute(run, span), () => noteGivenUp(deadlineAt, span)),
-      (value) => {
-        try {
-          const body = encodeResult(deps, method.name, value);
-          span.note({ responseBytes: body.byteLength });
-          return Effect.succeed(body);
-        } catch (thrown) {
-          return Effect.fail(codecError(thrown, "yes"));
-        }
-      },
-    ),
-  );
+  const inSpan: InHandlerSpan = (inside) => {
+    passage.run = run;
+    return deps.telemetry.stage(stage, (span) => Effect.onInterrupt(inside(span), () => noteGivenUp(deadlineAt, span)));
+  };
+  return apart === undefined ? perform(deps, run, inSpan) : apart.in.perform(apart.kind, run, inSpan);
 };
 
 /** An invocation with a key, for whoever sees to it that it runs once. */
@@ -162,7 +116,7 @@ const keyedRequest = (
 ): KeyedRequest => ({
   invocation: passage.invocation,
   run: (deadlineAt) => serve(deps, passage, method, deadlineAt),
-  late: () => passage.run?.pending?.then((value) => encodeResult(deps, method.name, value)),
+  late: () => passage.run?.late(),
   decided: (outcome) => {
     span.note({ idempotencyOutcome: outcome });
     deps.telemetry.emit({ _tag: "IdempotencyDecided", pool: deps.poolName, outcome });
@@ -180,6 +134,7 @@ const timings = (passage: Passage): RunnerTimings => {
     queueMs: (startedAt ?? now) - arrivedAt,
     handlerMs: startedAt === undefined ? 0 : (passage.run?.endedAt ?? now) - startedAt,
     spans: passage.span?.sampled ? (passage.run === undefined ? 1 : 2) : 0,
+    exported: spanExport(),
   };
 };
 
@@ -229,7 +184,7 @@ export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
   const abandoned = (passage: Passage): InvokeError => {
     const { method, invocationId, attempt } = passage.invocation;
     const elsewhere = passage.invocation.idempotencyKey === undefined ? "no" : "unknown";
-    const executed = passage.run?.startedAt === undefined ? elsewhere : "yes";
+    const executed = passage.run === undefined || passage.run.executed === "no" ? elsewhere : passage.run.executed;
     const { poolName: pool, runnerId } = deps;
     const context = { executed, phase: "handler", method, invocationId, attempt, pool, runnerId } as const;
     return isDue(deadlineOf(passage.invocation))

@@ -4,44 +4,13 @@
  * it ends with then is logged and dropped.
  */
 import { Effect } from "effect";
-import type { Invocation } from "../contract/dispatch.ts";
 import { FlameError, FlameMethodError, InvokeError, type RemoteFailure } from "../contract/errors.ts";
 import { currentInvocation } from "../contract/invocation.ts";
-import { HandlerContext } from "./handler-context.ts";
-import type { Logger } from "../contract/options.ts";
-import { longestTimerMs } from "../contract/check-number.ts";
-import type { RegisteredMethod } from "../contract/registry.ts";
-import { safeError, type Redactor } from "../telemetry/redaction.ts";
+import { safeError } from "../telemetry/redaction.ts";
 import type { StageSpan } from "../telemetry/telemetry.ts";
-
-/** One run of a handler: what it needs, and the record of it. */
-export interface Run {
-  readonly method: RegisteredMethod;
-  readonly args: ReadonlyArray<unknown>;
-  readonly invocation: Invocation;
-  readonly runnerId: string;
-  readonly logger: Logger;
-  readonly redact: Redactor;
-  /** `performance.now()` at which it must be over. It grows while it runs, if callers with more time wait for the same run. */
-  readonly deadlineAt: () => number;
-  /** What the handler has promised. */
-  pending: Promise<unknown> | undefined;
-  /** `performance.now()` at which the handler started; `undefined` as long as it has not. */
-  startedAt: number | undefined;
-  /** `performance.now()` at which the runner stopped waiting for it. */
-  endedAt: number | undefined;
-  /** What the handler threw. */
-  thrown: unknown;
-}
-
-/** Milliseconds before a deadline in which what ends an invocation is its deadline. */
-const deadlineSlackMs = 25;
-
-/**
- * Whether what ends now for want of time ends for this deadline: a caller that gives up, and a call that the handler
- * made, see it a little earlier than this runner.
- */
-export const isDue = (deadlineAt: number): boolean => deadlineAt - performance.now() <= deadlineSlackMs;
+import { isDue } from "./deadline.ts";
+import { HandlerContext } from "./handler-context.ts";
+import type { Run } from "./run.ts";
 
 const describe = (thrown: unknown): RemoteFailure => {
   if (thrown instanceof Error) return { name: thrown.name, message: thrown.message, stack: thrown.stack };
@@ -129,17 +98,15 @@ const dropLate = (run: Run, error: InvokeError): void => {
  * Runs the handler. Ends with what it returns, with `remote_error` for what it throws, and with `timeout` at the
  * deadline. Interrupting the effect aborts the handler's signal.
  */
-export const execute = (run: Run, span: StageSpan): Effect.Effect<unknown, InvokeError> =>
+export const execute = (run: Run, args: ReadonlyArray<unknown>, span: StageSpan): Effect.Effect<unknown, InvokeError> =>
   Effect.callback<unknown, InvokeError>((resume) => {
     const { method } = run;
-    const remainingMs = (): number => run.deadlineAt() - performance.now();
     const controller = new AbortController();
-    let timer: NodeJS.Timeout | undefined;
     let ended = false;
     const end = (outcome: Effect.Effect<unknown, InvokeError>): void => {
       if (ended) return;
       ended = true;
-      clearTimeout(timer);
+      stopWaiting();
       run.endedAt = performance.now();
       resume(outcome);
     };
@@ -155,23 +122,17 @@ export const execute = (run: Run, span: StageSpan): Effect.Effect<unknown, Invok
       dropLate(run, error);
       controller.abort(error);
     };
-
-    const watchDeadline = (leftMs: number): void => {
-      if (leftMs > longestTimerMs) return;
-      timer = setTimeout(() => {
-        const moreMs = remainingMs();
-        if (moreMs >= 1) return watchDeadline(moreMs);
-        const error = deadlineError(run);
-        abort(error);
-        resume(Effect.fail(error));
-      }, leftMs);
-    };
-    watchDeadline(remainingMs());
+    const stopWaiting = run.onDeadline(() => {
+      const error = deadlineError(run);
+      abort(error);
+      resume(Effect.fail(error));
+    });
     const context = new HandlerContext(run, span, controller.signal);
 
     run.startedAt = performance.now();
+    run.executed = "yes";
     try {
-      const result = span.activate(() => currentInvocation.run(context, () => method.invoke(context, run.args)));
+      const result = span.activate(() => currentInvocation.run(context, () => method.invoke(context, args)));
       if (typeof (result as PromiseLike<unknown> | null | undefined)?.then !== "function") {
         return end(Effect.succeed(result));
       }
@@ -181,7 +142,7 @@ export const execute = (run: Run, span: StageSpan): Effect.Effect<unknown, Invok
       return fail(thrown);
     }
     return Effect.sync(() => {
-      clearTimeout(timer);
+      stopWaiting();
       abort(canceledError(run));
     });
   });

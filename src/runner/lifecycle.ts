@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { flushAll } from "../contract/flush.ts";
 import type { Logger } from "../contract/options.ts";
 import type { Admission } from "./admission.ts";
+import type { IsolatedRuns } from "./isolation/isolated-runs.ts";
 import type { Listener } from "./listen.ts";
 
 /** Options of {@link RunnerServer.stop}. */
@@ -19,6 +20,8 @@ export interface LifecycleOptions {
   readonly drainTimeoutMs: number;
   readonly admission: Admission;
   readonly listener: Listener;
+  /** Ends with the last invocation. */
+  readonly isolated: Pick<IsolatedRuns, "close">;
   readonly logger: Logger;
 }
 
@@ -76,7 +79,7 @@ const drain = async (options: LifecycleOptions, drainTimeoutMs: number): Promise
   }
   await quiet(admission);
   await listener.close(closeGraceMs);
-  await flushAll(flushTimeoutMs);
+  await Promise.all([options.isolated.close(0), flushAll(flushTimeoutMs)]);
 };
 
 /** Makes the function that ends a runner. Calling it again gives the first call's promise. */

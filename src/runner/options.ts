@@ -4,7 +4,9 @@
  */
 import { randomBytes } from "node:crypto";
 import { ConfigError } from "../contract/errors.ts";
+import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/heartbeat.ts";
 import type { IdempotencyOptions } from "../contract/idempotency.ts";
+import type { IsolationOptions } from "../contract/isolation.ts";
 import { type SecurityOptions } from "../contract/options.ts";
 import { type Environment, type ResolvedConfig, resolveConfig } from "../contract/resolve-config.ts";
 
@@ -24,6 +26,8 @@ export interface RunnerServerOptions {
   readonly exposeErrors?: boolean;
   /** How calls with an idempotency key are treated; `false` treats them like any other. Default: `idempotency` of the configuration. */
   readonly idempotency?: IdempotencyOptions | false;
+  /** What runs handlers with an `isolation`. Default: `isolation` of the configuration. */
+  readonly isolation?: IsolationOptions;
   /**
    * The id that requests must name as their audience. Default: `FLAME_RUNNER_ID`; without either the server makes one
    * up and runs requests for any audience, since no parent can know it.
@@ -55,6 +59,7 @@ export interface ResolvedRunnerOptions {
   readonly security: ResolvedConfig["security"];
   readonly exposeErrors: boolean;
   readonly idempotency: ResolvedConfig["idempotency"];
+  readonly isolation: IsolationOptions;
   readonly runnerId: string;
   /** Whether the id was given from outside, so that requests must name it. */
   readonly checkAudience: boolean;
@@ -62,6 +67,8 @@ export interface ResolvedRunnerOptions {
   readonly drainTimeoutMs: number;
   readonly maxConcurrency: number | undefined;
   readonly handleSignals: boolean;
+  /** Milliseconds of silence after which the parent counts as gone; `undefined` where it promised no word. */
+  readonly orphanTimeoutMs: number | undefined;
 }
 
 const reservedPaths: ReadonlySet<string> = new Set(["/", "/health", "/ready", "/metrics"]);
@@ -87,6 +94,11 @@ const resolveRunnerId = (options: RunnerServerOptions, env: Environment): string
 const atLeast = (field: string, value: number, least: number): number => {
   if (Number.isFinite(value) && value >= least) return value;
   throw new ConfigError(`${field} is ${String(value)}. Use a number, ${least} or more.`);
+};
+
+const resolveOrphanTimeout = (env: Environment): number | undefined => {
+  const text = env[ORPHAN_TIMEOUT_VARIABLE]?.trim();
+  return text ? atLeast(ORPHAN_TIMEOUT_VARIABLE, Number(text), 1) : undefined;
 };
 
 /**
@@ -129,6 +141,7 @@ export const resolveRunnerOptions = (
     security,
     exposeErrors,
     idempotency,
+    isolation: options.isolation ?? config.isolation,
     runnerId: runnerId ?? `runner-${randomBytes(4).toString("hex")}`,
     checkAudience: runnerId !== undefined,
     poolName: env["FLAME_POOL"]?.trim() || config.defaultPool,
@@ -136,5 +149,6 @@ export const resolveRunnerOptions = (
     maxConcurrency:
       options.maxConcurrency === undefined ? undefined : atLeast("maxConcurrency", options.maxConcurrency, 1),
     handleSignals: options.handleSignals ?? (config.mode === "runner" || Boolean(env["FLAME_RUNNER_ID"])),
+    orphanTimeoutMs: resolveOrphanTimeout(env),
   };
 };

@@ -1,16 +1,20 @@
 /**
- * The watch that ends a runner whose parent is gone. It lives in a worker thread
+ * The watch that ends a runner, or an isolate, whose parent is gone. It lives in a worker thread
  * with an event loop of its own, so that it works even while a handler keeps the
  * main thread busy for good.
  */
 import { Worker } from "node:worker_threads";
 
+const defaultGraceMs = 2_000;
+
 /** What the watch needs to know. */
 export interface OrphanWatchOptions {
   /** The descriptor whose end of file says that the parent is gone. */
   readonly fd: number;
-  /** Milliseconds from then until the process kills itself. */
-  readonly graceMs: number;
+  /** Milliseconds from then until the process is killed whose main thread does not end it. Default 2 000. */
+  readonly graceMs?: number;
+  /** The process to kill then, or less than 0 for its group. Default: this process. */
+  readonly target?: number;
   /** Called once on the main thread, as soon as it has a moment, when the parent is gone. */
   readonly onParentGone: () => void;
   /** Called when the watch cannot work; the runner would then outlive a parent that dies. */
@@ -26,7 +30,7 @@ const program = `"use strict";
 const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
 const gone = () => {
   parentPort.postMessage("gone");
-  setTimeout(() => process.kill(process.pid, "SIGKILL"), workerData.graceMs);
+  setTimeout(() => process.kill(workerData.target, "SIGKILL"), workerData.graceMs);
 };
 if (globalThis.Bun) {
   const drain = async () => { for await (const _ of Bun.file(workerData.fd).stream()); };
@@ -49,7 +53,11 @@ export const watchForParent = (options: OrphanWatchOptions): (() => void) => {
       name: "firelight-orphan-watch",
       execArgv: [],
       env: {},
-      workerData: { fd: options.fd, graceMs: options.graceMs },
+      workerData: {
+        fd: options.fd,
+        graceMs: options.graceMs ?? defaultGraceMs,
+        target: options.target ?? process.pid,
+      },
     });
   } catch (cause) {
     options.onFailure(cause);

@@ -4,7 +4,7 @@
  * a refusal of anything else is not signed, because nobody asked in earnest.
  */
 import type { InvocationReply } from "../contract/dispatch.ts";
-import { httpStatus, type RequestHead, type ResponseHead } from "../contract/envelope.ts";
+import { httpStatus, type RequestHead, type ResponseHead, type RunnerTimings } from "../contract/envelope.ts";
 import { encodeErrorBody } from "../contract/error-body.ts";
 import type { CallError } from "../contract/errors.ts";
 import { responseHeaders } from "../contract/headers.ts";
@@ -62,21 +62,33 @@ export const signedReply = (head: RequestHead, key: SigningKey, runnerId: string
   return { status: reply.status, headers, body: reply.body };
 };
 
-/** A signed answer for a verified request that was not dispatched, or whose dispatch was broken off. */
+/** The times of a request that reached no handler. */
+const withoutHandler = (arrivedAt: number): RunnerTimings => {
+  const queueMs = performance.now() - arrivedAt;
+  const sentMs = wallClockMs();
+  return { receivedMs: sentMs - queueMs, sentMs, queueMs, handlerMs: 0, spans: 0 };
+};
+
+const nothing = new TextEncoder().encode('{"json":null}');
+
+/** The signed answer to a heartbeat: the runner has heard it. */
+export const signedHeard = (head: RequestHead, key: SigningKey, runnerId: string, arrivedAt: number): Answer =>
+  signedReply(head, key, runnerId, { outcome: "ok", status: 200, body: nothing, timings: withoutHandler(arrivedAt) });
+
+/** A signed answer for a verified request that was not dispatched, or whose dispatch was broken off; says whether the runner is `draining`. */
 export const signedError = (
   head: RequestHead,
   key: SigningKey,
   runnerId: string,
   arrivedAt: number,
   error: CallError,
+  draining = false,
 ): Answer => {
-  const queueMs = performance.now() - arrivedAt;
-  const sentMs = wallClockMs();
   const answer = signedReply(head, key, runnerId, {
     outcome: "error",
     status: httpStatus[error.code],
-    body: encodeErrorBody(error, false),
-    timings: { receivedMs: sentMs - queueMs, sentMs, queueMs, handlerMs: 0, spans: 0 },
+    body: encodeErrorBody(error, false, draining),
+    timings: withoutHandler(arrivedAt),
   });
   return { ...answer, headers: { ...answer.headers, ...retryAfter(error) } };
 };

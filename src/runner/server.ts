@@ -9,6 +9,7 @@ import { Elysia } from "elysia";
 import { makeCodec } from "../contract/codec.ts";
 import type { Dispatcher, Invocation } from "../contract/dispatch.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
+import { HEARTBEAT_METHOD } from "../contract/heartbeat.ts";
 import type { Logger } from "../contract/options.ts";
 import type { Environment, ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Registry } from "../contract/registry.ts";
@@ -19,12 +20,22 @@ import { type Admission, makeAdmission, type Permit } from "./admission.ts";
 import { type Arrival, arrive, type IncomingRequest } from "./arrival.ts";
 import { makeDispatcher } from "./dispatch.ts";
 import { makeIdempotencyGuard } from "./idempotency.ts";
+import { makeIsolatedRuns } from "./isolation/isolated-runs.ts";
 import { makeStop, type StopOptions, stopOnSignals } from "./lifecycle.ts";
 import { listen, toResponse } from "./listen.ts";
 import { makeNonceMemory } from "./nonces.ts";
+import { OrphanTimer } from "./orphan-timer.ts";
 import { makeProbes, methodNotAllowed, type MetricsText, type Probes } from "./probes.ts";
-import { type ResolvedRunnerOptions, resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
-import { type Answer, json, lastOnConnection, signedError, signedReply, unsignedError } from "./respond.ts";
+import { resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
+import {
+  type Answer,
+  json,
+  lastOnConnection,
+  signedError,
+  signedHeard,
+  signedReply,
+  unsignedError,
+} from "./respond.ts";
 import { superviseRunner } from "./supervision.ts";
 import { makeVerifier, type Refused, type Verified, type Verifier } from "./verify.ts";
 
@@ -53,7 +64,7 @@ export interface RunnerServerDeps {
   readonly logger: Logger;
   /** Makes what handlers threw safe to log. Default: strikes out what looks like a secret. */
   readonly redact?: Redactor;
-  /** `FLAME_PORT`, `FLAME_HOST`, `FLAME_RUNNER_ID`, `FLAME_POOL` and `FLAME_SUPERVISED` are read from here. */
+  /** `FLAME_PORT`, `FLAME_HOST`, `FLAME_RUNNER_ID`, `FLAME_POOL`, `FLAME_SUPERVISED` and `FLAME_ORPHAN_TIMEOUT_MS` are read from here. */
   readonly env: Environment;
 }
 
@@ -69,6 +80,8 @@ interface Stages {
   readonly dispatcher: Dispatcher;
   readonly runnerId: string;
   readonly onRefused: (refused: Refused) => void;
+  /** Somebody who holds the secret has spoken. */
+  readonly onHeard: () => void;
 }
 
 const toInvocation = ({ head, body, clockOffsetMs }: Verified, arrivedAt: number): Invocation => ({
@@ -130,10 +143,14 @@ const makeInvoke =
     const verified = await stages.verify(arrival);
     if (verified._tag === "Refused") return toResponse(refusal(stages, verified, arrival.arrivedAt));
 
+    const { head, key } = verified;
+    stages.onHeard();
+    if (head.method === HEARTBEAT_METHOD) return toResponse(signedHeard(head, key, stages.runnerId, arrival.arrivedAt));
+
     const permit = stages.admission.admit();
     const answer =
       permit instanceof InvokeError
-        ? signedError(verified.head, verified.key, stages.runnerId, arrival.arrivedAt, permit)
+        ? signedError(head, key, stages.runnerId, arrival.arrivedAt, permit, stages.admission.draining)
         : await run(stages, verified, permit, arrival);
     return toResponse(stages.admission.draining ? lastOnConnection(answer) : answer);
   };
@@ -163,20 +180,10 @@ const makeApp = (
     .all("/*", () => toResponse(probes.nothing()), raw);
 };
 
-/** Tells the log and the metrics of a refusal; the want of a secret once. */
-const reportRefusals = (options: ResolvedRunnerOptions, deps: RunnerServerDeps): ((refused: Refused) => void) => {
-  let told = false;
-  return ({ error, reason, detail }) => {
-    if (reason !== undefined) {
-      deps.telemetry.emit({ _tag: "SignatureRejected", pool: options.poolName, reason, detail });
-    } else if (error.code !== "config_error") {
-      deps.logger.warn(`Runner ${options.runnerId} refused a request: ${detail}`);
-    } else if (!told) {
-      told = true;
-      deps.logger.error(detail);
-    }
-  };
-};
+const asksForIsolation = (registry: RunnerServerDeps["registry"]): boolean =>
+  registry
+    .services()
+    .some(({ methods }) => [...methods.values()].some(({ options }) => (options.isolation ?? "none") !== "none"));
 
 /**
  * Starts a runner's server. Returns at once: `port` and `url` are known, with port 0 too.
@@ -185,7 +192,8 @@ const reportRefusals = (options: ResolvedRunnerOptions, deps: RunnerServerDeps):
  */
 export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOptions = {}): RunnerServer => {
   const options = resolveRunnerOptions(given, deps.config, deps.env);
-  const { runnerId, security, maxBodyBytes, exposeErrors, idempotency, poolName, drainTimeoutMs } = options;
+  const { runnerId, security, maxBodyBytes, exposeErrors, idempotency, poolName, drainTimeoutMs, orphanTimeoutMs } =
+    options;
   const { registry, telemetry, logger } = deps;
 
   const keyring =
@@ -203,6 +211,12 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
   });
   const admission = makeAdmission({ runnerId, maxConcurrency: options.maxConcurrency });
   const redact = deps.redact ?? makeRedactor([]);
+  const isolated = makeIsolatedRuns({
+    entry: options.isolation.entry,
+    settings: () => ({ runnerId, poolName, url: listener.url, port: listener.port, maxBodyBytes }),
+    telemetry,
+  });
+  if (asksForIsolation(registry)) isolated.check();
   const dispatcher = makeDispatcher({
     registry,
     telemetry,
@@ -214,8 +228,17 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     exposeErrors,
     maxBodyBytes,
     idempotency: idempotency && makeIdempotencyGuard({ idempotency, logger, redact, runnerId, exposeErrors }),
+    isolated,
   });
-  const invoke = makeInvoke({ verify, admission, dispatcher, runnerId, onRefused: reportRefusals(options, deps) });
+  let orphanTimer: OrphanTimer | undefined;
+  const invoke = makeInvoke({
+    verify,
+    admission,
+    dispatcher,
+    runnerId,
+    onRefused: reportRefusals(options, deps),
+    onHeard: () => orphanTimer?.heard(),
+  });
 
   const probes = makeProbes({ runnerId, admission, metrics: deps.metrics });
   const app = makeApp(options.invokePath, invoke, probes, (error) =>
@@ -227,26 +250,37 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, { error }),
   });
 
-  const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, logger });
+  const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, isolated, logger });
   let stopped = false;
   let forgetSignals = (): void => {};
   let stopSupervision = (): void => {};
   const stop = async (stopOptions?: StopOptions): Promise<void> => {
     stopped = true;
+    orphanTimer?.stop();
     await drain(stopOptions);
     forgetSignals();
     stopSupervision();
   };
   if (options.handleSignals) forgetSignals = stopOnSignals(stop, logger);
+  const orphaned = (detail: string): void => {
+    telemetry.emit({ _tag: "RunnerDraining", pool: poolName, runnerId, reason: "orphaned", detail });
+    void stop({ drainTimeoutMs: Math.min(drainTimeoutMs, orphanDrainMs) }).finally(() => process.exit(0));
+  };
   const ready = listener.ready.then(() => {
     if (stopped) return;
+    if (orphanTimeoutMs !== undefined) {
+      orphanTimer = new OrphanTimer({
+        timeoutMs: orphanTimeoutMs,
+        busy: () => admission.inFlight > 0,
+        onOrphaned: () => orphaned(`no word from its parent within ${orphanTimeoutMs} ms`),
+      });
+    }
     stopSupervision = superviseRunner({
       url: listener.url,
       port: listener.port,
       runnerId,
       env: deps.env,
-      onParentGone: () =>
-        void stop({ drainTimeoutMs: Math.min(drainTimeoutMs, orphanDrainMs) }).finally(() => process.exit(0)),
+      onParentGone: () => orphaned("the process that started it is gone"),
     });
   });
   return { port: listener.port, url: listener.url, runnerId, ready, stop };

@@ -6,6 +6,7 @@ import { fstatSync, writeSync } from "node:fs";
 import { ConfigError } from "../contract/errors.ts";
 import type { Environment } from "../contract/resolve-config.ts";
 import { encodeReady, SUPERVISED_VARIABLE, SUPERVISION_FD } from "../contract/supervision.ts";
+import { takeOverWatch } from "./early-watch.ts";
 import { watchForParent } from "./orphan-watch.ts";
 
 /** What a runner tells about itself once it listens. */
@@ -18,11 +19,7 @@ export interface SuperviseOptions {
   readonly env: Environment;
   /** Called once when the parent is gone: drain, then exit. */
   readonly onParentGone: () => void;
-  /** Milliseconds between the parent's end and SIGKILL to this process. Default 2000. */
-  readonly graceMs?: number;
 }
-
-const defaultGraceMs = 2_000;
 
 const isPipe = (fd: number): boolean => {
   try {
@@ -48,7 +45,7 @@ const announce = (line: string): void => {
  * once, after the server listens. Does nothing unless `FLAME_SUPERVISED` is `1`.
  *
  * When the parent is gone, however it ended, `onParentGone` is called, and the process
- * is killed after `graceMs` even when a handler never gives the main thread back.
+ * is killed two seconds later even when a handler never gives the main thread back.
  *
  * @returns stops the watch; the runner then outlives its parent.
  * @throws {ConfigError} when `FLAME_SUPERVISED` is set but the parent's pipe did not get here.
@@ -65,17 +62,11 @@ export const superviseRunner = (options: SuperviseOptions): (() => void) => {
   }
   const { url, port, runnerId } = options;
   announce(encodeReady({ ready: true, url, port, runnerId, pid: process.pid }));
-  return watchForParent({
-    fd: SUPERVISION_FD,
-    graceMs: options.graceMs ?? defaultGraceMs,
-    onParentGone: options.onParentGone,
-    onFailure: (cause) => {
-      process.emitWarning(
-        `Runner ${runnerId} cannot watch for the end of its parent and would outlive it: ${String(cause)}`,
-        {
-          code: "FLAME_ORPHAN_WATCH",
-        },
-      );
-    },
-  });
+  const { onParentGone } = options;
+  const onFailure = (cause: unknown): void =>
+    process.emitWarning(
+      `Runner ${runnerId} cannot watch for the end of its parent and would outlive it: ${String(cause)}`,
+      { code: "FLAME_ORPHAN_WATCH" },
+    );
+  return takeOverWatch({ onParentGone, onFailure }) ?? watchForParent({ fd: SUPERVISION_FD, onParentGone, onFailure });
 };

@@ -120,6 +120,20 @@ const bootEnded = (event: Extract<FlameEvent, { _tag: "BootEnded" }>, redact: Re
   };
 };
 
+const isolateTerminated = (event: Extract<FlameEvent, { _tag: "IsolateTerminated" }>): LogEntry => {
+  const { method, pool, runnerId, invocationId, attempt, isolation, graceMs, stopped, span } = event;
+  const late = `${method} had not ended ${graceMs} ms after its signal`;
+  return {
+    spec: logs.isolateTerminated,
+    level: stopped ? undefined : "error",
+    message: stopped
+      ? `${late}, and its ${isolation} was terminated.`
+      : `${late}, and its ${isolation} cannot be stopped: it is inside native code, and goes on until that returns. Give the method isolation: "process".`,
+    facts: { method, pool, runnerId, invocationId, attempt, isolation },
+    span,
+  };
+};
+
 /** The record of an event; `undefined` for events that only metrics care about. */
 const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
   switch (event._tag) {
@@ -154,9 +168,14 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
     case "BootEnded":
       return bootEnded(event, redact);
     case "RunnerDraining": {
-      const { pool, runnerId, reason } = event;
-      const message = `Runner ${runnerId} of pool "${pool}" takes no new work: ${reason}`;
-      return { spec: logs.runnerDraining, message, facts: { pool, runnerId, terminationReason: reason } };
+      const { pool, runnerId, reason, detail } = event;
+      const why = detail === undefined ? reason : `${reason}, ${detail}`;
+      const message = `Runner ${runnerId} of pool "${pool}" takes no new work: ${why}`;
+      return {
+        spec: logs.runnerDraining,
+        message,
+        facts: { pool, runnerId, terminationReason: reason, reason: detail },
+      };
     }
     case "RunnerTerminated": {
       const { pool, runnerId, reason, detail } = event;
@@ -168,6 +187,8 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
         facts: { pool, runnerId, terminationReason: reason, reason: detail },
       };
     }
+    case "IsolateTerminated":
+      return isolateTerminated(event);
     case "PoolSaturated": {
       const { pool, pending, limit } = event;
       const message = `Pool "${pool}" is saturated: all ${limit} slots are in use and ${pending} calls wait. Raise max or maxConcurrency, or send it less.`;

@@ -21,7 +21,7 @@ export type Labels<K extends MetricKey> = { readonly [L in Exclude<LabelName<K>,
 /** The instruments of one registry. One that the registry does not keep, for its side, ignores what it is told. */
 export interface Instruments {
   count<K extends CounterKey>(key: K, labels: Labels<NoInfer<K>>, by: number): void;
-  /** In seconds, or in the metric's unit. The span becomes the exemplar, where the metric has them and it is sampled. */
+  /** In seconds, or in the metric's unit. The span becomes the exemplar, where it was chosen for that. */
   observe<K extends HistogramKey>(key: K, labels: Labels<NoInfer<K>>, value: number, span?: SpanIds): void;
   /** Calls in flight, up or down by one. */
   active(method: string, pool: string, by: 1 | -1): void;

@@ -11,6 +11,7 @@ import type { Context as OtelContext } from "@opentelemetry/api";
 import { ROOT_CONTEXT, context as otelContext, trace } from "@opentelemetry/api";
 import type { Fiber } from "effect";
 import { Clock, Context, Effect, Option, References, Tracer } from "effect";
+import type { TraceCarrier } from "../contract/envelope.ts";
 import type { Facts, SpanSpec } from "./catalog.ts";
 import { RPC_SYSTEM, spans } from "./catalog.ts";
 import { captureContext, fromCarrier, parentIn } from "./otel-context.ts";
@@ -18,7 +19,7 @@ import { makeProviderTracer } from "./otel-provider.ts";
 import { EffectStageSpan, factAttributes } from "./otel-span.ts";
 import type { Redactor } from "./redaction.ts";
 import { makeRedactor } from "./redaction.ts";
-import type { HostContext, SpanIds, Stage, StageTracer } from "./telemetry.ts";
+import type { HostContext, SpanIds, Stage, StageSpan, StageTracer } from "./telemetry.ts";
 import { noTracer } from "./telemetry.ts";
 
 export interface OtelTracerOptions {
@@ -170,5 +171,18 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
       });
     });
 
-  return { capture: () => captureContext() as unknown as HostContext, stage };
+  const adopt = (carrier: TraceCarrier): StageSpan => {
+    const context = fromCarrier(ROOT_CONTEXT, carrier, true);
+    const parent = parentIn(context);
+    return {
+      note: () => {},
+      noteBootPhases: () => {},
+      link: () => {},
+      carrier,
+      ids: parent && { traceId: parent.traceId, spanId: parent.spanId, sampled: parent.sampled },
+      activate: (run) => otelContext.with(context, run),
+    };
+  };
+
+  return { capture: () => captureContext() as unknown as HostContext, stage, adopt };
 };

@@ -18,6 +18,9 @@ import { currentInvocation } from "../contract/invocation.ts";
 import type { BaggageMember } from "./propagation.ts";
 import { boundTracestate, parseBaggage, parseTraceparent } from "./propagation.ts";
 
+/** The instrumentation scope of Firelight's own spans. */
+export const scopeName = "firelight";
+
 /** The key by which every OpenTelemetry SDK knows that nothing is to be traced; the API makes one symbol of one name. */
 const suppressTracing = createContextKey("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
 

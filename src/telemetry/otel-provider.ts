@@ -7,6 +7,7 @@ import { OtelTracer as OtelTracerService, make } from "@effect/opentelemetry/Ote
 import type { Attributes, Context as OtelContext, Tracer as OtelTracer } from "@opentelemetry/api";
 import { ProxyTracerProvider, trace } from "@opentelemetry/api";
 import { Effect, Tracer } from "effect";
+import { scopeName } from "./otel-context.ts";
 
 /** Where a span is born: its context, and the attributes that samplers are to see. */
 export interface Birth {
@@ -25,8 +26,6 @@ export interface ProviderTracer {
   /** Makes a span in a context of its own. */
   startSpan(birth: Birth, options: SpanOptions): Tracer.Span;
 }
-
-const scopeName = "firelight";
 
 /** What the API delegates to as long as no provider is registered. */
 const nobody = new ProxyTracerProvider().getDelegate();

@@ -82,7 +82,8 @@ export class EffectStageSpan implements StageSpan {
     this.#recording = this.#otel?.span.isRecording() ?? true;
     const { traceId, spanId, traceFlags } = this.#identity;
     const sampled = (traceFlags & TraceFlags.SAMPLED) !== 0;
-    this.ids = trace.isSpanContextValid(this.#identity) ? { traceId, spanId, sampled } : undefined;
+    const exemplar = sampled && this.#recording ? false : undefined;
+    this.ids = trace.isSpanContextValid(this.#identity) ? { traceId, spanId, sampled, exemplar } : undefined;
   }
 
   note(facts: Facts): void {
@@ -122,6 +123,8 @@ export class EffectStageSpan implements StageSpan {
   end(exit: Exit.Exit<unknown, unknown>, endTime: bigint): void {
     const { span, tag, redact } = this.#options;
     const { status, failure } = outcomeOf(exit, this.#noted);
+    if (this.ids?.exemplar === true) this.note({ exemplar: true });
+    else if (this.ids !== undefined) this.ids.exemplar = undefined;
     if (this.#recording) {
       if (withStatus.has(tag)) this.note({ status });
       if (failure !== undefined && withErrors.has(tag)) {

@@ -6,6 +6,7 @@ import type { OpenMetricsContentType } from "prom-client";
 import { Registry } from "prom-client";
 import type { MetricsRegistry } from "../contract/options.ts";
 import { Backlog } from "./backlog.ts";
+import { ExemplarChoice } from "./exemplars.ts";
 import { recordEvent } from "./metric-events.ts";
 import { instrumentsOf } from "./registry-instruments.ts";
 import type { EventSink } from "./telemetry.ts";
@@ -46,8 +47,12 @@ export const makeMetrics = (options: MetricsOptions = {}): Metrics => {
   if (options.pool !== undefined) instruments.know(options.pool);
   const backlog = new Backlog((event) => recordEvent(instruments, event));
   instruments.beforeReading(() => backlog.flush());
+  const exemplars = new ExemplarChoice();
   return {
-    emit: (event) => backlog.add(event),
+    emit: (event) => {
+      exemplars.consider(event);
+      backlog.add(event);
+    },
     watchPool: (pool, snapshot) => {
       instruments.know(pool);
       return instruments.pools.watch(pool, snapshot);

@@ -96,7 +96,7 @@ export class RegistryInstruments implements Instruments {
   observe(key: MetricKey, labels: LabelSet, value: number, span?: SpanIds): void {
     const histogram = this.#instruments.get(key) as Histogram | undefined;
     if (specs[key].exemplars !== true) histogram?.observe(labels, value);
-    else if (span?.sampled !== true) histogram?.observe({ labels, value });
+    else if (span?.exemplar !== true) histogram?.observe({ labels, value });
     else histogram?.observe({ labels, value, exemplarLabels: { trace_id: span.traceId, span_id: span.spanId } });
   }
 

@@ -6,6 +6,7 @@
 import { Effect } from "effect";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
+import type { IsolateKind } from "../contract/isolation.ts";
 import type { Facts, PhaseTimes } from "./catalog.ts";
 
 /** Identifies a span, for links and exemplars. */
@@ -13,6 +14,11 @@ export interface SpanIds {
   readonly traceId: string;
   readonly spanId: string;
   readonly sampled: boolean;
+  /**
+   * `true` once an observation of this span was chosen as an exemplar, which the span then says. `false` as long as it
+   * can be chosen: while it is open, and recorded.
+   */
+  exemplar?: boolean | undefined;
 }
 
 /** The span of a stage that is running. */
@@ -153,7 +159,9 @@ export type FlameEvent =
       readonly _tag: "RunnerDraining";
       readonly pool: string;
       readonly runnerId: string;
-      readonly reason: TerminationReason;
+      /** `orphaned` is what a runner says of itself. */
+      readonly reason: TerminationReason | "orphaned";
+      readonly detail?: string;
     }
   | {
       readonly _tag: "RunnerTerminated";
@@ -183,6 +191,20 @@ export type FlameEvent =
       readonly outcome: "reported" | "lost";
       readonly count: number;
     }
+  | {
+      readonly _tag: "IsolateTerminated";
+      readonly method: string;
+      readonly pool: string;
+      readonly runnerId: string;
+      readonly invocationId: string;
+      readonly attempt: number;
+      readonly isolation: IsolateKind;
+      /** How long the handler had had its signal. */
+      readonly graceMs: number;
+      /** `false` when even that did not end it: a thread inside native code. */
+      readonly stopped: boolean;
+      readonly span: SpanIds | undefined;
+    }
   | { readonly _tag: "IdempotencyDecided"; readonly pool: string; readonly outcome: IdempotencyOutcome }
   | {
       readonly _tag: "ServerEnded";
@@ -206,6 +228,8 @@ export interface Telemetry {
    * ERROR with the failure's status on failure, `CANCELLED` on interruption.
    */
   stage<A, E, R>(stage: Stage, run: (span: StageSpan) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R>;
+  /** The span of a stage that runs in another thread or process, to be active here. It is noted and ended there. */
+  adopt(carrier: TraceCarrier): StageSpan;
   /** Says what happened. Never throws. */
   emit(event: FlameEvent): void;
   /** Shows a pool's state whenever metrics are read, until the returned function is called. */
@@ -219,7 +243,7 @@ export interface EventSink {
 }
 
 /** Makes spans; the OpenTelemetry adapter is one. */
-export type StageTracer = Pick<Telemetry, "capture" | "stage">;
+export type StageTracer = Pick<Telemetry, "capture" | "stage" | "adopt">;
 
 const noSpan: StageSpan = {
   note: () => {},
@@ -234,12 +258,14 @@ const noSpan: StageSpan = {
 export const noTracer: StageTracer = {
   capture: () => undefined,
   stage: (_stage, run) => Effect.suspend(() => run(noSpan)),
+  adopt: (carrier) => ({ ...noSpan, carrier }),
 };
 
 /** Joins a tracer and sinks. A sink that throws is a defect of that sink: the error goes to `console.error`, the call goes on. */
 export const makeTelemetry = (tracer: StageTracer, sinks: ReadonlyArray<EventSink>): Telemetry => ({
   capture: tracer.capture,
   stage: tracer.stage,
+  adopt: tracer.adopt,
   emit: (event) => {
     for (const sink of sinks) {
       try {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -68,6 +68,26 @@ describe.each(runtimePairs)("parent on $parent, runners on $child", (pair) => {
     parent.kill("SIGKILL");
     await allGone(pids);
     expect(notes()).not.toContain("parent gone");
+  });
+
+  test.each(["waits", "spins"])("SIGKILL to the parent leaves no runner whose boot %s for ever", async (fixture) => {
+    const folder = mkdtempSync(join(tmpdir(), "firelight-"));
+    const notes = join(folder, "notes");
+    const program = fileURLToPath(new URL("./fixtures/booting-parent.ts", import.meta.url));
+    const parent = await startProcess({
+      command: [runtimes[pair.parent], program, runtimes[pair.child]],
+      env: { FIXTURE: fixture, FIXTURE_NOTES: notes },
+    });
+    const pid = Number((await parent.waitForOutput(/^BOOTING (\d+)$/m, 20_000))[1]);
+    onTestFinished(async () => {
+      await parent[Symbol.asyncDispose]();
+      if (isAlive(pid)) process.kill(pid, "SIGKILL");
+      rmSync(folder, { recursive: true });
+    });
+    await waitFor(() => existsSync(notes), { what: "the boot to hang", timeoutMs: 20_000 });
+    expect(isAlive(pid)).toBe(true);
+    parent.kill("SIGKILL");
+    await allGone([pid]);
   });
 
   test("runners do not keep a parent alive that has finished, and end with it", async () => {

@@ -249,6 +249,7 @@ test("the secret reaches the runner by its environment and not by its command li
 test("a runner inherits the environment without what is the parent's alone", async () => {
   vi.stubEnv("RUNNER_URL", "http://127.0.0.1:1");
   vi.stubEnv("TRACEPARENT", "00-stale");
+  vi.stubEnv("FLAME_ORPHAN_TIMEOUT_MS", "1");
   vi.stubEnv("KEPT", "by inheritance");
   vi.stubEnv("DROPPED", "by the options");
   onTestFinished(() => void vi.unstubAllEnvs());
@@ -263,7 +264,8 @@ test("a runner inherits the environment without what is the parent's alone", asy
     FLAME_PORT: "0",
     FLAME_BACKEND: "process",
   });
-  for (const name of ["RUNNER_URL", "TRACEPARENT", "DROPPED", "NODE_CHANNEL_FD"]) expect(env).not.toHaveProperty(name);
+  for (const name of ["RUNNER_URL", "TRACEPARENT", "FLAME_ORPHAN_TIMEOUT_MS", "DROPPED", "NODE_CHANNEL_FD"])
+    expect(env).not.toHaveProperty(name);
 });
 
 test("a kill reaches the runner behind a shell that ignores SIGTERM", async () => {
@@ -286,4 +288,19 @@ test("a runner whose shell ends early ends too", async () => {
   process.kill(backend.running()[0]!.pid, "SIGKILL");
   await waitFor(() => !isAlive(notedPid(notes)), { what: "the end of the runner behind the shell" });
   expect(notes.read()).toContain("parent gone");
+});
+
+test("what a runner forks does not load what Firelight preloads into the runner", async () => {
+  const lines: Array<string> = [];
+  const abort = new AbortController();
+  const backend = processBackend({
+    entry: new URL("./fixtures/forking-runner.ts", import.meta.url),
+    runtimeArgs: [],
+    onOutput: ({ line }) => lines.push(line),
+  });
+  const boot = backend.spawn({ ...request(), signal: abort.signal });
+  await waitFor(() => lines.length > 0, { what: "the forked process to speak", timeoutMs: 10_000 });
+  expect(lines).toEqual(['forked {"execArgv":[]}, own 0']);
+  abort.abort();
+  await expect(boot).rejects.toMatchObject({ code: "canceled" });
 });

@@ -68,6 +68,17 @@ describe("an error on the wire", () => {
     },
   );
 
+  it("says that its runner is draining, where it is, and readers take nothing but true for it", () => {
+    const refused = new InvokeError("unavailable", "stopping");
+    expect(decodeErrorBody(encodeErrorBody(refused, false, true))?.draining).toBe(true);
+    expect(raw(refused)).not.toContain("draining");
+    const odd = { ...JSON.parse(raw(refused)), draining: "yes" };
+    expect(decodeErrorBody(Buffer.from(JSON.stringify(odd)))).toMatchObject({
+      code: "unavailable",
+      draining: undefined,
+    });
+  });
+
   it("of a configuration says where it ended, even when its body does not", () => {
     expect(errorFromBody({ code: "config_error", message: "m", retryable: false, executed: "no" }, {}).phase).toBe(
       "configure",

@@ -310,6 +310,18 @@ describe("the headers of a response", () => {
       );
   });
 
+  it("say what the runner has still to send of its spans, in two numbers or not at all", () => {
+    const exported = { unsent: 14, failed: 3 };
+    const head = { ...response, timings: { ...response.timings, exported } };
+    const headers = responseHeaders(head, good[header.signature]!);
+    expect(headers[header.response]).toBe(`${line.join(" ")} 14 3`);
+    expect(readResponseHead(from(headers), 504, asked)).toMatchObject({ head: { timings: { exported } } });
+    for (const end of ["", " ", " 1", " 1 ", " 1 x", " 01 1", " 1 1 1", "  1 1", " -1 1"]) {
+      const read = readResponseHead(from({ ...good, [header.response]: `${line.join(" ")}${end}` }), 504, asked);
+      expect("malformed" in read, end).toBe(end !== "");
+    }
+  });
+
   it("are refused with a line of other fields, with a malformed signature, and in another version", () => {
     const whole = line.join(" ");
     for (const other of [
@@ -338,7 +350,7 @@ describe("the headers of a response", () => {
       fc.bigInt(0n, 5n * 10n ** 15n).map(String),
     );
     fc.assert(
-      fc.property(digits, digits, digits, digits, digits, (...times) => {
+      fc.property(fc.array(digits, { minLength: 5, maxLength: 8 }), (times) => {
         const headers = { ...good, [header.response]: [...line.slice(0, 4), ...times].join(" ") };
         const read = readResponseHead(from(headers), 504, asked);
         if (!("malformed" in read)) expect(responseHeaders(read.head, read.signature)).toEqual(headers);

@@ -67,6 +67,12 @@ describe("a registry", () => {
     expect(registry.getService("toString")).toBeUndefined();
   });
 
+  test("refuses the service id that is Firelight's own, which is fine for a method", () => {
+    const registry = createRegistry();
+    expect(() => registry.register("$firelight", [registration("heartbeat")])).toThrow(/is Firelight's own/);
+    registry.register("fine", [registration("$firelight")]);
+  });
+
   test.each(["", " ", "a b", "a/b", "größe", "a\n", "x".repeat(129)])(
     "refuses the id %j for a service and for a method",
     (id) => {

@@ -311,13 +311,27 @@ describe("the signature of a response", () => {
     },
   );
 
-  it.each(Object.keys(response.timings) as ReadonlyArray<keyof ResponseHead["timings"]>)(
-    "breaks with another %s",
-    (name) => {
-      const timings = { ...response.timings, [name]: response.timings[name] + 1 };
+  it("breaks with another account of its exporter", () => {
+    for (const exported of [
+      { unsent: 0, failed: 0 },
+      { unsent: 2, failed: 0 },
+      { unsent: 0, failed: 2 },
+    ]) {
+      const timings = { ...response.timings, exported };
+      const other = signResponse(
+        { ...response, timings: { ...timings, exported: { unsent: 1, failed: 1 } } },
+        body,
+        key,
+      );
       expect(verifyResponse({ ...response, timings }, body, signature, key)).toBe(false);
-    },
-  );
+      expect(verifyResponse({ ...response, timings }, body, other, key)).toBe(false);
+    }
+  });
+
+  it.each(["receivedMs", "sentMs", "queueMs", "handlerMs", "spans"] as const)("breaks with another %s", (name) => {
+    const timings = { ...response.timings, [name]: response.timings[name] + 1 };
+    expect(verifyResponse({ ...response, timings }, body, signature, key)).toBe(false);
+  });
 
   it("breaks with another body", () => {
     expect(verifyResponse(response, Buffer.from('{"json":[1,2,4]}'), signature, key)).toBe(false);
@@ -429,9 +443,10 @@ describe("the protocol's vectors", () => {
     "$name is signed so by the code and by the book",
     ({ secret, head, headers, bodyHex, base }) => {
       const content = Buffer.from(bodyHex, "hex");
-      const { receivedMs, sentMs, queueMs, handlerMs, spans } = head.timings;
+      const { receivedMs, sentMs, queueMs, handlerMs, spans, exported } = head.timings;
       const micros = [receivedMs, sentMs, queueMs, handlerMs].map((ms) => (ms * 1000).toFixed(0));
-      const line = ["1", head.outcome, head.runnerId, head.keyId, ...micros, `${spans}`].join(" ");
+      const counts = exported === undefined ? [spans] : [spans, exported.unsent, exported.failed];
+      const line = ["1", head.outcome, head.runnerId, head.keyId, ...micros, ...counts].join(" ");
       const known = [head.nonce, head.invocationId, `${head.attempt}`, `${head.status}`].join(" ");
       const byTheBook = signedByTheBook("flame-v1-response", [known, line], content, secret);
       const signature = headers["x-flame-signature"]!;

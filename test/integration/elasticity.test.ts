@@ -40,9 +40,12 @@ test("a hook that throws is logged, and calls go on", async () => {
   const onGrow = () => {
     throw new Error("from the hook");
   };
-  await withRunners({ onGrow }, { config: { logger } });
-  expect(await Probe.add(1, 2)).toBe(3);
-  expect(logged).toEqual(['firelight: onGrow of the pool "default" threw; the pool goes on']);
+  await withRunners({ onGrow, onSaturated: onGrow }, { config: { logger } });
+  expect(await Promise.all([Probe.slow(50), Probe.slow(1), Probe.slow(1)])).toEqual([1, 1, 1]);
+  expect(logged).toEqual([
+    'firelight: onGrow of the pool "default" threw; the pool goes on',
+    'firelight: onSaturated of the pool "default" threw; the pool goes on',
+  ]);
 });
 
 test("limits change while the pool is in use, and stats say why it is as large as it is", async () => {

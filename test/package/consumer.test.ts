@@ -130,6 +130,24 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
     60_000,
   );
 
+  it.each([
+    ["npx", ["firelight", "--help"]],
+    [runtimes.bun, ["x", "--bun", "firelight", "--help"]],
+  ])(
+    "has the firelight command for %s",
+    async (program, args) => {
+      const { stdout } = await run(program, args, { cwd: consumer, timeout: 60_000 });
+      expect(stdout).toMatch(/^ {2}explain .*\n {2}doctor /m);
+    },
+    60_000,
+  );
+
+  it("has a doctor that finds this project in order", async () => {
+    const { stdout } = await run(runtimes.node, ["node_modules/.bin/firelight", "doctor"], { cwd: consumer });
+    expect(stdout).toMatch(/^✓ OpenTelemetry API +one copy, /m);
+    expect(stdout).toMatch(/^\d+ checks passed\.$/m);
+  }, 60_000);
+
   describe("with the OpenTelemetry SDK beside it", () => {
     beforeAll(async () => {
       cpSync(join(import.meta.dirname, "consumer-otel"), consumer, { recursive: true });

@@ -1,100 +1,127 @@
+/**
+ * The pool against its model: whatever happens to it, in whatever order. A failure names the seed and the shortest list of
+ * commands that shows it; `FIRELIGHT_SEED=…` runs the same ones again.
+ */
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import type { PoolBounds } from "../../src/contract/pool-bounds.ts";
 import { buffer, reactive, targetUtilization } from "../../src/contract/scaling.ts";
-import { Driver } from "../parent/pool/driver.ts";
+import type { PoolEvent } from "../../src/parent/pool/events.ts";
+import { PoolModel, RealPool } from "../parent/pool/model.ts";
 
-/** Things that may happen to a pool; `pick` chooses among what can. */
-const happenings = [
-  "acquire",
-  "acquireAvoiding",
-  "abandon",
-  "release",
-  "releaseLate",
-  "bootSucceeds",
-  "bootFails",
-  "allowBoots",
-  "lose",
-  "suspect",
-  "probeHealthy",
-  "probeUnhealthy",
-  "wait",
-  "update",
-  "acquireWithKey",
-] as const;
+const seed = Number(process.env["FIRELIGHT_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+console.log(`seed ${seed} (FIRELIGHT_SEED=${seed} runs it again)`);
 
-const arbitraryStep = fc.record({ happening: fc.constantFrom(...happenings), pick: fc.nat(1000) });
+/** What may happen to a pool, made from what the model knows; `undefined` where it cannot happen now. */
+type Happening = (model: PoolModel, pick: number) => PoolEvent | undefined;
 
-const chosen = <A>(values: Iterable<A>, pick: number): A | undefined => {
+const one = <A>(values: Iterable<A>, pick: number): A | undefined => {
   const all = [...values];
   return all[pick % all.length];
 };
 
-const happen = (pool: Driver, happening: (typeof happenings)[number], pick: number): void => {
-  const runner = chosen(pool.state.runners.keys(), pick);
-  switch (happening) {
-    case "acquire":
-      pool.acquire();
-      return;
-    case "acquireAvoiding":
-      pool.acquire(runner);
-      return;
-    case "abandon": {
-      const ticket = chosen(pool.waiting, pick);
-      if (ticket !== undefined) pool.abandon(ticket);
-      return;
-    }
-    case "release": {
-      const key = chosen(pool.leases.values(), pick);
-      if (key !== undefined) pool.release(key);
-      return;
-    }
-    case "releaseLate": {
-      const key = chosen(pool.returned, pick);
-      if (key !== undefined) pool.step({ _tag: "Release", key, heldMs: 1 });
-      return;
-    }
-    case "bootSucceeds": {
-      const booting = chosen(pool.booting, pick);
-      if (booting !== undefined) pool.bootSucceeds(booting);
-      return;
-    }
-    case "bootFails": {
-      const booting = chosen(pool.booting, pick);
-      if (booting !== undefined) pool.bootFails(booting, new Error("boot"));
-      return;
-    }
-    case "allowBoots":
-      if (pool.bootsPaused) pool.allowBoots();
-      return;
-    case "lose":
-      if (runner !== undefined && pool.state.supply === "elastic") pool.lose(runner);
-      return;
-    case "suspect":
-      if (runner !== undefined) pool.step({ _tag: "Suspected", runnerId: runner });
-      return;
-    case "probeHealthy":
-      if (runner !== undefined) pool.step({ _tag: "ProbeEnded", runnerId: runner, healthy: true });
-      return;
-    case "probeUnhealthy":
-      if (runner !== undefined) pool.step({ _tag: "ProbeEnded", runnerId: runner, healthy: false });
-      return;
-    case "wait":
-      pool.advance(pick);
-      return;
-    case "update":
-      pool.shrunk = true;
-      if (pool.state.supply === "elastic")
-        pool.update({ min: pick % 2, max: 1 + (pick % 4), maxConcurrency: 1 + (pick % 3) });
-      return;
-    case "acquireWithKey":
-      pool.acquire(undefined, `key ${pick % 5}`);
-      return;
-  }
+/** A happening to one of these, if there is any. */
+const to =
+  <A>(
+    among: (model: PoolModel) => Iterable<A>,
+    make: (chosen: A, model: PoolModel, pick: number) => PoolEvent,
+  ): Happening =>
+  (model, pick) => {
+    const chosen = one(among(model), pick);
+    return chosen === undefined ? undefined : make(chosen, model, pick);
+  };
+
+const wish = (model: PoolModel, avoid: string | undefined, affinityKey: string | undefined): PoolEvent => ({
+  _tag: "Acquire",
+  ticket: model.nextTicket(),
+  wish: { avoid, affinityKey },
+  remainingMs: Infinity,
+});
+
+const runners = (model: PoolModel): Iterable<string> => model.up;
+const elasticRunners = (model: PoolModel): Iterable<string> => (model.supply === "elastic" ? model.up : []);
+const booting = (model: PoolModel): Iterable<string> => model.booting;
+
+const happenings: Readonly<Record<string, Happening>> = {
+  acquire: (model) => wish(model, undefined, undefined),
+  acquireAvoiding: (model, pick) => wish(model, one(model.up, pick), undefined),
+  acquireWithKey: (model, pick) => wish(model, undefined, `key ${pick % 5}`),
+  abandon: to(
+    (model) => model.waiting,
+    (ticket) => ({ _tag: "Abandon", ticket }),
+  ),
+  release: to(
+    (model) => model.leases.values(),
+    (key) => ({ _tag: "Release", key, heldMs: 1 }),
+  ),
+  releaseLate: to(
+    (model) => model.returned,
+    (key) => ({ _tag: "Release", key, heldMs: 1 }),
+  ),
+  bootSucceeds: to(booting, (runnerId) => ({ _tag: "BootSucceeded", runnerId })),
+  bootFails: to(booting, (runnerId) => ({ _tag: "BootFailed", runnerId, error: new Error(`boot of ${runnerId}`) })),
+  allowBoots: (model) => (model.bootsPaused ? { _tag: "BootAllowed" } : undefined),
+  lose: to(elasticRunners, (runnerId) => ({ _tag: "Lost", runnerId, reason: "crash" })),
+  suspect: to(runners, (runnerId) => ({ _tag: "Suspected", runnerId })),
+  refuse: to(runners, (runnerId, _model, pick) => ({ _tag: "Refused", runnerId, draining: pick % 3 > 0 })),
+  silence: to(runners, (runnerId) => ({ _tag: "Silent", runnerId })),
+  probeHealthy: to(runners, (runnerId, _model, pick) => ({
+    _tag: "ProbeEnded",
+    runnerId,
+    healthy: true,
+    rssBytes: pick,
+  })),
+  probeUnhealthy: to(runners, (runnerId) => ({ _tag: "ProbeEnded", runnerId, healthy: false })),
+  wait: () => ({ _tag: "Tick" }),
+  update: ({ bounds, supply }, pick) =>
+    supply === "fixed"
+      ? undefined
+      : {
+          _tag: "Update",
+          bounds: { ...bounds, min: pick % 2, max: 1 + (pick % 4), maxConcurrency: 1 + (pick % 3) },
+        },
 };
+
+/** A happening as a command; says what it was when it ran. */
+class Happens implements fc.Command<PoolModel, RealPool> {
+  readonly #name: string;
+  readonly #pick: number;
+  #event: PoolEvent | undefined;
+
+  constructor(name: string, pick: number) {
+    this.#name = name;
+    this.#pick = pick;
+  }
+
+  check(model: Readonly<PoolModel>): boolean {
+    this.#event = happenings[this.#name]!(model as PoolModel, this.#pick);
+    return this.#event !== undefined;
+  }
+
+  run(model: PoolModel, real: RealPool): void {
+    if (this.#name === "wait") real.now += this.#pick;
+    model.apply(real, this.#event!);
+  }
+
+  /** Each run has a copy of its own, so that what is shown of a failure is what happened in it. */
+  [fc.cloneMethod](): Happens {
+    return new Happens(this.#name, this.#pick);
+  }
+
+  toString(): string {
+    const { _tag, ...rest } = this.#event ?? { _tag: this.#name };
+    return `${_tag}${_tag === "Tick" ? ` after ${this.#pick} ms` : ""} ${fc.stringify(rest)}`;
+  }
+}
+
+const anyCommands = fc.commands(
+  Object.keys(happenings).map((name) => fc.nat(1_000).map((pick) => new Happens(name, pick))),
+  { maxCommands: 120, size: "max" },
+);
 
 const maybe = (least: number, most: number) => fc.oneof(fc.constant(Infinity), fc.integer({ min: least, max: most }));
 
-const arbitraryBounds = fc
+const anyBounds: fc.Arbitrary<PoolBounds> = fc
   .record({
     min: fc.nat(3),
     extra: fc.integer({ min: 1, max: 3 }),
@@ -106,7 +133,9 @@ const arbitraryBounds = fc
     minIdleShutdownMs: maybe(0, 2_000),
     maxCalls: maybe(1, 3),
     maxAgeMs: maybe(0, 1_000),
+    maxRssBytes: maybe(1, 1_000),
     drainTimeoutMs: maybe(0, 1_000),
+    panicThreshold: fc.constantFrom(0, 0.3, 0.5, 1),
   })
   .map(({ min, extra, ...rest }) => ({ min, max: min + extra, ...rest }));
 
@@ -114,16 +143,21 @@ it.each(["elastic", "fixed"] as const)(
   "an %s pool keeps its promises whatever happens, and closing it ends every waiter",
   (supply) => {
     fc.assert(
-      fc.property(arbitraryBounds, fc.array(arbitraryStep, { maxLength: 120 }), (bounds, steps) => {
+      fc.property(anyBounds, anyCommands, (bounds, commands) => {
         const fixed = supply === "fixed" ? Array.from({ length: bounds.max }, (_, i) => `s${i}`) : undefined;
-        const pool = new Driver(bounds, fixed);
-        for (const { happening, pick } of steps) happen(pool, happening, pick);
-        pool.step({ _tag: "Close" });
-        for (const key of [...pool.leases.values()]) pool.release(key);
-        expect(pool.state.used).toBe(0);
-        if (supply === "elastic") expect(pool.state.runners.size).toBe(0);
+        const model = new PoolModel(bounds, fixed);
+        const real = new RealPool(bounds, fixed);
+        model.apply(real, { _tag: "Tick" });
+        fc.modelRun(() => ({ model, real }), commands);
+        model.apply(real, { _tag: "Close" });
+        for (const key of [...model.leases.values()]) model.apply(real, { _tag: "Release", key, heldMs: 1 });
+        expect(real.state.used).toBe(0);
+        const left = [...real.state.runners.values()].filter(({ leaving }) => !leaving);
+        expect(left.map(({ id }) => id)).toEqual([]);
+        const late = happenings["acquire"]!(model, 0)!;
+        expect(model.apply(real, late)).toMatchObject([{ _tag: "Refuse", why: "closed" }]);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 2_000, seed },
     );
   },
 );

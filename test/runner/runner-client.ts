@@ -62,6 +62,7 @@ export const startRunner = async (start: StartOptions = {}): Promise<TestRunner>
   let entered = 0;
   const tracer: StageTracer = {
     capture: noTracer.capture,
+    adopt: noTracer.adopt,
     stage: (stage, run) => {
       if (stage._tag === "server") entered++;
       return noTracer.stage(stage, run);

@@ -149,11 +149,11 @@ describe.each(Object.entries(registries))("metrics in a registry of %s", (_name,
     expect(text).not.toContain("# {");
   });
 
-  it("carry exemplars in OpenMetrics, of sampled spans only", async () => {
+  it("carry exemplars in OpenMetrics, of spans alone that could be marked", async () => {
     const metrics = makeMetrics({ registry: makeRegistry(openMetrics) });
-    endCall(metrics, { durationMs: 30 });
-    endCall(metrics, { durationMs: 2_000, span: { ...span, sampled: false } });
-    endCall(metrics, { durationMs: 900_000 });
+    endCall(metrics, { durationMs: 30, span: { ...span, exemplar: false } });
+    endCall(metrics, { durationMs: 2_000, span: { ...span, exemplar: undefined } });
+    endCall(metrics, { durationMs: 900_000, span: { ...span, exemplar: false } });
     const text = await metrics.text();
     const exemplars = linesOf(text, "rpc_client_call_duration_seconds_bucket").filter((line) => line.includes(" # "));
     expect(exemplars).toEqual([

@@ -7,6 +7,7 @@ import { InvokeError } from "../../contract/errors.ts";
 import type { Logger } from "../../contract/options.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import type { SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
+import type { LeasedRunner } from "./lease.ts";
 import { settle } from "./settle.ts";
 
 /** What all boots of a client share. */
@@ -14,7 +15,9 @@ export interface BootEnvironment {
   /** A new id for a runner of this pool. */
   nameRunner(poolName: string): string;
   /** The environment of a runner. */
-  env(poolName: string, runnerId: string, carrier: TraceCarrier): Readonly<Record<string, string>>;
+  env(pool: ResolvedPool, runnerId: string, carrier: TraceCarrier): Readonly<Record<string, string>>;
+  /** Tells a runner that this parent lives. */
+  heartbeat(runner: Pick<LeasedRunner, "url" | "audience">): void;
   /** Frees connections to a runner that is gone. */
   forget(url: string): void;
   readonly logger: Logger | undefined;
@@ -81,7 +84,7 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
         backend.spawn({
           poolName: pool.name,
           runnerId,
-          env: environment.env(pool.name, runnerId, carrier),
+          env: environment.env(pool, runnerId, carrier),
           timeoutMs: pool.spawnTimeoutMs,
           signal: abort.signal,
         }),

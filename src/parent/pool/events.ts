@@ -29,8 +29,10 @@ export type PoolEvent =
   | { readonly _tag: "BootAllowed" }
   /** A runner failed its caller; it may be gone. */
   | { readonly _tag: "Suspected"; readonly runnerId: string }
-  /** A runner said that it stops and takes no more calls. */
-  | { readonly _tag: "Refused"; readonly runnerId: string }
+  /** A runner took a call no more; when it is `draining`, because it stops. */
+  | { readonly _tag: "Refused"; readonly runnerId: string; readonly draining: boolean }
+  /** A runner whose end is awaited answers nothing. */
+  | { readonly _tag: "Silent"; readonly runnerId: string }
   | { readonly _tag: "ProbeEnded"; readonly runnerId: string; readonly healthy: boolean; readonly rssBytes?: number }
   /** A runner has ended or was found dead. */
   | { readonly _tag: "Lost"; readonly runnerId: string; readonly reason: TerminationReason }
@@ -58,6 +60,8 @@ export type PoolCommand =
     }
   | { readonly _tag: "Boot"; readonly runnerId: string; readonly ticket: number | undefined; readonly reason: string }
   | { readonly _tag: "Probe"; readonly runnerId: string; readonly afterFailures: number }
+  /** A runner stops by itself: tell when it has ended, or when it is silent. */
+  | { readonly _tag: "AwaitEnd"; readonly runnerId: string }
   /** Allow boots again after this pool's n-th failed boot in a row. */
   | { readonly _tag: "AllowBootLater"; readonly failures: number }
   /** A runner takes no new work from now on. */

@@ -1,6 +1,8 @@
 /** The runners of a pool: starting, watching, probing and ending them. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunnerExit, RunnerHandle } from "../../contract/backend.ts";
+import { longestTimerMs } from "../../contract/check-number.ts";
+import { heartbeatsPerTimeout } from "../../contract/heartbeat.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import type { SpanIds, Telemetry, TerminationReason } from "../../telemetry/telemetry.ts";
 import type { Boot, BootEnvironment } from "./boot.ts";
@@ -9,6 +11,7 @@ import type { PoolEvent } from "./events.ts";
 import type { PooledRunner } from "./lease.ts";
 import { probeDelayMs, probeRunner, unhealthy } from "./probe.ts";
 import { settle } from "./settle.ts";
+import { SpanBook } from "./span-book.ts";
 
 /** Milliseconds without boots after the n-th failed one in a row: 100, doubling up to 30 s. */
 const bootPauseMs = (failures: number): number => Math.min(30_000, 100 * 2 ** (failures - 1));
@@ -18,6 +21,9 @@ const exitNewsMs = 500;
 
 const describeExit = (exit: RunnerExit): string =>
   exit.reason ?? `exit code ${exit.code ?? "none"}, signal ${exit.signal ?? "none"}`;
+
+/** Whether a runner that was asked to end did so by itself, and so sent what it held. */
+const inOrder = ({ code, signal }: RunnerExit): boolean => code === 0 || signal === "SIGTERM" || signal === "SIGINT";
 
 export class Fleet {
   readonly #config: ResolvedPool;
@@ -30,6 +36,7 @@ export class Fleet {
   readonly #timers: Set<NodeJS.Timeout> = new Set();
   readonly #ending: Set<Promise<unknown>> = new Set();
   readonly #looking: NodeJS.Timeout | undefined;
+  readonly #beating: NodeJS.Timeout | undefined;
   /** Where memory has a bound, busy runners are asked for it too. */
   maxRssBytes: number;
 
@@ -46,6 +53,10 @@ export class Fleet {
     this.maxRssBytes = config.bounds.maxRssBytes;
     if (Number.isFinite(config.healthCheckMs))
       this.#looking = setInterval(() => this.#look(), config.healthCheckMs).unref();
+    if (config.backend !== undefined && Number.isFinite(config.orphanTimeoutMs)) {
+      const everyMs = Math.min(config.orphanTimeoutMs / heartbeatsPerTimeout, longestTimerMs);
+      this.#beating = setInterval(() => this.#beat(), everyMs).unref();
+    }
     for (const runner of config.runners) {
       this.#runners.set(runner.id, {
         ...runner,
@@ -56,6 +67,7 @@ export class Fleet {
         listeners: new Set(),
         terminate: () => Promise.resolve(),
         healthCheck: undefined,
+        spans: this.#newBook(),
       });
     }
   }
@@ -113,6 +125,12 @@ export class Fleet {
     });
   }
 
+  /** Waits for a runner that stops by itself: where the backend does not tell of its end, it is asked until it is silent. */
+  awaitEnd(runnerId: string): void {
+    const runner = this.#runners.get(runnerId);
+    if (runner !== undefined && runner.exited === undefined) this.#askUntilSilent(runnerId, runner, 1);
+  }
+
   /** Tells the pool, after a pause, that it may boot again. */
   allowBootLater(failures: number): void {
     this.#later(bootPauseMs(failures), () => this.#tell({ _tag: "BootAllowed" }));
@@ -135,7 +153,8 @@ export class Fleet {
     const detail = this.#exits.get(runnerId);
     this.#runners.delete(runnerId);
     this.#exits.delete(runnerId);
-    if (runner === undefined || this.#config.backend === undefined) return;
+    if (runner === undefined) return;
+    if (this.#config.backend === undefined) return runner.spans.settled();
     this.#telemetry.emit({
       _tag: "RunnerTerminated",
       pool: this.#config.name,
@@ -144,12 +163,13 @@ export class Fleet {
       ...(detail === undefined ? {} : { detail }),
     });
     this.#environment.forget(runner.url);
-    this.#track(runner.terminate());
+    this.#track(this.#end(runner, reason));
   }
 
   /** Settles when every runner that was being ended has ended. */
   async close(): Promise<void> {
     clearInterval(this.#looking);
+    clearInterval(this.#beating);
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     await Promise.allSettled(this.#ending);
@@ -157,10 +177,12 @@ export class Fleet {
 
   #up(runnerId: string, handle: RunnerHandle, span: SpanIds | undefined): void {
     const backend = this.#config.backend!;
-    const exited = handle.exited?.then(
-      (exit) => this.#exited(runnerId, describeExit(exit)),
-      (error: unknown) => this.#exited(runnerId, String(error)),
-    );
+    const exited = handle.exited
+      ?.catch((error: unknown): RunnerExit => ({ reason: String(error) }))
+      .then((exit) => {
+        this.#exited(runnerId, describeExit(exit));
+        return exit;
+      });
     this.#runners.set(runnerId, {
       id: handle.id,
       url: handle.url,
@@ -175,8 +197,14 @@ export class Fleet {
         backend.healthCheck === undefined
           ? undefined
           : async () => ({ healthy: await settle(() => backend.healthCheck!(handle)) }),
+      spans: this.#newBook(),
     });
+    if (this.#beating !== undefined) this.#environment.heartbeat({ url: handle.url, audience: handle.id });
     this.#tell({ _tag: "BootSucceeded", runnerId });
+  }
+
+  #beat(): void {
+    for (const runner of this.#runners.values()) this.#environment.heartbeat(runner);
   }
 
   /** Looks at every runner that has not answered a call since the last look. */
@@ -187,9 +215,22 @@ export class Fleet {
     }
   }
 
+  #askUntilSilent(runnerId: string, runner: PooledRunner, look: number): void {
+    this.#later(probeDelayMs(look), async () => {
+      const answers = await probeRunner(runner.url).then(
+        () => true,
+        () => false,
+      );
+      if (this.#runners.get(runnerId) !== runner) return;
+      if (answers) this.#askUntilSilent(runnerId, runner, look + 1);
+      else this.#tell({ _tag: "Silent", runnerId });
+    });
+  }
+
   async #ask(runnerId: string, runner: PooledRunner): Promise<void> {
     const health = await (runner.healthCheck?.() ?? probeRunner(runner.url)).catch(() => unhealthy);
     if (!health.healthy) await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
+    if (!health.healthy && this.#config.backend === undefined) runner.spans.lost();
     if (this.#runners.get(runnerId) === runner) this.#tell({ _tag: "ProbeEnded", runnerId, ...health });
   }
 
@@ -197,6 +238,21 @@ export class Fleet {
     if (!this.#runners.has(runnerId)) return;
     this.#exits.set(runnerId, detail);
     this.#tell({ _tag: "Lost", runnerId, reason: "crash" });
+  }
+
+  /** Ends a runner, and closes its book by how it went. */
+  async #end(runner: PooledRunner, reason: TerminationReason): Promise<void> {
+    const failed = reason === "crash" || reason === "unhealthy";
+    if (reason === "crash") runner.spans.lost();
+    await runner.terminate();
+    const exit = await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
+    if (exit === undefined ? failed : !inOrder(exit)) runner.spans.lost();
+    else runner.spans.settled();
+  }
+
+  #newBook(): SpanBook {
+    const pool = this.#config.name;
+    return new SpanBook((outcome, count) => this.#telemetry.emit({ _tag: "RunnerSpans", pool, outcome, count }));
   }
 
   #track(ending: Promise<unknown>): void {
@@ -210,10 +266,10 @@ export class Fleet {
     this.#ending.add(tracked);
   }
 
-  #later(delayMs: number, run: () => void): void {
+  #later(delayMs: number, run: () => unknown): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      run();
+      void run();
     }, delayMs);
     timer.unref();
     this.#timers.add(timer);

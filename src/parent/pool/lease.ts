@@ -1,7 +1,9 @@
 /** A lease: a slot on a runner, held until released. */
+import type { RunnerExit } from "../../contract/backend.ts";
 import type { AcquireSource, SpanIds, TerminationReason } from "../../telemetry/telemetry.ts";
 import type { LeaseKey } from "./events.ts";
 import type { Health } from "./probe.ts";
+import type { SpanBook } from "./span-book.ts";
 
 /** A runner that a lease leads to. */
 export interface LeasedRunner {
@@ -9,6 +11,8 @@ export interface LeasedRunner {
   readonly url: string;
   /** What requests to it name as their audience. */
   readonly audience: string;
+  /** What became of the spans that it recorded. */
+  readonly spans: SpanBook;
 }
 
 /** Wants to know when a runner is lost. */
@@ -33,8 +37,8 @@ export interface Lease {
   timedOut(): void;
   /** Says that a connection to the runner failed. */
   suspect(): void;
-  /** Says that the runner stops and took the call no more. */
-  refused(): void;
+  /** Says that the runner took the call no more; when it is `draining`, because it stops. */
+  refused(draining: boolean): void;
   /** Gives the slot back. Later calls do nothing. */
   release(): void;
 }
@@ -43,8 +47,8 @@ export interface Lease {
 export interface PooledRunner extends LeasedRunner {
   /** The span of its boot. */
   readonly boot: SpanIds | undefined;
-  /** Settles when it has ended, where the backend can tell. */
-  readonly exited: Promise<void> | undefined;
+  /** Settles when it has ended and the pool knows, where the backend can tell. */
+  readonly exited: Promise<RunnerExit> | undefined;
   /** Who wants to know when it is lost. */
   readonly listeners: Set<LostListener>;
   readonly terminate: () => Promise<unknown>;
@@ -61,7 +65,7 @@ const timeoutsToSuspect = 2;
 /** What a lease tells the pool that granted it. */
 export interface LeaseOwner {
   suspect(key: LeaseKey): void;
-  refused(key: LeaseKey): void;
+  refused(key: LeaseKey, draining: boolean): void;
   release(key: LeaseKey, heldMs: number): void;
 }
 
@@ -107,8 +111,8 @@ export class GrantedLease implements Lease {
     this.#owner.suspect(this.#key);
   }
 
-  refused(): void {
-    this.#owner.refused(this.#key);
+  refused(draining: boolean): void {
+    this.#owner.refused(this.#key, draining);
   }
 
   release(): void {

@@ -164,8 +164,8 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#step({ _tag: "Suspected", runnerId: key.runnerId });
   }
 
-  refused(key: LeaseKey): void {
-    this.#step({ _tag: "Refused", runnerId: key.runnerId });
+  refused(key: LeaseKey, draining: boolean): void {
+    this.#step({ _tag: "Refused", runnerId: key.runnerId, draining });
   }
 
   release(key: LeaseKey, heldMs: number): void {
@@ -268,6 +268,8 @@ export class Pool implements LeaseOwner, PoolHandle {
       }
       case "Probe":
         return this.#fleet.probe(command.runnerId, command.afterFailures);
+      case "AwaitEnd":
+        return this.#fleet.awaitEnd(command.runnerId);
       case "AllowBootLater":
         return this.#fleet.allowBootLater(command.failures);
       case "Terminate":
@@ -279,14 +281,7 @@ export class Pool implements LeaseOwner, PoolHandle {
       case "Scaled":
         return this.#news.scaled(command.from, command.to, command.reason);
       case "Saturated":
-        this.#telemetry.emit({
-          _tag: "PoolSaturated",
-          pool: this.name,
-          pending: command.pending,
-          limit: command.limit,
-        });
-        this.#config.hooks.onSaturated?.({ pool: this.name, waiting: command.pending, limit: command.limit });
-        return;
+        return this.#news.saturated(command.pending, command.limit);
     }
   }
 }

@@ -4,7 +4,7 @@ import type { RunnerWish } from "./events.ts";
 
 /**
  * `suspect`: it failed a caller and a probe is under way. `ejected`: it does not answer. Both get no work while any
- * other runner is ready.
+ * other runner has room, and then only in a panic.
  */
 export type RunnerPhase = "booting" | "ready" | "suspect" | "ejected" | "draining";
 
@@ -25,13 +25,17 @@ export interface RunnerRecord {
   /** Since when it has been draining, and why. */
   drainSince: number;
   drainReason: TerminationReason | undefined;
+  /** Whether it said that it stops: it ends by itself, and nobody ends it before its time. */
+  leaving: boolean;
+  /** Probes in a row that it left without an answer. */
+  probeFailures: number;
 }
 
 /** How a pool routes. */
 export interface Routing {
   readonly slots: number;
   readonly order: "spread" | "pack";
-  /** Where no runner is ready, choose one that does not answer: trying is better than giving up. */
+  /** Where no runner that answers has room, choose one that does not: trying is better than waiting. */
   readonly insist: boolean;
 }
 
@@ -87,11 +91,6 @@ const byAffinity = (runners: Runners, slots: number, key: string): RunnerRecord 
   return owner !== undefined && owner.used < slots ? owner : undefined;
 };
 
-const anyReady = (runners: Runners): boolean => {
-  for (const runner of runners.values()) if (runner.phase === "ready") return true;
-  return false;
-};
-
 /** The runner with a free slot that the next call should have, if there is one. */
 export const chooseRunner = (
   runners: Runners,
@@ -104,6 +103,6 @@ export const chooseRunner = (
   }
   const ready =
     best(runners, routing, avoid, true) ?? (avoid === undefined ? undefined : best(runners, routing, undefined, true));
-  if (ready !== undefined || !routing.insist || anyReady(runners)) return ready;
+  if (ready !== undefined || !routing.insist) return ready;
   return best(runners, routing, avoid, false) ?? best(runners, routing, undefined, false);
 };

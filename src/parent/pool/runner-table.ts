@@ -17,6 +17,8 @@ export class RunnerTable extends Map<string, RunnerRecord> {
       idleSince: now,
       drainSince: now,
       drainReason: undefined,
+      leaving: false,
+      probeFailures: 0,
     });
   }
 

@@ -7,33 +7,26 @@
  */
 import type { TerminationReason } from "../../telemetry/telemetry.ts";
 import type { PoolBounds } from "../../contract/pool-bounds.ts";
+import { PoolBooks } from "./books.ts";
 import { BootGate } from "./boot-gate.ts";
 import type { LeaseKey, PoolCommand, PoolEvent, RefusalReason, RunnerWish } from "./events.ts";
 import type { RunnerRecord } from "./routing.ts";
 import { chooseRunner } from "./routing.ts";
-import { LeaseBook } from "./lease-book.ts";
 import { overdue } from "./retirement.ts";
-import { RunnerTable } from "./runner-table.ts";
 import { Saturation } from "./saturation.ts";
 import { Scaler } from "./scaler.ts";
-import { WaiterQueue } from "./waiters.ts";
+import type { ProbeFinding } from "./verdict.ts";
+import { judge } from "./verdict.ts";
 import { WaitEstimate } from "./wait-estimate.ts";
 
 type Commands = Array<PoolCommand>;
 
-export class PoolState {
-  /** Whether the pool boots and ends its runners, or they are just there. */
-  readonly supply: "elastic" | "fixed";
-  readonly runners: RunnerTable = new RunnerTable();
-  readonly waiters: WaiterQueue = new WaiterQueue();
+export class PoolState extends PoolBooks {
   readonly scaler = new Scaler();
-  readonly #leases = new LeaseBook();
-  readonly #probeFailures: Map<string, number> = new Map();
   readonly #boots = new BootGate();
   readonly #wait = new WaitEstimate();
   readonly #saturation = new Saturation();
   readonly #nameRunner: () => string;
-  bounds: PoolBounds;
   #now = 0;
   /** Whether it takes no calls any more. */
   closed = false;
@@ -43,25 +36,8 @@ export class PoolState {
 
   /** The ids are of the runners of a pool that neither boots nor ends any. */
   constructor(bounds: PoolBounds, nameRunner: () => string, fixedRunnerIds?: ReadonlyArray<string>) {
-    this.bounds = bounds;
-    this.supply = fixedRunnerIds === undefined ? "elastic" : "fixed";
+    super(bounds, fixedRunnerIds);
     this.#nameRunner = nameRunner;
-    for (const id of fixedRunnerIds ?? []) this.runners.add(id, "ready", 0);
-  }
-
-  /** Leases held now. */
-  get used(): number {
-    return this.#leases.size;
-  }
-
-  /** Most leases at a time. */
-  get limit(): number {
-    return this.bounds.max * this.bounds.maxConcurrency;
-  }
-
-  /** Slots on runners that take work. */
-  get provisioned(): number {
-    return this.runners.count("ready") * this.bounds.maxConcurrency;
   }
 
   /** Takes in what happened at `now`; gives what to do, in order. */
@@ -95,9 +71,11 @@ export class PoolState {
       case "Suspected":
         return this.#suspected(event.runnerId, commands);
       case "Refused":
-        return this.#refused(event.runnerId, commands);
+        return this.#refused(event.runnerId, event.draining, commands);
+      case "Silent":
+        return this.#silent(event.runnerId, commands);
       case "ProbeEnded":
-        return this.#probeEnded(event.runnerId, event.healthy, event.rssBytes, commands);
+        return this.#probeEnded(event.runnerId, event, commands);
       case "Lost":
         return this.#lost(event.runnerId, event.reason, commands);
       case "Update":
@@ -134,11 +112,11 @@ export class PoolState {
 
   #choose(wish: RunnerWish): RunnerRecord | undefined {
     const { maxConcurrency, routing } = this.bounds;
-    return chooseRunner(this.runners, { slots: maxConcurrency, order: routing, insist: this.supply === "fixed" }, wish);
+    return chooseRunner(this.runners, { slots: maxConcurrency, order: routing, insist: this.panics }, wish);
   }
 
   #grant(ticket: number, runner: RunnerRecord, source: "warm" | "queued" | "cold", commands: Commands): void {
-    commands.push({ _tag: "Grant", ticket, key: this.#leases.take(runner), source });
+    commands.push({ _tag: "Grant", ticket, key: this.leases.take(runner), source });
     if (runner.served >= this.bounds.maxCalls) this.#retire(runner, "recycled", commands);
   }
 
@@ -154,14 +132,14 @@ export class PoolState {
 
   #release(key: LeaseKey, heldMs: number, commands: Commands): void {
     const runner = this.runners.get(key.runnerId);
-    if (!this.#leases.giveBack(key, runner)) return;
+    if (!this.leases.giveBack(key, runner)) return;
     this.#wait.learn(heldMs);
     this.#busyAt = this.#now;
     if (runner === undefined) return;
     this.#boots.served();
     if (runner.used === 0) runner.idleSince = this.#now;
-    if (runner.phase === "draining" && runner.used === 0) this.#remove(runner, runner.drainReason ?? "drain", commands);
-    else this.#dispatch(commands);
+    if (runner.phase !== "draining" || runner.used > 0) return this.#dispatch(commands);
+    if (!runner.leaving) this.#remove(runner, runner.drainReason ?? "drain", commands);
   }
 
   #bootSucceeded(runnerId: string, commands: Commands): void {
@@ -192,37 +170,51 @@ export class PoolState {
     this.#dispatch(commands);
   }
 
-  /** A fixed runner gets no calls until its successor answers. One of a backend is let finish: its end will be told. */
-  #refused(runnerId: string, commands: Commands): void {
-    if (this.supply === "fixed") this.#suspected(runnerId, commands);
+  /** A fixed runner gets no calls until its successor answers. One of a backend that drains ends by itself, and is not hurried. */
+  #refused(runnerId: string, draining: boolean, commands: Commands): void {
+    if (this.supply === "fixed") return this.#suspected(runnerId, commands);
+    const runner = this.runners.get(runnerId);
+    if (!draining || runner === undefined || runner.leaving) return;
+    runner.leaving = true;
+    if (runner.phase !== "draining") this.#drain(runner, "drain", commands);
+    commands.push({ _tag: "AwaitEnd", runnerId });
   }
 
-  /** A runner that has calls is not ended for its silence: its handlers may keep it too busy to answer. */
-  #probeEnded(runnerId: string, healthy: boolean, rssBytes: number | undefined, commands: Commands): void {
+  /** A runner that leaves is gone when it is silent; one that still has calls may only be busy. */
+  #silent(runnerId: string, commands: Commands): void {
+    const runner = this.runners.get(runnerId);
+    if (runner?.leaving !== true) return;
+    if (runner.used === 0) this.#lost(runnerId, "drain", commands);
+    else commands.push({ _tag: "AwaitEnd", runnerId });
+  }
+
+  #probeEnded(runnerId: string, finding: ProbeFinding, commands: Commands): void {
     const runner = this.runners.get(runnerId);
     if (runner === undefined) return;
-    if (healthy && rssBytes !== undefined && rssBytes > this.bounds.maxRssBytes)
-      this.#retire(runner, "recycled", commands);
-    if (runner.phase === "ready" && !healthy) return this.#suspected(runnerId, commands);
-    if (runner.phase !== "suspect" && runner.phase !== "ejected") return;
-    if (healthy) {
-      this.#probeFailures.delete(runnerId);
-      runner.phase = "ready";
-      this.#dispatch(commands);
-    } else if (this.supply === "elastic" && runner.used === 0) {
-      this.#lost(runnerId, "unhealthy", commands);
-    } else {
-      const failures = (this.#probeFailures.get(runnerId) ?? 0) + 1;
-      this.#probeFailures.set(runnerId, failures);
-      runner.phase = "ejected";
-      commands.push({ _tag: "Probe", runnerId, afterFailures: failures });
+    switch (judge(runner, finding, this.bounds, this.supply === "elastic")) {
+      case "keep":
+        return;
+      case "recycle":
+        return this.#retire(runner, "recycled", commands);
+      case "suspect":
+        return this.#suspected(runnerId, commands);
+      case "end":
+        return this.#lost(runnerId, "unhealthy", commands);
+      case "readmit":
+        runner.probeFailures = 0;
+        runner.phase = "ready";
+        return this.#dispatch(commands);
+      case "eject":
+        runner.phase = "ejected";
+        commands.push({ _tag: "Probe", runnerId, afterFailures: ++runner.probeFailures });
     }
   }
 
-  #lost(runnerId: string, reason: TerminationReason, commands: Commands): void {
+  #lost(runnerId: string, told: TerminationReason, commands: Commands): void {
     const runner = this.runners.get(runnerId);
     if (runner === undefined) return;
-    this.#leases.drop(runnerId);
+    const reason = runner.leaving && runner.used === 0 ? "drain" : told;
+    this.leases.drop(runnerId);
     commands.push({ _tag: "Forsake", runnerId, reason });
     const failed = reason === "crash" || reason === "unhealthy";
     if (this.supply === "elastic" && failed && runner.served === 0) commands.push(this.#boots.fail());
@@ -233,6 +225,10 @@ export class PoolState {
   #retire(runner: RunnerRecord, reason: TerminationReason, commands: Commands): void {
     if (this.supply === "fixed" || runner.phase === "draining") return;
     if (runner.used === 0) return this.#remove(runner, reason, commands);
+    this.#drain(runner, reason, commands);
+  }
+
+  #drain(runner: RunnerRecord, reason: TerminationReason, commands: Commands): void {
     runner.phase = "draining";
     runner.drainSince = this.#now;
     runner.drainReason = reason;

@@ -68,7 +68,17 @@ export const attributes = {
     "boolean",
     "Whether the call waited for a runner to boot (parent), or is a runner's first (runner).",
   ),
+  exemplar: attribute(
+    "flame.exemplar",
+    "boolean",
+    "Only on spans that an exemplar of a histogram leads to: whoever samples at the end should keep their traces.",
+  ),
   deadlineMs: attribute("flame.deadline_ms", "double", "What the call was allowed at its start.", "ms"),
+  isolation: attribute(
+    "flame.isolation",
+    "string",
+    "Only where a handler ran apart from its runner's event loop: in a `worker` or in a `process` of its own.",
+  ),
   acquireResult: attribute("flame.acquire.result", "string", "`acquired`, `timeout`, `canceled` or `rejected`."),
   acquireSource: attribute(
     "flame.acquire.source",
@@ -98,7 +108,7 @@ export const attributes = {
   terminationReason: attribute(
     "flame.runner.termination.reason",
     "string",
-    "`idle`, `drain`, `crash`, `boot_timeout`, `unhealthy` or `recycled`.",
+    "`idle`, `drain`, `crash`, `boot_timeout`, `unhealthy` or `recycled`; `orphaned` when a runner says of itself that its parent is gone.",
   ),
   instanceId: attribute("service.instance.id", "string", "Resource of a runner: its id."),
   phaseAcquireMs: attribute("flame.phase.acquire_ms", "double", "Getting a slot on a runner.", "ms"),

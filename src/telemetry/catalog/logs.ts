@@ -30,6 +30,12 @@ export const logs = {
   },
   runnerLost: { name: "flame.runner.lost", level: "warn", description: "A runner ended without being asked to." },
   runnerTerminated: { name: "flame.runner.terminated", level: "info", description: "A runner was stopped." },
+  isolateTerminated: {
+    name: "flame.isolate.terminated",
+    level: "warn",
+    description:
+      "The worker or process of a handler was terminated: the handler had not ended in time after its signal. As an error: it could not be stopped.",
+  },
   poolSaturated: {
     name: "flame.pool.saturated",
     level: "warn",

@@ -199,7 +199,8 @@ export const metrics = {
     side: "parent",
     labels: ["flame_pool_name", "outcome"],
     known: { outcome: ["reported", "lost"] },
-    description: "Runner spans that a signed response vouched for, and those that died with their runner.",
+    description:
+      "Spans that runners recorded for the pool's calls, each once: `reported` left the runner, as its signed responses and its orderly end say; `lost` died with it, or could not be exported. What cannot be known is `lost`.",
   },
   idempotencyRequests: {
     name: "flame_idempotency_requests_total",

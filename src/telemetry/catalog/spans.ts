@@ -27,6 +27,7 @@ export const spans = {
       "attemptCount",
       "retryRefused",
       "coldStart",
+      "exemplar",
       "deadlineMs",
       "acquireSource",
       "queueDepth",
@@ -79,6 +80,7 @@ export const spans = {
       "requestBytes",
       "responseBytes",
       "clockOffsetMs",
+      "exemplar",
       ...failure,
     ],
   },
@@ -110,6 +112,6 @@ export const spans = {
     name: "flame.handler",
     kind: "internal",
     description: "The user's code. The active span inside the handler.",
-    attributes: ["method", "requestBytes", "responseBytes", ...failure],
+    attributes: ["method", "isolation", "requestBytes", "responseBytes", ...failure],
   },
 } satisfies Record<string, SpanSpec>;

@@ -153,12 +153,78 @@ describe("an elastic pool", () => {
     expect(pool.state.runners.has(runnerId)).toBe(false);
   });
 
-  it("leaves a runner that says that it stops to its end: it may have calls to finish", () => {
+  describe("with a runner that says that it stops", () => {
+    const leaving = (given: ConstructorParameters<typeof Driver>[0] = {}) => {
+      const pool = elastic({ max: 2, maxConcurrency: 2, ...given });
+      pool.acquire();
+      pool.bootSucceeds(only(pool.booting));
+      const key = only(pool.leases.values());
+      const commands = pool.step({ _tag: "Refused", runnerId: key.runnerId, draining: true });
+      return { pool, key, runnerId: key.runnerId, commands };
+    };
+
+    it("gives it no more work and waits for its end", () => {
+      const { pool, runnerId, commands } = leaving();
+      expect(commands).toEqual([
+        { _tag: "Draining", runnerId, reason: "drain" },
+        { _tag: "AwaitEnd", runnerId },
+      ]);
+      const ticket = pool.acquire();
+      expect(pool.granted.has(ticket)).toBe(false);
+      pool.bootSucceeds(only(pool.booting));
+      expect(pool.granted.get(ticket)?.key.runnerId).not.toBe(runnerId);
+    });
+
+    it("does not count it for growth: min is restored at once", () => {
+      expect(leaving({ min: 1 }).pool.booting.size).toBe(1);
+    });
+
+    it("hears it once, and does not hurry it when its last call is done", () => {
+      const { pool, key, runnerId } = leaving();
+      expect(pool.step({ _tag: "Refused", runnerId, draining: true })).toEqual([]);
+      pool.release(key);
+      expect(pool.state.runners.get(runnerId)?.phase).toBe("draining");
+    });
+
+    it("counts its end as a drain, and an end in the middle of a call as a crash", () => {
+      const orderly = leaving();
+      orderly.pool.release(orderly.key);
+      orderly.pool.lose(orderly.runnerId);
+      expect(orderly.pool.last("Terminate")).toMatchObject({ reason: "drain" });
+      const abrupt = leaving();
+      abrupt.pool.lose(abrupt.runnerId);
+      expect(abrupt.pool.last("Terminate")).toMatchObject({ reason: "crash" });
+    });
+
+    it("takes silence for its end when it has no calls, and else asks again", () => {
+      const { pool, key, runnerId } = leaving();
+      expect(pool.step({ _tag: "Silent", runnerId })).toEqual([{ _tag: "AwaitEnd", runnerId }]);
+      pool.release(key);
+      pool.step({ _tag: "Silent", runnerId });
+      expect(pool.state.runners.has(runnerId)).toBe(false);
+    });
+
+    it("ends it when drainTimeoutMs is over", () => {
+      const { pool, runnerId } = leaving({ drainTimeoutMs: 1_000 });
+      pool.advance(1_000);
+      expect(pool.last("Forsake")).toEqual({ _tag: "Forsake", runnerId, reason: "drain" });
+      expect(pool.state.runners.has(runnerId)).toBe(false);
+    });
+
+    it("lets one that it has recycled anyway end by itself too", () => {
+      const { pool, key, runnerId } = leaving({ maxCalls: 1 });
+      pool.release(key);
+      expect(pool.state.runners.has(runnerId)).toBe(true);
+    });
+  });
+
+  it("keeps a runner that refuses and does not stop", () => {
     const pool = elastic();
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
     const { runnerId } = only(pool.leases.values());
-    expect(pool.step({ _tag: "Refused", runnerId })).toEqual([]);
+    expect(pool.step({ _tag: "Refused", runnerId, draining: false })).toEqual([]);
+    expect(pool.state.runners.get(runnerId)?.phase).toBe("ready");
   });
 
   it("refuses whoever waits when it closes, and ends busy runners when their work is done", () => {
@@ -231,7 +297,7 @@ describe("a pool of fixed runners", () => {
 
   it("gives no work to a runner that says that it stops, until its successor answers", () => {
     const pool = fixed(["a", "b"]);
-    expect(pool.step({ _tag: "Refused", runnerId: "a" })).toContainEqual({
+    expect(pool.step({ _tag: "Refused", runnerId: "a", draining: true })).toContainEqual({
       _tag: "Probe",
       runnerId: "a",
       afterFailures: 0,
@@ -245,6 +311,46 @@ describe("a pool of fixed runners", () => {
     const pool = fixed(["a"]);
     pool.step({ _tag: "Suspected", runnerId: "a" });
     expect(pool.granted.get(pool.acquire())?.key.runnerId).toBe("a");
+  });
+
+  describe("in which most do not answer", () => {
+    const ids = ["a", "b", "c", "d", "e", "f"];
+    const silent = (count: number, panicThreshold: number) => {
+      const pool = new Driver({ max: ids.length, panicThreshold }, ids);
+      for (const runnerId of ids.slice(0, count)) {
+        pool.step({ _tag: "Suspected", runnerId });
+        pool.step({ _tag: "ProbeEnded", runnerId, healthy: false });
+      }
+      return pool;
+    };
+    const chosenBy = (pool: Driver, calls: number) =>
+      Array.from({ length: calls }, () => pool.granted.get(pool.acquire())?.key.runnerId);
+
+    it("gives calls that find no slot elsewhere to those too: the probes may be wrong", () => {
+      expect(chosenBy(silent(4, 0.5), 4)).toEqual(["e", "f", "a", "b"]);
+    });
+
+    it("lets calls wait when as many answer as panicThreshold says", () => {
+      expect(chosenBy(silent(3, 0.5), 4)).toEqual(["d", "e", "f", undefined]);
+    });
+
+    it("lets calls wait with a panicThreshold of 0 as long as one answers", () => {
+      expect(chosenBy(silent(5, 0), 2)).toEqual(["f", undefined]);
+      expect(chosenBy(silent(6, 0), 2)).toEqual(["a", "b"]);
+    });
+
+    it("gives waiting calls to those as soon as there are too few others", () => {
+      const pool = silent(3, 0.5);
+      const waiter = (chosenBy(pool, 3), pool.acquire());
+      pool.step({ _tag: "Suspected", runnerId: "d" });
+      expect(pool.granted.get(waiter)?.key.runnerId).toBe("a");
+    });
+
+    it("believes the probes again when enough answer", () => {
+      const pool = silent(4, 0.5);
+      pool.step({ _tag: "ProbeEnded", runnerId: "a", healthy: true });
+      expect(chosenBy(pool, 4)).toEqual(["a", "e", "f", undefined]);
+    });
   });
 
   it("tries another one than the one that failed before, among those that do not answer too", () => {

@@ -1,0 +1,27 @@
+/**
+ * Handlers that run apart from the runner's event loop: where they may run, and
+ * what must be known to do it.
+ */
+
+/**
+ * Where a handler runs on its runner.
+ *
+ * - `none`: on the runner's event loop, with everything else.
+ * - `worker`: in a worker thread. Stops JavaScript that never gives the thread back; shares the runner's process.
+ * - `process`: in a child process. Stops whatever it is, native code and its own children too, and keeps its memory and its
+ *   crashes away from the runner.
+ */
+export type Isolation = "none" | "worker" | "process";
+
+/** What runs a handler apart. */
+export type IsolateKind = Exclude<Isolation, "none">;
+
+/** How handlers with an `isolation` are run. */
+export interface IsolationOptions {
+  /**
+   * The module that a worker or child process imports to have the same methods as the runner: one that imports their definitions and
+   * calls `flame.createRunnerServer()`. A path or a `file:` URL. Default on a runner: the module that the process was started
+   * with. In local mode there is no default, and handlers run in place.
+   */
+  readonly entry?: string | URL;
+}

@@ -1,0 +1,61 @@
+/** The errors of runs in isolates that the handler itself does not tell of. */
+import { type CallError, ConfigError, type FlameErrorContext, InvokeError } from "../../contract/errors.ts";
+import type { IsolateKind } from "../../contract/isolation.ts";
+import type { Run } from "../run.ts";
+import { isolateGraceMs } from "./isolate.ts";
+import type { IsolateExit } from "./link.ts";
+import { type BootFailure, isolateBootMs } from "./warm-isolates.ts";
+
+/** How messages call an isolate. */
+const called: Readonly<Record<IsolateKind, string>> = { worker: "worker", process: "child process" };
+
+/** What every error of a run says. */
+export const contextOf = ({ invocation, runnerId, executed }: Run): FlameErrorContext => ({
+  executed,
+  phase: "handler",
+  method: invocation.method,
+  invocationId: invocation.invocationId,
+  attempt: invocation.attempt,
+  runnerId,
+});
+
+const unstarted = { executed: "no", phase: "runner_queue" } as const;
+
+/** No isolate could be had. */
+export const bootError = (run: Run, kind: IsolateKind, entry: string, failure: BootFailure): CallError => {
+  const { method, runnerId } = run;
+  const what = `${method.name} did not run on runner ${runnerId}: the ${called[kind]} for it`;
+  if (failure._tag === "Ended" && failure.exit.starved) {
+    const { how, cause } = failure.exit;
+    return new InvokeError("overloaded", `${what} ${how}.`, { ...unstarted, cause });
+  }
+  const why = failure._tag === "Silent" ? `had no methods after ${isolateBootMs} ms` : failure.exit.how;
+  return new ConfigError(
+    `${what}, which imported ${entry}, ${why}. That module must import the definitions and call flame.createRunnerServer() also in a ${called[kind]}` +
+      " (import.meta.main can be false there); what it prints says more. Name another one with isolation.entry.",
+    { ...unstarted, cause: failure._tag === "Ended" ? failure.exit.cause : undefined },
+  );
+};
+
+export const deadlineError = (run: Run, kind: IsolateKind): InvokeError =>
+  new InvokeError(
+    "timeout",
+    `${run.method.name} was still running on runner ${run.runnerId} when the ${Math.round(run.deadlineAt() - run.invocation.arrivedAt)} ms that it was given were over. Its signal was aborted, and its ${called[kind]} is terminated if it goes on for ${isolateGraceMs} ms.`,
+    contextOf(run),
+  );
+
+/** The isolate ended while it had the call. */
+export const lostError = (run: Run, kind: IsolateKind, { how, cause }: IsolateExit): InvokeError =>
+  new InvokeError(
+    "transport_error",
+    `The ${called[kind]} in which ${run.method.name} ran on runner ${run.runnerId} ${how}. The runner goes on.`,
+    { ...contextOf(run), cause },
+  );
+
+/** The runner ended it while somebody waited. */
+export const stoppedError = (run: Run): InvokeError =>
+  new InvokeError(
+    "unavailable",
+    `Runner ${run.runnerId} stopped while ${run.method.name} was running and terminated it.`,
+    contextOf(run),
+  );

@@ -1,0 +1,172 @@
+/**
+ * An isolate at work: performs what its runner sends, with the methods that its own
+ * copy of the code has registered, and says how it ended. It has one run at a time.
+ */
+import { Cause, Effect, Exit, type Fiber } from "effect";
+import { makeCodec } from "../../contract/codec.ts";
+import { encodeErrorBody } from "../../contract/error-body.ts";
+import { type CallError, InvokeError, RegistryError } from "../../contract/errors.ts";
+import type { Logger } from "../../contract/options.ts";
+import type { RegisteredMethod, Registry } from "../../contract/registry.ts";
+import type { Redactor } from "../../telemetry/redaction.ts";
+import type { Telemetry } from "../../telemetry/telemetry.ts";
+import { failureOf } from "../failure.ts";
+import { perform } from "../perform.ts";
+import { newRun, type Run } from "../run.ts";
+import type { RunnerLink } from "./inside.ts";
+import { type IsolateSettings, ownBytes, type RunEnd, type RunMessage, type ThrownText } from "./messages.ts";
+import type { RunnerServer } from "../server.ts";
+
+/** What an instance brings into its isolate. */
+export interface IsolateHostDeps {
+  readonly registry: Pick<Registry, "find">;
+  readonly telemetry: Telemetry;
+  readonly logger: Logger;
+  readonly redact: Redactor;
+  /** Ends what the instance has started, and sends out its telemetry. */
+  readonly shutdown: () => Promise<void>;
+}
+
+/** A run that goes on. */
+interface Current {
+  readonly fiber: Fiber.Fiber<Uint8Array, CallError>;
+  readonly expire: () => void;
+  readonly extend: (timeoutMs: number) => void;
+}
+
+const codec = makeCodec();
+
+const thrownText = (thrown: unknown): ThrownText | undefined => {
+  if (thrown === undefined) return undefined;
+  if (thrown instanceof Error) return { name: thrown.name, message: thrown.message, stack: thrown.stack };
+  return { name: typeof thrown, message: String(thrown), stack: undefined };
+};
+
+const failed = (error: CallError, thrown?: unknown): RunEnd => ({
+  outcome: "error",
+  body: encodeErrorBody(error, true),
+  thrown: thrownText(thrown),
+});
+
+const succeeded = (body: Uint8Array): RunEnd => ({ outcome: "ok", body: ownBytes(body) });
+
+const endOf = (run: Run, exit: Exit.Exit<Uint8Array, CallError>): RunEnd => {
+  if (Exit.isSuccess(exit)) return succeeded(exit.value);
+  if (!Cause.hasInterruptsOnly(exit.cause)) return failed(failureOf(exit.cause), run.thrown);
+  return failed(
+    new InvokeError("canceled", `${run.method.name} was cancelled.`, { executed: run.executed, phase: "handler" }),
+  );
+};
+
+class IsolateHost {
+  readonly #link: RunnerLink;
+  readonly #instances: Array<IsolateHostDeps> = [];
+  #current: Current | undefined;
+
+  constructor(link: RunnerLink) {
+    this.#link = link;
+  }
+
+  /** Has the methods of one more instance. */
+  join(deps: IsolateHostDeps): void {
+    this.#instances.push(deps);
+    if (this.#instances.length > 1) return;
+    this.#link.listen((message) => {
+      switch (message._tag) {
+        case "Run":
+          return this.#run(message);
+        case "Extend":
+          return this.#current?.extend(message.timeoutMs);
+        case "Expire":
+          return this.#current?.expire();
+        case "Cancel":
+          return this.#current?.fiber.interruptUnsafe();
+        case "Exit":
+          return void this.#exit();
+      }
+    });
+    this.#link.send({ _tag: "Ready" });
+  }
+
+  #run(message: RunMessage): void {
+    for (const deps of this.#instances) {
+      const method = deps.registry.find(message.method);
+      if (method !== undefined) return this.#start(deps, method, message);
+    }
+    const missing = `The isolate of runner ${this.#link.settings.runnerId} has no method ${message.method}. Register it whenever the module is imported, before it calls createRunnerServer: import.meta.main and isMainThread differ there.`;
+    this.#link.send({ _tag: "Ended", end: failed(new RegistryError(missing)) });
+  }
+
+  #start(deps: IsolateHostDeps, method: RegisteredMethod, message: RunMessage): void {
+    const { runnerId, maxBodyBytes } = this.#link.settings;
+    const { timeoutMs, carrier, body } = message;
+    const arrivedAt = performance.now();
+    let deadlineAt = arrivedAt + timeoutMs;
+    let expire = (): void => {};
+    const told: RegisteredMethod = {
+      ...method,
+      invoke: (context, args) => {
+        this.#link.send({ _tag: "Started" });
+        return method.invoke(context, args);
+      },
+    };
+    const run = newRun({
+      method: told,
+      invocation: {
+        method: message.method,
+        invocationId: message.invocationId,
+        attempt: message.attempt,
+        idempotencyKey: message.idempotencyKey,
+        timeoutMs,
+        carrier,
+        body,
+        arrivedAt,
+        clockOffsetMs: undefined,
+      },
+      runnerId,
+      logger: deps.logger,
+      redact: deps.redact,
+      deadlineAt: () => deadlineAt,
+      onDeadline: (over) => {
+        expire = over;
+        return () => {};
+      },
+    });
+    const performed = perform({ codec, maxBodyBytes }, run, (inside) => inside(deps.telemetry.adopt(carrier)));
+    const fiber = Effect.runFork(performed);
+    this.#current = {
+      fiber,
+      expire: () => expire(),
+      extend: (moreMs) => (deadlineAt = performance.now() + moreMs),
+    };
+    fiber.addObserver((exit) => void this.#ended(run, exit));
+  }
+
+  /** The run is over when its handler is, which may go on after it was given up. */
+  async #ended(run: Run, exit: Exit.Exit<Uint8Array, CallError>): Promise<void> {
+    const late = Exit.isSuccess(exit) ? undefined : await run.late()?.catch(() => undefined);
+    this.#current = undefined;
+    this.#link.send({ _tag: "Ended", end: late === undefined ? endOf(run, exit) : succeeded(late) });
+  }
+
+  async #exit(): Promise<void> {
+    await Promise.allSettled(this.#instances.map(({ shutdown }) => shutdown()));
+    process.exit(0);
+  }
+}
+
+let host: IsolateHost | undefined;
+
+/** Lets the runner behind the link run the methods of an instance here. */
+export const serveInIsolate = (link: RunnerLink, deps: IsolateHostDeps): void => {
+  (host ??= new IsolateHost(link)).join(deps);
+};
+
+/** What stands for the runner's server in its isolates: it says where the runner is, and is never ready itself. */
+export const standIn = ({ port, url, runnerId }: IsolateSettings): RunnerServer => ({
+  port,
+  url,
+  runnerId,
+  ready: new Promise(() => {}),
+  stop: async () => {},
+});

@@ -1,0 +1,70 @@
+/**
+ * What a runner and its isolates say to each other, as structured clones: over the
+ * port of a worker thread, or over the IPC channel of a child process.
+ */
+import type { TraceCarrier } from "../../contract/envelope.ts";
+
+/** What an isolate must know of its runner. */
+export interface IsolateSettings {
+  readonly runnerId: string;
+  readonly poolName: string;
+  /** Where the runner listens; empty in local mode. */
+  readonly url: string;
+  readonly port: number;
+  /** Most bytes of an encoded result. */
+  readonly maxBodyBytes: number;
+}
+
+/** An invocation to run. An isolate has one at a time. */
+export interface RunMessage {
+  readonly _tag: "Run";
+  /** `service/method`. */
+  readonly method: string;
+  readonly invocationId: string;
+  readonly attempt: number;
+  /** What is left of the deadline, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly idempotencyKey: string | undefined;
+  /** The context of the handler's span, which is made on the runner. */
+  readonly carrier: TraceCarrier;
+  /** The encoded arguments, as they came over the wire. */
+  readonly body: Uint8Array;
+}
+
+export type ToIsolate =
+  | RunMessage
+  /** Callers with more time wait for the same run. */
+  | { readonly _tag: "Extend"; readonly timeoutMs: number }
+  /** The deadline has passed: abort the handler's signal. */
+  | { readonly _tag: "Expire" }
+  /** The caller is gone, or the runner stops: abort the handler's signal. */
+  | { readonly _tag: "Cancel" }
+  /** Send out what is buffered, and exit. */
+  | { readonly _tag: "Exit" };
+
+/** What a handler threw, for the runner's log. */
+export interface ThrownText {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+}
+
+/** How a run ended: the encoded result, or an `ErrorBody` as JSON. */
+export type RunEnd =
+  | { readonly outcome: "ok"; readonly body: Uint8Array }
+  | { readonly outcome: "error"; readonly body: Uint8Array; readonly thrown: ThrownText | undefined };
+
+export type FromIsolate =
+  /** It has its methods. */
+  | { readonly _tag: "Ready" }
+  /** The handler is being called. */
+  | { readonly _tag: "Started" }
+  /** The handler has ended, in time or not; the isolate is free. */
+  | { readonly _tag: "Ended"; readonly end: RunEnd };
+
+/** The environment variable, and the field of `workerData`, by which a process and a thread know that they are isolates. */
+export const ISOLATE_MARKER = "FLAME_ISOLATE";
+
+/** Bytes with a buffer of their own: a clone takes the whole buffer along, and small ones share it with strangers. */
+export const ownBytes = (bytes: Uint8Array): Uint8Array =>
+  bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);

@@ -1,0 +1,81 @@
+/**
+ * A run from its encoded arguments to its encoded result, where the handler is: on
+ * the runner's own event loop, or inside of an isolate.
+ */
+import { Effect } from "effect";
+import type { Codec } from "../contract/codec.ts";
+import type { Invocation } from "../contract/dispatch.ts";
+import { type CallError, FlameError, InvokeError } from "../contract/errors.ts";
+import type { StageSpan } from "../telemetry/telemetry.ts";
+import { execute } from "./execute.ts";
+import type { Run } from "./run.ts";
+
+export interface PerformDeps {
+  readonly codec: Codec;
+  /** Most bytes of an encoded result. */
+  readonly maxBodyBytes: number;
+}
+
+/** Runs something inside the span of the handler. */
+export type InHandlerSpan = (
+  inside: (span: StageSpan) => Effect.Effect<Uint8Array, CallError>,
+) => Effect.Effect<Uint8Array, CallError>;
+
+/** What the codec threw, as an error of ours that says whether the handler ran. */
+const codecError = (thrown: unknown, executed: "no" | "yes"): InvokeError => {
+  const phase = executed === "no" ? "runner_queue" : "encode";
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const code = thrown instanceof FlameError ? thrown.code : "serialization_error";
+  return new InvokeError(code, message, { executed, phase, retryable: false, cause: thrown });
+};
+
+const decodeArguments = (codec: Codec, invocation: Invocation): ReadonlyArray<unknown> => {
+  const what = `arguments of ${invocation.method}`;
+  const args = codec.decode(invocation.body, what);
+  if (Array.isArray(args)) return args;
+  throw new InvokeError("serialization_error", `The ${what} are not an array.`);
+};
+
+const encodeResult = ({ codec, maxBodyBytes }: PerformDeps, method: string, value: unknown): Uint8Array => {
+  const body = codec.encode(value, `result of ${method}`);
+  if (body.byteLength <= maxBodyBytes) return body;
+  throw new InvokeError(
+    "payload_too_large",
+    `The result of ${method} has ${body.byteLength} bytes; maxBodyBytes allows ${maxBodyBytes}. Return less, or a reference to it, or raise maxBodyBytes on both sides.`,
+  );
+};
+
+/** The error of an invocation whose time was over before its handler could start. */
+export const tooLate = ({ method, runnerId }: Run): InvokeError =>
+  new InvokeError(
+    "timeout",
+    `The deadline of ${method.name} was over before its handler could start on runner ${runnerId}. It did not run.`,
+    { executed: "no", phase: "runner_queue" },
+  );
+
+/** Whether its time is over. */
+export const isLate = ({ deadlineAt }: Run): boolean => !(deadlineAt() > performance.now());
+
+/** Decodes, and within the handler's span executes and encodes. */
+export const perform = (deps: PerformDeps, run: Run, inSpan: InHandlerSpan): Effect.Effect<Uint8Array, CallError> => {
+  let args: ReadonlyArray<unknown>;
+  try {
+    args = decodeArguments(deps.codec, run.invocation);
+  } catch (thrown) {
+    return Effect.fail(codecError(thrown, "no"));
+  }
+  if (isLate(run)) return Effect.fail(tooLate(run));
+  const encode = (value: unknown): Uint8Array => encodeResult(deps, run.method.name, value);
+  run.late = () => run.pending?.then(encode);
+  return inSpan((span) =>
+    Effect.flatMap(execute(run, args, span), (value) => {
+      try {
+        const body = encode(value);
+        span.note({ responseBytes: body.byteLength });
+        return Effect.succeed(body);
+      } catch (thrown) {
+        return Effect.fail(codecError(thrown, "yes"));
+      }
+    }),
+  );
+};

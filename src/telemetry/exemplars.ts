@@ -1,0 +1,69 @@
+/**
+ * Which observations of a histogram become exemplars. A trace that an exemplar
+ * leads to must be kept by whoever samples at the end, so the choice is made while
+ * the span is open, and the span says so (`flame.exemplar`): exactly the spans that say
+ * it appear as exemplars. They are few: one per series and bucket in half a minute.
+ */
+import { metrics } from "./catalog.ts";
+import type { FlameEvent, SpanIds } from "./telemetry.ts";
+
+/** Milliseconds from one exemplar of a bucket to the next. */
+const restMs = 30_000;
+
+/** Most series that are remembered; then all are forgotten, and exemplars come a little sooner. */
+const maxSeries = 4_096;
+
+const indexOf = (buckets: ReadonlyArray<number>, seconds: number): number => {
+  const index = buckets.findIndex((bound) => seconds <= bound);
+  return index < 0 ? buckets.length : index;
+};
+
+/** Chooses exemplars, and marks their spans. */
+export class ExemplarChoice {
+  readonly #now: () => number;
+  /** When each bucket may have its next exemplar, by series. */
+  readonly #nextAt = new Map<string, Float64Array>();
+
+  /** `now` is a clock in milliseconds that never goes back. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** Marks the event's span when its observation is to be an exemplar. Costs next to nothing without a sampled span. */
+  consider(event: FlameEvent): void {
+    if (!("span" in event) || event.span?.exemplar === undefined) return;
+    const { span } = event;
+    switch (event._tag) {
+      case "CallEnded": {
+        const series = `call ${event.method} ${event.pool} ${event.error?.status ?? ""}`;
+        this.#offer(series, metrics.callDuration.buckets, event.durationMs, span);
+        return;
+      }
+      case "AttemptEnded": {
+        const series = `${event.kind} ${event.method} ${event.pool} ${event.error?.status ?? ""}`;
+        this.#offer(series, metrics.attemptDuration.buckets, event.durationMs, span);
+        return;
+      }
+      case "AcquireEnded": {
+        const series = `acquire ${event.pool} ${event.result} ${event.source}`;
+        this.#offer(series, metrics.acquireDuration.buckets, event.durationMs, span);
+        return;
+      }
+      default:
+    }
+  }
+
+  #offer(series: string, buckets: ReadonlyArray<number>, durationMs: number, span: SpanIds): void {
+    let nextAt = this.#nextAt.get(series);
+    if (nextAt === undefined) {
+      if (this.#nextAt.size >= maxSeries) this.#nextAt.clear();
+      nextAt = new Float64Array(buckets.length + 1).fill(-Infinity);
+      this.#nextAt.set(series, nextAt);
+    }
+    const bucket = indexOf(buckets, durationMs / 1000);
+    const now = this.#now();
+    if (now < nextAt[bucket]! && span.exemplar !== true) return;
+    nextAt[bucket] = now + restMs;
+    span.exemplar = true;
+  }
+}

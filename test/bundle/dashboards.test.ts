@@ -1,0 +1,176 @@
+import { describe, expect, it } from "vitest";
+import { foreignSeries } from "../../src/bundle/foreign-series.ts";
+import { metrics, type MetricSpec } from "../../src/telemetry/catalog.ts";
+import { promqlWords, variablesIn } from "./promql-words.ts";
+import { expectedEmpty } from "./rightly-empty.ts";
+import { asking, type Dashboard, linksOf, shippedDashboards, shippedTexts } from "./shipped.ts";
+
+const dashboards = shippedDashboards();
+const each = dashboards.map((dashboard) => [dashboard.uid, dashboard] as const);
+
+const specs: ReadonlyArray<MetricSpec> = Object.values(metrics);
+const foreignByName = new Map<string, ReadonlyArray<string>>(
+  Object.values(foreignSeries).map(({ name, labels }) => [name, labels]),
+);
+
+/** The metric that a name belongs to: of a histogram, the name without its part. */
+const specOf = (name: string): MetricSpec | undefined =>
+  specs.find((spec) =>
+    spec.type === "histogram"
+      ? ["bucket", "sum", "count"].some((part) => name === `${spec.name}_${part}`)
+      : name === spec.name,
+  );
+
+const promqlOf = (dashboard: Dashboard): ReadonlyArray<string> => [
+  ...asking(dashboard).flatMap(({ targets = [] }) =>
+    targets.flatMap(({ datasource, expr }) => (datasource.type === "prometheus" && expr !== undefined ? [expr] : [])),
+  ),
+  ...dashboard.annotations.list.flatMap(({ expr }) => (expr === undefined ? [] : [expr])),
+  ...dashboard.templating.list.flatMap(({ definition }) => {
+    const asked = /^label_values\((.+), \w+\)$/.exec(definition ?? "")?.[1];
+    return asked === undefined ? [] : [asked];
+  }),
+];
+
+const builtIn = /^(__rate_interval|__range|__from|__to|__url_time_range|__value\.raw|__field\.labels\.\w+)$/;
+
+describe("the dashboards", () => {
+  it("are the overview, methods, pools, retries, runners, telemetry and the runbook", () => {
+    expect(dashboards.map(({ uid }) => uid).toSorted()).toEqual(
+      ["method", "overview", "pools", "retries", "runbook", "runners", "telemetry"].map((name) => `firelight-${name}`),
+    );
+    for (const [name, text] of shippedTexts()) expect(name).toBe(`${(JSON.parse(text) as Dashboard).uid}.json`);
+  });
+
+  it.each(each)("%s is in the classic schema, and says what it is for", (_, dashboard) => {
+    expect(dashboard.schemaVersion).toBe(42);
+    expect(dashboard.title).toMatch(/^Firelight \/ ./);
+    expect(dashboard.description).not.toBe("");
+    expect(dashboard.tags).toEqual(["firelight"]);
+  });
+
+  it.each(each)(
+    "%s asks for metrics and labels of the catalogue, or of what others are known to make",
+    (_, dashboard) => {
+      for (const expr of promqlOf(dashboard)) {
+        const { metrics: names, labels } = promqlWords(expr);
+        expect(names.size, expr).toBeGreaterThan(0);
+        const known = new Set(["job", "instance", "le"]);
+        for (const name of names) {
+          const found = specOf(name)?.labels ?? foreignByName.get(name);
+          expect(found, `${name} in ${expr}`).toBeDefined();
+          for (const label of found ?? []) known.add(label);
+        }
+        for (const label of labels) expect([...known], `${label} in ${expr}`).toContain(label);
+      }
+    },
+  );
+
+  it.each(each)("%s reads buckets by le", (_, dashboard) => {
+    for (const expr of promqlOf(dashboard).filter((one) => one.includes("_bucket{")))
+      expect(expr).toMatch(/sum by \(le(, \w+)*\) \((rate|increase)\(\w+_bucket\{/);
+  });
+
+  it.each(each)("%s has no number that a division by zero makes", (_, dashboard) => {
+    for (const expr of promqlOf(dashboard)) {
+      for (const [, divisor = ""] of expr.matchAll(/ \/ (?:on \(\) group_left \(\) )?(.{0,60})/g))
+        expect(divisor, expr).toMatch(/^\((sum|\w+\{|deriv\()/);
+      const divisions = expr.match(/ \/ /g)?.length ?? 0;
+      const guards = expr.match(/ > 0\)/g)?.length ?? 0;
+      expect(guards, expr).toBeGreaterThanOrEqual(divisions);
+      if (expr.includes("histogram_quantile")) expect(expr).toMatch(/ >= 0$/);
+    }
+  });
+
+  it.each(each)("%s uses no variable that it does not have", (_, dashboard) => {
+    const own = new Set(dashboard.templating.list.map(({ name }) => name));
+    const texts = [
+      ...promqlOf(dashboard),
+      ...asking(dashboard).flatMap((panel) => [
+        ...(panel.targets ?? []).map(({ expr, query }) => expr ?? query ?? ""),
+        ...linksOf(panel).map(({ url }) => url),
+      ]),
+    ];
+    for (const text of texts)
+      for (const name of variablesIn(text)) if (!builtIn.test(name)) expect([...own], text).toContain(name);
+  });
+
+  it.each(each)("%s has no choice that changes nothing", (_, dashboard) => {
+    const queries = asking(dashboard).flatMap(({ targets = [] }) =>
+      targets.map(({ expr, query }) => expr ?? query ?? ""),
+    );
+    const choices = dashboard.templating.list.filter(({ type }) => type === "query" || type === "textbox");
+    if (dashboard.uid === "firelight-runbook") return;
+    for (const { name } of choices)
+      expect(
+        queries.some((query) => variablesIn(query).has(name)),
+        name,
+      ).toBe(true);
+  });
+
+  it.each(each)("%s lets its reader choose one, many or all", (_, dashboard) => {
+    for (const one of dashboard.templating.list.filter(({ type }) => type === "query")) {
+      expect(one).toMatchObject({ multi: true, includeAll: true, current: { value: "$__all" } });
+      for (const expr of promqlOf(dashboard)) expect(expr).not.toMatch(new RegExp(`="\\$${one.name}"`));
+    }
+  });
+
+  it.each(each)("%s names what each line is", (_, dashboard) => {
+    for (const { title, targets = [] } of asking(dashboard))
+      for (const target of targets)
+        if (target.datasource.type === "prometheus") expect(target.legendFormat, title).toMatch(/./);
+  });
+
+  it.each(each)("%s has exemplars wherever buckets carry them", (_, dashboard) => {
+    for (const { title, type, targets = [] } of asking(dashboard).filter((panel) =>
+      /timeseries|heatmap/.test(panel.type),
+    ))
+      for (const { expr = "", exemplar = false } of targets) {
+        const carries = [...promqlWords(expr).metrics].some(
+          (name) => name.endsWith("_bucket") && specOf(name)?.exemplars === true,
+        );
+        expect(exemplar, `${type} ${title}`).toBe(carries);
+      }
+  });
+
+  it.each(each)("%s draws a line where its description promises one", (_, dashboard) => {
+    for (const { title, type, description = "", fieldConfig } of asking(dashboard)) {
+      if (type !== "timeseries") continue;
+      const drawn = fieldConfig?.defaults.custom?.thresholdsStyle?.mode !== "off";
+      expect(/\bline/i.test(description), title).toBe(drawn);
+      if (drawn) expect(fieldConfig?.defaults.thresholds?.steps.length, title).toBeGreaterThan(1);
+    }
+  });
+
+  it.each(each)("%s has panels that neither overlap nor leave gaps", (_, { panels }) => {
+    const cells = new Set<string>();
+    for (const { title, gridPos } of panels) {
+      for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++)
+        for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
+          expect(cells.has(`${x} ${y}`), `${title} overlaps at ${x}, ${y}`).toBe(false);
+          cells.add(`${x} ${y}`);
+        }
+      expect(Number.isInteger(gridPos.w) && gridPos.x + gridPos.w <= 24, title).toBe(true);
+    }
+    const height = Math.max(...panels.map(({ gridPos }) => gridPos.y + gridPos.h));
+    expect(cells.size).toBe(24 * height);
+  });
+
+  it.each(each)("%s has panels with ids and titles of their own", (_, dashboard) => {
+    const ids = dashboard.panels.map(({ id }) => id);
+    const titles = dashboard.panels.map(({ title }) => title);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(new Set(titles).size).toBe(titles.length);
+  });
+
+  it("has a reason for panels that exist and may be empty", () => {
+    for (const { dashboardUid, panelTitle, refId, reason } of expectedEmpty) {
+      const panel = dashboards
+        .find(({ uid }) => uid === dashboardUid)
+        ?.panels.find(({ title }) => title === panelTitle);
+      expect(panel, panelTitle).toBeDefined();
+      if (refId !== undefined) expect(panel?.targets?.map((target) => target.refId)).toContain(refId);
+      expect(reason).not.toBe("");
+    }
+  });
+});

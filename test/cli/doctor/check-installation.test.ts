@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import { checkInstallation } from "../../../src/cli/doctor/check-installation.ts";
+import type { Finding } from "../../../src/cli/doctor/finding.ts";
+import { folderWith } from "./diagnosis.ts";
+
+const found = (folder: string, check: string): Finding | undefined =>
+  checkInstallation(folder).find((finding) => finding.check === check);
+
+describe("an installation", () => {
+  const manifest = (name: string, version: string): string => JSON.stringify({ name, version });
+
+  it("with a second, older copy of OpenTelemetry's API fails: its providers are not seen", () => {
+    const cwd = folderWith({
+      "node_modules/@opentelemetry/api/package.json": manifest("@opentelemetry/api", "1.8.0"),
+      "node_modules/@opentelemetry/sdk-node/package.json": manifest("@opentelemetry/sdk-node", "0.223.0"),
+    });
+    const finding = found(cwd, "OpenTelemetry API");
+    expect(finding).toMatchObject({ verdict: "failed", alert: "FlameTelemetryLoss" });
+    expect(finding!.seen).toMatch(/^1\.\d+\.\d+ for firelight, and 1\.8\.0 for your code, @opentelemetry\/sdk-node: /);
+    expect(finding!.fix).toContain("npm dedupe");
+  });
+
+  it("with a second copy that is newer works, and is told of it", () => {
+    const cwd = folderWith({
+      "node_modules/@opentelemetry/api/package.json": manifest("@opentelemetry/api", "1.99.0"),
+    });
+    expect(found(cwd, "OpenTelemetry API")).toMatchObject({
+      verdict: "ok",
+      seen: expect.stringContaining("1.99.0 for your code"),
+    });
+  });
+
+  it("with a peer that is too old fails, with the command that mends it", () => {
+    const name = "@prometheus-io/client";
+    const cwd = folderWith({ [`node_modules/${name}/package.json`]: manifest(name, "0.15.0") });
+    expect(checkInstallation(cwd).filter(({ verdict }) => verdict === "failed")).toMatchObject([
+      {
+        check: "packages",
+        seen: `${name} is 0.15.0, and Firelight is made for >=0.16.0 <1`,
+        fix: expect.stringContaining("npm i"),
+      },
+    ]);
+  });
+
+  it("of this project is in order", () => {
+    expect(checkInstallation(process.cwd()).map(({ verdict }) => verdict)).toEqual(["ok", "ok", "ok"]);
+  });
+});

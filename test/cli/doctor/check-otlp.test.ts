@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import { checkOtlp } from "../../../src/cli/doctor/check-otlp.ts";
+import { startReceiver } from "../../otel/otlp-receiver.ts";
+import { serve } from "./diagnosis.ts";
+
+describe("where telemetry goes", () => {
+  it("is asked with an empty export, as protobuf and as JSON", async () => {
+    await using receiver = await startReceiver();
+    expect(await checkOtlp(receiver.url, {})).toMatchObject({
+      verdict: "ok",
+      seen: `${receiver.url}/v1/traces takes http/protobuf`,
+    });
+    expect(receiver.paths).toEqual(["/v1/traces"]);
+    expect(receiver.spans).toEqual([]);
+    const types: Array<string | undefined> = [];
+    const url = await serve((request, response) => {
+      types.push(request.headers["content-type"], request.headers.authorization);
+      response.end("{}");
+    });
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `${url}/`,
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+      OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20abc",
+    };
+    expect((await checkOtlp(undefined, env)).verdict).toBe("ok");
+    expect(types).toEqual(["application/json", "Bearer abc"]);
+  });
+
+  it.each([
+    [404, "/v1/traces is added to it"],
+    [401, "OTEL_EXPORTER_OTLP_HEADERS"],
+    [415, "OTEL_EXPORTER_OTLP_PROTOCOL"],
+    [503, "receiver's log"],
+  ])("fails when it answers %d", async (status, fix) => {
+    const url = await serve((_request, response) => response.writeHead(status).end("no"));
+    expect(await checkOtlp(url, {})).toMatchObject({ verdict: "failed", fix: expect.stringContaining(fix) });
+  });
+
+  it("fails with a hint when the port is that of gRPC, and when the protocol is", async () => {
+    expect((await checkOtlp("http://collector.invalid:4317", {})).fix).toContain("usually 4318");
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector.invalid", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" };
+    expect((await checkOtlp(undefined, env)).seen).toContain("firelight/otel does not speak");
+  });
+
+  it("is passed over when none is named", async () => {
+    expect((await checkOtlp(undefined, {})).verdict).toBe("skipped");
+  });
+});

@@ -1,0 +1,157 @@
+/** The doctor at real runners: healthy, draining, wrong about the secret or the time, and not there. */
+import type { AddressInfo } from "node:net";
+import { createServer as createTcpServer } from "node:net";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { createFlame } from "../../../src/index.ts";
+import { runtimes } from "../../harness/runtimes.ts";
+import { startProcess } from "../../harness/start-process.ts";
+import { waitFor } from "../../harness/wait-for.ts";
+import { parentOf, secret, startStaticRunner } from "../../integration/static-runners.ts";
+import { fact } from "../../runner/runner-client.ts";
+import { closedPort, doctor, folderWith, methods, serve } from "./diagnosis.ts";
+
+describe("a runner", () => {
+  it("that is well passes: reachable, ready, signature in both directions, clock, metrics", async () => {
+    const { url } = await startStaticRunner("r-1", { echo: async (value: unknown) => value });
+    const { code, of } = await doctor(["--runner", url]);
+    expect(["reachable", "ready", "signature", "clock", "metrics"].map((check) => of(check, url)?.verdict)).toEqual(
+      Array.from({ length: 5 }, () => "ok"),
+    );
+    expect(of("signature")!.seen).toContain("the runner is r-1");
+    expect(of("clock")!.seen).toMatch(/is [\d.]+ ms (ahead of|behind) this machine's, give or take [\d.]+ ms/);
+    expect(of("metrics", url)!.seen).toContain("OpenMetrics");
+    expect(code).toBe(0);
+  });
+
+  it("executes nothing for it, and takes calls as before", async () => {
+    let calls = 0;
+    const { url } = await startStaticRunner("r-1", { count: async () => ++calls });
+    const { flame } = parentOf([{ id: "r-1", url }]);
+    const Work = flame.service("work", { count: async () => 0 });
+    expect(await Work.count()).toBe(1);
+    await doctor(["--runner", url]);
+    await doctor(["--runner", url]);
+    expect(await Work.count()).toBe(2);
+  });
+
+  it("that has another secret is told as such", async () => {
+    const { url } = await startStaticRunner("r-1", methods);
+    const { code, of } = await doctor(["--runner", url], { env: { FLAME_SECRET: "another secret than theirs" } });
+    expect(of("reachable")!.verdict).toBe("ok");
+    expect(of("signature")).toMatchObject({ verdict: "failed", alert: "FlameSignatureRejections" });
+    expect(of("signature")!.fix).toContain("Set both sides to the same");
+    expect(of("clock")).toBeUndefined();
+    expect(code).toBe(1);
+  });
+
+  it("can be asked with a secret from another variable, and with none", async () => {
+    const { url } = await startStaticRunner("r-1", methods);
+    const named = await doctor(["--runner", url, "--secret-env", "SHOP_SECRET"], {
+      env: { FLAME_SECRET: undefined, SHOP_SECRET: secret },
+    });
+    expect(named.of("signature")!.verdict).toBe("ok");
+    const none = await doctor(["--runner", url], { env: { FLAME_SECRET: undefined } });
+    expect(none.of("signature")).toMatchObject({ verdict: "skipped", fix: expect.stringContaining("--secret-env") });
+  });
+
+  it("that has no secret at all says so itself", async () => {
+    const flame = createFlame({ mode: "runner", logger: { info: () => {}, warn: () => {}, error: () => {} } });
+    const server = flame.createRunnerServer({ port: 0, hostname: "127.0.0.1", handleSignals: false });
+    onTestFinished(() => flame.shutdown());
+    await server.ready;
+    const { of } = await doctor(["--runner", server.url]);
+    expect(of("signature")!.seen).toBe("the runner has no secret, and runs nothing");
+  });
+
+  it("that is draining is told apart from one that is down", async () => {
+    const [entered, go] = [fact(), fact()];
+    const hold = async () => {
+      entered.settle();
+      await go.promise;
+    };
+    const server = await startStaticRunner("r-1", { hold });
+    const { flame } = parentOf([{ id: "r-1", url: server.url }]);
+    const held = flame.service("work", { hold: async () => {} }).hold();
+    await entered.promise;
+    const stopped = server.stop({ drainTimeoutMs: 20_000 });
+    await waitFor(async () => (await fetch(`${server.url}/ready`)).status === 503, { what: "the drain" });
+    const { code, of } = await doctor(["--runner", server.url]);
+    go.settle();
+    await Promise.all([held, stopped]);
+    expect(of("reachable")!.verdict).toBe("ok");
+    expect(of("ready")).toMatchObject({ verdict: "failed", seen: expect.stringContaining("draining") });
+    expect(of("signature")).toMatchObject({ verdict: "ok", seen: expect.stringContaining("takes no work now") });
+    expect(code).toBe(1);
+  });
+
+  it.each([
+    [40_000, "ahead of", "the runner's is 40.0 s"],
+    [-90_000, "behind", "the runner's is 90.0 s"],
+    [300_000, "ahead of", "the runner's is 5.0 min"],
+  ])("whose clock is wrong by %d ms is told by how much, and that the secret is right", async (ms, direction, seen) => {
+    await using runner = await startProcess({
+      command: [
+        "bun" in process.versions ? runtimes.bun : runtimes.node,
+        join(import.meta.dirname, "../fixtures/skewed-runner.ts"),
+      ],
+      env: { FLAME_MODE: "runner", FLAME_SECRET: secret, SKEW_MS: String(ms) },
+    });
+    const [, url = ""] = await runner.waitForOutput(/^ready (\S+)$/m, 20_000);
+    const { of } = await doctor(["--runner", url]);
+    expect(of("signature")!.verdict).toBe("ok");
+    expect(of("clock")).toMatchObject({ verdict: "failed", alert: "FlameClockSkew" });
+    expect(of("clock")!.seen).toContain(`${seen} ${direction} this machine's`);
+    expect(of("clock")!.fix).toContain("NTP");
+  });
+
+  it("with another id than the configuration has is told which", async () => {
+    const { url } = await startStaticRunner("r-2", methods);
+    const cwd = folderWith({
+      "flame.config.js": `export default { pools: { default: { runners: [{ id: "r-1", url: "${url}" }] } } };`,
+    });
+    const { of } = await doctor([], { cwd });
+    expect(of("signature")).toMatchObject({ verdict: "failed" });
+    expect(of("signature")!.seen).toContain("the runner is r-2, and the configuration calls it r-1");
+  });
+
+  it("with another invokePath is told so", async () => {
+    const { url } = await startStaticRunner("r-1", methods);
+    const cwd = folderWith({ "flame.config.js": `export default { runnerUrl: "${url}", invokePath: "/rpc" };` });
+    const { of } = await doctor([], { cwd });
+    expect(of("signature")!.seen).toContain(`${url}/rpc answered 404 without a runner's signature`);
+    expect(of("signature")!.fix).toContain("invokePath");
+  });
+
+  it.each([
+    ["nobody listens", closedPort, /^nothing listens on 127\.0\.0\.1:\d+$/],
+    ["the name is unknown", async () => "http://runner.invalid", /^the name runner\.invalid cannot be resolved$/],
+    [
+      "another server listens",
+      () => serve((_request, response) => response.end("hello")),
+      /not as a runner of Firelight does$/,
+    ],
+    [
+      "something that is not HTTP listens",
+      async () => {
+        const server = createTcpServer((socket) => socket.on("error", () => {}).end("220 mail.example ESMTP\r\n"));
+        await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+        onTestFinished(() => void server.close());
+        return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      },
+      /closed the connection without an answer in HTTP$/,
+    ],
+    [
+      "it does not speak TLS",
+      async () => (await serve((_request, response) => response.end())).replace("http:", "https:"),
+      /does not speak TLS$/,
+    ],
+  ])("that cannot be reached because %s is told in words, with a fix", async (_why, address, seen) => {
+    const url = await address();
+    const { code, of, findings } = await doctor(["--runner", url]);
+    expect(of("reachable")).toMatchObject({ verdict: "failed", fix: expect.stringMatching(/\w/) });
+    expect(of("reachable")!.seen).toMatch(seen);
+    expect(findings.filter(({ title }) => title.includes(url))).toHaveLength(1);
+    expect(code).toBe(1);
+  });
+});

@@ -1,0 +1,71 @@
+/** Runs the doctor, and what it needs around it: servers, folders of a project, and ports where nobody listens. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished } from "vitest";
+import type { Finding } from "../../../src/cli/doctor/finding.ts";
+import { secret } from "../../integration/static-runners.ts";
+import { firelight, type RunOptions } from "../run-cli.ts";
+
+/** What a runner of these tests has, so that it has something. */
+export const methods = { echo: async (value: unknown) => value };
+
+export interface Diagnosis {
+  readonly code: number;
+  readonly findings: ReadonlyArray<Finding & { readonly title: string }>;
+  /** The finding of this check, in the chapter whose title contains `about`. */
+  of(check: string, about?: string): Finding | undefined;
+}
+
+/** Runs `firelight doctor` with the secret of the tests. */
+export const doctor = async (args: ReadonlyArray<string>, options: RunOptions = {}): Promise<Diagnosis> => {
+  const ran = await firelight(["doctor", "--json", ...args], {
+    ...options,
+    env: { FLAME_SECRET: secret, FLAME_MODE: undefined, RUNNER_URL: undefined, ...options.env },
+  });
+  expect(ran.stderr).toBe("");
+  const { chapters } = JSON.parse(ran.stdout) as {
+    chapters: ReadonlyArray<{ title: string; findings: ReadonlyArray<Finding> }>;
+  };
+  const findings = chapters.flatMap(({ title, findings }) => findings.map((finding) => ({ ...finding, title })));
+  return {
+    code: ran.code,
+    findings,
+    of: (check, about = "") => findings.find((one) => one.check === check && one.title.includes(about)),
+  };
+};
+
+/** A server that answers like this, until the end of the test. */
+export const serve = async (answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> => {
+  const server = createServer((request, response) => {
+    request.resume().on("end", () => answer(request, response));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+};
+
+/** An address where nobody listens. */
+export const closedPort = async (): Promise<string> => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return `http://127.0.0.1:${port}`;
+};
+
+/** A folder with these files, until the end of the test. */
+export const folderWith = (files: Readonly<Record<string, string>>): string => {
+  const folder = mkdtempSync(join(tmpdir(), "firelight-doctor-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(join(folder, name, ".."), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  return folder;
+};

@@ -1,0 +1,82 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { startStaticRunner } from "../../integration/static-runners.ts";
+import { firelight } from "../run-cli.ts";
+import { doctor, folderWith, methods } from "./diagnosis.ts";
+
+describe("a configuration", () => {
+  it("in a module is resolved, and its fixed runners are looked at", async () => {
+    const { url } = await startStaticRunner("r-1", methods);
+    const cwd = folderWith({
+      "flame.config.ts": `export default { pools: { default: { runners: [{ id: "r-1", url: "${url}" as string }] } } };`,
+    });
+    const { code, of } = await doctor([], { cwd });
+    expect(of("configuration")!.seen).toBe(
+      "flame.config.ts: mode parent, 1 pool: default (1 fixed runner, 16 slots each)",
+    );
+    expect(of("secret")!.verdict).toBe("ok");
+    expect(of("signature", url)!.verdict).toBe("ok");
+    expect(code).toBe(0);
+  });
+
+  it("of an instance is the same, and nothing that the module started outlives the check", async () => {
+    const index = join(import.meta.dirname, "../../../src/index.ts");
+    const cwd = folderWith({
+      "setup.ts": `
+        import { createFlame } from ${JSON.stringify(index)};
+        setInterval(() => {}, 60_000);
+        const backend = { name: "cloud", spawn: async () => { throw new Error("not in a check"); }, terminate: async () => {} };
+        export default createFlame({ defaultPool: "gpu", pools: { gpu: { min: 1, max: 3, backend } } });`,
+    });
+    const { code, of } = await doctor(["--config", "setup.ts"], { cwd, env: { FLAME_SECRET: undefined } });
+    expect(of("configuration")!.seen).toBe("setup.ts: mode parent, 1 pool: gpu (1 to 3 runners of cloud, 1 slot each)");
+    expect(of("secret")!.seen).toContain("none is needed");
+    expect(of("runners")!.verdict).toBe("skipped");
+    expect(code).toBe(0);
+  });
+
+  it.each([
+    [
+      "does not resolve",
+      `export default { pools: { default: { min: 3, max: 1 } } };`,
+      "it does not resolve",
+      "Make max at least min",
+    ],
+    [
+      "throws",
+      `throw new Error("no database here");`,
+      "cannot be loaded: Error: no database here",
+      "Load it by itself",
+    ],
+    ["exports nothing", `export const pools = 1;`, "has no configuration", "Export one by default"],
+    [
+      "has a pool without runners",
+      `export default { pools: { default: {} } };`,
+      `the pool "default" has no runners`,
+      "a backend",
+    ],
+  ])("that %s fails with what to do", async (_what, source, seen, fix) => {
+    const { code, findings } = await doctor([], { cwd: folderWith({ "flame.config.mjs": source }) });
+    const found = findings.find((one) => one.verdict === "failed" && one.title === "Configuration");
+    expect(found?.seen).toContain(seen);
+    expect(found?.fix).toContain(fix);
+    expect(code).toBe(1);
+  });
+
+  it("that is not there fails when it was named, and is passed over when it was not", async () => {
+    const cwd = folderWith({});
+    expect((await doctor(["--config", "flame.js"], { cwd })).of("configuration")!.seen).toBe("there is no flame.js");
+    expect((await doctor([], { cwd })).of("configuration")!.verdict).toBe("skipped");
+  });
+
+  it("with a secret that can be guessed, or with none where one is needed, fails", async () => {
+    const cwd = folderWith({ "flame.config.js": `export default { runnerUrl: "http://runner.invalid" };` });
+    expect((await doctor([], { cwd, env: { FLAME_SECRET: "secret" } })).of("secret")!.seen).toContain("6 characters");
+    expect((await doctor([], { cwd, env: { FLAME_SECRET: undefined } })).of("secret")!.verdict).toBe("failed");
+  });
+
+  it("never shows its secret", async () => {
+    const { stdout } = await firelight(["doctor"], { env: { FLAME_SECRET: "canary-canary-canary" } });
+    expect(stdout).not.toContain("canary");
+  });
+});

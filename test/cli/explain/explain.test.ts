@@ -1,0 +1,248 @@
+/** What `explain` tells of a real run, and of a trace that is written down. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { CallStory } from "../../../src/cli/explain/story.ts";
+import { recordRun, type RecordedRun } from "../recorded-run.ts";
+import { firelight } from "../run-cli.ts";
+
+const fixture = (name: string): string => join(import.meta.dirname, "../fixtures", name);
+
+describe("a trace that is written down", () => {
+  const traceId = "0af7651916cd43dd8448eb211c80319c";
+
+  it("is told to the letter", async () => {
+    const { code, stdout, stderr } = await firelight(["explain", fixture("lost-runner.jsonl"), "--trace", traceId]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toBe(readFileSync(fixture("lost-runner.txt"), "utf8"));
+    expect(readFileSync("docs/cli.md", "utf8"), "the page shows what is printed").toContain(stdout);
+  });
+
+  it("is the same from standard input, and in one piece in place of lines", async () => {
+    const lines = readFileSync(fixture("lost-runner.jsonl"), "utf8");
+    const whole = JSON.stringify(
+      lines
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as unknown),
+      undefined,
+      2,
+    );
+    const told = readFileSync(fixture("lost-runner.txt"), "utf8");
+    for (const input of [lines, whole])
+      expect((await firelight(["explain", "-", "--trace", traceId], { input })).stdout).toBe(told);
+  });
+
+  it("draws a runner's spans by the parent's clock, and keeps what was recorded", async () => {
+    const { stdout } = await firelight(["explain", fixture("lost-runner.jsonl"), "--trace", traceId, "--json"]);
+    const { timeline } = JSON.parse(stdout) as CallStory;
+    expect(timeline.map(({ kind, startMs, shiftMs }) => [kind, Math.round(startMs), shiftMs])).toEqual([
+      ["call", 0, 0],
+      ["acquire", 1, 0],
+      ["boot", 1, 0],
+      ["attempt", 622, 0],
+      ["backoff", 1103, 0],
+      ["acquire", 1208, 0],
+      ["attempt", 1829, 0],
+      ["server", 1834, -250],
+      ["handler", 1836, -250],
+      ["other", 1840, -250],
+      ["other", 1853, -250],
+    ]);
+  });
+
+  it("fits the terminal", async () => {
+    const args = ["explain", fixture("lost-runner.jsonl"), "--trace", traceId];
+    const { stdout } = await firelight(args, { env: { COLUMNS: "80" } });
+    const wide = stdout.split("\n").filter((line) => line.length > 80);
+    expect(wide).toEqual([]);
+  });
+
+  it("cannot give orders to the terminal", async () => {
+    const text = readFileSync(fixture("lost-runner.jsonl"), "utf8");
+    const input = text.replaceAll("SELECT photos", "SELECT \\u001b[2J\\u0007photos\\nfrom the top");
+    expect(input).not.toBe(text);
+    const { stdout } = await firelight(["explain", "-", "--trace", traceId], { input });
+    expect(stdout).toContain("SELECT  photos from the top ");
+    // oxlint-disable-next-line no-control-regex
+    expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+  });
+});
+
+describe("the telemetry of a real run", () => {
+  let run: RecordedRun;
+  let listed: ReadonlyArray<{ traceId: string; method: string; outcome: string; attempts: number }>;
+
+  beforeAll(async () => {
+    run = await recordRun();
+    const { stdout } = await firelight(["explain", run.traces, "--list", "--json"]);
+    listed = JSON.parse(stdout) as typeof listed;
+  }, 60_000);
+  afterAll(() => run.remove());
+
+  const storyOf = async (method: string, outcome: string): Promise<CallStory> => {
+    const call = listed.find((one) => one.method === method && one.outcome === outcome)!;
+    const { stdout } = await firelight(["explain", run.traces, run.logs, "--trace", call.traceId, "--json"]);
+    return JSON.parse(stdout) as CallStory;
+  };
+
+  const rowsOf = ({ timeline }: CallStory): ReadonlyArray<string> => timeline.map(({ kind }) => kind);
+
+  it("lists every call, failed ones first, then the slowest", () => {
+    expect(listed.map(({ method, outcome, attempts }) => `${method} ${outcome} ${attempts}`).toSorted()).toEqual([
+      "probe/add OK 1",
+      "probe/crash UNKNOWN 1",
+      "probe/dieFirst OK 2",
+      "probe/slow DEADLINE_EXCEEDED 1",
+      "probe/slow OK 1",
+      "probe/traced OK 1",
+    ]);
+    expect(listed.slice(0, 2).map(({ outcome }) => outcome === "OK")).toEqual([false, false]);
+  });
+
+  it("tells of a cold call what it waited for and how much of it that was", async () => {
+    const story = await storyOf("probe/add", "OK");
+    expect(rowsOf(story)).toEqual(["call", "acquire", "boot", "attempt", "server", "handler"]);
+    expect(story.failure).toBeUndefined();
+    const [wait] = story.waits;
+    expect(wait).toMatchObject({ source: "cold", result: "acquired", queueDepth: 0, slotLimit: 1 });
+    const [boot] = wait!.obstacles;
+    expect(boot).toMatchObject({ what: "boot", name: story.attempts[0]!.runnerId, failed: false });
+    expect(Object.keys(boot!.bootPhases)).toEqual(["spawn", "ready"]);
+    expect(story.coldStart!.share).toBeGreaterThan(0.3);
+    expect(story.coldStart!.share).toBeLessThanOrEqual(1);
+    expect(story.attempts).toMatchObject([{ number: 1, firstOfRunner: true, status: "OK" }]);
+    expect(story.alerts[0]?.alert).toBe("FlameBootSlow");
+  });
+
+  it("tells of a call that queued who held the slot, and nests the user's own spans below the handler", async () => {
+    const story = await storyOf("probe/traced", "OK");
+    expect(rowsOf(story)).toEqual(["call", "acquire", "attempt", "server", "handler", "other"]);
+    expect(story.timeline.at(-1)).toMatchObject({ label: "user work", service: "shop-runner" });
+    const [wait] = story.waits;
+    expect(wait!.source).toBe("queued");
+    expect(wait!.obstacles).toMatchObject([{ what: "call", name: "probe/slow" }]);
+    expect(wait!.obstacles[0]!.overAfterMs! - wait!.durationMs).toBeLessThan(50);
+    expect(story.alerts[0]?.alert).toBe("FlamePoolSaturationHigh");
+  });
+
+  it("tells of a failed handler what was thrown, from the runner's log", async () => {
+    const story = await storyOf("probe/crash", "UNKNOWN");
+    expect(story.failure).toMatchObject({ code: "remote_error", executed: "yes", phase: "handler" });
+    expect(story.failure!.retrySafety).toEqual({ safe: false, why: "the handler ran" });
+    expect(story.firstError).toMatchObject({
+      where: "the handler of probe/crash",
+      service: "shop-runner",
+      exception: { type: "TypeError", message: "a secret stands in this message" },
+    });
+    expect(story.lostRunners).toEqual([]);
+  });
+
+  it("tells of a deadline where it came", async () => {
+    const story = await storyOf("probe/slow", "DEADLINE_EXCEEDED");
+    expect(story).toMatchObject({
+      deadlineMs: 60,
+      failure: { code: "timeout", phase: "handler", executed: "unknown" },
+    });
+    expect(story.phases.toSorted((one, other) => other.ms - one.ms)[0]!.phase).toBe("handler");
+    expect(story.alerts[0]?.alert).toBe("FlameDeadlineExceeded");
+  });
+
+  it("tells of a lost runner which attempt had it, and why there was another", async () => {
+    const story = await storyOf("probe/dieFirst", "OK");
+    const [lost, second] = story.attempts;
+    expect(lost).toMatchObject({ kind: "first", missing: "lost", errorCode: "transport_error", executed: "unknown" });
+    expect(second).toMatchObject({ kind: "retry", status: "OK", reason: "transport_error, executed: unknown" });
+    expect(second!.missing).toBeUndefined();
+    expect(second!.runnerId).not.toBe(lost!.runnerId);
+    expect(rowsOf(story)).toContain("backoff");
+    expect(story.firstError!.where).toBe(`attempt 1 on ${lost!.runnerId}`);
+    expect(story.lostRunners.join()).toContain("SIGKILL");
+    expect(story.alerts.map(({ alert }) => alert)).toEqual(
+      expect.arrayContaining(["FlameRunnerCrashLoop", "FlameRetryStorm", "FlameTelemetryLoss"]),
+    );
+  });
+
+  it("accounts for the call's time: the shares of the phases sum to the whole", async () => {
+    const { phases, durationMs } = await storyOf("probe/traced", "OK");
+    const sum = phases.reduce((total, { ms }) => total + ms, 0);
+    expect(phases).toHaveLength(8);
+    expect(Math.abs(sum - durationMs)).toBeLessThan(5);
+  });
+
+  it("finds a call by the beginning of its invocation id", async () => {
+    const { invocationId, spanId } = await storyOf("probe/add", "OK");
+    for (const id of [invocationId!.slice(0, 8), spanId]) {
+      const { stdout } = await firelight(["explain", run.traces, "--call", id]);
+      expect(stdout).toMatch(/^probe\/add succeeded after /);
+    }
+  });
+
+  it("without a choice tells of a failed call, and names others", async () => {
+    const { stdout } = await firelight(["explain", run.traces, run.logs]);
+    expect(stdout).toMatch(/^probe\/\w+ failed after /);
+    expect(stdout).toContain("5 more calls in this, 1 failed");
+  });
+});
+
+describe("what cannot be read", () => {
+  const folder = mkdtempSync(join(tmpdir(), "firelight-cli-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const good = readFileSync(fixture("lost-runner.jsonl"), "utf8").trim().split("\n");
+  const file = (text: string): string => {
+    const path = join(folder, "input.json");
+    writeFileSync(path, text);
+    return path;
+  };
+
+  it.each<[what: string, path: () => string, said: RegExp, ...options: Array<string>]>([
+    ["a file that is not there", () => join(folder, "nothing"), /nothing: there is no such file/],
+    ["a folder", () => folder, /this is a folder, not a file/],
+    ["an empty file", () => file("\n"), /input\.json: the file is empty/],
+    ["a log", () => file("GET / 200\n"), /input\.json:1: this is not JSON; it begins with "GET \/ 200"/],
+    [
+      "a broken line",
+      () => file(`${good[0]}\noops\n${good[1]}\n`),
+      /input\.json:2: this is not JSON; it begins with "oops"/,
+    ],
+    [
+      "JSON of another kind",
+      () => file(`${good[0]}\n\n{"spans":[]}\n`),
+      /input\.json:3: this is JSON, but no traces.*it has spans/,
+    ],
+    ["a number", () => file("42"), /input\.json:1: this is JSON, but no traces.*it has number/],
+    [
+      "a span without an id",
+      () => file(`${good[0]}\n{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"lost","traceId":"x"}]}]}]}\n`),
+      /input\.json:2: the span "lost" has no traceId or no spanId/,
+    ],
+    [
+      "a call that is not there",
+      () => file(good.join("\n")),
+      /None of the 2 calls in this has the id "nobody"/,
+      "--call",
+      "nobody",
+    ],
+    [
+      "a trace that is not there",
+      () => file(good.join("\n")),
+      /There is no span of the trace a{32}/,
+      "--trace",
+      "a".repeat(32),
+    ],
+    ["spans of runners alone", () => file(good[1]!), /None of the 2 spans in this is a call of Firelight/],
+    ["logs alone", () => file(good[2]!), /There are no spans in this/],
+  ])("%s: ends with 1 and says where", async (_case, path, said, ...options) => {
+    const { code, stdout, stderr } = await firelight(["explain", path(), ...options]);
+    expect(stderr).toMatch(said);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  });
+
+  it("a last line that is still being written is left out, and said so", async () => {
+    const { code, stdout, stderr } = await firelight(["explain", file(`${good[0]}\n${good[1]!.slice(0, 200)}`)]);
+    expect(stderr).toContain("input.json:2 is cut off and was left out");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^images\/thumbnail failed after /);
+  });
+});

@@ -1,0 +1,201 @@
+/** Which alert is nearest, by what one call shows. */
+import { describe, expect, it } from "vitest";
+import { alertNames } from "../../../src/bundle/alert-names.ts";
+import { alertOf, runbookOf } from "../../../src/cli/alerts.ts";
+import { readTelemetry } from "../../../src/cli/explain/read-telemetry.ts";
+import { tellStory } from "../../../src/cli/explain/tell-story.ts";
+import { TraceIndex } from "../../../src/cli/explain/trace-index.ts";
+import { attributes, spans } from "../../../src/telemetry/catalog.ts";
+
+type Facts = { readonly [K in keyof typeof attributes]?: string | number | boolean };
+
+interface Made {
+  readonly id: number;
+  readonly parent?: number;
+  readonly name: string;
+  readonly kind: number;
+  readonly ms: readonly [from: number, to: number];
+  readonly facts?: Facts;
+}
+
+const traceId = "a".repeat(32);
+const idOf = (id: number): string => id.toString(16).padStart(16, "0");
+const nanos = (ms: number): string => String((1_790_000_000_000 + ms) * 1e6);
+
+const asValue = (value: string | number | boolean) =>
+  typeof value === "string"
+    ? { stringValue: value }
+    : typeof value === "number"
+      ? { doubleValue: value }
+      : { boolValue: value };
+
+const client = 3;
+const internal = 1;
+
+const storyOf = (...made: ReadonlyArray<Made>) => {
+  const data = readTelemetry({
+    resourceSpans: [
+      {
+        resource: {},
+        scopeSpans: [
+          {
+            spans: made.map(({ id, parent, name, kind, ms: [from, to], facts = {} }) => ({
+              traceId,
+              spanId: idOf(id),
+              parentSpanId: parent === undefined ? "" : idOf(parent),
+              name,
+              kind,
+              startTimeUnixNano: nanos(from),
+              endTimeUnixNano: nanos(to),
+              attributes: Object.entries(facts).map(([key, value]) => ({
+                key: attributes[key as keyof Facts].name,
+                value: asValue(value),
+              })),
+            })),
+          },
+        ],
+      },
+    ],
+  });
+  const index = new TraceIndex(data);
+  return tellStory(index, index.choose({}));
+};
+
+const call = (facts: Facts = {}, ms: Made["ms"] = [0, 1_000]): Made => ({
+  id: 1,
+  name: "work/do",
+  kind: client,
+  ms,
+  facts: { system: "flame", method: "work/do", invocationId: "i-1", attemptCount: 1, ...facts },
+});
+
+const failure = (errorCode: string, errorPhase: string, executed: string, errorType = "UNKNOWN"): Facts => ({
+  errorCode,
+  errorPhase,
+  executed,
+  errorType,
+});
+
+const acquire = (facts: Facts, ms: Made["ms"]): Made => ({
+  id: 2,
+  parent: 1,
+  name: spans.acquire.name,
+  kind: internal,
+  ms,
+  facts,
+});
+
+const attempt = (facts: Facts, id = 3): Made => ({
+  id,
+  parent: 1,
+  name: spans.attempt.name,
+  kind: client,
+  ms: [10, 900],
+  facts: { attempt: id - 2, attemptKind: "first", runnerId: "r-1", ...facts },
+});
+
+const server = (parent = 3): Made => ({
+  id: parent + 10,
+  parent,
+  name: "work/do",
+  kind: 2,
+  ms: [12, 898],
+  facts: { system: "flame", runnerId: "r-1" },
+});
+
+const rejected = failure("overloaded", "acquire", "no", "RESOURCE_EXHAUSTED");
+
+describe("the nearest alert", () => {
+  it.each([
+    ["a healthy call", undefined, [call(), attempt({}), server()]],
+    ["a refused signature", "FlameSignatureRejections", [call(failure("signature_error", "network", "no"))]],
+    ["no slot in time", "FlameAcquireTimeouts", [call(failure("timeout", "acquire", "no", "DEADLINE_EXCEEDED"))]],
+    ["a full pool", "FlamePoolSaturated", [call(rejected)]],
+    ["no runner at all", "FlameBootFailing", [call(failure("no_runner", "acquire", "no"))]],
+    [
+      "a spent retry budget",
+      "FlameRetryStorm",
+      [call({ ...failure("unavailable", "network", "no"), retryRefused: "budget" })],
+    ],
+    [
+      "a late handler",
+      "FlameDeadlineExceeded",
+      [call(failure("timeout", "handler", "unknown")), attempt({}), server()],
+    ],
+    [
+      "a failed handler",
+      "FlameErrorBudgetBurnFast",
+      [call(failure("remote_error", "handler", "yes")), attempt({}), server()],
+    ],
+    [
+      "a caller that left",
+      undefined,
+      [call({ ...failure("canceled", "handler", "unknown", "CANCELLED"), status: "CANCELLED" })],
+    ],
+    ["a lost runner", "FlameRunnerCrashLoop", [call(), attempt(failure("transport_error", "network", "unknown"))]],
+    ["a long boot", "FlameBootSlow", [call(), acquire({ acquireSource: "cold" }, [0, 600]), attempt({}), server()]],
+    [
+      "a busy pool",
+      "FlamePoolSaturationHigh",
+      [call(), acquire({ acquireSource: "queued" }, [0, 600]), attempt({}), server()],
+    ],
+    [
+      "a short share of a long wait",
+      "FlameAcquireSlow",
+      [call({}, [0, 9_000]), acquire({ acquireSource: "queued" }, [0, 1_500]), attempt({}), server()],
+    ],
+    ["spans that are missing", "FlameTelemetryLoss", [call(), attempt({ clockOffsetMs: 0.1 })]],
+    ["clocks that differ", "FlameClockSkew", [call(), attempt({ clockOffsetMs: 4_000 }), server()]],
+    [
+      "a second attempt",
+      "FlameRetryStorm",
+      [call(), attempt({}), attempt({ attemptKind: "retry" }, 4), server(), server(4)],
+    ],
+  ] as const)("of %s is %s", (_case, alert, made) => {
+    expect(storyOf(...made).alerts[0]?.alert).toBe(alert);
+  });
+
+  it("has a chapter in the runbook, named after it", () => {
+    expect(runbookOf("FlamePoolSaturated")).toBe("dashboards/runbook.md#flamepoolsaturated");
+    expect(alertNames).toEqual(expect.arrayContaining(Object.values(alertOf)));
+    expect(new Set(alertNames).size).toBe(17);
+  });
+});
+
+describe("whether to retry", () => {
+  it.each([
+    ["unavailable", "no", true, "the handler did not run"],
+    ["conflict", "no", true, "the handler did not run, but it would fail again"],
+    ["transport_error", "unknown", false, "the handler may have run"],
+    ["remote_error", "yes", false, "the handler ran"],
+  ])("after %s, executed: %s, it is %s: %s", (code, executed, safe, why) => {
+    expect(storyOf(call(failure(code, "network", executed))).failure?.retrySafety).toEqual({ safe, why });
+  });
+});
+
+describe("a clock", () => {
+  it("that the network explains is not corrected: the difference is less than half of the way there and back", () => {
+    const { attempts, timeline } = storyOf(call(), attempt({ clockOffsetMs: 18 }), {
+      ...server(),
+      ms: [600, 604],
+    });
+    expect(attempts[0]).toMatchObject({ clockOffsetMs: 18, shownShiftMs: 0 });
+    expect(timeline.at(-1)).toMatchObject({ startMs: 600, shiftMs: 0 });
+  });
+});
+
+describe("a tree that is no tree", () => {
+  it("ends: spans that are their own ancestors, and thousands of siblings", () => {
+    const siblings = Array.from({ length: 3_000 }, (_, index): Made => ({
+      id: 100 + index,
+      parent: 13,
+      name: "query",
+      kind: client,
+      ms: [20 + index / 10, 21 + index / 10],
+    }));
+    const loop: Made = { id: 50, parent: 50, name: "loop", kind: internal, ms: [0, 1] };
+    const { timeline } = storyOf(call(), attempt({}), server(), loop, ...siblings);
+    expect(timeline.length).toBeLessThan(40);
+    expect(timeline.at(-1)!.label).toBe("… 2976 more");
+  });
+});

@@ -1,0 +1,74 @@
+/** The same trace from every kind of server is the same story. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { firelight } from "../run-cli.ts";
+import { serveTraces, storeKinds } from "./trace-stores.ts";
+
+const file = join(import.meta.dirname, "../fixtures/lost-runner.jsonl");
+const traceId = "0af7651916cd43dd8448eb211c80319c";
+
+/** What the traces alone say: stores of traces have no logs, and Jaeger's events are not in the fixture. */
+const withoutLogs = async (): Promise<string> => {
+  const { readFileSync } = await import("node:fs");
+  const lines = readFileSync(file, "utf8").split("\n").slice(0, 2);
+  return (await firelight(["explain", "-", "--trace", traceId], { input: lines.join("\n") })).stdout;
+};
+
+/** A server that answers everything alike. */
+const answering = async (status: number, body: string): Promise<string> => {
+  const server = createServer((_request, response) => response.writeHead(status).end(body));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+};
+
+describe.each(Object.entries(storeKinds))("%s", (_name, { option, answers }) => {
+  it("gives the same story as the file", async () => {
+    const { url } = await serveTraces(file, answers);
+    const { code, stdout, stderr } = await firelight(["explain", traceId, option, `${url}/`]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toBe(await withoutLogs());
+  });
+
+  it("is named by the environment too, and asked for linked traces, with the headers given", async () => {
+    const { url, asked } = await serveTraces(file, answers);
+    const variable = option === "--tempo" ? "FIRELIGHT_TEMPO_URL" : "FIRELIGHT_JAEGER_URL";
+    const args = ["explain", traceId.toUpperCase(), "--header", "x-scope-orgid: shop", "--json"];
+    const { code, stdout } = await firelight(args, { env: { [variable]: url } });
+    expect(code).toBe(0);
+    expect(stdout).toContain(`"images/enhance"`);
+    expect(asked.map(({ headers }) => headers["x-scope-orgid"])).toEqual(asked.map(() => "shop"));
+  });
+
+  it("is quoted when it does not have the trace", async () => {
+    const { url } = await serveTraces(file, answers);
+    const { code, stderr } = await firelight(["explain", "f".repeat(32), option, url]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`has no trace ${"f".repeat(32)}`);
+  });
+});
+
+describe("a server that gives no trace", () => {
+  it.each([
+    ["refuses", 401, "who are you?", "answered 401: who are you?. Give it what it asks for, as in --header"],
+    ["fails", 500, `{"errors":[{"code":500,"msg":"the index is gone"}]}`, "answered 500: the index is gone"],
+    ["is a web page", 200, "<!doctype html>", "the answer is not JSON: is this the API's address?"],
+    ["is another API", 200, `{"status":"ok"}`, "this is JSON, but no traces"],
+  ])("and %s is told as such", async (_case, status, body, said) => {
+    const { code, stderr } = await firelight(["explain", traceId, "--tempo", await answering(status, body)]);
+    expect(stderr).toContain(said);
+    expect(code).toBe(1);
+  });
+
+  it("because nobody listens is told with what to do", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    const { code, stderr } = await firelight(["explain", traceId, "--jaeger", `http://127.0.0.1:${port}`]);
+    expect(stderr).toContain(`Jaeger: nothing listens on 127.0.0.1:${port}. Start the server, or correct the address.`);
+    expect(code).toBe(1);
+  });
+});

@@ -1,0 +1,157 @@
+/** Handlers in workers and child processes of real runners: called, traced, stopped, and gone with their runner. */
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { context, propagation, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { node, tracing } from "@opentelemetry/sdk-node";
+import { Effect } from "effect";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { flame } from "../../src/index.ts";
+import { isAlive } from "../harness/start-process.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import { InProcess, InWorker } from "./fixtures/isolated-services.ts";
+import { Probe } from "./fixtures/services.ts";
+import type { PlainSpan } from "./plain-span.ts";
+import { plainSpan } from "./plain-span.ts";
+import { notes, withRunners } from "./setup.ts";
+
+const none = async (): Promise<ReadonlyArray<PlainSpan>> => [];
+const Recorded = flame.service("recorded", { spans: none });
+const RecordedIn = {
+  worker: flame.service("recorded-in-worker", { spans: none }),
+  process: flame.service("recorded-in-process", { spans: none }),
+};
+
+const services = { worker: InWorker, process: InProcess };
+
+const runners = (pool = {}) => withRunners({ max: 1, ...pool }, { runner: "isolated-runner" });
+
+/** Records the spans of this process. */
+const record = (): tracing.InMemorySpanExporter => {
+  const exporter = new tracing.InMemorySpanExporter();
+  trace.setGlobalTracerProvider(
+    new node.NodeTracerProvider({ spanProcessors: [new tracing.SimpleSpanProcessor(exporter)] }),
+  );
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  onTestFinished(() => {
+    trace.disable();
+    context.disable();
+    propagation.disable();
+  });
+  return exporter;
+};
+
+const pids = async (): Promise<{ readonly runner: number; readonly isolate: number }> => ({
+  runner: (await Probe.whoami()).pid,
+  isolate: (await InProcess.where()).pid,
+});
+
+describe.each(["worker", "process"] as const)("isolation: %s", (kind) => {
+  const service = services[kind];
+
+  test("a stuck handler ends with its deadline, and its slot is for the next call", async () => {
+    await runners({ maxConcurrency: 1 });
+    const { pid } = await Probe.whoami();
+    await service.where();
+    await expect(service.spin.with({ timeoutMs: 400 })()).rejects.toMatchObject({ code: "timeout", phase: "handler" });
+    expect((await Probe.whoami()).pid).toBe(pid);
+    expect(await service.echo(new Map([["at", new Date(7)]]))).toEqual(new Map([["at", new Date(7)]]));
+  });
+
+  test("others are served while a handler is stuck, until its caller gives it up", async () => {
+    await runners({ maxConcurrency: 4 });
+    const { file, lines } = notes();
+    await service.where();
+    const caller = new AbortController();
+    const stuck = service.spin
+      .with({ signal: caller.signal })(file)
+      .catch((error: { code: string }) => error.code);
+    await waitFor(() => lines().length > 0, { what: "the start of the handler" });
+    for (let turn = 0; turn < 20; turn++) expect(await Probe.add(turn, 1)).toBe(turn + 1);
+    caller.abort();
+    expect(await stuck).toBe("canceled");
+    expect(await service.echo("next")).toBe("next");
+  });
+
+  test("failures are typed for Effects too", async () => {
+    await runners();
+    const decline = flame.toEffect(service.decline);
+    const code = await Effect.runPromise(
+      decline().pipe(Effect.catchTag("InvokeError", (error) => Effect.succeed(error.remote?.code))),
+    );
+    expect(code).toBe("card_declined");
+  });
+
+  test("a nested call is made from inside, continues the trace and has no more time", async () => {
+    const exporter = record();
+    await withRunners({ max: 1 }, { runner: "isolated-traced-runner" });
+    expect(await service.nested(2, 3)).toBe(5);
+    const told = await service.tellNested.with({ timeoutMs: 9_000 })();
+    const trio = exporter.getFinishedSpans().map(plainSpan);
+    const spanOf = (spans: ReadonlyArray<PlainSpan>, name: string, spanKind: SpanKind): PlainSpan =>
+      spans.find((span) => span.name === name && span.kind === spanKind)!;
+    const call = spanOf(trio, `${service === InWorker ? "in-worker" : "in-process"}/nested`, SpanKind.CLIENT);
+    const onRunner = (await Recorded.spans()).filter((span) => span.traceId === call.traceId);
+    const handler = spanOf(onRunner, "flame.handler", SpanKind.INTERNAL);
+    expect(onRunner.map((span) => span.name).toSorted()).toEqual(["flame.handler", call.name]);
+    expect(handler.attributes["flame.isolation"]).toBe(kind);
+    expect(handler.attributes["flame.response.body.size"]).toBeGreaterThan(0);
+
+    const inside = (await RecordedIn[kind].spans()).filter((span) => span.traceId === call.traceId);
+    expect(spanOf(inside, "probe/add", SpanKind.CLIENT).parentSpanId).toBe(handler.spanId);
+    expect(told.leftMs).toBeLessThanOrEqual(9_001);
+    expect(told.method).toBe("plain/told");
+  });
+
+  test("the active span inside is that of the handler, which says how the handler ended", async () => {
+    const exporter = record();
+    await withRunners({ max: 1 }, { runner: "isolated-traced-runner" });
+    const told = await service.told();
+    await service.spin
+      .with({ retry: { attemptTimeoutMs: 400 } })()
+      .catch(() => {});
+    expect(exporter.getFinishedSpans().length).toBeGreaterThan(0);
+    const stuck = await waitFor(
+      async () => {
+        const handlers = (await Recorded.spans()).filter((span) => span.attributes["flame.isolation"] === kind);
+        return handlers.find((span) => span.attributes["rpc.method"]?.toString().endsWith("/spin"));
+      },
+      { what: "the span of the stuck handler" },
+    );
+    const [handler] = (await Recorded.spans()).filter((span) => span.spanId === told.activeSpanId);
+    expect(handler?.name).toBe("flame.handler");
+    expect(told.traceparent).toContain(`${handler?.traceId}-${handler?.spanId}`);
+    expect(stuck.status).toBe(SpanStatusCode.ERROR);
+    expect(stuck.attributes["error.type"]).toBe("DEADLINE_EXCEEDED");
+  });
+});
+
+test("a runner that is shut down leaves no child process", async () => {
+  await runners({ maxConcurrency: 2 });
+  const { runner, isolate } = await pids();
+  expect([runner, isolate].map(isAlive)).toEqual([true, true]);
+  await flame.shutdown();
+  await waitFor(() => !isAlive(runner) && !isAlive(isolate), { what: "the end of both" });
+});
+
+test("SIGKILL to the runner leaves no child process, though its handler is stuck", async () => {
+  await runners({ maxConcurrency: 4 });
+  const { file, lines } = notes();
+  const { runner, isolate } = await pids();
+  const stuck = InProcess.spin(file).catch((error: { code: string }) => error.code);
+  await waitFor(() => lines().length > 0, { what: "the start of the handler" });
+  expect(lines()).toEqual([`spinning ${isolate}`]);
+  process.kill(runner, "SIGKILL");
+  expect(await stuck).toBe("transport_error");
+  await waitFor(() => !isAlive(isolate), { what: "the end of the child process" });
+});
+
+test("SIGTERM to a runner with a stuck handler ends both", async () => {
+  await runners({ maxConcurrency: 4 });
+  const { file, lines } = notes();
+  const { runner, isolate } = await pids();
+  const stuck = InProcess.spin(file).catch((error: { code: string; executed: string }) => [error.code, error.executed]);
+  await waitFor(() => lines().length > 0, { what: "the start of the handler" });
+  process.kill(runner, "SIGTERM");
+  process.kill(isolate, "SIGTERM");
+  expect(await stuck).toEqual(["unavailable", "yes"]);
+  await waitFor(() => !isAlive(runner) && !isAlive(isolate), { what: "the end of both" });
+});

@@ -1,0 +1,63 @@
+/** Runners of a backend that somebody else stops, as a machine does that is about to be taken away. */
+import { expect, onTestFinished, test } from "vitest";
+import type { PoolConfig } from "../../src/contract/options.ts";
+import { flame } from "../../src/index.ts";
+import { isAlive } from "../harness/start-process.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import { loneBackend } from "./fixtures/lone-backend.ts";
+import { Probe } from "./fixtures/services.ts";
+import { notes, silent, withRunners } from "./setup.ts";
+
+const pool = { min: 2, max: 3, maxConcurrency: 2 } satisfies PoolConfig;
+const states = () => flame.pools["default"]!.stats().runners;
+
+const sum = async (metric: string, labels = ""): Promise<number> =>
+  (await flame.metrics())
+    .split("\n")
+    .filter((line) => line.startsWith(`${metric}{`) && line.includes(labels))
+    .reduce((total, line) => total + Number(/\} (\S+)/.exec(line)![1]), 0);
+
+const idle = (): Promise<unknown> => waitFor(() => states().idle === 2, { what: "two runners", timeoutMs: 20_000 });
+
+/** Gives a runner a call that takes a while, stops it from outside, and finds out by other calls. */
+const stopOneFromOutside = async (): Promise<{ readonly pid: number; readonly last: Promise<unknown> }> => {
+  const { pid, runner } = await Probe.whoami.with({ affinityKey: "one" })();
+  const { file, lines } = notes();
+  const last = Probe.slow.with({ affinityKey: "one" })(2_500, file);
+  await waitFor(() => lines().length === 1, { what: "the call to start" });
+  process.kill(pid, "SIGTERM");
+  await waitFor(() => states().draining === 1 || Probe.add(1, 2).then(() => false), {
+    what: `${runner} to be left out`,
+  });
+  return { pid, last };
+};
+
+test("a runner that says that it stops gets no more calls, is replaced, and finishes what it has", async () => {
+  await withRunners(pool);
+  await idle();
+  const { pid, last } = await stopOneFromOutside();
+  await waitFor(() => states().idle === 2, { what: "another runner in its place", timeoutMs: 15_000 });
+  const before = await sum("flame_client_attempt_duration_seconds_count", 'attempt_kind="retry"');
+  const answers = await Promise.all(Array.from({ length: 20 }, () => Probe.whoami()));
+  expect(answers.map((answer) => answer.pid)).not.toContain(pid);
+  expect(await sum("flame_client_attempt_duration_seconds_count", 'attempt_kind="retry"')).toBe(before);
+  expect(await last).toBe(1);
+  await waitFor(() => states().draining === 0 && !isAlive(pid), { what: "its end" });
+  expect(await sum("flame_runner_terminations_total", 'reason="drain"')).toBe(1);
+  expect(await sum("flame_runner_terminations_total", 'reason="crash"')).toBe(0);
+});
+
+test("its end is found where the backend does not tell of it", async () => {
+  const pids: Array<number> = [];
+  onTestFinished(async () => {
+    await flame.shutdown();
+    for (const pid of pids) if (isAlive(pid)) process.kill(pid, "SIGKILL");
+  });
+  const backend = loneBackend((pid) => pids.push(pid), { LONE_RUNNER_LOG: notes().file });
+  await flame.configure({ mode: "parent", logger: silent, pools: { default: { ...pool, backend } } });
+  await idle();
+  const { pid, last } = await stopOneFromOutside();
+  expect(await last).toBe(1);
+  await waitFor(() => !isAlive(pid), { what: "its end" });
+  await waitFor(() => states().draining === 0, { what: "the pool to find out" });
+});

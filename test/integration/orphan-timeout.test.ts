@@ -1,0 +1,64 @@
+/** Runners of a backend that holds no pipe to them, as on another host, and parents that die without a word. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { isAlive, startProcess } from "../harness/start-process.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import { notes } from "./setup.ts";
+
+const program = fileURLToPath(new URL("./fixtures/lone-parent.ts", import.meta.url));
+const orphanTimeoutMs = 800;
+
+const startFamily = async (...args: ReadonlyArray<string>) => {
+  const folder = mkdtempSync(join(tmpdir(), "firelight-lone-"));
+  const log = join(folder, "log");
+  const parent = await startProcess({
+    command: [process.execPath, program, String(orphanTimeoutMs), ...args],
+    env: { LONE_RUNNER_LOG: log },
+  });
+  let pid = 0;
+  onTestFinished(async () => {
+    await parent[Symbol.asyncDispose]();
+    if (pid > 0 && isAlive(pid)) process.kill(pid, "SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  });
+  pid = Number((await parent.waitForOutput(/^started (\d+)$/m, 20_000))[1]);
+  await parent.waitForOutput(/^up$/m, 20_000);
+  const drained = (): ReadonlyArray<Record<string, unknown>> =>
+    readFileSync(log, "utf8")
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter((record) => record["event.name"] === "flame.runner.draining");
+  return { parent, pid, drained };
+};
+
+test("a runner without a call outlives its timeout as long as its parent lives, and drains and ends when that is gone", async () => {
+  const { parent, pid, drained } = await startFamily();
+  const until = performance.now() + 3 * orphanTimeoutMs;
+  await waitFor(() => performance.now() > until || !isAlive(pid), {
+    what: "three timeouts to pass",
+    timeoutMs: 10_000,
+  });
+  expect(isAlive(pid)).toBe(true);
+  parent.kill("SIGKILL");
+  await waitFor(() => !isAlive(pid), { what: "the end of the runner", timeoutMs: orphanTimeoutMs + 5_000 });
+  expect(drained()).toEqual([
+    expect.objectContaining({
+      "flame.runner.termination.reason": "orphaned",
+      "flame.reason": expect.stringContaining(`within ${orphanTimeoutMs} ms`),
+    }),
+  ]);
+});
+
+test("an orphan finishes the detached call that it has before it ends", async () => {
+  const { file, lines } = notes();
+  const { parent, pid, drained } = await startFamily(file);
+  await waitFor(() => lines().length === 1, { what: "the handler to start" });
+  parent.kill("SIGKILL");
+  await waitFor(() => !isAlive(pid), { what: "the end of the runner", timeoutMs: 10_000 });
+  expect(lines().map((line) => line.split(" ")[0])).toEqual(["start", "end"]);
+  expect(drained()).toHaveLength(1);
+});

@@ -1,0 +1,252 @@
+/**
+ * What a pool may do, as books that are kept beside it: of each event, and of the commands that the pool answers with, it
+ * checks that they fit what came before, and after each step what must always hold.
+ */
+import assert from "node:assert/strict";
+import type { PoolBounds } from "../../../src/contract/pool-bounds.ts";
+import { reactive } from "../../../src/contract/scaling.ts";
+import type { LeaseKey, PoolCommand, PoolEvent } from "../../../src/parent/pool/events.ts";
+import { PoolState } from "../../../src/parent/pool/state.ts";
+
+/** Bounds that bound nothing but what a test names. */
+export const bounds = (given: Partial<PoolBounds> = {}): PoolBounds => ({
+  min: 0,
+  max: 2,
+  maxConcurrency: 1,
+  maxQueue: Infinity,
+  routing: "spread",
+  scaling: reactive,
+  idleShutdownMs: Infinity,
+  minIdleShutdownMs: Infinity,
+  maxCalls: Infinity,
+  maxAgeMs: Infinity,
+  maxRssBytes: Infinity,
+  drainTimeoutMs: Infinity,
+  panicThreshold: 0,
+  ...given,
+});
+
+/** The pool under test, on a clock of its own. */
+export class RealPool {
+  readonly state: PoolState;
+  /** The virtual clock, in milliseconds. */
+  now = 0;
+
+  constructor(given: PoolBounds, fixedRunnerIds?: ReadonlyArray<string>) {
+    let named = 0;
+    this.state = new PoolState(given, () => `r${++named}`, fixedRunnerIds);
+  }
+}
+
+const without = (waiting: Array<number>, ticket: number): void => {
+  const at = waiting.indexOf(ticket);
+  if (at >= 0) waiting.splice(at, 1);
+};
+
+export class PoolModel {
+  /** Tickets that wait, in the order they came. */
+  readonly waiting: Array<number> = [];
+  readonly leases = new Map<number, LeaseKey>();
+  /** Leases that have come back, or whose runner is lost. */
+  readonly returned: Array<LeaseKey> = [];
+  readonly booting = new Set<string>();
+  /** Runners that have booted, or were there from the start, and have not been ended. */
+  readonly up: Set<string>;
+  readonly draining = new Set<string>();
+  /** Runners among those that end by themselves. */
+  readonly awaited = new Set<string>();
+  readonly refused = new Map<number, Extract<PoolCommand, { _tag: "Refuse" }>>();
+  readonly granted = new Map<number, Extract<PoolCommand, { _tag: "Grant" }>>();
+  /** Every command so far. */
+  readonly commands: Array<PoolCommand> = [];
+  readonly supply: "elastic" | "fixed";
+  bounds: PoolBounds;
+  bootsPaused = false;
+  closed = false;
+  /** Whether bounds were lowered below what may be in use: it goes when the calls that have it are done. */
+  shrunk = false;
+  #ticket = 0;
+
+  constructor(given: PoolBounds, fixedRunnerIds?: ReadonlyArray<string>) {
+    this.bounds = given;
+    this.supply = fixedRunnerIds === undefined ? "elastic" : "fixed";
+    this.up = new Set(fixedRunnerIds);
+  }
+
+  nextTicket(): number {
+    return ++this.#ticket;
+  }
+
+  /** Lets something happen to the pool, and checks what it makes of it. */
+  apply(real: RealPool, event: PoolEvent): ReadonlyArray<PoolCommand> {
+    this.#enter(event);
+    const waited = [...this.waiting];
+    const late = event._tag === "Release" && !real.state.closed && this.#isLate(event.key, real);
+    const commands = real.state.step(event, real.now);
+    this.commands.push(...commands);
+    for (const command of commands) this.#take(command, event._tag);
+    for (const command of commands) if (command._tag === "Grant") this.#checkChoice(command.key.runnerId, real.state);
+    if (late) assert.deepEqual(commands, [], "a late check-in changes nothing");
+    if (event._tag === "BootFailed") this.#checkBootFailure(event.error, waited);
+    this.#check(real.state);
+    return commands;
+  }
+
+  /** Whether so few fixed runners answer that the others get calls too. */
+  panics({ runners }: PoolState): boolean {
+    const ready = runners.count("ready");
+    return this.supply === "fixed" && (ready === 0 || ready < runners.size * this.bounds.panicThreshold);
+  }
+
+  #enter(event: PoolEvent): void {
+    switch (event._tag) {
+      case "Acquire":
+        this.waiting.push(event.ticket);
+        return;
+      case "Abandon":
+        return without(this.waiting, event.ticket);
+      case "Release":
+        if (this.leases.delete(event.key.lease)) this.returned.push(event.key);
+        return;
+      case "BootSucceeded":
+        this.booting.delete(event.runnerId);
+        this.up.add(event.runnerId);
+        return;
+      case "BootFailed":
+        this.booting.delete(event.runnerId);
+        return;
+      case "BootAllowed":
+        this.bootsPaused = false;
+        return;
+      case "Update":
+        this.shrunk ||= event.bounds.max < this.bounds.max || event.bounds.maxConcurrency < this.bounds.maxConcurrency;
+        this.bounds = event.bounds;
+        return;
+      case "Close":
+        this.closed = true;
+        return;
+      case "Suspected":
+      case "Refused":
+      case "Silent":
+      case "ProbeEnded":
+      case "Lost":
+      case "Tick":
+    }
+  }
+
+  #take(command: PoolCommand, because: PoolEvent["_tag"]): void {
+    switch (command._tag) {
+      case "Grant":
+        assert.equal(this.waiting[0], command.ticket, "grants go to whoever waited longest");
+        assert.ok(this.up.has(command.key.runnerId), "grants are on runners that are up");
+        assert.ok(!this.draining.has(command.key.runnerId), "draining runners get no new work");
+        this.waiting.shift();
+        this.granted.set(command.ticket, command);
+        this.leases.set(command.key.lease, command.key);
+        return;
+      case "Refuse":
+        assert.ok(this.waiting.includes(command.ticket), "only a waiting call is refused");
+        without(this.waiting, command.ticket);
+        this.refused.set(command.ticket, command);
+        return;
+      case "Boot":
+        assert.ok(!this.closed && !this.bootsPaused, "no boot while boots are paused, or the pool is closed");
+        this.booting.add(command.runnerId);
+        return;
+      case "AllowBootLater":
+        this.bootsPaused = true;
+        return;
+      case "Draining":
+        assert.ok(this.up.has(command.runnerId), "only a runner that is up drains");
+        this.draining.add(command.runnerId);
+        return;
+      case "AwaitEnd":
+        assert.ok(this.draining.has(command.runnerId), "only a draining runner's end is awaited");
+        this.awaited.add(command.runnerId);
+        return;
+      case "Forsake":
+        for (const [lease, key] of this.leases) if (key.runnerId === command.runnerId) this.#forsake(lease, key);
+        return;
+      case "Terminate":
+        return this.#checkEnd(command.runnerId, command.reason, because);
+      case "Probe":
+      case "Scaled":
+      case "Saturated":
+    }
+  }
+
+  #forsake(lease: number, key: LeaseKey): void {
+    this.leases.delete(lease);
+    this.returned.push(key);
+  }
+
+  /** Whether a lease is not out any more when it is given back. */
+  #isLate(key: LeaseKey, { state }: RealPool): boolean {
+    return state.used === this.leases.size && this.returned.includes(key);
+  }
+
+  #checkEnd(runnerId: string, reason: string, because: PoolEvent["_tag"]): void {
+    assert.ok(this.booting.delete(runnerId) || this.up.delete(runnerId), "a runner is ended once");
+    assert.equal(this.#heldOn(runnerId), 0, "a runner that has calls is not ended");
+    if (this.awaited.has(runnerId))
+      assert.notEqual(because, "Release", "a runner that ends by itself is not hurried by the end of its calls");
+    if (reason === "idle" && this.bounds.minIdleShutdownMs === Infinity) {
+      const left = [...this.up].filter((id) => !this.draining.has(id)).length;
+      assert.ok(left >= this.bounds.min, "no runner of min ends for being idle");
+    }
+  }
+
+  /** With no runner left, whoever waits learns why. */
+  #checkBootFailure(error: unknown, waited: ReadonlyArray<number>): void {
+    if (this.up.size > 0 || this.booting.size > 0) return;
+    for (const ticket of waited) {
+      const refusal = this.refused.get(ticket);
+      assert.equal(refusal?.why, "boot_failed", "a failed boot reaches its waiters");
+      assert.equal(refusal?.error, error, "a failed boot reaches its waiters with its cause");
+    }
+  }
+
+  /** A call is on a runner that takes work, which may have been its last, and in a panic on any where no other has room. */
+  #checkChoice(runnerId: string, state: PoolState): void {
+    const phase = state.runners.get(runnerId)?.phase;
+    if (phase === "ready" || phase === "draining") return;
+    assert.ok(this.panics(state), `${runnerId}, which is ${phase}, gets a call only in a panic`);
+    assert.ok(!this.#hasRoom(state, false), `${runnerId}, which is ${phase}, gets a call only when no other has room`);
+  }
+
+  #heldOn(runnerId: string): number {
+    let held = 0;
+    for (const key of this.leases.values()) if (key.runnerId === runnerId) held++;
+    return held;
+  }
+
+  #hasRoom({ runners }: PoolState, anyPhase: boolean): boolean {
+    return [...runners.values()].some(
+      (runner) => (runner.phase === "ready" || anyPhase) && runner.used < this.bounds.maxConcurrency,
+    );
+  }
+
+  #check(state: PoolState): void {
+    const { min, max, maxConcurrency, minIdleShutdownMs } = this.bounds;
+    const { runners } = state;
+    assert.equal(state.used, this.leases.size, "the pool counts the leases that are out");
+    assert.equal(state.waiters.size, this.waiting.length, "the pool counts the calls that wait");
+    assert.equal(runners.size, this.up.size + this.booting.size, "the pool counts its runners");
+    for (const { id, used, phase, leaving } of runners.values()) {
+      const held = this.#heldOn(id);
+      assert.ok(this.up.has(id) || this.booting.has(id), `the pool knows ${id}`);
+      assert.equal(used, held, `leases on ${id}`);
+      assert.ok(phase !== "draining" || held > 0 || leaving, "a runner that drained is gone");
+      assert.ok(this.shrunk || held <= maxConcurrency, "never more leases on a runner than its slots");
+    }
+    assert.ok(this.shrunk || runners.size <= max, "never more runners than max");
+    if (this.closed) return assert.deepEqual(this.waiting, [], "nobody waits for a closed pool");
+    const room = this.#hasRoom(state, this.panics(state));
+    assert.ok(!room || this.waiting.length === 0, "no call waits beside a free slot");
+    if (this.supply === "fixed" || this.bootsPaused) return;
+    const full = runners.size >= max;
+    assert.ok(minIdleShutdownMs < Infinity || runners.alive >= min || full, "min is held");
+    const coming = (runners.count("booting") + runners.count("suspect")) * maxConcurrency;
+    assert.ok(coming >= this.waiting.length || full, "every waiting call has a boot under way, or the pool is full");
+  }
+}

@@ -1,0 +1,399 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { threadId } from "node:worker_threads";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import type { ErrorBody, RequestHead } from "../../src/contract/envelope.ts";
+import { ConfigError } from "../../src/contract/errors.ts";
+import type { IsolateKind } from "../../src/contract/isolation.ts";
+import { requestHeaders } from "../../src/contract/headers.ts";
+import { resolveConfig } from "../../src/contract/resolve-config.ts";
+import { signRequest } from "../../src/contract/signature.ts";
+import { createFlame, flame } from "../../src/index.ts";
+import type { RunnerServerOptions } from "../../src/runner/options.ts";
+import { createRunnerServer } from "../../src/runner/server.ts";
+import { type FlameEvent, makeTelemetry, noTracer } from "../../src/telemetry/telemetry.ts";
+import { isAlive } from "../harness/start-process.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import "../integration/fixtures/isolated-services.ts";
+import { codec, errorOf, key, type Reply, send, sign } from "./runner-client.ts";
+
+const fixture = (name: string): URL => new URL(`../integration/fixtures/${name}.ts`, import.meta.url);
+
+const serviceOf: Readonly<Record<IsolateKind, string>> = { worker: "in-worker", process: "in-process" };
+
+/** Methods that the runner has and its isolates do not. */
+flame.service("only-here", { worker: async () => 1 }, { isolation: "worker" });
+flame.service("only-here", { process: async () => 1 }, { isolation: "process" });
+
+const makeRunner = async (options: RunnerServerOptions = {}) => {
+  const events: Array<FlameEvent> = [];
+  const server = createRunnerServer(
+    {
+      config: resolveConfig({ security: { secret: key.secret } }, {}),
+      registry: flame.registry,
+      telemetry: makeTelemetry(noTracer, [{ emit: (event) => void events.push(event) }]),
+      logger: { info: () => {}, warn: () => {}, error: () => {} },
+      env: {},
+    },
+    { port: 0, hostname: "127.0.0.1", isolation: { entry: fixture("isolated-runner") }, ...options },
+  );
+  await server.ready;
+  const runner = { server, events };
+  const ask = (method: string, args: ReadonlyArray<unknown> = [], head: Partial<RequestHead> = {}): Promise<Reply> =>
+    send(runner, sign(method, args, { timeoutMs: 20_000, ...head }));
+  const terminated = (): ReadonlyArray<FlameEvent> => events.filter(({ _tag }) => _tag === "IsolateTerminated");
+  return { ...runner, ask, terminated };
+};
+
+type TestRunner = Awaited<ReturnType<typeof makeRunner>>;
+
+/** A runner of one test. */
+const startRunner = async (options?: RunnerServerOptions): Promise<TestRunner> => {
+  const runner = await makeRunner(options);
+  onTestFinished(() => runner.server.stop({ drainTimeoutMs: 0 }));
+  return runner;
+};
+
+/** A runner that the tests of a block share, since its isolates take a while to boot. */
+const shareRunner = (): (() => TestRunner) => {
+  let shared: TestRunner | undefined;
+  beforeAll(async () => {
+    shared = await makeRunner();
+  });
+  beforeEach(() => {
+    shared!.events.length = 0;
+  });
+  afterAll(() => shared?.server.stop({ drainTimeoutMs: 0 }));
+  return () => shared!;
+};
+
+const valueOf = (reply: Reply): any => {
+  if (reply.status !== 200) throw new Error(reply.text);
+  return codec.decode(reply.body, "result");
+};
+
+const notes = () => {
+  const folder = mkdtempSync(join(tmpdir(), "firelight-test-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "notes");
+  const text = (): string => (existsSync(file) ? readFileSync(file, "utf8") : "");
+  return {
+    file,
+    text,
+    has: (word: string) => waitFor(() => text().includes(word), { what: `"${word}" in the notes` }),
+  };
+};
+
+const timedOut = { code: "timeout", executed: "yes", phase: "handler", retryable: true } satisfies Partial<ErrorBody>;
+
+/** Milliseconds that a busy machine may need beyond what is promised. */
+const leewayMs = 1_500;
+
+describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
+  const service = serviceOf[kind];
+  const shared = shareRunner();
+
+  it("gets and returns values as they are on the wire", async () => {
+    const { ask } = shared();
+    const value = {
+      at: new Date(5),
+      map: new Map<unknown, unknown>([["a", new Set([1n])]]),
+      bytes: new Uint8Array([1, 2, 255]),
+      url: new URL("https://example.com/a?b"),
+      error: new RangeError("far"),
+      nothing: undefined,
+    };
+    expect(valueOf(await ask(`${service}/echo`, [value]))).toEqual(value);
+  });
+
+  it("runs elsewhere, and the next call finds it warm", async () => {
+    const { ask } = shared();
+    const first = valueOf(await ask(`${service}/where`));
+    const second = valueOf(await ask(`${service}/where`));
+    expect(first.isMainThread).toBe(kind === "process");
+    expect(first.pid === process.pid).toBe(kind === "worker");
+    expect(second).toEqual({ ...first, runs: first.runs + 1 });
+  });
+
+  it("is told of its invocation as on the runner", async () => {
+    const { ask } = shared();
+    await ask(`${service}/where`);
+    const reply = await ask(`${service}/told`, [], {
+      invocationId: "inv-7",
+      attempt: 3,
+      idempotencyKey: "once",
+      timeoutMs: 9_000,
+    });
+    const told = valueOf(reply);
+    expect(told).toMatchObject({
+      invocationId: "inv-7",
+      method: `${service}/told`,
+      attempt: 3,
+      idempotencyKey: "once",
+    });
+    expect(told).toMatchObject({ current: true, mode: "runner", marker: undefined });
+    expect(told.leftMs).toBeGreaterThan(7_000);
+    expect(told.leftMs).toBeLessThanOrEqual(9_001);
+  });
+
+  it("that keeps its processor is stopped at its deadline, and disturbs nobody", async () => {
+    const { ask, terminated } = shared();
+    const before = valueOf(await ask(`${service}/where`));
+    const startedAt = performance.now();
+    const stuck = ask(`${service}/spin`, [], { timeoutMs: 600 });
+    let answered = 0;
+    for (; performance.now() - startedAt < 500; answered++) expect(valueOf(await ask("probe/add", [1, 2]))).toBe(3);
+    const reply = await stuck;
+    expect(performance.now() - startedAt).toBeLessThan(600 + leewayMs);
+    expect(errorOf(reply)).toMatchObject(timedOut);
+    expect(errorOf(reply).message).toContain("terminated");
+    expect(answered).toBeGreaterThan(10);
+    await waitFor(() => terminated().length === 1, { what: "the end of the isolate" });
+    expect(terminated()[0]).toMatchObject({ method: `${service}/spin`, isolation: kind, stopped: true, graceMs: 100 });
+    const after = valueOf(await ask(`${service}/where`));
+    expect([after.pid, after.threadId]).not.toEqual([before.pid, before.threadId]);
+    if (kind === "process") await waitFor(() => !isAlive(before.pid), { what: "the end of the process" });
+  });
+
+  it("that ends when its signal says so is not terminated", async () => {
+    const { ask, terminated } = shared();
+    const note = notes();
+    const before = valueOf(await ask(`${service}/where`));
+    const reply = await ask(`${service}/polite`, [note.file, "throws"], { timeoutMs: 300 });
+    expect(errorOf(reply)).toMatchObject(timedOut);
+    await note.has("ended timeout");
+    const both = await Promise.all([ask(`${service}/where`), ask(`${service}/where`)]);
+    const { pid, threadId } = before;
+    expect(both.map(valueOf)).toContainEqual(expect.objectContaining({ pid, threadId }));
+    expect(terminated()).toEqual([]);
+  });
+
+  it("that gives its thread back but ignores its signal is stopped as well", async () => {
+    const { ask, terminated } = shared();
+    const note = notes();
+    await ask(`${service}/where`);
+    expect(errorOf(await ask(`${service}/deaf`, [note.file], { timeoutMs: 300 }))).toMatchObject(timedOut);
+    await waitFor(() => terminated().length === 1, { what: "the end of the isolate" });
+  });
+
+  it("is stopped when its caller leaves", async () => {
+    const { ask, server, events, terminated } = shared();
+    const note = notes();
+    await ask(`${service}/where`);
+    const leave = async (method: string, args: ReadonlyArray<unknown>, word: string): Promise<void> => {
+      const caller = new AbortController();
+      const call = send({ server }, sign(`${service}/${method}`, args), { signal: caller.signal }).catch(() => "left");
+      await note.has(word);
+      caller.abort();
+      expect(await call).toBe("left");
+    };
+    await leave("polite", [note.file, "throws"], "started");
+    await note.has("ended canceled");
+    expect(terminated()).toEqual([]);
+    await leave("spin", [note.file], "spinning");
+    await waitFor(() => terminated().length === 1, { what: "the end of the isolate" });
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        _tag: "ServerEnded",
+        method: `${service}/spin`,
+        error: expect.objectContaining({ code: "canceled", executed: "yes" }) as unknown,
+      }),
+    );
+    expect(valueOf(await ask(`${service}/echo`, ["next"]))).toBe("next");
+  });
+
+  it("that fails tells its caller as on the runner, and the runner's log everything", async () => {
+    const { ask, events } = shared();
+    const declined = errorOf(await ask(`${service}/decline`));
+    expect(declined).toMatchObject({ code: "remote_error", executed: "yes", phase: "handler", retryable: false });
+    expect(declined.remote).toMatchObject({ code: "card_declined", details: { last4: "4242" } });
+    const failed = await ask(`${service}/fail`);
+    expect(errorOf(failed)).toMatchObject({ code: "remote_error", executed: "yes", retryable: true });
+    expect(failed.text).not.toContain("a reason of its own");
+    const ended = events.findLast(({ _tag }) => _tag === "ServerEnded") as { thrown?: unknown };
+    expect(ended.thrown).toMatchObject({ name: "RangeError", message: "a reason of its own" });
+    expect((ended.thrown as Error).stack).toContain("isolated-services");
+    const unsendable = errorOf(await ask(`${service}/unsendable`));
+    expect(unsendable).toMatchObject({ code: "serialization_error", executed: "yes", phase: "encode" });
+  });
+
+  it("whose arguments cannot be decoded did not run", async () => {
+    const { server } = shared();
+    const { headers, ...request } = sign(`${service}/echo`, []);
+    const bad = { ...request, body: Buffer.from('{"json":{}}') };
+    const signed = requestHeaders(bad.head, signRequest(bad.head, bad.body, key));
+    const reply = await send({ server }, { ...bad, headers: { ...headers, ...signed } });
+    expect(errorOf(reply)).toMatchObject({ code: "serialization_error", executed: "no", phase: "runner_queue" });
+  });
+
+  it.each([
+    ["exit", []],
+    ["crash", ["throws"]],
+    ["crash", ["rejects"]],
+  ] as const)("that takes its isolate down (%s %j) is a typed error, and the runner goes on", async (method, args) => {
+    const { ask, terminated } = shared();
+    const reply = await ask(`${service}/${method}`, args);
+    expect(errorOf(reply)).toMatchObject({
+      code: "transport_error",
+      executed: "yes",
+      phase: "handler",
+      retryable: true,
+    });
+    expect(valueOf(await ask("probe/add", [1, 2]))).toBe(3);
+    expect(valueOf(await ask(`${service}/echo`, ["next"]))).toBe("next");
+    expect(terminated()).toEqual([]);
+  });
+
+  it("runs beside others of its kind, and they beside it", async () => {
+    const { ask } = shared();
+    const note = notes();
+    const [first, second] = await Promise.all([
+      ask(`${service}/wait`, [note.file, 300]),
+      ask(`${service}/wait`, [note.file, 300]),
+    ]);
+    expect(valueOf(first)).toBeGreaterThan(0);
+    expect(valueOf(second)).toBeGreaterThan(0);
+  });
+
+  it("runs once for an idempotency key, for as long as the most patient caller has", async () => {
+    const { ask } = shared();
+    const note = notes();
+    await ask(`${service}/where`);
+    const hasty = ask(`${service}/wait`, [note.file, 900], { idempotencyKey: "k", timeoutMs: 400 });
+    await note.has("started");
+    const patient = ask(`${service}/wait`, [note.file, 900], { idempotencyKey: "k", timeoutMs: 10_000 });
+    expect(errorOf(await hasty)).toMatchObject({ code: "timeout" });
+    expect(valueOf(await patient)).toBeGreaterThan(5_000);
+    expect(note.text().match(/started/g)).toHaveLength(1);
+  });
+
+  it("that returns within its grace has its result kept for its key", async () => {
+    const { ask } = shared();
+    const note = notes();
+    await ask(`${service}/where`);
+    const once = { idempotencyKey: "late" };
+    const args = [note.file, "returns"];
+    expect(errorOf(await ask(`${service}/polite`, args, { ...once, timeoutMs: 300 }))).toMatchObject(timedOut);
+    expect(valueOf(await ask(`${service}/polite`, args, once))).toBe("in the end");
+    expect(note.text().match(/started/g)).toHaveLength(1);
+  });
+
+  it("that is terminated leaves its key free", async () => {
+    const { ask, terminated } = shared();
+    const once = { idempotencyKey: "stuck", timeoutMs: 400 };
+    for (let turn = 0; turn < 2; turn++) {
+      await ask(`${service}/where`);
+      expect(errorOf(await ask(`${service}/spin`, [], once))).toMatchObject(timedOut);
+      await waitFor(() => terminated().length > turn, { what: "the end of the isolate" });
+    }
+  });
+
+  it("has no method that only the runner has", async () => {
+    const { ask } = shared();
+    const error = errorOf(await ask(`only-here/${kind}`));
+    expect(error).toMatchObject({ code: "registry_error", executed: "no" });
+    expect(error.message).toContain("import.meta.main");
+  });
+
+  it("is aborted by the end of a drain, which leaves nothing behind", async () => {
+    const { ask, server, terminated } = await startRunner();
+    const note = notes();
+    const idle = valueOf(await ask(`${service}/where`));
+    const stuck = ask(`${service}/spin`, [note.file]);
+    await note.has("spinning");
+    const alsoIdle = valueOf(await ask(`${service}/where`));
+    await server.stop({ drainTimeoutMs: 0 });
+    expect(errorOf(await stuck)).toMatchObject({ code: "unavailable", executed: "yes" });
+    expect(terminated()).toHaveLength(1);
+    if (kind === "process") expect([idle.pid, alsoIdle.pid].filter(isAlive)).toEqual([]);
+  });
+
+  it.each([
+    ["throws when it is imported", "throw new TypeError('not today');"],
+    ["ends without a runner server", "export {};"],
+  ])("whose entry %s is a configuration that cannot work", async (_what, text) => {
+    const { file } = notes();
+    const entry = `${file}.mjs`;
+    writeFileSync(entry, text);
+    const { ask } = await startRunner({ isolation: { entry } });
+    const error = errorOf(await ask(`${service}/echo`));
+    expect(error).toMatchObject({ code: "config_error", executed: "no" });
+    expect(error.message).toContain("isolation.entry");
+    expect(valueOf(await ask("probe/add", [1, 2]))).toBe(3);
+  });
+
+  it("that has no time until its isolate is there did not run", async () => {
+    const { ask } = await startRunner();
+    const reply = await ask(`${service}/echo`, [1], { timeoutMs: 5 });
+    expect(errorOf(reply)).toMatchObject({ code: "timeout", executed: "no", phase: "runner_queue" });
+    expect(valueOf(await ask(`${service}/echo`, [2]))).toBe(2);
+  });
+
+  it("runs in place in local mode, and apart with an entry", async () => {
+    const logger = { info: () => {}, warn: () => {}, error: () => {} };
+    const local = { isolation: kind } as const;
+    const here = createFlame({ mode: "local", logger });
+    onTestFinished(() => here.shutdown());
+    const inPlace = here.service("here", { where: async () => [process.pid, threadId] }, local);
+    expect(await inPlace.where()).toEqual([process.pid, threadId]);
+
+    const elsewhere = createFlame({ mode: "local", logger, isolation: { entry: fixture("isolated-runner") } });
+    onTestFinished(() => elsewhere.shutdown());
+    const apart = elsewhere.service(service, { spin: async () => {}, where: async () => ({ runs: 0 }) }, local);
+    expect(await apart.where()).toMatchObject({ runs: 1, isMainThread: kind === "process" });
+    await expect(apart.spin.with({ timeoutMs: 400 })()).rejects.toMatchObject(timedOut);
+  });
+});
+
+it("a process ends with what its handler has started", async () => {
+  const { ask } = await startRunner();
+  const note = notes();
+  await ask("in-process/where");
+  const reply = await ask("in-process/native", [note.file, 60], { timeoutMs: 500 });
+  expect(errorOf(reply)).toMatchObject(timedOut);
+  const child = Number(/child (\d+)/.exec(note.text())?.[1]);
+  await waitFor(() => !isAlive(child), { what: "the end of what the handler has started" });
+});
+
+it("a worker inside native code is told of as one that cannot be stopped", async () => {
+  const { ask, terminated } = await startRunner();
+  const note = notes();
+  await ask("in-worker/where");
+  const reply = await ask("in-worker/native", [note.file, 4], { timeoutMs: 500 });
+  expect(errorOf(reply)).toMatchObject(timedOut);
+  await waitFor(() => terminated().length === 1, { what: "the news of it" });
+  expect(terminated()[0]).toMatchObject({ stopped: false, isolation: "worker" });
+  expect(valueOf(await ask("in-worker/echo", ["next"]))).toBe("next");
+});
+
+describe("the configuration", () => {
+  it("is refused when there is nothing that an isolate could import", async () => {
+    const entry = join(tmpdir(), "firelight-has-no-such-module.ts");
+    await expect(startRunner({ isolation: { entry } })).rejects.toThrow(ConfigError);
+    await expect(startRunner({ isolation: { entry } })).rejects.toThrow(/isolation\.entry is ".*no-such-module/);
+  });
+
+  it("is refused for an isolation that there is not", () => {
+    const own = createFlame({ mode: "local" });
+    // @ts-expect-error: there is no such isolation.
+    expect(() => own.fn("odd", async () => 1, { isolation: "thread" })).toThrow(
+      'fn "odd": isolation is "thread". Use "none", "worker" or "process".',
+    );
+  });
+
+  it("is refused as an option of a call", () => {
+    const own = createFlame({ mode: "local" });
+    const odd = own.fn("odd", async () => 1);
+    // @ts-expect-error: a call cannot say how the runner runs it.
+    expect(() => odd.with({ isolation: "worker" })).toThrow(/isolation is no option of a call/);
+  });
+
+  it("of a method wins over that of its service", () => {
+    const own = createFlame({ mode: "local" });
+    own.service("mixed", { quick: async () => 1 }, { isolation: "worker", timeoutMs: 5 });
+    own.fn("plain", async () => 1, { isolation: "none" });
+    expect(own.registry.find("mixed/quick")?.options).toEqual({ isolation: "worker", timeoutMs: 5 });
+    expect(own.registry.find("plain/default")?.options).toEqual({ isolation: "none" });
+  });
+});
