@@ -29,7 +29,7 @@ export const changePlan = (plan: LoadPlan, changes: unknown): LoadPlan => {
     } else if (!faultNames.includes(name as Fault)) {
       throw new Error(`There is no fault "${name}". There are ${faultNames.join(", ")}.`);
     } else if (!isShare(value)) throw new Error(`${name} is the share of calls, from 0 to 1.`);
-    changed[name] = value as number;
+    changed[name] = value;
   }
   return changed as unknown as LoadPlan;
 };

@@ -50,9 +50,12 @@ export const columnsOf = (text: string): number => Array.from(stripVTControlChar
 export const fill = (text: string, columns: number): string =>
   text + " ".repeat(Math.max(0, columns - columnsOf(text)));
 
+const escapeSequence = new RegExp(String.raw`\u001b\[[0-?]*[ -/]*[@-~]`, "g");
+
 /** Text from elsewhere, as one line without anything that a terminal would obey. */
 export const harmless = (text: string): string =>
-  stripVTControlCharacters(text)
+  text
+    .replace(escapeSequence, "")
     .replace(/[\p{Cc}\u2028\u2029]+/gu, " ")
     .trim();
 

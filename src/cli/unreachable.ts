@@ -81,7 +81,7 @@ const explanations: ReadonlyArray<Explanation> = [
     }),
   ],
   [
-    /^(ECONNRESET|UND_ERR_SOCKET|EPIPE|HPE_|HTTPParserError)/,
+    /^(ECONNRESET|UND_ERR_SOCKET|EPIPE|HPE_|HTTPParserError|Malformed_HTTP)/,
     ({ host }) => ({
       problem: `${host} closed the connection without an answer in HTTP`,
       fix: "Check the port and the scheme: a server for https://, gRPC or another protocol ends plain HTTP like this.",

@@ -4,6 +4,7 @@
  * decided.
  */
 import { Effect, Fiber, type Exit } from "effect";
+import { longestTimerMs } from "../contract/check-number.ts";
 import type { CallError } from "../contract/errors.ts";
 import { executedByEither } from "../contract/errors.ts";
 import type { HedgeOptions } from "../contract/options.ts";
@@ -84,7 +85,7 @@ class Race {
   }
 
   #wait(ms: number): void {
-    this.#timer = setTimeout(() => this.#tick(), ms);
+    this.#timer = setTimeout(() => this.#tick(), Math.min(ms, longestTimerMs));
   }
 
   /** Starts a hedge if the latest attempt has had its time; with no slot elsewhere, it looks again later. */

@@ -3,6 +3,7 @@
  * not finish in time, closes its sockets and hands over its telemetry.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { longestTimerMs } from "../contract/check-number.ts";
 import { flushAll } from "../contract/flush.ts";
 import type { Logger } from "../contract/options.ts";
 import type { Admission } from "./admission.ts";
@@ -46,7 +47,7 @@ const flushTimeoutMs = 5_000;
 const idleWithin = (admission: Admission, ms: number): Promise<boolean> => {
   if (admission.inFlight === 0) return Promise.resolve(true);
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), ms);
+    const timer = setTimeout(() => resolve(false), Math.min(ms, longestTimerMs));
     void admission.idle().then(() => {
       clearTimeout(timer);
       resolve(true);

@@ -36,6 +36,7 @@ import {
   signedReply,
   unsignedError,
 } from "./respond.ts";
+import { reportRefusals } from "./refusals.ts";
 import { superviseRunner } from "./supervision.ts";
 import { makeVerifier, type Refused, type Verified, type Verifier } from "./verify.ts";
 

@@ -57,7 +57,7 @@ describe.each(composeFiles)("%s", (file) => {
 
   test("every address in an environment is a service that listens there", () => {
     const addresses = entries.flatMap(([, { environment = {} }]) =>
-      Object.values(environment).flatMap((value) => [...String(value).matchAll(/http:\/\/([\w-]+):(\d+)/g)]),
+      Object.values(environment).flatMap((value) => [...value.matchAll(/http:\/\/([\w-]+):(\d+)/g)]),
     );
     expect(addresses.length).toBeGreaterThan(1);
     for (const [address, host, port] of addresses) {

@@ -13,7 +13,7 @@ import type { Ledger, LedgerReport } from "../harness/ledger.ts";
 import { openLedger, readLedger } from "../harness/ledger.ts";
 import type { StartedProcess } from "../harness/start-process.ts";
 import { startProcess } from "../harness/start-process.ts";
-import { watchStarvation } from "./starvation.ts";
+import { watchWorstStarvation } from "./starvation.ts";
 
 /** Whether this is the long run of FIRELIGHT_CHAOS=long. */
 export const long = process.env["FIRELIGHT_CHAOS"] === "long";
@@ -118,7 +118,7 @@ export const books = (): Books => {
   appendFileSync(path, "");
   const ledger = openLedger(path);
   let starvedMs = 0;
-  const stopWatching = watchStarvation((ms) => (starvedMs = ms));
+  const stopWatching = watchWorstStarvation((ms) => (starvedMs = ms));
   onTestFinished(() => {
     stopWatching();
     ledger.close();

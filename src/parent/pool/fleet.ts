@@ -9,6 +9,7 @@ import type { Boot, BootEnvironment } from "./boot.ts";
 import { startBoot } from "./boot.ts";
 import type { PoolEvent } from "./events.ts";
 import type { PooledRunner } from "./lease.ts";
+import type { Health } from "./probe.ts";
 import { probeDelayMs, probeRunner, unhealthy } from "./probe.ts";
 import { settle } from "./settle.ts";
 import { SpanBook } from "./span-book.ts";
@@ -52,7 +53,7 @@ export class Fleet {
     this.#tell = tell;
     this.maxRssBytes = config.bounds.maxRssBytes;
     if (Number.isFinite(config.healthCheckMs))
-      this.#looking = setInterval(() => this.#look(), config.healthCheckMs).unref();
+      this.#looking = setInterval(() => this.#look(), Math.min(config.healthCheckMs, longestTimerMs)).unref();
     if (config.backend !== undefined && Number.isFinite(config.orphanTimeoutMs)) {
       const everyMs = Math.min(config.orphanTimeoutMs / heartbeatsPerTimeout, longestTimerMs);
       this.#beating = setInterval(() => this.#beat(), everyMs).unref();
@@ -215,6 +216,17 @@ export class Fleet {
     }
   }
 
+  /** What the backend says, where it says something; only the runner itself knows its memory. */
+  async #healthOf({ url, healthCheck }: PooledRunner): Promise<Health> {
+    const said = await healthCheck?.();
+    if (said !== undefined && (!said.healthy || this.maxRssBytes === Infinity)) return said;
+    const answer = await probeRunner(url).catch((error: unknown) => {
+      if (said === undefined) throw error;
+      return said;
+    });
+    return { ...answer, healthy: said?.healthy ?? answer.healthy };
+  }
+
   #askUntilSilent(runnerId: string, runner: PooledRunner, look: number): void {
     this.#later(probeDelayMs(look), async () => {
       const answers = await probeRunner(runner.url).then(
@@ -228,7 +240,7 @@ export class Fleet {
   }
 
   async #ask(runnerId: string, runner: PooledRunner): Promise<void> {
-    const health = await (runner.healthCheck?.() ?? probeRunner(runner.url)).catch(() => unhealthy);
+    const health = await this.#healthOf(runner).catch(() => unhealthy);
     if (!health.healthy) await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
     if (!health.healthy && this.#config.backend === undefined) runner.spans.lost();
     if (this.#runners.get(runnerId) === runner) this.#tell({ _tag: "ProbeEnded", runnerId, ...health });

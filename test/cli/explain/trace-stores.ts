@@ -10,16 +10,16 @@ interface Attribute {
 }
 
 interface OtlpSpan {
+  readonly name: string;
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId?: string;
-  readonly name: string;
-  readonly kind: number;
-  readonly startTimeUnixNano: string;
-  readonly endTimeUnixNano: string;
-  readonly attributes: ReadonlyArray<Attribute>;
   readonly links?: ReadonlyArray<{ readonly traceId: string; readonly spanId: string }>;
   readonly status?: { readonly code?: number; readonly message?: string };
+  readonly attributes: ReadonlyArray<Attribute>;
+  readonly startTimeUnixNano: string;
+  readonly endTimeUnixNano: string;
+  readonly kind: number;
 }
 
 interface Group {
