@@ -1,6 +1,5 @@
 /**
- * Dashboards for Grafana, and rules for Prometheus, for your own names, objective and thresholds: what `firelight
- * dashboards` writes.
+ * Dashboards and alerts for Grafana and Prometheus, for your own names, objective and thresholds: what `firelight dashboards` writes.
  *
  * Needs `@grafana/grafana-foundation-sdk` and `yaml`.
  */
@@ -14,6 +13,9 @@ export {
   panelsOf,
   variableQueriesOf,
 } from "./panels-of.ts";
+export type { AlertAnnotations, AlertRule, Area, Comparison, Severity } from "./rules/alert-rule.ts";
+export { alerts } from "./rules/alerts.ts";
+export { type InhibitRule, inhibitRules } from "./rules/inhibitions.ts";
 export { runbookLink } from "./runbook-link.ts";
 export { type BundleSettings, defaultSettings, type ServiceLevel, type Thresholds } from "./settings.ts";
 export { findDrift, writeBundle } from "./write-bundle.ts";

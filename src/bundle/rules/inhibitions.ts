@@ -4,7 +4,7 @@
  */
 import type { AlertName } from "../alert-names.ts";
 
-export interface Inhibition {
+interface Inhibition {
   readonly source: AlertName;
   readonly targets: ReadonlyArray<AlertName>;
   /** Labels that both must share. */
@@ -46,12 +46,22 @@ export const inhibitions: ReadonlyArray<Inhibition> = [
   },
 ];
 
-/** As `inhibit_rules` of Alertmanager (0.22 or newer). */
-export const inhibitRules = (): ReadonlyArray<{
+/** An entry of `inhibit_rules` of Alertmanager, 0.22 or newer. */
+export interface InhibitRule {
   readonly source_matchers: ReadonlyArray<string>;
   readonly target_matchers: ReadonlyArray<string>;
+  /** Labels that both alerts must share. */
   readonly equal: ReadonlyArray<string>;
-}> =>
+}
+
+/**
+ * The `inhibit_rules` for Alertmanager: an alert silences its weaker forms and its consequences.
+ *
+ * ```ts
+ * stringify({ inhibit_rules: inhibitRules() });
+ * ```
+ */
+export const inhibitRules = (): ReadonlyArray<InhibitRule> =>
   inhibitions.map(({ source, targets, equal }) => ({
     source_matchers: [`alertname="${source}"`],
     target_matchers: [`alertname=~"${targets.join("|")}"`],
