@@ -74,7 +74,7 @@ const isolatedRuns = (
 ): IsolatedRuns | undefined => {
   if (runnerLink() !== undefined || (mode === "local" && isolation.entry === undefined)) return undefined;
   const settings = { ...place, url: "", port: 0, maxBodyBytes };
-  return makeIsolatedRuns({ entry: isolation.entry, settings: () => settings, telemetry });
+  return makeIsolatedRuns({ ...isolation, settings: () => settings, telemetry });
 };
 
 /** Makes the client of a configuration. Calls that stay on a runner are told under its id and pool, from `env`. */

@@ -2,6 +2,7 @@
  * Handlers that run apart from the runner's event loop: where they may run, and
  * what must be known to do it.
  */
+import { checkNumber, fraction, longestTimerMs } from "./check-number.ts";
 
 /**
  * Where a handler runs on its runner.
@@ -24,4 +25,18 @@ export interface IsolationOptions {
    * with. In local mode there is no default, and handlers run in place.
    */
   readonly entry?: string | URL;
+  /** Milliseconds that a handler has to end once its signal is aborted, before it is terminated. Default 100. */
+  readonly graceMs?: number;
 }
+
+/** The same, filled in. */
+export interface ResolvedIsolation {
+  readonly entry: string | URL | undefined;
+  readonly graceMs: number;
+}
+
+/** @throws {ConfigError} when a number cannot work. */
+export const resolveIsolation = ({ entry, graceMs = 100 }: IsolationOptions = {}): ResolvedIsolation => ({
+  entry,
+  graceMs: Math.min(checkNumber("isolation.graceMs", graceMs, 0, "milliseconds", fraction), longestTimerMs),
+});

@@ -5,7 +5,7 @@
 import { checkNumber, fraction } from "./check-number.ts";
 import { ConfigError } from "./errors.ts";
 import type { ResolvedIdempotency } from "./idempotency.ts";
-import type { IsolationOptions } from "./isolation.ts";
+import { type ResolvedIsolation, resolveIsolation } from "./isolation.ts";
 import type { FlameConfig, Logger, Mode, SigningKeyOptions, TelemetryOptions } from "./options.ts";
 import { defaults } from "./options.ts";
 import { resolveIdempotency } from "./resolve-idempotency.ts";
@@ -29,7 +29,7 @@ export interface ResolvedConfig {
   readonly exposeErrors: boolean;
   /** `undefined` when results are not kept. */
   readonly idempotency: ResolvedIdempotency | undefined;
-  readonly isolation: IsolationOptions;
+  readonly isolation: ResolvedIsolation;
   readonly logger: Logger | undefined;
   readonly telemetry: Required<TelemetryOptions>;
 }
@@ -120,7 +120,7 @@ export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedCo
     maxBodyBytes: checkNumber("maxBodyBytes", config.maxBodyBytes ?? defaults.maxBodyBytes, 1, "bytes"),
     exposeErrors: config.exposeErrors ?? defaults.exposeErrors,
     idempotency: resolveIdempotency(config.idempotency),
-    isolation: config.isolation ?? {},
+    isolation: resolveIsolation(config.isolation),
     logger: config.logger,
     telemetry: {
       metrics: config.telemetry?.metrics ?? true,

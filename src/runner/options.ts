@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { ConfigError } from "../contract/errors.ts";
 import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/heartbeat.ts";
 import type { IdempotencyOptions } from "../contract/idempotency.ts";
-import type { IsolationOptions } from "../contract/isolation.ts";
+import { type IsolationOptions, type ResolvedIsolation, resolveIsolation } from "../contract/isolation.ts";
 import { type SecurityOptions } from "../contract/options.ts";
 import { type Environment, type ResolvedConfig, resolveConfig } from "../contract/resolve-config.ts";
 
@@ -59,7 +59,7 @@ export interface ResolvedRunnerOptions {
   readonly security: ResolvedConfig["security"];
   readonly exposeErrors: boolean;
   readonly idempotency: ResolvedConfig["idempotency"];
-  readonly isolation: IsolationOptions;
+  readonly isolation: ResolvedIsolation;
   readonly runnerId: string;
   /** Whether the id was given from outside, so that requests must name it. */
   readonly checkAudience: boolean;
@@ -141,7 +141,7 @@ export const resolveRunnerOptions = (
     security,
     exposeErrors,
     idempotency,
-    isolation: options.isolation ?? config.isolation,
+    isolation: options.isolation === undefined ? config.isolation : resolveIsolation(options.isolation),
     runnerId: runnerId ?? `runner-${randomBytes(4).toString("hex")}`,
     checkAudience: runnerId !== undefined,
     poolName: env["FLAME_POOL"]?.trim() || config.defaultPool,

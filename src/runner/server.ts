@@ -213,7 +213,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
   const admission = makeAdmission({ runnerId, maxConcurrency: options.maxConcurrency });
   const redact = deps.redact ?? makeRedactor([]);
   const isolated = makeIsolatedRuns({
-    entry: options.isolation.entry,
+    ...options.isolation,
     settings: () => ({ runnerId, poolName, url: listener.url, port: listener.port, maxBodyBytes }),
     telemetry,
   });

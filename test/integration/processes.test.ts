@@ -35,7 +35,8 @@ test("what superjson can carry arrives as it was", async () => {
 });
 
 test("calls spread over runners, and runners take as many as they may", async () => {
-  await withRunners({ max: 2, maxConcurrency: 2 });
+  const { flame } = await withRunners({ min: 2, max: 2, maxConcurrency: 2 });
+  await waitFor(() => flame.pools["default"]?.stats().runners.idle === 2, { what: "two runners" });
   const { file, lines } = notes();
   await Promise.all([1, 2, 3, 4, 5, 6].map(() => Probe.slow(150, file)));
   const running = lines().reduce(

@@ -57,10 +57,10 @@ const startRunner = async (options?: RunnerServerOptions): Promise<TestRunner> =
 };
 
 /** A runner that the tests of a block share, since its isolates take a while to boot. */
-const shareRunner = (): (() => TestRunner) => {
+const shareRunner = (options?: RunnerServerOptions): (() => TestRunner) => {
   let shared: TestRunner | undefined;
   beforeAll(async () => {
-    shared = await makeRunner();
+    shared = await makeRunner(options);
   });
   beforeEach(() => {
     shared!.events.length = 0;
@@ -86,10 +86,20 @@ const notes = () => {
   };
 };
 
-const timedOut = { code: "timeout", executed: "yes", phase: "handler", retryable: true } satisfies Partial<ErrorBody>;
+/** Calls, and is gone once `until` holds. */
+const leave = async (
+  server: TestRunner["server"],
+  request: ReturnType<typeof sign>,
+  until: () => Promise<unknown>,
+): Promise<void> => {
+  const caller = new AbortController();
+  const call = send({ server }, request, { signal: caller.signal }).catch(() => "left");
+  await until();
+  caller.abort();
+  expect(await call).toBe("left");
+};
 
-/** For tests in which a handler must end within its grace, for which it needs the processor in time. */
-const busyMachine = { retry: 3 };
+const timedOut = { code: "timeout", executed: "yes", phase: "handler", retryable: true } satisfies Partial<ErrorBody>;
 
 /** Milliseconds that a busy machine may need beyond what is promised. */
 const leewayMs = 1_500;
@@ -97,6 +107,7 @@ const leewayMs = 1_500;
 describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
   const service = serviceOf[kind];
   const shared = shareRunner();
+  const patient = shareRunner({ isolation: { entry: fixture("isolated-runner"), graceMs: 20_000 } });
 
   it("gets and returns values as they are on the wire", async () => {
     const { ask } = shared();
@@ -162,8 +173,8 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     if (kind === "process") await waitFor(() => !isAlive(before.pid), { what: "the end of the process" });
   });
 
-  it("that ends when its signal says so is not terminated", busyMachine, async () => {
-    const { ask, terminated } = shared();
+  it("that ends when its signal says so is not terminated", async () => {
+    const { ask, terminated } = patient();
     const note = notes();
     const before = valueOf(await ask(`${service}/where`));
     const reply = await ask(`${service}/polite`, [note.file, "throws"], { timeoutMs: 1_000 });
@@ -183,21 +194,18 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     await waitFor(() => terminated().length === 1, { what: "the end of the isolate" });
   });
 
-  it("is stopped when its caller leaves", busyMachine, async () => {
-    const { ask, server, events, terminated } = shared();
+  it("hears that its caller left, and may end by itself", async () => {
+    const { server, terminated } = patient();
     const note = notes();
-    await ask(`${service}/where`);
-    const leave = async (method: string, args: ReadonlyArray<unknown>, word: string): Promise<void> => {
-      const caller = new AbortController();
-      const call = send({ server }, sign(`${service}/${method}`, args), { signal: caller.signal }).catch(() => "left");
-      await note.has(word);
-      caller.abort();
-      expect(await call).toBe("left");
-    };
-    await leave("polite", [note.file, "throws"], "started");
+    await leave(server, sign(`${service}/polite`, [note.file, "throws"]), () => note.has("started"));
     await note.has("ended canceled");
     expect(terminated()).toEqual([]);
-    await leave("spin", [note.file], "spinning");
+  });
+
+  it("is stopped when its caller leaves and it goes on", async () => {
+    const { ask, server, events, terminated } = shared();
+    const note = notes();
+    await leave(server, sign(`${service}/spin`, [note.file]), () => note.has("spinning"));
     await waitFor(() => terminated().length === 1, { what: "the end of the isolate" });
     expect(events).toContainEqual(
       expect.objectContaining({
@@ -274,8 +282,8 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(note.text().match(/started/g)).toHaveLength(1);
   });
 
-  it("that returns within its grace has its result kept for its key", busyMachine, async () => {
-    const { ask } = shared();
+  it("that returns within its grace has its result kept for its key", async () => {
+    const { ask } = patient();
     const note = notes();
     await ask(`${service}/where`);
     const once = { idempotencyKey: newNonce() };

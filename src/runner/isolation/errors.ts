@@ -2,7 +2,6 @@
 import { type CallError, ConfigError, type FlameErrorContext, InvokeError } from "../../contract/errors.ts";
 import type { IsolateKind } from "../../contract/isolation.ts";
 import type { Run } from "../run.ts";
-import { isolateGraceMs } from "./isolate.ts";
 import type { IsolateExit } from "./link.ts";
 import { type BootFailure, isolateBootMs } from "./warm-isolates.ts";
 
@@ -37,10 +36,10 @@ export const bootError = (run: Run, kind: IsolateKind, entry: string, failure: B
   );
 };
 
-export const deadlineError = (run: Run, kind: IsolateKind): InvokeError =>
+export const deadlineError = (run: Run, kind: IsolateKind, graceMs: number): InvokeError =>
   new InvokeError(
     "timeout",
-    `${run.method.name} was still running on runner ${run.runnerId} when the ${Math.round(run.deadlineAt() - run.invocation.arrivedAt)} ms that it was given were over. Its signal was aborted, and its ${called[kind]} is terminated if it goes on for ${isolateGraceMs} ms.`,
+    `${run.method.name} was still running on runner ${run.runnerId} when the ${Math.round(run.deadlineAt() - run.invocation.arrivedAt)} ms that it was given were over. Its signal was aborted, and its ${called[kind]} is terminated if it goes on for ${graceMs} ms.`,
     contextOf(run),
   );
 

@@ -9,9 +9,6 @@ import type { IsolateExit, IsolateLink, LinkStart } from "./link.ts";
 import type { FromIsolate, RunEnd, RunMessage } from "./messages.ts";
 import { startThread } from "./thread.ts";
 
-/** Milliseconds that a handler has to end after its signal was aborted. */
-export const isolateGraceMs = 100;
-
 /** Milliseconds after which a thread that was terminated and goes on is inside native code. */
 const stopTimeoutMs = 1_000;
 
@@ -27,6 +24,12 @@ export interface RunListener {
   lost(exit: IsolateExit): void;
   /** It did not end in time. `stopped` is false if even that does not end it. */
   terminated(stopped: boolean): void;
+}
+
+/** What an isolate is started with. */
+export interface IsolateStart extends Pick<LinkStart, "entry" | "settings"> {
+  /** Milliseconds that a handler has to end after its signal was aborted. */
+  readonly graceMs: number;
 }
 
 /** Who lends isolates. */
@@ -45,6 +48,7 @@ export class Isolate {
   /** Settles when it can be taken, or has ended before. */
   readonly booted: Promise<BootEnd>;
   readonly #owner: IsolateOwner;
+  readonly #graceMs: number;
   readonly #link: IsolateLink;
   readonly #gone = Promise.withResolvers<void>();
   #bootEnded: (end: BootEnd) => void = () => {};
@@ -55,9 +59,10 @@ export class Isolate {
   #left = true;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(kind: IsolateKind, start: Pick<LinkStart, "entry" | "settings">, owner: IsolateOwner) {
+  constructor(kind: IsolateKind, { graceMs, ...start }: IsolateStart, owner: IsolateOwner) {
     this.kind = kind;
     this.#owner = owner;
+    this.#graceMs = graceMs;
     this.booted = new Promise((resolve) => (this.#bootEnded = resolve));
     const startLink = kind === "worker" ? startThread : startChild;
     this.#link = startLink({
@@ -99,7 +104,7 @@ export class Isolate {
     }
     this.abort("Cancel");
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#kill(), isolateGraceMs);
+    this.#timer = setTimeout(() => this.#kill(), this.#graceMs);
   }
 
   /**

@@ -12,13 +12,15 @@ import { type InHandlerSpan, isLate, tooLate } from "../perform.ts";
 import type { Run } from "../run.ts";
 import { isolateEntry } from "./entry.ts";
 import { bootError, contextOf, deadlineError, lostError, stoppedError } from "./errors.ts";
-import { Isolate, isolateGraceMs } from "./isolate.ts";
+import { Isolate } from "./isolate.ts";
 import { type IsolateSettings, ownBytes, type RunEnd, type ThrownText } from "./messages.ts";
 import { WarmIsolates } from "./warm-isolates.ts";
 
 export interface IsolatedRunsDeps {
   /** The module that isolates import. Default: the one that this process was started with. */
   readonly entry: string | URL | undefined;
+  /** Milliseconds that a handler has to end after its signal was aborted. */
+  readonly graceMs: number;
   readonly settings: () => IsolateSettings;
   readonly telemetry: Pick<Telemetry, "emit">;
 }
@@ -53,10 +55,10 @@ const outcomeOf = (run: Run, end: RunEnd): Outcome => {
   return Effect.fail(errorFromBody(body, { ...contextOf(run), cause: run.thrown }));
 };
 
-export const makeIsolatedRuns = ({ entry, settings, telemetry }: IsolatedRunsDeps): IsolatedRuns => {
+export const makeIsolatedRuns = ({ entry, graceMs, settings, telemetry }: IsolatedRunsDeps): IsolatedRuns => {
   let found: string | undefined;
   const entryPath = (): string => (found ??= isolateEntry(entry));
-  const isolates = new WarmIsolates(() => ({ entry: entryPath(), settings: settings() }));
+  const isolates = new WarmIsolates(() => ({ entry: entryPath(), graceMs, settings: settings() }));
 
   const take = (kind: IsolateKind, run: Run): Effect.Effect<Isolate, CallError> =>
     Effect.callback((resume) => {
@@ -105,7 +107,7 @@ export const makeIsolatedRuns = ({ entry, settings, telemetry }: IsolatedRunsDep
       };
       const stopWaiting = atDeadline(deadlineAt, () => {
         isolate.abort("Expire");
-        end(Effect.fail(deadlineError(run, isolate.kind)));
+        end(Effect.fail(deadlineError(run, isolate.kind, graceMs)));
       });
 
       run.executed = "unknown";
@@ -151,7 +153,7 @@ export const makeIsolatedRuns = ({ entry, settings, telemetry }: IsolatedRunsDep
               invocationId,
               attempt,
               isolation: isolate.kind,
-              graceMs: isolateGraceMs,
+              graceMs,
               stopped,
               span: span.ids,
             });

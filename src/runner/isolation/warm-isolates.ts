@@ -4,8 +4,8 @@
  * many as runs at a time had needed, and never more.
  */
 import type { IsolateKind } from "../../contract/isolation.ts";
-import { type BootEnd, Isolate, type IsolateOwner } from "./isolate.ts";
-import type { IsolateExit, LinkStart } from "./link.ts";
+import { type BootEnd, Isolate, type IsolateOwner, type IsolateStart } from "./isolate.ts";
+import type { IsolateExit } from "./link.ts";
 
 /** Milliseconds that an isolate may take to have its methods. */
 export const isolateBootMs = 30_000;
@@ -19,7 +19,7 @@ export type BootFailure = { readonly _tag: "Silent" } | { readonly _tag: "Ended"
 const failedToStart = (cause: unknown): IsolateExit => ({ how: "could not be started", starved: true, cause });
 
 export class WarmIsolates implements IsolateOwner {
-  readonly #start: () => Pick<LinkStart, "entry" | "settings">;
+  readonly #start: () => IsolateStart;
   readonly #all = new Set<Isolate>();
   /** Free ones; the one that was used last is taken first, so that the others can end. */
   readonly #free: Array<Isolate> = [];
@@ -29,7 +29,7 @@ export class WarmIsolates implements IsolateOwner {
   #closed = false;
 
   /** @param start what isolates are started with; asked for each, and may throw. */
-  constructor(start: () => Pick<LinkStart, "entry" | "settings">) {
+  constructor(start: () => IsolateStart) {
     this.#start = start;
   }
 
