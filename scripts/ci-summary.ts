@@ -1,8 +1,8 @@
 /**
- * Ends a CI run with one line, `N passed, N failed`: the tests of both runtimes,
- * as their reports in `.cache` count them, and the checks beside them.
+ * Ends a CI run with one line, `N passed, N failed`: the tests of both runtimes and
+ * those of the stack, as their reports in `.cache` count them, and the checks beside them.
  *
- * Usage: `node scripts/ci-summary.ts <checks passed> <checks failed> <exit code of npm test>`
+ * Usage: `node scripts/ci-summary.ts <checks passed> <checks failed> <exit code of npm test> <exit code of npm run test:stack>`
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -30,10 +30,10 @@ const filesThatFailed = ({ testResults }: Report): number =>
     ({ status, assertionResults }) => status === "failed" && !assertionResults.some((test) => test.status === "failed"),
   ).length;
 
-const countTests = (runtime: string): Count => {
-  const file = join(import.meta.dirname, "../.cache", `test-${runtime}.json`);
+const countTests = (run: string): Count => {
+  const file = join(import.meta.dirname, "../.cache", `test-${run}.json`);
   if (!existsSync(file)) {
-    console.log(`${runtime}: no report, so its tests did not run to the end`);
+    console.log(`${run}: no report, so its tests did not run to the end`);
     return { passed: 0, failed: 1, skipped: 0 };
   }
   const report = JSON.parse(readFileSync(file, "utf8")) as Report;
@@ -42,14 +42,14 @@ const countTests = (runtime: string): Count => {
     failed: report.numFailedTests + filesThatFailed(report),
     skipped: report.numPendingTests + report.numTodoTests,
   };
-  console.log(`${runtime}: ${count.passed} tests passed, ${count.failed} failed, ${count.skipped} skipped`);
+  console.log(`${run}: ${count.passed} tests passed, ${count.failed} failed, ${count.skipped} skipped`);
   return count.passed === 0 ? { ...count, failed: Math.max(1, count.failed) } : count;
 };
 
-const [checksPassed = 0, checksFailed = 0, testExit = 1] = process.argv.slice(2).map(Number);
-const tests = [countTests("node"), countTests("bun")];
+const [checksPassed = 0, checksFailed = 0, testExit = 1, stackExit = 1] = process.argv.slice(2).map(Number);
+const tests = [countTests("node"), countTests("bun"), countTests("stack")];
 const reported = tests.reduce((sum, { failed }) => sum + failed, 0);
-const failed = checksFailed + (testExit !== 0 && reported === 0 ? 1 : reported);
+const failed = checksFailed + (testExit + stackExit !== 0 && reported === 0 ? 1 : reported);
 const passed = checksPassed + tests.reduce((sum, count) => sum + count.passed, 0);
 const skipped = tests.reduce((sum, count) => sum + count.skipped, 0);
 

@@ -69,8 +69,8 @@ export const printPool = (scrape: Scrape, pool: string, peak: Peak, arrived: num
   fact("lease", `p50 ${p(0.5, leaseDuration.name)}`, `p95 ${p(0.95, leaseDuration.name)}`);
   fact(
     "telemetry",
-    `${count(telemetrySpans.name, { outcome: "reported" })} runner spans vouched for`,
-    `${count(telemetrySpans.name, { outcome: "lost" })} lost at work`,
+    `${count(telemetrySpans.name, { outcome: "reported" })} runner spans known to be sent`,
+    `${count(telemetrySpans.name, { outcome: "lost" })} lost with a runner`,
     `${arrived} arrived`,
   );
 };

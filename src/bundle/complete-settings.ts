@@ -1,4 +1,6 @@
 /** Settings as a user writes them, with the rest filled in, and checked. */
+import { alertNames } from "./alert-names.ts";
+import { burnRates } from "./rules/burn-rate.ts";
 import { type BundleSettings, defaultSettings } from "./settings.ts";
 
 type Part<Of> = {
@@ -43,6 +45,9 @@ const merge = (path: string, defaults: Readonly<Record<string, unknown>>, given:
   return merged;
 };
 
+/** Grafana takes uids of 40 characters; those of its alerts are the uid, a hyphen and the alert's name. */
+const longestUid = 40 - 1 - Math.max(...alertNames.map((name) => name.replace(/^Flame/, "").length));
+
 const isAddress = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 
 const check = (settings: BundleSettings): void => {
@@ -51,14 +56,15 @@ const check = (settings: BundleSettings): void => {
     throw new RangeError(problem);
   };
   if (name.trim() === "") fail("name is empty. Give the dashboards a name, such as the service's.");
-  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(uid) || uid.length > 25)
-    fail(`uid is "${uid}". It may have lower-case letters, digits and single hyphens, and 25 characters at most.`);
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(uid) || uid.length > longestUid)
+    fail(
+      `uid is "${uid}". It may have lower-case letters, digits and single hyphens, and ${longestUid} characters at most.`,
+    );
   if (!isAddress(grafanaUrl))
     fail(`grafanaUrl is "${grafanaUrl}". Give it an address such as https://grafana.example.`);
   if (runbookUrl !== undefined && !isAddress(runbookUrl))
     fail(`runbookUrl is "${runbookUrl}". Give it an address such as https://wiki.example/firelight.`);
-  if (!(slo.objective > 0 && slo.objective < 1))
-    fail(`slo.objective is ${slo.objective}. It is a share above 0 and below 1, such as 0.999.`);
+  burnRates(slo);
   const wrong = Object.entries(thresholds).find(([, value]) => !(Number.isFinite(value) && value > 0));
   if (wrong !== undefined) fail(`thresholds.${wrong[0]} is ${wrong[1]}. It must be above 0.`);
 };

@@ -40,7 +40,7 @@ export const mergeDefinitions = (...layers: ReadonlyArray<DefinitionOptions | un
  */
 export const checkDefinition = (options: DefinitionOptions, where: string): void => {
   if (options.isolation !== undefined && !isolations.includes(options.isolation)) {
-    throw new ConfigError(`${where}: isolation is "${String(options.isolation)}". Use "none", "worker" or "process".`);
+    throw new ConfigError(`${where}: isolation is "${options.isolation}". Use "none", "worker" or "process".`);
   }
   checkOptions(options, where);
 };

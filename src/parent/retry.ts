@@ -74,9 +74,9 @@ const refuse = (obstacle: RetryObstacle, text: string): RetryDecision => ({
 /** Whether the error is worth another try at all, whatever the policy. */
 export const mayPass = (error: CallError): boolean => error.retryable && !neverRetried.has(error.code);
 
-/** Whether the runner's answer never came: the connection was lost, or the attempt's own time was over. */
+/** Whether the handler's answer never came: the runner was lost, or what ran the handler on it, or the attempt's own time was over. */
 const isLost = ({ code, executed }: CallError): boolean =>
-  (code === "transport_error" && executed === "unknown") || (code === "timeout" && executed !== "no");
+  (code === "transport_error" || code === "timeout") && executed !== "no";
 
 const mayFailOver = ({ error, failovers, retry }: RetrySituation): boolean => {
   if (error.executed !== "no" || failovers >= failoverAttempts) return false;

@@ -111,6 +111,7 @@ export const recordEvent = (to: Instruments, event: FlameEvent): void => {
     case "RunnerDraining":
     case "PoolSaturated":
     case "PoolScaled":
+    case "IsolateTerminated":
       return;
   }
 };

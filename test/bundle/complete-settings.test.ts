@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { completeSettings } from "../../src/bundle/complete-settings.ts";
+import { bundleFiles } from "../../src/bundle/files.ts";
 import { defaultSettings } from "../../src/bundle/settings.ts";
 
 describe("settings", () => {
@@ -23,6 +24,12 @@ describe("settings", () => {
     );
   });
 
+  it("take the longest uid with which all files can be made", () => {
+    const settings = completeSettings({ uid: "seventeen-letters" });
+    expect([...bundleFiles(settings).keys()]).toContain("dashboards/seventeen-letters-overview.json");
+    expect(() => bundleFiles({ ...settings, uid: "eighteen-character" })).toThrow("too long");
+  });
+
   it.each([
     [{ threshold: {} }, "There is no setting threshold."],
     [{ slo: { target: 0.9 } }, "There is no setting slo.target. There are: objective, windowDays"],
@@ -32,10 +39,11 @@ describe("settings", () => {
     [{ runbookUrl: 3 }, "runbookUrl must be a string, not a number."],
     [{ name: " " }, "name is empty."],
     [{ uid: "My Shop" }, 'uid is "My Shop".'],
-    [{ uid: "a-name-that-is-far-too-long-for-it" }, "25 characters at most"],
+    [{ uid: "eighteen-character" }, "17 characters at most"],
     [{ grafanaUrl: "grafana.example" }, 'grafanaUrl is "grafana.example".'],
     [{ runbookUrl: "wiki/flame" }, 'runbookUrl is "wiki/flame".'],
-    [{ slo: { objective: 99.9 } }, "slo.objective is 99.9. It is a share above 0 and below 1"],
+    [{ slo: { objective: 99.9 } }, "slo.objective is 99.9: it is the share of calls that must succeed"],
+    [{ slo: { windowDays: 1 } }, "slo.windowDays is 1: the slowest alert looks at 3 days"],
     [{ thresholds: { bootSeconds: 0 } }, "thresholds.bootSeconds is 0. It must be above 0."],
     [{ thresholds: { bootSeconds: Number.NaN } }, "thresholds.bootSeconds is NaN."],
   ])("say what is wrong with %j", (options, message) => {

@@ -141,8 +141,8 @@ test("a call that its pool refuses is tried again no more often than its policy 
 });
 
 test("a call may wait no longer than maxQueueWaitMs", async () => {
-  await withRunners({ max: 1, maxQueueWaitMs: 50 });
-  await Probe.whoami.with({ retry: { maxAttempts: 100, baseDelayMs: 50 } })();
+  const { flame } = await withRunners({ min: 1, max: 1, maxQueueWaitMs: 50 });
+  await waitFor(() => flame.pools["default"]!.stats().runners.idle === 1, { what: "a runner", timeoutMs: 15_000 });
   const running = Probe.slow(500);
   await expect(Probe.whoami()).rejects.toMatchObject({
     code: "overloaded",

@@ -2,8 +2,10 @@
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { context, propagation, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { node, tracing } from "@opentelemetry/sdk-node";
+import { fileURLToPath } from "node:url";
 import { Effect } from "effect";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { processBackend } from "../../src/backends/process.ts";
 import { flame } from "../../src/index.ts";
 import { isAlive } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -11,7 +13,7 @@ import { InProcess, InWorker } from "./fixtures/isolated-services.ts";
 import { Probe } from "./fixtures/services.ts";
 import type { PlainSpan } from "./plain-span.ts";
 import { plainSpan } from "./plain-span.ts";
-import { notes, withRunners } from "./setup.ts";
+import { entryOf, notes, withRunners } from "./setup.ts";
 
 const none = async (): Promise<ReadonlyArray<PlainSpan>> => [];
 const Recorded = flame.service("recorded", { spans: none });
@@ -85,10 +87,10 @@ describe.each(["worker", "process"] as const)("isolation: %s", (kind) => {
     await withRunners({ max: 1 }, { runner: "isolated-traced-runner" });
     expect(await service.nested(2, 3)).toBe(5);
     const told = await service.tellNested.with({ timeoutMs: 9_000 })();
-    const trio = exporter.getFinishedSpans().map(plainSpan);
+    const made = exporter.getFinishedSpans().map(plainSpan);
     const spanOf = (spans: ReadonlyArray<PlainSpan>, name: string, spanKind: SpanKind): PlainSpan =>
       spans.find((span) => span.name === name && span.kind === spanKind)!;
-    const call = spanOf(trio, `${service === InWorker ? "in-worker" : "in-process"}/nested`, SpanKind.CLIENT);
+    const call = spanOf(made, `${service === InWorker ? "in-worker" : "in-process"}/nested`, SpanKind.CLIENT);
     const onRunner = (await Recorded.spans()).filter((span) => span.traceId === call.traceId);
     const handler = spanOf(onRunner, "flame.handler", SpanKind.INTERNAL);
     expect(onRunner.map((span) => span.name).toSorted()).toEqual(["flame.handler", call.name]);
@@ -122,6 +124,17 @@ describe.each(["worker", "process"] as const)("isolation: %s", (kind) => {
     expect(stuck.status).toBe(SpanStatusCode.ERROR);
     expect(stuck.attributes["error.type"]).toBe("DEADLINE_EXCEEDED");
   });
+});
+
+test("what the runner's flags load before its entry, they load in its isolates too", async () => {
+  const flag = "Bun" in globalThis ? "--preload" : "--import";
+  const preload = new URL("./fixtures/preloaded.ts", import.meta.url);
+  const runtimeArgs = [flag, "Bun" in globalThis ? fileURLToPath(preload) : preload.href];
+  const backend = processBackend({ entry: entryOf("isolated-runner"), runtimeArgs, logs: "ignore" });
+  onTestFinished(() => flame.shutdown());
+  await flame.configure({ mode: "parent", pools: { default: { spawnTimeoutMs: 20_000, backend } } });
+  expect(await InWorker.preloaded()).toBe(true);
+  expect(await InProcess.preloaded()).toBe(true);
 });
 
 test("a runner that is shut down leaves no child process", async () => {

@@ -4,17 +4,10 @@ import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { metrics as catalogue } from "../../src/telemetry/catalog.ts";
 import type { Flame } from "../../src/flame.ts";
+import { readSamples, total, type Labels, type Sample } from "../harness/exposition.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";
 import { withRunners } from "./setup.ts";
-
-type Labels = Readonly<Record<string, string>>;
-
-interface Sample {
-  readonly name: string;
-  readonly labels: Labels;
-  readonly value: number;
-}
 
 /** Serves the metrics as a user's service would, and reads them as Prometheus would. */
 const scrape = async (flame: Flame): Promise<ReadonlyArray<Sample>> => {
@@ -29,23 +22,8 @@ const scrape = async (flame: Flame): Promise<ReadonlyArray<Sample>> => {
   server.closeAllConnections();
   server.close();
   expect(response.headers.get("content-type")).toContain("openmetrics");
-  return text
-    .split("\n")
-    .filter((line) => line !== "" && !line.startsWith("#"))
-    .map((line) => {
-      const [, name, labels, value] = /^(\w+)(?:\{(.*?)\})? (\S+)/.exec(line)!;
-      const pairs = [...(labels ?? "").matchAll(/(\w+)="([^"]*)"/g)].map(([, key, text]) => [key, text]);
-      return { name: name!, labels: Object.fromEntries(pairs) as Labels, value: Number(value) };
-    });
+  return readSamples(text);
 };
-
-/** The sum of all samples of a name that carry these labels. */
-const total = (samples: ReadonlyArray<Sample>, name: string, labels: Labels = {}): number =>
-  samples
-    .filter(
-      (sample) => sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
-    )
-    .reduce((sum, sample) => sum + sample.value, 0);
 
 /** Keeps the books of the calls that a test makes. */
 class Ledger {

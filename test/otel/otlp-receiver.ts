@@ -65,7 +65,9 @@ const attributes = (owner: Message, field: number): Record<string, unknown> =>
   Object.fromEntries(
     owner.all(field).map((pair) => {
       const value = pair.one(2);
-      return [pair.text(1), value.has(1) ? value.text(1) : value.has(4) ? value.double(4) : value.number(3)];
+      if (value.has(1)) return [pair.text(1), value.text(1)];
+      if (value.has(2)) return [pair.text(1), value.number(2) === 1];
+      return [pair.text(1), value.has(4) ? value.double(4) : value.number(3)];
     }),
   );
 
@@ -84,11 +86,25 @@ export interface ReceivedMetric {
   }>;
 }
 
+export interface ReceivedSpan {
+  readonly name: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string;
+  readonly kind: "internal" | "server" | "client" | "other";
+  readonly status: "unset" | "ok" | "error";
+  readonly durationMs: number;
+  readonly attributes: Record<string, unknown>;
+  /** Who recorded it, such as `firelight`. */
+  readonly scope: string;
+  readonly resource: Record<string, unknown>;
+}
+
 export interface Received {
   readonly paths: Array<string>;
   readonly headers: Array<unknown>;
   readonly resources: Array<Record<string, unknown>>;
-  readonly spans: Array<{ name: string; traceId: string; spanId: string; parentSpanId: string }>;
+  readonly spans: Array<ReceivedSpan>;
   readonly logs: Array<{
     body: string;
     severity: string;
@@ -120,19 +136,27 @@ const readMetric = (metric: Message): ReceivedMetric => {
   };
 };
 
+const readSpan = (span: Message): Omit<ReceivedSpan, "scope" | "resource"> => ({
+  name: span.text(5),
+  traceId: span.hex(1),
+  spanId: span.hex(2),
+  parentSpanId: span.hex(4),
+  kind: ([undefined, "internal", "server", "client"] as const)[span.number(6)] ?? "other",
+  status: (["unset", "ok", "error"] as const)[span.one(15).number(3)] ?? "unset",
+  durationMs: (span.fixed(8) - span.fixed(7)) / 1e6,
+  attributes: attributes(span, 9),
+});
+
 const read = (received: Received, path: string, body: Buffer): void => {
   for (const group of new Message(body).all(1)) {
-    received.resources.push(attributes(group.one(1), 1));
+    const resource = attributes(group.one(1), 1);
+    received.resources.push(resource);
     const items = group.all(2).flatMap((scope) => scope.all(2));
     if (path.endsWith("/v1/traces")) {
-      received.spans.push(
-        ...items.map((span) => ({
-          name: span.text(5),
-          traceId: span.hex(1),
-          spanId: span.hex(2),
-          parentSpanId: span.hex(4),
-        })),
-      );
+      for (const scoped of group.all(2)) {
+        const scope = scoped.one(1).text(1);
+        received.spans.push(...scoped.all(2).map((span) => ({ ...readSpan(span), scope, resource })));
+      }
     } else if (path.endsWith("/v1/logs")) {
       received.logs.push(
         ...items.map((log) => ({

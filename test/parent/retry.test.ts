@@ -197,6 +197,11 @@ describe("an idempotent method", () => {
     expect(decide({ error: failed("timeout", { executed: "yes" }), idempotent: true }).retry).toBe(true);
   });
 
+  it("is tried again where the handler started and what ran it was lost", () => {
+    expect(decide({ error: failed("transport_error", { executed: "yes" }), idempotent: true }).retry).toBe(true);
+    expect(decide({ error: failed("transport_error", { executed: "yes" }) })).toEqual({ retry: false });
+  });
+
   it("is not tried again where the handler failed", () => {
     expect(decide({ error: failed("remote_error"), idempotent: true })).toEqual({ retry: false });
   });

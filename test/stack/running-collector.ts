@@ -44,6 +44,9 @@ export interface RunningCollector extends AsyncDisposable {
   readonly otlpUrl: string;
   /** Where another collector sends to. */
   readonly grpcAddress: string;
+  /** Where Prometheus scrapes that, and the collector itself. */
+  readonly metricsUrl: string;
+  readonly ownMetricsUrl: string;
   /** What Prometheus would scrape: span metrics, the service graph, pushed metrics. */
   metrics(): Promise<string>;
   /** What Prometheus would scrape of the collector itself. */
@@ -107,6 +110,8 @@ export const startCollector = async (
   return {
     otlpUrl: `http://127.0.0.1:${http}`,
     grpcAddress: `127.0.0.1:${grpc}`,
+    metricsUrl: `http://127.0.0.1:${exposed}/metrics`,
+    ownMetricsUrl: `http://127.0.0.1:${own}/metrics`,
     metrics: () => scrape(exposed!),
     ownMetrics: () => scrape(own!),
     written: () => (existsSync(file) ? readFileSync(file, "utf8") : ""),

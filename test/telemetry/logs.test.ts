@@ -43,7 +43,21 @@ const server = (error: InvokeError | undefined, thrown?: unknown): FlameEvent =>
   attempt: 2,
   span,
 });
+const stuck: FlameEvent = {
+  _tag: "IsolateTerminated",
+  method: "m/x",
+  pool: "p",
+  runnerId: "r",
+  invocationId: "i",
+  attempt: 1,
+  isolation: "worker",
+  graceMs: 100,
+  stopped: true,
+  span,
+};
+
 const everyEvent: ReadonlyArray<FlameEvent> = [
+  stuck,
   call(new InvokeError("timeout", "late")),
   server(new InvokeError("remote_error", "failed"), new Error("x")),
   {
@@ -163,6 +177,13 @@ describe("the log sink", () => {
     expect(written.flatMap(({ meta }) => Object.keys(meta!)).filter((name) => !names.has(name))).toEqual([]);
   });
 
+  it("makes an error of a worker that cannot be stopped, and says what to do", () => {
+    const written: Array<string> = [];
+    const error = (message: string): void => void written.push(message);
+    makeLogSink({ info: () => {}, warn: () => {}, error }).emit({ ...stuck, stopped: false });
+    expect(written).toEqual([expect.stringContaining('Give the method isolation: "process"')]);
+  });
+
   it("without a logger writes warnings and errors in one line each, and nothing else", () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     const error = vi.spyOn(console, "error").mockImplementation(() => {});
@@ -173,7 +194,7 @@ describe("the log sink", () => {
     sink.emit(server(new InvokeError("remote_error", "failed"), new Error("two\n  lines")));
     const lines = [...warn.mock.calls, ...error.mock.calls];
     expect([warn.mock.calls.length, error.mock.calls.length, log.mock.calls.length, info.mock.calls.length]).toEqual([
-      4, 3, 0, 0,
+      5, 3, 0, 0,
     ]);
     for (const args of lines) {
       expect(args).toHaveLength(1);

@@ -110,7 +110,7 @@ export const stat = (options: PanelOptions): Panel => {
   };
 };
 
-/** Durations over time: how many fell into which bucket, with exemplars. */
+/** Durations over time: how many fell into which bucket, with exemplars. The unit is that of the buckets' bounds. */
 export const heatmap = (options: PanelOptions): Panel =>
   complete(
     new Heatmap()
@@ -121,7 +121,7 @@ export const heatmap = (options: PanelOptions): Panel =>
       .tooltip(new HeatmapTooltipBuilder().mode(TooltipDisplayMode.Single).yHistogram(true).showColorScale(true))
       .exemplarsColor("rgba(255,120,0,0.9)")
       .build(),
-    options,
+    { ...options, unit: "short" },
   );
 
 /** Bars of what the time range holds, one for each series. */

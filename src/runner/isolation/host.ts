@@ -39,7 +39,8 @@ const codec = makeCodec();
 const thrownText = (thrown: unknown): ThrownText | undefined => {
   if (thrown === undefined) return undefined;
   if (thrown instanceof Error) return { name: thrown.name, message: thrown.message, stack: thrown.stack };
-  return { name: typeof thrown, message: String(thrown), stack: undefined };
+  const message = typeof thrown === "string" ? thrown : `A value of type ${typeof thrown} was thrown.`;
+  return { name: typeof thrown, message, stack: undefined };
 };
 
 const failed = (error: CallError, thrown?: unknown): RunEnd => ({

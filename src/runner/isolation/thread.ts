@@ -34,15 +34,15 @@ export const startThread: StartLink = ({ entry, settings, onMessage, onExit }) =
     workerData: { [ISOLATE_MARKER]: settings },
     ...("Bun" in globalThis ? { preload: preloaded(process.execArgv) } : {}),
   };
-  const worker = new Worker(entry, options);
+  const thread = new Worker(entry, options);
   let cause: unknown;
-  worker
+  thread
     .on("message", (message: FromIsolate) => onMessage(message))
     .on("error", (error) => (cause = error))
     .once("exit", (code) => onExit(exitOf(code, cause)))
     .unref();
   return {
-    send: (message) => worker.postMessage(message),
-    kill: () => void worker.terminate(),
+    send: (message) => thread.postMessage(message),
+    kill: () => void thread.terminate(),
   };
 };

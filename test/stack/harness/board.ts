@@ -12,6 +12,8 @@ export interface BoardRow {
   /** How many are as promised. */
   readonly good: number;
   readonly all: number;
+  /** How many are not as promised for a reason that is in the notes. Default 0. */
+  readonly excused?: number;
   /** What is neither good nor bad and must be said, such as a panel that is rightly empty, with the reason. */
   readonly notes?: ReadonlyArray<string>;
 }
@@ -32,9 +34,15 @@ export const readBoard = (): ReadonlyArray<Required<BoardRow>> => {
   if (!existsSync(file)) return [];
   const rows = new Map<string, Required<BoardRow>>();
   for (const line of readFileSync(file, "utf8").split("\n").filter(Boolean)) {
-    const { what, good, all, notes = [] } = JSON.parse(line) as BoardRow;
-    const so = rows.get(what) ?? { what, good: 0, all: 0, notes: [] };
-    rows.set(what, { what, good: so.good + good, all: so.all + all, notes: [...so.notes, ...notes] });
+    const { what, good, all, excused = 0, notes = [] } = JSON.parse(line) as BoardRow;
+    const so = rows.get(what) ?? { what, good: 0, all: 0, excused: 0, notes: [] };
+    rows.set(what, {
+      what,
+      good: so.good + good,
+      all: so.all + all,
+      excused: so.excused + excused,
+      notes: [...so.notes, ...notes],
+    });
   }
   return [...rows.values()];
 };
@@ -44,8 +52,8 @@ export const boardText = (rows: ReadonlyArray<Required<BoardRow>>): string => {
   if (rows.length === 0) return "The stack proved nothing: see above for what is missing.";
   const wide = Math.max(...rows.map(({ what }) => what.length));
   return rows
-    .flatMap(({ what, good, all, notes }) => [
-      `${good === all ? "✓" : "✗"} ${what.padEnd(wide)}  ${good} / ${all}`,
+    .flatMap(({ what, good, all, excused, notes }) => [
+      `${good + excused === all ? "✓" : "✗"} ${what.padEnd(wide)}  ${good} / ${all}`,
       ...notes.map((note) => `    ${note}`),
     ])
     .join("\n");

@@ -13,6 +13,8 @@ export interface ScrapeJob {
   readonly job: string;
   /** Where its metrics are, path included. */
   readonly url: string;
+  /** Whether the labels that it says of itself win over those of the target. */
+  readonly honorLabels?: boolean;
   /** More labels of the target. */
   readonly labels?: Readonly<Record<string, string>>;
 }
@@ -45,8 +47,9 @@ const configure = (options: PrometheusOptions, scrapeIntervalMs: number, ruleFil
   return stringify({
     global: { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval },
     rule_files: ruleFiles,
-    scrape_configs: options.jobs.map(({ job, url, labels }) => ({
+    scrape_configs: options.jobs.map(({ job, url, honorLabels = false, labels }) => ({
       job_name: job,
+      honor_labels: honorLabels,
       metrics_path: new URL(url).pathname,
       static_configs: [{ targets: [hostOf(url)], ...(labels === undefined ? {} : { labels }) }],
     })),

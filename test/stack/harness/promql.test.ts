@@ -27,9 +27,13 @@ test("a selector without a name in front has it among its matchers", () => {
   ]);
 });
 
-test("functions that write labels name them", () => {
-  expect(promqlNames('label_replace(sum(a) by (b), "to", "$1", "from", "(.*),")').labels).toEqual(["to", "from", "b"]);
-  expect(promqlNames('count_values("v", a)').labels).toEqual(["v"]);
+test("functions that make labels say which, and of which", () => {
+  expect(promqlNames('label_replace(sum(a) by (b), "to", "$1", "from", "(.*),")')).toMatchObject({
+    labels: ["from", "b"],
+    made: ["to"],
+  });
+  expect(promqlNames('label_replace(a, "to", "fixed", "", "")')).toMatchObject({ labels: [], made: ["to"] });
+  expect(promqlNames('count_values("v", a)')).toMatchObject({ labels: [], made: ["v"] });
 });
 
 test("words and times are no series", () => {

@@ -12,8 +12,10 @@ export interface Selector {
 
 export interface PromqlNames {
   readonly selectors: ReadonlyArray<Selector>;
-  /** Labels of `by`, `without`, `on`, `ignoring` and `group_left`, and those that functions name. */
+  /** Labels of `by`, `without`, `on`, `ignoring` and `group_left`, and those that functions read. */
   readonly labels: ReadonlyArray<string>;
+  /** Labels that functions make. */
+  readonly made: ReadonlyArray<string>;
 }
 
 type Kind = "name" | "string" | "number" | "symbol";
@@ -44,7 +46,10 @@ const tokens = (expr: string): ReadonlyArray<Token> => {
 const grouping: ReadonlySet<string> = new Set(["by", "without", "on", "ignoring", "group_left", "group_right"]);
 const words: ReadonlySet<string> = new Set(["and", "or", "unless", "bool", "offset", "atan2", "inf", "nan"]);
 /** Functions whose strings are names of labels: at which places, counted from 0. */
-const labelArguments: Readonly<Record<string, ReadonlyArray<number>>> = { label_replace: [1, 3], count_values: [0] };
+const labelArguments: Readonly<Record<string, { readonly made: number; readonly read: ReadonlyArray<number> }>> = {
+  label_replace: { made: 1, read: [3] },
+  count_values: { made: 0, read: [] },
+};
 
 const unquote = (text: string): string => text.slice(1, -1);
 
@@ -73,19 +78,26 @@ const selectorOf = (expr: string, name: string | undefined, start: number, insid
 };
 
 /** The labels among the arguments of the function whose parenthesis opens at `open`. */
-const labelsOfCall = (all: ReadonlyArray<Token>, name: string, open: number): ReadonlyArray<string> => {
+const labelsOfCall = (
+  all: ReadonlyArray<Token>,
+  name: string,
+  open: number,
+): { readonly read: ReadonlyArray<string>; readonly made: ReadonlyArray<string> } => {
+  const read: Array<string> = [];
+  const made: Array<string> = [];
   const places = labelArguments[name];
-  if (places === undefined) return [];
-  const found: Array<string> = [];
+  if (places === undefined) return { read, made };
   let place = 0;
   const end = closing(all, open) - 1;
   for (let at = open + 1; at < end; at++) {
     const { kind, text } = all[at]!;
     if (text === "(" || text === "{" || text === "[") at = closing(all, at) - 1;
     else if (text === ",") place += 1;
-    else if (kind === "string" && places.includes(place)) found.push(unquote(text));
+    else if (kind !== "string" || text.length === 2) continue;
+    else if (place === places.made) made.push(unquote(text));
+    else if (places.read.includes(place)) read.push(unquote(text));
   }
-  return found;
+  return { read, made };
 };
 
 /**
@@ -97,6 +109,7 @@ export const promqlNames = (expr: string): PromqlNames => {
   const all = tokens(expr);
   const selectors: Array<Selector> = [];
   const labels: Array<string> = [];
+  const made: Array<string> = [];
   for (let at = 0; at < all.length; at++) {
     const { kind, text, at: start, end } = all[at]!;
     const next = all[at + 1]?.text;
@@ -114,12 +127,15 @@ export const promqlNames = (expr: string): PromqlNames => {
       labels.push(...namesIn(all.slice(at + 2, behind - 1)));
       at = behind - 1;
     } else if (next === "by" || next === "without") continue;
-    else if (next === "(") labels.push(...labelsOfCall(all, text, at + 1));
-    else if (next === "{") {
+    else if (next === "(") {
+      const call = labelsOfCall(all, text, at + 1);
+      labels.push(...call.read);
+      made.push(...call.made);
+    } else if (next === "{") {
       const behind = closing(all, at + 1);
       selectors.push(selectorOf(expr, text, start, all.slice(at + 1, behind)));
       at = behind - 1;
     } else if (all[at - 1]?.text !== "@") selectors.push({ text: expr.slice(start, end), metric: text, labels: [] });
   }
-  return { selectors, labels };
+  return { selectors, labels, made };
 };

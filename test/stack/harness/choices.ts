@@ -1,0 +1,60 @@
+/** What a reader of a dashboard may choose: one value of each variable, several, or All. */
+import type { VariableSpec } from "./dashboards.ts";
+import { optionsOf } from "./grafana-options.ts";
+import { substitute, type QueryTimes, type Variable } from "./grafana-variables.ts";
+import type { PrometheusApi } from "./prometheus-api.ts";
+
+export type Extent = "one" | "several" | "all";
+
+export const extents: ReadonlyArray<Extent> = ["one", "several", "all"];
+
+/** How many values `several` takes. */
+const few = 2;
+
+const choose = (
+  spec: VariableSpec,
+  options: ReadonlyArray<string>,
+  extent: Extent,
+  favourites: ReadonlySet<string>,
+): Variable["chosen"] => {
+  if (extent === "all" && spec.includeAll) return "all";
+  const inOrder = [
+    ...options.filter((value) => favourites.has(value)),
+    ...options.filter((value) => !favourites.has(value)),
+  ];
+  return inOrder.slice(0, extent === "one" || !spec.multi ? 1 : few);
+};
+
+/**
+ * The variables of a dashboard with what is chosen, asked for in their order, since later ones depend on earlier ones.
+ *
+ * @param favourites values that are chosen before others
+ */
+export const chooseVariables = async (
+  api: PrometheusApi,
+  specs: ReadonlyArray<VariableSpec>,
+  extent: Extent,
+  times: QueryTimes,
+  favourites: ReadonlySet<string>,
+): Promise<ReadonlyArray<Variable>> => {
+  const variables: Array<Variable> = [];
+  for (const spec of specs) {
+    const options =
+      spec.type === "query"
+        ? await optionsOf(
+            api,
+            { query: substitute(spec.query, "prometheus", variables, times), regex: spec.regex },
+            times,
+          )
+        : [spec.query];
+    if (options.length === 0) throw new Error(`The variable ${spec.name} has nothing to choose from: ${spec.query}`);
+    variables.push({
+      name: spec.name,
+      multi: spec.multi || spec.includeAll,
+      options,
+      chosen: choose(spec, options, extent, favourites),
+      ...(spec.allValue === undefined ? {} : { allValue: spec.allValue }),
+    });
+  }
+  return variables;
+};

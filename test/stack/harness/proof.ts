@@ -1,0 +1,91 @@
+/** Asks a real Prometheus what a panel or a rule asks, and says what has no answer. */
+import type { Dashboard, PanelQuery } from "./dashboards.ts";
+import { stepMs, substitute, type QueryTimes, type Variable } from "./grafana-variables.ts";
+import { foreignOf } from "./known-names.ts";
+import { hasData, type PrometheusApi } from "./prometheus-api.ts";
+import { promqlNames } from "./promql.ts";
+
+/** Where things are proven. */
+export interface Ground {
+  readonly api: PrometheusApi;
+  readonly times: QueryTimes;
+  /** Whether a collector is scraped. */
+  readonly collector: boolean;
+}
+
+export interface Proof {
+  /** Why it is rightly without data, where it is. */
+  readonly excuse: string | undefined;
+  /** What is wrong with it. */
+  readonly faults: ReadonlyArray<string>;
+}
+
+/** Why a series need not be there. */
+const excuseFor = (metric: string, { collector }: Ground): string | undefined => {
+  const foreign = foreignOf(metric);
+  if (foreign === undefined || foreign.maker === "host") return undefined;
+  if (foreign.maker === "prometheus" || !collector) return foreign.absentWhen;
+  return /_(?:failed|refused)_/.test(foreign.name) ? "The collector has it from its first failure on." : undefined;
+};
+
+/** What an expression selects and nobody has, with the excuse for it. */
+const missingSeries = async (
+  ground: Ground,
+  expr: string,
+): Promise<{ readonly excuses: ReadonlyArray<string>; readonly faults: ReadonlyArray<string> }> => {
+  const excuses: Array<string> = [];
+  const faults: Array<string> = [];
+  for (const { text, metric } of promqlNames(expr).selectors) {
+    if ((await ground.api.series(text, ground.times)).length > 0) continue;
+    const excuse = excuseFor(metric, ground);
+    if (excuse === undefined) faults.push(`nothing is selected by ${text}`);
+    else excuses.push(excuse);
+  }
+  return { excuses, faults };
+};
+
+const minStepMs = (written: string, times: QueryTimes): number => {
+  const [, amount, unit] = /^(\d+)(ms|s|m|h)$/.exec(written) ?? [];
+  const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+  return amount === undefined ? times.scrapeMs : Number(amount) * units[unit!]!;
+};
+
+const proveQuery = async (ground: Ground, query: PanelQuery, variables: ReadonlyArray<Variable>): Promise<Proof> => {
+  const { api } = ground;
+  const times = { ...ground.times, scrapeMs: minStepMs(query.minStep, ground.times) };
+  const expr = substitute(query.text, query.language, variables, times);
+  const { excuses, faults } = await missingSeries(ground, expr);
+  const result = query.instant ? await api.query(expr, times.endMs) : await api.queryRange(expr, times, stepMs(times));
+  if (hasData(result) || excuses.length > 0) return { excuse: excuses[0], faults };
+  return { excuse: undefined, faults: [...faults, `no data for ${query.refId}: ${expr}`] };
+};
+
+/** Proves the panels of a dashboard that ask Prometheus. */
+export const provePanels = async (
+  ground: Ground,
+  dashboard: Dashboard,
+  variables: ReadonlyArray<Variable>,
+): Promise<ReadonlyArray<Proof & { readonly panel: string }>> => {
+  const proofs: Array<Proof & { readonly panel: string }> = [];
+  for (const { title, queries } of dashboard.panels) {
+    const asked = queries.filter(({ language }) => language === "prometheus");
+    if (asked.length === 0) continue;
+    const answers = await Promise.all(asked.map((query) => proveQuery(ground, query, variables)));
+    proofs.push({
+      panel: title,
+      excuse: answers.find(({ excuse }) => excuse !== undefined)?.excuse,
+      faults: answers.flatMap(({ faults }) => faults),
+    });
+  }
+  return proofs;
+};
+
+/** Proves the expression of a rule: what it selects is there; if it records something, that has data. */
+export const proveExpression = async (ground: Ground, expr: string, record: string | undefined): Promise<Proof> => {
+  const { api, times } = ground;
+  const { excuses, faults } = await missingSeries(ground, expr);
+  await api.query(expr, times.endMs);
+  if (record === undefined || excuses.length > 0) return { excuse: excuses[0], faults };
+  if (hasData(await api.queryRange(record, times, stepMs(times)))) return { excuse: undefined, faults };
+  return { excuse: undefined, faults: [...faults, `${record} was never recorded`] };
+};
