@@ -1,6 +1,5 @@
 /**
- * Dashboards for Grafana, and rules for Prometheus, for your own names, objective and thresholds: what `firelight
- * dashboards` writes.
+ * Dashboards and alerts for Grafana and Prometheus, for your own names, objective and thresholds: what `firelight dashboards` writes.
  *
  * Needs `@grafana/grafana-foundation-sdk` and `yaml`.
  */
