@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { alertNames } from "../../src/bundle/alert-names.ts";
-import { bundleFiles } from "../../src/bundle/files.ts";
 import { foreignSeries } from "../../src/bundle/foreign-series.ts";
 import { alerts } from "../../src/bundle/rules/alerts.ts";
 import { burnRates } from "../../src/bundle/rules/burn-rate.ts";
@@ -52,9 +51,9 @@ interface GrafanaRule {
 }
 
 const file = (settings: BundleSettings, path: string): string => {
-  const text = bundleFiles(settings).get(path);
+  const text = ruleFiles(settings).get(path);
   if (text === undefined)
-    throw new Error(`${path} is not made; there are ${[...bundleFiles(settings).keys()].join(", ")}.`);
+    throw new Error(`${path} is not made; there are ${[...ruleFiles(settings).keys()].join(", ")}.`);
   return text;
 };
 
@@ -241,7 +240,7 @@ describe("Grafana's variant", () => {
   it("has uids that are its own and that Grafana takes", () => {
     expect(new Set(grafana.map(({ uid }) => uid)).size).toBe(alertNames.length);
     for (const { uid } of grafana) expect(uid).toMatch(/^[a-z0-9-]{1,40}$/);
-    expect(() => bundleFiles({ ...defaultSettings, uid: "the-shop-of-the-company" })).toThrow(
+    expect(() => ruleFiles({ ...defaultSettings, uid: "the-shop-of-the-company" })).toThrow(
       'uid "the-shop-of-the-company" is too long',
     );
   });
@@ -290,9 +289,11 @@ describe("settings", () => {
     expect(text).toContain("https://wiki.example.com/flame#flamepoolsaturated");
     expect(text).toContain("https://grafana.example.com/d/shop-pools?");
     expect(text).toContain("datasourceUid: mimir");
-    expect(
-      [...bundleFiles(settings).keys()].filter((path) => path.includes("rules") || path.includes("alerting")),
-    ).toEqual(["otel/rules/shop.rules.yaml", "otel/rules/shop.alerts.yaml", "grafana/provisioning/alerting/shop.yaml"]);
+    expect([...ruleFiles(settings).keys()]).toEqual([
+      "otel/rules/shop.rules.yaml",
+      "otel/rules/shop.alerts.yaml",
+      "grafana/provisioning/alerting/shop.yaml",
+    ]);
   });
 
   it("ignored statuses spend no budget; without any, every failure does", () => {
@@ -358,7 +359,7 @@ describe("inhibitions", () => {
 
 describe("what ships", () => {
   it("is what the default settings make", () => {
-    for (const [path, text] of bundleFiles(defaultSettings)) expect(read(path), `${path}: npm run bundle`).toBe(text);
+    for (const [path, text] of ruleFiles(defaultSettings)) expect(read(path), `${path}: npm run bundle`).toBe(text);
   });
 });
 

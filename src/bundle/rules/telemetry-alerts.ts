@@ -39,7 +39,7 @@ const telemetryLoss = (settings: BundleSettings): AlertSpec => ({
     "{{ if $labels.flame_pool_name }}Pool {{ $labels.flame_pool_name }} of {{ $labels.job }}{{ else }}Collector {{ $labels.job }}{{ end }}: {{ $value | humanizePercentage }} of spans are lost",
   description:
     `Over 15 minutes, more than ${percent(settings.thresholds.lostSpanShare)} of the spans did not arrive. ` +
-    "{{ if $labels.flame_pool_name }}They died with their runners, so traces of calls end at the attempt: see why runners crash." +
+    "{{ if $labels.flame_pool_name }}They died with their runners or could not be sent by them, so traces of calls end at the attempt: see whether runners crash, and whether they reach the collector." +
     "{{ else }}The collector refused them, could not queue them or could not send them on: see its exporters and its memory.{{ end }} Metrics are not concerned.",
   dashboard: "telemetry",
   variables: [],
