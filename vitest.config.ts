@@ -32,7 +32,10 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     projects: [
-      { extends: true, test: { name: "tests", include: ["test/**/*.test.ts"], exclude: ["test/chaos/**"] } },
+      {
+        extends: true,
+        test: { name: "tests", include: ["test/**/*.test.ts"], exclude: ["test/chaos/**", "test/stack/**"] },
+      },
       {
         extends: true,
         test: {
@@ -41,6 +44,17 @@ export default defineConfig({
           maxWorkers: 1,
           testTimeout: long ? 3_600_000 : 60_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "stack",
+          include: ["test/stack/**/*.test.ts"],
+          maxWorkers: 1,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

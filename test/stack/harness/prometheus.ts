@@ -1,0 +1,119 @@
+/** A real Prometheus on a free port, with short intervals, gone after the test. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { stringify } from "yaml";
+import { waitFor } from "../../harness/wait-for.ts";
+import { prometheusApi, type PrometheusApi } from "./prometheus-api.ts";
+import { promDuration, shortenRules, type ShortTimes } from "./rule-files.ts";
+import { startServer, type RunningServer } from "./server-process.ts";
+import { serverPath } from "./servers.ts";
+
+/** Something that serves metrics. */
+export interface ScrapeJob {
+  readonly job: string;
+  /** Where its metrics are, path included. */
+  readonly url: string;
+  /** More labels of the target. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export interface PrometheusOptions {
+  readonly jobs: ReadonlyArray<ScrapeJob>;
+  /** Default 500. */
+  readonly scrapeIntervalMs?: number;
+  /** Paths of rule files. */
+  readonly rules?: ReadonlyArray<string>;
+  /** How the times in the rule files are changed. Default: evaluated as often as scraped, `for` as written. */
+  readonly ruleTimes?: ShortTimes;
+  /** Base URL of an Alertmanager. */
+  readonly alertmanager?: string;
+}
+
+/** A Prometheus that scrapes. `await using` ends it. */
+export interface Prometheus extends RunningServer, PrometheusApi {
+  readonly scrapeIntervalMs: number;
+  /** Waits until every target was scraped well, which takes Prometheus 5 seconds to begin; fails with the reason of those that were not. */
+  untilScraped(timeoutMs?: number): Promise<void>;
+  /** Waits until all rules were evaluated; fails with the errors of those that cannot be. */
+  untilEvaluated(timeoutMs?: number): Promise<void>;
+}
+
+const hostOf = (url: string): string => new URL(url).host;
+
+const configure = (options: PrometheusOptions, scrapeIntervalMs: number, ruleFiles: ReadonlyArray<string>): string => {
+  const interval = promDuration(scrapeIntervalMs);
+  return stringify({
+    global: { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval },
+    rule_files: ruleFiles,
+    scrape_configs: options.jobs.map(({ job, url, labels }) => ({
+      job_name: job,
+      metrics_path: new URL(url).pathname,
+      static_configs: [{ targets: [hostOf(url)], ...(labels === undefined ? {} : { labels }) }],
+    })),
+    ...(options.alertmanager === undefined
+      ? {}
+      : { alerting: { alertmanagers: [{ static_configs: [{ targets: [hostOf(options.alertmanager)] }] }] } }),
+  });
+};
+
+/** Starts a Prometheus that keeps exemplars, and waits until it is ready. */
+export const startPrometheus = async (options: PrometheusOptions): Promise<Prometheus> => {
+  const scrapeIntervalMs = options.scrapeIntervalMs ?? 500;
+  const times = options.ruleTimes ?? { intervalMs: scrapeIntervalMs };
+  const server = await startServer({
+    program: serverPath("prometheus"),
+    args: (folder) => {
+      const rules = (options.rules ?? []).map((path) => {
+        const copy = join(folder, basename(path));
+        writeFileSync(copy, shortenRules(readFileSync(path, "utf8"), times));
+        return copy;
+      });
+      const config = join(folder, "prometheus.yml");
+      writeFileSync(config, configure(options, scrapeIntervalMs, rules));
+      return [
+        `--config.file=${config}`,
+        `--storage.tsdb.path=${join(folder, "data")}`,
+        "--web.listen-address=127.0.0.1:0",
+        "--enable-feature=exemplar-storage",
+      ];
+    },
+    listening: /Listening on" address=(\S+)/,
+  });
+  const api = prometheusApi(server.url);
+  await waitFor(async () => (await fetch(`${server.url}/-/ready`)).ok, {
+    what: `Prometheus to be ready:\n${server.output()}`,
+    timeoutMs: 20_000,
+    everyMs: 50,
+  });
+
+  return {
+    ...server,
+    ...api,
+    scrapeIntervalMs,
+    untilScraped: async (timeoutMs = 20_000) => {
+      await waitFor(
+        async () => {
+          const targets = await api.targets();
+          const bad = targets.filter(({ health }) => health !== "up");
+          if (targets.length < options.jobs.length) throw new Error("not all targets are known yet");
+          if (bad.length > 0)
+            throw new Error(bad.map((target) => `${target.scrapeUrl}: ${target.lastError}`).join("\n"));
+          return true;
+        },
+        { what: "all targets to be scraped", timeoutMs, everyMs: 50 },
+      );
+    },
+    untilEvaluated: async (timeoutMs = 20_000) => {
+      await waitFor(
+        async () => {
+          const rules = (await api.rules()).flatMap((group) => group.rules);
+          const bad = rules.filter(({ health }) => health !== "ok");
+          if (bad.length > 0)
+            throw new Error(bad.map((rule) => `${rule.name}: ${rule.lastError ?? "not yet"}`).join("\n"));
+          return true;
+        },
+        { what: "all rules to be evaluated", timeoutMs, everyMs: 100 },
+      );
+    },
+  };
+};
