@@ -1,0 +1,43 @@
+/** Reads the attributes of spans by their keys in the catalogue, and tells the spans of Firelight apart. */
+import { attributes, RPC_SYSTEM, spans } from "../../telemetry/catalog.ts";
+import type { Attributes, Span } from "./telemetry-data.ts";
+
+type Key = keyof typeof attributes;
+
+interface HasAttributes {
+  readonly attributes: Attributes;
+}
+
+/** An attribute as text. */
+export const textOf = (owner: HasAttributes, key: Key): string | undefined => {
+  const value = owner.attributes[attributes[key].name];
+  return value === undefined || value === "" ? undefined : String(value);
+};
+
+/** An attribute as a number. */
+export const numberOf = (owner: HasAttributes, key: Key): number | undefined => {
+  const value = owner.attributes[attributes[key].name];
+  const number = value === undefined || typeof value === "boolean" ? NaN : Number(value);
+  return Number.isFinite(number) ? number : undefined;
+};
+
+/** Whether an attribute is true. Some stores keep truth as text. */
+export const isTrue = (owner: HasAttributes, key: Key): boolean => textOf(owner, key) === "true";
+
+export const isCall = (span: Span): boolean =>
+  span.kind === "client" && textOf(span, "system") === RPC_SYSTEM && textOf(span, "invocationId") !== undefined;
+
+export const isServer = (span: Span): boolean => span.kind === "server" && textOf(span, "system") === RPC_SYSTEM;
+
+type Stage = "map" | "acquire" | "boot" | "attempt" | "backoff" | "handler";
+
+/** Whether a span is of a stage whose name is fixed. */
+export const isStage = (span: Span, stage: Stage): boolean => span.name === spans[stage].name;
+
+/** Whether it ended badly, a cancellation included. */
+export const hasFailed = (span: Span): boolean => span.failed || textOf(span, "errorType") !== undefined;
+
+export const lengthMs = ({ startMs, endMs }: Pick<Span, "startMs" | "endMs">): number => endMs - startMs;
+
+/** What a span calls itself: the method, where it is about one. */
+export const methodOf = (span: Span): string => textOf(span, "method") ?? span.name;

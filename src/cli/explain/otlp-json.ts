@@ -1,0 +1,121 @@
+/**
+ * Reads OTLP in JSON: as the OpenTelemetry Collector's file exporter writes it, as Tempo
+ * answers it (names for numbers, ids in base64), and as version 3 of Jaeger's API does.
+ */
+import { attributes } from "../../telemetry/catalog.ts";
+import { fieldOf, isObject, listIn, numberIn, readId, spanIdBytes, textIn, traceIdBytes } from "./json-shape.ts";
+import type {
+  Attributes,
+  AttributeValue,
+  LogRecord,
+  RecordedException,
+  Span,
+  SpanKind,
+  SpanRef,
+} from "./telemetry-data.ts";
+
+const kinds: ReadonlyArray<SpanKind> = ["unspecified", "internal", "server", "client", "producer", "consumer"];
+
+const readKind = (kind: unknown): SpanKind =>
+  typeof kind === "number"
+    ? (kinds[kind] ?? "unspecified")
+    : (kinds.find((name) => kind === `SPAN_KIND_${name.toUpperCase()}`) ?? "unspecified");
+
+const readValue = (value: unknown): AttributeValue | undefined => {
+  if (!isObject(value)) return undefined;
+  const { stringValue, boolValue, bytesValue, arrayValue, kvlistValue } = value;
+  if (typeof stringValue === "string") return stringValue;
+  if (typeof boolValue === "boolean") return boolValue;
+  if (typeof bytesValue === "string") return bytesValue;
+  const number = numberIn(value, "intValue") ?? numberIn(value, "doubleValue");
+  if (number !== undefined) return number;
+  return arrayValue === undefined && kvlistValue === undefined ? undefined : JSON.stringify(arrayValue ?? kvlistValue);
+};
+
+const readAttributes = (owner: unknown): Attributes =>
+  Object.fromEntries(
+    listIn(owner, "attributes").flatMap((pair) => {
+      const key = textIn(pair, "key");
+      const value = readValue(fieldOf(pair, "value"));
+      return key === undefined || value === undefined ? [] : [[key, value] as const];
+    }),
+  );
+
+const readTime = (owner: unknown, name: string): number => (numberIn(owner, name) ?? 0) / 1e6;
+
+const readRef = (owner: unknown): SpanRef | undefined => {
+  const traceId = readId(fieldOf(owner, "traceId"), traceIdBytes);
+  const spanId = readId(fieldOf(owner, "spanId"), spanIdBytes);
+  return traceId === undefined || spanId === undefined ? undefined : { traceId, spanId };
+};
+
+const asText = (value: AttributeValue | undefined): string | undefined =>
+  value === undefined ? undefined : String(value);
+
+/** The exception in the attributes of a span's event or of a log record; `undefined` if there is none. */
+export const exceptionIn = (facts: Attributes): RecordedException | undefined => {
+  const [type, message, stack] = [attributes.exceptionType, attributes.exceptionMessage, attributes.exceptionStack].map(
+    ({ name }) => asText(facts[name]),
+  );
+  return type === undefined && message === undefined ? undefined : { type, message, stack };
+};
+
+const readExceptions = (span: unknown): ReadonlyArray<RecordedException> =>
+  listIn(span, "events").flatMap((event) => exceptionIn(readAttributes(event)) ?? []);
+
+const failedCodes: ReadonlySet<unknown> = new Set([2, "STATUS_CODE_ERROR"]);
+
+const readSpan = (span: unknown, service: string): Span => {
+  const ref = readRef(span);
+  const name = textIn(span, "name");
+  if (ref === undefined) throw new TypeError(`the span "${name ?? "without a name"}" has no traceId or no spanId`);
+  const startMs = readTime(span, "startTimeUnixNano");
+  const status = fieldOf(span, "status");
+  return {
+    ...ref,
+    parentSpanId: readId(fieldOf(span, "parentSpanId"), spanIdBytes),
+    name: name ?? "(no name)",
+    kind: readKind(fieldOf(span, "kind")),
+    startMs,
+    endMs: Math.max(startMs, readTime(span, "endTimeUnixNano")),
+    failed: failedCodes.has(fieldOf(status, "code")),
+    statusMessage: textIn(status, "message"),
+    attributes: readAttributes(span),
+    links: listIn(span, "links").flatMap((link) => readRef(link) ?? []),
+    exceptions: readExceptions(span),
+    service,
+  };
+};
+
+const readLog = (record: unknown): LogRecord => {
+  const facts = readAttributes(record);
+  return {
+    traceId: readId(fieldOf(record, "traceId"), traceIdBytes),
+    spanId: readId(fieldOf(record, "spanId"), spanIdBytes),
+    timeMs: readTime(record, "timeUnixNano") || readTime(record, "observedTimeUnixNano"),
+    event: textIn(record, "eventName") ?? asText(facts[attributes.eventName.name]),
+    body: String(readValue(fieldOf(record, "body")) ?? ""),
+    attributes: facts,
+  };
+};
+
+const serviceOf = (group: unknown): string =>
+  String(readAttributes(fieldOf(group, "resource"))["service.name"] ?? "unknown");
+
+/**
+ * The spans of `resourceSpans`.
+ *
+ * @throws {TypeError} for a span without ids.
+ */
+export const readResourceSpans = (groups: ReadonlyArray<unknown>): ReadonlyArray<Span> =>
+  groups.flatMap((group) =>
+    listIn(group, "scopeSpans", "instrumentationLibrarySpans").flatMap((scope) =>
+      listIn(scope, "spans").map((span) => readSpan(span, serviceOf(group))),
+    ),
+  );
+
+/** The records of `resourceLogs`. */
+export const readResourceLogs = (groups: ReadonlyArray<unknown>): ReadonlyArray<LogRecord> =>
+  groups.flatMap((group) =>
+    listIn(group, "scopeLogs").flatMap((scope) => listIn(scope, "logRecords").map((record) => readLog(record))),
+  );

@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+/** The `firelight` command: finds the command that is asked for, loads it, and ends with its exit code. */
+import { readFileSync } from "node:fs";
+import { type Command, type ExitCode, exitCodes } from "./command.ts";
+import { makeTerminal } from "./terminal.ts";
+import { Trouble, UsageError } from "./trouble.ts";
+
+interface Entry {
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
+/** Every command. Each is loaded when it is asked for, with what it needs. */
+const commands: Readonly<Record<string, Entry>> = {
+  explain: {
+    summary: "Tells what happened in one call, from its trace.",
+    load: async () => (await import("./explain/explain.ts")).explain,
+  },
+  doctor: {
+    summary: "Checks a configuration, its runners and where telemetry goes, and says how to fix what fails.",
+    load: async () => (await import("./doctor/doctor.ts")).doctor,
+  },
+};
+
+const overview = (): string => {
+  const width = Math.max(...Object.keys(commands).map(({ length }) => length));
+  const rows = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return [
+    "firelight <command> [options]",
+    "",
+    ...rows,
+    "",
+    "firelight <command> --help tells more. firelight --version prints the version.",
+    "",
+    "Exit codes: 0 fine, 1 found trouble, 2 not understood.",
+  ].join("\n");
+};
+
+const version = (): string => {
+  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    readonly version: string;
+  };
+  return manifest.version;
+};
+
+const terminal = makeTerminal({ out: process.stdout, err: process.stderr }, process.env);
+
+const main = async ([name, ...args]: ReadonlyArray<string>): Promise<ExitCode> => {
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    terminal.line(overview());
+    return name === undefined ? exitCodes.usage : exitCodes.fine;
+  }
+  if (name === "--version" || name === "-v") {
+    terminal.line(version());
+    return exitCodes.fine;
+  }
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (entry === undefined) {
+    throw new UsageError(
+      `"${name}" is not a command. There are: ${Object.keys(commands).join(", ")}. See firelight --help.`,
+    );
+  }
+  const command = await entry.load();
+  if (args.includes("--help") || args.includes("-h")) {
+    terminal.line(command.help);
+    return exitCodes.fine;
+  }
+  return command.run(args, { terminal, env: process.env });
+};
+
+const failed = (error: unknown): ExitCode => {
+  if (error instanceof Trouble) {
+    terminal.aside(`firelight: ${error.message}`);
+    return error.exitCode;
+  }
+  terminal.aside(`firelight failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  return exitCodes.trouble;
+};
+
+/** Whoever reads the output may stop, as `head` does. */
+process.stdout.on("error", () => process.exit(exitCodes.fine));
+
+const code = await main(process.argv.slice(2)).catch(failed);
+process.stdout.write("", () => process.exit(code));
