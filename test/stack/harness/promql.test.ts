@@ -21,6 +21,12 @@ test("grouping behind an operator, recorded names and sets", () => {
   expect(promqlNames(expr).labels).toEqual(["pool", "kind", "x", "y"]);
 });
 
+test("a selector without a name in front has it among its matchers", () => {
+  expect(promqlNames('rate({__name__=~"spans(_total)?", job="a"}[5m])').selectors).toEqual([
+    { text: '{__name__=~"spans(_total)?", job="a"}', metric: "spans(_total)?", labels: ["job"] },
+  ]);
+});
+
 test("functions that write labels name them", () => {
   expect(promqlNames('label_replace(sum(a) by (b), "to", "$1", "from", "(.*),")').labels).toEqual(["to", "from", "b"]);
   expect(promqlNames('count_values("v", a)').labels).toEqual(["v"]);
@@ -37,5 +43,5 @@ test("words and times are no series", () => {
 test("what cannot be read is an error", () => {
   expect(() => promqlNames('sum(a{b="c)')).toThrow("no PromQL");
   expect(() => promqlNames("sum(a")).not.toThrow();
-  expect(() => promqlNames('{__name__="a"}')).toThrow("without a metric's name");
+  expect(() => promqlNames('{job="a"}')).toThrow("without a metric's name");
 });

@@ -4,6 +4,7 @@
 export interface Selector {
   /** As it stands in the expression, braces included, without a range or an offset. */
   readonly text: string;
+  /** The metric; a regular expression where the selector has one for `__name__`. */
   readonly metric: string;
   /** The labels of its matchers. */
   readonly labels: ReadonlyArray<string>;
@@ -61,6 +62,16 @@ const closing = (all: ReadonlyArray<Token>, open: number): number => {
 const namesIn = (all: ReadonlyArray<Token>): ReadonlyArray<string> =>
   all.filter(({ kind }) => kind === "name").map(({ text }) => text);
 
+/** A selector from its braces, the first and the last token of `inside`. */
+const selectorOf = (expr: string, name: string | undefined, start: number, inside: ReadonlyArray<Token>): Selector => {
+  const labels = namesIn(inside);
+  const pattern = inside.findIndex(({ text }) => text === "__name__");
+  const metric = name ?? (pattern < 0 ? undefined : unquote(inside[pattern + 2]!.text));
+  const text = expr.slice(start, inside.at(-1)!.end);
+  if (metric === undefined) throw new Error(`A selector without a metric's name: ${text}`);
+  return { text, metric, labels: labels.filter((label) => label !== "__name__") };
+};
+
 /** The labels among the arguments of the function whose parenthesis opens at `open`. */
 const labelsOfCall = (all: ReadonlyArray<Token>, name: string, open: number): ReadonlyArray<string> => {
   const places = labelArguments[name];
@@ -90,8 +101,12 @@ export const promqlNames = (expr: string): PromqlNames => {
     const { kind, text, at: start, end } = all[at]!;
     const next = all[at + 1]?.text;
     const lower = text.toLowerCase();
-    if (text === "{") throw new Error(`A selector without a metric's name: ${expr.slice(start)}`);
     if (text === "[") at = closing(all, at) - 1;
+    if (text === "{") {
+      const behind = closing(all, at);
+      selectors.push(selectorOf(expr, undefined, start, all.slice(at, behind)));
+      at = behind - 1;
+    }
     if (kind !== "name" || words.has(lower)) continue;
     if (grouping.has(lower)) {
       if (next !== "(") continue;
@@ -102,8 +117,7 @@ export const promqlNames = (expr: string): PromqlNames => {
     else if (next === "(") labels.push(...labelsOfCall(all, text, at + 1));
     else if (next === "{") {
       const behind = closing(all, at + 1);
-      const inside = all.slice(at + 2, behind - 1);
-      selectors.push({ text: expr.slice(start, all[behind - 1]!.end), metric: text, labels: namesIn(inside) });
+      selectors.push(selectorOf(expr, text, start, all.slice(at + 1, behind)));
       at = behind - 1;
     } else if (all[at - 1]?.text !== "@") selectors.push({ text: expr.slice(start, end), metric: text, labels: [] });
   }
