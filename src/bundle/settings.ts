@@ -41,9 +41,11 @@ export interface Thresholds {
   readonly saturationFull: number;
   /** How far ahead saturation is forecast, in seconds. */
   readonly forecastSeconds: number;
+  /** Share of the limit that must be in use before a forecast is worth telling: a pool that goes from none to one is not filling up. */
+  readonly forecastShare: number;
   /** Time to get a slot, at the 95th percentile, in seconds. */
   readonly acquireSeconds: number;
-  /** Share of acquires that may end without a slot in time. */
+  /** Share of acquires that may end without a slot, in time-outs or refusals. */
   readonly acquireTimeoutShare: number;
   /** Attempts per call; 1 is no retries. */
   readonly amplification: number;
@@ -61,6 +63,13 @@ export interface Thresholds {
   readonly clockOffsetSeconds: number;
   /** Share of the runners' spans that may be lost. */
   readonly lostSpanShare: number;
+  /**
+   * Events of the bad kind within an alert's window (time-outs, retries, slow acquires, lost spans) below which no share
+   * and no percentile is judged: one of three is a third, and no news.
+   */
+  readonly minEvents: number;
+  /** The same of boots, of which there are fewer. */
+  readonly minBoots: number;
 }
 
 /** What ships in the repository's `dashboards`, `otel/rules` and `grafana`. */
@@ -80,6 +89,7 @@ export const defaultSettings: BundleSettings = {
     saturationHigh: 0.8,
     saturationFull: 0.95,
     forecastSeconds: 3600,
+    forecastShare: 0.5,
     acquireSeconds: 1,
     acquireTimeoutShare: 0.01,
     amplification: 1.3,
@@ -90,5 +100,7 @@ export const defaultSettings: BundleSettings = {
     signatureRejections: 3,
     clockOffsetSeconds: 1,
     lostSpanShare: 0.01,
+    minEvents: 10,
+    minBoots: 3,
   },
 };

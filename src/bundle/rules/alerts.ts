@@ -1,0 +1,26 @@
+/** All alerts, in the order of their names and of the runbook. */
+import type { BundleSettings } from "../settings.ts";
+import { type AlertRule, completeAlert } from "./alert-rule.ts";
+import { budgetAlerts } from "./budget-alerts.ts";
+import { callAlerts } from "./call-alerts.ts";
+import { poolAlerts } from "./pool-alerts.ts";
+import { runnerAlerts } from "./runner-alerts.ts";
+import { telemetryAlerts } from "./telemetry-alerts.ts";
+
+/**
+ * The alerts, for somebody's names, objective and thresholds.
+ *
+ * ```ts
+ * alerts(defaultSettings).find(({ name }) => name === "FlamePoolSaturated")?.expr;
+ * ```
+ *
+ * @throws {RangeError} when the objective or its window make no sense.
+ */
+export const alerts = (settings: BundleSettings): ReadonlyArray<AlertRule> =>
+  [
+    ...budgetAlerts(settings),
+    ...poolAlerts(settings),
+    ...callAlerts(settings),
+    ...runnerAlerts(settings),
+    ...telemetryAlerts(settings),
+  ].map((spec) => completeAlert(settings, spec));

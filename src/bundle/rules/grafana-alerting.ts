@@ -1,0 +1,126 @@
+/**
+ * The alerts as Grafana evaluates them itself, as a file of its provisioning. The recording rules stay with Prometheus.
+ *
+ * Each alert is three steps: A asks for the value under its conditions, B reduces it to a number, C compares. An alert
+ * whose conditions no longer hold has no series, which Grafana tells from a comparison that fails: so both have to last
+ * for the same time before it resolves.
+ */
+import { QueryBuilder, RuleBuilder, type Rule } from "@grafana/grafana-foundation-sdk/alerting";
+import { TypeReduceBuilder, TypeThresholdBuilder } from "@grafana/grafana-foundation-sdk/expr";
+import { DataqueryBuilder } from "@grafana/grafana-foundation-sdk/prometheus";
+import { stringify } from "yaml";
+import type { BundleSettings } from "../settings.ts";
+import { type AlertRule, conditionalValue } from "./alert-rule.ts";
+import { alerts } from "./alerts.ts";
+
+const expressions = "__expr__";
+const longestUid = 40;
+
+/** How far back Grafana looks for the newest value. */
+const lookBack = { from: 600, to: 0 };
+
+const evaluationMinutes = 1;
+
+const minutesOf = (duration: string): number => {
+  const [, count = "0", unit = "s"] = /^(\d+)([smh])$/.exec(duration) ?? [];
+  return Number(count) * { s: 1 / 60, m: 1, h: 60 }[unit as "s" | "m" | "h"];
+};
+
+/** Grafana names what the template of Prometheus calls `$value` after the step that it comes from, and takes `$` for a variable of its environment. */
+const toGrafanaTemplate = (template: string): string =>
+  template.replaceAll("$labels.", ".Labels.").replaceAll("$value", ".Values.B.Value");
+
+const uidOf = ({ uid }: BundleSettings, { name }: AlertRule): string => {
+  const full = `${uid}-${name.replace(/^Flame/, "").toLowerCase()}`;
+  if (full.length > longestUid)
+    throw new RangeError(
+      `uid "${uid}" is too long: the alert ${name} would be "${full}", and Grafana takes ${longestUid} characters. Take ${full.length - longestUid} away.`,
+    );
+  return full;
+};
+
+const ruleBuilder = (settings: BundleSettings, alert: AlertRule): RuleBuilder => {
+  const { operator, threshold } = alert.comparison;
+  const step = { type: expressions, uid: expressions };
+  const rule = new RuleBuilder(alert.name)
+    .uid(uidOf(settings, alert))
+    .withQuery(
+      new QueryBuilder("A")
+        .datasourceUid(settings.datasources.prometheus)
+        .relativeTimeRange(lookBack)
+        .model(
+          new DataqueryBuilder()
+            .refId("A")
+            .datasource({ type: "prometheus", uid: settings.datasources.prometheus })
+            .expr(conditionalValue(alert.value, alert.conditions))
+            .instant(),
+        ),
+    )
+    .withQuery(
+      new QueryBuilder("B")
+        .datasourceUid(expressions)
+        .relativeTimeRange(lookBack)
+        .model(new TypeReduceBuilder().refId("B").datasource(step).expression("A").reducer("last")),
+    )
+    .withQuery(
+      new QueryBuilder("C")
+        .datasourceUid(expressions)
+        .relativeTimeRange(lookBack)
+        .model(
+          new TypeThresholdBuilder()
+            .refId("C")
+            .datasource(step)
+            .expression("B")
+            .conditions([{ evaluator: { type: operator === ">" ? "gt" : "gte", params: [threshold] } }]),
+        ),
+    )
+    .condition("C")
+    .noDataState("OK")
+    .execErrState("Error")
+    .forDuration(alert.for)
+    .labels(alert.labels)
+    .annotations(
+      Object.fromEntries(Object.entries(alert.annotations).map(([name, text]) => [name, toGrafanaTemplate(text)])),
+    );
+  return alert.keepFiringFor === undefined
+    ? rule
+    : rule
+        .keepFiringFor(alert.keepFiringFor)
+        .missingSeriesEvalsToResolve(minutesOf(alert.keepFiringFor) / evaluationMinutes);
+};
+
+/** The file's spelling, which is not that of the API which the builders make rules for. Models of queries have functions, which JSON leaves out. */
+const toFile = (rule: Rule): object => ({
+  uid: rule.uid,
+  title: rule.title,
+  condition: rule.condition,
+  data: JSON.parse(JSON.stringify(rule.data)) as unknown,
+  noDataState: rule.noDataState,
+  execErrState: rule.execErrState,
+  for: rule.for,
+  ...(rule.keep_firing_for === undefined
+    ? {}
+    : {
+        keepFiringFor: rule.keep_firing_for,
+        missing_series_evals_to_resolve: rule.missingSeriesEvalsToResolve,
+      }),
+  labels: rule.labels,
+  annotations: rule.annotations,
+  isPaused: false,
+});
+
+/** `grafana/provisioning/alerting/firelight.yaml`. */
+export const grafanaAlertingFile = (settings: BundleSettings): string => {
+  const group = {
+    orgId: 1,
+    name: `${settings.uid}-alerts`,
+    folder: settings.name,
+    interval: `${evaluationMinutes}m`,
+    rules: alerts(settings).map((alert) => toFile(ruleBuilder(settings, alert).build())),
+  };
+  return [
+    "# Alerts of Firelight for Grafana 12.2 or newer, made from its settings. They read the recording rules, which belong into Prometheus.\n",
+    "# Use either this file or the alert rules of Prometheus, not both.\n",
+    stringify({ apiVersion: 1, groups: [group] }, { lineWidth: 0, aliasDuplicateObjects: false }),
+  ].join("");
+};

@@ -1,0 +1,59 @@
+/**
+ * Which alerts need not be told while another one fires: its consequences, and its weaker forms. Pages about different
+ * things do not silence each other, since one may hide another fault; group them by job, so that they are one incident.
+ */
+import type { AlertName } from "../alert-names.ts";
+
+export interface Inhibition {
+  readonly source: AlertName;
+  readonly targets: ReadonlyArray<AlertName>;
+  /** Labels that both must share. */
+  readonly equal: ReadonlyArray<string>;
+}
+
+export const inhibitions: ReadonlyArray<Inhibition> = [
+  {
+    source: "FlameErrorBudgetBurnFast",
+    targets: ["FlameErrorBudgetBurnSlow", "FlameErrorBudgetBurnTicket"],
+    equal: ["job"],
+  },
+  { source: "FlameErrorBudgetBurnSlow", targets: ["FlameErrorBudgetBurnTicket"], equal: ["job"] },
+  {
+    source: "FlamePoolSaturated",
+    targets: ["FlamePoolSaturationHigh", "FlamePoolSaturationForecast"],
+    equal: ["job", "instance", "flame_pool_name"],
+  },
+  {
+    source: "FlamePoolSaturated",
+    targets: ["FlameAcquireSlow", "FlameAcquireTimeouts"],
+    equal: ["job", "flame_pool_name"],
+  },
+  {
+    source: "FlamePoolSaturationHigh",
+    targets: ["FlamePoolSaturationForecast"],
+    equal: ["job", "instance", "flame_pool_name"],
+  },
+  {
+    source: "FlameBootFailing",
+    targets: ["FlameBootSlow", "FlameAcquireSlow", "FlameAcquireTimeouts"],
+    equal: ["job", "flame_pool_name"],
+  },
+  { source: "FlameAcquireTimeouts", targets: ["FlameAcquireSlow"], equal: ["job", "flame_pool_name"] },
+  {
+    source: "FlameRunnerCrashLoop",
+    targets: ["FlameRetryStorm", "FlameTelemetryLoss"],
+    equal: ["job", "flame_pool_name"],
+  },
+];
+
+/** As `inhibit_rules` of Alertmanager (0.22 or newer). */
+export const inhibitRules = (): ReadonlyArray<{
+  readonly source_matchers: ReadonlyArray<string>;
+  readonly target_matchers: ReadonlyArray<string>;
+  readonly equal: ReadonlyArray<string>;
+}> =>
+  inhibitions.map(({ source, targets, equal }) => ({
+    source_matchers: [`alertname="${source}"`],
+    target_matchers: [`alertname=~"${targets.join("|")}"`],
+    equal,
+  }));

@@ -1,0 +1,125 @@
+/**
+ * Recording rules: counters that alerts can take rates of without missing anything, and shares of failed calls.
+ *
+ * A series of a status that was never seen appears with its first failure, at 1 or more, and a rate needs two samples: it
+ * misses that first step, which with little traffic is all there is. So failures are first summed within their process,
+ * beside a 0 that is there as soon as the process has a pool or a call: the sum goes from 0 to 1, and a rate sees it. Such
+ * a sum only falls when its process restarts, and then all of it starts again, so rates of it are right. Sums over
+ * processes are made of rates, never the other way round.
+ */
+import { metrics, type MetricSpec } from "../../telemetry/catalog.ts";
+import { type MetricKey, series, type Where } from "../series.ts";
+import type { BundleSettings } from "../settings.ts";
+import { burnRates, burnWindows, type Window } from "./burn-rate.ts";
+
+export interface RecordingRule {
+  readonly record: string;
+  readonly expr: string;
+}
+
+export interface RecordingGroup {
+  readonly name: string;
+  /** How often, where it is not as often as everything else. */
+  readonly interval?: string;
+  readonly rules: ReadonlyArray<RecordingRule>;
+}
+
+/** Counters of one process: the labels of its target stay, and those that the name says. */
+export const counters = {
+  /** Calls that count for the objective. */
+  calls: "instance:flame_calls:sum",
+  /** Of these, those that failed. */
+  failures: "instance:flame_call_failures:sum",
+  /** Calls of a method. */
+  methodCalls: "instance_method:flame_calls:sum",
+  /** Of these, those that ended at their deadline. */
+  methodTimeouts: "instance_method:flame_call_timeouts:sum",
+  /** Attempts, of all kinds. */
+  attempts: "instance_pool:flame_attempts:sum",
+  /** Of these, the first ones of their calls. */
+  firstAttempts: "instance_pool:flame_attempts_first:sum",
+  /** Of these, those that were refused for a signature, by either side. */
+  refusedAttempts: "instance_pool:flame_attempts_unauthenticated:sum",
+} as const;
+
+/** Share of a job's calls that failed over a window; nothing without calls. */
+export const failureShare = (window: Window): string => `job:flame_call_failures:ratio_rate${window}`;
+
+/** How many of a job's calls failed over a window. */
+export const failureCount = (window: Window): string => `job:flame_call_failures:increase${window}`;
+
+type CountedKey = "callDuration" | "attemptDuration";
+
+const sumWithin = (dropped: ReadonlyArray<string>, selector: string): string =>
+  `sum without (${dropped.join(", ")}) (${selector})`;
+
+const labelsBut = (key: MetricKey, ...kept: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const { labels }: MetricSpec = metrics[key];
+  return labels.filter((label) => !kept.includes(label));
+};
+
+/** Alternatives in the order in which they hold. */
+const firstOf = (...exprs: ReadonlyArray<string>): string => exprs.join("\nor ");
+
+const counterRules = ({ selector, slo }: BundleSettings): ReadonlyArray<RecordingRule> => {
+  const count = <Key extends CountedKey>(key: Key, where: Where<Key>): string =>
+    series<CountedKey>(key, where as Where<CountedKey>, "count", selector);
+  const limit = series("slotsLimit", {}, undefined, selector);
+
+  const ofProcess = (where: Where<"callDuration">): string =>
+    sumWithin(labelsBut("callDuration"), count("callDuration", where));
+  const zeroOfProcess = [`0 * ${ofProcess({})}`, `0 * max without (flame_pool_name) (${limit})`];
+
+  const ofMethod = (where: Where<"callDuration">): string =>
+    sumWithin(labelsBut("callDuration", "rpc_method"), count("callDuration", where));
+
+  const ofPool = (where: Where<"attemptDuration">): string =>
+    sumWithin(labelsBut("attemptDuration", "flame_pool_name"), count("attemptDuration", where));
+  const zeroOfPool = [`0 * ${ofPool({})}`, `0 * ${limit}`];
+
+  const ignored = slo.ignoredStatuses;
+  const failed = ["OK", ...ignored].join("|");
+  return [
+    {
+      record: counters.calls,
+      expr: firstOf(
+        ofProcess(ignored.length === 0 ? {} : { rpc_status_code: ["!~", ignored.join("|")] }),
+        ...zeroOfProcess,
+      ),
+    },
+    {
+      record: counters.failures,
+      expr: firstOf(ofProcess({ rpc_status_code: ["!~", failed] }), ...zeroOfProcess),
+    },
+    { record: counters.methodCalls, expr: ofMethod({}) },
+    {
+      record: counters.methodTimeouts,
+      expr: firstOf(ofMethod({ rpc_status_code: "DEADLINE_EXCEEDED" }), `0 * ${ofMethod({})}`),
+    },
+    { record: counters.attempts, expr: firstOf(ofPool({}), `0 * ${limit}`) },
+    { record: counters.firstAttempts, expr: firstOf(ofPool({ attempt_kind: "first" }), ...zeroOfPool) },
+    { record: counters.refusedAttempts, expr: firstOf(ofPool({ rpc_status_code: "UNAUTHENTICATED" }), ...zeroOfPool) },
+  ];
+};
+
+const shareRule = (window: Window): RecordingRule => ({
+  record: failureShare(window),
+  expr: `sum by (job) (rate(${counters.failures}[${window}]))\n/\n(sum by (job) (rate(${counters.calls}[${window}])) > 0)`,
+});
+
+const countRule = (window: Window): RecordingRule => ({
+  record: failureCount(window),
+  expr: `sum by (job) (increase(${counters.failures}[${window}]))`,
+});
+
+/** What must be loaded wherever the alerts are evaluated; also into the Prometheus that Grafana asks. */
+export const recordingGroups = (settings: BundleSettings): ReadonlyArray<RecordingGroup> => {
+  const long = new Set(Object.values(burnRates(settings.slo)).map((rate) => rate.long));
+  const rulesOf = (windows: ReadonlyArray<Window>): ReadonlyArray<RecordingRule> =>
+    windows.flatMap((window) => [shareRule(window), ...(long.has(window) ? [countRule(window)] : [])]);
+  return [
+    { name: `${settings.uid}-counters`, rules: counterRules(settings) },
+    { name: `${settings.uid}-failures`, rules: rulesOf(burnWindows.filter((window) => window !== "3d")) },
+    { name: `${settings.uid}-failures-of-days`, interval: "2m", rules: rulesOf(["3d"]) },
+  ];
+};

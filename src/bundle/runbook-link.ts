@@ -1,0 +1,23 @@
+/** Where the runbook says what to do about an alert. */
+import { type AlertName, alertNames } from "./alert-names.ts";
+import type { BundleSettings } from "./settings.ts";
+
+/** The alert's panel on the runbook's dashboard: its id, which follows the order of the alerts. */
+export const runbookPanelId = (alert: AlertName): number => alertNames.indexOf(alert) + 1;
+
+/** The alert's panel on the runbook's dashboard, as a path of Grafana. */
+export const runbookPath = ({ uid }: BundleSettings, alert: AlertName): string =>
+  `/d/${uid}-runbook?viewPanel=${runbookPanelId(alert)}`;
+
+/**
+ * The address of the alert's section: a heading of `runbookUrl`, or without it a panel of the runbook's dashboard.
+ *
+ * ```ts
+ * runbookLink(defaultSettings, "FlamePoolSaturated");
+ * // http://localhost:3000/d/firelight-runbook?viewPanel=5
+ * ```
+ */
+export const runbookLink = (settings: BundleSettings, alert: AlertName): string =>
+  settings.runbookUrl === undefined
+    ? `${settings.grafanaUrl}${runbookPath(settings, alert)}`
+    : `${settings.runbookUrl}#${alert.toLowerCase()}`;
