@@ -14,7 +14,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   otel: ["contract", "telemetry"],
   testing: ["contract", "parent"],
   bundle: ["telemetry"],
-  cli: ["contract", "telemetry", "testing"],
+  cli: ["contract", "telemetry"],
   root: ["contract", "telemetry", "parent", "runner"],
 };
 

@@ -5,6 +5,7 @@
  */
 import { Effect } from "effect";
 import { makeCodec } from "./contract/codec.ts";
+import { configuration } from "./contract/configured.ts";
 import { makeDecorators, type MethodDecoratorMaker, type ServiceDecorator } from "./contract/decorators.ts";
 import { ConfigError, FlameError, InvokeError, withContext, type CallError } from "./contract/errors.ts";
 import { flushAll } from "./contract/flush.ts";
@@ -107,6 +108,11 @@ class Lifecycle {
   constructor(config: FlameConfig, registry: Registry) {
     this.#config = config;
     this.#registry = registry;
+  }
+
+  /** What it was configured with, as it was given. */
+  get given(): FlameConfig {
+    return this.#config;
   }
 
   get resolved(): ResolvedConfig {
@@ -257,9 +263,9 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
     shutdown,
     [Symbol.asyncDispose]: shutdown,
   });
-  return Object.defineProperty(instance, "pools", {
-    get: () => lifecycle.client.pools,
-    enumerable: true,
+  return Object.defineProperties(instance, {
+    pools: { get: () => lifecycle.client.pools, enumerable: true },
+    [configuration]: { get: () => lifecycle.given },
   }) as typeof instance & Pick<Flame, "pools">;
 };
 

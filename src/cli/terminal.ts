@@ -44,7 +44,7 @@ export const makeTerminal = ({ out, err }: Streams, env: NodeJS.ProcessEnv): Ter
 };
 
 /** The columns that a text takes. */
-export const columnsOf = (text: string): number => [...stripVTControlCharacters(text)].length;
+export const columnsOf = (text: string): number => Array.from(stripVTControlCharacters(text)).length;
 
 /** The text, filled up with spaces behind it. */
 export const fill = (text: string, columns: number): string =>
@@ -58,7 +58,36 @@ export const harmless = (text: string): string =>
 
 /** At most so many columns of a text. */
 export const shorten = (text: string, columns: number): string =>
-  columnsOf(text) <= columns ? text : `${[...text].slice(0, Math.max(0, columns - 1)).join("")}…`;
+  columnsOf(text) <= columns
+    ? text
+    : `${Array.from(text)
+        .slice(0, Math.max(0, columns - 1))
+        .join("")}…`;
+
+/** A space that is not one between a number and its unit. */
+const wordEnd = / (?!(?:\d{3} )?(?:ms|s|min|B|kB|%)(?!\w))/;
+
+/** Text from elsewhere, broken into lines of so many columns: the first one behind `indent`, the others behind `hanging`. */
+export const wrapped = (
+  text: string,
+  columns: number,
+  indent: string,
+  hanging: string = indent,
+): ReadonlyArray<string> => {
+  const lines: Array<string> = [];
+  let line = indent;
+  let empty = true;
+  for (const word of harmless(text).split(wordEnd)) {
+    if (!empty && columnsOf(line) + columnsOf(word) + 1 > columns) {
+      lines.push(line);
+      line = hanging;
+      empty = true;
+    }
+    line += empty ? word : ` ${word}`;
+    empty = false;
+  }
+  return [...lines, line];
+};
 
 /** Milliseconds as people read them: `0.4 ms`, `38 ms`, `3 012 ms`, `12.4 s`, `3.5 min`. */
 export const duration = (ms: number): string => {

@@ -1,5 +1,6 @@
 /** One attempt: signs the request, sends it to the leased runner, and reads the answer. */
 import { Effect } from "effect";
+import { clockOffset } from "../contract/clock-offset.ts";
 import type { Codec } from "../contract/codec.ts";
 import type { RequestHead, RunnerTimings } from "../contract/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
@@ -170,7 +171,12 @@ class Attempt implements LostListener {
 
   /** Takes what the signed answer tells of the runner: phases, clock, spans. */
   #learn(timings: RunnerTimings, answeredAt: number, answeredClock: number): void {
-    const offsetMs = (timings.receivedMs - this.#sentClock + (timings.sentMs - answeredClock)) / 2;
+    const offsetMs = clockOffset({
+      sentMs: this.#sentClock,
+      receivedMs: timings.receivedMs,
+      repliedMs: timings.sentMs,
+      answeredMs: answeredClock,
+    });
     bookExchange(this.#call, timings, answeredAt - this.#sentAt);
     this.#span.note({ clockOffsetMs: offsetMs });
     this.#deps.telemetry.emit({ _tag: "ClockOffset", pool: this.#call.pool, offsetMs });

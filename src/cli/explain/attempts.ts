@@ -1,4 +1,5 @@
 /** The attempts of a call: where each went, why it was made, how it ended, and what of it is missing. */
+import { noticeableOffset } from "./clock.ts";
 import { hasFailed, isServer, isStage, isTrue, lengthMs, numberOf, textOf } from "./facts.ts";
 import type { Span } from "./telemetry-data.ts";
 import type { TraceIndex } from "./trace-index.ts";
@@ -23,6 +24,8 @@ export interface AttemptStory {
   readonly responseBytes: number | undefined;
   /** The runner's clock less the parent's, over four timestamps. */
   readonly clockOffsetMs: number | undefined;
+  /** What was taken from the times of the runner's spans to draw them; 0 where the difference of the clocks would not be noticed. */
+  readonly shownShiftMs: number;
   /** Whether it was this runner's first invocation. */
   readonly firstOfRunner: boolean;
   /** How the idempotency key was treated. */
@@ -71,6 +74,7 @@ const tell = (index: TraceIndex, call: Span, attempt: Span, position: number): A
     requestBytes: numberOf(attempt, "requestBytes"),
     responseBytes: numberOf(attempt, "responseBytes"),
     clockOffsetMs: numberOf(attempt, "clockOffsetMs"),
+    shownShiftMs: noticeableOffset(attempt, server),
     firstOfRunner: server !== undefined && isTrue(server, "coldStart"),
     idempotency: server && textOf(server, "idempotencyOutcome"),
     missing: missing(attempt, server),

@@ -3,22 +3,26 @@
  * spans are drawn where they would be by the parent's clock. What was recorded is
  * never changed.
  */
-import { isServer, isStage, numberOf } from "./facts.ts";
+import { isServer, isStage, lengthMs, numberOf } from "./facts.ts";
 import type { Span } from "./telemetry-data.ts";
 import type { TraceIndex } from "./trace-index.ts";
 
 /** Milliseconds from which a difference can be seen in a waterfall. */
-const noticeableMs = 5;
+const visibleMs = 5;
 
-/** The difference that a runner's spans are drawn with; 0 where it would not be noticed. */
-const offsetBelow = (attempt: Span, server: Span): number => {
-  const offsetMs = numberOf(attempt, "clockOffsetMs") ?? numberOf(server, "clockOffsetMs") ?? 0;
-  return Math.abs(offsetMs) >= noticeableMs ? offsetMs : 0;
+/**
+ * The runner's clock less the parent's, as an attempt measured it, if that is worth a word: if it can be seen, and is more than what
+ * the way there and back can pretend. Else 0.
+ */
+export const noticeableOffset = (attempt: Span, server: Span | undefined): number => {
+  const offsetMs = numberOf(attempt, "clockOffsetMs") ?? (server && numberOf(server, "clockOffsetMs")) ?? 0;
+  const uncertainMs = (lengthMs(attempt) - (server === undefined ? 0 : lengthMs(server))) / 2;
+  return Math.abs(offsetMs) >= visibleMs && Math.abs(offsetMs) > uncertainMs ? offsetMs : 0;
 };
 
 /** What has to be taken from the times of `child`, when so much is taken from those of its parent. */
 export const shiftOf = (parent: Span, child: Span, parentShiftMs: number): number =>
-  isStage(parent, "attempt") && isServer(child) ? parentShiftMs + offsetBelow(parent, child) : parentShiftMs;
+  isStage(parent, "attempt") && isServer(child) ? parentShiftMs + noticeableOffset(parent, child) : parentShiftMs;
 
 /** A span with what is taken from its times. */
 export interface Placed {

@@ -5,7 +5,7 @@ import { readAddress, readOptions } from "../options.ts";
 import { duration, fill, harmless, many, type Terminal } from "../terminal.ts";
 import { UsageError } from "../trouble.ts";
 import { hasFailed, lengthMs, methodOf, textOf } from "./facts.ts";
-import { readId, traceIdBytes } from "./json-shape.ts";
+import { readId, traceIdBytes } from "../json-shape.ts";
 import { printStory } from "./print-story.ts";
 import { readTelemetryFile } from "./read-telemetry.ts";
 import { type Span, type TelemetryData, together } from "./telemetry-data.ts";

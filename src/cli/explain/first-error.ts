@@ -33,11 +33,20 @@ const placeOf = (span: Span): string => {
   return span.name;
 };
 
-const exceptionOf = (index: TraceIndex, failed: ReadonlyArray<Span>): RecordedException | undefined => {
-  const records = index.logsOf(failed).filter(({ event }) => event === logs.serverException.name);
+/** The attempt that a span belongs to, or the span itself where it belongs to none. */
+const attemptAround = (index: TraceIndex, span: Span): Span => {
+  for (let at: Span | undefined = span; at !== undefined; at = index.parentOf(at))
+    if (isStage(at, "attempt")) return at;
+  return span;
+};
+
+/** What was thrown in the same attempt: as the runner's log has it, else as the events of spans do. */
+const exceptionOf = (index: TraceIndex, span: Span): RecordedException | undefined => {
+  const spans = below(index, attemptAround(index, span)).map((placed) => placed.span);
+  const records = index.logsOf(spans).filter(({ event }) => event === logs.serverException.name);
   return (
     records.map(({ attributes }) => exceptionIn(attributes)).find((exception) => exception !== undefined) ??
-    failed.flatMap(({ exceptions }) => exceptions)[0]
+    spans.flatMap(({ exceptions }) => exceptions)[0]
   );
 };
 
@@ -54,14 +63,13 @@ export const tellFirstError = (index: TraceIndex, call: Span): FirstErrorStory |
   const [first] = failed;
   if (first === undefined) return undefined;
   const { span, endMs } = first;
-  const spans = failed.map((one) => one.span);
-  const message = span.statusMessage ?? spans.find(({ statusMessage }) => statusMessage !== undefined)?.statusMessage;
+  const message = span.statusMessage ?? attemptAround(index, span).statusMessage;
   return {
     where: placeOf(span),
     service: span.service,
     afterMs: endMs - call.startMs,
     message,
-    exception: exceptionOf(index, spans),
+    exception: exceptionOf(index, span),
     spanId: span.spanId,
   };
 };

@@ -1,12 +1,9 @@
 /** Prints the story of a call as a person would tell it: the answer first, then the evidence. */
-import { columnsOf, duration, harmless, many, type Terminal } from "../terminal.ts";
+import { duration, many, type Terminal, wrapped } from "../terminal.ts";
 import type { AttemptStory } from "./attempts.ts";
 import { printPhases, printTimeline } from "./print-timeline.ts";
 import type { CallStory } from "./story.ts";
 import type { Obstacle, WaitStory } from "./waits.ts";
-
-/** Milliseconds from which a difference of clocks is worth a line. */
-const noticeableOffsetMs = 5;
 
 const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
@@ -24,20 +21,6 @@ export const headline = ({ method, durationMs, failure, attemptCount, coldStart 
   const what = code === undefined ? status : `${status} (${code})`;
   const safe = `safe to retry: ${retrySafety.safe ? "yes" : "no"}, ${retrySafety.why}`;
   return `${method} failed after ${duration(durationMs)}: ${what}${where}; ${tries}; ${safe}`;
-};
-
-/** Breaks text into lines of so many columns, each after the indent. */
-const wrapped = (text: string, columns: number, indent: string): ReadonlyArray<string> => {
-  const lines: Array<string> = [];
-  let line = indent;
-  for (const word of harmless(text).split(" ")) {
-    if (line !== indent && columnsOf(line) + columnsOf(word) + 1 > columns) {
-      lines.push(line);
-      line = indent;
-    }
-    line += line === indent ? word : ` ${word}`;
-  }
-  return [...lines, line];
 };
 
 const bytes = (size: number | undefined): string | undefined => {
@@ -59,18 +42,18 @@ const attemptLine = (attempt: AttemptStory): string => {
 
 const missingText: Readonly<Record<NonNullable<AttemptStory["missing"]>, string>> = {
   lost: "nothing of the runner is below it: the runner died or hung, or its spans were not exported",
-  answered: "the runner answered, and its spans are not here: it does not export them, or to another place",
+  answered: "the runner answered, and its spans are not here: they were not exported, or elsewhere, or died with it",
 };
 
-const attemptNotes = (attempt: AttemptStory): ReadonlyArray<string> =>
+const attemptNotes = (attempt: AttemptStory, said: string | undefined): ReadonlyArray<string> =>
   [
     attempt.reason && `made because of: ${attempt.reason}`,
-    attempt.message,
+    attempt.message !== said && attempt.message,
     attempt.missing && missingText[attempt.missing],
     attempt.firstOfRunner && "the first invocation of that runner",
     attempt.idempotency && attempt.idempotency !== "executed" && `its idempotency key: ${attempt.idempotency}`,
-    Math.abs(attempt.clockOffsetMs ?? 0) >= noticeableOffsetMs &&
-      `the runner's clock is ${duration(Math.abs(attempt.clockOffsetMs!))} ${attempt.clockOffsetMs! > 0 ? "ahead" : "behind"}; its bars above are drawn by the parent's clock, and nothing recorded was changed`,
+    attempt.shownShiftMs !== 0 &&
+      `the runner's clock is ${duration(Math.abs(attempt.shownShiftMs))} ${attempt.shownShiftMs > 0 ? "ahead" : "behind"}; its bars above are drawn by the parent's clock, and nothing recorded was changed`,
   ].filter((note): note is string => typeof note === "string" && note !== "");
 
 const obstacleText = (obstacle: Obstacle): string => {
@@ -86,7 +69,8 @@ const obstacleText = (obstacle: Obstacle): string => {
 const waitLine = ({ result, source, durationMs, queueDepth, slotLimit }: WaitStory): string => {
   const forWhat = source === "cold" ? "for a runner to boot" : "for a busy runner";
   const ended = result === "acquired" ? "" : `, in vain (${result})`;
-  const before = queueDepth === undefined ? undefined : `${many(queueDepth, "call")} before it`;
+  const before =
+    queueDepth === undefined ? undefined : queueDepth === 0 ? "first in line" : `${many(queueDepth, "call")} before it`;
   const limit = slotLimit === undefined ? undefined : `${many(slotLimit, "slot")} at most`;
   const pool = listed([before, limit].filter((part) => part !== undefined));
   return `${duration(durationMs)} ${forWhat}${ended}${pool === "" ? "" : ` (${pool})`}, waiting for:`;
@@ -104,7 +88,7 @@ const waitSection = ({ waits, acquireSource }: CallStory): Section => ({
       ? [acquireSource === undefined ? "nothing that the trace knows of" : "nothing: a slot was free at once"]
       : waits.flatMap((wait) => [
           wait.obstacles.length === 0 ? waitLine(wait).replace(/, waiting for:$/, "") : waitLine(wait),
-          ...wait.obstacles.map((obstacle) => `  ${obstacleText(obstacle)}`),
+          ...wait.obstacles.map((obstacle) => `· ${obstacleText(obstacle)}`),
         ]),
 });
 
@@ -116,14 +100,14 @@ const coldSection = ({ coldStart, durationMs }: CallStory): Section => ({
       : [`${duration(coldStart.waitedMs)} of ${duration(durationMs)}, ${percent(coldStart.share)} of the call`],
 });
 
-const errorSection = ({ firstError, refused, lostRunners }: CallStory): Section => ({
-  title: "What went wrong first",
-  lines: [
+const errorSection = ({ failure, attempts, firstError, refused, lostRunners }: CallStory): Section => {
+  const said = new Set([failure?.message, ...attempts.map(({ message }) => message)]);
+  const lines = [
     ...(firstError === undefined
       ? []
       : [
           `${firstError.where} (${firstError.service}), ${duration(firstError.afterMs)} into the call`,
-          firstError.message ?? "",
+          said.has(firstError.message) ? "" : (firstError.message ?? ""),
           firstError.exception === undefined
             ? ""
             : `${firstError.exception.type ?? "thrown"}: ${firstError.exception.message ?? ""}`,
@@ -134,8 +118,9 @@ const errorSection = ({ firstError, refused, lostRunners }: CallStory): Section 
         ]),
     ...lostRunners,
     refused === undefined ? "" : `It was not tried again (${refused.obstacle}): ${refused.text}.`,
-  ].filter((line) => line !== ""),
-});
+  ].filter((line) => line !== "");
+  return { title: "What went wrong first", lines };
+};
 
 const alertSection = ({ alerts }: CallStory): Section => ({
   title: "Nearest alert",
@@ -147,8 +132,8 @@ const printSection = (terminal: Terminal, { title, lines }: Section): void => {
   terminal.line();
   terminal.line(terminal.style("bold", title));
   for (const line of lines) {
-    const indent = line.startsWith("  ") ? "    " : "  ";
-    for (const part of wrapped(line, terminal.columns, indent)) terminal.line(part);
+    const indent = line.startsWith("· ") ? "    " : "  ";
+    for (const part of wrapped(line, terminal.columns, indent, `${indent}  `)) terminal.line(part);
   }
 };
 
@@ -178,7 +163,7 @@ export const printStory = (terminal: Terminal, story: CallStory): void => {
   }
   const attempts = story.attempts.flatMap((attempt) => [
     attemptLine(attempt),
-    ...attemptNotes(attempt).map((note) => `  ${note}`),
+    ...attemptNotes(attempt, failure?.message).map((note) => `· ${note}`),
   ]);
   printSection(terminal, { title: "Attempts", lines: attempts });
   for (const section of [waitSection, coldSection, errorSection, alertSection]) printSection(terminal, section(story));

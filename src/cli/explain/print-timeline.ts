@@ -27,8 +27,8 @@ const barOf = (row: TimelineRow, totalMs: number, cells: number): { before: numb
 };
 
 const axis = (totalMs: number, cells: number): string => {
-  const [start, middle, end] = [0, totalMs / 2, totalMs].map(duration) as [string, string, string];
-  const half = fill(start, Math.floor(cells / 2) - Math.floor(columnsOf(middle) / 2)) + middle;
+  const [middle, end] = [totalMs / 2, totalMs].map(duration) as [string, string];
+  const half = fill("0", Math.floor(cells / 2) - Math.floor(columnsOf(middle) / 2)) + middle;
   return half + end.padStart(Math.max(0, cells - columnsOf(half)));
 };
 

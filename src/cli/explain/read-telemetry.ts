@@ -2,7 +2,7 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { InputError } from "../trouble.ts";
-import { fieldOf, isObject, listIn } from "./json-shape.ts";
+import { fieldOf, isObject, listIn } from "../json-shape.ts";
 import { readJaegerTrace } from "./jaeger-json.ts";
 import { readResourceLogs, readResourceSpans } from "./otlp-json.ts";
 import { type TelemetryData, together } from "./telemetry-data.ts";

@@ -18,7 +18,7 @@ const timeout = ({ failure }: Told, inAcquire: boolean): boolean =>
   failure?.code === "timeout" && (failure.phase === "acquire") === inAcquire;
 
 const largestOffset = ({ attempts }: Told): number =>
-  Math.max(0, ...attempts.map(({ clockOffsetMs = 0 }) => Math.abs(clockOffsetMs)));
+  Math.max(0, ...attempts.map(({ shownShiftMs }) => Math.abs(shownShiftMs)));
 
 /** How each symptom shows, as the words for it. In the order of the alerts: what is nearer to the cause comes first. */
 const signs: Readonly<Record<Exclude<Symptom, "metricsAbsent">, (told: Told) => string | undefined | false>> = {

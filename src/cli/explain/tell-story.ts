@@ -71,11 +71,21 @@ const tellRefusal = (index: TraceIndex, call: Span): CallStory["refused"] => {
   return { obstacle, text: said ?? obstacles[obstacle] ?? obstacle };
 };
 
-const tellLostRunners = (index: TraceIndex, attempts: ReadonlyArray<AttemptStory>): ReadonlyArray<string> => {
-  const ours = new Set(attempts.flatMap(({ runnerId }) => runnerId ?? []));
+/** A loss is noticed by the call first, and told of a little later. */
+const lossIsToldMs = 2_000;
+
+/** What the log says of the runners that did not answer, while the call went on. */
+const tellLostRunners = (
+  index: TraceIndex,
+  call: Span,
+  attempts: ReadonlyArray<AttemptStory>,
+): ReadonlyArray<string> => {
+  const silent = attempts.filter(({ executed }) => executed === "unknown");
+  const runners = new Set(silent.map(({ runnerId }) => runnerId));
   return index
     .logsNamed(logs.runnerLost.name)
-    .filter((record) => ours.has(textOf(record, "runnerId") ?? ""))
+    .filter(({ timeMs }) => timeMs >= call.startMs && timeMs <= call.endMs + lossIsToldMs)
+    .filter((record) => runners.has(textOf(record, "runnerId")))
     .map(({ body }) => body);
 };
 
@@ -103,7 +113,7 @@ export const tellStory = (index: TraceIndex, call: Span): CallStory => {
     coldStart: tellColdStart(call, waits),
     refused: tellRefusal(index, call),
     firstError: tellFirstError(index, call),
-    lostRunners: tellLostRunners(index, attempts),
+    lostRunners: tellLostRunners(index, call, attempts),
   };
   return { ...told, alerts: nearestAlerts(told) };
 };

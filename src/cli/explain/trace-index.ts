@@ -44,6 +44,10 @@ export class TraceIndex {
     return this.#spans.get(keyOf(ref));
   }
 
+  parentOf({ traceId, parentSpanId }: Span): Span | undefined {
+    return parentSpanId === undefined ? undefined : this.find({ traceId, spanId: parentSpanId });
+  }
+
   /** In the order in which they started. */
   childrenOf(span: Span): ReadonlyArray<Span> {
     return this.#children.get(keyOf(span)) ?? [];

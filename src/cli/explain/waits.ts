@@ -59,10 +59,12 @@ const obstacle = (index: TraceIndex, acquire: Span, ref: SpanRef): Obstacle => {
   };
 };
 
-/** The boots that an acquire waited for, those of the runner it got first. */
+/** The boots that an acquire waited for, that of the runner which it got first. */
 export const bootsOf = (index: TraceIndex, call: Span, acquire: Span): ReadonlyArray<Span> => {
   const linked = acquire.links.flatMap((link) => index.find(link) ?? []);
-  const asked = index.linkingTo(call).filter((span) => span.startMs < acquire.endMs);
+  const asked = index
+    .linkingTo(call)
+    .filter(({ startMs, endMs }) => startMs < acquire.endMs && endMs > acquire.startMs);
   const runnerId = textOf(acquire, "runnerId");
   const ours = (boot: Span): number => Number(runnerId !== undefined && textOf(boot, "runnerId") === runnerId);
   return [...new Set([...linked, ...asked])]

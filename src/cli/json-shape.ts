@@ -1,5 +1,5 @@
 /** Looks into JSON of which nobody has promised anything. */
-import { isObject } from "../../contract/json-guard.ts";
+import { isObject } from "../contract/json-guard.ts";
 
 export { isObject };
 

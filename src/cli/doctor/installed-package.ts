@@ -1,0 +1,59 @@
+/** Finds installed packages as the runtimes do: in the `node_modules` of a folder, then of those above it. */
+import { readdirSync, readFileSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+export interface InstalledPackage {
+  readonly name: string;
+  readonly version: string;
+  /** Its folder, without symbolic links on the way. */
+  readonly folder: string;
+}
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly engines: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
+}
+
+const readManifest = (folder: string): Manifest =>
+  JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
+
+/** The folder and the manifest of Firelight itself. */
+export const firelight = (): { readonly folder: string; readonly manifest: Manifest } => {
+  const folder = join(import.meta.dirname, "../../..");
+  return { folder: realpathSync(folder), manifest: readManifest(folder) };
+};
+
+const foldersAbove = (start: string): ReadonlyArray<string> => {
+  const folders = [start];
+  for (let folder = start; dirname(folder) !== folder; folder = dirname(folder)) folders.push(dirname(folder));
+  return folders;
+};
+
+/** The package that `import name` in this folder would find; `undefined` when there is none. */
+export const findPackage = (name: string, from: string): InstalledPackage | undefined => {
+  for (const above of foldersAbove(from)) {
+    try {
+      const folder = realpathSync(join(above, "node_modules", name));
+      return { name, version: readManifest(folder).version, folder };
+    } catch {
+      continue;
+    }
+  }
+  return undefined;
+};
+
+/** Every package of a scope, such as `@opentelemetry`, that an import in this folder would find. */
+export const packagesOfScope = (scope: string, from: string): ReadonlyArray<InstalledPackage> => {
+  const names = new Set(
+    foldersAbove(from).flatMap((above) => {
+      try {
+        return readdirSync(join(above, "node_modules", scope));
+      } catch {
+        return [];
+      }
+    }),
+  );
+  return [...names].flatMap((name) => findPackage(`${scope}/${name}`, from) ?? []);
+};

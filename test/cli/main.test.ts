@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { firelight } from "./run-cli.ts";
+
+describe("the firelight command", () => {
+  it("lists its commands, and ends with 0 when it was asked for them", async () => {
+    const { code, stdout } = await firelight(["--help"]);
+    expect(code).toBe(0);
+    for (const name of ["explain", "doctor"]) expect(stdout).toMatch(new RegExp(`^  ${name} +\\S`, "m"));
+  });
+
+  it("lists them also when it was asked for nothing, and ends with 2", async () => {
+    const [help, nothing] = await Promise.all([firelight(["--help"]), firelight([])]);
+    expect(nothing).toEqual({ ...help, code: 2 });
+  });
+
+  it("prints the version of the package", async () => {
+    expect((await firelight(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+$/m);
+  });
+
+  it.each(["explain", "doctor"])("explains %s, with its exit codes", async (name) => {
+    const { code, stdout } = await firelight([name, "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`firelight ${name} `);
+    expect(stdout).toContain("Exit codes: 0 ");
+  });
+
+  it.each([
+    ["a command that does not exist", ["explode"], `"explode" is not a command`],
+    ["a name from the prototype", ["constructor"], `"constructor" is not a command`],
+    ["an option that does not exist", ["explain", "--tracee", "1"], "Unknown option '--tracee'"],
+    ["an option without its value", ["doctor", "--runner"], "--runner"],
+    ["explain without anything to explain", ["explain"], "Name a file of telemetry, or a trace id"],
+    ["a trace id without a place to look for it", ["explain", "0af7651916cd43dd8448eb211c80319c"], "--tempo URL"],
+    ["an address that is none", ["doctor", "--runner", "localhost"], `--runner is "localhost"`],
+    ["words behind doctor", ["doctor", "http://127.0.0.1:1"], "write --runner URL"],
+    ["a header without a value", ["explain", "f", "--header", "secret"], `Write it as "name: value"`],
+    ["two stores at once", ["explain", "f", "--tempo", "http://a", "--jaeger", "http://b"], "not both"],
+  ])("ends with 2 for %s, and says so on standard error", async (_case, args, said) => {
+    const { code, stdout, stderr } = await firelight(args);
+    expect(stderr).toContain(said);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+  });
+
+  it("has colours where it is told to, and none where it is told not to", async () => {
+    const coloured = await firelight(["doctor"], { env: { NO_COLOR: undefined, FORCE_COLOR: "1" } });
+    expect(coloured.stdout).toContain("\u001b[");
+    const both = await firelight(["doctor"], { env: { NO_COLOR: "1", FORCE_COLOR: "1" } });
+    expect(both.stdout).not.toContain("\u001b[");
+  });
+});

@@ -1,0 +1,33 @@
+/** Runs the `firelight` command as a process of its own, from its sources, on the runtime of the tests. */
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { runtimes } from "../harness/runtimes.ts";
+
+const main = join(import.meta.dirname, "../../src/cli/main.ts");
+const runtime = "bun" in process.versions ? runtimes.bun : runtimes.node;
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What it reads on its standard input. */
+  readonly input?: string;
+}
+
+/** Settles when the command has ended, however it ended. */
+export const firelight = (args: ReadonlyArray<string>, { cwd, env, input = "" }: RunOptions = {}): Promise<Ran> =>
+  new Promise((resolve, reject) => {
+    const clean = { NO_COLOR: "1", COLUMNS: "100", FLAME_SECRET: undefined, OTEL_EXPORTER_OTLP_ENDPOINT: undefined };
+    const options = { cwd, env: { ...process.env, ...clean, ...env }, timeout: 25_000, maxBuffer: 50_000_000 };
+    const child = execFile(runtime, [main, ...args], options, (error, stdout, stderr) => {
+      const code = error === null ? 0 : error.code;
+      if (typeof code === "number") resolve({ code, stdout, stderr });
+      else reject(error ?? new Error("The command did not end."));
+    });
+    child.stdin?.end(input);
+  });
