@@ -1,6 +1,22 @@
-/** Every file that is made from the settings. */
+/** Everything that the bundle writes. */
+import { dashboardFiles } from "./dashboards/files.ts";
 import { ruleFiles } from "./rules/rule-files.ts";
+import { readRunbookPage } from "./runbook-page.ts";
 import type { BundleSettings } from "./settings.ts";
 
-/** The files by path, from the root of the repository or of the folder that they are written to. */
-export const bundleFiles = (settings: BundleSettings): ReadonlyMap<string, string> => new Map([...ruleFiles(settings)]);
+/**
+ * The files of the bundle by their paths, such as `dashboards/firelight-pools.json`. The same settings give the same
+ * text.
+ *
+ * ```ts
+ * import { bundleFiles, completeSettings } from "firelight/bundle";
+ *
+ * for (const [path, text] of bundleFiles(completeSettings({ name: "Shop", uid: "shop" }))) console.log(path, text.length);
+ * ```
+ *
+ * @param runbookPage the runbook in Markdown, with a heading `## FlameXyz` for each alert. Default: the one that ships
+ */
+export const bundleFiles = (
+  settings: BundleSettings,
+  runbookPage: string = readRunbookPage(),
+): ReadonlyMap<string, string> => new Map([...dashboardFiles(settings, runbookPage), ...ruleFiles(settings)]);

@@ -36,7 +36,7 @@ export const foreignSeries = {
     absentWhen: "No alert fires or is pending, or the rules are evaluated elsewhere than in this Prometheus.",
   },
   spanCalls: {
-    name: "traces_span_metrics_calls_total",
+    name: "traces_span_?metrics_calls_total",
     labels: ["service_name", "span_name", "span_kind", "status_code"],
     maker: "span_metrics",
     absentWhen: "No collector makes metrics from spans.",

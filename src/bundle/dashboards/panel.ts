@@ -1,0 +1,83 @@
+/** What every panel has, whatever its kind. */
+import type {
+  DynamicConfigValue,
+  FieldConfigSource,
+  MatcherConfig,
+  Panel,
+} from "@grafana/grafana-foundation-sdk/dashboard";
+import { FieldColorModeId } from "@grafana/grafana-foundation-sdk/dashboard";
+import type { SeriesColors } from "./colors.ts";
+import type { Link } from "./links.ts";
+import { datasourceOf, type Query } from "./queries.ts";
+import { type Levels, neutral } from "./thresholds.ts";
+
+export interface PanelOptions {
+  readonly title: string;
+  /** What it shows, what is normal, and which alert watches it. */
+  readonly description: string;
+  readonly queries: ReadonlyArray<Query>;
+  /** Grafana's name of the unit, such as `s`, `reqps` or `percentunit`. */
+  readonly unit?: string;
+  readonly levels?: Levels;
+  /** In the panel's head. */
+  readonly links?: ReadonlyArray<Link>;
+  /** On values. */
+  readonly valueLinks?: ReadonlyArray<Link>;
+  /** Shown where there is no value, when that is well. */
+  readonly nothing?: string;
+  /** Fixed colours by the series' name. */
+  readonly colors?: SeriesColors;
+  readonly decimals?: number;
+  readonly min?: number;
+  readonly max?: number;
+}
+
+export type Override = FieldConfigSource["overrides"][number];
+
+export const override = (
+  id: "byName" | "byRegexp" | "byFrameRefID",
+  options: string,
+  ...properties: ReadonlyArray<DynamicConfigValue>
+): Override => {
+  const matcher: MatcherConfig = { id, options };
+  return { matcher, properties: [...properties] };
+};
+
+export const fixedColor = (color: string): DynamicConfigValue => ({
+  id: "color",
+  value: { mode: FieldColorModeId.Fixed, fixedColor: color },
+});
+
+/** The panel with everything that does not depend on its kind. */
+export const complete = (
+  panel: Panel,
+  options: PanelOptions,
+  overrides: ReadonlyArray<Override> = [],
+  kind: Parameters<typeof datasourceOf>[0] = "prometheus",
+): Panel => {
+  const { title, description, queries, unit, levels = neutral, links = [], valueLinks = [], nothing } = options;
+  const byName = Object.entries(options.colors ?? {}).map(([name, color]) =>
+    override("byName", name, fixedColor(color)),
+  );
+  return {
+    ...panel,
+    title,
+    description,
+    datasource: datasourceOf(kind),
+    targets: queries.map((query, index) => query(String.fromCodePoint(65 + index))),
+    ...(links.length === 0 ? undefined : { links: links as Panel["links"] }),
+    fieldConfig: {
+      defaults: {
+        ...panel.fieldConfig?.defaults,
+        ...(unit === undefined ? undefined : { unit }),
+        ...(options.decimals === undefined ? undefined : { decimals: options.decimals }),
+        ...(options.min === undefined ? undefined : { min: options.min }),
+        ...(options.max === undefined ? undefined : { max: options.max }),
+        ...(nothing === undefined ? undefined : { noValue: nothing }),
+        thresholds: levels.config,
+        ...(valueLinks.length === 0 ? undefined : { links: valueLinks as Panel["links"] }),
+      },
+      overrides: [...byName, ...overrides],
+    },
+  };
+};

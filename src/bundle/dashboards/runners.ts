@@ -1,0 +1,237 @@
+/** Runners: how they boot and end, and whether their clocks and signatures are right. */
+import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
+import { foreign } from "../foreign-series.ts";
+import type { BundleSettings } from "../settings.ts";
+import { bootResultColors, terminationColors } from "./colors.ts";
+import { makeDashboard } from "./dashboard.ts";
+import { increase, makeSelect, max, quantile, quantileWithin, rate, share, sum, total } from "./expressions.ts";
+import { bars, lines, stat } from "./graphs.ts";
+import { line } from "./layout.ts";
+import { dashboardLink, logsLink, runbookPanelLink, tracesLink } from "./links.ts";
+import { logList, traceList } from "./lists.ts";
+import { logql, promql, promqlNow, traceql } from "./queries.ts";
+import { namedSpans, runnerLogs } from "./search.ts";
+import { alertFrom, lookFrom, neutral } from "./thresholds.ts";
+import type { Choice } from "./variables.ts";
+
+const choices: ReadonlyArray<Choice> = ["job", "instance", "pool"];
+const pool = "flame_pool_name";
+const chosen = { job: "$job", instance: "$instance" } as const;
+
+export const runners = (settings: BundleSettings): Dashboard => {
+  const { thresholds } = settings;
+  const select = makeSelect(settings, choices);
+  const boots = select("bootDuration", {}, "count");
+  const failedBoots = select("bootDuration", { result: ["!=", "ok"] }, "count");
+  const bootTime = select("bootDuration", { result: "ok" }, "bucket");
+  const acquired = select("acquireDuration", { result: "acquired" }, "count");
+  const cold = select("acquireDuration", { result: "acquired", source: "cold" }, "count");
+  const ends = select("terminations");
+  const crashes = select("terminations", { reason: "crash" });
+  const rejections = increase(select("signatureRejections"), "5m");
+  const refusedAttempts = increase(select("attemptDuration", { rpc_status_code: "UNAUTHENTICATED" }, "count"), "5m");
+  const offset = select("clockOffset", {}, "bucket");
+
+  const bootTraces = tracesLink("Traces of boots", namedSpans("boot", "link"));
+  const failedBootTraces = tracesLink("Traces of failed boots", namedSpans("boot", "link", "status = error"));
+  const logs = logsLink("Logs of runners", runnerLogs("link"));
+  const toPools = dashboardLink(settings, { title: "Pools", to: "pools", from: choices });
+  const runbook = {
+    slow: runbookPanelLink(settings, "FlameBootSlow"),
+    failing: runbookPanelLink(settings, "FlameBootFailing"),
+    crashes: runbookPanelLink(settings, "FlameRunnerCrashLoop"),
+    signatures: runbookPanelLink(settings, "FlameSignatureRejections"),
+    clocks: runbookPanelLink(settings, "FlameClockSkew"),
+  };
+
+  return makeDashboard(settings, "runners", choices, [
+    {
+      lines: [
+        line(
+          4,
+          stat({
+            title: "Runners",
+            description: "Runners in any state, in all chosen pools.",
+            queries: [promql(total(select("runners")), "runners")],
+            unit: "short",
+            levels: neutral,
+            valueLinks: [toPools],
+          }),
+          stat({
+            title: "Boot, p95",
+            description: "95 of 100 runners that were started in the chosen time were up no later. Red: FlameBootSlow.",
+            queries: [promqlNow(quantileWithin("$__range", 0.95, bootTime), "p95")],
+            unit: "s",
+            levels: alertFrom(thresholds.bootSeconds),
+            nothing: "no boots",
+            links: [runbook.slow],
+          }),
+          stat({
+            title: "Failed boots",
+            description: "Share of boots in the chosen time that failed or were not up in time. Red: FlameBootFailing.",
+            queries: [promqlNow(share(increase(failedBoots, "$__range"), increase(boots, "$__range")), "failed")],
+            unit: "percentunit",
+            levels: alertFrom(thresholds.bootFailureShare),
+            links: [runbook.failing],
+          }),
+          stat({
+            title: "Crashes",
+            description: "Runners that ended without being asked to, within ten minutes. Red: FlameRunnerCrashLoop.",
+            queries: [promql(total(increase(crashes, "10m")), "crashes")],
+            unit: "short",
+            decimals: 0,
+            levels: alertFrom(thresholds.crashes, 1),
+            links: [runbook.crashes],
+          }),
+          stat({
+            title: "Refused signatures",
+            description:
+              "Requests and responses that were refused for their signature within five minutes. Red: FlameSignatureRejections.",
+            queries: [
+              promql(`(${total(rejections)}) > (${total(refusedAttempts)}) or (${total(refusedAttempts)})`, "refused"),
+            ],
+            unit: "short",
+            decimals: 0,
+            levels: alertFrom(thresholds.signatureRejections, 1),
+            links: [runbook.signatures],
+          }),
+          stat({
+            title: "Clock difference, p95",
+            description: "How far the clocks of parent and runner are apart. Red: FlameClockSkew.",
+            queries: [promql(quantile(0.95, offset), "p95")],
+            unit: "s",
+            levels: alertFrom(thresholds.clockOffsetSeconds),
+            nothing: "no calls",
+            links: [runbook.clocks],
+          }),
+        ),
+      ],
+    },
+    {
+      title: "Boots",
+      lines: [
+        line(
+          8,
+          bars({
+            title: "Boots by result",
+            description:
+              "Runners that were started. error: the backend or the program failed. timeout: it was not up within the pool's boot timeout.",
+            queries: [promql(sum(increase(boots), "result"), "{{result}}")],
+            unit: "short",
+            colors: bootResultColors,
+            links: [bootTraces, logs, runbook.failing],
+          }),
+          lines({
+            title: "Boot time, p95",
+            description:
+              "How long the runners of the last ten minutes took until they were up, by pool and backend. The line is FlameBootSlow.",
+            queries: [promql(quantileWithin("10m", 0.95, bootTime, pool, "backend"), `{{${pool}}} {{backend}}`)],
+            unit: "s",
+            levels: alertFrom(thresholds.bootSeconds),
+            links: [bootTraces, runbook.slow],
+          }),
+          lines({
+            title: "Failed boots by pool",
+            description:
+              "Share of the boots of the last ten minutes that failed or were not up in time. The line is FlameBootFailing.",
+            queries: [promql(share(increase(failedBoots, "10m"), increase(boots, "10m"), pool), `{{${pool}}}`)],
+            unit: "percentunit",
+            levels: alertFrom(thresholds.bootFailureShare),
+            links: [failedBootTraces, logs, runbook.failing],
+          }),
+        ),
+        line(
+          8,
+          lines({
+            title: "Cold share",
+            description: "Share of calls that got a slot by waiting for a boot. min or warm keeps runners ready.",
+            queries: [promql(share(rate(cold), rate(acquired), pool), `{{${pool}}}`)],
+            unit: "percentunit",
+            links: [bootTraces],
+          }),
+          traceList({
+            title: "Boots",
+            description:
+              "flame.boot.phase_ms.* on the span tell starting the process from loading the program. The id leads to the trace and to its logs.",
+            queries: [traceql(namedSpans("boot", "panel"))],
+            nothing: "No runner was started",
+          }),
+        ),
+      ],
+    },
+    {
+      title: "Ends",
+      lines: [
+        line(
+          8,
+          bars({
+            title: "Ended runners by reason",
+            description:
+              "idle, drain and recycled are well. crash: ended without being asked to. unhealthy: did not answer. boot_timeout: was not up in time.",
+            queries: [promql(sum(increase(ends), "reason"), "{{reason}}")],
+            unit: "short",
+            colors: terminationColors,
+            links: [logs, runbook.crashes],
+          }),
+          lines({
+            title: "Crashes within ten minutes, by pool",
+            description: "Runners that ended without being asked to. The line is FlameRunnerCrashLoop.",
+            queries: [promql(sum(increase(crashes, "10m"), pool), `{{${pool}}}`)],
+            unit: "short",
+            levels: alertFrom(thresholds.crashes),
+            links: [logs, runbook.crashes],
+          }),
+        ),
+        line(
+          9,
+          logList({
+            title: "Lives of runners",
+            description: "Boots, drains, ends and losses, with their reasons. For records that came over OTLP.",
+            queries: [logql(runnerLogs("panel"))],
+          }),
+        ),
+      ],
+    },
+    {
+      title: "Signatures, clocks, event loops",
+      lines: [
+        line(
+          8,
+          lines({
+            title: "Refused signatures within five minutes",
+            description:
+              "By reason, as parents and scraped runners count them. expired: clocks, or a late message. mismatch and unknown_key: another secret. replay and malformed: somebody else. The line is FlameSignatureRejections.",
+            queries: [
+              promql(sum(rejections, "reason"), "{{reason}}"),
+              promql(total(refusedAttempts), "attempts that ended so"),
+            ],
+            unit: "short",
+            levels: alertFrom(thresholds.signatureRejections),
+            links: [runbook.signatures],
+          }),
+          lines({
+            title: "Clock difference by pool, p95",
+            description:
+              "How far the clocks of parent and runner are apart, measured with each call. The line is FlameClockSkew.",
+            queries: [promql(quantile(0.95, offset, pool), `{{${pool}}}`)],
+            unit: "s",
+            levels: alertFrom(thresholds.clockOffsetSeconds),
+            links: [runbook.clocks],
+          }),
+          lines({
+            title: "Event loop delay of parents",
+            description:
+              "A parent that is busy looks like a slow network. Rightly empty unless the program collects the default metrics of prom-client (collectDefaultMetrics), on Node.",
+            queries: [
+              promql(max(foreign("eventLoopP99", chosen), "instance"), "p99 {{instance}}"),
+              promql(max(foreign("eventLoopMean", chosen), "instance"), "mean {{instance}}"),
+            ],
+            unit: "s",
+            levels: lookFrom(0.1),
+            nothing: "The program does not collect default metrics",
+          }),
+        ),
+      ],
+    },
+  ]);
+};

@@ -1,0 +1,18 @@
+/**
+ * Dashboards for Grafana, for your own names, objective and thresholds: what `firelight dashboards` writes.
+ *
+ * Needs `@grafana/grafana-foundation-sdk`.
+ */
+export { type AlertName, alertNames } from "./alert-names.ts";
+export { type BundleOptions, completeSettings } from "./complete-settings.ts";
+export { bundleFiles } from "./files.ts";
+export {
+  annotationQueriesOf,
+  type DashboardPanel,
+  type DashboardQuery,
+  panelsOf,
+  variableQueriesOf,
+} from "./panels-of.ts";
+export { runbookLink } from "./runbook-link.ts";
+export { type BundleSettings, defaultSettings, type ServiceLevel, type Thresholds } from "./settings.ts";
+export { findDrift, writeBundle } from "./write-bundle.ts";

@@ -1,0 +1,109 @@
+/** What a dashboard asks, as a list: for tests that ask it of real servers, and for pictures of panels. */
+
+/** A query of a panel, a variable or an annotation. */
+export interface DashboardQuery {
+  readonly refId: string;
+  readonly language: "promql" | "traceql" | "logql" | "service_map";
+  /** The query with its variables; empty for a service map. */
+  readonly query: string;
+  readonly legend: string;
+  /** Asked for one moment, the end of the time range. */
+  readonly instant: boolean;
+  readonly exemplars: boolean;
+}
+
+/** A panel, whether it is seen or lies in a collapsed row. */
+export interface DashboardPanel {
+  readonly dashboard: string;
+  readonly id: number;
+  readonly title: string;
+  readonly description: string;
+  /** Grafana's name of the kind, such as `timeseries`. */
+  readonly type: string;
+  readonly unit: string;
+  readonly targets: ReadonlyArray<DashboardQuery>;
+}
+
+interface RawTarget {
+  readonly refId?: string;
+  readonly datasource?: { readonly type?: string };
+  readonly expr?: string;
+  readonly query?: string;
+  readonly queryType?: string;
+  readonly legendFormat?: string;
+  readonly instant?: boolean;
+  readonly exemplar?: boolean;
+}
+
+interface RawPanel {
+  readonly id: number;
+  readonly type: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly targets?: ReadonlyArray<RawTarget>;
+  readonly panels?: ReadonlyArray<RawPanel>;
+  readonly fieldConfig?: { readonly defaults?: { readonly unit?: string } };
+}
+
+interface RawDashboard {
+  readonly uid: string;
+  readonly panels: ReadonlyArray<RawPanel>;
+  readonly templating: {
+    readonly list: ReadonlyArray<{ readonly type: string; readonly name: string; readonly definition?: string }>;
+  };
+  readonly annotations: { readonly list: ReadonlyArray<{ readonly name: string; readonly expr?: string }> };
+}
+
+const languageOf = ({ datasource, queryType }: RawTarget): DashboardQuery["language"] => {
+  if (datasource?.type === "loki") return "logql";
+  if (datasource?.type === "tempo") return queryType === "serviceMap" ? "service_map" : "traceql";
+  return "promql";
+};
+
+const queryOf = (target: RawTarget): DashboardQuery => ({
+  refId: target.refId ?? "A",
+  language: languageOf(target),
+  query: target.expr ?? target.query ?? "",
+  legend: target.legendFormat ?? "",
+  instant: target.instant === true,
+  exemplars: target.exemplar === true,
+});
+
+/** A query that stands outside of panels. */
+const loose = (refId: string, query: string): DashboardQuery => ({
+  refId,
+  language: "promql",
+  query,
+  legend: "",
+  instant: false,
+  exemplars: false,
+});
+
+/**
+ * The panels of a dashboard, rows and text left out.
+ *
+ * @param json a dashboard as the bundle writes it
+ */
+export const panelsOf = (json: string): ReadonlyArray<DashboardPanel> => {
+  const { uid, panels } = JSON.parse(json) as RawDashboard;
+  const list = (some: ReadonlyArray<RawPanel>): ReadonlyArray<DashboardPanel> =>
+    some.flatMap((panel) => {
+      const { id, title = "", description = "", type, targets = [], fieldConfig } = panel;
+      const unit = fieldConfig?.defaults?.unit ?? "";
+      const own = { dashboard: uid, id, title, description, type, unit, targets: targets.map(queryOf) };
+      return [...(targets.length === 0 ? [] : [own]), ...list(panel.panels ?? [])];
+    });
+  return list(panels);
+};
+
+/** The queries that fill a dashboard's variables, by the variable's name: `label_values(…, label)`. */
+export const variableQueriesOf = (json: string): ReadonlyArray<DashboardQuery> =>
+  (JSON.parse(json) as RawDashboard).templating.list.flatMap(({ type, name, definition }) =>
+    type === "query" && definition !== undefined ? [loose(name, definition)] : [],
+  );
+
+/** The queries of what is drawn over every graph, by its name. */
+export const annotationQueriesOf = (json: string): ReadonlyArray<DashboardQuery> =>
+  (JSON.parse(json) as RawDashboard).annotations.list.flatMap(({ name, expr }) =>
+    expr === undefined ? [] : [loose(name, expr)],
+  );

@@ -1,0 +1,34 @@
+/** Puts the bundle's files into a folder. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { bundleFiles } from "./files.ts";
+import type { BundleSettings } from "./settings.ts";
+
+/**
+ * Writes the files of the bundle, and makes the folders that are missing. Other files there stay as they are.
+ *
+ * @param folder where to, such as `observability`
+ * @returns the paths within the folder, in the order in which they were written
+ * @throws the file system's error when a file cannot be written
+ */
+export const writeBundle = (settings: BundleSettings, folder: string): ReadonlyArray<string> => {
+  const files = bundleFiles(settings);
+  for (const [path, text] of files) {
+    const file = join(folder, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+  return [...files.keys()];
+};
+
+const read = (file: string): string | undefined => {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+};
+
+/** The paths within a folder whose files are missing, or are not what the settings give. */
+export const findDrift = (settings: BundleSettings, folder: string): ReadonlyArray<string> =>
+  [...bundleFiles(settings)].flatMap(([path, text]) => (read(join(folder, path)) === text ? [] : [path]));
