@@ -16,6 +16,8 @@ export interface PanelQuery {
 
 export interface Panel {
   readonly title: string;
+  /** As Grafana names it, such as `percentunit`; empty without one. */
+  readonly unit: string;
   readonly queries: ReadonlyArray<PanelQuery>;
 }
 
@@ -55,6 +57,7 @@ interface RawPanel {
   readonly datasource?: { readonly type?: string };
   readonly targets?: ReadonlyArray<RawTarget>;
   readonly panels?: ReadonlyArray<RawPanel>;
+  readonly fieldConfig?: { readonly defaults?: { readonly unit?: string } };
 }
 
 interface RawVariable {
@@ -98,6 +101,7 @@ const readPanels = (panels: ReadonlyArray<RawPanel>): ReadonlyArray<Panel> =>
       : [
           {
             title: panel.title ?? "",
+            unit: panel.fieldConfig?.defaults?.unit ?? "",
             queries: (panel.targets ?? []).flatMap((target) => readTarget(target, panel)),
           },
         ]),
