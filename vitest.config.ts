@@ -51,6 +51,7 @@ export default defineConfig({
         test: {
           name: "stack",
           include: ["test/stack/**/*.test.ts"],
+          globalSetup: ["test/stack/setup.ts"],
           maxWorkers: 1,
           testTimeout: 120_000,
           hookTimeout: 180_000,

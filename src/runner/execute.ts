@@ -164,7 +164,7 @@ export const execute = (run: Run, span: StageSpan): Effect.Effect<unknown, Invok
         const error = deadlineError(run);
         abort(error);
         resume(Effect.fail(error));
-      }, leftMs);
+      }, Math.max(0, leftMs));
     };
     watchDeadline(remainingMs());
     const context = new HandlerContext(run, span, controller.signal);

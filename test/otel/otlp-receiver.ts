@@ -1,6 +1,7 @@
 /** A server that takes OTLP over HTTP and reads as much of the protobuf as the tests ask about. */
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:http";
+import { gunzipSync } from "node:zlib";
 
 type Field = number | bigint | Buffer;
 
@@ -146,8 +147,8 @@ const read = (received: Received, path: string, body: Buffer): void => {
   }
 };
 
-/** Listens on a free port until disposed of. */
-export const startReceiver = async (): Promise<Received & AsyncDisposable & { readonly url: string }> => {
+/** Listens, on a free port unless one is given, until disposed of. */
+export const startReceiver = async (port = 0): Promise<Received & AsyncDisposable & { readonly url: string }> => {
   const received: Received = { paths: [], headers: [], resources: [], spans: [], logs: [], metrics: [] };
   const server = createServer((request, response) => {
     const chunks: Array<Buffer> = [];
@@ -155,11 +156,13 @@ export const startReceiver = async (): Promise<Received & AsyncDisposable & { re
     request.on("end", () => {
       received.paths.push(request.url ?? "");
       received.headers.push(request.headers);
-      read(received, request.url ?? "", Buffer.concat(chunks));
+      const body = Buffer.concat(chunks);
+      const packed = request.headers["content-encoding"] === "gzip";
+      read(received, request.url ?? "", packed ? gunzipSync(body) : body);
       response.writeHead(200, { "content-type": "application/x-protobuf" }).end();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return Object.assign(received, {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     [Symbol.asyncDispose]: () =>

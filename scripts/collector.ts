@@ -1,0 +1,146 @@
+/**
+ * A real OpenTelemetry Collector for the configs in `otel/`: one that is there
+ * and has their components, or one that is built from the manifest with Go.
+ */
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { parse } from "yaml";
+
+const root = join(import.meta.dirname, "..");
+
+/** The collector configs of `otel/`, by file name. Some go on top of others. */
+export const collectorConfigs = (): ReadonlyArray<string> =>
+  readdirSync(join(root, "otel"))
+    .filter((name) => /^collector.*\.yaml$/.test(name))
+    .sort();
+
+/** The manifest of `otel/`, with the binary that is made from it. */
+export interface CollectorManifest {
+  readonly file: string;
+  readonly binary: string;
+  /** Version of the collector and of the builder, such as `0.158.0`. */
+  readonly version: string;
+  /** The Go modules of its components, by kind. */
+  readonly modules: Readonly<Record<ComponentKind, ReadonlyArray<string>>>;
+}
+
+const kinds = ["receivers", "processors", "connectors", "exporters", "extensions"] as const;
+export type ComponentKind = (typeof kinds)[number];
+/** Names of components as configs spell them, by kind. */
+export type Components = Readonly<Record<ComponentKind, ReadonlyArray<string>>>;
+
+interface ManifestFile extends Partial<Record<ComponentKind, ReadonlyArray<{ readonly gomod: string }>>> {
+  readonly dist: { readonly name: string; readonly version: string; readonly output_path: string };
+}
+
+/** Reads `otel/builder.yaml`. */
+export const readManifest = (): CollectorManifest => {
+  const file = join(root, "otel/builder.yaml");
+  const { dist, ...lists } = parse(readFileSync(file, "utf8")) as ManifestFile;
+  const modulesOf = (kind: ComponentKind): ReadonlyArray<string> =>
+    (lists[kind] ?? []).map(({ gomod }) => gomod.split(" ")[0]!);
+  return {
+    file,
+    binary: join(root, dist.output_path, dist.name),
+    version: dist.version,
+    modules: Object.fromEntries(kinds.map((kind) => [kind, modulesOf(kind)])) as CollectorManifest["modules"],
+  };
+};
+
+/** The components that a binary has. Throws when it cannot be asked. */
+export const componentsOf = (binary: string): Components => {
+  const said = parse(execFileSync(binary, ["components"], { encoding: "utf8" })) as Partial<
+    Record<ComponentKind, ReadonlyArray<{ readonly name: string }> | null>
+  >;
+  return Object.fromEntries(
+    kinds.map((kind) => [kind, (said[kind] ?? []).map(({ name }) => name)]),
+  ) as unknown as Components;
+};
+
+/** What of `needed` a collector has not, such as `connectors/span_metrics`. */
+export const missingIn = (needed: Components, present: Components): ReadonlyArray<string> =>
+  kinds.flatMap((kind) =>
+    needed[kind].filter((name) => !present[kind].includes(name)).map((name) => `${kind}/${name}`),
+  );
+
+const typesIn = (section: unknown): ReadonlyArray<string> =>
+  typeof section === "object" && section !== null ? Object.keys(section).map((id) => id.split("/")[0]!) : [];
+
+/** The components that the configs name, all of them together. */
+export const componentsNamed = (): Components => {
+  const sections = collectorConfigs().map(
+    (name) => parse(readFileSync(join(root, "otel", name), "utf8")) as Record<string, unknown>,
+  );
+  return Object.fromEntries(
+    kinds.map((kind) => [kind, [...new Set(sections.flatMap((config) => typesIn(config[kind])))].sort()]),
+  ) as unknown as Components;
+};
+
+const onPath = (name: string): string | undefined =>
+  (process.env["PATH"] ?? "")
+    .split(delimiter)
+    .map((folder) => join(folder, name))
+    .find((path) => existsSync(path));
+
+const stampOf = ({ file }: CollectorManifest): string => createHash("sha256").update(readFileSync(file)).digest("hex");
+
+const isBuilt = (manifest: CollectorManifest): boolean =>
+  existsSync(manifest.binary) &&
+  existsSync(`${manifest.binary}.built-from`) &&
+  readFileSync(`${manifest.binary}.built-from`, "utf8") === stampOf(manifest);
+
+/** Builds a manifest's binary with Go; does nothing when it is there and up to date. Throws with what the builder said last. */
+const build = (manifest: CollectorManifest, tell: (line: string) => void): void => {
+  if (isBuilt(manifest)) return;
+  mkdirSync(join(root, ".cache"), { recursive: true });
+  const startedAt = performance.now();
+  tell(`Building ${manifest.binary} from ${manifest.file}. The first time, Go compiles for some minutes.`);
+  const builder = `go.opentelemetry.io/collector/cmd/builder@v${manifest.version}`;
+  const { status, error, stderr } = spawnSync("go", ["run", builder, "--config", manifest.file, "--ldflags=-s -w"], {
+    cwd: root,
+    encoding: "utf8",
+    env: { ...process.env, CGO_ENABLED: "0" },
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (status !== 0) {
+    throw new Error(
+      `The collector could not be built: ${error?.message ?? stderr.trim().split("\n").slice(-5).join("\n")}`,
+    );
+  }
+  writeFileSync(`${manifest.binary}.built-from`, stampOf(manifest));
+  tell(`Built in ${((performance.now() - startedAt) / 1000).toFixed(0)} s.`);
+};
+
+/** A collector, or why there is none. */
+export type Found = { readonly binary: string } | { readonly missing: string };
+
+const lacking = (binary: string): ReadonlyArray<string> => missingIn(componentsNamed(), componentsOf(binary));
+
+/**
+ * A collector that has every component that the configs name: the one that `FIRELIGHT_COLLECTOR` names, else the one
+ * that was built from the manifest, else `otelcol-contrib` or `otelcol` of the PATH, else one that is built now.
+ */
+export const findCollector = (tell: (line: string) => void): Found => {
+  const manifest = readManifest();
+  const named = process.env["FIRELIGHT_COLLECTOR"];
+  if (named !== undefined && named !== "") {
+    if (!existsSync(named)) return { missing: `FIRELIGHT_COLLECTOR names ${named}, which does not exist.` };
+    const lacks = lacking(named);
+    return lacks.length === 0 ? { binary: named } : { missing: `${named} has no ${lacks.join(", ")}.` };
+  }
+  if (isBuilt(manifest)) return { binary: manifest.binary };
+  for (const name of ["otelcol-contrib", "otelcol"]) {
+    const found = onPath(name);
+    if (found !== undefined && lacking(found).length === 0) return { binary: found };
+  }
+  if (onPath("go") === undefined) {
+    return {
+      missing:
+        "There is no OpenTelemetry Collector here, and no Go to build one with. Install Go 1.26 or newer, or put an otelcol-contrib with what otel/builder.yaml lists on the PATH, or name one with FIRELIGHT_COLLECTOR.",
+    };
+  }
+  build(manifest, tell);
+  return { binary: manifest.binary };
+};

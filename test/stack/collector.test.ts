@@ -1,0 +1,174 @@
+/** One collector with the shipped config, told of real calls by a real parent and its runners. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Scrape } from "../../examples/shared/prometheus-text.ts";
+import { metrics as catalogue } from "../../src/telemetry/catalog.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import type { Ledger } from "./fixtures/parent.ts";
+import { type Filed, readFiled } from "./otlp-file.ts";
+import { haveCollector, type RunningCollector, startCollector } from "./running-collector.ts";
+import { runShop } from "./shop.ts";
+
+const okCalls = 20;
+
+let collector: RunningCollector | undefined;
+let ledger: Ledger;
+let filed: Filed;
+let exposed: string;
+let scrape: Scrape;
+let own: Scrape;
+
+describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
+  beforeAll(async () => {
+    const running = await startCollector(["collector.yaml", "collector-file.yaml"]);
+    collector = running;
+    ledger = await runShop(running.otlpUrl, { OK_CALLS: String(okCalls) });
+    const traces = Object.values(ledger.traces).flat().length;
+    await waitFor(
+      async () => {
+        own = new Scrape(await running.ownMetrics());
+        return own.sum("otelcol_processor_tail_sampling_global_count_traces_sampled_total") > traces;
+      },
+      { timeoutMs: 30_000, everyMs: 250, what: "a decision on every trace, that of the runner's boot included" },
+    );
+    await waitFor(
+      async () => {
+        exposed = await running.metrics();
+        scrape = new Scrape(exposed);
+        filed = readFiled(running.written());
+        const attempts = scrape.sum("traces_spanmetrics_calls_total", { span_name: "flame.attempt" });
+        const sent = own.sum("otelcol_exporter_sent_spans_total", { exporter: "file" });
+        own = new Scrape(await running.ownMetrics());
+        return (
+          attempts > okCalls &&
+          scrape.sum("traces_service_graph_request_total") > okCalls &&
+          filed.spans.length === sent
+        );
+      },
+      { timeoutMs: 15_000, everyMs: 250, what: "span metrics, the service graph and the file" },
+    );
+  }, 120_000);
+
+  afterAll(() => collector?.[Symbol.asyncDispose]());
+
+  const traceIds = () => new Set(filed.spans.map(({ traceId }) => traceId));
+
+  test("keeps every trace that failed, was retried, was cold or was slow", () => {
+    const { fails, recovers, cold, slow } = ledger.traces;
+    expect([...fails, ...recovers, ...cold, ...slow].filter((id) => !traceIds().has(id))).toEqual([]);
+  });
+
+  test("keeps no other trace, with a base percentage of 0", () => {
+    expect(ledger.traces.ok).toHaveLength(okCalls);
+    expect(ledger.traces.ok.filter((id) => traceIds().has(id))).toEqual([]);
+  });
+
+  test("each policy decided on what it is for", () => {
+    const sampledBy = (policy: string) =>
+      own.sum("otelcol_processor_tail_sampling_count_traces_sampled_total", { policy, decision: "sampled" });
+    expect({ errors: sampledBy("errors"), retried: sampledBy("retried"), base: sampledBy("base") }).toEqual({
+      errors: ledger.traces.fails.length + ledger.traces.recovers.length,
+      retried: ledger.traces.recovers.length,
+      base: 0,
+    });
+    expect(sampledBy("cold-start")).toBe(1);
+    expect(sampledBy("slow")).toBeGreaterThanOrEqual(1);
+  });
+
+  test("a kept trace is whole: the call, its attempt, and what the runner did", () => {
+    const [trace] = ledger.traces.slow;
+    const spans = filed.spans.filter(({ traceId }) => traceId === trace);
+    const parentOf = (spanId: string) => spans.find((span) => span.spanId === spanId);
+    const handler = spans.find(({ name }) => name === "flame.handler");
+    const way = [];
+    for (let span = handler; span !== undefined; span = parentOf(span.parentSpanId)) way.push(span.name);
+    expect(way).toEqual(["flame.handler", "fates/slow", "flame.attempt", "fates/slow", "ask slow"]);
+  });
+
+  test("says the namespace and the environment of everything, and leaves alone what SDKs said", () => {
+    for (const { resource } of [...filed.spans, ...filed.logs, ...filed.metrics]) {
+      expect(resource).toMatchObject({
+        "service.namespace": "firelight",
+        "deployment.environment.name": "development",
+      });
+    }
+    const runner = filed.spans.find(({ name }) => name === "flame.handler")!.resource;
+    expect(runner).toMatchObject({
+      "service.name": "shop-runner",
+      "flame.pool.name": "default",
+      "flame.runner.backend": "process",
+    });
+    expect(runner["service.instance.id"]).toMatch(/^default-/);
+  });
+
+  test("counts every span before sampling: as many calls as were made", () => {
+    const calls = (service: string, kind: string, span: string) =>
+      scrape.sum("traces_spanmetrics_calls_total", {
+        service_name: service,
+        span_kind: `SPAN_KIND_${kind}`,
+        span_name: span,
+      });
+    expect({
+      ok: calls("shop", "CLIENT", "fates/ok"),
+      fails: calls("shop", "CLIENT", "fates/fails"),
+      recovers: calls("shop", "CLIENT", "fates/recovers"),
+      slow: calls("shop", "CLIENT", "fates/slow"),
+      attempts: calls("shop", "CLIENT", "flame.attempt"),
+      executions: calls("shop-runner", "SERVER", "fates/ok"),
+    }).toEqual({
+      ok: okCalls + 1,
+      fails: 3,
+      recovers: 2,
+      slow: 1,
+      attempts: okCalls + 1 + 3 + 4 + 1,
+      executions: okCalls + 1,
+    });
+    expect(
+      scrape.sum("traces_spanmetrics_calls_total", {
+        span_kind: "SPAN_KIND_CLIENT",
+        span_name: "fates/fails",
+        status_code: "STATUS_CODE_ERROR",
+      }),
+    ).toBe(3);
+  });
+
+  test("no metric that is derived from spans has a runner's id", () => {
+    expect(scrape.values("traces_spanmetrics_calls_total", "instance")).toEqual([""]);
+    expect(scrape.values("traces_service_graph_request_total", "instance")).toEqual([""]);
+  });
+
+  test("the service graph has one edge, from the parent to its runners, with every attempt", () => {
+    expect(scrape.values("traces_service_graph_request_total", "client")).toEqual(["shop"]);
+    expect(scrape.values("traces_service_graph_request_total", "server")).toEqual(["shop-runner"]);
+    const edge = { client: "shop", server: "shop-runner", client_flame_pool_name: "default" };
+    expect(scrape.sum("traces_service_graph_request_total", edge)).toBe(okCalls + 1 + 3 + 4 + 1);
+    expect(scrape.sum("traces_service_graph_request_failed_total", edge)).toBe(3 + 2);
+    expect(scrape.sum("traces_service_graph_request_server_seconds_count", edge)).toBe(okCalls + 1 + 3 + 4 + 1);
+  });
+
+  test("log records of both sides come with the trace that they belong to", () => {
+    const tracesWith = (event: string) =>
+      filed.logs.filter(({ eventName }) => eventName === event).map(({ traceId }) => traceId);
+    expect(tracesWith("rpc.client.call.exception").toSorted()).toEqual([...ledger.traces.fails].sort());
+    expect(tracesWith("rpc.server.call.exception").toSorted()).toEqual(
+      [...ledger.traces.fails, ...ledger.traces.recovers].sort(),
+    );
+  });
+
+  test("metrics that the parent pushes arrive under the catalogue's names, with its numbers", () => {
+    const ours = filed.metrics.filter(({ name, recorded }) => recorded && /^(flame|rpc)_/.test(name));
+    const pushed = new Set(ours.map(({ name }) => name));
+    const known = new Set(Object.values(catalogue).map(({ name }) => name as string));
+    expect(pushed.size).toBeGreaterThan(10);
+    expect([...pushed].filter((name) => !known.has(name))).toEqual([]);
+    const families = new Set([...exposed.matchAll(/^# TYPE (\S+)/gm)].map(([, family]) => family));
+    expect([...pushed].filter((name) => !families.has(name.replace(/_total$/, "")))).toEqual([]);
+    const shop = { rpc_method: "fates/ok", job: "firelight/shop" };
+    expect(scrape.sum("rpc_client_call_duration_seconds_count", shop)).toBe(okCalls + 1);
+  });
+
+  test("tells of itself under the names that dashboards ask for", () => {
+    expect(own.sum("otelcol_receiver_accepted_spans_total")).toBeGreaterThan(okCalls);
+    expect(own.sum("otelcol_exporter_sent_spans_total", { exporter: "file" })).toBe(filed.spans.length);
+    expect(own.sum("otelcol_receiver_refused_spans_total")).toBe(0);
+  });
+});
