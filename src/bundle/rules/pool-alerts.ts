@@ -14,6 +14,10 @@ import { duration, percent } from "./numbers.ts";
 const poolOfProcess = "Pool {{ $labels.flame_pool_name }} of {{ $labels.job }} at {{ $labels.instance }}";
 const poolOfJob = "Pool {{ $labels.flame_pool_name }} of {{ $labels.job }}";
 
+/**
+ * The forecast goes by the trend of half an hour and by that of its last third, so that a step to a new level, which a
+ * line through it takes for a slope, is none for long. Two slots are the least that is a trend.
+ */
 const saturationAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<AlertSpec> => {
   const used = series("slotsUsed", {}, undefined, selector);
   const limit = series("slotsLimit", {}, undefined, selector);
@@ -57,6 +61,7 @@ const saturationAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArr
       value: `predict_linear(${used}[30m], ${thresholds.forecastSeconds}) / (${limit} > 0)`,
       comparison: { operator: ">=", threshold: 1 },
       conditions: [
+        `predict_linear(${used}[10m], ${thresholds.forecastSeconds}) / ${limit} >= 1`,
         `avg_over_time(${used}[10m]) / ${limit} >= ${thresholds.forecastShare}`,
         `avg_over_time(${used}[10m]) / ${limit} < ${thresholds.saturationFull}`,
         `avg_over_time(${used}[10m]) - avg_over_time(${used}[10m] offset 20m) >= 2`,
