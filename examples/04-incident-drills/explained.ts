@@ -1,0 +1,67 @@
+/** What `firelight explain` says of the calls in a file of traces: asked as its users ask it. */
+import { execFile } from "node:child_process";
+import { stat } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { promisify } from "node:util";
+import type { CallStory } from "../../src/cli/explain/story.ts";
+import type { Clue, ListedCall } from "./drill.ts";
+
+export type { CallStory } from "../../src/cli/explain/story.ts";
+
+const run = promisify(execFile);
+
+const require = createRequire(import.meta.url);
+const { bin } = require("firelight/package.json") as { readonly bin: Readonly<Record<string, string>> };
+const command = require.resolve(`../../${bin["firelight"]}`);
+
+const maxOutputBytes = 64 * 1024 * 1024;
+
+/** What a command of `firelight` prints. */
+const firelight = async (...args: ReadonlyArray<string>): Promise<string> => {
+  const { stdout } = await run(process.execPath, [command, ...args], { maxBuffer: maxOutputBytes });
+  return stdout;
+};
+
+const explain = (...args: ReadonlyArray<string>): Promise<string> => firelight("explain", ...args);
+
+/** A call whose trace told the cause. */
+export interface ToldCall {
+  readonly call: ListedCall;
+  readonly story: CallStory;
+  /** The cause, in words. */
+  readonly cause: string;
+}
+
+/** Calls that are looked at before the search is given up until there are newer ones. */
+const mostLooks = 4;
+
+/** Looks for a call whose trace tells the cause, the newest first; `undefined` as long as there is none. */
+export const findClue = async (files: ReadonlyArray<string>, { look, cause }: Clue): Promise<ToldCall | undefined> => {
+  if (!(await hasTraces(files))) return undefined;
+  const listed = JSON.parse(await explain(...files, "--list", "--json")) as ReadonlyArray<ListedCall>;
+  for (const call of listed.filter(look).slice(-mostLooks)) {
+    const story = JSON.parse(await explain(...files, "--call", call.invocationId, "--json")) as CallStory;
+    const told = cause(story);
+    if (told !== undefined) return { call, story, cause: told };
+  }
+  return undefined;
+};
+
+/** The story as it is printed. */
+export const tellClue = async (files: ReadonlyArray<string>, { call }: ToldCall): Promise<string> =>
+  explain(...files, "--call", call.invocationId);
+
+/** What `firelight doctor` says of a receiver of telemetry. It fails when there is trouble, as it should. */
+export const askDoctor = async (otlpUrl: string): Promise<string> => {
+  try {
+    return await firelight("doctor", "--otlp", otlpUrl);
+  } catch (error) {
+    return (error as { readonly stdout?: string }).stdout ?? String(error);
+  }
+};
+
+/** Whether there is any trace in the files. */
+export const hasTraces = async (files: ReadonlyArray<string>): Promise<boolean> => {
+  const sizes = await Promise.all(files.map((file) => stat(file).then(({ size }) => size, () => 0)));
+  return sizes.some((size) => size > 0);
+};

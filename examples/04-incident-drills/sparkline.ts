@@ -1,0 +1,29 @@
+/** A panel in one line of text: eight heights, and where the incident begins. */
+import type { PanelView } from "./panels.ts";
+
+const heights = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"] as const;
+
+/** The highest value of all series within each of so many equal stretches; `undefined` where there is none. */
+const columnsOf = ({ series, range }: PanelView, count: number): ReadonlyArray<number | undefined> => {
+  const stepMs = (range.endMs - range.startMs) / count;
+  const columns: Array<number | undefined> = Array.from({ length: count }, () => undefined);
+  for (const { atMs, value } of series.flatMap(({ samples }) => samples)) {
+    if (!Number.isFinite(value)) continue;
+    const column = Math.min(count - 1, Math.floor((atMs - range.startMs) / stepMs));
+    columns[column] = Math.max(columns[column] ?? -Infinity, value);
+  }
+  return columns;
+};
+
+/** So many characters, with `│` in front of the first one of the incident. */
+export const sparkline = (view: PanelView, count: number): string => {
+  const columns = columnsOf(view, count);
+  const top = Math.max(Number.MIN_VALUE, ...columns.filter((value) => value !== undefined));
+  const broken = Math.round(((view.brokenAtMs - view.range.startMs) / (view.range.endMs - view.range.startMs)) * count);
+  return columns
+    .map((value, column) => {
+      const cell = value === undefined ? " " : heights[Math.min(7, Math.max(0, Math.floor((value / top) * 8)))]!;
+      return column === broken ? `│${cell}` : cell;
+    })
+    .join("");
+};
