@@ -4,7 +4,7 @@ import { metrics } from "firelight/catalog";
 import { readRules, type WrittenRule } from "../../test/stack/harness/rule-files.ts";
 import type { AlertWatch, SeenAlert } from "./alerts.ts";
 import type { Drill } from "./drill.ts";
-import { askDoctor, findClue, hasTraces, tellClue } from "./explained.ts";
+import { askDoctor, findClue, hasTelemetry, tellClue } from "./explained.ts";
 import { type PanelView, viewPanel } from "./panels.ts";
 import type { DrillProgram } from "./program-process.ts";
 import { ruleFiles, type Stack } from "./stack.ts";
@@ -75,7 +75,7 @@ const findCause = async (program: DrillProgram, stack: Stack): Promise<Told | un
   if ("doctor" in clue) {
     const calls = await countCalls(program, stack);
     const said = await askDoctor(program.otlpUrl);
-    if (calls === 0 || !clue.doctor.test(said) || (await hasTraces(telemetry))) return undefined;
+    if (calls === 0 || !clue.doctor.test(said) || hasTelemetry(telemetry)) return undefined;
     return { cause: `${calls} calls in the last 30 s, and not one trace; firelight doctor says why`, text: said };
   }
   const found = await findClue(telemetry, clue);

@@ -1,6 +1,6 @@
 /** What `firelight explain` says of the calls in a file of traces: asked as its users ask it. */
 import { execFile } from "node:child_process";
-import { stat } from "node:fs/promises";
+import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import type { CallStory } from "../../src/cli/explain/story.ts";
@@ -24,6 +24,13 @@ const firelight = async (...args: ReadonlyArray<string>): Promise<string> => {
 
 const explain = (...args: ReadonlyArray<string>): Promise<string> => firelight("explain", ...args);
 
+/** The files that have something in them. */
+const written = (files: ReadonlyArray<string>): ReadonlyArray<string> =>
+  files.filter((file) => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0);
+
+/** Whether there is any telemetry in the files. */
+export const hasTelemetry = (files: ReadonlyArray<string>): boolean => written(files).length > 0;
+
 /** A call whose trace told the cause. */
 export interface ToldCall {
   readonly call: ListedCall;
@@ -32,15 +39,16 @@ export interface ToldCall {
   readonly cause: string;
 }
 
-/** Calls that are looked at before the search is given up until there are newer ones. */
+/** Calls that are looked at before the search is given up until there are more. */
 const mostLooks = 4;
 
-/** Looks for a call whose trace tells the cause, the newest first; `undefined` as long as there is none. */
+/** Looks for a call whose trace tells the cause: failed ones first, then the longest. `undefined` as long as there is none. */
 export const findClue = async (files: ReadonlyArray<string>, { look, cause }: Clue): Promise<ToldCall | undefined> => {
-  if (!(await hasTraces(files))) return undefined;
-  const listed = JSON.parse(await explain(...files, "--list", "--json")) as ReadonlyArray<ListedCall>;
-  for (const call of listed.filter(look).slice(-mostLooks)) {
-    const story = JSON.parse(await explain(...files, "--call", call.invocationId, "--json")) as CallStory;
+  const present = written(files);
+  if (present.length === 0) return undefined;
+  const listed = JSON.parse(await explain(...present, "--list", "--json")) as ReadonlyArray<ListedCall>;
+  for (const call of listed.filter(look).slice(0, mostLooks)) {
+    const story = JSON.parse(await explain(...present, "--call", call.invocationId, "--json")) as CallStory;
     const told = cause(story);
     if (told !== undefined) return { call, story, cause: told };
   }
@@ -49,7 +57,7 @@ export const findClue = async (files: ReadonlyArray<string>, { look, cause }: Cl
 
 /** The story as it is printed. */
 export const tellClue = async (files: ReadonlyArray<string>, { call }: ToldCall): Promise<string> =>
-  explain(...files, "--call", call.invocationId);
+  explain(...written(files), "--call", call.invocationId);
 
 /** What `firelight doctor` says of a receiver of telemetry. It fails when there is trouble, as it should. */
 export const askDoctor = async (otlpUrl: string): Promise<string> => {
@@ -58,10 +66,4 @@ export const askDoctor = async (otlpUrl: string): Promise<string> => {
   } catch (error) {
     return (error as { readonly stdout?: string }).stdout ?? String(error);
   }
-};
-
-/** Whether there is any trace in the files. */
-export const hasTraces = async (files: ReadonlyArray<string>): Promise<boolean> => {
-  const sizes = await Promise.all(files.map((file) => stat(file).then(({ size }) => size, () => 0)));
-  return sizes.some((size) => size > 0);
 };

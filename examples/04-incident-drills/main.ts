@@ -30,7 +30,7 @@ const out = join(import.meta.dirname, "out");
 await mkdir(out, { recursive: true });
 const startedAt = performance.now();
 const tell = (what: string): void =>
-  print(`${styled("dim", duration((performance.now() - startedAt) / 1_000).padStart(9))}  ${what}`);
+  print(`${styled("dim", `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`.padStart(8))}  ${what}`);
 
 const programs: Array<DrillProgram> = [];
 let stack: Stack | undefined;

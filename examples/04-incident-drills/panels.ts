@@ -12,6 +12,8 @@ export interface PanelView {
   readonly dashboard: string;
   readonly unit: string;
   readonly range: TimeRange;
+  /** Between two points of a series. */
+  readonly stepMs: number;
   readonly brokenAtMs: number;
   readonly series: ReadonlyArray<Series>;
   /** The highest value of any series before the incident, and in it; of one that must fall, at its end. */
@@ -64,9 +66,10 @@ export const viewPanel = async (
   const { board, queries, unit } = find(panel);
   const range = { startMs: brokenAtMs - beforeMs, endMs: Date.now() };
   const times = { ...range, scrapeMs: toldScrapeMs };
+  const step = stepMs(times);
   const variables = choose(board, jobs);
   const answers = await Promise.all(
-    queries.map(({ text }) => api.queryRange(substitute(text, "prometheus", variables, times), range, stepMs(times))),
+    queries.map(({ text }) => api.queryRange(substitute(text, "prometheus", variables, times), range, step)),
   );
   const wanted = panel.where ?? {};
   const series = answers
@@ -81,6 +84,7 @@ export const viewPanel = async (
     dashboard: board.title,
     unit,
     range,
+    stepMs: step,
     brokenAtMs,
     series,
     before,

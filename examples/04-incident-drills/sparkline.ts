@@ -15,8 +15,9 @@ const columnsOf = ({ series, range }: PanelView, count: number): ReadonlyArray<n
   return columns;
 };
 
-/** So many characters, with `│` in front of the first one of the incident. */
-export const sparkline = (view: PanelView, count: number): string => {
+/** At most so many characters, with `│` in front of the first one of the incident. */
+export const sparkline = (view: PanelView, most: number): string => {
+  const count = Math.min(most, Math.floor((view.range.endMs - view.range.startMs) / view.stepMs));
   const columns = columnsOf(view, count);
   const top = Math.max(Number.MIN_VALUE, ...columns.filter((value) => value !== undefined));
   const broken = Math.round(((view.brokenAtMs - view.range.startMs) / (view.range.endMs - view.range.startMs)) * count);

@@ -19,8 +19,8 @@ export const badSignature: Drill = {
   clue: {
     look: ({ outcome }) => outcome === "UNAUTHENTICATED",
     cause: ({ attempts: [attempt], failure }) =>
-      failure?.code === "signature_error" && failure.executed === "no" && attempt?.runnerId === partner
-        ? `the runner ${attempt.runnerId} refused the signature before anything ran`
+      failure?.code === "signature_error" && attempt?.runnerId === partner && attempt.missing === undefined
+        ? `the runner ${attempt.runnerId} and its caller have different secrets: ${failure.message}`
         : undefined,
   },
   stage: async ({ backend, configure, crowd, untilUp }) => {
