@@ -18,7 +18,8 @@ export interface SeenAlert {
 
 const lookEveryMs = 1_000;
 
-const keyOf = (labels: Labels): string => JSON.stringify(Object.entries(labels).toSorted());
+const keyOf = (labels: Labels): string =>
+  JSON.stringify(Object.entries(labels).toSorted(([one], [another]) => (one < another ? -1 : 1)));
 
 export class AlertWatch {
   readonly #api: PrometheusApi;

@@ -14,9 +14,7 @@ const shortHoldMs = 2 * 60_000;
 export const chooseDrills = (names: ReadonlyArray<string>, short: boolean): ReadonlyArray<Drill> => {
   const unknown = names.filter((name) => !drills.some((drill) => drill.name === name));
   if (unknown.length > 0)
-    throw new Error(
-      `There is no drill ${unknown.join(", ")}. There are ${drills.map(({ name }) => name).join(", ")}.`,
-    );
+    throw new Error(`There is no drill ${unknown.join(", ")}. There are ${drills.map(({ name }) => name).join(", ")}.`);
   const named = names.length === 0 ? drills : drills.filter(({ name }) => names.includes(name));
   return short ? named.filter((drill) => holdMs(drill) <= shortHoldMs) : named;
 };

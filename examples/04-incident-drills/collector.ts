@@ -50,7 +50,11 @@ export const startCollector = async (binary: string, folder: string): Promise<Co
   let child: ChildProcess;
   let ended: Promise<void>;
   const start = async (): Promise<void> => {
-    child = spawn(binary, configs.flatMap((config) => ["--config", config]), { env, stdio: "ignore" });
+    child = spawn(
+      binary,
+      configs.flatMap((config) => ["--config", config]),
+      { env, stdio: "ignore" },
+    );
     ended = new Promise((resolve) => child.once("exit", () => resolve()));
     await waitFor(async () => (await fetch(`http://127.0.0.1:${health}`)).ok, {
       what: "the collector to be healthy",

@@ -72,11 +72,16 @@ const countCalls = async ({ jobs }: DrillProgram, { prometheus }: Stack): Promis
 const findCause = async (program: DrillProgram, stack: Stack): Promise<Told | undefined> => {
   const { drill, telemetry } = program;
   const { clue } = drill;
-  if ("doctor" in clue) {
+  if ("seen" in clue) {
     const calls = await countCalls(program, stack);
-    const said = await askDoctor(program.otlpUrl);
-    if (calls === 0 || !clue.doctor.test(said) || hasTelemetry(telemetry)) return undefined;
-    return { cause: `${calls} calls in the last 30 s, and not one trace; firelight doctor says why`, text: said };
+    const diagnosis = await askDoctor(program.otlpUrl);
+    if (calls === 0 || hasTelemetry(telemetry) || diagnosis?.alert !== drill.alert || !clue.seen.test(diagnosis.seen))
+      return undefined;
+    const { check, seen, fix } = diagnosis;
+    return {
+      cause: `${calls} calls in the last 30 s, and not one trace; firelight doctor says why`,
+      text: `✗ ${check}: ${seen}\n  ${fix}`,
+    };
   }
   const found = await findClue(telemetry, clue);
   if (found === undefined || !found.story.alerts.some(({ alert }) => alert === drill.alert)) return undefined;

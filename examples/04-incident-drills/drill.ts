@@ -32,9 +32,10 @@ export interface Clue {
   readonly cause: (story: CallStory) => string | undefined;
 }
 
-/** No trace at all, of calls that the metrics count: the telemetry's own way is broken, and `firelight doctor` says where. */
+/** No trace at all, of calls that the metrics count: their own way is broken, and `firelight doctor` says where. */
 export interface Silence {
-  readonly doctor: RegExp;
+  /** What it says of the receiver. */
+  readonly seen: RegExp;
 }
 
 /** A call as `firelight explain --list --json` has it. */

@@ -16,13 +16,22 @@ const command = require.resolve(`../../${bin["firelight"]}`);
 
 const maxOutputBytes = 64 * 1024 * 1024;
 
-/** What a command of `firelight` prints. */
-const firelight = async (...args: ReadonlyArray<string>): Promise<string> => {
-  const { stdout } = await run(process.execPath, [command, ...args], { maxBuffer: maxOutputBytes });
-  return stdout;
-};
+interface Answer {
+  readonly fine: boolean;
+  readonly text: string;
+}
 
-const explain = (...args: ReadonlyArray<string>): Promise<string> => firelight("explain", ...args);
+/** What a command of `firelight` prints, and whether its exit code is 0. */
+const firelight = async (...args: ReadonlyArray<string>): Promise<Answer> => {
+  try {
+    const { stdout } = await run(process.execPath, [command, ...args], { maxBuffer: maxOutputBytes });
+    return { fine: true, text: stdout };
+  } catch (error) {
+    const { code, stdout } = error as { readonly code?: unknown; readonly stdout?: string };
+    if (code !== 1 || stdout === undefined) throw error;
+    return { fine: false, text: stdout };
+  }
+};
 
 /** The files that have something in them. */
 const written = (files: ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -46,9 +55,11 @@ const mostLooks = 4;
 export const findClue = async (files: ReadonlyArray<string>, { look, cause }: Clue): Promise<ToldCall | undefined> => {
   const present = written(files);
   if (present.length === 0) return undefined;
-  const listed = JSON.parse(await explain(...present, "--list", "--json")) as ReadonlyArray<ListedCall>;
-  for (const call of listed.filter(look).slice(0, mostLooks)) {
-    const story = JSON.parse(await explain(...present, "--call", call.invocationId, "--json")) as CallStory;
+  const list = await firelight("explain", ...present, "--list", "--json");
+  if (!list.fine) return undefined;
+  for (const call of (JSON.parse(list.text) as ReadonlyArray<ListedCall>).filter(look).slice(0, mostLooks)) {
+    const { text } = await firelight("explain", ...present, "--call", call.invocationId, "--json");
+    const story = JSON.parse(text) as CallStory;
     const told = cause(story);
     if (told !== undefined) return { call, story, cause: told };
   }
@@ -57,13 +68,23 @@ export const findClue = async (files: ReadonlyArray<string>, { look, cause }: Cl
 
 /** The story as it is printed. */
 export const tellClue = async (files: ReadonlyArray<string>, { call }: ToldCall): Promise<string> =>
-  explain(...written(files), "--call", call.invocationId);
+  (await firelight("explain", ...written(files), "--call", call.invocationId)).text;
 
-/** What `firelight doctor` says of a receiver of telemetry. It fails when there is trouble, as it should. */
-export const askDoctor = async (otlpUrl: string): Promise<string> => {
-  try {
-    return await firelight("doctor", "--otlp", otlpUrl);
-  } catch (error) {
-    return (error as { readonly stdout?: string }).stdout ?? String(error);
-  }
+/** What `firelight doctor` found at the receiver of telemetry. */
+export interface Diagnosis {
+  readonly check: string;
+  readonly seen: string;
+  readonly fix?: string;
+  readonly alert?: string;
+}
+
+/** Has `firelight doctor` look at the receiver of telemetry; `undefined` when it finds nothing wrong. */
+export const askDoctor = async (otlpUrl: string): Promise<Diagnosis | undefined> => {
+  const { text } = await firelight("doctor", "--otlp", otlpUrl, "--json");
+  const { chapters } = JSON.parse(text) as {
+    readonly chapters: ReadonlyArray<{ readonly findings: ReadonlyArray<Diagnosis & { readonly verdict: string }> }>;
+  };
+  return chapters
+    .flatMap(({ findings }) => findings)
+    .find(({ check, verdict }) => check === "OTLP" && verdict === "failed");
 };

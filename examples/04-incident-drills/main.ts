@@ -5,7 +5,7 @@
  *
  *   npm run example:drills [-- name...] [--short] [--pictures folder]
  */
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { serverPath } from "../../test/stack/harness/servers.ts";
@@ -17,6 +17,7 @@ import { writePictures } from "./pictures.ts";
 import { type DrillProgram, startProgram } from "./program-process.ts";
 import { printDrill, printTable } from "./report.ts";
 import { type Stack, startStack } from "./stack.ts";
+import { summaryOf } from "./summary.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -50,11 +51,15 @@ try {
   await stack.untilQuiet();
 
   const longest = Math.max(...chosen.map(holdMs)) / 60_000;
-  tell(`breaking ${chosen.length === 1 ? "it" : `all ${chosen.length}`}; the slowest alert must be true for ${longest} min before it fires`);
+  tell(
+    `breaking ${chosen.length === 1 ? "it" : `all ${chosen.length}`}; the slowest alert must be true for ${longest} min before it fires`,
+  );
   const runs = await Promise.all(
     programs.map(async (program) => {
       const run = await runDrill(program, stack!, watch);
-      tell(`${program.drill.name} showed ${judge(run, watch).asPromised ? "what it promised" : "less than it promised"}`);
+      tell(
+        `${program.drill.name} showed ${judge(run, watch).asPromised ? "what it promised" : "less than it promised"}`,
+      );
       return run;
     }),
   );
@@ -66,6 +71,7 @@ try {
   await stack?.[Symbol.asyncDispose]();
 }
 
+await writeFile(join(out, "results.json"), `${JSON.stringify(results.map(summaryOf), undefined, 2)}\n`);
 for (const result of results) printDrill(result);
 const took = duration((performance.now() - startedAt) / 1_000);
 if (!printTable(results, took)) process.exitCode = 1;

@@ -5,6 +5,12 @@ import { stepMs, substitute, type Variable } from "../../test/stack/harness/graf
 import type { PrometheusApi, Series, TimeRange } from "../../test/stack/harness/prometheus-api.ts";
 import type { MovingPanel } from "./drill.ts";
 
+/** A line of a panel. */
+export interface PanelSeries extends Series {
+  /** As the legend has it. */
+  readonly name: string;
+}
+
 /** A panel over time. */
 export interface PanelView {
   readonly panel: MovingPanel;
@@ -15,8 +21,10 @@ export interface PanelView {
   /** Between two points of a series. */
   readonly stepMs: number;
   readonly brokenAtMs: number;
-  readonly series: ReadonlyArray<Series>;
-  /** The highest value of any series before the incident, and in it; of one that must fall, at its end. */
+  readonly series: ReadonlyArray<PanelSeries>;
+  /** Those of them that must move. */
+  readonly counting: ReadonlyArray<PanelSeries>;
+  /** The highest value of the series that count before the incident, and in it; of one that must fall, at its end. */
   readonly before: number;
   readonly during: number;
   readonly moved: boolean;
@@ -35,13 +43,21 @@ const choose = ({ variables }: Dashboard, jobs: ReadonlyArray<string>): Readonly
       : { name, multi: multi || includeAll, options: [], chosen: "all", allValue: allValue ?? ".*" },
   );
 
-const find = ({ dashboard, panel }: MovingPanel): { board: Dashboard; queries: ReadonlyArray<PanelQuery>; unit: string } => {
+const find = ({
+  dashboard,
+  panel,
+}: MovingPanel): { board: Dashboard; queries: ReadonlyArray<PanelQuery>; unit: string } => {
   const board = dashboards.find(({ uid }) => uid === `firelight-${dashboard}`);
   const found = board?.panels.find(({ title }) => title === panel);
   if (board === undefined || found === undefined)
     throw new Error(`There is no panel "${panel}" in a dashboard firelight-${dashboard}.`);
   return { board, queries: found.queries.filter(({ language }) => language === "prometheus"), unit: found.unit };
 };
+
+const nameOf = ({ labels }: Series, legend: string): string =>
+  legend === ""
+    ? Object.values(labels).join(", ")
+    : legend.replaceAll(/\{\{\s*(\w+)\s*\}\}/g, (_all, label: string) => labels[label] ?? "");
 
 const highest = (series: ReadonlyArray<Series>, range: TimeRange): number =>
   Math.max(
@@ -69,16 +85,18 @@ export const viewPanel = async (
   const step = stepMs(times);
   const variables = choose(board, jobs);
   const answers = await Promise.all(
-    queries.map(({ text }) => api.queryRange(substitute(text, "prometheus", variables, times), range, step)),
+    queries.map(async ({ text, legend }) => {
+      const found = await api.queryRange(substitute(text, "prometheus", variables, times), range, step);
+      return found.map((one): PanelSeries => ({ ...one, name: nameOf(one, legend) }));
+    }),
   );
-  const wanted = panel.where ?? {};
-  const series = answers
-    .flat()
-    .filter(({ labels }) => Object.entries(wanted).every(([label, value]) => labels[label] === value));
+  const series = answers.flat();
+  const wanted = Object.entries(panel.where ?? {});
+  const counting = series.filter(({ labels }) => wanted.every(([label, value]) => labels[label] === value));
   const { reaches = Infinity, fallsTo } = panel;
-  const before = highest(series, { startMs: range.startMs, endMs: brokenAtMs });
+  const before = highest(counting, { startMs: range.startMs, endMs: brokenAtMs });
   const lastlyMs = fallsTo === undefined ? brokenAtMs : range.endMs - 3 * toldScrapeMs;
-  const during = highest(series, { startMs: lastlyMs, endMs: range.endMs });
+  const during = highest(counting, { startMs: lastlyMs, endMs: range.endMs });
   return {
     panel,
     dashboard: board.title,
@@ -87,6 +105,7 @@ export const viewPanel = async (
     stepMs: step,
     brokenAtMs,
     series,
+    counting,
     before,
     during,
     moved: fallsTo === undefined ? before < reaches && during >= reaches : before > fallsTo && during <= fallsTo,

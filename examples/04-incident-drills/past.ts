@@ -34,8 +34,11 @@ const stretches = (nowMs: number): ReadonlyArray<Stretch> => [
 ];
 
 /** What Prometheus has of these jobs within the last milliseconds, but for the alerts. */
-export const recordHealth = (api: PrometheusApi, jobs: ReadonlyArray<string>, ms: number): Promise<ReadonlyArray<Series>> =>
-  api.query(`{job=~"${jobs.join("|")}", __name__!~"ALERTS.*"}[${ms}ms]`);
+export const recordHealth = (
+  api: PrometheusApi,
+  jobs: ReadonlyArray<string>,
+  ms: number,
+): Promise<ReadonlyArray<Series>> => api.query(`{job=~"${jobs.join("|")}", __name__!~"ALERTS.*"}[${ms}ms]`);
 
 /** The value at a moment of the past, with the recording played again and again. */
 const replay = ({ labels, samples }: Series, periodMs: number): ((sinceMs: number) => number) => {
@@ -49,8 +52,9 @@ const replay = ({ labels, samples }: Series, periodMs: number): ((sinceMs: numbe
   };
 };
 
-const labelText = ({ __name__: _, ...labels }: Series["labels"]): string =>
+const labelText = (labels: Series["labels"]): string =>
   Object.entries(labels)
+    .filter(([name]) => name !== "__name__")
     .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
     .join(",");
 

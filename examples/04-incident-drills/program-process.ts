@@ -1,6 +1,6 @@
 /** The program of a drill, as a process: its parent, the receiver of its traces, and the words to talk to it. */
 import { fork } from "node:child_process";
-import { existsSync, truncateSync } from "node:fs";
+import { closeSync, existsSync, openSync, truncateSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { startOtlpReceiver } from "../shared/otlp-receiver.ts";
@@ -63,10 +63,12 @@ export const startProgram = async (drill: Drill, out: string): Promise<DrillProg
   const destination = await startDestination(drill, folder);
   const { collector, telemetry, environment } = destination;
 
+  const printed = openSync(join(folder, "printed.log"), "w");
   const child = fork(new URL("./parent.ts", import.meta.url), [drill.name, join(folder, "run.log")], {
     env: { ...process.env, ...environment, OTEL_BSP_SCHEDULE_DELAY: "500" },
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    stdio: ["ignore", printed, printed, "ipc"],
   });
+  closeSync(printed);
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
 
   const answer = (done: Answer["done"]): Promise<Answer> =>
@@ -75,7 +77,8 @@ export const startProgram = async (drill: Drill, out: string): Promise<DrillProg
         if (said !== undefined && said.done !== done && said.done !== "failed") return;
         child.off("message", settle);
         child.off("exit", onExit);
-        if (said === undefined) reject(new Error(`The program of ${drill.name} ended before it was ${done}.`));
+        if (said === undefined)
+          reject(new Error(`The program of ${drill.name} ended before it was ${done}; see ${folder}.`));
         else if (said.done === "failed") reject(new Error(`${drill.name}: ${said.reason}`));
         else resolve(said);
       };

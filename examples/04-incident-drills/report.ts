@@ -39,7 +39,10 @@ const printOthers = ({ allowed, strays }: DrillResult): void => {
 const printPanels = ({ panels }: DrillResult): void => {
   panels.forEach((view, index) => {
     const { panel, dashboard, unit, before, during, moved } = view;
-    row(index === 0 ? "panels" : "", `${mark(moved)} ${dashboard}, ${panel.panel}: ${withUnit(before, unit)} → ${withUnit(during, unit)}`);
+    row(
+      index === 0 ? "panels" : "",
+      `${mark(moved)} ${dashboard}, ${panel.panel}: ${withUnit(before, unit)} → ${withUnit(during, unit)}`,
+    );
     row("", `  ${styled("cyan", sparkline(view, sparkWidth))}`);
   });
 };
@@ -67,7 +70,10 @@ const finding = (result: DrillResult): Finding => {
   const { program, brokenAtMs, expected, panels, strays, allowed, told } = result;
   const moved = panels.filter((panel) => panel.moved).length;
   const alert = `${program.drill.alert} fires ${seconds(brokenAtMs, expected?.firingAtMs)}`;
-  const others = strays.length > 0 ? `and so did ${names(strays)}` : `no other page${allowed.length > 0 ? `, ${allowed.length} allowed` : ""}`;
+  const others =
+    strays.length > 0
+      ? `and so did ${names(strays)}`
+      : `no other page${allowed.length > 0 ? `, ${allowed.length} allowed` : ""}`;
   return [
     result.asPromised,
     program.drill.name,

@@ -3,11 +3,11 @@ import type { PanelView } from "./panels.ts";
 
 const heights = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"] as const;
 
-/** The highest value of all series within each of so many equal stretches; `undefined` where there is none. */
-const columnsOf = ({ series, range }: PanelView, count: number): ReadonlyArray<number | undefined> => {
+/** The highest value of the series that count, within each of so many equal stretches; `undefined` where there is none. */
+const columnsOf = ({ counting, range }: PanelView, count: number): ReadonlyArray<number | undefined> => {
   const stepMs = (range.endMs - range.startMs) / count;
   const columns: Array<number | undefined> = Array.from({ length: count }, () => undefined);
-  for (const { atMs, value } of series.flatMap(({ samples }) => samples)) {
+  for (const { atMs, value } of counting.flatMap(({ samples }) => samples)) {
     if (!Number.isFinite(value)) continue;
     const column = Math.min(count - 1, Math.floor((atMs - range.startMs) / stepMs));
     columns[column] = Math.max(columns[column] ?? -Infinity, value);

@@ -1,6 +1,5 @@
 /** Draws a panel as an SVG that reads on light and on dark pages: lines, an axis with units, and where the incident begins. */
-import type { Labels, Series } from "../../test/stack/harness/prometheus-api.ts";
-import type { PanelView } from "./panels.ts";
+import type { PanelSeries, PanelView } from "./panels.ts";
 import { withUnit } from "./unit-text.ts";
 
 const size = { width: 720, height: 260, left: 74, right: 16, top: 46, bottom: 58 } as const;
@@ -10,23 +9,20 @@ const lineColors = ["#3b82f6", "#f59e0b", "#10b981", "#ef4444", "#8b5cf6", "#06b
 const mostSeries = lineColors.length;
 const gridLines = 4;
 
-const escape = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+const escape = (text: string): string =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 
-/** What tells a series from the others of its panel. */
-const nameOf = ({ __name__: _, ...labels }: Labels, position: number): string =>
-  Object.values(labels).join(", ") || `series ${position + 1}`;
-
-/** The least of 1, 2 and 5 times a power of ten that is no less. */
+/** A round number that is no less. */
 const roundUp = (value: number): number => {
   const power = 10 ** Math.floor(Math.log10(value));
-  return ([1, 2, 5, 10].find((factor) => factor * power >= value * 0.999) ?? 10) * power;
+  return ([1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10].find((factor) => factor * power >= value * 0.999) ?? 10) * power;
 };
 
-const points = ({ samples }: Series): ReadonlyArray<{ readonly atMs: number; readonly value: number }> =>
+const points = ({ samples }: PanelSeries): ReadonlyArray<{ readonly atMs: number; readonly value: number }> =>
   samples.filter(({ value }) => Number.isFinite(value));
 
 /** Pieces of a line: it is broken where samples are missing. */
-const pieces = (series: Series, gapMs: number): ReadonlyArray<ReadonlyArray<{ atMs: number; value: number }>> => {
+const pieces = (series: PanelSeries, gapMs: number): ReadonlyArray<ReadonlyArray<{ atMs: number; value: number }>> => {
   const all: Array<Array<{ atMs: number; value: number }>> = [];
   for (const point of points(series)) {
     const last = all.at(-1);
@@ -41,27 +37,32 @@ const style = `
   .title { font-size: 14px; font-weight: 600; fill: #24292f; }
   .grid { stroke: #d0d7de; stroke-width: 1; }
   .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
-  .broken { stroke: #cf222e; stroke-width: 1.5; stroke-dasharray: 4 3; }
-  .broken-text { fill: #cf222e; }
-  .limit { stroke: #bf8700; stroke-width: 1; stroke-dasharray: 2 3; }
+  .mark { stroke-width: 1.5; stroke-dasharray: 4 3; }
+  line.broken { stroke: #cf222e; }
+  text.broken { fill: #cf222e; }
+  line.fires { stroke: #bf8700; }
+  text.fires { fill: #9a6700; }
   @media (prefers-color-scheme: dark) {
     text { fill: #9198a1; }
     .title { fill: #f0f6fc; }
     .grid { stroke: #3d444d; }
-    .broken { stroke: #f85149; }
-    .broken-text { fill: #f85149; }
+    text.broken { fill: #f85149; }
+    text.fires { fill: #d29922; }
   }`;
 
-/** The picture of a panel, as the text of an SVG file. */
-export const drawChart = (view: PanelView, title: string): string => {
+/** The picture of a panel, as the text of an SVG file; with when the alert fired, if it did. */
+export const drawChart = (view: PanelView, title: string, firesAtMs: number | undefined): string => {
   const { series, range, brokenAtMs, unit, panel, dashboard } = view;
   const spanMs = range.endMs - range.startMs;
   const shown = series
     .filter((one) => points(one).some(({ value }) => value > 0))
-    .toSorted((one, another) => Math.max(...points(another).map(({ value }) => value)) - Math.max(...points(one).map(({ value }) => value)))
+    .toSorted(
+      (one, another) =>
+        Math.max(...points(another).map(({ value }) => value)) - Math.max(...points(one).map(({ value }) => value)),
+    )
     .slice(0, mostSeries);
-  const highest = Math.max(panel.reaches ?? 0, ...shown.flatMap((one) => points(one).map(({ value }) => value)));
-  const top = roundUp((highest || 1) * (unit === "percentunit" && highest <= 1 ? 1 : 1.05));
+  const highest = Math.max(0, ...shown.flatMap((one) => points(one).map(({ value }) => value)));
+  const top = roundUp((highest || 1) * 1.1);
   const x = (atMs: number): string => (size.left + ((atMs - range.startMs) / spanMs) * plotWidth).toFixed(1);
   const y = (value: number): string => (size.top + plotHeight - (value / top) * plotHeight).toFixed(1);
   const right = size.width - size.right;
@@ -83,20 +84,26 @@ export const drawChart = (view: PanelView, title: string): string => {
       `<text x="${x(brokenAtMs + minute * 60_000)}" y="${bottom + 18}" text-anchor="middle">${minute === 0 ? "0" : `${minute} min`}</text>`,
   );
   const lines = shown.map((one, index) => {
-    const paths = pieces(one, 60_000).map((piece) => `M${piece.map(({ atMs, value }) => `${x(atMs)},${y(value)}`).join("L")}`);
+    const paths = pieces(one, 60_000).map(
+      (piece) => `M${piece.map(({ atMs, value }) => `${x(atMs)},${y(value)}`).join("L")}`,
+    );
     return `<path class="line" stroke="${lineColors[index]}" d="${paths.join("")}"/>`;
   });
   let legendAt = size.left;
   const legend = shown.map((one, index) => {
-    const name = nameOf(one.labels, index);
+    const name = one.name;
     const mark = `<rect x="${legendAt}" y="${bottom + 33}" width="12" height="4" rx="2" fill="${lineColors[index]}"/><text x="${legendAt + 18}" y="${bottom + 40}">${escape(name)}</text>`;
     legendAt += 34 + name.length * 6.6;
     return mark;
   });
-  const limit =
-    panel.reaches === undefined || panel.reaches > top
-      ? ""
-      : `<line class="limit" x1="${size.left}" x2="${right}" y1="${y(panel.reaches)}" y2="${y(panel.reaches)}"/>`;
+  const marks = [
+    { atMs: brokenAtMs, text: title.toLowerCase(), kind: "broken" },
+    ...(firesAtMs === undefined ? [] : [{ atMs: firesAtMs, text: "the alert fires", kind: "fires" }]),
+  ].map(
+    ({ atMs, text, kind }, index) =>
+      `<line class="mark ${kind}" x1="${x(atMs)}" x2="${x(atMs)}" y1="${size.top - 12}" y2="${bottom}"/>` +
+      `<text class="${kind}" x="${Number(x(atMs)) + 5}" y="${size.top - 4 + 14 * index}">${escape(text)}</text>`,
+  );
 
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" width="${size.width}" height="${size.height}" role="img">
 <title>${escape(`${dashboard}, ${panel.panel}: ${title}`)}</title>
@@ -106,10 +113,8 @@ export const drawChart = (view: PanelView, title: string): string => {
 <text x="${right}" y="20" text-anchor="end">${escape(dashboard)}</text>
 ${grid.join("\n")}
 ${times.join("\n")}
-${limit}
 ${lines.join("\n")}
-<line class="broken" x1="${x(brokenAtMs)}" x2="${x(brokenAtMs)}" y1="${size.top - 8}" y2="${bottom}"/>
-<text class="broken-text" x="${Number(x(brokenAtMs)) + 5}" y="${size.top - 1}">${escape(title.toLowerCase())}</text>
+${marks.join("\n")}
 ${legend.join("\n")}
 </svg>
 `;

@@ -9,9 +9,7 @@ export const clockSkew: Drill = {
   fault: `The clock of the runners' machine is put ahead by ${clockJumpMs / 1_000} s.`,
   alert: "FlameClockSkew",
   mayFire: [],
-  panels: [
-    { dashboard: "runners", panel: "Clock difference by pool, p95", reaches: 1 },
-  ],
+  panels: [{ dashboard: "runners", panel: "Clock difference by pool, p95", reaches: 1 }],
   clue: {
     look: ({ outcome }) => outcome === "OK",
     cause: ({ attempts: [attempt] }) => {

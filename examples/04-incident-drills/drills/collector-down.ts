@@ -9,7 +9,7 @@ export const collectorDown: Drill = {
   alert: "FlameTelemetryLoss",
   mayFire: [],
   panels: [{ dashboard: "telemetry", panel: "Through the collectors", fallsTo: 0 }],
-  clue: { doctor: /refused/i },
+  clue: { seen: /nothing listens on/ },
   killsCollector: true,
   stage: async ({ backend, configure, crowd, untilUp }) => {
     await configure({ backend, min: 1, max: 1, maxConcurrency: 8 });

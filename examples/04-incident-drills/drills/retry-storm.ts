@@ -5,7 +5,8 @@ import { Shop } from "../program/services.ts";
 export const retryStorm: Drill = {
   name: "retry-storm",
   title: "A retry storm",
-  fault: "The supplier refuses 70 % of what it is asked; the pool has no retry budget, and calls go on for up to 20 attempts.",
+  fault:
+    "The supplier refuses 70 % of what it is asked; the pool has no retry budget, and calls go on for up to 20 attempts.",
   alert: "FlameRetryStorm",
   mayFire: ["FlameErrorBudgetBurnTicket"],
   panels: [
@@ -16,7 +17,9 @@ export const retryStorm: Drill = {
     look: ({ attempts }) => attempts >= 3,
     cause: ({ attempts, failure }) => {
       const reasons = attempts.flatMap(({ reason }) => reason ?? []);
-      return failure === undefined && reasons.length >= 2 && reasons.every((reason) => reason.startsWith("remote_error"))
+      return failure === undefined &&
+        reasons.length >= 2 &&
+        reasons.every((reason) => reason.startsWith("remote_error"))
         ? `it succeeded at attempt ${attempts.length}; each one before failed in the handler (${reasons[0]})`
         : undefined;
     },

@@ -13,7 +13,12 @@ export const shortDeadline: Drill = {
   mayFire: ["FlameErrorBudgetBurnTicket"],
   panels: [
     { dashboard: "retries", panel: "Timed out by method", reaches: 0.5 },
-    { dashboard: "overview", panel: "Failures by status", where: { rpc_status_code: "DEADLINE_EXCEEDED" }, reaches: 0.1 },
+    {
+      dashboard: "overview",
+      panel: "Failures by status",
+      where: { rpc_status_code: "DEADLINE_EXCEEDED" },
+      reaches: 0.1,
+    },
   ],
   clue: {
     look: ({ outcome }) => outcome === "DEADLINE_EXCEEDED",

@@ -12,6 +12,8 @@ export interface PanelQuery {
   readonly instant: boolean;
   /** The least step, as written; empty for the data source's. */
   readonly minStep: string;
+  /** How its series are named: text with `{{label}}` in it; empty for all labels. */
+  readonly legend: string;
 }
 
 export interface Panel {
@@ -47,6 +49,7 @@ interface RawTarget {
   readonly instant?: boolean;
   readonly range?: boolean;
   readonly interval?: string;
+  readonly legendFormat?: string;
   readonly datasource?: { readonly type?: string };
 }
 
@@ -90,6 +93,7 @@ const readTarget = (target: RawTarget, panel: RawPanel): ReadonlyArray<PanelQuer
       text,
       instant: target.instant === true && target.range !== true,
       minStep: target.interval ?? panel.interval ?? "",
+      legend: target.legendFormat ?? "",
     },
   ];
 };
