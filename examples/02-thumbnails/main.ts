@@ -11,7 +11,7 @@ import { flame } from "firelight";
 import { processBackend } from "firelight/backends/process";
 import { startOpenTelemetry } from "firelight/otel";
 import { Books, callsPerPicture, makeAlbum } from "./album.ts";
-import { startOtlpReceiver } from "./otlp-receiver.ts";
+import { startOtlpReceiver } from "../shared/otlp-receiver.ts";
 import { findPhotos, paintPhotos } from "./photos.ts";
 import { watchPeak } from "./pool-report.ts";
 import { Scrape } from "../shared/prometheus-text.ts";

@@ -102,7 +102,7 @@ export const telemetry = (settings: BundleSettings): Dashboard => {
           8,
           stack({
             title: "Spans of runners",
-            description: "Spans that runners vouched for in their answers, and spans that died with their runner.",
+            description: "Spans that left the runners, and spans that died with them or could not be sent.",
             queries: [promql(sum(rate(spans), "outcome"), "{{outcome}}")],
             unit: "cps",
             colors: spanOutcomeColors,

@@ -27,11 +27,21 @@ const lostInCollector = ({ thresholds }: BundleSettings): string => {
   return `(\n  sum by (job) (\n    ${lost}\n  ) >= ${thresholds.minEvents}\n)\n/ (sum by (job) (${increase("spansAccepted")} or label_replace(${increase("spansRefused")}, "lost_in", "receive", "", "")) > 0)`;
 };
 
+/**
+ * Collectors that do not answer, of those of a job that took spans within the hour: they count nothing any more, and what
+ * is sent to them is lost.
+ */
+const collectorsDown = (): string => {
+  const known = `and on (job, instance) count_over_time(${foreign("spansAccepted")}[1h])`;
+  const up = foreign("up");
+  return `count by (job) (${up} == 0 ${known})\n/ count by (job) (${up} ${known})`;
+};
+
 const telemetryLoss = (settings: BundleSettings): AlertSpec => ({
   name: "FlameTelemetryLoss",
   severity: "ticket",
   area: "telemetry",
-  value: `${lostWithRunners(settings)}\nor\n${lostInCollector(settings)}`,
+  value: [lostWithRunners(settings), collectorsDown(), lostInCollector(settings)].join("\nor\n"),
   comparison: { operator: ">", threshold: settings.thresholds.lostSpanShare },
   for: "5m",
   keepFiringFor: "15m",
@@ -40,7 +50,7 @@ const telemetryLoss = (settings: BundleSettings): AlertSpec => ({
   description:
     `Over 15 minutes, more than ${percent(settings.thresholds.lostSpanShare)} of the spans did not arrive. ` +
     "{{ if $labels.flame_pool_name }}They died with their runners or could not be sent by them, so traces of calls end at the attempt: see whether runners crash, and whether they reach the collector." +
-    "{{ else }}The collector refused them, could not queue them or could not send them on: see its exporters and its memory.{{ end }} Metrics are not concerned.",
+    "{{ else }}The collector is down, refused them, could not queue them or could not send them on: see its exporters and its memory.{{ end }} Metrics are not concerned.",
   dashboard: "telemetry",
   variables: [],
 });

@@ -48,6 +48,7 @@ export const serverOf = (index: TraceIndex, attempt: Span): Span | undefined =>
 const missing = (attempt: Span, server: Span | undefined): AttemptStory["missing"] => {
   if (server !== undefined || textOf(attempt, "executed") === "no") return undefined;
   if (textOf(attempt, "errorType") === "CANCELLED") return undefined;
+  if (textOf(attempt, "errorCode") === "signature_error") return undefined;
   return numberOf(attempt, "clockOffsetMs") === undefined && hasFailed(attempt) ? "lost" : "answered";
 };
 

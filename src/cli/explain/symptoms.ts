@@ -29,7 +29,10 @@ const signs: Readonly<Record<Exclude<Symptom, "metricsAbsent">, (told: Told) => 
       waits.some(({ obstacles }) => obstacles.some(({ what, failed }) => what === "boot" && failed))) &&
     "a runner did not come up",
   noSlotInTime: (told) => timeout(told, true) && "no slot came before the deadline",
-  poolFull: ({ failure }) => failure?.code === "overloaded" && "the pool had no room",
+  poolFull: ({ failure, waits }) =>
+    (failure?.code === "overloaded" && "the pool had no room") ||
+    (waits.some(({ source, queueDepth }) => source === "queued" && (queueDepth ?? 0) > 0) &&
+      "other calls waited for a slot already"),
   runnerLost: ({ attempts, lostRunners }) =>
     (lostRunners.length > 0 ||
       attempts.some(({ errorCode, executed }) => errorCode === "transport_error" && executed === "unknown")) &&

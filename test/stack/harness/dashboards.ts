@@ -12,10 +12,14 @@ export interface PanelQuery {
   readonly instant: boolean;
   /** The least step, as written; empty for the data source's. */
   readonly minStep: string;
+  /** How its series are named: text with `{{label}}` in it; empty for all labels. */
+  readonly legend: string;
 }
 
 export interface Panel {
   readonly title: string;
+  /** As Grafana names it, such as `percentunit`; empty without one. */
+  readonly unit: string;
   readonly queries: ReadonlyArray<PanelQuery>;
 }
 
@@ -45,6 +49,7 @@ interface RawTarget {
   readonly instant?: boolean;
   readonly range?: boolean;
   readonly interval?: string;
+  readonly legendFormat?: string;
   readonly datasource?: { readonly type?: string };
 }
 
@@ -55,6 +60,7 @@ interface RawPanel {
   readonly datasource?: { readonly type?: string };
   readonly targets?: ReadonlyArray<RawTarget>;
   readonly panels?: ReadonlyArray<RawPanel>;
+  readonly fieldConfig?: { readonly defaults?: { readonly unit?: string } };
 }
 
 interface RawVariable {
@@ -87,6 +93,7 @@ const readTarget = (target: RawTarget, panel: RawPanel): ReadonlyArray<PanelQuer
       text,
       instant: target.instant === true && target.range !== true,
       minStep: target.interval ?? panel.interval ?? "",
+      legend: target.legendFormat ?? "",
     },
   ];
 };
@@ -98,6 +105,7 @@ const readPanels = (panels: ReadonlyArray<RawPanel>): ReadonlyArray<Panel> =>
       : [
           {
             title: panel.title ?? "",
+            unit: panel.fieldConfig?.defaults?.unit ?? "",
             queries: (panel.targets ?? []).flatMap((target) => readTarget(target, panel)),
           },
         ]),

@@ -1,4 +1,5 @@
 /** A real Prometheus on a free port, with short intervals, gone after the test. */
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { stringify } from "yaml";
@@ -29,6 +30,8 @@ export interface PrometheusOptions {
   readonly ruleTimes?: ShortTimes;
   /** Base URL of an Alertmanager. */
   readonly alertmanager?: string;
+  /** Files in the format of OpenMetrics, with times: what it has seen before it starts. */
+  readonly past?: ReadonlyArray<string>;
 }
 
 /** A Prometheus that scrapes. `await using` ends it. */
@@ -59,6 +62,14 @@ const configure = (options: PrometheusOptions, scrapeIntervalMs: number, ruleFil
   });
 };
 
+/** Makes blocks of a database out of files in the format of OpenMetrics. */
+const fillDatabase = (past: ReadonlyArray<string>, data: string): void => {
+  for (const file of past)
+    execFileSync(serverPath("promtool"), ["tsdb", "create-blocks-from", "openmetrics", "--quiet", file, data], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+};
+
 /** Starts a Prometheus that keeps exemplars, and waits until it is ready. */
 export const startPrometheus = async (options: PrometheusOptions): Promise<Prometheus> => {
   const scrapeIntervalMs = options.scrapeIntervalMs ?? 500;
@@ -73,9 +84,11 @@ export const startPrometheus = async (options: PrometheusOptions): Promise<Prome
       });
       const config = join(folder, "prometheus.yml");
       writeFileSync(config, configure(options, scrapeIntervalMs, rules));
+      const data = join(folder, "data");
+      fillDatabase(options.past ?? [], data);
       return [
         `--config.file=${config}`,
-        `--storage.tsdb.path=${join(folder, "data")}`,
+        `--storage.tsdb.path=${data}`,
         "--web.listen-address=127.0.0.1:0",
         "--enable-feature=exemplar-storage",
       ];

@@ -1,0 +1,35 @@
+/** More callers than the pool has slots: calls wait in line, and none fails. */
+import type { Drill } from "../drill.ts";
+import { Shop } from "../program/services.ts";
+
+const slots = 4;
+
+export const poolSaturation: Drill = {
+  name: "pool-saturation",
+  title: "A saturated pool",
+  fault: `A campaign sends 12 callers at a time to a pool of ${slots} slots, where 1 was usual.`,
+  alert: "FlamePoolSaturated",
+  mayFire: ["FlamePoolSaturationHigh", "FlamePoolSaturationForecast", "FlameAcquireSlow"],
+  panels: [
+    { dashboard: "pools", panel: "Saturation", reaches: 0.95 },
+    { dashboard: "pools", panel: "Calls waiting by pool", reaches: 4 },
+    { dashboard: "pools", panel: "Time to get a slot", reaches: 0.25 },
+  ],
+  clue: {
+    look: ({ outcome }) => outcome === "OK",
+    cause: ({ acquireSource, phases, waits }) => {
+      const wait = phases.find(({ phase }) => phase === "acquire");
+      const holders = waits.flatMap(({ obstacles }) => obstacles).filter(({ what }) => what === "call");
+      return acquireSource === "queued" && wait !== undefined && wait.share > 0.3 && holders.length > 0
+        ? `${Math.round(wait.share * 100)} % of it went by in the queue, behind ${holders.length} calls that held the slots`
+        : undefined;
+    },
+  },
+  stage: async ({ backend, configure, crowd, supplier, untilUp }) => {
+    await configure({ backend, min: 2, max: 2, maxConcurrency: slots / 2 });
+    await untilUp(2);
+    supplier.priceMs = () => 300;
+    const callers = crowd.callers(1, () => Shop.price("lamp"));
+    return { break: () => void (callers.level = 12), heal: () => void (callers.level = 1) };
+  },
+};

@@ -1,0 +1,25 @@
+/** What the runners do: ask a supplier for a price, as most handlers ask something else. */
+import { defineMethod, flame } from "firelight";
+
+/** Where the supplier is, in the environment of runners. */
+export const supplierVariable = "DRILL_SUPPLIER_URL";
+
+const ask = async (path: string, signal: AbortSignal): Promise<string> => {
+  const response = await fetch(`${process.env[supplierVariable]}${path}`, { signal });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`The supplier answered ${response.status}: ${text}`);
+  return text;
+};
+
+export const Shop = flame.service("shop", {
+  price: defineMethod("price", (ctx, item: string) => ask(`/prices/${item}`, ctx.signal)),
+
+  /** Runs out of memory on large catalogues; the kernel then ends the process, as here. */
+  catalogue: defineMethod("catalogue", async (ctx, pages: number) => {
+    if (pages > 1_000) process.kill(process.pid, "SIGKILL");
+    return ask(`/prices/${pages}`, ctx.signal);
+  }),
+});
+
+/** What a runner does before it takes work: loads a model. It takes as long as the supplier takes. */
+export const loadModel = (): Promise<string> => ask("/model", AbortSignal.timeout(60_000));
