@@ -10,8 +10,10 @@ export interface PanelQuery {
   readonly text: string;
   /** Asked for one moment, not over the range. */
   readonly instant: boolean;
-  /** The least step, as written; empty for the data source's. */
+  /** Its own least step, as written, which is taken for the scrape interval; empty for the data source's. */
   readonly minStep: string;
+  /** The least step of its panel, as written; empty for none. */
+  readonly panelMinStep: string;
   /** How its series are named: text with `{{label}}` in it; empty for all labels. */
   readonly legend: string;
 }
@@ -92,7 +94,8 @@ const readTarget = (target: RawTarget, panel: RawPanel): ReadonlyArray<PanelQuer
       refId: target.refId ?? "A",
       text,
       instant: target.instant === true && target.range !== true,
-      minStep: target.interval ?? panel.interval ?? "",
+      minStep: target.interval ?? "",
+      panelMinStep: panel.interval ?? "",
       legend: target.legendFormat ?? "",
     },
   ];

@@ -61,6 +61,12 @@ test("the rate interval is four scrapes, or a step and a scrape where that is lo
   expect(substitute("$__rate_interval", "prometheus", [], { ...times, endMs: 1_060_000, scrapeMs: 500 })).toBe("2s");
 });
 
+test("a panel's least step makes steps longer, and not what is taken for a scrape", () => {
+  const bars = { ...times, minStepMs: 300_000 };
+  expect(stepMs(bars)).toBe(300_000);
+  expect(rateIntervalMs(bars)).toBe(315_000);
+});
+
 test("what nobody defined is an error, and a reference of label_replace is none", () => {
   expect(() => filled("$methods", method({}))).toThrow("no variable of this dashboard");
   expect(filled('label_replace(m, "a", "$1", "b", "(.*)")', method({}))).toContain('"$1"');

@@ -23,8 +23,10 @@ export interface Variable {
 export interface QueryTimes {
   readonly startMs: number;
   readonly endMs: number;
-  /** The scrape interval that the data source is told, or the least step that the query asks for. */
+  /** The scrape interval that the data source is told, or the least step that the query itself asks for. */
   readonly scrapeMs: number;
+  /** The least step of the panel; it says nothing about scrapes. Default: none. */
+  readonly minStepMs?: number;
   /** The widest that a panel is drawn, in points. Default 1000. */
   readonly maxDataPoints?: number;
 }
@@ -62,8 +64,8 @@ const roundSteps: ReadonlyArray<readonly [below: number, step: number]> = [
 const roundStep = (ms: number): number => roundSteps.find(([below]) => ms < below)?.[1] ?? Math.round(ms / hour) * hour;
 
 /** The step of a query: `$__interval`. */
-export const stepMs = ({ startMs, endMs, scrapeMs, maxDataPoints = 1_000 }: QueryTimes): number =>
-  Math.max(scrapeMs, roundStep((endMs - startMs) / maxDataPoints));
+export const stepMs = ({ startMs, endMs, scrapeMs, minStepMs = 0, maxDataPoints = 1_000 }: QueryTimes): number =>
+  Math.max(scrapeMs, minStepMs, roundStep((endMs - startMs) / maxDataPoints));
 
 /** Long enough for two scrapes wherever the step falls: `$__rate_interval`. */
 export const rateIntervalMs = (times: QueryTimes): number =>

@@ -2,7 +2,7 @@
 import type { Dashboard, PanelQuery } from "./dashboards.ts";
 import { stepMs, substitute, type QueryTimes, type Variable } from "./grafana-variables.ts";
 import { foreignOf } from "./known-names.ts";
-import { hasData, type PrometheusApi } from "./prometheus-api.ts";
+import { hasData, type PrometheusApi, type TimeRange } from "./prometheus-api.ts";
 import { promqlNames } from "./promql.ts";
 
 /** Where things are proven. */
@@ -44,18 +44,31 @@ const missingSeries = async (
   return { excuses, faults };
 };
 
-const minStepMs = (written: string, times: QueryTimes): number => {
+const durationMs = (written: string): number | undefined => {
   const [, amount, unit] = /^(\d+)(ms|s|m|h)$/.exec(written) ?? [];
   const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-  return amount === undefined ? times.scrapeMs : Number(amount) * units[unit!]!;
+  return amount === undefined ? undefined : Number(amount) * units[unit!]!;
 };
+
+/** Steps that end with the range, as they do for a reader whose last step is just over. */
+const endingWithStep = ({ startMs, endMs }: QueryTimes, step: number): TimeRange => ({
+  startMs: endMs - Math.ceil((endMs - startMs) / step) * step,
+  endMs,
+});
 
 const proveQuery = async (ground: Ground, query: PanelQuery, variables: ReadonlyArray<Variable>): Promise<Proof> => {
   const { api } = ground;
-  const times = { ...ground.times, scrapeMs: minStepMs(query.minStep, ground.times) };
+  const times = {
+    ...ground.times,
+    scrapeMs: durationMs(query.minStep) ?? ground.times.scrapeMs,
+    minStepMs: durationMs(query.panelMinStep) ?? 0,
+  };
+  const step = stepMs(times);
   const expr = substitute(query.text, query.language, variables, times);
   const { excuses, faults } = await missingSeries(ground, expr);
-  const result = query.instant ? await api.query(expr, times.endMs) : await api.queryRange(expr, times, stepMs(times));
+  const result = query.instant
+    ? await api.query(expr, times.endMs)
+    : await api.queryRange(expr, endingWithStep(times, step), step);
   if (hasData(result) || excuses.length > 0) return { excuse: excuses[0], faults };
   return { excuse: undefined, faults: [...faults, `no data for ${query.refId}: ${expr}`] };
 };
