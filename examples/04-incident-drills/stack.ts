@@ -6,6 +6,7 @@ import { type Alertmanager, type Pager, startAlertmanager, startPager } from "..
 import { inhibitRules } from "../../src/bundle/rules/inhibitions.ts";
 import { type Prometheus, type ScrapeJob, startPrometheus } from "../../test/stack/harness/prometheus.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
+import { counters } from "../../src/bundle/rules/recording.ts";
 import { recordHealth, writePast } from "./past.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -61,6 +62,20 @@ const makePast = async (jobs: ReadonlyArray<ScrapeJob>, folder: string): Promise
   }
 };
 
+/**
+ * Checks that the past is like the present: as many calls a second over the last hour as over the last minute.
+ *
+ * @throws with both numbers when it is not.
+ */
+const checkPast = async (prometheus: Prometheus): Promise<void> => {
+  const rateOver = (window: string): string => `sum by (job) (rate(${counters.calls}[${window}]))`;
+  for (const { labels, samples } of await prometheus.query(`${rateOver("1h")} / ${rateOver("1m")}`)) {
+    const ratio = samples[0]!.value;
+    if (Math.abs(Math.log2(ratio)) > 1)
+      throw new Error(`${labels["job"]} had ${ratio.toFixed(2)} times as many calls in its past as it has now.`);
+  }
+};
+
 /** Starts both for programs that are up and healthy. `tell` hears what takes a while. */
 export const startStack = async (
   jobs: ReadonlyArray<ScrapeJob>,
@@ -97,6 +112,7 @@ export const startStack = async (
         },
         { what: "healthy programs without an alert", timeoutMs: 60_000, everyMs: 500 },
       );
+      await checkPast(prometheus);
     },
     [Symbol.asyncDispose]: async () => {
       await prometheus[Symbol.asyncDispose]();

@@ -14,7 +14,7 @@ export const retryStorm: Drill = {
     { dashboard: "retries", panel: "Attempts by kind and outcome", where: { attempt_kind: "retry" }, reaches: 2 },
   ],
   clue: {
-    look: ({ attempts }) => attempts >= 3,
+    look: ({ attempts }) => attempts === 3 || attempts === 4,
     cause: ({ attempts, failure }) => {
       const reasons = attempts.flatMap(({ reason }) => reason ?? []);
       return failure === undefined &&
