@@ -87,7 +87,7 @@ const namesIn = (expr: string): ReadonlySet<string> => {
 
 const words = ["by", "without", "on", "and", "or", "unless", "group", "e"];
 const functions =
-  /^(sum|max|group|rate|increase|label_replace|histogram_quantile|predict_linear|(max|avg|count)_over_time)$/;
+  /^(sum|max|count|group|rate|increase|label_replace|histogram_quantile|predict_linear|(max|avg|count)_over_time)$/;
 
 describe("names", () => {
   it("every alert of the contract is there, once, in the order of the runbook", () => {
@@ -351,9 +351,13 @@ describe("inhibitions", () => {
     expect(pages).toEqual(["FlameErrorBudgetBurnFast silences FlameErrorBudgetBurnSlow"]);
   });
 
-  it("the page about alerts has them as Alertmanager wants them", () => {
+  it("the page about alerts and Alertmanager's file have them as Alertmanager wants them", () => {
     const block = /```yaml alertmanager\n([\s\S]*?)```/.exec(read("docs/alerts.md"))?.[1];
-    expect((parse(block!) as { inhibit_rules: unknown }).inhibit_rules).toEqual(inhibitRules());
+    type Config = { readonly route: { readonly routes: unknown }; readonly inhibit_rules: unknown };
+    const [page, file] = [parse(block!) as Config, parse(read("otel/alertmanager.yaml")) as Config];
+    expect(page.inhibit_rules).toEqual(inhibitRules());
+    expect(file.inhibit_rules).toEqual(inhibitRules());
+    expect(file.route.routes).toEqual(page.route.routes);
   });
 });
 
