@@ -10,7 +10,7 @@ export const retryStorm: Drill = {
   alert: "FlameRetryStorm",
   mayFire: ["FlameErrorBudgetBurnTicket"],
   panels: [
-    { dashboard: "retries", panel: "Amplification", reaches: 2 },
+    { dashboard: "retries", panel: "Amplification", pictured: true, reaches: 2 },
     { dashboard: "retries", panel: "Attempts by kind and outcome", where: { attempt_kind: "retry" }, reaches: 2 },
   ],
   clue: {
