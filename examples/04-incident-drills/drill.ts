@@ -11,6 +11,8 @@ export interface MovingPanel {
   readonly panel: string;
   /** Keeps to series with these labels. Default: all, of which the highest counts. */
   readonly where?: Readonly<Record<string, string>>;
+  /** Whether the documentation shows a picture of it. Default `false`. */
+  readonly pictured?: boolean;
   /** The value, in the panel's unit, that it is below before the incident, and reaches in it. */
   readonly reaches?: number;
   /** The value that it is above before, and at the end of the incident no more. One of the two is there. */

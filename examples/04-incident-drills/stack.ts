@@ -1,11 +1,13 @@
 /** Prometheus and Alertmanager around the programs of the drills: with a past, the rules as they ship, and a pager. */
+import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { parse } from "yaml";
 import { type Alertmanager, type Pager, startAlertmanager, startPager } from "../../test/stack/harness/alertmanager.ts";
-import { inhibitRules } from "../../src/bundle/rules/inhibitions.ts";
 import { type Prometheus, type ScrapeJob, startPrometheus } from "../../test/stack/harness/prometheus.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
+import { counters } from "../../src/bundle/rules/recording.ts";
 import { recordHealth, writePast } from "./past.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -32,19 +34,25 @@ export interface Stack extends AsyncDisposable {
   untilQuiet(): Promise<void>;
 }
 
-/** Pages and tickets go to the pager, each by itself; what only informs goes to nobody. What another alert explains is kept back. */
-const alertmanagerConfig = ({ url }: Pager): Readonly<Record<string, unknown>> => ({
-  route: {
-    receiver: "nobody",
-    group_by: ["..."],
-    group_wait: "1s",
-    group_interval: "1s",
-    repeat_interval: "4h",
-    routes: [{ receiver: "pager", matchers: ['severity=~"page|ticket"'] }],
-  },
-  receivers: [{ name: "nobody" }, { name: "pager", webhook_configs: [{ url, send_resolved: true }] }],
-  inhibit_rules: inhibitRules(),
-});
+interface AlertmanagerFile {
+  readonly route: Readonly<Record<string, unknown>>;
+  readonly receivers: ReadonlyArray<{ readonly name: string; readonly webhook_configs?: ReadonlyArray<object> }>;
+}
+
+/** The configuration that ships, with its receivers led to the pager and its waits shortened. */
+const alertmanagerConfig = ({ url }: Pager): Readonly<Record<string, unknown>> => {
+  const shipped = parse(readFileSync(join(root, "otel/alertmanager.yaml"), "utf8")) as AlertmanagerFile;
+  return {
+    ...shipped,
+    route: { ...shipped.route, group_wait: "1s", group_interval: "1s" },
+    receivers: shipped.receivers.map((receiver) => ({
+      ...receiver,
+      ...(receiver.webhook_configs === undefined
+        ? {}
+        : { webhook_configs: receiver.webhook_configs.map((hook) => ({ ...hook, url })) }),
+    })),
+  };
+};
 
 /** Records the health of the jobs, makes a past of it in `folder`, and gives its files. */
 const makePast = async (jobs: ReadonlyArray<ScrapeJob>, folder: string): Promise<ReadonlyArray<string>> => {
@@ -58,6 +66,20 @@ const makePast = async (jobs: ReadonlyArray<ScrapeJob>, folder: string): Promise
     return await writePast(health, Date.now(), (index) => join(folder, `past-${index}.txt`));
   } finally {
     await prometheus[Symbol.asyncDispose]();
+  }
+};
+
+/**
+ * Checks that the past is like the present: as many calls a second over the last hour as over the last minute.
+ *
+ * @throws with both numbers when it is not.
+ */
+const checkPast = async (prometheus: Prometheus): Promise<void> => {
+  const rateOver = (window: string): string => `sum by (job) (rate(${counters.calls}[${window}]))`;
+  for (const { labels, samples } of await prometheus.query(`${rateOver("1h")} / ${rateOver("1m")}`)) {
+    const ratio = samples[0]!.value;
+    if (Math.abs(Math.log2(ratio)) > 1)
+      throw new Error(`${labels["job"]} had ${ratio.toFixed(2)} times as many calls in its past as it has now.`);
   }
 };
 
@@ -97,6 +119,7 @@ export const startStack = async (
         },
         { what: "healthy programs without an alert", timeoutMs: 60_000, everyMs: 500 },
       );
+      await checkPast(prometheus);
     },
     [Symbol.asyncDispose]: async () => {
       await prometheus[Symbol.asyncDispose]();

@@ -99,11 +99,14 @@ export const drawChart = (view: PanelView, title: string, firesAtMs: number | un
   const marks = [
     { atMs: brokenAtMs, text: title.toLowerCase(), kind: "broken" },
     ...(firesAtMs === undefined ? [] : [{ atMs: firesAtMs, text: "the alert fires", kind: "fires" }]),
-  ].map(
-    ({ atMs, text, kind }, index) =>
-      `<line class="mark ${kind}" x1="${x(atMs)}" x2="${x(atMs)}" y1="${size.top - 12}" y2="${bottom}"/>` +
-      `<text class="${kind}" x="${Number(x(atMs)) + 5}" y="${size.top - 4 + 14 * index}">${escape(text)}</text>`,
-  );
+  ].map(({ atMs, text, kind }, index) => {
+    const at = Number(x(atMs));
+    const [textAt, anchor] = at > size.width * 0.75 ? [at - 5, "end"] : [at + 5, "start"];
+    return (
+      `<line class="mark ${kind}" x1="${at}" x2="${at}" y1="${size.top - 12}" y2="${bottom}"/>` +
+      `<text class="${kind}" x="${textAt}" y="${size.top - 4 + 14 * index}" text-anchor="${anchor}">${escape(text)}</text>`
+    );
+  });
 
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" width="${size.width}" height="${size.height}" role="img">
 <title>${escape(`${dashboard}, ${panel.panel}: ${title}`)}</title>

@@ -32,6 +32,8 @@ export const alertOf = {
   failed: "FlameErrorBudgetBurnFast",
   /** Much of the call went into starting a runner. */
   coldStart: "FlameBootSlow",
+  /** Much of the call went into waiting for a busy runner, behind others who waited already. */
+  queuedInLine: "FlamePoolSaturated",
   /** Much of the call went into waiting for a busy runner. */
   queued: "FlamePoolSaturationHigh",
   /** It took more than a second to get a slot. */

@@ -9,7 +9,7 @@ export const crashLoop: Drill = {
   alert: "FlameRunnerCrashLoop",
   mayFire: ["FlameTelemetryLoss", "FlameErrorBudgetBurnTicket"],
   panels: [
-    { dashboard: "runners", panel: "Crashes within ten minutes, by pool", reaches: 3 },
+    { dashboard: "runners", panel: "Crashes within ten minutes, by pool", pictured: true, reaches: 3 },
     { dashboard: "runners", panel: "Ended runners by reason", where: { reason: "crash" }, reaches: 0.5 },
   ],
   clue: {

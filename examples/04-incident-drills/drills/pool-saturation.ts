@@ -11,9 +11,9 @@ export const poolSaturation: Drill = {
   alert: "FlamePoolSaturated",
   mayFire: ["FlamePoolSaturationHigh", "FlamePoolSaturationForecast", "FlameAcquireSlow"],
   panels: [
-    { dashboard: "pools", panel: "Saturation", reaches: 0.95 },
+    { dashboard: "pools", panel: "Saturation", pictured: true, reaches: 0.95 },
     { dashboard: "pools", panel: "Calls waiting by pool", reaches: 4 },
-    { dashboard: "pools", panel: "Time to get a slot", reaches: 0.25 },
+    { dashboard: "pools", panel: "Time to get a slot", pictured: true, reaches: 0.25 },
   ],
   clue: {
     look: ({ outcome }) => outcome === "OK",

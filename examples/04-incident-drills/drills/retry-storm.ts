@@ -10,11 +10,11 @@ export const retryStorm: Drill = {
   alert: "FlameRetryStorm",
   mayFire: ["FlameErrorBudgetBurnTicket"],
   panels: [
-    { dashboard: "retries", panel: "Amplification", reaches: 2 },
+    { dashboard: "retries", panel: "Amplification", pictured: true, reaches: 2 },
     { dashboard: "retries", panel: "Attempts by kind and outcome", where: { attempt_kind: "retry" }, reaches: 2 },
   ],
   clue: {
-    look: ({ attempts }) => attempts >= 3,
+    look: ({ attempts }) => attempts === 3 || attempts === 4,
     cause: ({ attempts, failure }) => {
       const reasons = attempts.flatMap(({ reason }) => reason ?? []);
       return failure === undefined &&

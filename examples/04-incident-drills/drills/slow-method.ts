@@ -11,9 +11,9 @@ export const slowMethod: Drill = {
   alert: "FlameErrorBudgetBurnFast",
   mayFire: ["FlameDeadlineExceeded", "FlamePoolSaturationHigh", "FlameErrorBudgetBurnTicket"],
   panels: [
-    { dashboard: "overview", panel: "Failed calls by method", reaches: 0.1 },
+    { dashboard: "overview", panel: "Failed calls by method", pictured: true, reaches: 0.1 },
     { dashboard: "overview", panel: "Duration", reaches: 0.9 },
-    { dashboard: "method", panel: "Mean call by phase", where: { phase: "handler" }, reaches: 0.5 },
+    { dashboard: "method", panel: "Mean call by phase", pictured: true, where: { phase: "handler" }, reaches: 0.5 },
   ],
   clue: {
     look: ({ outcome }) => outcome === "DEADLINE_EXCEEDED",

@@ -29,10 +29,7 @@ const signs: Readonly<Record<Exclude<Symptom, "metricsAbsent">, (told: Told) => 
       waits.some(({ obstacles }) => obstacles.some(({ what, failed }) => what === "boot" && failed))) &&
     "a runner did not come up",
   noSlotInTime: (told) => timeout(told, true) && "no slot came before the deadline",
-  poolFull: ({ failure, waits }) =>
-    (failure?.code === "overloaded" && "the pool had no room") ||
-    (waits.some(({ source, queueDepth }) => source === "queued" && (queueDepth ?? 0) > 0) &&
-      "other calls waited for a slot already"),
+  poolFull: ({ failure }) => failure?.code === "overloaded" && "the pool had no room",
   runnerLost: ({ attempts, lostRunners }) =>
     (lostRunners.length > 0 ||
       attempts.some(({ errorCode, executed }) => errorCode === "transport_error" && executed === "unknown")) &&
@@ -42,6 +39,10 @@ const signs: Readonly<Record<Exclude<Symptom, "metricsAbsent">, (told: Told) => 
   failed: ({ failure }) => failure !== undefined && failure.status !== "CANCELLED" && "the call failed",
   coldStart: ({ coldStart }) =>
     coldStart !== undefined && coldStart.share >= muchOfIt && "it waited for a runner to boot",
+  queuedInLine: (told) =>
+    waitedFor(told, "queued") >= muchOfIt * told.durationMs &&
+    told.waits.some(({ source, queueDepth }) => source === "queued" && (queueDepth ?? 0) > 0) &&
+    "it waited for a busy runner, behind other calls",
   queued: (told) =>
     waitedFor(told, "queued") >= muchOfIt * told.durationMs && told.waits.length > 0 && "it waited for a busy runner",
   acquireSlow: ({ waits }) =>

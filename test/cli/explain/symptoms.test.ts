@@ -140,6 +140,11 @@ describe("the nearest alert", () => {
       [call(), acquire({ acquireSource: "queued" }, [0, 600]), attempt({}), server()],
     ],
     [
+      "a busy pool with others in line",
+      "FlamePoolSaturated",
+      [call(), acquire({ acquireSource: "queued", queueDepth: 3 }, [0, 600]), attempt({}), server()],
+    ],
+    [
       "a short share of a long wait",
       "FlameAcquireSlow",
       [call({}, [0, 9_000]), acquire({ acquireSource: "queued" }, [0, 1_500]), attempt({}), server()],
@@ -153,6 +158,13 @@ describe("the nearest alert", () => {
     ],
   ] as const)("of %s is %s", (_case, alert, made) => {
     expect(storyOf(...made).alerts[0]?.alert).toBe(alert);
+  });
+
+  it("is not that spans are missing where a runner refused the signature: it made none", () => {
+    const refused = failure("signature_error", "network", "unknown", "UNAUTHENTICATED");
+    const { alerts, attempts } = storyOf(call(refused), attempt({ ...refused, clockOffsetMs: 0.1 }));
+    expect(alerts.map(({ alert }) => alert)).toEqual(["FlameSignatureRejections", "FlameErrorBudgetBurnFast"]);
+    expect(attempts[0]?.missing).toBeUndefined();
   });
 
   it("has a chapter in the runbook, named after it", () => {

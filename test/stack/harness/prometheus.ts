@@ -30,7 +30,10 @@ export interface PrometheusOptions {
   readonly ruleTimes?: ShortTimes;
   /** Base URL of an Alertmanager. */
   readonly alertmanager?: string;
-  /** Files in the format of OpenMetrics, with times: what it has seen before it starts. */
+  /**
+   * Files in the format of OpenMetrics, with times: what it has seen before it starts. Its rules are then loaded once every
+   * target is scraped: evaluated before, a sum of the past's counters would stand between the past and what is there now.
+   */
   readonly past?: ReadonlyArray<string>;
 }
 
@@ -70,22 +73,25 @@ const fillDatabase = (past: ReadonlyArray<string>, data: string): void => {
     });
 };
 
+const copyRules = (rules: ReadonlyArray<string>, times: ShortTimes, folder: string): void => {
+  for (const path of rules)
+    writeFileSync(join(folder, basename(path)), shortenRules(readFileSync(path, "utf8"), times));
+};
+
 /** Starts a Prometheus that keeps exemplars, and waits until it is ready. */
 export const startPrometheus = async (options: PrometheusOptions): Promise<Prometheus> => {
   const scrapeIntervalMs = options.scrapeIntervalMs ?? 500;
   const times = options.ruleTimes ?? { intervalMs: scrapeIntervalMs };
+  const { rules = [], past = [] } = options;
   const server = await startServer({
     program: serverPath("prometheus"),
     args: (folder) => {
-      const rules = (options.rules ?? []).map((path) => {
-        const copy = join(folder, basename(path));
-        writeFileSync(copy, shortenRules(readFileSync(path, "utf8"), times));
-        return copy;
-      });
       const config = join(folder, "prometheus.yml");
-      writeFileSync(config, configure(options, scrapeIntervalMs, rules));
+      const copies = rules.map((path) => join(folder, basename(path)));
+      writeFileSync(config, configure(options, scrapeIntervalMs, copies));
+      if (past.length === 0) copyRules(rules, times, folder);
       const data = join(folder, "data");
-      fillDatabase(options.past ?? [], data);
+      fillDatabase(past, data);
       return [
         `--config.file=${config}`,
         `--storage.tsdb.path=${data}`,
@@ -102,7 +108,7 @@ export const startPrometheus = async (options: PrometheusOptions): Promise<Prome
     everyMs: 50,
   });
 
-  return {
+  const prometheus: Prometheus = {
     ...server,
     ...api,
     scrapeIntervalMs,
@@ -122,8 +128,9 @@ export const startPrometheus = async (options: PrometheusOptions): Promise<Prome
     untilEvaluated: async (timeoutMs = 20_000) => {
       await waitFor(
         async () => {
-          const rules = (await api.rules()).flatMap((group) => group.rules);
-          const bad = rules.filter(({ health }) => health !== "ok");
+          const loaded = (await api.rules()).flatMap((group) => group.rules);
+          if (loaded.length === 0 && rules.length > 0) throw new Error("no rules are loaded yet");
+          const bad = loaded.filter(({ health }) => health !== "ok");
           if (bad.length > 0)
             throw new Error(bad.map((rule) => `${rule.name}: ${rule.lastError ?? "not yet"}`).join("\n"));
           return true;
@@ -132,4 +139,10 @@ export const startPrometheus = async (options: PrometheusOptions): Promise<Prome
       );
     },
   };
+  if (past.length > 0 && rules.length > 0) {
+    await prometheus.untilScraped();
+    copyRules(rules, times, server.folder);
+    server.kill("SIGHUP");
+  }
+  return prometheus;
 };
