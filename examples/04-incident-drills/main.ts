@@ -12,6 +12,7 @@ import { serverPath } from "../../test/stack/harness/servers.ts";
 import { duration, print, styled } from "../shared/terminal.ts";
 import { AlertWatch } from "./alerts.ts";
 import { chooseDrills } from "./choose-drills.ts";
+import type { Drill } from "./drill.ts";
 import { type DrillResult, holdMs, judge, runDrill } from "./drill-run.ts";
 import { writePictures } from "./pictures.ts";
 import { type DrillProgram, startProgram } from "./program-process.ts";
@@ -23,8 +24,19 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { short: { type: "boolean" }, pictures: { type: "string" } },
 });
-const chosen = chooseDrills(positionals, values.short === true);
-for (const server of ["prometheus", "alertmanager", "promtool"] as const) serverPath(server);
+
+/** The drills that are wanted, on a machine that has what they need; otherwise says what to do, and ends. */
+const choose = (): ReadonlyArray<Drill> => {
+  try {
+    for (const server of ["prometheus", "alertmanager", "promtool"] as const) serverPath(server);
+    return chooseDrills(positionals, values.short === true);
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(2);
+  }
+};
+
+const chosen = choose();
 process.once("SIGINT", () => process.exit(130));
 
 const out = join(import.meta.dirname, "out");
@@ -52,7 +64,8 @@ try {
 
   const longest = Math.max(...chosen.map(holdMs)) / 60_000;
   tell(
-    `breaking ${chosen.length === 1 ? "it" : `all ${chosen.length}`}; the slowest alert must be true for ${longest} min before it fires`,
+    `breaking ${chosen.length === 1 ? "it" : `all ${chosen.length}`}; ` +
+      (longest === 0 ? "the alert fires as soon as it is true" : `the slowest alert must be true for ${longest} min`),
   );
   const runs = await Promise.all(
     programs.map(async (program) => {
