@@ -62,18 +62,23 @@ export class AlertWatch {
     }
   }
 
-  /** Looks every second until the returned function is called; that settles when it has stopped. */
+  /** Looks every second until the returned function is called; that says if it could not look. */
   keepLooking(): () => Promise<void> {
     const stop = new AbortController();
-    const looking = (async () => {
+    const look = async (): Promise<void> => {
       while (!stop.signal.aborted) {
         await this.look();
         await sleep(lookEveryMs);
       }
-    })();
-    return () => {
+    };
+    const looked = look().then(
+      () => undefined,
+      (trouble: unknown) => ({ trouble }),
+    );
+    return async () => {
       stop.abort();
-      return looking;
+      const failed = await looked;
+      if (failed !== undefined) throw failed.trouble;
     };
   }
 

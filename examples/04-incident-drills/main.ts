@@ -5,7 +5,7 @@
  *
  *   npm run example:drills [-- name...] [--short] [--pictures folder]
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { serverPath } from "../../test/stack/harness/servers.ts";
@@ -41,12 +41,15 @@ process.once("SIGINT", () => process.exit(130));
 
 const out = join(import.meta.dirname, "out");
 await mkdir(out, { recursive: true });
+const resultsFile = join(out, "results.json");
+await rm(resultsFile, { force: true });
 const startedAt = performance.now();
 const tell = (what: string): void =>
   print(`${styled("dim", `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`.padStart(8))}  ${what}`);
 
 const programs: Array<DrillProgram> = [];
 let stack: Stack | undefined;
+let stopWatching: (() => Promise<void>) | undefined;
 const results: Array<DrillResult> = [];
 try {
   for (const drill of chosen) {
@@ -59,8 +62,8 @@ try {
     tell,
   );
   const watch = new AlertWatch(stack.prometheus, stack.pager);
-  const stopWatching = watch.keepLooking();
   await stack.untilQuiet();
+  stopWatching = watch.keepLooking();
 
   const longest = Math.max(...chosen.map(holdMs)) / 60_000;
   tell(
@@ -77,14 +80,14 @@ try {
     }),
   );
   await Promise.all(programs.map((program) => program.order("heal")));
-  await stopWatching();
   results.push(...runs.map((run) => judge(run, watch)));
 } finally {
+  await stopWatching?.();
   await Promise.all(programs.map((program) => program[Symbol.asyncDispose]()));
   await stack?.[Symbol.asyncDispose]();
 }
 
-await writeFile(join(out, "results.json"), `${JSON.stringify(results.map(summaryOf), undefined, 2)}\n`);
+await writeFile(resultsFile, `${JSON.stringify(results.map(summaryOf), undefined, 2)}\n`);
 for (const result of results) printDrill(result);
 const took = duration((performance.now() - startedAt) / 1_000);
 if (!printTable(results, took)) process.exitCode = 1;

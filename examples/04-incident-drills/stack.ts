@@ -30,7 +30,7 @@ export interface Stack extends AsyncDisposable {
   readonly alertmanager: Alertmanager;
   /** Where Alertmanager sends pages and tickets. */
   readonly pager: Pager;
-  /** Waits until there are a few fresh scrapes, and no alert is pending or fires. */
+  /** Waits until there are a few fresh scrapes that are like the past, and no alert is pending or fires. */
   untilQuiet(): Promise<void>;
 }
 
@@ -69,16 +69,20 @@ const makePast = async (jobs: ReadonlyArray<ScrapeJob>, folder: string): Promise
   }
 };
 
+/** By how much the rate of calls of the last hour may differ from that of now. */
+const likeness = 2;
+
 /**
- * Checks that the past is like the present: as many calls a second over the last hour as over the last minute.
+ * Checks that the past is like the present: as many calls a second over the last hour as within the fresh scrapes.
  *
  * @throws with both numbers when it is not.
  */
 const checkPast = async (prometheus: Prometheus): Promise<void> => {
   const rateOver = (window: string): string => `sum by (job) (rate(${counters.calls}[${window}]))`;
-  for (const { labels, samples } of await prometheus.query(`${rateOver("1h")} / ${rateOver("1m")}`)) {
+  const now = rateOver(`${freshScrapes * intervalMs}ms`);
+  for (const { labels, samples } of await prometheus.query(`${rateOver("1h")} / ${now}`)) {
     const ratio = samples[0]!.value;
-    if (Math.abs(Math.log2(ratio)) > 1)
+    if (!(ratio < likeness && ratio > 1 / likeness))
       throw new Error(`${labels["job"]} had ${ratio.toFixed(2)} times as many calls in its past as it has now.`);
   }
 };
@@ -115,11 +119,12 @@ export const startStack = async (
           const [scrapes] = await prometheus.query(`sum(count_over_time(up[${freshScrapes * 2 * intervalMs}ms]))`);
           const alerts = await prometheus.alerts();
           if (alerts.length > 0) throw new Error(alerts.map(({ labels }) => JSON.stringify(labels)).join("\n"));
-          return (scrapes?.samples[0]?.value ?? 0) >= fresh;
+          if ((scrapes?.samples[0]?.value ?? 0) < fresh) return false;
+          await checkPast(prometheus);
+          return true;
         },
         { what: "healthy programs without an alert", timeoutMs: 60_000, everyMs: 500 },
       );
-      await checkPast(prometheus);
     },
     [Symbol.asyncDispose]: async () => {
       await prometheus[Symbol.asyncDispose]();

@@ -4,7 +4,7 @@
  * are those whose alert fires within minutes, `all` takes a quarter of an hour, and names
  * are names.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { drills } from "../../examples/04-incident-drills/drills/drills.ts";
@@ -15,6 +15,7 @@ import { record } from "./harness/board.ts";
 import { lacks } from "./harness/servers.ts";
 
 const folder = join(import.meta.dirname, "../../examples/04-incident-drills");
+const resultsFile = join(folder, "out/results.json");
 const wanted = process.env["FIRELIGHT_DRILLS"] ?? "short";
 const args = wanted === "all" ? [] : wanted === "short" ? ["--short"] : wanted.split(",");
 const chosen = chooseDrills(wanted === "all" || wanted === "short" ? [] : args, wanted === "short");
@@ -34,7 +35,8 @@ describe.skipIf(lacks("prometheus", "alertmanager", "promtool"))("incident drill
     });
     ({ code } = await run.exited);
     printed = run.output();
-    results = JSON.parse(readFileSync(join(folder, "out/results.json"), "utf8")) as ReadonlyArray<DrillSummary>;
+    if (!existsSync(resultsFile)) throw new Error(`The drills ended with ${code} and without results:\n${printed}`);
+    results = JSON.parse(readFileSync(resultsFile, "utf8")) as ReadonlyArray<DrillSummary>;
     const panels = results.flatMap((result) => result.panels);
     const count = (what: string, all: number, good: number): void => record({ what, good, all });
     count(
