@@ -34,7 +34,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "tests", include: ["test/**/*.test.ts"], exclude: ["test/chaos/**", "test/stack/**"] },
+        test: {
+          name: "tests",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/chaos/**", "test/stack/**"],
+          maxWorkers: 2,
+        },
       },
       {
         extends: true,
@@ -52,7 +57,7 @@ export default defineConfig({
           name: "stack",
           include: ["test/stack/**/*.test.ts"],
           globalSetup: ["test/stack/setup.ts"],
-          maxWorkers: 1,
+          maxWorkers: 2,
           testTimeout: 120_000,
           hookTimeout: 180_000,
           sequence: { groupOrder: 2 },

@@ -65,6 +65,7 @@ export const startShop = async (otlpUrl: string): Promise<Shop> => {
     },
     stop,
     [Symbol.asyncDispose]: async () => {
+      await stop();
       await parent[Symbol.asyncDispose]();
       await books[Symbol.asyncDispose]();
     },
