@@ -97,12 +97,12 @@ test("shutdown lets running jobs finish and refuses waiting ones", async () => {
 test("a detached call that is canceled finishes on the runner and keeps its slot until then", async () => {
   const { flame } = await withRunners({ max: 1 });
   const { file, lines } = notes();
-  const job = Probe.slow.with({ detached: true }).spawn(500, file);
+  const job = Probe.slow.with({ detached: true }).spawn(2_000, file);
   await waitFor(() => lines().length === 1, { what: "the handler to start" });
   const canceledAt = performance.now();
   job.cancel();
   await expect(job.result()).rejects.toMatchObject({ code: "canceled", executed: "unknown" });
-  expect(performance.now() - canceledAt).toBeLessThan(250);
+  expect(performance.now() - canceledAt).toBeLessThan(1_000);
   expect(await slotsUsed(flame)).toBe(1);
   expect(count(lines(), "end")).toBe(0);
   expect(await Probe.add(1, 2)).toBe(3);

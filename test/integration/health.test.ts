@@ -38,6 +38,9 @@ const startRunners = async (count: number) => {
   return { pidOf, states: () => flame.pools["default"]!.stats().runners };
 };
 
+/** How long calls may be held beyond their deadline here. The figure itself is a matter of the chaos tests, which know when a machine is busy. */
+const leewayMs = 1_000;
+
 const settled = async (timeoutMs: number): Promise<"ok" | "timeout"> => {
   const startedAt = performance.now();
   try {
@@ -45,7 +48,7 @@ const settled = async (timeoutMs: number): Promise<"ok" | "timeout"> => {
     return "ok";
   } catch (error) {
     expect(error).toMatchObject({ code: "timeout" });
-    expect(performance.now() - startedAt).toBeLessThan(timeoutMs + 100);
+    expect(performance.now() - startedAt).toBeLessThan(timeoutMs + leewayMs);
     return "timeout";
   }
 };

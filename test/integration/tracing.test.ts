@@ -88,7 +88,7 @@ test("the phases on the call's span sum to its duration", async () => {
   const durationMs = call.duration[0] * 1e3 + call.duration[1] / 1e6;
   expect(phases).toHaveLength(8);
   expect(call.attributes["flame.phase.handler_ms"]).toBeGreaterThanOrEqual(49);
-  expect(Math.abs(durationMs - sum)).toBeLessThan(5);
+  expect(Math.abs(durationMs - sum), "milliseconds between two looks at the clock").toBeLessThan(40);
 });
 
 test("a cold call waits in an acquire span that links to the boot, and the boot links back to the call", async () => {

@@ -123,7 +123,7 @@ describe("the telemetry of a real run", () => {
     const [wait] = story.waits;
     expect(wait!.source).toBe("queued");
     expect(wait!.obstacles).toMatchObject([{ what: "call", name: "probe/slow" }]);
-    expect(wait!.obstacles[0]!.overAfterMs! - wait!.durationMs).toBeLessThan(50);
+    expect(wait!.obstacles[0]!.overAfterMs! - wait!.durationMs).toBeLessThan(500);
     expect(story.alerts[0]?.alert).toBe("FlamePoolSaturationHigh");
   });
 
@@ -168,7 +168,7 @@ describe("the telemetry of a real run", () => {
     const { phases, durationMs } = await storyOf("probe/traced", "OK");
     const sum = phases.reduce((total, { ms }) => total + ms, 0);
     expect(phases).toHaveLength(8);
-    expect(Math.abs(sum - durationMs)).toBeLessThan(5);
+    expect(Math.abs(sum - durationMs), "milliseconds between two looks at the clock").toBeLessThan(40);
   });
 
   it("finds a call by the beginning of its invocation id", async () => {
