@@ -38,7 +38,6 @@ export default defineConfig({
           name: "tests",
           include: ["test/**/*.test.ts"],
           exclude: ["test/chaos/**", "test/stack/**"],
-          maxWorkers: 2,
         },
       },
       {
@@ -57,7 +56,7 @@ export default defineConfig({
           name: "stack",
           include: ["test/stack/**/*.test.ts"],
           globalSetup: ["test/stack/setup.ts"],
-          maxWorkers: 2,
+          maxWorkers: 1,
           testTimeout: 120_000,
           hookTimeout: 180_000,
           sequence: { groupOrder: 2 },

@@ -1,8 +1,8 @@
 /**
  * Which observations of a histogram become exemplars. A trace that an exemplar
  * leads to must be kept by whoever samples at the end, so the choice is made while
- * the span is open, and the span says so (`flame.exemplar`): exactly the spans that say
- * it appear as exemplars. They are few: one per series and bucket in half a minute.
+ * the span is open, and the span says so (`flame.exemplar`): only spans that say it
+ * become exemplars. They are few: one per series and bucket in half a minute, and those whose span is marked already.
  */
 import { metrics } from "./catalog.ts";
 import type { FlameEvent, SpanIds } from "./telemetry.ts";

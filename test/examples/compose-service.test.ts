@@ -27,14 +27,18 @@ test("faults are switched over HTTP while the load goes on, and metrics show the
   const scrape = async () => new Scrape(await (await fetch(`${shop}/metrics`)).text());
   const reserved = { rpc_method: "stock/reserve" };
 
-  await waitFor(async () => (await scrape()).sum("rpc_client_call_duration_seconds_count", reserved) >= 20, {
-    timeoutMs: 20_000,
-    what: "twenty orders",
-  });
-  const quiet = await scrape();
+  const booted = { flame_pool_name: "reports", result: "ok" };
+  const quiet = await waitFor(
+    async () => {
+      const seen = await scrape();
+      const orders = seen.sum("rpc_client_call_duration_seconds_count", reserved);
+      return orders >= 20 && seen.sum("flame_runner_boot_duration_seconds_count", booted) > 0 ? seen : undefined;
+    },
+    { timeoutMs: 20_000, what: "twenty orders and a runner for reports" },
+  );
   expect(quiet.sum("rpc_client_call_duration_seconds_count", { ...reserved, rpc_status_code: "UNKNOWN" })).toBe(0);
   expect(quiet.sum("flame_client_call_retries_count", reserved)).toBe(0);
-  expect(quiet.sum("flame_runner_boot_duration_seconds_count", { flame_pool_name: "reports", result: "ok" })).toBe(1);
+  expect(quiet.sum("flame_runner_boot_duration_seconds_count", booted)).toBe(1);
 
   expect(await (await put(load, '{"fails": 0.5, "flaky": 0.5}')).json()).toMatchObject({
     fails: 0.5,

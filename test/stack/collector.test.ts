@@ -52,6 +52,11 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
 
   const exemplars = () => new Set([...ledger.scrape.matchAll(/# \{trace_id="(\w+)"/g)].map(([, id]) => id!));
   const traceIds = () => new Set(filed.spans.map(({ traceId }) => traceId));
+  /** Traces with a span that was marked; the exemplar that led there may have given way to a later one of its bucket. */
+  const marked = () =>
+    new Set(
+      filed.spans.filter(({ attributes }) => attributes["flame.exemplar"] === true).map(({ traceId }) => traceId),
+    );
 
   test("keeps every trace that failed, was retried, was cold or was slow", () => {
     const { fails, recovers, cold, slow } = ledger.traces;
@@ -60,11 +65,11 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
 
   test("keeps every trace that an exemplar of the parent's histograms leads to", () => {
     expect(exemplars().size).toBeGreaterThan(3);
-    expect([...exemplars()].filter((id) => !traceIds().has(id))).toEqual([]);
+    expect([...exemplars()].filter((id) => !marked().has(id))).toEqual([]);
   });
 
   test("keeps no other trace, with a base percentage of 0", () => {
-    const unremarkable = ledger.traces.ok.filter((id) => !exemplars().has(id));
+    const unremarkable = ledger.traces.ok.filter((id) => !marked().has(id));
     expect(unremarkable.length).toBeGreaterThan(okCalls / 2);
     expect(unremarkable.filter((id) => traceIds().has(id))).toEqual([]);
   });
@@ -78,7 +83,7 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
       base: 0,
     });
     expect(sampledBy("cold-start")).toBe(1);
-    expect(sampledBy("exemplar")).toBe(exemplars().size);
+    expect(sampledBy("exemplar")).toBe(marked().size);
     expect(sampledBy("slow")).toBeGreaterThanOrEqual(1);
   });
 
