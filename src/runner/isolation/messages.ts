@@ -2,7 +2,7 @@
  * What a runner and its isolates say to each other, as structured clones: over the
  * port of a worker thread, or over the IPC channel of a child process.
  */
-import type { TraceCarrier } from "../../contract/envelope.ts";
+import type { Invocation } from "../../contract/dispatch.ts";
 
 /** What an isolate must know of its runner. */
 export interface IsolateSettings {
@@ -15,20 +15,15 @@ export interface IsolateSettings {
   readonly maxBodyBytes: number;
 }
 
-/** An invocation to run. An isolate has one at a time. */
-export interface RunMessage {
+/**
+ * An invocation to run, as it came over the wire. An isolate has one at a time. The carrier is that of the handler's
+ * span, which is made on the runner.
+ */
+export interface RunMessage extends Pick<
+  Invocation,
+  "method" | "invocationId" | "attempt" | "timeoutMs" | "idempotencyKey" | "carrier" | "body"
+> {
   readonly _tag: "Run";
-  /** `service/method`. */
-  readonly method: string;
-  readonly invocationId: string;
-  readonly attempt: number;
-  /** What is left of the deadline, in milliseconds. */
-  readonly timeoutMs: number;
-  readonly idempotencyKey: string | undefined;
-  /** The context of the handler's span, which is made on the runner. */
-  readonly carrier: TraceCarrier;
-  /** The encoded arguments, as they came over the wire. */
-  readonly body: Uint8Array;
 }
 
 export type ToIsolate =
