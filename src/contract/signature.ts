@@ -1,7 +1,7 @@
 /**
  * Signs and verifies requests and responses: HMAC-SHA256 over a base that has
  * the line of the head and every other header that counts, length-prefixed and
- * in a fixed order, and the raw body. `docs/protocol.md` says it byte for byte; `test/vectors/protocol-v1.json`
+ * in a fixed order, and the raw body. `docs/protocol.md` says it byte for byte; `test/vectors/protocol-v2.json`
  * has examples.
  */
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
@@ -61,7 +61,7 @@ const keyObject = (key: SigningKey): KeyObject => {
 const field = (value: string | undefined): string => (value === undefined ? "-\n" : `${value.length}:${value}\n`);
 
 const requestBase = (head: RequestHead, bodyLength: number): string =>
-  "flame-v1-request\n" +
+  "flame-v2-request\n" +
   field(requestLine(head)) +
   field(head.idempotencyKey) +
   field(head.traceparent) +
@@ -70,13 +70,13 @@ const requestBase = (head: RequestHead, bodyLength: number): string =>
   `${bodyLength}:`;
 
 const responseBase = (head: ResponseHead, bodyLength: number): string =>
-  "flame-v1-response\n" +
+  "flame-v2-response\n" +
   field(`${head.nonce} ${head.invocationId} ${head.attempt} ${head.status}`) +
   field(responseLine(head)) +
   `${bodyLength}:`;
 
 const sign = (base: string, body: Uint8Array, key: SigningKey): string =>
-  `v1=${createHmac("sha256", keyObject(key)).update(base).update(body).digest("base64url")}`;
+  `v2=${createHmac("sha256", keyObject(key)).update(base).update(body).digest("base64url")}`;
 
 const equal = (expected: string, given: string): boolean => {
   if (given.length !== expected.length) return false;
