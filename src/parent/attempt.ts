@@ -90,17 +90,15 @@ class Attempt implements LostListener {
     this.#timer = setTimeout(() => this.#deadline(), timeoutMs);
     this.#lease.onLost(this);
     if (this.#span.ids?.sampled === true) this.#booked = this.#lease.runner.spans.sent();
-    this.#exchange = this.#span.activate(() =>
-      this.#deps.transport.send(
-        {
-          url: this.#lease.runner.url,
-          path: this.#deps.config.invokePath,
-          headers,
-          body,
-          maxResponseBytes: this.#deps.config.maxBodyBytes,
-        },
-        (outcome) => this.#answered(head, outcome),
-      ),
+    this.#exchange = this.#deps.transport.send(
+      {
+        url: this.#lease.runner.url,
+        path: this.#deps.config.invokePath,
+        headers,
+        body,
+        maxResponseBytes: this.#deps.config.maxBodyBytes,
+      },
+      (outcome) => this.#answered(head, outcome),
     );
   }
 

@@ -35,6 +35,7 @@ import { persist } from "./persist.ts";
 import { RetryBudget } from "./retry-budget.ts";
 import { makeFetchTransport } from "./transport-fetch.ts";
 import { makeUndiciTransport } from "./transport-undici.ts";
+import { unobservedTransport } from "./unobserved-transport.ts";
 
 export interface ClientDeps {
   readonly config: ResolvedConfig;
@@ -91,7 +92,7 @@ const runnerEnv = (
 /** Makes a client. Pools with a `min` start their runners at once; nothing else starts before the first call. */
 export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Client => {
   const key = signingKey(config);
-  const transport = "Bun" in globalThis ? makeFetchTransport() : makeUndiciTransport();
+  const transport = unobservedTransport("Bun" in globalThis ? makeFetchTransport() : makeUndiciTransport());
   const remote: AttemptDeps | undefined =
     key === undefined
       ? undefined

@@ -11,7 +11,7 @@ import type { TraceCarrier } from "../contract/envelope.ts";
 import type { RpcStatus } from "../contract/errors.ts";
 import type { Facts, SpanSpec } from "./catalog.ts";
 import { attributes, spans } from "./catalog.ts";
-import { baggageIn, suppressed } from "./otel-context.ts";
+import { baggageIn } from "./otel-context.ts";
 import { boundTracestate, formatBaggage, formatTraceparent } from "./propagation.ts";
 import type { Redactor } from "./redaction.ts";
 import { isServerError, outcomeOf } from "./span-outcome.ts";
@@ -114,9 +114,8 @@ export class EffectStageSpan implements StageSpan {
   }
 
   activate<A>(run: () => A): A {
-    const { context, tag } = this.#options;
-    const active = trace.setSpan(context, this.#otel?.span ?? trace.wrapSpanContext(this.#identity));
-    return otelContext.with(tag === "attempt" ? suppressed(active) : active, run);
+    const span = this.#otel?.span ?? trace.wrapSpanContext(this.#identity);
+    return otelContext.with(trace.setSpan(this.#options.context, span), run);
   }
 
   /** Gives the span its status and ends it. */
