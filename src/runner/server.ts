@@ -36,7 +36,7 @@ import {
   signedReply,
   unsignedError,
 } from "./respond.ts";
-import { reportRefusals } from "./refusals.ts";
+import { makeRefusals, type Refusals } from "./refusals.ts";
 import { superviseRunner } from "./supervision.ts";
 import { makeVerifier, type Refused, type Verified, type Verifier } from "./verify.ts";
 
@@ -80,7 +80,7 @@ interface Stages {
   readonly admission: Admission;
   readonly dispatcher: Dispatcher;
   readonly runnerId: string;
-  readonly onRefused: (refused: Refused) => void;
+  readonly refusals: Refusals;
   /** Somebody who holds the secret has spoken. */
   readonly onHeard: () => void;
 }
@@ -129,12 +129,12 @@ const run = ({ dispatcher, runnerId }: Stages, verified: Verified, permit: Permi
     });
   });
 
-const refusal = (stages: Stages, refused: Refused, arrivedAt: number): Answer => {
-  stages.onRefused(refused);
+const refusal = (stages: Stages, refused: Refused, arrival: Arrival): Answer => {
+  stages.refusals.report(refused, arrival);
   const { signer, status, error } = refused;
   return signer === undefined
     ? lastOnConnection(unsignedError(status, error))
-    : signedError(signer.head, signer.key, stages.runnerId, arrivedAt, error);
+    : signedError(signer.head, signer.key, stages.runnerId, arrival.arrivedAt, error);
 };
 
 const makeInvoke =
@@ -142,9 +142,10 @@ const makeInvoke =
   async (request: IncomingRequest): Promise<Response> => {
     const arrival = arrive(request);
     const verified = await stages.verify(arrival);
-    if (verified._tag === "Refused") return toResponse(refusal(stages, verified, arrival.arrivedAt));
+    if (verified._tag === "Refused") return toResponse(refusal(stages, verified, arrival));
 
     const { head, key } = verified;
+    stages.refusals.accepted();
     stages.onHeard();
     if (head.method === HEARTBEAT_METHOD) return toResponse(signedHeard(head, key, stages.runnerId, arrival.arrivedAt));
 
@@ -232,12 +233,13 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     isolated,
   });
   let orphanTimer: OrphanTimer | undefined;
+  const refusals = makeRefusals(options, deps);
   const invoke = makeInvoke({
     verify,
     admission,
     dispatcher,
     runnerId,
-    onRefused: reportRefusals(options, deps),
+    refusals,
     onHeard: () => orphanTimer?.heard(),
   });
 
@@ -273,7 +275,11 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
       orphanTimer = new OrphanTimer({
         timeoutMs: orphanTimeoutMs,
         busy: () => admission.inFlight > 0,
-        onOrphaned: () => orphaned(`no word from its parent within ${orphanTimeoutMs} ms`),
+        onOrphaned: () => {
+          const refused = refusals.explainSilence();
+          const silence = `no word from its parent within ${orphanTimeoutMs} ms`;
+          orphaned(refused === undefined ? silence : `${silence}; ${refused}`);
+        },
       });
     }
     stopSupervision = superviseRunner({

@@ -5,7 +5,7 @@
  */
 import { Effect } from "effect";
 import type { TraceCarrier } from "../contract/envelope.ts";
-import type { CallError } from "../contract/errors.ts";
+import type { CallError, FlameErrorCode } from "../contract/errors.ts";
 import type { IsolateKind } from "../contract/isolation.ts";
 import type { Facts, PhaseTimes } from "./catalog.ts";
 
@@ -185,6 +185,17 @@ export type FlameEvent =
       readonly pool: string;
       readonly reason: RejectionReason;
       readonly detail: string;
+    }
+  | {
+      readonly _tag: "HeartbeatRefused";
+      readonly by: "runner" | "parent";
+      readonly pool: string;
+      readonly runnerId: string;
+      readonly code: FlameErrorCode;
+      readonly detail: string;
+      /** In a row, this one included. */
+      readonly count: number;
+      readonly orphanTimeoutMs?: number;
     }
   | { readonly _tag: "ClockOffset"; readonly pool: string; readonly offsetMs: number }
   | {

@@ -97,6 +97,15 @@ const everyEvent: ReadonlyArray<FlameEvent> = [
   { _tag: "PoolSaturated", pool: "p", pending: 3, limit: 8 },
   { _tag: "PoolScaled", pool: "p", from: 1, to: 2, reason: "2 calls wait" },
   { _tag: "SignatureRejected", pool: "p", reason: "replay", detail: "the nonce was seen" },
+  {
+    _tag: "HeartbeatRefused",
+    by: "parent",
+    pool: "p",
+    runnerId: "r",
+    code: "signature_error",
+    detail: "The signature does not hold.",
+    count: 1,
+  },
 ];
 
 afterEach(() => vi.restoreAllMocks());

@@ -22,6 +22,12 @@ afterEach(() => {
   trace.disable();
 });
 
+interface Told {
+  readonly own: TraceCarrier;
+  readonly active: string | undefined;
+  readonly sentOn: TraceCarrier;
+}
+
 const start = (traces: boolean) => {
   const records: Array<Record<string, unknown>> = [];
   const keep = (_message: string, meta: Record<string, unknown> = {}): void => void records.push(meta);
@@ -33,7 +39,7 @@ const start = (traces: boolean) => {
   onTestFinished(() => flame.shutdown());
   const work = flame.service("work", {
     inner: defineMethod("inner", async (ctx): Promise<TraceCarrier> => ctx.trace),
-    outer: defineMethod("outer", async (ctx) => {
+    outer: defineMethod("outer", async (ctx): Promise<Told> => {
       ctx.logger.info("hello");
       return {
         own: ctx.trace,

@@ -7,6 +7,7 @@ import { InvokeError } from "../../contract/errors.ts";
 import type { Logger } from "../../contract/options.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import type { SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
+import type { HeartbeatRefusal } from "./heartbeat-answers.ts";
 import type { LeasedRunner } from "./lease.ts";
 import { settle } from "./settle.ts";
 
@@ -16,8 +17,11 @@ export interface BootEnvironment {
   nameRunner(poolName: string): string;
   /** The environment of a runner. */
   env(pool: ResolvedPool, runnerId: string, carrier: TraceCarrier): Readonly<Record<string, string>>;
-  /** Tells a runner that this parent lives. */
-  heartbeat(runner: Pick<LeasedRunner, "url" | "audience">): void;
+  /** Tells a runner that this parent lives, and hears what it says to that. */
+  heartbeat(
+    runner: Pick<LeasedRunner, "id" | "url" | "audience">,
+    answered: (refusal: HeartbeatRefusal | undefined) => void,
+  ): void;
   /** Frees connections to a runner that is gone. */
   forget(url: string): void;
   readonly logger: Logger | undefined;

@@ -8,6 +8,7 @@ import type { SpanIds, Telemetry, TerminationReason } from "../../telemetry/tele
 import type { Boot, BootEnvironment } from "./boot.ts";
 import { startBoot } from "./boot.ts";
 import type { PoolEvent } from "./events.ts";
+import { HeartbeatAnswers } from "./heartbeat-answers.ts";
 import type { PooledRunner } from "./lease.ts";
 import type { Health } from "./probe.ts";
 import { probeDelayMs, probeRunner, unhealthy } from "./probe.ts";
@@ -38,6 +39,7 @@ export class Fleet {
   readonly #ending: Set<Promise<unknown>> = new Set();
   readonly #looking: NodeJS.Timeout | undefined;
   readonly #beating: NodeJS.Timeout | undefined;
+  readonly #heartbeats: HeartbeatAnswers;
   /** Where memory has a bound, busy runners are asked for it too. */
   maxRssBytes: number;
 
@@ -52,11 +54,14 @@ export class Fleet {
     this.#environment = environment;
     this.#tell = tell;
     this.maxRssBytes = config.bounds.maxRssBytes;
+    this.#heartbeats = new HeartbeatAnswers(config.name, telemetry);
     if (Number.isFinite(config.healthCheckMs))
       this.#looking = setInterval(() => this.#look(), Math.min(config.healthCheckMs, longestTimerMs)).unref();
     if (config.backend !== undefined && Number.isFinite(config.orphanTimeoutMs)) {
       const everyMs = Math.min(config.orphanTimeoutMs / heartbeatsPerTimeout, longestTimerMs);
-      this.#beating = setInterval(() => this.#beat(), everyMs).unref();
+      this.#beating = setInterval(() => {
+        for (const runner of this.#runners.values()) this.#beat(runner);
+      }, everyMs).unref();
     }
     for (const runner of config.runners) {
       this.#runners.set(runner.id, {
@@ -200,12 +205,12 @@ export class Fleet {
           : async () => ({ healthy: await settle(() => backend.healthCheck!(handle)) }),
       spans: this.#newBook(),
     });
-    if (this.#beating !== undefined) this.#environment.heartbeat({ url: handle.url, audience: handle.id });
+    if (this.#beating !== undefined) this.#beat(this.get(runnerId));
     this.#tell({ _tag: "BootSucceeded", runnerId });
   }
 
-  #beat(): void {
-    for (const runner of this.#runners.values()) this.#environment.heartbeat(runner);
+  #beat(runner: PooledRunner): void {
+    this.#environment.heartbeat(runner, (refusal) => this.#heartbeats.answered(runner, refusal));
   }
 
   /** Looks at every runner that has not answered a call since the last look. */
@@ -247,8 +252,10 @@ export class Fleet {
   }
 
   #exited(runnerId: string, detail: string): void {
-    if (!this.#runners.has(runnerId)) return;
-    this.#exits.set(runnerId, detail);
+    const runner = this.#runners.get(runnerId);
+    if (runner === undefined) return;
+    const refused = this.#heartbeats.explain(runner);
+    this.#exits.set(runnerId, refused === undefined ? detail : `${detail}; ${refused}`);
     this.#tell({ _tag: "Lost", runnerId, reason: "crash" });
   }
 
