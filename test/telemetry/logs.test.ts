@@ -203,7 +203,7 @@ describe("the log sink", () => {
     sink.emit(server(new InvokeError("remote_error", "failed"), new Error("two\n  lines")));
     const lines = [...warn.mock.calls, ...error.mock.calls];
     expect([warn.mock.calls.length, error.mock.calls.length, log.mock.calls.length, info.mock.calls.length]).toEqual([
-      5, 3, 0, 0,
+      5, 4, 0, 0,
     ]);
     for (const args of lines) {
       expect(args).toHaveLength(1);

@@ -1,8 +1,11 @@
 /** The agents of APM vendors: how each is loaded, and told to send what it records to this machine. */
 import { existsSync, readFileSync } from "node:fs";
+import type { RuntimeName } from "../../harness/runtimes.ts";
 import type { AgentSpan, ApmReceiver } from "./apm-receiver.ts";
 
 export interface ApmAgent {
+  /** Default: Node. */
+  readonly runtime?: RuntimeName;
   /** The project that has it installed. */
   readonly project: "apm-agents" | "otel-current";
   /** Arguments for Node that load it. */
@@ -90,6 +93,12 @@ export const apmAgents = {
     project: "apm-agents",
     args: sentry,
     env: sentryEnv({ SENTRY_TRACES: "1", SENTRY_OPENTELEMETRY: "1" }),
+  },
+  "sentry on bun": {
+    runtime: "bun",
+    project: "apm-agents",
+    args: ["--preload", "./with/sentry-bun.mjs"],
+    env: sentryEnv({}),
   },
   "sentry for errors": { project: "apm-agents", args: sentry, env: sentryEnv({}) },
   "otel 0.223": { project: "apm-agents", args: otel, env: otelEnv },

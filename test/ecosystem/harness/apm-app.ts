@@ -46,7 +46,7 @@ export const startApmApp = async (
   const upstream = await startUpstream();
   const scratch = mkdtempSync(join(tmpdir(), "firelight-apm-"));
   const agentEnv = (service: string) => ({ ...agent.env(receiver, service, scratch), ...env });
-  const child = spawn(runtimes.node, [...(on === "runner" ? [] : agent.args), "parent.js"], {
+  const child = spawn(runtimes[agent.runtime ?? "node"], [...(on === "runner" ? [] : agent.args), "parent.js"], {
     cwd: folder,
     stdio: ["pipe", "pipe", "pipe"],
     env: {

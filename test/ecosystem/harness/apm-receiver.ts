@@ -112,7 +112,7 @@ export const startApmReceiver = async (): Promise<ApmReceiver> => {
       if (/^\/v0\.\d\/traces/.test(url)) received.push(...datadogSpans(body));
       else if (url.startsWith("/intake/v2/events")) elastic(body);
       else if (url.includes("/envelope/")) sentry(body);
-      response.writeHead(200, { "content-type": "application/json" }).end("{}");
+      response.writeHead(200, { "content-type": "application/json" }).end('{"version":"8.15.0"}');
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

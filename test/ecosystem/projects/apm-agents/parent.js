@@ -9,7 +9,15 @@ import { work } from "./services.js";
 
 const { RUNNER_ARGS, RUNNER_ENV, ORPHAN_TIMEOUT_MS, UPSTREAM } = process.env;
 const problems = [];
+const runnerPorts = [];
 const keep = (message, meta) => problems.push({ message, ...meta });
+
+const processes = processBackend({
+  entry: new URL("./runner.js", import.meta.url),
+  runtime: process.execPath,
+  runtimeArgs: JSON.parse(RUNNER_ARGS),
+  env: JSON.parse(RUNNER_ENV),
+});
 
 await flame.configure({
   mode: "parent",
@@ -24,14 +32,16 @@ await flame.configure({
       healthCheckMs: 100,
       recycle: { maxRssBytes: 4e9 },
       spawnTimeoutMs: 60_000,
-      backend: processBackend({
-        entry: new URL("./runner.js", import.meta.url),
-        runtime: process.execPath,
-        runtimeArgs: JSON.parse(RUNNER_ARGS),
-        env: JSON.parse(RUNNER_ENV),
-      }),
+      backend: {
+        ...processes,
+        spawn: async (request) => {
+          const runner = await processes.spawn(request);
+          runnerPorts.push(Number(new URL(runner.url).port));
+          return runner;
+        },
+      },
     },
-    dead: { runners: [{ id: "nobody", url: "http://127.0.0.1:9" }] },
+    dead: { runners: [{ id: "nobody", url: "http://localhost:9" }] },
   },
 });
 
@@ -45,7 +55,8 @@ const failure = (call) =>
 const routes = {
   "/fetch": () => work.fetchIt(UPSTREAM),
   "/pid": () => work.pid(),
-  "/stats": () => ({ ...flame.pools.default.stats(), problems }),
+  "/stats": () => ({ ...flame.pools.default.stats(), problems, runnerPorts }),
+  "/report": () => globalThis.reportError("the user's own") ?? null,
   "/trouble": async () => {
     const controller = new AbortController();
     const canceled = failure(work.slow.with({ signal: controller.signal })(5_000));

@@ -7,4 +7,5 @@ Sentry.init({
   enableOpenTelemetrySetup: SENTRY_OPENTELEMETRY === "1",
 });
 setInterval(() => Sentry.flush(1_000), 200).unref();
+globalThis.reportError = (message) => void Sentry.captureException(new Error(message));
 globalThis.flushAgent = () => Sentry.flush(2_000);
