@@ -2,7 +2,9 @@
  * Turns what a user configured, and the environment, into a configuration with
  * nothing left open: defaults filled in and every field checked.
  */
+import { requireRuntime } from "./bun-version.ts";
 import { checkNumber, fraction } from "./check-number.ts";
+import type { Environment } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import type { ResolvedIdempotency } from "./idempotency.ts";
 import { type ResolvedIsolation, resolveIsolation } from "./isolation.ts";
@@ -10,7 +12,8 @@ import type { FlameConfig, Logger, Mode, SigningKeyOptions, TelemetryOptions } f
 import { defaults } from "./options.ts";
 import { resolveIdempotency } from "./resolve-idempotency.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
-import { identifier, resolvePool, resolveUrl } from "./resolve-pool.ts";
+import { identifier, resolvePool } from "./resolve-pool.ts";
+import { resolveUrl, shownAddress } from "./runner-url.ts";
 
 /** A configuration with nothing left open. */
 export interface ResolvedConfig {
@@ -34,8 +37,7 @@ export interface ResolvedConfig {
   readonly telemetry: Required<TelemetryOptions>;
 }
 
-/** The environment variables that Firelight reads. */
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type { Environment } from "./environment.ts";
 
 const modes: ReadonlyArray<string> = ["parent", "runner", "local"] satisfies ReadonlyArray<Mode>;
 
@@ -44,7 +46,7 @@ const resolveMode = (config: FlameConfig, env: Environment): Mode => {
   const mode = config.mode ?? fromEnv ?? "parent";
   if (!modes.includes(mode)) {
     const where = config.mode === undefined ? "FLAME_MODE" : "mode";
-    throw new ConfigError(`${where} is "${mode}". Use "parent", "runner" or "local".`);
+    throw new ConfigError(`${where} is ${shownAddress(String(mode))}. Use "parent", "runner" or "local".`);
   }
   return mode as Mode;
 };
@@ -64,7 +66,7 @@ const resolvePools = (
   } else if (own === undefined && config.backend !== undefined) {
     given[defaultPool] = {};
   }
-  return new Map(Object.entries(given).map(([name, pool]) => [name, resolvePool(name, pool, config.backend)]));
+  return new Map(Object.entries(given).map(([name, pool]) => [name, resolvePool(name, pool, config, env)]));
 };
 
 /**
@@ -73,6 +75,7 @@ const resolvePools = (
  * @throws {ConfigError} naming the field, its value and how to fix it.
  */
 export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedConfig => {
+  requireRuntime(process.versions);
   const mode = resolveMode(config, env);
   const defaultPool = config.defaultPool ?? defaults.defaultPool;
   const invokePath = config.invokePath ?? defaults.invokePath;
