@@ -13,6 +13,7 @@ import { defaults } from "./options.ts";
 import { resolveIdempotency } from "./resolve-idempotency.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
 import { identifier, resolvePool } from "./resolve-pool.ts";
+import { type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
 import { resolveUrl, shownAddress } from "./runner-url.ts";
 
 /** A configuration with nothing left open. */
@@ -21,6 +22,8 @@ export interface ResolvedConfig {
   readonly defaultPool: string;
   readonly pools: ReadonlyMap<string, ResolvedPool>;
   readonly invokePath: string;
+  /** How runners are reached that are in no pool. */
+  readonly connection: ResolvedConnection;
   readonly security: {
     readonly secret: string | undefined;
     readonly keyId: string;
@@ -46,7 +49,7 @@ const resolveMode = (config: FlameConfig, env: Environment): Mode => {
   const mode = config.mode ?? fromEnv ?? "parent";
   if (!modes.includes(mode)) {
     const where = config.mode === undefined ? "FLAME_MODE" : "mode";
-    throw new ConfigError(`${where} is ${shownAddress(String(mode))}. Use "parent", "runner" or "local".`);
+    throw new ConfigError(`${where} is ${shownAddress(mode)}. Use "parent", "runner" or "local".`);
   }
   return mode as Mode;
 };
@@ -82,6 +85,7 @@ export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedCo
   if (!/^\/[\w\-./~%]*$/.test(invokePath)) {
     throw new ConfigError(`invokePath is "${invokePath}". Use an absolute path such as "/invoke".`);
   }
+  const connection = resolveConnection("", config, env, false);
   const secret = config.security?.secret ?? (env["FLAME_SECRET"] || undefined);
   if (secret === "") {
     throw new ConfigError(
@@ -101,6 +105,7 @@ export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedCo
     defaultPool,
     pools: resolvePools(config, env, mode, defaultPool),
     invokePath,
+    connection,
     security: {
       secret,
       keyId,

@@ -14,8 +14,8 @@ export interface ProxyServer {
 
 /** Everything about connections, with nothing left open. */
 export interface ResolvedConnection {
-  /** Where it was configured, such as `pools.gpu`. */
-  readonly at: string;
+  /** The name of its TLS options, such as `pools.gpu.tls`. */
+  readonly tlsField: string;
   readonly tls: TlsOptions;
   /** The proxy for requests to an address; `undefined` for a direct connection. */
   readonly proxyFor: (url: URL) => ProxyServer | undefined;
@@ -24,7 +24,7 @@ export interface ResolvedConnection {
 const direct = (): undefined => undefined;
 
 /** Connections with no options: direct, and with the certificate authorities that the runtime trusts. */
-export const plainConnection: ResolvedConnection = { at: "", tls: {}, proxyFor: direct };
+export const plainConnection: ResolvedConnection = { tlsField: "tls", tls: {}, proxyFor: direct };
 
 /** Whether a host name is one of this machine's own. */
 export const isLoopback = (hostname: string): boolean =>
@@ -80,7 +80,7 @@ const pemFields = ["ca", "cert", "key"] as const;
 
 const checkTls = (at: string, tls: TlsOptions): TlsOptions => {
   if (typeof tls !== "object" || tls === null) {
-    throw new ConfigError(`${at}.tls is ${String(tls)}. Use an object such as { ca: readFileSync("ca.pem") }.`);
+    throw new ConfigError(`${at} is ${String(tls)}. Use an object such as { ca: readFileSync("ca.pem") }.`);
   }
   for (const field of pemFields) {
     const given: unknown = tls[field];
@@ -90,13 +90,13 @@ const checkTls = (at: string, tls: TlsOptions): TlsOptions => {
       const pem = text instanceof Uint8Array ? Buffer.from(text).toString("latin1") : text;
       if (typeof pem === "string" && pem.includes("-----BEGIN ")) continue;
       throw new ConfigError(
-        `${at}.tls.${field} is not PEM. Use the content of the file, not its path: readFileSync("${field}.pem").`,
+        `${at}.${field} is not PEM. Use the content of the file, not its path: readFileSync("${field}.pem").`,
       );
     }
   }
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
     const [there, missing] = tls.cert === undefined ? ["key", "cert"] : ["cert", "key"];
-    throw new ConfigError(`${at}.tls has ${there} and no ${missing}. A client certificate needs both.`);
+    throw new ConfigError(`${at} has ${there} and no ${missing}. A client certificate needs both.`);
   }
   return tls;
 };
@@ -104,6 +104,7 @@ const checkTls = (at: string, tls: TlsOptions): TlsOptions => {
 /**
  * Resolves the options of a pool over those of the configuration, and the environment's proxies if they are asked for.
  *
+ * @param at the pool, such as `pools.gpu`; empty for the configuration itself
  * @param startsRunners whether the pool has a backend: its runners at loopback addresses are never reached through a proxy.
  * @throws {ConfigError} naming the field, and never a key or a password.
  */
@@ -113,11 +114,13 @@ export const resolveConnection = (
   env: Environment,
   startsRunners: boolean,
 ): ResolvedConnection => {
+  const prefix = at === "" ? "" : `${at}.`;
+  const tlsField = `${prefix}tls`;
   const proxyFor = (): ResolvedConnection["proxyFor"] => {
     if (proxy === undefined || proxy === false) return direct;
     if (proxy === "environment") return fromEnvironment(env);
-    const server = readProxy(`${at}.proxy`, proxy);
+    const server = readProxy(`${prefix}proxy`, proxy);
     return (url) => (startsRunners && isLoopback(url.hostname) ? undefined : server);
   };
-  return { at, tls: tls === undefined ? {} : checkTls(at, tls), proxyFor: proxyFor() };
+  return { tlsField, tls: tls === undefined ? {} : checkTls(tlsField, tls), proxyFor: proxyFor() };
 };

@@ -3,17 +3,24 @@ import { ConfigError } from "./errors.ts";
 
 const mayHideSecrets = (text: string): boolean => /[@?#]/.test(text);
 
+const notShown = "(not shown: it may contain credentials)";
+
 /**
- * Text that should have been an address, safe to show: without user name, password, query and fragment. Text that cannot be
- * parsed and may contain any of these is not shown at all.
+ * An address without user name, password, query and fragment, safe to show. Text that cannot be parsed and may contain any of
+ * these is not shown at all.
  */
-export const shownAddress = (text: string): string => {
+export const withoutSecrets = (text: string): string => {
   const url = URL.parse(text);
-  if (url === null || url.host === "")
-    return mayHideSecrets(text) ? "(not shown: it may contain credentials)" : `"${text}"`;
+  if (url === null || url.host === "") return mayHideSecrets(text) ? notShown : text;
+  if (!mayHideSecrets(text)) return text;
   const user = url.username === "" && url.password === "" ? "" : "***@";
-  const rest = /[?#]/.test(text) ? "…" : "";
-  return `"${url.protocol}//${user}${url.host}${url.pathname}${rest}"`;
+  return `${url.protocol}//${user}${url.host}${url.pathname}${/[?#]/.test(text) ? "…" : ""}`;
+};
+
+/** The same in quotation marks, to be shown as a value. */
+export const shownAddress = (text: string): string => {
+  const shown = withoutSecrets(text);
+  return shown === notShown ? shown : `"${shown}"`;
 };
 
 /** What is wrong with the address of a runner, as the rest of a sentence that starts with its name; `undefined` if nothing. */

@@ -12,7 +12,7 @@ export const ask = (transport: HttpTransport, question: Question, timeoutMs: num
     const exchange = transport.send({ method: "GET", headers: {}, body: noBody, ...question }, (outcome) => {
       clearTimeout(timer);
       if ("response" in outcome) resolve(outcome.response);
-      else reject(outcome.failure.cause as Error);
+      else reject(outcome.failure.cause);
     });
     const timer = setTimeout(() => {
       exchange.abort();

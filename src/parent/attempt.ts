@@ -18,7 +18,7 @@ import { attemptMs, bookExchange, canceled } from "./call.ts";
 import type { Lease, LostListener } from "./pool/lease.ts";
 import { checkOversized, type OversizedReply, readReply, type Reply } from "./reply.ts";
 import { requestHead } from "./request-head.ts";
-import { ResponseTooLarge } from "./response-body.ts";
+import { responseLimit, ResponseTooLarge } from "./response-body.ts";
 import type {
   BodyCheck,
   HttpExchange,
@@ -35,9 +35,6 @@ export interface AttemptDeps {
   readonly transport: HttpTransport;
   readonly keyring: Keyring;
 }
-
-/** An answer up to this size is read whatever `maxBodyBytes` is: errors have bounds of their own. */
-const minResponseBytes = 1024 * 1024;
 
 /** Clock time in milliseconds with the resolution of the monotonic clock. */
 const clockMs = (): number => performance.timeOrigin + performance.now();
@@ -109,7 +106,7 @@ class Attempt implements LostListener, OversizedListener {
           path: this.#deps.config.invokePath,
           headers,
           body,
-          maxResponseBytes: Math.max(minResponseBytes, this.#deps.config.maxBodyBytes),
+          maxResponseBytes: responseLimit(this.#deps.config.maxBodyBytes),
           oversized: this,
         },
         (outcome) => this.#answered(head, outcome),

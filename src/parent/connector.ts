@@ -66,14 +66,14 @@ const tunnelRequest = (host: string, { authorization }: ProxyServer): string =>
  *
  * @throws {ConfigError} naming where they were configured.
  */
-export const checkCertificates = ({ at, tls }: ResolvedConnection): void => {
+export const checkCertificates = ({ tlsField, tls }: ResolvedConnection): void => {
   if (tls.ca === undefined && tls.cert === undefined) return;
   try {
     createSecureContext(tls as object);
   } catch (error) {
     const { code = "unknown" } = error as NodeJS.ErrnoException;
     throw new ConfigError(
-      `${at}.tls cannot be used (${code}). Check that ca, cert and key are whole PEM files, that key belongs to cert, and the passphrase.`,
+      `${tlsField} cannot be used (${code}). Check that ca, cert and key are whole PEM files, that key belongs to cert, and the passphrase.`,
     );
   }
 };
@@ -131,7 +131,8 @@ export class Connector {
       if (error !== null) socket.on("error", ignore).destroy();
       done(error, error === null ? socket : null);
     };
-    const onClose = (): void => end(new Error(`the connection was closed while ${step}`));
+    const onClose = (): void =>
+      end(Object.assign(new Error(`the connection was closed while ${step}`), { code: "ECONNRESET" }));
     const timer = setTimeout(
       () => end(new Error(`no connection within ${connectTimeoutMs / 1000} s (while ${step})`)),
       connectTimeoutMs,

@@ -16,6 +16,12 @@ export class ResponseTooLarge extends Error {
 /** The largest body that is read to its end only to be checked. */
 const maxCheckedBytes = 256 * 1024 * 1024;
 
+/** An answer up to this size is read whatever `maxBodyBytes` is: errors have bounds of their own. */
+const minResponseBytes = 1024 * 1024;
+
+/** Most bytes of an answer that are kept where results may have so many. */
+export const responseLimit = (maxBodyBytes: number): number => Math.max(minResponseBytes, maxBodyBytes);
+
 export class ResponseBody {
   readonly #limit: number;
   readonly #response: ResponseStart;

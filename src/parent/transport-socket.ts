@@ -61,7 +61,8 @@ const headOf = ({ path, method = "POST", headers, body }: HttpRequest, { prefix,
   return method === "GET" ? `${head}\r\n` : `${head}content-length: ${body.byteLength}\r\n\r\n`;
 };
 
-const closed = (): Error => new Error("connections to the runner were closed");
+const closed = (what: string): Error => Object.assign(new Error(what), { code: "ECONNRESET" });
+const closedHere = "the connections to the runner were closed";
 
 /** The connections to one runner. */
 class Route {
@@ -109,9 +110,9 @@ class Route {
     clearInterval(this.#sweep);
     for (const exchange of [...this.#opening]) {
       exchange.stop?.();
-      exchange.fail(closed());
+      exchange.fail(closed(closedHere));
     }
-    for (const connection of [...this.#open]) connection.close(closed());
+    for (const connection of [...this.#open]) connection.close(closed(closedHere));
   }
 
   #dropExpired(): void {
@@ -252,7 +253,7 @@ class Connection implements ResponseListener {
     if (exchange === undefined) return;
     this.#exchange = undefined;
     if (body === undefined) this.#route.connector.unanswered();
-    exchange.fail(cause ?? new Error("the other side closed the connection"));
+    exchange.fail(cause ?? closed("the other side closed the connection"));
   }
 }
 
