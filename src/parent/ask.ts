@@ -12,7 +12,10 @@ export const ask = (transport: HttpTransport, question: Question, timeoutMs: num
     const exchange = transport.send({ method: "GET", headers: {}, body: noBody, ...question }, (outcome) => {
       clearTimeout(timer);
       if ("response" in outcome) resolve(outcome.response);
-      else reject(outcome.failure.cause);
+      else {
+        const { cause } = outcome.failure;
+        reject(cause instanceof Error ? cause : new Error(String(cause)));
+      }
     });
     const timer = setTimeout(() => {
       exchange.abort();

@@ -89,6 +89,7 @@ export class Connector {
   readonly #secure: boolean;
   readonly #proxy: ProxyServer | undefined;
   readonly #tls: ResolvedConnection["tls"];
+  readonly #opening = new Set<(error: Error) => void>();
   #answered = false;
 
   constructor(url: string, connection: ResolvedConnection) {
@@ -119,6 +120,7 @@ export class Connector {
     let giveUp = (): void => {
       over = true;
       clearTimeout(timer);
+      this.#opening.delete(end);
       socket.off("error", end).off("close", onClose).on("error", ignore).destroy();
     };
     let step = "opening it";
@@ -127,6 +129,7 @@ export class Connector {
       if (over) return;
       over = true;
       clearTimeout(timer);
+      this.#opening.delete(end);
       socket.off("error", end).off("close", onClose);
       if (error !== null) socket.on("error", ignore).destroy();
       done(error, error === null ? socket : null);
@@ -194,6 +197,12 @@ export class Connector {
       use(connectTcp({ host: this.#hostname, port: this.#port }), "connect", () => end(null));
     }
     socket!.setNoDelay(true).setKeepAlive(true, keepAliveProbeMs);
+    this.#opening.add(end);
     return () => giveUp();
+  }
+
+  /** Ends all attempts to open a connection. */
+  close(): void {
+    for (const end of [...this.#opening]) end(new Error("the connections to the runner were closed"));
   }
 }

@@ -62,14 +62,12 @@ const headOf = ({ path, method = "POST", headers, body }: HttpRequest, { prefix,
 };
 
 const closed = (what: string): Error => Object.assign(new Error(what), { code: "ECONNRESET" });
-const closedHere = "the connections to the runner were closed";
 
 /** The connections to one runner. */
 class Route {
   readonly connector: Connector;
   readonly #idle: Array<Connection> = [];
   readonly #open = new Set<Connection>();
-  readonly #opening = new Set<Exchange>();
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(connector: Connector) {
@@ -81,18 +79,12 @@ class Route {
       if (connection.expired(performance.now())) connection.destroy();
       else return connection.start(exchange);
     }
-    const cancel = this.connector.open((error, socket) => {
-      this.#opening.delete(exchange);
+    exchange.stop = this.connector.open((error, socket) => {
       if (socket === null) return exchange.fail(error);
       const connection = new Connection(this, socket);
       this.#open.add(connection);
       connection.start(exchange);
     });
-    this.#opening.add(exchange);
-    exchange.stop = () => {
-      this.#opening.delete(exchange);
-      cancel();
-    };
   }
 
   rested(connection: Connection): void {
@@ -108,11 +100,8 @@ class Route {
 
   close(): void {
     clearInterval(this.#sweep);
-    for (const exchange of [...this.#opening]) {
-      exchange.stop?.();
-      exchange.fail(closed(closedHere));
-    }
-    for (const connection of [...this.#open]) connection.close(closed(closedHere));
+    this.connector.close();
+    for (const connection of [...this.#open]) connection.close();
   }
 
   #dropExpired(): void {
@@ -195,8 +184,8 @@ class Connection implements ResponseListener {
   }
 
   /** Ends it, and what goes on there. */
-  close(cause: Error): void {
-    this.#lost(cause);
+  close(): void {
+    this.#lost(closed("the connections to the runner were closed"));
   }
 
   onHead(head: ResponseHead): void {
@@ -208,7 +197,8 @@ class Connection implements ResponseListener {
   }
 
   onData(chunk: Uint8Array): void {
-    this.#body?.add(chunk);
+    if (this.#ended) this.destroy();
+    else this.#body?.add(chunk);
   }
 
   onEnd(): void {

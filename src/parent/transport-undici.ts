@@ -92,6 +92,12 @@ class Exchange implements HttpExchange, Dispatcher.DispatchHandler {
   }
 }
 
+const end = async ({ pool, connector }: Route): Promise<void> => {
+  const destroyed = pool.destroy();
+  connector.close();
+  await destroyed.catch(() => {});
+};
+
 /** Makes a transport on undici. Connections open when they are first needed. */
 export const makeUndiciTransport = (connection: ResolvedConnection): HttpTransport => {
   const routes = new Map<string, Route>();
@@ -125,12 +131,12 @@ export const makeUndiciTransport = (connection: ResolvedConnection): HttpTranspo
     forget: (url) => {
       const route = routes.get(url);
       routes.delete(url);
-      void route?.pool.destroy().catch(() => {});
+      if (route !== undefined) void end(route);
     },
     close: async () => {
       const all = [...routes.values()];
       routes.clear();
-      await Promise.allSettled(all.map(({ pool }) => pool.destroy()));
+      await Promise.all(all.map(end));
     },
   };
 };
