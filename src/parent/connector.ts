@@ -20,6 +20,22 @@ const keepAliveProbeMs = 60_000;
 
 const ignore = (): void => {};
 
+/** The failure of TLS in words, with its code: OpenSSL's own text is about its source files. */
+const explained = (error: Error): Error => {
+  const { code = "" } = error as NodeJS.ErrnoException;
+  if (code.startsWith("ERR_SSL_")) {
+    const advice = /CERT|HANDSHAKE_FAILURE|UNKNOWN_CA/.test(code)
+      ? "the server may want a client certificate, or another one (tls.cert and tls.key)"
+      : "check that TLS is spoken at this port";
+    return Object.assign(new Error(`TLS failed (${code}): ${advice}`, { cause: error }), { code });
+  }
+  if (/^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(GET|VERIFY))/.test(code)) {
+    const message = `the certificate is not trusted (${error.message}): set tls.ca to that of its authority`;
+    return Object.assign(new Error(message, { cause: error }), { code });
+  }
+  return error;
+};
+
 /** Sends a request on a socket that nothing else uses yet. Reads the response, for CONNECT its head alone. */
 const exchange = (
   socket: Socket,
@@ -132,7 +148,8 @@ export class Connector {
       this.#opening.delete(end);
       socket.off("error", end).off("close", onClose);
       if (error !== null) socket.on("error", ignore).destroy();
-      done(error, error === null ? socket : null);
+      if (error === null) done(null, socket);
+      else done(explained(error), null);
     };
     const onClose = (): void =>
       end(Object.assign(new Error(`the connection was closed while ${step}`), { code: "ECONNRESET" }));
