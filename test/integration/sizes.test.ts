@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { makeCodec } from "../../src/contract/codec.ts";
 import { readRequestHead } from "../../src/contract/headers.ts";
-import { createFlame, flame, FlameMethodError, type FlameConfig, type PoolConfig } from "../../src/index.ts";
+import { createFlame, flame, FlameMethodError, type PoolConfig } from "../../src/index.ts";
 import { signedReply } from "../../src/runner/respond.ts";
 import { InProcess, InWorker } from "./fixtures/isolated-services.ts";
 import { entryOf, silent, withRunners } from "./setup.ts";
@@ -133,8 +133,7 @@ describe.each([
       maxBodyBytes: 30,
       isolation,
       logger: silent,
-      pools: undefined,
-    } as FlameConfig);
+    });
     expect(await failureOf(service.where())).toMatchObject(expected);
     expect(await failureOf(service.echo("x".repeat(40)))).toMatchObject({ ...expected, executed: "no" });
     await flame.configure({ maxBodyBytes: 10_000_000 });
