@@ -100,3 +100,24 @@ export const signResponse = (head: ResponseHead, body: Uint8Array, key: SigningK
 /** Whether `signature` is the one that `key` gives this response. Compares in constant time. */
 export const verifyResponse = (head: ResponseHead, body: Uint8Array, signature: string, key: SigningKey): boolean =>
   equal(signResponse(head, body, key), signature);
+
+/** Checks the signature of a response while its body comes in, for one that is not kept. */
+export interface ResponseCheck {
+  update(chunk: Uint8Array): void;
+  /** Whether the signature is the one that the key gives the response. To be called once, at the end of the body. */
+  holds(): boolean;
+}
+
+/** Starts to check a response with a body of this length. Compares in constant time. */
+export const checkResponse = (
+  head: ResponseHead,
+  bodyLength: number,
+  signature: string,
+  key: SigningKey,
+): ResponseCheck => {
+  const hmac = createHmac("sha256", keyObject(key)).update(responseBase(head, bodyLength));
+  return {
+    update: (chunk) => void hmac.update(chunk),
+    holds: () => equal(`v1=${hmac.digest("base64url")}`, signature),
+  };
+};

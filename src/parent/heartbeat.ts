@@ -48,6 +48,7 @@ export const makeHeartbeat =
           url,
           keyring,
           codec,
+          maxResultBytes: mostAnswerBytes,
           context: () => ({ runnerId: id }),
         });
         answered("error" in result ? result.error : undefined);

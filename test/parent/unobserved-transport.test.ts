@@ -6,8 +6,8 @@ import type { AddressInfo } from "node:net";
 import { Socket } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import type { HttpOutcome, HttpTransport } from "../../src/parent/transport.ts";
-import { makeUndiciTransport } from "../../src/parent/transport-undici.ts";
-import { unobservedTransport } from "../../src/parent/unobserved-transport.ts";
+import { plainConnection } from "../../src/contract/resolve-connection.ts";
+import { makeTransport as makeRunnerTransport } from "../../src/parent/make-transport.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const names = ["create", "bodySent", "headers", "trailers", "error"].map((event) => `undici:request:${event}`);
@@ -39,7 +39,7 @@ const serve = async () => {
 };
 
 const makeTransport = (): HttpTransport => {
-  const transport = unobservedTransport(makeUndiciTransport());
+  const transport = makeRunnerTransport(plainConnection);
   onTestFinished(() => transport.close());
   return transport;
 };

@@ -4,6 +4,7 @@ import type { RunnerExit, RunnerHandle } from "../../contract/backend.ts";
 import { longestTimerMs } from "../../contract/check-number.ts";
 import { heartbeatsPerTimeout } from "../../contract/heartbeat.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
+import { normalAddress } from "../../contract/runner-url.ts";
 import type { SpanIds, Telemetry, TerminationReason } from "../../telemetry/telemetry.ts";
 import type { Boot, BootEnvironment } from "./boot.ts";
 import { startBoot } from "./boot.ts";
@@ -11,7 +12,7 @@ import type { PoolEvent } from "./events.ts";
 import { HeartbeatAnswers } from "./heartbeat-answers.ts";
 import type { PooledRunner } from "./lease.ts";
 import type { Health } from "./probe.ts";
-import { probeDelayMs, probeRunner, unhealthy } from "./probe.ts";
+import { probeDelayMs, unhealthy } from "./probe.ts";
 import { settle } from "./settle.ts";
 import { SpanBook } from "./span-book.ts";
 
@@ -183,6 +184,7 @@ export class Fleet {
 
   #up(runnerId: string, handle: RunnerHandle, span: SpanIds | undefined): void {
     const backend = this.#config.backend!;
+    const url = normalAddress(handle.url);
     const exited = handle.exited
       ?.catch((error: unknown): RunnerExit => ({ reason: String(error) }))
       .then((exit) => {
@@ -191,7 +193,7 @@ export class Fleet {
       });
     this.#runners.set(runnerId, {
       id: handle.id,
-      url: handle.url,
+      url,
       audience: handle.id,
       boot: span,
       exited,
@@ -225,7 +227,7 @@ export class Fleet {
   async #healthOf({ url, healthCheck }: PooledRunner): Promise<Health> {
     const said = await healthCheck?.();
     if (said !== undefined && (!said.healthy || this.maxRssBytes === Infinity)) return said;
-    const answer = await probeRunner(url).catch((error: unknown) => {
+    const answer = await this.#environment.probe(url).catch((error: unknown) => {
       if (said === undefined) throw error;
       return said;
     });
@@ -234,7 +236,7 @@ export class Fleet {
 
   #askUntilSilent(runnerId: string, runner: PooledRunner, look: number): void {
     this.#later(probeDelayMs(look), async () => {
-      const answers = await probeRunner(runner.url).then(
+      const answers = await this.#environment.probe(runner.url).then(
         () => true,
         () => false,
       );
