@@ -149,7 +149,10 @@ export interface TelemetryOptions {
   readonly metrics?: boolean | MetricsRegistry;
   /** Baggage keys that may travel to runners. Default none. */
   readonly baggageKeys?: ReadonlyArray<string>;
-  /** `false` makes no spans, even when an OpenTelemetry SDK is registered. Default `true`. */
+  /**
+   * `false` makes no spans, even when an OpenTelemetry SDK is registered. The trace and the baggage of the caller are
+   * passed on all the same. Default `true`.
+   */
   readonly traces?: boolean;
 }
 

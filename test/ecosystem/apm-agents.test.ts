@@ -38,7 +38,7 @@ const exercise = async (app: ApmApp) => {
 /** Spans that are about the traffic between parents and runners, and are not Firelight's. */
 const foreign = (spans: ReadonlyArray<AgentSpan>, runnerPorts: ReadonlyArray<number>): ReadonlyArray<string> => {
   const ports = [...runnerPorts, 9].join("|");
-  const traffic = new RegExp(`/invoke|/ready|[:/ "](?:${ports})\\b|localhost`);
+  const traffic = new RegExp(`/invoke|/ready|localhost|0\\.1:(?:${ports})\\b|port":(?:{"value":)?(?:${ports})\\b`);
   return spans
     .filter(({ name }) => !/^(flame\.|work\/)/.test(name))
     .filter(({ name, text }) => traffic.test(name) || traffic.test(text))
