@@ -14,7 +14,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   otel: ["contract", "telemetry"],
   testing: ["contract", "parent"],
   bundle: ["telemetry"],
-  cli: ["contract", "telemetry", "bundle"],
+  cli: ["contract", "telemetry", "parent", "bundle"],
   root: ["contract", "telemetry", "parent", "runner"],
 };
 

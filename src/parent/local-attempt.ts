@@ -5,8 +5,8 @@ import type { Dispatcher, InvocationReply } from "../contract/dispatch.ts";
 import type { CallError } from "../contract/errors.ts";
 import { withContext } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import type { AttemptCause } from "./attempt.ts";
-import { attemptFacts } from "./attempt.ts";
+import { type AttemptCause, attemptFacts } from "./attempt-cause.ts";
+
 import type { Call } from "./call.ts";
 import { attemptMs, errorContext, errorOf } from "./call.ts";
 import { readBody, type ReplyResult } from "./reply.ts";

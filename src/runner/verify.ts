@@ -74,7 +74,8 @@ const signatureError = (message: string): InvokeError =>
   new InvokeError("signature_error", message, { executed: "no", retryable: false, phase: "runner_queue" });
 
 const doesNotHold =
-  "The signature does not hold. Check that both sides have the same secret (security.secret or FLAME_SECRET) and key id; the runner's log says more.";
+  "The signature does not hold: the two sides have different secrets (security.secret or FLAME_SECRET) or key ids, or something on the way " +
+  "(a proxy, gateway or mesh) changed an x-flame-* header or the body. The runner's log says which key it was.";
 
 const noSecret = new ConfigError(
   "This runner has no secret and runs nothing. Set security.secret, or FLAME_SECRET, to the same long random string on the runner and on the parent.",
@@ -238,7 +239,7 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
     if (!verifyRequest(head, body, signature, key)) {
       return refuse(401, signatureError(doesNotHold), {
         reason: "mismatch",
-        detail: `The signature of invocation ${head.invocationId}, attempt ${head.attempt}, does not match with key "${key.id}": another secret, or a changed request.`,
+        detail: `The signature of invocation ${head.invocationId}, attempt ${head.attempt}, does not match with key "${key.id}": the sender has another secret under that id, or something on the way (a proxy, gateway or mesh) changed an x-flame-* header or the body.`,
       });
     }
 
