@@ -1,5 +1,6 @@
 /** One attempt: signs the request, sends it to the leased runner, and reads the answer. */
 import { Effect } from "effect";
+import { wallClockMs } from "../contract/clock.ts";
 import { clockOffset } from "../contract/clock-offset.ts";
 import type { Codec } from "../contract/codec.ts";
 import type { RequestHead, RunnerTimings } from "../contract/envelope.ts";
@@ -36,9 +37,6 @@ export interface AttemptCause {
   readonly reason: string | undefined;
 }
 
-/** Clock time in milliseconds with the resolution of the monotonic clock. */
-const clockMs = (): number => performance.timeOrigin + performance.now();
-
 /** An attempt while it runs. Each way it can end comes through {@link Attempt.end} once. */
 class Attempt implements LostListener {
   readonly #deps: AttemptDeps;
@@ -49,7 +47,6 @@ class Attempt implements LostListener {
   readonly #resume: (effect: Effect.Effect<unknown, CallError>) => void;
   readonly #startedAt = performance.now();
   #sentAt = 0;
-  #sentClock = 0;
   #exchange: HttpExchange | undefined;
   #timeoutMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -85,7 +82,6 @@ class Attempt implements LostListener {
     const headers = requestHeaders(head, signRequest(head, body, this.#deps.keyring.signing));
     headers["content-type"] = "application/json";
     this.#sentAt = performance.now();
-    this.#sentClock = clockMs();
     this.#call.phases.encode += this.#sentAt - this.#startedAt;
     this.#timer = setTimeout(() => this.#deadline(), timeoutMs);
     this.#lease.onLost(this);
@@ -145,7 +141,6 @@ class Attempt implements LostListener {
 
   #answered(head: RequestHead, outcome: HttpOutcome): void {
     const answeredAt = performance.now();
-    const answeredClock = clockMs();
     if (this.#left) {
       if ("failure" in outcome) this.#lease.suspect();
       this.#end(undefined);
@@ -167,18 +162,19 @@ class Attempt implements LostListener {
       context: () => placeContext(this.#place()),
     });
     if (reply.timings === undefined) this.#call.phases.network += answeredAt - this.#sentAt;
-    else this.#learn(reply.timings, answeredAt, answeredClock);
+    else this.#learn(reply.timings, answeredAt);
     this.#call.phases.decode += performance.now() - answeredAt;
     this.#reply(reply);
   }
 
   /** Takes what the signed answer tells of the runner: phases, clock, spans. */
-  #learn(timings: RunnerTimings, answeredAt: number, answeredClock: number): void {
+  #learn(timings: RunnerTimings, answeredAt: number): void {
+    const answeredMs = wallClockMs() - (performance.now() - answeredAt);
     const offsetMs = clockOffset({
-      sentMs: this.#sentClock,
+      sentMs: answeredMs - (answeredAt - this.#sentAt),
       receivedMs: timings.receivedMs,
       repliedMs: timings.sentMs,
-      answeredMs: answeredClock,
+      answeredMs,
     });
     bookExchange(this.#call, timings, answeredAt - this.#sentAt);
     this.#span.note({ clockOffsetMs: offsetMs });

@@ -9,7 +9,7 @@ import { encodeErrorBody } from "../contract/error-body.ts";
 import type { CallError } from "../contract/errors.ts";
 import { responseHeaders } from "../contract/headers.ts";
 import { type SigningKey, signResponse } from "../contract/signature.ts";
-import { wallClockMs } from "./clock.ts";
+import { wallClockMs } from "../contract/clock.ts";
 
 /** A response, before it takes the form that the runtime's HTTP server wants. */
 export interface Answer {

@@ -14,7 +14,7 @@ import { readRequestHead } from "../contract/headers.ts";
 import { type Keyring, type SigningKey, verifyRequest } from "../contract/signature.ts";
 import type { RejectionReason } from "../telemetry/telemetry.ts";
 import type { Arrival } from "./arrival.ts";
-import { wallClockMs } from "./clock.ts";
+import { wallClockMs } from "../contract/clock.ts";
 import type { NonceMemory } from "./nonces.ts";
 
 /** A request that may be believed. */

@@ -1,6 +1,7 @@
 /** Asks a runner, as a parent would, whether it takes work and whether it is the one that was spawned. */
 import assert from "node:assert/strict";
 import type { RunnerHandle } from "../contract/backend.ts";
+import { wallClockMs } from "../contract/clock.ts";
 import { httpStatus } from "../contract/envelope.ts";
 import { readPing, signPing } from "../contract/ping.ts";
 import type { SigningKey } from "../contract/signature.ts";
@@ -29,7 +30,7 @@ const unknownMethod = "firelight.conformance/ping";
  * signed answer; any other one cannot.
  */
 export const assertIdentity = async (runner: RunnerHandle, key: SigningKey, invokePath: string): Promise<void> => {
-  const wish = { method: unknownMethod, audience: runner.id, timeoutMs: askTimeoutMs, createdMs: Date.now() };
+  const wish = { method: unknownMethod, audience: runner.id, timeoutMs: askTimeoutMs, createdMs: wallClockMs() };
   const ping = signPing(wish, key);
   const { headers, body } = ping;
   const response = await ask(new URL(invokePath, runner.url).href, { method: "POST", headers, body });

@@ -3,6 +3,7 @@
  * in both directions, and measures the difference of their clocks. Nothing is
  * executed: the ping asks for a method that no runner has.
  */
+import { wallClockMs } from "../../contract/clock.ts";
 import { clockOffset } from "../../contract/clock-offset.ts";
 import { ANY_RUNNER, httpStatus } from "../../contract/envelope.ts";
 import { decodeErrorBody } from "../../contract/error-body.ts";
@@ -33,15 +34,14 @@ interface Exchange {
   readonly answeredMs: number;
 }
 
-const now = (): number => performance.timeOrigin + performance.now();
-
 /** Sends a ping, as if this machine's clock were `aheadMs` ahead of what it is. */
 const exchange = async (question: SignatureQuestion, aheadMs: number): Promise<Exchange | undefined> => {
   const { url, invokePath, key, audience = ANY_RUNNER } = question;
-  const ping = signPing({ method, audience, timeoutMs: 5_000, createdMs: Date.now() + aheadMs }, key);
-  const sentMs = now();
+  const ping = signPing({ method, audience, timeoutMs: 5_000, createdMs: wallClockMs() + aheadMs }, key);
+  const sentAt = performance.now();
   const answer = await ask(`${url}${invokePath}`, { method: "POST", headers: ping.headers, body: ping.body });
-  const answeredMs = now();
+  const answeredMs = wallClockMs();
+  const sentMs = answeredMs - (performance.now() - sentAt);
   if ("problem" in answer) return undefined;
   const { status, headers, body } = answer;
   const reading = readPing(ping, { status, header: (name) => headers.get(name), body }, key);
