@@ -2,13 +2,9 @@
 import { Effect } from "effect";
 import { wallClockMs } from "../contract/clock.ts";
 import { clockOffset } from "../contract/clock-offset.ts";
-import type { Codec } from "../contract/codec.ts";
 import type { RequestHead, RunnerTimings } from "../contract/envelope.ts";
-import type { CallError } from "../contract/errors.ts";
-import { newNonce, requestHeaders } from "../contract/headers.ts";
-import type { ResolvedConfig } from "../contract/resolve-config.ts";
-import type { Keyring } from "../contract/signature.ts";
-import { signRequest } from "../contract/signature.ts";
+import type { CallError, FlameErrorContext } from "../contract/errors.ts";
+import { newNonce } from "../contract/headers.ts";
 import type { Facts } from "../telemetry/catalog.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import type { Call } from "./call.ts";
@@ -16,17 +12,14 @@ import { addressOf } from "./address.ts";
 import type { AttemptPlace } from "./attempt-errors.ts";
 import { lost, placeContext, timedOut, unanswered } from "./attempt-errors.ts";
 import { attemptMs, bookExchange, canceled } from "./call.ts";
-import type { Lease, LostListener } from "./pool/lease.ts";
-import { readReply, type Reply } from "./reply.ts";
-import type { HttpExchange, HttpOutcome, HttpTransport } from "./transport.ts";
+import type { Lease, LeasedRunner, LostListener } from "./pool/lease.ts";
+import type { Reply } from "./reply.ts";
+import type { RunnerExchangeDeps, RunnerOutcome, RunnerRequest } from "./runner-exchange.ts";
+import { RunnerExchange } from "./runner-exchange.ts";
 import { ResponseTooLarge } from "./transport.ts";
 
-export interface AttemptDeps {
-  readonly config: ResolvedConfig;
+export interface AttemptDeps extends RunnerExchangeDeps {
   readonly telemetry: Telemetry;
-  readonly codec: Codec;
-  readonly transport: HttpTransport;
-  readonly keyring: Keyring;
 }
 
 type AttemptKind = "first" | "retry" | "hedge";
@@ -37,8 +30,10 @@ export interface AttemptCause {
   readonly reason: string | undefined;
 }
 
+const nothing = new Uint8Array(0);
+
 /** An attempt while it runs. Each way it can end comes through {@link Attempt.end} once. */
-class Attempt implements LostListener {
+class Attempt implements LostListener, RunnerRequest {
   readonly #deps: AttemptDeps;
   readonly #call: Call;
   readonly #lease: Lease;
@@ -47,8 +42,9 @@ class Attempt implements LostListener {
   readonly #resume: (effect: Effect.Effect<unknown, CallError>) => void;
   readonly #startedAt = performance.now();
   #sentAt = 0;
-  #exchange: HttpExchange | undefined;
+  #exchange: RunnerExchange | undefined;
   #timeoutMs = 0;
+  body: Uint8Array = nothing;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
   #left = false;
@@ -71,33 +67,37 @@ class Attempt implements LostListener {
     this.#resume = resume;
   }
 
+  get runner(): LeasedRunner {
+    return this.#lease.runner;
+  }
+
   start(body: Uint8Array): void {
+    this.body = body;
     const timeoutMs = attemptMs(this.#call);
     this.#timeoutMs = timeoutMs;
     if (timeoutMs <= 0) {
       this.#fail(timedOut(this.#place(), false, this.#timeoutMs));
       return;
     }
-    const head = this.#head(timeoutMs);
-    const headers = requestHeaders(head, signRequest(head, body, this.#deps.keyring.signing));
-    headers["content-type"] = "application/json";
-    this.#sentAt = performance.now();
-    this.#call.phases.encode += this.#sentAt - this.#startedAt;
+    const stepMs = this.#deps.clock.look();
+    if (stepMs !== undefined) {
+      this.#deps.telemetry.emit({ _tag: "ClockStepped", pool: this.#call.pool, runnerId: undefined, stepMs });
+    }
     this.#timer = setTimeout(() => this.#deadline(), timeoutMs);
     this.#lease.onLost(this);
     if (this.#span.ids?.sampled === true) this.#booked = this.#lease.runner.spans.sent();
-    this.#exchange = this.#span.activate(() =>
-      this.#deps.transport.send(
-        {
-          url: this.#lease.runner.url,
-          path: this.#deps.config.invokePath,
-          headers,
-          body,
-          maxResponseBytes: this.#deps.config.maxBodyBytes,
-        },
-        (outcome) => this.#answered(head, outcome),
-      ),
-    );
+    this.#exchange = new RunnerExchange(this.#deps, this);
+    this.#exchange.send();
+    this.#sentAt = this.#exchange.sentAt;
+    this.#call.phases.encode += this.#sentAt - this.#startedAt;
+  }
+
+  activate<A>(send: () => A): A {
+    return this.#span.activate(send);
+  }
+
+  context(): FlameErrorContext {
+    return placeContext(this.#place());
   }
 
   /** The runner is gone. */
@@ -110,7 +110,7 @@ class Attempt implements LostListener {
   /** The caller wants no answer any more. Detached work that was sent goes on, and is awaited here in the caller's place. */
   cancel(): void {
     if (this.#ended) return;
-    if (this.#call.options.detached === true && this.#exchange?.sent === true) {
+    if (this.#call.options.detached === true && this.#exchange?.reached === true) {
       this.#bookUnanswered("handler");
       this.#left = true;
       this.#call.lease = undefined;
@@ -122,25 +122,24 @@ class Attempt implements LostListener {
     this.#end(canceled(this.#call));
   }
 
-  #head(timeoutMs: number): RequestHead {
+  head(audience: string, createdMs: number): RequestHead {
     const { detached, idempotencyKey } = this.#call.options;
     return {
       ...this.#span.carrier,
       method: this.#call.method,
       invocationId: this.#call.invocationId,
       attempt: this.#call.attempts,
-      audience: this.#lease.runner.audience,
+      audience,
       keyId: this.#deps.keyring.signing.id,
-      createdMs: Date.now(),
+      createdMs,
       nonce: newNonce(),
-      timeoutMs: Math.max(1, Math.ceil(timeoutMs)),
+      timeoutMs: Math.max(1, Math.ceil(this.#startedAt + this.#timeoutMs - performance.now())),
       ...(detached === true ? { detached } : {}),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     };
   }
 
-  #answered(head: RequestHead, outcome: HttpOutcome): void {
-    const answeredAt = performance.now();
+  answered(outcome: RunnerOutcome): void {
     if (this.#left) {
       if ("failure" in outcome) this.#lease.suspect();
       this.#end(undefined);
@@ -153,30 +152,25 @@ class Attempt implements LostListener {
       return;
     }
     this.#lease.answered();
-    const reply = readReply({
-      request: head,
-      response: outcome.response,
-      url: this.#lease.runner.url,
-      keyring: this.#deps.keyring,
-      codec: this.#deps.codec,
-      context: () => placeContext(this.#place()),
-    });
+    const { reply } = outcome;
+    const { sentAt, answeredAt } = this.#exchange!;
     if (reply.timings === undefined) this.#call.phases.network += answeredAt - this.#sentAt;
-    else this.#learn(reply.timings, answeredAt);
+    else this.#learn(reply.timings, sentAt, answeredAt);
     this.#call.phases.decode += performance.now() - answeredAt;
     this.#reply(reply);
   }
 
   /** Takes what the signed answer tells of the runner: phases, clock, spans. */
-  #learn(timings: RunnerTimings, answeredAt: number): void {
+  #learn(timings: RunnerTimings, sentAt: number, answeredAt: number): void {
     const answeredMs = wallClockMs() - (performance.now() - answeredAt);
     const offsetMs = clockOffset({
-      sentMs: answeredMs - (answeredAt - this.#sentAt),
+      sentMs: answeredMs - (answeredAt - sentAt),
       receivedMs: timings.receivedMs,
       repliedMs: timings.sentMs,
       answeredMs,
     });
-    bookExchange(this.#call, timings, answeredAt - this.#sentAt);
+    this.#call.phases.network += sentAt - this.#sentAt;
+    bookExchange(this.#call, timings, answeredAt - sentAt);
     this.#span.note({ clockOffsetMs: offsetMs });
     this.#deps.telemetry.emit({ _tag: "ClockOffset", pool: this.#call.pool, offsetMs });
     const { spans } = this.#lease.runner;

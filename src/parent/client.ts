@@ -33,6 +33,7 @@ import { Pool } from "./pool/pool.ts";
 import type { AttemptMaker, Lane } from "./lane.ts";
 import { persist } from "./persist.ts";
 import { RetryBudget } from "./retry-budget.ts";
+import { SenderClock } from "./sender-clock.ts";
 import { makeFetchTransport } from "./transport-fetch.ts";
 import { makeUndiciTransport } from "./transport-undici.ts";
 
@@ -40,6 +41,8 @@ export interface ClientDeps {
   readonly config: ResolvedConfig;
   readonly telemetry: Telemetry;
   readonly codec: Codec;
+  /** The time that this parent tells runners. Default: one that begins now. */
+  readonly clock?: SenderClock;
   /** Where every call goes in place of a pool: local mode. */
   readonly local?: Dispatcher;
 }
@@ -89,13 +92,20 @@ const runnerEnv = (
 });
 
 /** Makes a client. Pools with a `min` start their runners at once; nothing else starts before the first call. */
-export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Client => {
+export const makeClient = ({ config, telemetry, codec, local, clock = new SenderClock() }: ClientDeps): Client => {
   const key = signingKey(config);
   const transport = "Bun" in globalThis ? makeFetchTransport() : makeUndiciTransport();
   const remote: AttemptDeps | undefined =
     key === undefined
       ? undefined
-      : { config, telemetry, codec, transport, keyring: makeKeyring(key, config.security.acceptKeys) };
+      : {
+          config,
+          telemetry,
+          codec,
+          transport,
+          keyring: makeKeyring(key, config.security.acceptKeys),
+          clock,
+        };
 
   const makePool = (pool: ResolvedPool): Pool =>
     new Pool(pool, telemetry, {

@@ -5,6 +5,7 @@ import { decodeErrorBody, errorFromBody } from "../contract/error-body.ts";
 import type { CallError, FlameErrorContext } from "../contract/errors.ts";
 import { InvokeError, withContext } from "../contract/errors.ts";
 import { readResponseHead } from "../contract/headers.ts";
+import type { InstanceNote } from "../contract/instance.ts";
 import type { Keyring } from "../contract/signature.ts";
 import { verifyResponse } from "../contract/signature.ts";
 import type { RejectionReason } from "../telemetry/telemetry.ts";
@@ -12,7 +13,13 @@ import type { HttpResponse } from "./transport.ts";
 
 /** What became of an attempt that got an answer. */
 export interface Reply {
-  readonly result: { readonly value: unknown } | { readonly error: CallError; readonly draining?: boolean | undefined };
+  readonly result:
+    | { readonly value: unknown }
+    | {
+        readonly error: CallError;
+        readonly draining?: boolean | undefined;
+        readonly instance?: InstanceNote | undefined;
+      };
   /** `undefined` when the answer was not signed by the runner. */
   readonly timings: RunnerTimings | undefined;
   readonly bytes: number;
@@ -45,7 +52,8 @@ export const readBody = (
     }
   }
   const decoded = decodeErrorBody(body);
-  if (decoded !== undefined) return { error: errorFromBody(decoded, context()), draining: decoded.draining };
+  if (decoded !== undefined)
+    return { error: errorFromBody(decoded, context()), draining: decoded.draining, instance: decoded.instance };
   return {
     error: new InvokeError("serialization_error", `${method}: the runner's error could not be read.`, {
       ...context(),

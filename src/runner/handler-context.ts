@@ -1,7 +1,7 @@
 /** What a handler is told about its invocation. Few handlers ask for all of it, so the dear parts are made when asked for. */
 import type { Invocation } from "../contract/dispatch.ts";
 import type { TraceCarrier } from "../contract/envelope.ts";
-import { wallClockMs } from "../contract/clock.ts";
+import { clockAnchorMs, clockStepMs } from "../contract/clock.ts";
 import type { RunningInvocation } from "../contract/invocation.ts";
 import type { Logger } from "../contract/options.ts";
 import type { StageSpan } from "../telemetry/telemetry.ts";
@@ -37,6 +37,8 @@ export class HandlerContext implements RunningInvocation {
   readonly attempt: number;
   readonly idempotencyKey: string | undefined;
   readonly #start: HandlerStart;
+  /** What makes a clock time of a `performance.now()`; another one once the clock was set. */
+  #anchorMs = clockAnchorMs();
   readonly #span: StageSpan;
   #logger: Logger | undefined;
 
@@ -57,7 +59,10 @@ export class HandlerContext implements RunningInvocation {
 
   get deadline(): number | null {
     const deadlineAt = this.deadlineAt();
-    return deadlineAt === Infinity ? null : wallClockMs() + (deadlineAt - performance.now());
+    if (deadlineAt === Infinity) return null;
+    const anchorMs = clockAnchorMs();
+    if (Math.abs(anchorMs - this.#anchorMs) >= clockStepMs) this.#anchorMs = anchorMs;
+    return this.#anchorMs + deadlineAt;
   }
 
   get trace(): TraceCarrier {

@@ -3,7 +3,15 @@ import assert from "node:assert/strict";
 import type { RunnerHandle } from "../contract/backend.ts";
 import { wallClockMs } from "../contract/clock.ts";
 import { httpStatus } from "../contract/envelope.ts";
-import { readPing, signPing } from "../contract/ping.ts";
+import {
+  forInstance,
+  type Ping,
+  type PingAnswer,
+  type PingReading,
+  readPing,
+  signPing,
+  signQuestion,
+} from "../contract/ping.ts";
 import type { SigningKey } from "../contract/signature.ts";
 
 const askTimeoutMs = 5_000;
@@ -31,12 +39,19 @@ const unknownMethod = "firelight.conformance/ping";
  */
 export const assertIdentity = async (runner: RunnerHandle, key: SigningKey, invokePath: string): Promise<void> => {
   const wish = { method: unknownMethod, audience: runner.id, timeoutMs: askTimeoutMs, createdMs: wallClockMs() };
-  const ping = signPing(wish, key);
-  const { headers, body } = ping;
-  const response = await ask(new URL(invokePath, runner.url).href, { method: "POST", headers, body });
-  const answer = new Uint8Array(await response.arrayBuffer());
-  const { status } = response;
-  const reading = readPing(ping, { status, header: (name) => response.headers.get(name), body: answer }, key);
+  const send = async (ping: Ping): Promise<PingAnswer & { readonly reading: PingReading }> => {
+    const { headers, body } = ping;
+    const response = await ask(new URL(invokePath, runner.url).href, { method: "POST", headers, body });
+    const answer = {
+      status: response.status,
+      header: (name: string) => response.headers.get(name),
+      body: new Uint8Array(await response.arrayBuffer()),
+    };
+    return { ...answer, reading: readPing(ping, answer, key) };
+  };
+  const asked = await send(signQuestion(wish, key));
+  const accepted = asked.reading._tag === "signed" && asked.status === 200;
+  const { reading, status, body: answer } = accepted ? await send(signPing(forInstance(wish, asked), key)) : asked;
   if (reading._tag === "unsigned") {
     assert.fail(
       `${runner.url} answered ${status} without a runner's signature (${reading.malformed}): ${new TextDecoder().decode(answer)}. ` +

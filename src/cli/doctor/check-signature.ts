@@ -7,7 +7,7 @@ import { wallClockMs } from "../../contract/clock.ts";
 import { clockOffset } from "../../contract/clock-offset.ts";
 import { ANY_RUNNER, httpStatus } from "../../contract/envelope.ts";
 import { decodeErrorBody } from "../../contract/error-body.ts";
-import { type PingReading, readPing, signPing } from "../../contract/ping.ts";
+import { forInstance, type Ping, type PingReading, readPing, signPing, signQuestion } from "../../contract/ping.ts";
 import type { SigningKey } from "../../contract/signature.ts";
 import { alertOf } from "../alerts.ts";
 import { duration, harmless } from "../terminal.ts";
@@ -34,10 +34,7 @@ interface Exchange {
   readonly answeredMs: number;
 }
 
-/** Sends a ping, as if this machine's clock were `aheadMs` ahead of what it is. */
-const exchange = async (question: SignatureQuestion, aheadMs: number): Promise<Exchange | undefined> => {
-  const { url, invokePath, key, audience = ANY_RUNNER } = question;
-  const ping = signPing({ method, audience, timeoutMs: 5_000, createdMs: wallClockMs() + aheadMs }, key);
+const send = async ({ url, invokePath, key }: SignatureQuestion, ping: Ping): Promise<Exchange | undefined> => {
   const sentAt = performance.now();
   const answer = await ask(`${url}${invokePath}`, { method: "POST", headers: ping.headers, body: ping.body });
   const answeredMs = wallClockMs();
@@ -46,6 +43,19 @@ const exchange = async (question: SignatureQuestion, aheadMs: number): Promise<E
   const { status, headers, body } = answer;
   const reading = readPing(ping, { status, header: (name) => headers.get(name), body }, key);
   return { answer, reading, sentMs, answeredMs };
+};
+
+const accepted = ({ answer, reading }: Exchange): boolean => reading._tag === "signed" && answer.status === 200;
+
+/** Asks for the runner's process and sends it a ping, as if this machine's clock were `aheadMs` ahead of what it is. */
+const exchange = async (question: SignatureQuestion, aheadMs: number): Promise<Exchange | undefined> => {
+  const { key, audience = ANY_RUNNER } = question;
+  const wish = { method, audience, timeoutMs: 5_000, createdMs: wallClockMs() + aheadMs };
+  const asked = await send(question, signQuestion(wish, key));
+  if (asked === undefined || !accepted(asked)) return asked;
+  const { status, headers, body } = asked.answer;
+  const answer = { status, header: (name: string) => headers.get(name), body };
+  return send(question, signPing(forInstance(wish, answer), key));
 };
 
 /** A runner says by how much a request is outside of its window; that is how much its clock is ahead. */

@@ -17,7 +17,7 @@ export interface BootEnvironment {
   /** The environment of a runner. */
   env(pool: ResolvedPool, runnerId: string, carrier: TraceCarrier): Readonly<Record<string, string>>;
   /** Tells a runner that this parent lives. */
-  heartbeat(runner: Pick<LeasedRunner, "url" | "audience">): void;
+  heartbeat(runner: Pick<LeasedRunner, "url" | "audience" | "instances">): void;
   /** Frees connections to a runner that is gone. */
   forget(url: string): void;
   readonly logger: Logger | undefined;

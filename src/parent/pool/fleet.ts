@@ -7,6 +7,7 @@ import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import type { SpanIds, Telemetry, TerminationReason } from "../../telemetry/telemetry.ts";
 import type { Boot, BootEnvironment } from "./boot.ts";
 import { startBoot } from "./boot.ts";
+import { KnownInstances } from "../instances.ts";
 import type { PoolEvent } from "./events.ts";
 import type { PooledRunner } from "./lease.ts";
 import type { Health } from "./probe.ts";
@@ -68,6 +69,7 @@ export class Fleet {
         listeners: new Set(),
         terminate: () => Promise.resolve(),
         healthCheck: undefined,
+        instances: new KnownInstances(),
         spans: this.#newBook(),
       });
     }
@@ -184,7 +186,7 @@ export class Fleet {
         this.#exited(runnerId, describeExit(exit));
         return exit;
       });
-    this.#runners.set(runnerId, {
+    const runner: PooledRunner = {
       id: handle.id,
       url: handle.url,
       audience: handle.id,
@@ -198,9 +200,11 @@ export class Fleet {
         backend.healthCheck === undefined
           ? undefined
           : async () => ({ healthy: await settle(() => backend.healthCheck!(handle)) }),
+      instances: new KnownInstances(),
       spans: this.#newBook(),
-    });
-    if (this.#beating !== undefined) this.#environment.heartbeat({ url: handle.url, audience: handle.id });
+    };
+    this.#runners.set(runnerId, runner);
+    if (this.#beating !== undefined) this.#environment.heartbeat(runner);
     this.#tell({ _tag: "BootSucceeded", runnerId });
   }
 

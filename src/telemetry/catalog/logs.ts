@@ -46,6 +46,11 @@ export const logs = {
     level: "info",
     description: "The pool started or stopped runners, and why.",
   },
+  clockStepped: {
+    name: "flame.clock.stepped",
+    level: "warn",
+    description: "The system clock of this process was moved by a second or more, or its machine slept. Calls go on.",
+  },
   signatureRejected: {
     name: "flame.signature.rejected",
     level: "warn",
