@@ -13,7 +13,7 @@ import type { AttemptPlace } from "./attempt-errors.ts";
 import { lost, placeContext, timedOut, unanswered } from "./attempt-errors.ts";
 import { attemptMs, bookExchange, canceled } from "./call.ts";
 import type { Lease, LeasedRunner, LostListener } from "./pool/lease.ts";
-import type { Reply } from "./reply.ts";
+import type { Reply, ReplyResult } from "./reply.ts";
 import type { RunnerExchangeDeps, RunnerOutcome, RunnerRequest } from "./runner-exchange.ts";
 import { RunnerExchange } from "./runner-exchange.ts";
 import { ResponseTooLarge } from "./transport.ts";
@@ -156,8 +156,9 @@ class Attempt implements LostListener, RunnerRequest {
     const { sentAt, answeredAt } = this.#exchange!;
     if (reply.timings === undefined) this.#call.phases.network += answeredAt - this.#sentAt;
     else this.#learn(reply.timings, sentAt, answeredAt);
-    this.#call.phases.decode += performance.now() - answeredAt;
-    this.#reply(reply);
+    const { result } = reply;
+    if (result instanceof Promise) void result.then((read) => this.#reply(reply, read, answeredAt));
+    else this.#reply(reply, result, answeredAt);
   }
 
   /** Takes what the signed answer tells of the runner: phases, clock, spans. */
@@ -188,17 +189,19 @@ class Attempt implements LostListener, RunnerRequest {
     this.#booked = undefined;
   }
 
-  #reply(reply: Reply): void {
+  #reply(reply: Reply, result: ReplyResult, answeredAt: number): void {
+    if (this.#ended) return;
+    this.#call.phases.decode += performance.now() - answeredAt;
     this.#span.note({ responseBytes: reply.bytes });
     if (reply.rejected !== undefined) {
       this.#deps.telemetry.emit({ _tag: "SignatureRejected", pool: this.#call.pool, ...reply.rejected });
     }
-    if ("error" in reply.result) {
-      const { code, executed } = reply.result.error;
-      if (code === "unavailable" && executed === "no") this.#lease.refused(reply.result.draining === true);
-      this.#fail(reply.result.error);
+    if ("error" in result) {
+      const { code, executed } = result.error;
+      if (code === "unavailable" && executed === "no") this.#lease.refused(result.draining === true);
+      this.#fail(result.error);
     } else if (this.#end(undefined)) {
-      this.#resume(Effect.succeed(reply.result.value));
+      this.#resume(Effect.succeed(result.value));
     }
   }
 

@@ -2,6 +2,7 @@
  * A signed request to a runner, and the answer. A request names the process that may execute it, so a runner of which no
  * process is known is asked first, and one that was restarted is sent the request again, signed for the new process.
  */
+import { wallClockMs } from "../contract/clock.ts";
 import type { Codec } from "../contract/codec.ts";
 import type { RequestHead } from "../contract/envelope.ts";
 import { type FlameErrorContext, InvokeError, withContext } from "../contract/errors.ts";
@@ -70,7 +71,7 @@ export class RunnerExchange {
       return;
     }
     this.#asked = true;
-    const head = this.#request.head(audience, Date.now());
+    const head = this.#request.head(audience, Math.floor(wallClockMs()));
     this.#transmit(head, body, (outcome) => this.#answered(head, outcome));
   }
 
@@ -99,9 +100,10 @@ export class RunnerExchange {
       if ("failure" in outcome) return this.#request.answered(outcome);
       const reply = this.#read({ ...question, method: head.method }, outcome);
       const { result, timings } = reply;
-      if ("value" in result) {
+      if (result instanceof Promise || "value" in result) {
         this.#deps.clock.took(anchor);
-        const note = isObject(result.value) ? readInstanceNote(result.value["instance"]) : undefined;
+        const value = result instanceof Promise ? undefined : result.value;
+        const note = isObject(value) ? readInstanceNote(value["instance"]) : undefined;
         if (note === undefined) runner.instances.learnUnnamed();
         else runner.instances.learn(note, this.sentAt, this.answeredAt);
         if (this.#sends < maxSends) this.send();
@@ -119,7 +121,7 @@ export class RunnerExchange {
     const { instances } = this.#request.runner;
     const reply = this.#read(head, outcome);
     const { result, timings } = reply;
-    if ("value" in result) return this.#request.answered({ reply });
+    if (result instanceof Promise || "value" in result) return this.#request.answered({ reply });
     if (timings === undefined && result.error.code === "signature_error") instances.forget();
     if (result.instance === undefined || this.#sends >= maxSends) return this.#request.answered({ reply });
     instances.learn(result.instance, this.sentAt, this.answeredAt);

@@ -169,6 +169,7 @@ describe("verification", () => {
         arrivedAt: performance.now(),
         header: (name) => request.headers[name] ?? null,
         readBody: () => Promise.resolve(request.body),
+        verified: () => {},
         attend: () => () => {},
       });
     const first = sign("test/count", []);
