@@ -7,6 +7,7 @@ import { httpStatus } from "./envelope.ts";
 import type { ErrorBody } from "./envelope.ts";
 import { ConfigError, InvokeError, RegistryError } from "./errors.ts";
 import type { CallError, Executed, FlameErrorContext, Phase, RemoteFailure } from "./errors.ts";
+import { type InstanceNote, readInstanceNote } from "./instance.ts";
 import { isObject, requireSafeJson } from "./json-guard.ts";
 
 const MAX_TEXT = 8_192;
@@ -66,8 +67,14 @@ const boundedRetryAfter = (ms: number | undefined): number | undefined =>
  * Firelight's, and must not quote the handler's. Long texts are cut, and details that are not JSON are replaced by a note.
  *
  * @param draining whether the runner is stopping
+ * @param instance the process that answers, where a parent is to sign again for it
  */
-export const encodeErrorBody = (error: CallError, exposeErrors: boolean, draining = false): Uint8Array => {
+export const encodeErrorBody = (
+  error: CallError,
+  exposeErrors: boolean,
+  draining = false,
+  instance?: InstanceNote,
+): Uint8Array => {
   const body: ErrorBody = {
     code: error.code,
     message: cut(error.message),
@@ -76,6 +83,7 @@ export const encodeErrorBody = (error: CallError, exposeErrors: boolean, drainin
     phase: error.phase,
     retryAfterMs: boundedRetryAfter(error.retryAfterMs),
     draining: draining ? true : undefined,
+    instance,
     details: exposeErrors ? safeDetails(error.details) : undefined,
     remote: exposedRemote(error.remote, exposeErrors),
   };
@@ -110,7 +118,7 @@ const parse = (bytes: Uint8Array): unknown => {
 export const decodeErrorBody = (bytes: Uint8Array): ErrorBody | undefined => {
   const value = parse(bytes);
   if (!isObject(value)) return undefined;
-  const { code, message, retryable, executed, phase, retryAfterMs, draining, details, remote } = value;
+  const { code, message, retryable, executed, phase, retryAfterMs, draining, instance, details, remote } = value;
   if (typeof code !== "string" || !Object.hasOwn(httpStatus, code)) return undefined;
   if (typeof message !== "string" || typeof retryable !== "boolean") return undefined;
   if (typeof executed !== "string" || !Object.hasOwn(executions, executed)) return undefined;
@@ -126,6 +134,7 @@ export const decodeErrorBody = (bytes: Uint8Array): ErrorBody | undefined => {
     phase: phase as Phase | undefined,
     retryAfterMs: boundedRetryAfter(retryAfterMs),
     draining: draining === true ? true : undefined,
+    instance: readInstanceNote(instance),
     details,
     remote: failure,
   };

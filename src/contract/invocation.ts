@@ -40,5 +40,11 @@ export interface InvocationContext {
   readonly logger: Logger;
 }
 
+/** What calls that a handler makes inherit. */
+export interface RunningInvocation extends InvocationContext {
+  /** The deadline by `performance.now()`, which does not move when the system clock is set; `Infinity` without one. It may grow. */
+  deadlineAt?(): number;
+}
+
 /** The invocation that surrounds the running code, if any. Calls made from inside a handler continue it. */
-export const currentInvocation: AsyncLocalStorage<InvocationContext> = new AsyncLocalStorage<InvocationContext>();
+export const currentInvocation: AsyncLocalStorage<RunningInvocation> = new AsyncLocalStorage<RunningInvocation>();

@@ -6,7 +6,7 @@ import { longestTimerMs } from "../contract/check-number.ts";
 import type { RunnerTimings } from "../contract/envelope.ts";
 import type { CallError, Executed, FlameErrorContext } from "../contract/errors.ts";
 import { FlameError, InvokeError } from "../contract/errors.ts";
-import type { InvocationContext } from "../contract/invocation.ts";
+import type { RunningInvocation } from "../contract/invocation.ts";
 import type { CallOptions } from "../contract/options.ts";
 import type { ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Facts, PhaseTimes } from "../telemetry/catalog.ts";
@@ -28,7 +28,7 @@ export interface CallRequest {
 export interface CallOrigin {
   readonly host: HostContext | undefined;
   /** The invocation that the caller serves, if any. */
-  readonly outer: InvocationContext | undefined;
+  readonly outer: RunningInvocation | undefined;
   /** Set when the call is to begin a trace of its own: the span that it links to. */
   readonly apart?: SpanIds | undefined;
 }
@@ -79,7 +79,7 @@ export const poolFor = ({ pool, labels }: CallOptions, config: ResolvedConfig): 
 export const startCall = (request: CallRequest, config: ResolvedConfig, origin: CallOrigin): Call => {
   const { outer } = origin;
   const own = request.options.timeoutMs ?? config.requestTimeoutMs;
-  const inherited = outer?.deadline === undefined || outer.deadline === null ? Infinity : outer.deadline - Date.now();
+  const inherited = (outer?.deadlineAt?.() ?? Infinity) - performance.now();
   return {
     method: request.method,
     args: request.args,

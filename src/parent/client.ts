@@ -35,12 +35,15 @@ import { probeRunner } from "./pool/probe.ts";
 import type { AttemptMaker, Lane } from "./lane.ts";
 import { persist } from "./persist.ts";
 import { RetryBudget } from "./retry-budget.ts";
+import { SenderClock } from "./sender-clock.ts";
 import type { HttpTransport } from "./transport.ts";
 
 export interface ClientDeps {
   readonly config: ResolvedConfig;
   readonly telemetry: Telemetry;
   readonly codec: Codec;
+  /** The time that this parent tells runners. Default: one that begins now. */
+  readonly clock?: SenderClock;
   /** Where every call goes in place of a pool: local mode. */
   readonly local?: Dispatcher;
 }
@@ -90,12 +93,12 @@ const runnerEnv = (
 });
 
 /** Makes a client. Pools with a `min` start their runners at once; nothing else starts before the first call. */
-export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Client => {
+export const makeClient = ({ config, telemetry, codec, local, clock = new SenderClock() }: ClientDeps): Client => {
   const key = signingKey(config);
   const keyring = key === undefined ? undefined : makeKeyring(key, config.security.acceptKeys);
 
   const makeLane = (pool: ResolvedPool, transport: HttpTransport): Lane => {
-    const remote = keyring === undefined ? undefined : { config, telemetry, codec, transport, keyring };
+    const remote = keyring === undefined ? undefined : { config, telemetry, codec, transport, keyring, clock };
     return {
       pool: new Pool(pool, telemetry, {
         nameRunner: (poolName) => `${poolName}-${randomBytes(4).toString("hex")}`,

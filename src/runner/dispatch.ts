@@ -15,7 +15,7 @@ import { spanExport } from "../contract/span-export.ts";
 import { OTHER_METHOD, RPC_SYSTEM } from "../telemetry/catalog.ts";
 import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { SpanIds, StageSpan, Telemetry } from "../telemetry/telemetry.ts";
-import { wallClockMs } from "./clock.ts";
+import { wallClockMs } from "../contract/clock.ts";
 import { atDeadline, isDue } from "./deadline.ts";
 import { failureOf } from "./failure.ts";
 import { type IdempotencyGuard } from "./idempotency.ts";

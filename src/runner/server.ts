@@ -9,7 +9,6 @@ import { Elysia } from "elysia";
 import { makeCodec } from "../contract/codec.ts";
 import type { Dispatcher, Invocation } from "../contract/dispatch.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
-import { HEARTBEAT_METHOD } from "../contract/heartbeat.ts";
 import type { Logger } from "../contract/options.ts";
 import type { Environment, ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Registry } from "../contract/registry.ts";
@@ -21,9 +20,9 @@ import { type Arrival, arrive, type IncomingRequest } from "./arrival.ts";
 import { makeDispatcher } from "./dispatch.ts";
 import { makeIdempotencyGuard } from "./idempotency.ts";
 import { makeIsolatedRuns } from "./isolation/isolated-runs.ts";
+import { Freshness } from "./freshness.ts";
 import { makeStop, type StopOptions, stopOnSignals } from "./lifecycle.ts";
 import { listen, toResponse } from "./listen.ts";
-import { makeNonceMemory } from "./nonces.ts";
 import { OrphanTimer } from "./orphan-timer.ts";
 import { makeProbes, methodNotAllowed, type MetricsText, type Probes } from "./probes.ts";
 import { resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
@@ -38,8 +37,9 @@ import {
 } from "./respond.ts";
 import { makeRefusals, type Refusals } from "./refusals.ts";
 import { superviseRunner } from "./supervision.ts";
+import type { Refused } from "./refused.ts";
 import { UnverifiedRequests, unverifiedLimits } from "./unverified.ts";
-import { makeVerifier, type Refused, type Verified, type Verifier } from "./verify.ts";
+import { makeVerifier, type Verified, type Verifier } from "./verify.ts";
 
 /** A runner that listens. */
 export interface RunnerServer {
@@ -133,10 +133,10 @@ const run = ({ dispatcher, runnerId }: Stages, verified: Verified, permit: Permi
 
 const refusal = (stages: Stages, refused: Refused, arrival: Arrival): Answer => {
   stages.refusals.report(refused, arrival);
-  const { signer, status, error } = refused;
+  const { signer, status, error, instance } = refused;
   return signer === undefined
     ? lastOnConnection(unsignedError(status, error))
-    : signedError(signer.head, signer.key, stages.runnerId, arrival.arrivedAt, error);
+    : signedError(signer.head, signer.key, stages.runnerId, arrival.arrivedAt, error, false, instance);
 };
 
 const makeInvoke =
@@ -146,10 +146,12 @@ const makeInvoke =
     const verified = await stages.verify(arrival);
     if (verified._tag === "Refused") return toResponse(refusal(stages, verified, arrival));
 
-    const { head, key } = verified;
-    stages.refusals.accepted();
-    stages.onHeard();
-    if (head.method === HEARTBEAT_METHOD) return toResponse(signedHeard(head, key, stages.runnerId, arrival.arrivedAt));
+    const { head, key, heard } = verified;
+    if (!verified.asks) {
+      stages.refusals.accepted();
+      stages.onHeard();
+    }
+    if (heard !== undefined) return toResponse(signedHeard(head, key, stages.runnerId, arrival.arrivedAt, heard));
 
     const permit = stages.admission.admit();
     const answer =
@@ -204,14 +206,17 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     security.secret === undefined
       ? undefined
       : makeKeyring({ id: security.keyId, secret: security.secret }, security.acceptKeys);
-  const nonces = makeNonceMemory({ windowMs: security.windowMs, capacity: nonceCapacity });
+  const freshness = new Freshness({
+    windowMs: security.windowMs,
+    capacity: nonceCapacity,
+    onClockStep: (stepMs) => telemetry.emit({ _tag: "ClockStepped", pool: poolName, runnerId, stepMs }),
+  });
   const verify = makeVerifier({
     keyring,
-    windowMs: security.windowMs,
     maxBodyBytes,
     runnerId,
     checkAudience: options.checkAudience,
-    nonces,
+    freshness,
   });
   const admission = makeAdmission({ runnerId, maxConcurrency: options.maxConcurrency });
   const redact = deps.redact ?? makeRedactor([]);

@@ -148,6 +148,16 @@ const heartbeatRefused = (event: Extract<FlameEvent, { _tag: "HeartbeatRefused" 
   };
 };
 
+const clockStepped = ({ pool, runnerId, stepMs }: Extract<FlameEvent, { _tag: "ClockStepped" }>): LogEntry => {
+  const whose = runnerId === undefined ? `this parent of pool "${pool}"` : `runner ${runnerId} of pool "${pool}"`;
+  const direction = stepMs < 0 ? "back" : "forward";
+  return {
+    spec: logs.clockStepped,
+    message: `The system clock of ${whose} was moved ${direction} by ${duration(Math.abs(stepMs))}, or its machine slept. Calls go on by monotonic clocks; times in logs and spans moved with it.`,
+    facts: { pool, runnerId, clockStepMs: stepMs },
+  };
+};
+
 /** The record of an event; `undefined` for events that only metrics care about. */
 const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
   switch (event._tag) {
@@ -221,8 +231,11 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
     case "SignatureRejected": {
       const { pool, reason, detail } = event;
       const message = `A message of pool "${pool}" was refused for its signature (${reason}): ${detail}`;
-      return { spec: logs.signatureRejected, message, facts: { pool, reason } };
+      const level = reason === "instance" ? "info" : undefined;
+      return { spec: logs.signatureRejected, level, message, facts: { pool, reason } };
     }
+    case "ClockStepped":
+      return clockStepped(event);
     case "CallStarted":
     case "AttemptEnded":
     case "AcquireEnded":

@@ -84,7 +84,7 @@ export type AcquireSource = "warm" | "queued" | "cold";
 export type TerminationReason = "idle" | "drain" | "crash" | "boot_timeout" | "unhealthy" | "recycled";
 /** What stood in the way of an attempt that the method's declarations allow. */
 export type RetryObstacle = "budget" | "condition" | "deadline" | "max_attempts";
-export type RejectionReason = "expired" | "mismatch" | "replay" | "unknown_key" | "malformed";
+export type RejectionReason = "expired" | "mismatch" | "replay" | "unknown_key" | "malformed" | "instance";
 
 export type IdempotencyOutcome = "executed" | "joined" | "replayed" | "conflict" | "unavailable";
 
@@ -198,6 +198,14 @@ export type FlameEvent =
       readonly orphanTimeoutMs?: number;
     }
   | { readonly _tag: "ClockOffset"; readonly pool: string; readonly offsetMs: number }
+  | {
+      readonly _tag: "ClockStepped";
+      readonly pool: string;
+      /** The runner whose clock it is; `undefined` for the parent's. */
+      readonly runnerId: string | undefined;
+      /** By how much the clock was moved; negative for back. */
+      readonly stepMs: number;
+    }
   | {
       readonly _tag: "RunnerSpans";
       readonly pool: string;

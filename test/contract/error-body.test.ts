@@ -37,6 +37,15 @@ const spoken = new InvokeError("remote_error", "billing/charge failed.", {
   },
 });
 
+it("an error on the wire names the process that answers, where it is to be signed for again, and only in a form that fits", () => {
+  const error = new InvokeError("unavailable", "Sign it again.", { executed: "no" });
+  const instance = { id: "A".repeat(22), nowMs: 12.5 };
+  expect(decodeErrorBody(encodeErrorBody(error, false, false, instance))?.instance).toEqual(instance);
+  expect(decodeErrorBody(encodeErrorBody(error, false))?.instance).toBeUndefined();
+  const odd = { ...instance, id: 7 } as never;
+  expect(decodeErrorBody(encodeErrorBody(error, false, false, odd))?.instance).toBeUndefined();
+});
+
 describe("an error on the wire", () => {
   it.each(Object.keys(httpStatus) as ReadonlyArray<FlameErrorCode>)(
     "keeps %s, its message, and what is known of execution",

@@ -106,6 +106,7 @@ const everyEvent: ReadonlyArray<FlameEvent> = [
     detail: "The signature does not hold.",
     count: 1,
   },
+  { _tag: "ClockStepped", pool: "p", runnerId: "r", stepMs: -3_600_000 },
 ];
 
 afterEach(() => vi.restoreAllMocks());
@@ -203,7 +204,7 @@ describe("the log sink", () => {
     sink.emit(server(new InvokeError("remote_error", "failed"), new Error("two\n  lines")));
     const lines = [...warn.mock.calls, ...error.mock.calls];
     expect([warn.mock.calls.length, error.mock.calls.length, log.mock.calls.length, info.mock.calls.length]).toEqual([
-      5, 4, 0, 0,
+      6, 4, 0, 0,
     ]);
     for (const args of lines) {
       expect(args).toHaveLength(1);

@@ -3,6 +3,7 @@ import { Deferred, Effect, Fiber } from "effect";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { InvokeError } from "../../src/contract/errors.ts";
 import type { Stage } from "../../src/telemetry/telemetry.ts";
+import { restoreClock, stepClock } from "../harness/step-clock.ts";
 import type { Recorder } from "./recorded-spans.ts";
 import { callStage, forget, record, runCall, tracer } from "./recorded-spans.ts";
 
@@ -16,6 +17,20 @@ const call = () => recorder.span("billing/charge");
 const exitOf = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromiseExit(effect);
 const serverStage: Stage = { _tag: "server", method: "billing/charge", facts: {}, carrier: {} };
 const handlerStage: Stage = { _tag: "handler", facts: {}, carrier: {} };
+
+it.each([3_600_000, -3_600_000])(
+  "a span lasts as long as it did when the clock is set by %d ms meanwhile",
+  async (ms) => {
+    try {
+      await runCall(() => Effect.sync(() => stepClock(ms)));
+    } finally {
+      restoreClock();
+    }
+    const [seconds, nanos] = call().duration;
+    expect(seconds * 1_000 + nanos / 1e6).toBeGreaterThan(0);
+    expect(seconds).toBeLessThan(60);
+  },
+);
 
 describe("the status of a span", () => {
   it("is unset on success, with rpc.status_code OK", async () => {

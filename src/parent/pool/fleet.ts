@@ -8,6 +8,7 @@ import { normalAddress } from "../../contract/runner-url.ts";
 import type { SpanIds, Telemetry, TerminationReason } from "../../telemetry/telemetry.ts";
 import type { Boot, BootEnvironment } from "./boot.ts";
 import { startBoot } from "./boot.ts";
+import { KnownInstances } from "../instances.ts";
 import type { PoolEvent } from "./events.ts";
 import { HeartbeatAnswers } from "./heartbeat-answers.ts";
 import type { PooledRunner } from "./lease.ts";
@@ -74,6 +75,7 @@ export class Fleet {
         listeners: new Set(),
         terminate: () => Promise.resolve(),
         healthCheck: undefined,
+        instances: new KnownInstances(),
         spans: this.#newBook(),
       });
     }
@@ -191,7 +193,7 @@ export class Fleet {
         this.#exited(runnerId, describeExit(exit));
         return exit;
       });
-    this.#runners.set(runnerId, {
+    const runner: PooledRunner = {
       id: handle.id,
       url,
       audience: handle.id,
@@ -205,9 +207,11 @@ export class Fleet {
         backend.healthCheck === undefined
           ? undefined
           : async () => ({ healthy: await settle(() => backend.healthCheck!(handle)) }),
+      instances: new KnownInstances(),
       spans: this.#newBook(),
-    });
-    if (this.#beating !== undefined) this.#beat(this.get(runnerId));
+    };
+    this.#runners.set(runnerId, runner);
+    if (this.#beating !== undefined) this.#beat(runner);
     this.#tell({ _tag: "BootSucceeded", runnerId });
   }
 

@@ -1,6 +1,7 @@
 /** A lease: a slot on a runner, held until released. */
 import type { RunnerExit } from "../../contract/backend.ts";
 import type { AcquireSource, SpanIds, TerminationReason } from "../../telemetry/telemetry.ts";
+import type { KnownInstances } from "../instances.ts";
 import type { LeaseKey } from "./events.ts";
 import type { Health } from "./probe.ts";
 import type { SpanBook } from "./span-book.ts";
@@ -11,6 +12,8 @@ export interface LeasedRunner {
   readonly url: string;
   /** What requests to it name as their audience. */
   readonly audience: string;
+  /** Which of its processes are known, and the time by their clocks. */
+  readonly instances: KnownInstances;
   /** What became of the spans that it recorded. */
   readonly spans: SpanBook;
 }

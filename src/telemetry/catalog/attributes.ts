@@ -99,6 +99,12 @@ export const attributes = {
     "The runner's clock less the parent's, measured over four timestamps. Recorded, never applied.",
     "ms",
   ),
+  clockStepMs: attribute(
+    "flame.clock.step_ms",
+    "double",
+    "By how much the system clock was moved; negative for back.",
+    "ms",
+  ),
   bootPhase: attribute(
     "flame.boot.phase_ms",
     "double",
