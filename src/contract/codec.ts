@@ -16,8 +16,9 @@ import { makeSuperJson } from "./custom-types.ts";
 import { InvokeError } from "./errors.ts";
 import { requireSafeJson } from "./json-guard.ts";
 import { isPlain } from "./plain.ts";
-import { requireSendable } from "./sendable.ts";
+import { isRefusal, requireSendable } from "./sendable.ts";
 import { readMeta } from "./superjson-reader.ts";
+import { messageOf } from "./thrown.ts";
 
 /** Turns values into bytes and back. */
 export interface Codec {
@@ -39,8 +40,6 @@ const utf8 = (bytes: Uint8Array): string => {
   if (!isUtf8(bytes)) throw new TypeError("the body is not UTF-8");
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 };
-
-const because = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 const readEnvelope = (bytes: Uint8Array): unknown => {
   const envelope: unknown = JSON.parse(utf8(bytes));
@@ -80,8 +79,8 @@ export const makeCodec = (): Codec => {
         requireSendable(value, what);
         return Buffer.from(superJson.stringify(value));
       } catch (cause) {
-        if (cause instanceof InvokeError) throw cause;
-        throw new InvokeError("serialization_error", `${what}: could not be encoded (${because(cause)}).`, {
+        if (isRefusal(cause)) throw cause;
+        throw new InvokeError("serialization_error", `${what}: could not be encoded (${messageOf(cause)}).`, {
           phase: "encode",
           cause,
         });
@@ -93,7 +92,7 @@ export const makeCodec = (): Codec => {
       } catch (cause) {
         throw new InvokeError(
           "serialization_error",
-          `${what}: ${bytes.byteLength} bytes arrived intact but cannot be decoded: ${because(cause)}. Run the same version of firelight on both sides.`,
+          `${what}: ${bytes.byteLength} bytes arrived intact but cannot be decoded: ${messageOf(cause)}. Run the same version of firelight on both sides.`,
           { phase: "decode", cause },
         );
       }

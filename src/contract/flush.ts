@@ -3,6 +3,7 @@
  * a hook; whoever ends the process calls {@link flushAll} first: a runner that
  * drains, and `flame.shutdown`.
  */
+import { messageOf, readThrown } from "./thrown.ts";
 
 const hooks: Set<() => unknown> = new Set();
 
@@ -26,7 +27,8 @@ const runHook = async (hook: () => unknown): Promise<void> => {
   try {
     await hook();
   } catch (error) {
-    console.error("firelight: buffered telemetry could not be sent and is lost", error);
+    const { stack } = readThrown(error);
+    console.error(`firelight error: buffered telemetry could not be sent and is lost: ${stack ?? messageOf(error)}`);
   }
 };
 

@@ -47,6 +47,12 @@ const render = (segment: Segment): string => {
     : `[${JSON.stringify(segment.length > 64 ? `${segment.slice(0, 64)}…` : segment)}]`;
 };
 
+const refusals = new WeakSet<object>();
+
+/** Whether this was thrown by {@link requireSendable}, and not by a getter of the value that it looked at. */
+export const isRefusal = (thrown: unknown): thrown is InvokeError =>
+  typeof thrown === "object" && thrown !== null && refusals.has(thrown);
+
 class Inspection {
   readonly #what: string;
   readonly #path: Array<Segment> = [];
@@ -61,7 +67,10 @@ class Inspection {
 
   #refuse(problem: string, fix: string): never {
     const at = this.#path.length === 0 ? "the value itself" : this.#path.map(render).join("");
-    throw new InvokeError("serialization_error", `${this.#what}: ${at} ${problem}. ${fix}`, { phase: "encode" });
+    const message = `${this.#what}: ${at} ${problem}. ${fix}`;
+    const refusal = new InvokeError("serialization_error", message, { phase: "encode" });
+    refusals.add(refusal);
+    throw refusal;
   }
 
   #annotate(): void {

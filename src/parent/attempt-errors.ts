@@ -1,6 +1,7 @@
 /** The errors of attempts that got no answer: what failed where, and whether the handler may have run. */
 import type { CallError, FlameErrorContext } from "../contract/errors.ts";
 import { InvokeError } from "../contract/errors.ts";
+import { messageOf } from "../contract/thrown.ts";
 import type { Call } from "./call.ts";
 import { errorContext } from "./call.ts";
 import type { LeasedRunner } from "./pool/lease.ts";
@@ -54,7 +55,7 @@ export const unanswered = (place: AttemptPlace, { sent, cause }: HttpFailure): C
   if (cause instanceof ResponseTooLarge) {
     return new InvokeError("payload_too_large", `${method}: ${cause.message}`, { ...context, executed: "unknown" });
   }
-  const why = cause instanceof Error ? cause.message || cause.name : String(cause);
+  const why = messageOf(cause);
   const what = sent
     ? `the connection to the runner ${id} at ${url} was lost: ${why}. The handler may have run.`
     : `the runner ${id} at ${url} could not be reached: ${why}. The handler did not run.`;

@@ -9,6 +9,7 @@ import { FlameError, InvokeError } from "../contract/errors.ts";
 import type { InvocationContext } from "../contract/invocation.ts";
 import type { CallOptions } from "../contract/options.ts";
 import type { ResolvedConfig } from "../contract/resolve-config.ts";
+import { isInstance, messageOf } from "../contract/thrown.ts";
 import type { Facts, PhaseTimes } from "../telemetry/catalog.ts";
 import type { HostContext, RetryObstacle, SpanIds } from "../telemetry/telemetry.ts";
 import type { Lease } from "./pool/lease.ts";
@@ -134,9 +135,9 @@ export const errorOf = (exit: Exit.Exit<unknown, CallError>, call: Call): CallEr
   if (Exit.isSuccess(exit)) return undefined;
   if (Cause.hasInterruptsOnly(exit.cause)) return canceled(call);
   const cause = Cause.squash(exit.cause);
-  return cause instanceof FlameError
+  return isInstance(cause, FlameError)
     ? (cause as CallError)
-    : new InvokeError("invoke_error", `${call.method}: an unexpected failure in the parent: ${String(cause)}`, {
+    : new InvokeError("invoke_error", `${call.method}: an unexpected failure in the parent: ${messageOf(cause)}`, {
         ...errorContext(call),
         cause,
       });

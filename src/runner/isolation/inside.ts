@@ -4,6 +4,7 @@
  * rest, by making its runner server as always.
  */
 import { parentPort, workerData } from "node:worker_threads";
+import { messageOf } from "../../contract/thrown.ts";
 import { watchForParent } from "../orphan-watch.ts";
 import { ownGroup, RUNNER_PIPE_FD } from "./child.ts";
 import { type FromIsolate, ISOLATE_MARKER, type IsolateSettings, type ToIsolate } from "./messages.ts";
@@ -61,7 +62,7 @@ const processLink = (): RunnerLink | undefined => {
     target,
     onParentGone: end,
     onFailure: (cause) => {
-      process.emitWarning(`An isolate cannot watch for the end of its runner: ${String(cause)}`, {
+      process.emitWarning(`An isolate cannot watch for the end of its runner: ${messageOf(cause)}`, {
         code: "FLAME_ORPHAN_WATCH",
       });
     },
