@@ -168,7 +168,7 @@ export const fanOut = (
     if (signal === undefined) return work;
     return untilAborted(
       work,
-      signal,
+      [signal],
       (cause) => new InvokeError("canceled", `${method}.map was canceled by its caller.`, { method, cause }),
     );
   };

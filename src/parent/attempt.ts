@@ -3,7 +3,7 @@ import { Effect } from "effect";
 import { clockOffset } from "../contract/clock-offset.ts";
 import type { Codec } from "../contract/codec.ts";
 import type { RequestHead, RunnerTimings } from "../contract/envelope.ts";
-import type { CallError } from "../contract/errors.ts";
+import { type CallError, executedByEither } from "../contract/errors.ts";
 import { newNonce, requestHeaders } from "../contract/headers.ts";
 import type { ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Keyring } from "../contract/signature.ts";
@@ -14,7 +14,7 @@ import type { Call } from "./call.ts";
 import { addressOf } from "./address.ts";
 import type { AttemptPlace } from "./attempt-errors.ts";
 import { lost, placeContext, timedOut, unanswered } from "./attempt-errors.ts";
-import { attemptMs, bookExchange, canceled } from "./call.ts";
+import { attemptMs, bookExchange, canceled, inheritedSignal } from "./call.ts";
 import type { Lease, LostListener } from "./pool/lease.ts";
 import { readReply, type Reply } from "./reply.ts";
 import type { HttpExchange, HttpOutcome, HttpTransport } from "./transport.ts";
@@ -55,6 +55,8 @@ class Attempt implements LostListener {
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
   #left = false;
+  /** Whether the handler that made the call was aborted. */
+  #givenUp = false;
   /** How the runner's book knows this attempt, as long as it is open there; only where spans are recorded. */
   #booked: number | undefined;
 
@@ -114,6 +116,8 @@ class Attempt implements LostListener {
   /** The caller wants no answer any more. Detached work that was sent goes on, and is awaited here in the caller's place. */
   cancel(): void {
     if (this.#ended) return;
+    this.#givenUp = inheritedSignal(this.#call)?.aborted === true;
+    if (this.#exchange?.sent === true) this.#call.executed = executedByEither(this.#call.executed, "unknown");
     if (this.#call.options.detached === true && this.#exchange?.sent === true) {
       this.#bookUnanswered("handler");
       this.#left = true;
@@ -239,10 +243,20 @@ class Attempt implements LostListener {
     clearTimeout(this.#timer);
     this.#lease.forget(this);
     this.#closeBook();
-    this.#lease.release();
+    if (this.#givenUp) this.#releaseLater();
+    else this.#lease.release();
     if (this.#left) return false;
     this.#tell(error);
     return true;
+  }
+
+  /**
+   * Gives the lease back in the next turn of the event loop. Handlers are often aborted many at a time: their calls that wait for a
+   * slot leave the queue in this turn, and would be sent for nothing if they were given this one.
+   */
+  #releaseLater(): void {
+    this.#call.lease = undefined;
+    setImmediate(() => this.#lease.release());
   }
 
   #tell(error: CallError | undefined): void {
