@@ -1,10 +1,11 @@
 /** The errors of attempts that got no answer: what failed where, and whether the handler may have run. */
+import type { RunnerExit } from "../contract/backend.ts";
 import type { CallError, FlameErrorContext } from "../contract/errors.ts";
 import { InvokeError } from "../contract/errors.ts";
 import { messageOf } from "../contract/thrown.ts";
 import type { Call } from "./call.ts";
 import { errorContext } from "./call.ts";
-import type { LeasedRunner } from "./pool/lease.ts";
+import type { LeasedRunner, LostRunner } from "./pool/lease.ts";
 import type { HttpFailure } from "./transport.ts";
 import { ResponseTooLarge } from "./transport.ts";
 
@@ -39,13 +40,34 @@ export const timedOut = (place: AttemptPlace, sent: boolean, reachedMs: number):
   });
 };
 
-/** The runner was lost while it had the call. */
-export const lost = (place: AttemptPlace, reason: string): CallError =>
-  new InvokeError(
+/** What to do about the end of a runner. */
+const adviceOn = ({ signal, outOfMemory }: RunnerExit): string => {
+  if (outOfMemory === true)
+    return " Give its runners more memory, fewer calls at a time (maxConcurrency), or fresh ones sooner (recycle.maxRssBytes).";
+  return signal === "SIGKILL" ? " A SIGKILL that nobody sent is usually the kernel's, for want of memory." : "";
+};
+
+/** The runner was lost while it had the call. Its exit, where the backend told of it, is in the error's `details`. */
+export const lost = (
+  place: AttemptPlace,
+  reason: string,
+  runner: LostRunner | undefined,
+  failure: HttpFailure | undefined,
+): CallError => {
+  const why = runner === undefined ? reason : `${reason}: it ${runner.how}`;
+  const advice = runner === undefined ? "" : adviceOn(runner.exit);
+  return new InvokeError(
     "transport_error",
-    `${place.call.method}: the runner ${place.runner.id} was lost (${reason}) while it had the call. The handler may have run.`,
-    { ...placeContext(place), executed: "unknown", phase: "network" },
+    `${place.call.method}: the runner ${place.runner.id} was lost (${why}) while it had the call. The handler may have run.${advice}`,
+    {
+      ...placeContext(place),
+      executed: "unknown",
+      phase: "network",
+      cause: failure?.cause,
+      ...(runner === undefined ? {} : { details: { exit: runner.exit } }),
+    },
   );
+};
 
 /** The exchange failed, or the answer was too large to take. */
 export const unanswered = (place: AttemptPlace, { sent, cause }: HttpFailure): CallError => {

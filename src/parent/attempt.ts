@@ -8,16 +8,16 @@ import { newNonce, requestHeaders } from "../contract/headers.ts";
 import type { ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Keyring } from "../contract/signature.ts";
 import { signRequest } from "../contract/signature.ts";
-import type { Facts } from "../telemetry/catalog.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import type { Call } from "./call.ts";
 import { addressOf } from "./address.ts";
+import { type AttemptCause, attemptFacts, type AttemptKind } from "./attempt-cause.ts";
 import type { AttemptPlace } from "./attempt-errors.ts";
 import { lost, placeContext, timedOut, unanswered } from "./attempt-errors.ts";
-import { attemptMs, bookExchange, canceled, inheritedSignal } from "./call.ts";
-import type { Lease, LostListener } from "./pool/lease.ts";
+import { attemptMs, bookExchange, canceled, inheritedSignal, remainingMs } from "./call.ts";
+import { exitNewsMs, type Lease, type LostListener, type LostRunner } from "./pool/lease.ts";
 import { readReply, type Reply } from "./reply.ts";
-import type { HttpExchange, HttpOutcome, HttpTransport } from "./transport.ts";
+import type { HttpExchange, HttpFailure, HttpOutcome, HttpTransport } from "./transport.ts";
 import { ResponseTooLarge } from "./transport.ts";
 
 export interface AttemptDeps {
@@ -26,14 +26,6 @@ export interface AttemptDeps {
   readonly codec: Codec;
   readonly transport: HttpTransport;
   readonly keyring: Keyring;
-}
-
-type AttemptKind = "first" | "retry" | "hedge";
-
-/** Why this attempt is made. */
-export interface AttemptCause {
-  readonly kind: AttemptKind;
-  readonly reason: string | undefined;
 }
 
 /** Clock time in milliseconds with the resolution of the monotonic clock. */
@@ -51,6 +43,8 @@ class Attempt implements LostListener {
   #sentAt = 0;
   #sentClock = 0;
   #exchange: HttpExchange | undefined;
+  /** Why there is no answer, while the end of the runner is awaited. */
+  #failure: HttpFailure | undefined;
   #timeoutMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
@@ -107,10 +101,10 @@ class Attempt implements LostListener {
   }
 
   /** The runner is gone. */
-  lost(reason: string): void {
+  lost(reason: string, runner: LostRunner | undefined): void {
     this.#exchange?.abort();
     this.#bookUnanswered("network");
-    this.#fail(lost(this.#place(), reason));
+    this.#fail(lost(this.#place(), reason, runner, this.#failure));
   }
 
   /** The caller wants no answer any more. Detached work that was sent goes on, and is awaited here in the caller's place. */
@@ -118,7 +112,7 @@ class Attempt implements LostListener {
     if (this.#ended) return;
     this.#givenUp = inheritedSignal(this.#call)?.aborted === true;
     if (this.#exchange?.sent === true) this.#call.executed = executedByEither(this.#call.executed, "unknown");
-    if (this.#call.options.detached === true && this.#exchange?.sent === true) {
+    if (this.#call.options.detached === true && this.#exchange?.sent === true && this.#failure === undefined) {
       this.#bookUnanswered("handler");
       this.#left = true;
       this.#call.lease = undefined;
@@ -155,12 +149,7 @@ class Attempt implements LostListener {
       this.#end(undefined);
       return;
     }
-    if ("failure" in outcome) {
-      this.#bookUnanswered("network");
-      if (!(outcome.failure.cause instanceof ResponseTooLarge)) this.#lease.suspect();
-      this.#fail(unanswered(this.#place(), outcome.failure));
-      return;
-    }
+    if ("failure" in outcome) return this.#broken(outcome.failure);
     this.#lease.answered();
     const reply = readReply({
       request: head,
@@ -174,6 +163,18 @@ class Attempt implements LostListener {
     else this.#learn(reply.timings, answeredAt, answeredClock);
     this.#call.phases.decode += performance.now() - answeredAt;
     this.#reply(reply);
+  }
+
+  /** The exchange failed. If the runner has ended with the call, its backend soon says how, and the pool calls {@link lost}. */
+  #broken(failure: HttpFailure): void {
+    if (failure.cause instanceof ResponseTooLarge) return this.#fail(unanswered(this.#place(), failure));
+    this.#failure = failure;
+    this.#bookUnanswered("network");
+    this.#lease.suspect();
+    if (this.#ended) return;
+    if (!failure.sent || this.#lease.runner.exited === undefined) return this.#deadline();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#deadline(), Math.min(exitNewsMs, remainingMs(this.#call)));
   }
 
   /** Takes what the signed answer tells of the runner: phases, clock, spans. */
@@ -217,6 +218,7 @@ class Attempt implements LostListener {
   }
 
   #deadline(): void {
+    if (this.#failure !== undefined) return this.#fail(unanswered(this.#place(), this.#failure));
     const sent = this.#exchange?.sent === true;
     this.#exchange?.abort();
     this.#bookUnanswered(sent ? "handler" : "network");
@@ -225,7 +227,9 @@ class Attempt implements LostListener {
   }
 
   #bookUnanswered(phase: "network" | "handler"): void {
-    if (this.#sentAt > 0 && !this.#left) this.#call.phases[phase] += performance.now() - this.#sentAt;
+    if (this.#sentAt === 0 || this.#left) return;
+    this.#call.phases[phase] += performance.now() - this.#sentAt;
+    this.#sentAt = performance.now();
   }
 
   #place(): AttemptPlace {
@@ -250,10 +254,7 @@ class Attempt implements LostListener {
     return true;
   }
 
-  /**
-   * Gives the lease back in the next turn of the event loop. Handlers are often aborted many at a time: their calls that wait for a
-   * slot leave the queue in this turn, and would be sent for nothing if they were given this one.
-   */
+  /** Gives the lease back a turn later: handlers are aborted many at a time, and first all of their calls leave the queue for it. */
   #releaseLater(): void {
     this.#call.lease = undefined;
     setImmediate(() => this.#lease.release());
@@ -272,16 +273,6 @@ class Attempt implements LostListener {
     });
   }
 }
-
-/** What the span of every attempt says, wherever it runs. */
-export const attemptFacts = (call: Call, body: Uint8Array, cause: AttemptCause): Facts => ({
-  method: call.method,
-  pool: call.pool,
-  attempt: call.attempts,
-  attemptKind: cause.kind,
-  retryReason: cause.reason,
-  requestBytes: body.byteLength,
-});
 
 /** Runs one attempt on the leased runner, and gives the lease back. */
 export const attempt = (

@@ -2,7 +2,7 @@
 import type { Effect } from "effect";
 import type { CallError } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import type { AttemptCause } from "./attempt.ts";
+import type { AttemptCause } from "./attempt-cause.ts";
 import type { Call } from "./call.ts";
 import type { Lease } from "./pool/lease.ts";
 import type { Pool } from "./pool/pool.ts";

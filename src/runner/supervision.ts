@@ -7,6 +7,7 @@ import { ConfigError } from "../contract/errors.ts";
 import type { Environment } from "../contract/resolve-config.ts";
 import { encodeReady, SUPERVISED_VARIABLE, SUPERVISION_FD } from "../contract/supervision.ts";
 import { messageOf } from "../contract/thrown.ts";
+import { makeOutputBlocking } from "./blocking-output.ts";
 import { takeOverWatch } from "./early-watch.ts";
 import { watchForParent } from "./orphan-watch.ts";
 
@@ -63,6 +64,7 @@ export const superviseRunner = (options: SuperviseOptions): (() => void) => {
   }
   const { url, port, runnerId } = options;
   announce(encodeReady({ ready: true, url, port, runnerId, pid: process.pid }));
+  makeOutputBlocking();
   const { onParentGone } = options;
   const onFailure = (cause: unknown): void =>
     process.emitWarning(

@@ -5,6 +5,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { messageOf } from "../../contract/thrown.ts";
+import { makeOutputBlocking } from "../blocking-output.ts";
 import { watchForParent } from "../orphan-watch.ts";
 import { ownGroup, RUNNER_PIPE_FD } from "./child.ts";
 import { type FromIsolate, ISOLATE_MARKER, type IsolateSettings, type ToIsolate } from "./messages.ts";
@@ -53,6 +54,7 @@ const processLink = (): RunnerLink | undefined => {
   if (given === undefined || process.send === undefined) return undefined;
   delete process.env[ISOLATE_MARKER];
   leaveSignalsToRunner();
+  makeOutputBlocking();
   if ("Bun" in globalThis) endWhenUncaught();
   const target = ownGroup ? -process.pid : process.pid;
   const end = (): void => void process.kill(target, "SIGKILL");
