@@ -76,11 +76,17 @@ const itemsOf = (list: unknown): ReadonlyArray<unknown> => {
   }
 };
 
+/** Whether it is an error, or what was read of one. */
+const looksLikeError = (value: unknown): boolean =>
+  isInstance(value, Error) ||
+  (typeof readField(value, "name") === "string" && typeof readField(value, "message") === "string");
+
 /** The errors that an error stands for: those of an `AggregateError`, the two of a `SuppressedError`. */
 const containedIn = (thrown: unknown, name: string): ReadonlyArray<unknown> => {
-  if (name === "SuppressedError") return [readField(thrown, "error"), readField(thrown, "suppressed")];
   const items = itemsOf(readField(thrown, "errors"));
-  return isInstance(thrown, AggregateError) ? items : items.filter((item) => isInstance(item, Error));
+  if (isInstance(thrown, AggregateError)) return items;
+  const two = name === "SuppressedError" ? [readField(thrown, "error"), readField(thrown, "suppressed")] : [];
+  return [...two, ...items.filter(looksLikeError)];
 };
 
 /** The cause of an error; of a failed call without one, what its handler said. */
