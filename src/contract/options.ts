@@ -170,7 +170,7 @@ export interface FlameConfig {
   readonly requestTimeoutMs?: number;
   /** Most bytes of a request or response body. Default 10 MiB. */
   readonly maxBodyBytes?: number;
-  /** Lets messages, details and stacks of handler errors reach the caller. Default `false`. */
+  /** Lets messages, codes, details, stacks and causes of handler errors reach the caller. Default `false`. */
   readonly exposeErrors?: boolean;
   /**
    * Where and for how long handlers' results are kept for idempotency keys; `false` keeps none, and keys only reach the

@@ -21,17 +21,18 @@ const writeAll = (fd: number, bytes: Uint8Array): void => {
 type Write = NodeJS.WriteStream["write"];
 
 /** Bun's streams cannot be told to block: their `write` is replaced. */
-const writeBlocking = (fd: number): Write =>
-  ((chunk: string | Uint8Array, encoding?: unknown, callback?: unknown): boolean => {
+const writeBlocking =
+  (fd: number): Write =>
+  (chunk: string | Uint8Array, encoding?: unknown, callback?: unknown): boolean => {
     const bytes =
       typeof chunk === "string"
         ? Buffer.from(chunk, typeof encoding === "string" ? (encoding as BufferEncoding) : "utf8")
         : chunk;
     writeAll(fd, bytes);
     const written = typeof encoding === "function" ? encoding : callback;
-    if (typeof written === "function") process.nextTick(written as () => void);
+    if (typeof written === "function") process.nextTick(written);
     return true;
-  }) as Write;
+  };
 
 const isPipe = (fd: number): boolean => {
   try {

@@ -52,7 +52,7 @@ describe("a call made by a handler that is aborted", () => {
   test("in its backoff is canceled, and keeps what is known", async () => {
     const { noted } = await startHops(["outer", "inner"]);
     await cancelWhen(
-      () => noted("failed", "inner").length === 1,
+      () => noted("backoff", "outer").length === 1,
       (signal) => Hop.through.with({ signal })("a", "backoff"),
     );
     await waitFor(() => noted("late:canceled:no")[0], { what: "the end of the outer handler" });
@@ -103,7 +103,10 @@ describe("a call made by a handler that is aborted", () => {
     expect((await Hop.slots()).slotsUsed).toBe(1);
     expect(noted("aborted", "inner")).toEqual([]);
     expect(noted("ended:canceled:unknown")).toEqual([]);
-    await waitFor(() => noted("aborted", "inner").length === 1, { what: "the deadline of the inner handler", timeoutMs: 20_000 });
+    await waitFor(() => noted("aborted", "inner").length === 1, {
+      what: "the deadline of the inner handler",
+      timeoutMs: 20_000,
+    });
   });
 });
 
