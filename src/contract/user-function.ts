@@ -3,7 +3,7 @@
  * given: the value may be a proxy, an object with throwing getters, a promise that rejects later.
  */
 
-import { cutText, isInstance, messageOf, readField, readThrown, valueText } from "./thrown.ts";
+import { cutText, isInstance, readField, readThrown, valueText } from "./thrown.ts";
 
 const maxText = 200;
 
@@ -43,6 +43,3 @@ export const thrownText = (thrown: unknown): string => {
   const { name, message } = readThrown(thrown);
   return cutText(message === "" ? name : `${name}: ${message}`, maxText);
 };
-
-/** The whole message of what was thrown. */
-export const messageText = messageOf;

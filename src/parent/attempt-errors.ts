@@ -41,9 +41,11 @@ export const timedOut = (place: AttemptPlace, sent: boolean, reachedMs: number):
 };
 
 /** What to do about the end of a runner. */
-const adviceOn = ({ signal, outOfMemory }: RunnerExit): string => {
+const adviceOn = ({ code, signal, outOfMemory }: RunnerExit): string => {
   if (outOfMemory === true)
     return " Give its runners more memory, fewer calls at a time (maxConcurrency), or fresh ones sooner (recycle.maxRssBytes).";
+  if (signal === "SIGABRT" || code === 134)
+    return " The runtime aborted it, most often for want of memory; the runner's last output says more.";
   return signal === "SIGKILL" ? " A SIGKILL that nobody sent is usually the kernel's, for want of memory." : "";
 };
 

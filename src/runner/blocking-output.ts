@@ -49,8 +49,9 @@ let done = false;
 export const makeOutputBlocking = (): void => {
   if (done) return;
   done = true;
-  for (const [fd, stream] of [[1, process.stdout] as const, [2, process.stderr] as const]) {
+  for (const fd of [1, 2]) {
     if (!isPipe(fd)) continue;
+    const stream = fd === 1 ? process.stdout : process.stderr;
     if ("Bun" in globalThis) {
       stream.write = writeBlocking(fd);
       continue;
