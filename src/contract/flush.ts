@@ -3,7 +3,7 @@
  * a hook; whoever ends the process calls {@link flushAll} first: a runner that
  * drains, and `flame.shutdown`.
  */
-import { messageOf, readThrown } from "./thrown.ts";
+import { messageOf } from "./thrown.ts";
 
 const hooks: Set<() => unknown> = new Set();
 
@@ -23,12 +23,17 @@ export const onFlush = (hook: () => unknown): (() => void) => {
   };
 };
 
+const failed = "firelight: buffered telemetry could not be sent and is lost";
+
 const runHook = async (hook: () => unknown): Promise<void> => {
   try {
     await hook();
   } catch (error) {
-    const { stack } = readThrown(error);
-    console.error(`firelight error: buffered telemetry could not be sent and is lost: ${stack ?? messageOf(error)}`);
+    try {
+      console.error(failed, error);
+    } catch {
+      console.error(failed, messageOf(error));
+    }
   }
 };
 
