@@ -71,7 +71,8 @@ const lastOutput = (lines: ReadonlyArray<string> | undefined): string => {
   return ` Its last output:\n${lines.map((line) => `  | ${line}`).join("\n")}`;
 };
 
-const adviceOnExit = ({ code, signal }: RunnerExit): string => {
+const adviceOnExit = ({ code, signal, outOfMemory }: RunnerExit): string => {
+  if (outOfMemory === true) return "Give it more memory, such as with --max-old-space-size in runtimeArgs.";
   if (code === 0)
     return "The entry ran to its end without a runner server. Make it call createRunnerServer() and keep what it returns.";
   if (signal === "SIGKILL") return "SIGKILL from outside often means that the machine ran out of memory.";

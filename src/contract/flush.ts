@@ -3,6 +3,7 @@
  * a hook; whoever ends the process calls {@link flushAll} first: a runner that
  * drains, and `flame.shutdown`.
  */
+import { messageOf } from "./thrown.ts";
 
 const hooks: Set<() => unknown> = new Set();
 
@@ -22,11 +23,17 @@ export const onFlush = (hook: () => unknown): (() => void) => {
   };
 };
 
+const failed = "firelight: buffered telemetry could not be sent and is lost";
+
 const runHook = async (hook: () => unknown): Promise<void> => {
   try {
     await hook();
   } catch (error) {
-    console.error("firelight: buffered telemetry could not be sent and is lost", error);
+    try {
+      console.error(failed, error);
+    } catch {
+      console.error(failed, messageOf(error));
+    }
   }
 };
 

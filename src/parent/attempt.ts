@@ -3,7 +3,7 @@ import { Effect } from "effect";
 import { wallClockMs } from "../contract/clock.ts";
 import { clockOffset } from "../contract/clock-offset.ts";
 import type { RequestHead, RunnerTimings } from "../contract/envelope.ts";
-import type { CallError, FlameErrorContext } from "../contract/errors.ts";
+import { type CallError, executedByEither, type FlameErrorContext } from "../contract/errors.ts";
 import { newNonce } from "../contract/headers.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import type { Call } from "./call.ts";
@@ -11,12 +11,13 @@ import { addressOf } from "./address.ts";
 import { type AttemptCause, attemptFacts, type AttemptKind } from "./attempt-cause.ts";
 import type { AttemptPlace } from "./attempt-errors.ts";
 import { lost, placeContext, resultTooLarge, timedOut, unanswered } from "./attempt-errors.ts";
-import { attemptMs, bookExchange, canceled } from "./call.ts";
-import type { Lease, LeasedRunner, LostListener } from "./pool/lease.ts";
+import { attemptMs, bookExchange, canceled, inheritedSignal, remainingMs } from "./call.ts";
+import { exitNewsMs, type Lease, type LeasedRunner, type LostListener, type LostRunner } from "./pool/lease.ts";
 import type { OversizedReply, Reply, ReplyResult } from "./reply.ts";
 import { ResponseTooLarge } from "./response-body.ts";
 import type { RunnerExchangeDeps, RunnerOutcome, RunnerRequest } from "./runner-exchange.ts";
 import { RunnerExchange } from "./runner-exchange.ts";
+import type { HttpFailure } from "./transport.ts";
 
 export interface AttemptDeps extends RunnerExchangeDeps {
   readonly telemetry: Telemetry;
@@ -35,11 +36,15 @@ class Attempt implements LostListener, RunnerRequest {
   readonly #startedAt = performance.now();
   #sentAt = 0;
   #exchange: RunnerExchange | undefined;
+  /** Why there is no answer, while the end of the runner is awaited. */
+  #failure: HttpFailure | undefined;
   #timeoutMs = 0;
   body: Uint8Array = nothing;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
   #left = false;
+  /** Whether the handler that made the call was aborted. */
+  #givenUp = false;
   /** How the runner's book knows this attempt, as long as it is open there; only where spans are recorded. */
   #booked: number | undefined;
 
@@ -89,16 +94,19 @@ class Attempt implements LostListener, RunnerRequest {
   }
 
   /** The runner is gone. */
-  lost(reason: string): void {
+  lost(reason: string, runner: LostRunner | undefined): void {
     this.#exchange?.abort();
     this.#bookUnanswered("network");
-    this.#fail(lost(this.#place(), reason));
+    this.#fail(lost(this.#place(), reason, runner, this.#failure));
   }
 
   /** The caller wants no answer any more. Detached work that was sent goes on, and is awaited here in the caller's place. */
   cancel(): void {
     if (this.#ended) return;
-    if (this.#call.options.detached === true && this.#exchange?.reached === true) {
+    this.#givenUp = inheritedSignal(this.#call)?.aborted === true;
+    const reached = this.#exchange?.reached === true;
+    if (reached) this.#call.executed = executedByEither(this.#call.executed, "unknown");
+    if (this.#call.options.detached === true && reached && this.#failure === undefined) {
       this.#bookUnanswered("handler");
       this.#left = true;
       this.#call.lease = undefined;
@@ -133,16 +141,7 @@ class Attempt implements LostListener, RunnerRequest {
       this.#end(undefined);
       return;
     }
-    if ("failure" in outcome) {
-      if (outcome.failure.cause instanceof ResponseTooLarge) {
-        this.#refuseResult(outcome.failure.cause.bytes, outcome.oversized);
-        return;
-      }
-      this.#bookUnanswered("network");
-      this.#lease.suspect();
-      this.#fail(unanswered(this.#place(), outcome.failure));
-      return;
-    }
+    if ("failure" in outcome) return this.#broken(outcome.failure, outcome.oversized);
     this.#lease.answered();
     const { reply } = outcome;
     const { sentAt, answeredAt } = this.#exchange!;
@@ -151,6 +150,18 @@ class Attempt implements LostListener, RunnerRequest {
     const { result } = reply;
     if (result instanceof Promise) void result.then((read) => this.#reply(reply, read, answeredAt));
     else this.#reply(reply, result, answeredAt);
+  }
+
+  /** The exchange failed. If the runner has ended with the call, its backend soon says how, and the pool calls {@link lost}. */
+  #broken(failure: HttpFailure, oversized: OversizedReply | undefined): void {
+    if (failure.cause instanceof ResponseTooLarge) return this.#refuseResult(failure.cause.bytes, oversized);
+    this.#failure = failure;
+    this.#bookUnanswered("network");
+    this.#lease.suspect();
+    if (this.#ended) return;
+    if (!failure.sent || this.#lease.runner.exited === undefined) return this.#deadline();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#deadline(), Math.min(exitNewsMs, remainingMs(this.#call)));
   }
 
   /** The answer was too large to be kept. That the handler ran is only believed of a signature that holds. */
@@ -209,6 +220,7 @@ class Attempt implements LostListener, RunnerRequest {
   }
 
   #deadline(): void {
+    if (this.#failure !== undefined) return this.#fail(unanswered(this.#place(), this.#failure));
     const sent = this.#exchange?.sent === true;
     this.#exchange?.abort();
     this.#bookUnanswered(sent ? "handler" : "network");
@@ -217,7 +229,9 @@ class Attempt implements LostListener, RunnerRequest {
   }
 
   #bookUnanswered(phase: "network" | "handler"): void {
-    if (this.#sentAt > 0 && !this.#left) this.#call.phases[phase] += performance.now() - this.#sentAt;
+    if (this.#sentAt === 0 || this.#left) return;
+    this.#call.phases[phase] += performance.now() - this.#sentAt;
+    this.#sentAt = performance.now();
   }
 
   #place(): AttemptPlace {
@@ -235,10 +249,17 @@ class Attempt implements LostListener, RunnerRequest {
     clearTimeout(this.#timer);
     this.#lease.forget(this);
     this.#closeBook();
-    this.#lease.release();
+    if (this.#givenUp) this.#releaseLater();
+    else this.#lease.release();
     if (this.#left) return false;
     this.#tell(error);
     return true;
+  }
+
+  /** Gives the lease back a turn later: handlers are aborted many at a time, and first all of their calls leave the queue for it. */
+  #releaseLater(): void {
+    this.#call.lease = undefined;
+    setImmediate(() => this.#lease.release());
   }
 
   #tell(error: CallError | undefined): void {

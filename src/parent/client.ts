@@ -24,7 +24,17 @@ import { acquire } from "./acquire.ts";
 import { attempt } from "./attempt.ts";
 import { argumentsTooLarge } from "./attempt-errors.ts";
 import type { Call, CallOrigin, CallRequest } from "./call.ts";
-import { countAttempt, callFacts, canceled, closePhases, errorContext, errorOf, poolFor, startCall } from "./call.ts";
+import {
+  countAttempt,
+  callFacts,
+  canceled,
+  closePhases,
+  errorContext,
+  errorOf,
+  inheritedSignal,
+  poolFor,
+  startCall,
+} from "./call.ts";
 import { makeFanOut } from "./fan-out.ts";
 import { makeHeartbeat } from "./heartbeat.ts";
 import { localAttempt } from "./local-attempt.ts";
@@ -208,11 +218,12 @@ export const makeClient = ({ config, telemetry, codec, local, clock = new Sender
         call.span = span.ids;
         const body = encode(call);
         const { signal } = call.options;
+        const inherited = inheritedSignal(call);
         const start = () => (body instanceof FlameError ? Effect.fail(body) : persist(maker, call, body));
         return Effect.onExitPrimitive(
-          signal === undefined
+          signal === undefined && inherited === undefined
             ? start()
-            : untilAborted(Effect.suspend(start), signal, (reason) => canceled(call, reason)),
+            : untilAborted(Effect.suspend(start), [inherited, signal], (reason) => canceled(call, reason)),
           (exit) => {
             finish(call, span, errorOf(exit, call));
             return undefined;

@@ -13,6 +13,7 @@ import type { Logger } from "../contract/options.ts";
 import type { Environment, ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Registry } from "../contract/registry.ts";
 import { makeKeyring } from "../contract/signature.ts";
+import { exceptionMeta } from "../telemetry/exception.ts";
 import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type Admission, makeAdmission, type Permit } from "./admission.ts";
@@ -254,13 +255,13 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
 
   const probes = makeProbes({ runnerId, admission, metrics: deps.metrics });
   const app = makeApp(options.invokePath, invoke, probes, (error) =>
-    logger.error("The runner's server failed on a request.", { error }),
+    logger.error("The runner's server failed on a request.", exceptionMeta(error, redact)),
   );
   const listener = listen(app.fetch, {
     port: options.port,
     hostname: options.hostname,
     unverified,
-    onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, { error }),
+    onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, exceptionMeta(error, redact)),
   });
 
   const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, isolated, logger });

@@ -7,6 +7,7 @@ import { Effect } from "effect";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import type { CallError, FlameErrorCode } from "../contract/errors.ts";
 import type { IsolateKind } from "../contract/isolation.ts";
+import { messageOf } from "../contract/thrown.ts";
 import type { Facts, PhaseTimes } from "./catalog.ts";
 
 /** Identifies a span, for links and exemplars. */
@@ -292,7 +293,7 @@ export const makeTelemetry = (tracer: StageTracer, sinks: ReadonlyArray<EventSin
       try {
         sink.emit(event);
       } catch (error) {
-        console.error("firelight: a telemetry sink failed", error);
+        console.error(`firelight error: a telemetry sink failed: ${messageOf(error)}`);
       }
     }
   },

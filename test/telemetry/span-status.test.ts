@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { InvokeError } from "../../src/contract/errors.ts";
 import type { Stage } from "../../src/telemetry/telemetry.ts";
 import { restoreClock, stepClock } from "../harness/step-clock.ts";
+import { type Hostile, hostile } from "../integration/fixtures/hostile-values.ts";
 import type { Recorder } from "./recorded-spans.ts";
 import { callStage, forget, record, runCall, tracer } from "./recorded-spans.ts";
 
@@ -65,6 +66,16 @@ describe("the status of a span", () => {
       "error.type": "DEADLINE_EXCEEDED",
     });
   });
+
+  it.each(Object.keys(hostile) as ReadonlyArray<Hostile>)(
+    "is ERROR whatever it fails or dies with: %s",
+    async (what) => {
+      await exitOf(tracer.stage(callStage(), () => Effect.fail(hostile[what]())));
+      await exitOf(tracer.stage(callStage(), () => Effect.die(hostile[what]())));
+      const spans = recorder.exporter.getFinishedSpans();
+      expect(spans.map(({ status }) => status.code)).toEqual([SpanStatusCode.ERROR, SpanStatusCode.ERROR]);
+    },
+  );
 
   it("is ERROR with INTERNAL on a defect, without an exception event", async () => {
     await exitOf(tracer.stage(callStage(), () => Effect.die(new TypeError("no such thing"))));
