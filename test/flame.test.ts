@@ -209,7 +209,7 @@ describe("configuration", () => {
     const flame = make({ mode: "local" });
     const ping = flame.fn("ping", async () => "pong");
     await expect(flame.configure({ mode: "parent", runnerUrl: "not a url" })).rejects.toBeInstanceOf(ConfigError);
-    await expect(flame.configure(null as never)).rejects.toThrow(/configure got null/);
+    await expect(flame.configure(null as never)).rejects.toThrow(/configure: the configuration is null/);
     expect(await ping()).toBe("pong");
   });
 

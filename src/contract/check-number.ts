@@ -1,35 +1,38 @@
-/** The check that every number in a configuration goes through, and the bound of those that timers wait for. */
-import { ConfigError } from "./errors.ts";
+/** The checks of numbers in options, and the bound of those that timers wait for. */
+import { type Check, check, notAllowed } from "./option-schema.ts";
 
 /** The longest delay of a timer, in milliseconds, some 25 days; a timer with a longer one fires at once. */
 export const longestTimerMs: number = 2 ** 31 - 1;
 
-/** What numbers are allowed: whole ones unless said otherwise. */
-export interface NumberKind {
-  readonly fraction?: boolean;
-  readonly infinite?: boolean;
+/** Which numbers are allowed. */
+export interface NumberRange {
+  readonly min: number;
+  /** Default: no bound. */
+  readonly max?: number;
+  /** Allows `Infinity`. Default `false`. */
+  readonly infinity?: boolean;
 }
 
-/** Numbers that need not be whole. */
-export const fraction: NumberKind = { fraction: true };
-
-/** Numbers that need not be whole, and `Infinity`. */
-export const forever: NumberKind = { fraction: true, infinite: true };
-
-/** The number, or a {@link ConfigError} that names the field, its value and its unit. */
-export const checkNumber = (
-  field: string,
-  value: number,
-  least: number,
-  unit: string,
-  kind: NumberKind = {},
-): number => {
-  const fits = typeof value === "number" && value >= least;
-  const allowed = kind.infinite === true || value !== Infinity;
-  const whole = kind.fraction === true || Number.isInteger(value);
-  if (fits && allowed && whole) return value;
-  const what = kind.fraction === true ? "a number" : "a whole number";
-  throw new ConfigError(
-    `${field} is ${String(value)}. Use ${what} of ${unit}, ${least} or more${kind.infinite === true ? ", or Infinity" : ""}.`,
-  );
+const numbers = (what: string, { min, max, infinity = false }: NumberRange, whole: boolean): Check<number> => {
+  const bounds = max === undefined ? `, ${min} or more` : ` from ${min} to ${max}`;
+  const allowed = `${what}${bounds}${infinity ? ", or Infinity" : ""}`;
+  const greatest = max ?? (infinity ? Infinity : Number.MAX_VALUE);
+  return check(allowed, (value) => {
+    const fits = typeof value === "number" && value >= min && value <= greatest;
+    if (fits && (!whole || Number.isInteger(value) || value === Infinity)) return value;
+    throw notAllowed(value, allowed);
+  });
 };
+
+/** A whole number of something. */
+export const integer = (unit: string, range: NumberRange): Check<number> =>
+  numbers(`a whole number of ${unit}`, range, true);
+
+/** A number of something that need not be whole. */
+export const number = (unit: string, range: NumberRange): Check<number> => numbers(`a number of ${unit}`, range, false);
+
+/** A part of a whole. */
+export const share = (of: string): Check<number> => numbers(`a share of ${of}`, { min: 0, max: 1 }, false);
+
+/** A duration. */
+export const milliseconds = (range: NumberRange): Check<number> => number("milliseconds", range);

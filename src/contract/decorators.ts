@@ -7,8 +7,11 @@
  * and when an instance at work on an invocation calls a method of its own.
  */
 import { hostOf, isAtWork, type InstanceFactory } from "./class-host.ts";
-import { RegistryError } from "./errors.ts";
-import { checkDefinition, mergeDefinitions, type DefinitionOptions } from "./definition-options.ts";
+import { ConfigError, RegistryError } from "./errors.ts";
+import { definitionFields, mergeDefinitions, notOfDefinitions, type DefinitionOptions } from "./definition-options.ts";
+import { fn, text } from "./option-checks.ts";
+import { object, readOption } from "./option-schema.ts";
+import { printText } from "./print-value.ts";
 import { checkId, methodName, type MethodRegistration, type Registry } from "./registry.ts";
 import { callRemote, leadsTo, type Caller, type RemoteTarget } from "./remote.ts";
 
@@ -55,7 +58,7 @@ export type MethodDecoratorMaker = (options?: MethodOptions | string) => FlameMe
 
 /** `@flameService()`, `@flameService("id")`, `@flameService("id", { pool })`, `@flameService({ id, factory, pool })`. */
 export interface ServiceDecorator {
-  (id: string, options?: Omit<ServiceOptions, "id">): FlameClassDecorator;
+  (id: string | undefined, options?: Omit<ServiceOptions, "id">): FlameClassDecorator;
   (options?: ServiceOptions): FlameClassDecorator;
 }
 
@@ -79,6 +82,32 @@ interface Slot {
 }
 
 const slots = new WeakMap<Function, Slot>();
+
+const methodSchema = object<MethodOptions>(
+  { ...definitionFields, id: text(), serviceId: text() },
+  { allowed: "an id, or an object with options", elsewhere: notOfDefinitions },
+);
+
+const serviceSchema = object<ServiceOptions>(
+  { ...definitionFields, id: text(), factory: fn<InstanceFactory>("a function that makes the instance") },
+  { allowed: "an id, or an object with options", elsewhere: notOfDefinitions },
+);
+
+/** The options of a class, however they were given: `("id", { … })`, `({ id, … })` or `(undefined, { … })`. */
+const readServiceOptions = (first: ServiceOptions | string | undefined, second: unknown): ServiceOptions => {
+  const named = typeof first === "string" ? { id: first } : first;
+  const where = `@flameService(${typeof first === "string" ? printText(first) : ""})`;
+  if (second === undefined) return readOption(serviceSchema, named ?? {}, where);
+  const options = readOption(serviceSchema, second, where);
+  if (named === undefined) return options;
+  if (typeof first !== "string")
+    throw new ConfigError(
+      `${where}: options were given twice. Use (id, options), or one object with id and the others.`,
+    );
+  if (options.id !== undefined && options.id !== first)
+    throw new ConfigError(`${where}: options name another id, ${printText(options.id)}. Give the id once.`);
+  return { ...options, id: first };
+};
 
 /** Makes both decorators for one Firelight instance. */
 export const makeDecorators = (
@@ -116,10 +145,10 @@ export const makeDecorators = (
 
   const method: MethodDecoratorMaker = (given, ...misused: ReadonlyArray<unknown>) => {
     if (misused.length > 0) throw new RegistryError("@flame needs parentheses: write @flame() above the method.");
-    const options = typeof given === "string" ? { id: given } : (given ?? {});
+    const where = `@flame(${typeof given === "string" ? printText(given) : ""})`;
+    const options = typeof given === "string" ? { id: given } : readOption(methodSchema, given ?? {}, where);
     if (options.id !== undefined) checkId("method", options.id);
     if (options.serviceId !== undefined) checkId("service", options.serviceId);
-    checkDefinition(options, `@flame(${options.id === undefined ? "" : `"${options.id}"`})`);
 
     const add = (original: unknown, name: string | symbol, isStatic: boolean, owner: Function | undefined): Slot => {
       if (typeof original !== "function" || typeof name !== "string") {
@@ -155,15 +184,8 @@ export const makeDecorators = (
   const service: ServiceDecorator = (first?: ServiceOptions | string, second?: Omit<ServiceOptions, "id">) => {
     if (typeof first === "function")
       throw new RegistryError("@flameService needs parentheses: write @flameService() above the class.");
-    const { id, factory, ...options }: ServiceOptions =
-      typeof first === "string" ? { ...second, id: first } : { ...first };
+    const { id, factory, ...options } = readServiceOptions(first, second);
     if (id !== undefined) checkId("service", id);
-    checkDefinition(options, `@flameService(${id === undefined ? "" : `"${id}"`})`);
-    if (factory !== undefined && typeof factory !== "function") {
-      throw new RegistryError(
-        `The factory of @flameService is ${String(factory)}. Give it a function that makes the instance.`,
-      );
-    }
 
     return (owner: Function, context?: ClassDecoratorContext) => {
       const serviceId = checkId("service", id ?? context?.name ?? owner.name);

@@ -270,7 +270,7 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
       expect(() => flame({ timeoutMs: -1 })).toThrow(/timeoutMs is -1/);
       expect(() => flameService("a b")).toThrow(RegistryError);
       expect(() => flameService({ retry: { maxAttempts: 0 } })).toThrow(/retry.maxAttempts is 0/);
-      expect(() => flameService({ factory: 3 as never })).toThrow(/factory of @flameService is 3/);
+      expect(() => flameService({ factory: 3 as never })).toThrow(/@flameService\(\): factory is 3/);
       expect(registry.services()).toEqual([]);
     });
   });
