@@ -8,9 +8,7 @@
  * a module that is loaded before its entry looks there from the start.
  */
 import { performance } from "node:perf_hooks";
-import { longestTimerMs } from "../contract/check-number.ts";
 import type { Backend, RunnerHandle, SpawnRequest } from "../contract/backend.ts";
-import { ConfigError } from "../contract/errors.ts";
 import { awaitBoot, bootError, readyFault } from "./process-boot.ts";
 import type { BootReport } from "./process-boot.ts";
 import { startRunnerProcess } from "./process-child.ts";
@@ -18,6 +16,7 @@ import type { RunnerProcess } from "./process-child.ts";
 import { checkCommandOptions, resolveCommand, runnerEnvironment } from "./process-command.ts";
 import { createTail, forEachLine, forwardLine, secretsOf } from "./process-output.ts";
 import type { RunnerOutput, Tail } from "./process-output.ts";
+import { readProcessOptions } from "./process-schema.ts";
 
 export type { RunnerOutput } from "./process-output.ts";
 
@@ -127,7 +126,7 @@ const discard = async (child: RunnerProcess): Promise<void> => {
  *
  * A running runner does not keep this process alive; a boot or a stop under way does.
  *
- * @throws {ConfigError} when the options contradict each other or a number is off. A missing entry is reported by `spawn`.
+ * @throws {ConfigError} for an option that cannot work, and when options contradict each other. A missing entry is reported by `spawn`.
  *
  * @example
  * ```ts
@@ -137,14 +136,10 @@ const discard = async (child: RunnerProcess): Promise<void> => {
  * });
  * ```
  */
-export const processBackend = (options: ProcessBackendOptions): ProcessBackend => {
+export const processBackend = (given: ProcessBackendOptions): ProcessBackend => {
+  const options = readProcessOptions(given);
   checkCommandOptions(options);
   const stopGraceMs = options.stopGraceMs ?? defaultStopGraceMs;
-  if (!(stopGraceMs >= 0 && stopGraceMs <= longestTimerMs)) {
-    throw new ConfigError(
-      `The process backend's stopGraceMs is ${stopGraceMs}. Use a number of milliseconds from 0 to ${longestTimerMs}.`,
-    );
-  }
   const sink = outputSink(options);
   const inherit = options.logs === "inherit" && options.onOutput === undefined;
   const living = new Map<RunnerProcess, string>();

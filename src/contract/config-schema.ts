@@ -19,6 +19,9 @@ const secret = text({ allowed: "the same long random string on both sides", secr
 /** The id of a key. */
 export const keyId = text({ ...identifierRule, secret: true });
 
+/** The path of invocations. */
+export const invokePath = text({ allowed: 'an absolute path such as "/invoke"', pattern: /^\/[\w\-./~%]*$/ });
+
 const security = object<SecurityOptions>(
   {
     secret,
@@ -26,7 +29,7 @@ const security = object<SecurityOptions>(
     acceptKeys: list(object<SigningKeyOptions>({ id: required(keyId), secret: required(secret) }, { secret: true }), {
       secret: true,
     }),
-    windowMs: milliseconds({ min: 1 }),
+    windowMs: milliseconds({ min: 1, secret: true }),
   },
   { secret: true },
 );
@@ -48,7 +51,7 @@ const telemetry = object<TelemetryOptions>({
 export const servingFields: Fields<
   Pick<FlameConfig, "invokePath" | "security" | "maxBodyBytes" | "exposeErrors" | "idempotency" | "isolation">
 > = {
-  invokePath: text({ allowed: 'an absolute path such as "/invoke"', pattern: /^\/[\w\-./~%]*$/ }),
+  invokePath,
   security,
   maxBodyBytes: integer("bytes", { min: 1 }),
   exposeErrors: boolean(),

@@ -93,20 +93,29 @@ const serviceSchema = object<ServiceOptions>(
   { allowed: "an id, or an object with options", elsewhere: notOfDefinitions },
 );
 
+/** A decorator as it stands in the source, for errors. */
+const writtenAs = (name: string, given: unknown): string => {
+  try {
+    const id: unknown = typeof given === "object" ? (given as ServiceOptions | null)?.id : given;
+    return `${name}(${typeof id === "string" ? printText(id) : ""})`;
+  } catch {
+    return `${name}()`;
+  }
+};
+
 /** The options of a class, however they were given: `("id", { … })`, `({ id, … })` or `(undefined, { … })`. */
 const readServiceOptions = (first: ServiceOptions | string | undefined, second: unknown): ServiceOptions => {
-  const named = typeof first === "string" ? { id: first } : first;
-  const where = `@flameService(${typeof first === "string" ? printText(first) : ""})`;
-  if (second === undefined) return readOption(serviceSchema, named ?? {}, where);
-  const options = readOption(serviceSchema, second, where);
-  if (named === undefined) return options;
-  if (typeof first !== "string")
+  const where = writtenAs("@flameService", first ?? second);
+  if (first !== undefined && typeof first !== "string") {
+    if (second === undefined) return readOption(serviceSchema, first, where);
     throw new ConfigError(
-      `${where}: options were given twice. Use (id, options), or one object with id and the others.`,
+      `${where}: options are given twice. Use (id, options), or one object with id and the others.`,
     );
-  if (options.id !== undefined && options.id !== first)
-    throw new ConfigError(`${where}: options name another id, ${printText(options.id)}. Give the id once.`);
-  return { ...options, id: first };
+  }
+  const options = second === undefined ? {} : readOption(serviceSchema, second, where);
+  if (first === undefined || options.id === undefined || options.id === first)
+    return { ...options, id: first ?? options.id };
+  throw new ConfigError(`${where}: options.id is ${printText(options.id)}, which is another id. Give it once.`);
 };
 
 /** Makes both decorators for one Firelight instance. */
@@ -143,10 +152,10 @@ export const makeDecorators = (
     }
   };
 
-  const method: MethodDecoratorMaker = (given, ...misused: ReadonlyArray<unknown>) => {
+  const method: MethodDecoratorMaker = (given = {}, ...misused: ReadonlyArray<unknown>) => {
     if (misused.length > 0) throw new RegistryError("@flame needs parentheses: write @flame() above the method.");
-    const where = `@flame(${typeof given === "string" ? printText(given) : ""})`;
-    const options = typeof given === "string" ? { id: given } : readOption(methodSchema, given ?? {}, where);
+    const options =
+      typeof given === "string" ? { id: given } : readOption(methodSchema, given, writtenAs("@flame", given));
     if (options.id !== undefined) checkId("method", options.id);
     if (options.serviceId !== undefined) checkId("service", options.serviceId);
 

@@ -4,10 +4,17 @@
  * drains, and `flame.shutdown`.
  */
 
+import { fn } from "./option-checks.ts";
+import { readOption } from "./option-schema.ts";
+
+const hookSchema = fn();
+
 const hooks: Set<() => unknown> = new Set();
 
 /**
  * Registers a hook that sends what is buffered. It may return a promise. Call the returned function to take it back.
+ *
+ * @throws {ConfigError} when it is no function.
  *
  * @example
  * ```ts
@@ -15,6 +22,7 @@ const hooks: Set<() => unknown> = new Set();
  * ```
  */
 export const onFlush = (hook: () => unknown): (() => void) => {
+  readOption(hookSchema, hook, "onFlush", "hook");
   const entry = (): unknown => hook();
   hooks.add(entry);
   return () => {

@@ -24,14 +24,14 @@ const editDistance = (left: string, right: string): number => {
 };
 
 /**
- * The one of `names` that is nearest to `given`, `undefined` when none is near: a third of its letters may differ. Case does not
+ * The one of `names` that is nearest to `given`, `undefined` when none is near: one letter may differ, or a third of them. Case does not
  * count, and a name that contains the other one is near too, as `timeout` is to `timeoutMs`.
  */
 export const nearestName = (given: string, names: ReadonlyArray<string>): string | undefined => {
   if (given.length > maxLength) return undefined;
   const wanted = given.toLowerCase();
   let nearest: string | undefined;
-  let least = Math.floor(wanted.length / 3) + 1;
+  let least = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const name of names) {
     const distance = editDistance(wanted, name.toLowerCase());
     if (distance < least) [nearest, least] = [name, distance];

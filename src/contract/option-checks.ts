@@ -1,11 +1,7 @@
 /** The checks that schemas of options are made of, beside those of numbers. */
-import { type Check, check, faultIn, notAllowed, OptionFault } from "./option-schema.ts";
+import { type Check, check, faultIn, inWords, isOptions, notAllowed, OptionFault } from "./option-schema.ts";
 import { nearestName } from "./nearest-name.ts";
 import { printText, printValue } from "./print-value.ts";
-
-/** `a`, `a or b`, `a, b or c`. */
-const orList = (parts: ReadonlyArray<string>): string =>
-  parts.length < 2 ? parts.join() : `${parts.slice(0, -1).join(", ")} or ${parts.at(-1)}`;
 
 /** `true` or `false`, and nothing that is merely truthy. */
 export const boolean = (): Check<boolean> =>
@@ -23,7 +19,10 @@ export const no = (): Check<false> =>
 
 /** One of some words. */
 export const oneOf = <const Word extends string>(words: ReadonlyArray<Word>): Check<Word> => {
-  const allowed = orList(words.map((word) => `"${word}"`));
+  const allowed = inWords(
+    words.map((word) => `"${word}"`),
+    "or",
+  );
   const isWord = (value: unknown): value is Word => (words as ReadonlyArray<unknown>).includes(value);
   return check(allowed, (value) => {
     if (isWord(value)) return value;
@@ -151,16 +150,14 @@ export const record = <Value>(
 ): Check<Readonly<Record<string, Value>>> => {
   const allowed = `an object, each value ${of.allowed}`;
   return check(allowed, (value) => {
-    if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Map)
-      throw notAllowed(value, allowed, rule.secret);
-    const source = value as Readonly<Record<string, unknown>>;
-    const names = Object.keys(source).filter((name) => source[name] !== undefined);
+    if (!isOptions(value)) throw notAllowed(value, allowed, rule.secret);
+    const names = Object.keys(value).filter((name) => value[name] !== undefined);
     return Object.fromEntries(
       names.map((name) => {
         if (rule.names?.pattern?.test(name) === false)
           throw new OptionFault("", `has the name ${printText(name)}. Use ${rule.names.allowed}.`, undefined, true);
         try {
-          return [name, of.read(source[name])];
+          return [name, of.read(value[name])];
         } catch (thrown) {
           throw faultIn(partName(name), thrown);
         }

@@ -51,6 +51,10 @@ export type Fields<Options> = {
   >;
 };
 
+/** `a`, `a and b`, `a, b and c`. */
+export const inWords = (parts: ReadonlyArray<string>, joint: "and" | "or"): string =>
+  parts.length < 2 ? parts.join() : `${parts.slice(0, -1).join(", ")} ${joint} ${parts.at(-1)}`;
+
 /** The check of an options object. */
 export interface ObjectCheck<in out Options> extends Check<Options> {
   readonly fields: Fields<Options>;
@@ -95,7 +99,8 @@ export const faultIn = (part: string, thrown: unknown): OptionFault => {
 /** Builtin objects whose content is not in their properties: an options object is none of them. */
 const notOptions: ReadonlyArray<new (...args: never) => object> = [Map, Set, Promise, Date, RegExp, URL, Error];
 
-const isOptions = (value: unknown): value is Readonly<Record<string, unknown>> =>
+/** Whether a value may be an object of named fields, whatever its prototype. */
+export const isOptions = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" &&
   value !== null &&
   !Array.isArray(value) &&
@@ -117,8 +122,8 @@ export const object = <Options>(fields: Fields<Options>, advice: ObjectAdvice = 
   const entries = Object.entries(fields as Readonly<Record<string, AnyCheck>>);
   const names = entries.map(([name]) => name);
   const known: ReadonlySet<string> = new Set(names);
-  const shown = names.length > 4 ? `${names.slice(0, 3).join(", ")} and others` : names.join(" and ");
-  const allowed = advice.allowed ?? `an object with ${shown}`;
+  const shown = names.length > 4 ? [...names.slice(0, 3), "others"] : names;
+  const allowed = advice.allowed ?? `an object with ${inWords(shown, "and")}`;
 
   const read = (value: unknown): Options => {
     if (!isOptions(value)) throw notAllowed(value, allowed, advice.secret);

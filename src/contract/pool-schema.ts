@@ -1,6 +1,6 @@
 /** The checks of a pool's options. */
 import type { Backend } from "./backend.ts";
-import { integer, milliseconds, number, share } from "./check-number.ts";
+import { integer, milliseconds, number, quantity } from "./check-number.ts";
 import { labels } from "./call-options.ts";
 import { boolean, either, fn, having, list, no, oneOf, text, type TextRule } from "./option-checks.ts";
 import { type Fields, object, required } from "./option-schema.ts";
@@ -43,7 +43,7 @@ const updatable: Fields<PoolUpdate> = {
     maxRssBytes: number("bytes", { min: 1, infinity: true }),
   }),
   drainTimeoutMs: milliseconds({ min: 0, infinity: true }),
-  panicThreshold: share("the runners"),
+  panicThreshold: quantity("a share of the runners", { min: 0, max: 1 }),
 };
 
 const poolFields: Fields<PoolConfig> = {

@@ -14,11 +14,11 @@ export const printText = (text: string): string => {
   return JSON.stringify(hideUserInfo(bounded));
 };
 
-const isArray = (value: unknown): boolean => {
+const printObject = (value: object): string => {
   try {
-    return Array.isArray(value);
+    return Array.isArray(value) ? "an array" : value instanceof Promise ? "a promise" : "an object";
   } catch {
-    return false;
+    return "an object";
   }
 };
 
@@ -26,9 +26,7 @@ const isArray = (value: unknown): boolean => {
 export const printKind = (value: unknown): string => {
   if (value === null || value === undefined) return String(value);
   if (value === "") return "empty";
-  if (isArray(value)) return "an array";
-  const type = typeof value;
-  return type === "object" ? "an object" : `a ${type}`;
+  return typeof value === "object" ? printObject(value) : `a ${typeof value}`;
 };
 
 /** A value as a message shows it: numbers, booleans and strings as they are, anything else by its kind. Never throws. */

@@ -16,6 +16,7 @@ import { logExporter, metricExporter, traceExporter } from "./exporters.ts";
 import { makeOtelLogger } from "./logger.ts";
 import type { ReadableRegistry } from "./metrics.ts";
 import { FirelightMetricProducer } from "./metrics.ts";
+import { readOpenTelemetryOptions } from "./options-schema.ts";
 import { CountingSpanProcessor } from "./span-count.ts";
 
 export type { OtlpProtocol } from "./exporters.ts";
@@ -148,7 +149,7 @@ const nothing = async (): Promise<void> => {};
  * before the process ends, by `flame.shutdown` and by a runner that drains. A second call while it runs gives the
  * same handle and ignores its options. With `OTEL_SDK_DISABLED=true` it does nothing.
  *
- * @throws {ConfigError} when JSON is asked for and its exporters are not installed.
+ * @throws {ConfigError} for an option that cannot work, and when JSON is asked for and its exporters are not installed.
  *
  * @example
  * ```ts
@@ -157,7 +158,8 @@ const nothing = async (): Promise<void> => {};
  * const otel = startOpenTelemetry({ serviceName: "shop" });
  * ```
  */
-export const startOpenTelemetry = (options: OpenTelemetryOptions = {}): OtelHandle => {
+export const startOpenTelemetry = (given: OpenTelemetryOptions = {}): OtelHandle => {
+  const options = readOpenTelemetryOptions(given);
   if (running !== undefined) return running;
   if (isDisabled()) return { logger: makeOtelLogger(), flush: nothing, shutdown: nothing };
   const spanProcessor = new CountingSpanProcessor(traceExporter(options));
