@@ -58,6 +58,10 @@ export interface Flame extends MethodDecoratorMaker, Makers, AsyncDisposable {
    *
    * Pools with a `min` start their runners at once on a parent, and on a runner with its first call.
    *
+   * A running server of this instance keeps what it has read. A change of `security`, `invokePath`, `maxBodyBytes`, `exposeErrors`,
+   * `idempotency`, `isolation`, `defaultPool`, `mode`, `logger` or `telemetry` that would not reach it is rejected: configure before
+   * `createRunnerServer`, give the field to it, or stop the server first.
+   *
    * @throws {ConfigError} (as a rejection) naming the field and how to fix it; the earlier configuration stays.
    */
   configure(config: FlameConfig): Promise<void>;
@@ -65,6 +69,8 @@ export interface Flame extends MethodDecoratorMaker, Makers, AsyncDisposable {
    * Starts to serve what is registered, on `port` of `hostname`. Returns at once; `ready` of the server tells when it
    * listens. In a worker or child process that a runner has started for a method's `isolation`, it listens to that runner
    * only, and `ready` never settles: what follows it happens once, on the runner.
+   *
+   * @throws {ConfigError} for an option that cannot work. A port that cannot be had rejects `ready` instead.
    *
    * @example
    * ```ts

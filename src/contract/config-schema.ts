@@ -37,11 +37,11 @@ const security = object<SecurityOptions>(
 const telemetry = object<TelemetryOptions>({
   metrics: either(
     boolean(),
-    having<MetricsRegistry>("a registry of prom-client or @prometheus-io/client", [
-      "registerMetric",
-      "getSingleMetric",
-      "metrics",
-    ]),
+    having<MetricsRegistry>(
+      "a registry of prom-client or @prometheus-io/client",
+      ["registerMetric", "getSingleMetric", "metrics"],
+      { texts: ["contentType"] },
+    ),
   ),
   baggageKeys: list(text()),
   traces: boolean(),

@@ -96,6 +96,12 @@ export const faultIn = (part: string, thrown: unknown): OptionFault => {
   return new OptionFault(path === "" || path.startsWith("[") ? part + path : `${part}.${path}`, problem, cause);
 };
 
+/** Whether all that an object says are properties of its own: one from an object literal, or without a prototype. */
+const isLiteral = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+};
+
 /** Builtin objects whose content is not in their properties: an options object is none of them. */
 const notOptions: ReadonlyArray<new (...args: never) => object> = [Map, Set, Promise, Date, RegExp, URL, Error];
 
@@ -104,14 +110,13 @@ export const isOptions = (value: unknown): value is Readonly<Record<string, unkn
   typeof value === "object" &&
   value !== null &&
   !Array.isArray(value) &&
-  !ArrayBuffer.isView(value) &&
-  !notOptions.some((type) => value instanceof type);
+  (isLiteral(value) || !(ArrayBuffer.isView(value) || notOptions.some((type) => value instanceof type)));
 
 const unknownField = (name: string, names: ReadonlyArray<string>, elsewhere: string | undefined): OptionFault => {
-  if (elsewhere !== undefined) return new OptionFault(name, elsewhere);
+  if (elsewhere !== undefined) return new OptionFault("", elsewhere);
   const near = nearestName(name, names);
   const advice = near === undefined ? `The options are ${names.join(", ")}.` : `Did you mean ${near}?`;
-  return new OptionFault(printName(name), `is not an option. ${advice}`);
+  return new OptionFault("", `is not an option. ${advice}`);
 };
 
 const own = (record: Readonly<Record<string, string>> | undefined, name: string): string | undefined =>
@@ -119,29 +124,37 @@ const own = (record: Readonly<Record<string, string>> | undefined, name: string)
 
 /** An options object with a check for each field of its interface; other fields are refused. */
 export const object = <Options>(fields: Fields<Options>, advice: ObjectAdvice = {}): ObjectCheck<Options> => {
-  const entries = Object.entries(fields as Readonly<Record<string, AnyCheck>>);
-  const names = entries.map(([name]) => name);
-  const known: ReadonlySet<string> = new Set(names);
+  const checks: ReadonlyMap<string, AnyCheck> = new Map(Object.entries(fields as Readonly<Record<string, AnyCheck>>));
+  const names = [...checks.keys()];
+  const needed = names.filter((name) => checks.get(name)?.needed);
   const shown = names.length > 4 ? [...names.slice(0, 3), "others"] : names;
   const allowed = advice.allowed ?? `an object with ${inWords(shown, "and")}`;
 
+  const readField = (name: string, given: unknown, copy: Record<string, unknown>): void => {
+    if (given !== undefined) copy[name] = checks.get(name)?.read(given);
+  };
+
   const read = (value: unknown): Options => {
     if (!isOptions(value)) throw notAllowed(value, allowed, advice.secret);
-    for (const name in value) {
-      if (!known.has(name) && !(name in Object.prototype && !Object.hasOwn(value, name)))
-        throw unknownField(name, names, own(advice.elsewhere, name));
-    }
     const copy: Record<string, unknown> = {};
-    for (const [name, field] of entries) {
-      try {
-        const given = value[name];
-        if (given !== undefined) copy[name] = field.read(given);
-        else if (field.needed) throw new OptionFault("", `is missing. Use ${field.allowed}.`);
-      } catch (thrown) {
-        throw faultIn(name, thrown);
+    let name = "";
+    try {
+      const literal = isLiteral(value);
+      for (name in value) {
+        if (checks.has(name)) {
+          if (literal) readField(name, value[name], copy);
+        } else if (!(name in Object.prototype) || Object.hasOwn(value, name)) {
+          throw unknownField(name, names, own(advice.elsewhere, name));
+        }
       }
+      if (!literal) for (name of names) readField(name, value[name], copy);
+      for (name of needed) {
+        if (copy[name] === undefined) throw new OptionFault("", `is missing. Use ${checks.get(name)?.allowed}.`);
+      }
+      return copy as Options;
+    } catch (thrown) {
+      throw faultIn(name === "" ? name : printName(name), thrown);
     }
-    return copy as Options;
   };
   return { needed: false, allowed, read, fields };
 };

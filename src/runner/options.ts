@@ -40,7 +40,7 @@ export interface RunnerServerOptions {
    * up and runs requests for any audience, since no parent can know it.
    */
   readonly runnerId?: string;
-  /** Milliseconds that {@link RunnerServer.stop} waits for running invocations before it aborts them. Default 10 000. */
+  /** Milliseconds that {@link RunnerServer.stop} waits for running invocations before it aborts them, from 0; `Infinity` waits for all. Default 10 000. */
   readonly drainTimeoutMs?: number;
   /** Invocations at a time; more are refused with `overloaded`, unexecuted. Default: no bound, the parent's pool sets it. */
   readonly maxConcurrency?: number;

@@ -37,7 +37,7 @@ import {
   type TelemetryOptions,
   onFlush,
 } from "../../src/index.ts";
-import { type OpenTelemetryOptions, startOpenTelemetry } from "../../src/otel/index.ts";
+import { FirelightMetricProducer, type OpenTelemetryOptions, startOpenTelemetry } from "../../src/otel/index.ts";
 import { resolveRunnerOptions } from "../../src/runner/options.ts";
 import {
   type BackendConformanceOptions,
@@ -536,6 +536,7 @@ describe("what is given as one value", () => {
     ["targetUtilization: share is 80", () => targetUtilization(80)],
     ["onFlush: hook is null", () => onFlush(null as never)],
     ["idempotencyStoreConformance: makeStore is an object", () => idempotencyStoreConformance(store as never)],
+    ["FirelightMetricProducer: registry has no getMetricsAsJSON()", () => new FirelightMetricProducer({} as never)],
     ["writeBundle: folder is undefined", () => writeBundle(defaultSettings, undefined as never)],
     ["createFlame: the configuration is an array", () => createFlame([] as never).configure({})],
     ["m/default.map: items is 3", () => method.map(3 as never)],
