@@ -96,7 +96,7 @@ const serviceSchema = object<ServiceOptions>(
 /** A decorator as it stands in the source, for errors. */
 const writtenAs = (name: string, given: unknown): string => {
   try {
-    const id: unknown = typeof given === "object" ? (given as ServiceOptions | null)?.id : given;
+    const id: unknown = typeof given === "object" ? Reflect.get(given ?? {}, "id") : given;
     return `${name}(${typeof id === "string" ? printText(id) : ""})`;
   } catch {
     return `${name}()`;

@@ -75,9 +75,6 @@ const fixed = Object.keys(poolFields).filter((name) => !Object.hasOwn(updatable,
 /** What of a pool may change while it is in use. */
 export const poolUpdateSchema = object<PoolUpdate>(updatable, {
   elsewhere: Object.fromEntries(
-    fixed.map((name) => [
-      name,
-      "cannot change while the pool is in use. Make the pool anew with configure({ pools }).",
-    ]),
+    fixed.map((name) => [name, "cannot change while the pool is in use. Change it with configure({ pools })."]),
   ),
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { mergeOptions } from "../../src/contract/call-options.ts";
-import { readDefinition } from "../../src/contract/definition-options.ts";
+import { type DefinitionOptions, mergeDefinitions, readDefinition } from "../../src/contract/definition-options.ts";
 import type { FlameOptions } from "../../src/contract/options.ts";
 
 describe("options of calls", () => {
@@ -19,6 +19,24 @@ describe("options of calls", () => {
       idempotent: false,
       hedge: false,
     });
+  });
+
+  it("are all merged: none is forgotten", () => {
+    const every: Required<DefinitionOptions> = {
+      pool: "gpu",
+      timeoutMs: 1,
+      idempotencyKey: "k",
+      labels: { gpu: "l4" },
+      affinityKey: "a",
+      detached: true,
+      idempotent: true,
+      retry: { maxAttempts: 2 },
+      hedge: false,
+      isolation: "worker",
+    };
+    expect(mergeDefinitions({}, every)).toEqual(every);
+    expect(mergeDefinitions(every, {})).toEqual(every);
+    expect(mergeOptions(every)).toEqual({ ...every, isolation: undefined });
   });
 
   it.each<[FlameOptions, string]>([

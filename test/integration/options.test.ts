@@ -73,7 +73,7 @@ interface Case<Fields = Readonly<Record<string, Wrong>>> {
 
 const cases: Record<string, Case> = {};
 const add = <Options>(name: string, given: Case<WrongFields<Options>>): void => {
-  cases[name] = given as unknown as Case;
+  cases[name] = given;
 };
 
 const retryFields: WrongFields<RetryOptions> = {
@@ -515,7 +515,7 @@ describe.each(Object.entries(cases))(
     });
 
     test("objects without a prototype, and getters of classes, are read like others", async () => {
-      const [field = "", { values, right }] = rows[0]!;
+      const [field, { values, right }] = rows[0]!;
       await read(Object.assign(Object.create(null) as object, { ...needed, [field]: right }));
       const inherited = (value: unknown): object => {
         const parent = Object.defineProperty({ ...needed }, field, { get: () => value });
