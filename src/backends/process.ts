@@ -9,14 +9,17 @@
  */
 import { performance } from "node:perf_hooks";
 import type { Backend, RunnerHandle, SpawnRequest } from "../contract/backend.ts";
+import { longestTimerMs, milliseconds } from "../contract/check-number.ts";
+import { fileLocation, fn, oneOf, text } from "../contract/option-checks.ts";
+import { object, readOption } from "../contract/option-schema.ts";
 import { awaitBoot, bootError, readyFault } from "./process-boot.ts";
 import type { BootReport } from "./process-boot.ts";
+import { command, variables, words } from "./process-checks.ts";
 import { startRunnerProcess } from "./process-child.ts";
 import type { RunnerProcess } from "./process-child.ts";
 import { checkCommandOptions, resolveCommand, runnerEnvironment } from "./process-command.ts";
 import { createTail, forEachLine, forwardLine, secretsOf } from "./process-output.ts";
 import type { RunnerOutput, Tail } from "./process-output.ts";
-import { readProcessOptions } from "./process-schema.ts";
 
 export type { RunnerOutput } from "./process-output.ts";
 
@@ -69,6 +72,20 @@ export interface ProcessBackend extends Backend {
   /** The processes that live now, booting ones included. */
   running(): ReadonlyArray<{ readonly id: string; readonly pid: number }>;
 }
+
+const schema = object<ProcessBackendOptions>({
+  entry: fileLocation(),
+  runtime: text(),
+  runtimeArgs: words,
+  args: words,
+  command,
+  cwd: text(),
+  env: variables,
+  host: text(),
+  logs: oneOf(["forward", "inherit", "ignore"]),
+  onOutput: fn<NonNullable<ProcessBackendOptions["onOutput"]>>(),
+  stopGraceMs: milliseconds({ min: 0, max: longestTimerMs }),
+});
 
 const defaultStopGraceMs = 10_000;
 
@@ -137,7 +154,7 @@ const discard = async (child: RunnerProcess): Promise<void> => {
  * ```
  */
 export const processBackend = (given: ProcessBackendOptions): ProcessBackend => {
-  const options = readProcessOptions(given);
+  const options = readOption(schema, given, "processBackend");
   checkCommandOptions(options);
   const stopGraceMs = options.stopGraceMs ?? defaultStopGraceMs;
   const sink = outputSink(options);
@@ -148,10 +165,10 @@ export const processBackend = (given: ProcessBackendOptions): ProcessBackend => 
 
   const spawn = async (request: SpawnRequest): Promise<RunnerHandle> => {
     const startedAt = performance.now();
-    const command = resolveCommand(options);
+    const resolved = resolveCommand(options);
     const report = (lastLines: ReadonlyArray<string> | undefined): BootReport => ({
       request,
-      command,
+      command: resolved,
       startedAt,
       lastLines,
     });
@@ -160,7 +177,7 @@ export const processBackend = (given: ProcessBackendOptions): ProcessBackend => 
     const env = runnerEnvironment(options.env ?? {}, options.host ?? "127.0.0.1", request);
     let child: RunnerProcess;
     try {
-      child = startRunnerProcess(command, env, inherit ? "inherit" : "pipe");
+      child = startRunnerProcess(resolved, env, inherit ? "inherit" : "pipe");
     } catch (cause) {
       throw bootError({ kind: "not_started", cause: cause as Error }, report(undefined));
     }

@@ -7,7 +7,10 @@ import type { ProxyTracerProvider } from "@opentelemetry/api";
 import { logs as logsApi } from "@opentelemetry/api-logs";
 import type { NodeSDKConfiguration } from "@opentelemetry/sdk-node";
 import { NodeSDK, logs, metrics, resources } from "@opentelemetry/sdk-node";
+import { longestTimerMs, milliseconds } from "../contract/check-number.ts";
 import { onFlush } from "../contract/flush.ts";
+import { oneOf, text } from "../contract/option-checks.ts";
+import { object, readOption } from "../contract/option-schema.ts";
 import type { Logger } from "../contract/options.ts";
 import { tellSpanExport } from "../contract/span-export.ts";
 import { exportLogs } from "../telemetry/logs.ts";
@@ -16,7 +19,7 @@ import { logExporter, metricExporter, traceExporter } from "./exporters.ts";
 import { makeOtelLogger } from "./logger.ts";
 import type { ReadableRegistry } from "./metrics.ts";
 import { FirelightMetricProducer } from "./metrics.ts";
-import { readOpenTelemetryOptions } from "./options-schema.ts";
+import { attributes, endpoint, headers, instrumentations, metricsSource } from "./option-checks.ts";
 import { CountingSpanProcessor } from "./span-count.ts";
 
 export type { OtlpProtocol } from "./exporters.ts";
@@ -50,6 +53,18 @@ export interface OpenTelemetryOptions {
   /** Milliseconds that a flush at the end of the process may take. Default 5000. */
   readonly flushTimeoutMs?: number;
 }
+
+const schema = object<OpenTelemetryOptions>({
+  serviceName: text(),
+  endpoint,
+  headers,
+  protocol: oneOf(["http/protobuf", "http/json"]),
+  metrics: metricsSource,
+  metricsIntervalMs: milliseconds({ min: 1, max: longestTimerMs }),
+  attributes,
+  instrumentations,
+  flushTimeoutMs: milliseconds({ min: 0, max: longestTimerMs }),
+});
 
 /** OpenTelemetry while it runs. */
 export interface OtelHandle {
@@ -159,7 +174,7 @@ const nothing = async (): Promise<void> => {};
  * ```
  */
 export const startOpenTelemetry = (given: OpenTelemetryOptions = {}): OtelHandle => {
-  const options = readOpenTelemetryOptions(given);
+  const options = readOption(schema, given, "startOpenTelemetry");
   if (running !== undefined) return running;
   if (isDisabled()) return { logger: makeOtelLogger(), flush: nothing, shutdown: nothing };
   const spanProcessor = new CountingSpanProcessor(traceExporter(options));
