@@ -38,6 +38,7 @@ import {
 } from "./respond.ts";
 import { reportRefusals } from "./refusals.ts";
 import { superviseRunner } from "./supervision.ts";
+import { UnverifiedRequests, unverifiedLimits } from "./unverified.ts";
 import { makeVerifier, type Refused, type Verified, type Verifier } from "./verify.ts";
 
 /** A runner that listens. */
@@ -78,6 +79,7 @@ const nonceCapacity = 1_000_000;
 const orphanDrainMs = 1_000;
 
 interface Stages {
+  readonly unverified: UnverifiedRequests;
   readonly verify: Verifier;
   readonly admission: Admission;
   readonly dispatcher: Dispatcher;
@@ -142,7 +144,7 @@ const refusal = (stages: Stages, refused: Refused, arrivedAt: number): Answer =>
 const makeInvoke =
   (stages: Stages) =>
   async (request: IncomingRequest): Promise<Response> => {
-    const arrival = arrive(request);
+    const arrival = arrive(request, stages.unverified);
     const verified = await stages.verify(arrival);
     if (verified._tag === "Refused") return toResponse(refusal(stages, verified, arrival.arrivedAt));
 
@@ -241,7 +243,9 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     isolated,
   });
   let orphanTimer: OrphanTimer | undefined;
+  const unverified = new UnverifiedRequests(unverifiedLimits(maxBodyBytes));
   const invoke = makeInvoke({
+    unverified,
     verify,
     admission,
     dispatcher,
@@ -257,6 +261,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
   const listener = listen(app.fetch, {
     port: options.port,
     hostname: options.hostname,
+    unverified,
     onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, { error }),
   });
 
