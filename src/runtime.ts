@@ -75,7 +75,7 @@ const isolatedRuns = (
   place: { readonly runnerId: string; readonly poolName: string },
 ): IsolatedRuns | undefined => {
   if (runnerLink() !== undefined || (mode === "local" && isolation.entry === undefined)) return undefined;
-  const settings = { ...place, url: "", port: 0, maxBodyBytes };
+  const settings = { ...place, url: "", port: 0, hostname: "", maxBodyBytes };
   return makeIsolatedRuns({ ...isolation, settings: () => settings, telemetry });
 };
 

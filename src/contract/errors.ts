@@ -244,11 +244,12 @@ export class FlameMethodError extends Error {
     message: string,
     options: { details?: unknown; retryable?: boolean; cause?: unknown } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    // Made where something has failed already, so it takes whatever it is given and throws nothing itself.
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.name = "FlameMethodError";
     this.code = code;
-    this.details = options.details;
-    this.retryable = options.retryable ?? false;
+    this.details = options?.details;
+    this.retryable = options?.retryable === true;
   }
 }
 

@@ -5,9 +5,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Effect, FiberSet, Semaphore } from "effect";
 import { untilAborted, type RemoteTarget } from "./caller.ts";
-import { checkNumber } from "./check-number.ts";
+import { integer } from "./check-number.ts";
+import { callFields } from "./call-options.ts";
 import { ConfigError, InvokeError, withContext, type CallError } from "./errors.ts";
-import { messageOf, readField, valueText } from "./thrown.ts";
+import { boolean, oneOf } from "./option-checks.ts";
+import { object, readOption } from "./option-schema.ts";
+import { printValue } from "./print-value.ts";
+import { messageOf, readField } from "./thrown.ts";
 
 /** What to call a method with. It is read one by one, when there is room for a call; an endless one is fine. */
 export type Items<Item> = Iterable<Item> | AsyncIterable<Item>;
@@ -98,24 +102,25 @@ const isIterable = (items: unknown): items is Items<unknown> => {
   }
 };
 
+const ofWith = "is no option of map. Use .with({ … }).map(items).";
+
+const schema = object<MapOptions>(
+  { concurrency: integer("calls", { min: 1 }), ordered: boolean(), onError: oneOf(["stop", "collect"]) },
+  { elsewhere: Object.fromEntries([...Object.keys(callFields), "signal"].map((name) => [name, ofWith])) },
+);
+
 /**
- * Checks what `map` is given.
+ * Checks what `map` is given; a checked copy of its options.
  *
  * @throws {ConfigError} for what cannot be iterated, and for an option that cannot work.
  */
-export const checkMap = (method: string, items: unknown, { concurrency, ordered, onError }: MapOptions): void => {
+export const readMap = (method: string, items: unknown, options: MapOptions): MapOptions => {
   if (!isIterable(items)) {
     throw new ConfigError(
-      `${method}.map got ${valueText(items)}. Give it an array, or anything else that can be iterated.`,
+      `${method}.map: items is ${printValue(items)}. Use an array, or anything else that can be iterated.`,
     );
   }
-  if (concurrency !== undefined) checkNumber(`${method}.map: concurrency`, concurrency, 1, "calls");
-  if (ordered !== undefined && typeof ordered !== "boolean") {
-    throw new ConfigError(`${method}.map: ordered is ${valueText(ordered)}. Use true or false.`);
-  }
-  if (onError !== undefined && onError !== "stop" && onError !== "collect") {
-    throw new ConfigError(`${method}.map: onError is ${valueText(onError)}. Use "stop" or "collect".`);
-  }
+  return readOption(schema, options, `${method}.map`);
 };
 
 /** Calls `call` for each item, at most `concurrency` at a time. */

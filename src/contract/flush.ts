@@ -5,10 +5,17 @@
  */
 import { messageOf } from "./thrown.ts";
 
+import { fn } from "./option-checks.ts";
+import { readOption } from "./option-schema.ts";
+
+const hookSchema = fn();
+
 const hooks: Set<() => unknown> = new Set();
 
 /**
  * Registers a hook that sends what is buffered. It may return a promise. Call the returned function to take it back.
+ *
+ * @throws {ConfigError} when it is no function.
  *
  * @example
  * ```ts
@@ -16,6 +23,7 @@ const hooks: Set<() => unknown> = new Set();
  * ```
  */
 export const onFlush = (hook: () => unknown): (() => void) => {
+  readOption(hookSchema, hook, "onFlush", "hook");
   const entry = (): unknown => hook();
   hooks.add(entry);
   return () => {

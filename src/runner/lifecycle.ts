@@ -14,7 +14,7 @@ import type { Listener } from "./listen.ts";
 
 /** Options of {@link RunnerServer.stop}. */
 export interface StopOptions {
-  /** Milliseconds to wait for running invocations before they are aborted. Default: `drainTimeoutMs` of the server. */
+  /** Milliseconds to wait for running invocations before they are aborted, from 0; `Infinity` waits for all. Default: `drainTimeoutMs` of the server. */
   readonly drainTimeoutMs?: number;
 }
 

@@ -29,6 +29,8 @@ export interface ListenOptions {
 /** A server on its socket. */
 export interface Listener {
   readonly port: number;
+  /** The address that it listens on. */
+  readonly hostname: string;
   readonly url: string;
   /** Resolves when connections are accepted; rejects with a {@link ConfigError} when the address cannot be had. */
   readonly ready: Promise<void>;
@@ -119,6 +121,15 @@ const closeNode = (server: Server, graceMs: number): Promise<void> => {
   });
 };
 
+/** All interfaces, where nothing else is known. */
+const anyAddress = "0.0.0.0";
+
+/** The address of a server that listens without a host: those bind synchronously. `undefined` where the port is taken. */
+const boundAddress = (server: Server): string | undefined => {
+  const address = server.address();
+  return typeof address === "string" ? undefined : address?.address;
+};
+
 const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => {
   const server = unwrapped(
     createServer(
@@ -143,6 +154,7 @@ const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => 
   });
   return {
     port,
+    hostname: options.hostname ?? boundAddress(server) ?? anyAddress,
     url: urlOf(options.hostname, port),
     ready,
     close: (graceMs) =>
@@ -172,10 +184,13 @@ const listenOnBun = (runtime: BunRuntime, fetch: FetchHandler, options: ListenOp
     server = runtime.serve(serveOptions);
   } catch (error) {
     const ready = Promise.reject(listenError(error, options));
-    return { port: options.port, url: urlOf(options.hostname, options.port), ready, close: () => Promise.resolve() };
+    const { port, hostname } = options;
+    const close = () => Promise.resolve();
+    return { port, hostname: hostname ?? anyAddress, url: urlOf(hostname, port), ready, close };
   }
   return {
     port: server.port,
+    hostname: options.hostname ?? anyAddress,
     url: urlOf(options.hostname, server.port),
     ready: Promise.resolve(),
     close: (graceMs) => within(graceMs, server.stop(false)).then(() => within(graceMs, server.stop(true))),

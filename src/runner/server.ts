@@ -26,7 +26,7 @@ import { makeStop, type StopOptions, stopOnSignals } from "./lifecycle.ts";
 import { listen, toResponse } from "./listen.ts";
 import { OrphanTimer } from "./orphan-timer.ts";
 import { makeProbes, methodNotAllowed, type MetricsText, type Probes } from "./probes.ts";
-import { resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
+import { readStop, resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
 import {
   type Answer,
   json,
@@ -45,6 +45,8 @@ import { makeVerifier, type Verified, type Verifier } from "./verify.ts";
 /** A runner that listens. */
 export interface RunnerServer {
   readonly port: number;
+  /** The address that it listens on, such as `127.0.0.1`; `0.0.0.0` or `::` are all interfaces. */
+  readonly hostname: string;
   /** Base URL for clients on this machine, such as `http://127.0.0.1:4123`. */
   readonly url: string;
   readonly runnerId: string;
@@ -223,7 +225,14 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
   const redact = deps.redact ?? makeRedactor([]);
   const isolated = makeIsolatedRuns({
     ...options.isolation,
-    settings: () => ({ runnerId, poolName, url: listener.url, port: listener.port, maxBodyBytes }),
+    settings: () => ({
+      runnerId,
+      poolName,
+      url: listener.url,
+      port: listener.port,
+      hostname: listener.hostname,
+      maxBodyBytes,
+    }),
     telemetry,
   });
   if (asksForIsolation(registry)) isolated.check();
@@ -268,10 +277,11 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
   let stopped = false;
   let forgetSignals = (): void => {};
   let stopSupervision = (): void => {};
-  const stop = async (stopOptions?: StopOptions): Promise<void> => {
+  const stop = async (stopOptions: StopOptions = {}): Promise<void> => {
+    const checked = readStop(stopOptions);
     stopped = true;
     orphanTimer?.stop();
-    await drain(stopOptions);
+    await drain(checked);
     forgetSignals();
     stopSupervision();
   };
@@ -301,5 +311,5 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
       onParentGone: () => orphaned("the process that started it is gone"),
     });
   });
-  return { port: listener.port, url: listener.url, runnerId, ready, stop };
+  return { port: listener.port, hostname: listener.hostname, url: listener.url, runnerId, ready, stop };
 };

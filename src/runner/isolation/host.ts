@@ -158,8 +158,9 @@ export const serveInIsolate = (link: RunnerLink, deps: IsolateHostDeps): void =>
 };
 
 /** What stands for the runner's server in its isolates: it says where the runner is, and is never ready itself. */
-export const standIn = ({ port, url, runnerId }: IsolateSettings): RunnerServer => ({
+export const standIn = ({ port, hostname, url, runnerId }: IsolateSettings): RunnerServer => ({
   port,
+  hostname,
   url,
   runnerId,
   ready: new Promise(() => {}),

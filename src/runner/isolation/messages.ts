@@ -12,6 +12,7 @@ export interface IsolateSettings {
   /** Where the runner listens; empty in local mode. */
   readonly url: string;
   readonly port: number;
+  readonly hostname: string;
   /** Most bytes of an encoded result. */
   readonly maxBodyBytes: number;
 }
