@@ -33,8 +33,9 @@ import { Pool } from "./pool/pool.ts";
 import type { AttemptMaker, Lane } from "./lane.ts";
 import { persist } from "./persist.ts";
 import { RetryBudget } from "./retry-budget.ts";
+import type { HttpTransport } from "./transport.ts";
 import { makeFetchTransport } from "./transport-fetch.ts";
-import { makeUndiciTransport } from "./transport-undici.ts";
+import { lateTransport } from "./transport-late.ts";
 
 export interface ClientDeps {
   readonly config: ResolvedConfig;
@@ -88,10 +89,13 @@ const runnerEnv = (
   ...(carrier.tracestate === undefined ? {} : { TRACESTATE: carrier.tracestate }),
 });
 
+/** Loads undici, which a process without a call over the wire does without. */
+const loadUndici = async (): Promise<HttpTransport> => (await import("./transport-undici.ts")).makeUndiciTransport();
+
 /** Makes a client. Pools with a `min` start their runners at once; nothing else starts before the first call. */
 export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Client => {
   const key = signingKey(config);
-  const transport = "Bun" in globalThis ? makeFetchTransport() : makeUndiciTransport();
+  const transport = "Bun" in globalThis ? makeFetchTransport() : lateTransport(loadUndici);
   const remote: AttemptDeps | undefined =
     key === undefined
       ? undefined

@@ -4,9 +4,9 @@
  */
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createNetServer } from "node:net";
-import { FastResponse, toNodeHandler } from "srvx/node";
 import { ConfigError } from "../contract/errors.ts";
 import type { IncomingRequest } from "./arrival.ts";
+import { loadSrvx } from "./http-packages.ts";
 import { connectionLimits } from "./limits.ts";
 import type { Answer } from "./respond.ts";
 
@@ -55,11 +55,12 @@ interface BunServer {
 
 const bun = (globalThis as { readonly Bun?: BunRuntime }).Bun;
 
+/** The class whose responses cost the runtime's server least; srvx has one for Node. */
+let FastestResponse: new (body?: ConstructorParameters<typeof Response>[0], init?: ResponseInit) => Response = Response;
+
 /** The response in the form that costs the runtime's server least. */
-export const toResponse = ({ status, headers, body }: Answer): Response => {
-  const FastestResponse = bun === undefined ? FastResponse : Response;
-  return new FastestResponse(body as ConstructorParameters<typeof Response>[0], { status, headers });
-};
+export const toResponse = ({ status, headers, body }: Answer): Response =>
+  new FastestResponse(body as ConstructorParameters<typeof Response>[0], { status, headers });
 
 /** An address that a client on this machine can use. */
 const urlOf = (hostname: string | undefined, port: number): string => {
@@ -103,6 +104,16 @@ const findFreePort = (): number => {
   return address.port;
 };
 
+/** A handler that is still being made: requests wait for it, and go straight to it once it is there. */
+const late = (making: Promise<FetchHandler>): FetchHandler => {
+  let made: FetchHandler | undefined;
+  making.then(
+    (handler) => (made = handler),
+    () => {},
+  );
+  return (request) => (made === undefined ? making.then((handler) => handler(request)) : made(request));
+};
+
 const closeNode = (server: Server, graceMs: number): Promise<void> => {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
@@ -112,7 +123,24 @@ const closeNode = (server: Server, graceMs: number): Promise<void> => {
   });
 };
 
-const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => {
+/** The handler as Node's server wants it. */
+const nodeHandler = async (fetch: Promise<FetchHandler>): Promise<RequestListener> => {
+  const [handler, { FastResponse, toNodeHandler }] = await Promise.all([fetch, loadSrvx()]);
+  FastestResponse = FastResponse;
+  return toNodeHandler(handler) as RequestListener;
+};
+
+const listenOnNode = (fetch: Promise<FetchHandler>, options: ListenOptions): Listener => {
+  const making = nodeHandler(fetch);
+  let handle: RequestListener = (request, response) =>
+    void making.then(
+      (made) => made(request, response),
+      () => response.destroy(),
+    );
+  making.then(
+    (made) => (handle = made),
+    () => server.close(),
+  );
   const server = createServer(
     {
       headersTimeout: connectionLimits.headersTimeoutMs,
@@ -121,10 +149,10 @@ const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => 
       maxHeaderSize: connectionLimits.maxHeaderBytes,
       connectionsCheckingInterval: 5_000,
     },
-    toNodeHandler(fetch) as RequestListener,
+    (request, response) => handle(request, response),
   );
   const port = options.port === 0 ? findFreePort() : options.port;
-  const ready = new Promise<void>((resolve, reject) => {
+  const listening = new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, { ...options, port })));
     server.listen({ port, host: options.hostname, exclusive: true }, () => {
       server.on("error", options.onError);
@@ -134,16 +162,17 @@ const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => 
   return {
     port,
     url: urlOf(options.hostname, port),
-    ready,
+    ready: Promise.all([listening, making]).then(() => {}),
     close: (graceMs) =>
-      ready.then(
+      listening.then(
         () => closeNode(server, graceMs),
         () => {},
       ),
   };
 };
 
-const listenOnBun = (runtime: BunRuntime, fetch: FetchHandler, options: ListenOptions): Listener => {
+const listenOnBun = (runtime: BunRuntime, fetch: Promise<FetchHandler>, options: ListenOptions): Listener => {
+  const handle = late(fetch);
   let server: BunServer;
   try {
     server = runtime.serve({
@@ -151,7 +180,7 @@ const listenOnBun = (runtime: BunRuntime, fetch: FetchHandler, options: ListenOp
       hostname: options.hostname,
       fetch: (request, self) => {
         request.runtime = { bun: { server: self } };
-        return fetch(request);
+        return handle(request);
       },
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       idleTimeout: connectionLimits.keepAliveTimeoutMs / 1000,
@@ -162,14 +191,18 @@ const listenOnBun = (runtime: BunRuntime, fetch: FetchHandler, options: ListenOp
     const ready = Promise.reject(listenError(error, options));
     return { port: options.port, url: urlOf(options.hostname, options.port), ready, close: () => Promise.resolve() };
   }
+  fetch.catch(() => server.stop(true));
   return {
     port: server.port,
     url: urlOf(options.hostname, server.port),
-    ready: Promise.resolve(),
+    ready: fetch.then(() => {}),
     close: (graceMs) => within(graceMs, server.stop(false)).then(() => within(graceMs, server.stop(true))),
   };
 };
 
-/** Listens. An address that cannot be had rejects `ready`; nothing is thrown for it. */
-export const listen = (fetch: FetchHandler, options: ListenOptions): Listener =>
+/**
+ * Listens. An address that cannot be had, and a handler that cannot be had, reject `ready`; nothing is thrown for them.
+ * Requests that come before the handler wait for it.
+ */
+export const listen = (fetch: Promise<FetchHandler>, options: ListenOptions): Listener =>
   bun === undefined ? listenOnNode(fetch, options) : listenOnBun(bun, fetch, options);

@@ -5,7 +5,7 @@
  * arrive → verify → admit → dispatch (decode, execute, encode) → respond
  */
 import { Effect, Exit } from "effect";
-import { Elysia } from "elysia";
+import type { Elysia as ElysiaClass } from "elysia";
 import { makeCodec } from "../contract/codec.ts";
 import type { Dispatcher, Invocation } from "../contract/dispatch.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
@@ -22,6 +22,7 @@ import { makeDispatcher } from "./dispatch.ts";
 import { makeIdempotencyGuard } from "./idempotency.ts";
 import { makeIsolatedRuns } from "./isolation/isolated-runs.ts";
 import { makeStop, type StopOptions, stopOnSignals } from "./lifecycle.ts";
+import { loadElysia } from "./http-packages.ts";
 import { listen, toResponse } from "./listen.ts";
 import { makeNonceMemory } from "./nonces.ts";
 import { OrphanTimer } from "./orphan-timer.ts";
@@ -158,6 +159,7 @@ const makeInvoke =
 
 /** The routes. Each answers every method itself, so that a wrong one is told apart from a wrong path. */
 const makeApp = (
+  Elysia: typeof ElysiaClass,
   invokePath: string,
   invoke: (request: IncomingRequest) => Promise<Response>,
   probes: Probes,
@@ -242,14 +244,19 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
   });
 
   const probes = makeProbes({ runnerId, admission, metrics: deps.metrics });
-  const app = makeApp(options.invokePath, invoke, probes, (error) =>
-    logger.error("The runner's server failed on a request.", { error }),
+  const app = loadElysia().then((Elysia) =>
+    makeApp(Elysia, options.invokePath, invoke, probes, (error) =>
+      logger.error("The runner's server failed on a request.", { error }),
+    ),
   );
-  const listener = listen(app.fetch, {
-    port: options.port,
-    hostname: options.hostname,
-    onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, { error }),
-  });
+  const listener = listen(
+    app.then(({ fetch }) => fetch),
+    {
+      port: options.port,
+      hostname: options.hostname,
+      onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, { error }),
+    },
+  );
 
   const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, isolated, logger });
   let stopped = false;
