@@ -16,6 +16,8 @@ import { toEffect, type Caller, type ToEffect } from "./contract/remote.ts";
 import type { Client } from "./parent/client.ts";
 import type { PoolHandle } from "./parent/pool/handle.ts";
 import { makeMakers, type Makers } from "./proxy.ts";
+import { trackInstance } from "./reload.ts";
+import type { OwnStopOptions } from "./runner/lifecycle.ts";
 import type { RunnerServerOptions } from "./runner/options.ts";
 import { createRunnerServer, type RunnerServer } from "./runner/server.ts";
 import { serveInIsolate, standIn } from "./runner/isolation/host.ts";
@@ -172,6 +174,12 @@ class Lifecycle {
     return this.#ending;
   }
 
+  /** Ends what a reload has replaced: ports first, for the servers that follow. */
+  async replaced(): Promise<void> {
+    const stop: OwnStopOptions = { freePort: true };
+    await Promise.all([...[...this.#servers].map((server) => server.stop(stop)), this.shutdown()]);
+  }
+
   async #end(
     client: Client | undefined,
     servers: ReadonlyArray<RunnerServer>,
@@ -224,6 +232,7 @@ const setupError = (thrown: unknown, method: string): CallError =>
 export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): Flame => {
   const registry = parts.registry ?? createRegistry();
   const lifecycle = new Lifecycle(config, registry);
+  const definitions = trackInstance(createFlame, registry, () => lifecycle.replaced());
 
   const clientFor = (method: string): Client | CallError => {
     try {
@@ -250,7 +259,7 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
     }
   };
 
-  const decorators = makeDecorators({ registry, caller, isRunner });
+  const decorators = makeDecorators({ registry: definitions, caller, isRunner });
   const metrics = Object.defineProperty(
     async () => (await lifecycle.observation.metrics?.text()) ?? "",
     "contentType",
@@ -261,7 +270,7 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
   ) as MetricsReader;
 
   const shutdown = (): Promise<void> => lifecycle.shutdown();
-  const instance = Object.assign(decorators.method, makeMakers(registry, caller), {
+  const instance = Object.assign(decorators.method, makeMakers(definitions, caller), {
     registry,
     serviceDecorator: decorators.service,
     toEffect,

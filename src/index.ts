@@ -1,4 +1,6 @@
 /** The front door of Firelight. */
+import "./contract/runtime-check.ts";
+
 export { createFlame, flame, flameService } from "./flame.ts";
 export { FlameService } from "./flame-service.ts";
 export { currentInvocation } from "./current-invocation.ts";

@@ -7,6 +7,8 @@
  * and when an instance at work on an invocation calls a method of its own.
  */
 import { hostOf, isAtWork, type InstanceFactory } from "./class-host.ts";
+import type { CallSite } from "./call-site.ts";
+import { definitionSite } from "./development.ts";
 import { RegistryError } from "./errors.ts";
 import { checkDefinition, mergeDefinitions, type DefinitionOptions } from "./definition-options.ts";
 import { checkId, methodName, type MethodRegistration, type Registry } from "./registry.ts";
@@ -104,10 +106,14 @@ export const makeDecorators = (
     invoke: (_context, args) => runOn(slot, serviceId, args),
   });
 
-  const register = (serviceId: string, entries: ReadonlyArray<readonly [Slot, MethodRegistration]>): void => {
+  const register = (
+    serviceId: string,
+    entries: ReadonlyArray<readonly [Slot, MethodRegistration]>,
+    definedAt: CallSite | undefined,
+  ): void => {
     host.registry.register(
       serviceId,
-      entries.map(([, registration]) => registration),
+      entries.map(([, registration]) => ({ ...registration, definedAt })),
     );
     for (const [slot, { id, options }] of entries) {
       slot.target = { caller: host.caller, method: methodName(serviceId, id), options };
@@ -128,7 +134,10 @@ export const makeDecorators = (
         );
       }
       const slot: Slot = { key: name, isStatic, original, options, owner, target: undefined };
-      if (options.serviceId !== undefined) register(options.serviceId, [[slot, plan(slot, options.serviceId, {})]]);
+      if (options.serviceId !== undefined) {
+        const entry = [slot, plan(slot, options.serviceId, {})] as const;
+        register(options.serviceId, [entry], definitionSite(decorate));
+      }
       return slot;
     };
 
@@ -165,7 +174,7 @@ export const makeDecorators = (
       );
     }
 
-    return (owner: Function, context?: ClassDecoratorContext) => {
+    const decorate = (owner: Function, context?: ClassDecoratorContext): void => {
       const serviceId = checkId("service", id ?? context?.name ?? owner.name);
       const own: Array<Slot> = [];
       const replaced: Array<readonly [string, PropertyDescriptor, Slot]> = [];
@@ -199,7 +208,7 @@ export const makeDecorators = (
           `${owner.name} has no methods that can be remote. Write at least one method on the class itself; static ones need @flame().`,
         );
       }
-      register(serviceId, entries);
+      register(serviceId, entries, definitionSite(decorate));
       for (const [key, descriptor, slot] of replaced)
         Object.defineProperty(owner.prototype, key, { ...descriptor, value: wrap(slot) });
 
@@ -212,6 +221,7 @@ export const makeDecorators = (
         if (this !== owner) settle(this);
       });
     };
+    return decorate;
   };
 
   return { method, service };

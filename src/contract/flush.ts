@@ -3,8 +3,9 @@
  * a hook; whoever ends the process calls {@link flushAll} first: a runner that
  * drains, and `flame.shutdown`.
  */
+import { processWide } from "./process-wide.ts";
 
-const hooks: Set<() => unknown> = new Set();
+const hooks: Set<() => unknown> = processWide("flush-hooks", () => new Set());
 
 /**
  * Registers a hook that sends what is buffered. It may return a promise. Call the returned function to take it back.

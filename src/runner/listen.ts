@@ -27,6 +27,8 @@ export interface Listener {
   readonly url: string;
   /** Resolves when connections are accepted; rejects with a {@link ConfigError} when the address cannot be had. */
   readonly ready: Promise<void>;
+  /** Stops listening before it returns; connections stay. */
+  freePort(): void;
   /**
    * Accepts nothing more, lets responses that are being sent finish for `graceMs`, then closes all connections. Bun
    * leaves a connection open on which no request was ever finished, until a time limit of its own ends it.
@@ -44,6 +46,7 @@ interface BunRuntime {
     idleTimeout: number;
     reusePort: boolean;
     development: boolean;
+    id: null;
   }): BunServer;
 }
 
@@ -163,6 +166,7 @@ const listenOnNode = (fetch: Promise<FetchHandler>, options: ListenOptions): Lis
     port,
     url: urlOf(options.hostname, port),
     ready: Promise.all([listening, making]).then(() => {}),
+    freePort: () => void server.close(),
     close: (graceMs) =>
       listening.then(
         () => closeNode(server, graceMs),
@@ -186,16 +190,24 @@ const listenOnBun = (runtime: BunRuntime, fetch: Promise<FetchHandler>, options:
       idleTimeout: connectionLimits.keepAliveTimeoutMs / 1000,
       reusePort: false,
       development: false,
+      id: null,
     });
   } catch (error) {
     const ready = Promise.reject(listenError(error, options));
-    return { port: options.port, url: urlOf(options.hostname, options.port), ready, close: () => Promise.resolve() };
+    return {
+      port: options.port,
+      url: urlOf(options.hostname, options.port),
+      ready,
+      freePort: () => {},
+      close: () => Promise.resolve(),
+    };
   }
   fetch.catch(() => server.stop(true));
   return {
     port: server.port,
     url: urlOf(options.hostname, server.port),
     ready: fetch.then(() => {}),
+    freePort: () => void server.stop(false),
     close: (graceMs) => within(graceMs, server.stop(false)).then(() => within(graceMs, server.stop(true))),
   };
 };

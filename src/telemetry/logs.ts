@@ -5,6 +5,7 @@
  */
 import type { CallError } from "../contract/errors.ts";
 import type { Logger } from "../contract/options.ts";
+import { processWide } from "../contract/process-wide.ts";
 import type { Facts, LogSpec } from "./catalog.ts";
 import { attributes, logs } from "./catalog.ts";
 import type { Redactor } from "./redaction.ts";
@@ -36,7 +37,8 @@ const line = (level: string, message: string, meta: Record<string, unknown> | un
   return oneLine(`firelight ${level}: ${message}${typeof trace === "string" ? ` (trace ${trace})` : ""}`);
 };
 
-const exporters: Set<Logger> = new Set();
+/** Those of every copy of this package: `firelight/otel/register` may be another one than a bundle has. */
+const exporters: Set<Logger> = processWide("log-exporters", () => new Set());
 
 /**
  * Hands every record to one more logger, beside the one that an instance is configured with: how records get to OTLP.
