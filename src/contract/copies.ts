@@ -32,21 +32,25 @@ copies.set(ownPath, thisCopy);
 /** All copies, in the order in which they were loaded. */
 export const packageCopies = (): ReadonlyArray<PackageCopy> => [...copies.values()];
 
+/** What to add to an error that more than one copy may explain; empty where there is one. */
+export const copiesNote = (detail = ""): string => {
+  const all = packageCopies();
+  if (all.length === 1) return "";
+  const list = all.map(({ version, path }) => `${version} in ${path}`).join("; ");
+  return (
+    ` This process has ${all.length} copies of firelight, which do not know of each other's methods: ${list}.${detail}` +
+    " Leave one: npm dedupe, or keep firelight out of the bundle; npm ls firelight and firelight doctor show who brings it."
+  );
+};
+
 /**
  * What to add to an error about a method that is not there: that it was registered with another copy or in another
  * registry of this process, or may have been. Empty where neither can be.
  */
 export const whyUnregistered = (name: string): string => {
-  const all = packageCopies();
-  if (all.length > 1) {
-    const list = all.map(({ version, path }) => `${version} in ${path}`).join("; ");
-    const owner = all.find((copy) => copy !== thisCopy && copy.methods.has(name));
-    const where = owner === undefined ? "" : ` ${name} is registered with that in ${owner.path}.`;
-    return (
-      ` This process has ${all.length} copies of firelight, which do not know of each other's methods: ${list}.${where}` +
-      " Leave one: npm dedupe, or keep firelight out of the bundle; npm ls firelight and firelight doctor show who brings it."
-    );
-  }
+  const owner = packageCopies().find((copy) => copy !== thisCopy && copy.methods.has(name));
+  const note = copiesNote(owner === undefined ? "" : ` ${name} is registered with that in ${owner.path}.`);
+  if (note !== "") return note;
   return thisCopy.methods.has(name)
     ? ` Another instance in this process has ${name}: hand both the same registry, createFlame(config, { registry }).`
     : "";

@@ -8,6 +8,7 @@
  */
 import { hostOf, isAtWork, type InstanceFactory } from "./class-host.ts";
 import type { CallSite } from "./call-site.ts";
+import { copiesNote, thisCopy } from "./copies.ts";
 import { definitionSite } from "./development.ts";
 import { RegistryError } from "./errors.ts";
 import { checkDefinition, mergeDefinitions, type DefinitionOptions } from "./definition-options.ts";
@@ -82,6 +83,16 @@ interface Slot {
 
 const slots = new WeakMap<Function, Slot>();
 
+/** Says of a decorated method which copy of this package has decorated it. */
+const decoratedBy: unique symbol = Symbol.for("firelight/decorated-by");
+
+const refuseForeign = (method: Function, name: string): void => {
+  if (slots.has(method) || !(decoratedBy in method)) return;
+  throw new RegistryError(
+    `${name} was decorated with @flame of another copy of firelight than its class. Import both decorators from one.${copiesNote()}`,
+  );
+};
+
 /** Makes both decorators for one Firelight instance. */
 export const makeDecorators = (
   host: DecoratorHost,
@@ -94,6 +105,7 @@ export const makeDecorators = (
       return remote(args);
     };
     Object.defineProperty(wrapper, "name", { value: slot.key });
+    Object.defineProperty(wrapper, decoratedBy, { value: thisCopy.path });
     slots.set(wrapper, slot);
     leadsTo(wrapper, target);
     return wrapper;
@@ -179,6 +191,7 @@ export const makeDecorators = (
       const own: Array<Slot> = [];
       const replaced: Array<readonly [string, PropertyDescriptor, Slot]> = [];
       for (const [key, descriptor] of instanceMethods(owner)) {
+        refuseForeign(descriptor.value, `${owner.name}.${key}`);
         const marked = slots.get(descriptor.value);
         if (marked !== undefined && Object.hasOwn(owner.prototype, key)) {
           own.push(marked);

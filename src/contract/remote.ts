@@ -4,6 +4,7 @@
  */
 import { Effect } from "effect";
 import { callRemote, type RemoteTarget } from "./caller.ts";
+import { copiesNote } from "./copies.ts";
 import { RegistryError, type CallError } from "./errors.ts";
 import { checkMap, mapToArray, type Items, type MapOptions, type MapOutcome } from "./fan-out.ts";
 import { spawn, type Job } from "./job.ts";
@@ -212,7 +213,7 @@ export const toEffect: ToEffect = ((source: Function | object) => {
     const target = targets.get(source);
     if (target === undefined) {
       throw new RegistryError(
-        `toEffect got ${source.name === "" ? "a function" : `the function ${source.name}`} that is not remote. Give it a method of flame.service, a flame.fn, or a method decorated with @flame, and do not bind or wrap it first.`,
+        `toEffect got ${source.name === "" ? "a function" : `the function ${source.name}`} that is not remote. Give it a method of flame.service, a flame.fn, or a method decorated with @flame, and do not bind or wrap it first.${copiesNote()}`,
       );
     }
     return effectMethod(target);
@@ -232,7 +233,7 @@ export const toEffect: ToEffect = ((source: Function | object) => {
   }
   if (effects.size === 0) {
     throw new RegistryError(
-      "toEffect got an object without remote methods. Give it a flame.service or an instance of a class decorated with @flameService.",
+      `toEffect got an object without remote methods. Give it a flame.service or an instance of a class decorated with @flameService.${copiesNote()}`,
     );
   }
   return Object.freeze(Object.fromEntries(effects));
