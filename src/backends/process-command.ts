@@ -119,6 +119,7 @@ const parentOnly: ReadonlySet<string> = new Set([
   "NODE_CHANNEL_FD",
   "NODE_CHANNEL_SERIALIZATION_MODE",
   "NODE_UNIQUE_ID",
+  "WATCH_REPORT_DEPENDENCIES",
 ]);
 
 /** This process's environment without what is the parent's alone, then the options', the pool's and the backend's own. */
