@@ -50,12 +50,12 @@ console.log("runner", await which());
 
 /** The pid of the runner that has given an answer. */
 const runnerThatSaid = async (program: StartedProcess, word: string): Promise<number> => {
-  const [, pid] = await program.waitForOutput(new RegExp(`runner (\\d+) says ${word}`), 20_000);
+  const [, pid] = await program.waitForOutput(new RegExp(`runner (\\d+) says ${word}`), 60_000);
   return Number(pid);
 };
 
 const isGone = (pid: number): Promise<unknown> =>
-  waitFor(() => !isAlive(pid), { what: `the end of runner ${pid}`, timeoutMs: 20_000 });
+  waitFor(() => !isAlive(pid), { what: `the end of runner ${pid}`, timeoutMs: 60_000 });
 
 const freePort = async (): Promise<number> => {
   const server = createServer();
@@ -94,7 +94,7 @@ describe("a parent", () => {
         started.kill();
       }
     },
-    90_000,
+    240_000,
   );
 });
 
@@ -128,15 +128,15 @@ await flame.shutdown();
         command: [runtimes.node, join(folder, "caller.ts")],
         env: { ...env, RUNNER_URL: `http://127.0.0.1:${port}` },
       });
-      const [, answer = ""] = await caller.waitForOutput(/runner \d+ says (\w+)/, 20_000);
+      const [, answer = ""] = await caller.waitForOutput(/runner \d+ says (\w+)/, 60_000);
       return answer;
     };
-    const [, first, second] = await hot.waitForOutput(/listening (\d+) (\d+) evaluation 1$/m, 20_000);
+    const [, first, second] = await hot.waitForOutput(/listening (\d+) (\d+) evaluation 1$/m, 60_000);
     expect(first).toBe(String(port));
     expect(second).not.toBe(first);
     expect(await ask()).toBe("one");
     edit("services.ts", "one", "two");
-    await hot.waitForOutput(new RegExp(`listening ${port} \\d+ evaluation 2$`, "m"), 20_000);
+    await hot.waitForOutput(new RegExp(`listening ${port} \\d+ evaluation 2$`, "m"), 60_000);
     expect(await ask()).toBe("two");
-  }, 90_000);
+  }, 240_000);
 });
