@@ -3,18 +3,18 @@
  * made from the configuration on the other, and the runner server for processes
  * that run what others call.
  */
-import { Effect } from "effect";
 import { makeCodec } from "./contract/codec.ts";
 import { configuration } from "./contract/configured.ts";
 import { makeDecorators, type MethodDecoratorMaker, type ServiceDecorator } from "./contract/decorators.ts";
-import { ConfigError, FlameError, InvokeError, withContext, type CallError } from "./contract/errors.ts";
+import { ConfigError, InvokeError } from "./contract/errors.ts";
 import { flushAll } from "./contract/flush.ts";
 import { type FlameConfig } from "./contract/options.ts";
 import { resolveConfig, type ResolvedConfig } from "./contract/resolve-config.ts";
 import { createRegistry, type Registry } from "./contract/registry.ts";
-import { toEffect, type Caller, type ToEffect } from "./contract/remote.ts";
+import { toEffect, type ToEffect } from "./contract/remote.ts";
 import type { Client } from "./parent/client.ts";
 import type { PoolHandle } from "./parent/pool/handle.ts";
+import { callerOf } from "./instance-caller.ts";
 import { makeMakers, type Makers } from "./proxy.ts";
 import { trackInstance } from "./reload.ts";
 import type { OwnStopOptions } from "./runner/lifecycle.ts";
@@ -128,6 +128,11 @@ class Lifecycle {
     return this.#observe(this.resolved);
   }
 
+  /** While something is loaded without which no call may begin. */
+  get loading(): Promise<void> | undefined {
+    return this.#observation?.metrics?.loading;
+  }
+
   get client(): Client {
     this.#refuseWhenEnded();
     return (this.#client ??= this.#connect(this.resolved));
@@ -144,7 +149,7 @@ class Lifecycle {
     this.#resolved = resolved;
     this.#client = client;
     this.#ended = false;
-    await before?.shutdown();
+    await Promise.all([before?.shutdown(), this.loading]);
   }
 
   serve(options: RunnerServerOptions): RunnerServer {
@@ -156,7 +161,16 @@ class Lifecycle {
       return standIn(link.settings);
     }
     const server = createRunnerServer(
-      { config: this.resolved, registry: this.#registry, telemetry, metrics, logger, redact, env: process.env },
+      {
+        config: this.resolved,
+        registry: this.#registry,
+        telemetry,
+        metrics,
+        loading: metrics?.loading,
+        logger,
+        redact,
+        env: process.env,
+      },
       options,
     );
     this.#servers.add(server);
@@ -209,15 +223,6 @@ class Lifecycle {
   }
 }
 
-const setupError = (thrown: unknown, method: string): CallError =>
-  thrown instanceof FlameError
-    ? withContext(thrown as CallError, { method })
-    : new InvokeError(
-        "invoke_error",
-        `${method} could not be called: Firelight failed to set itself up; see the cause.`,
-        { executed: "no", method, cause: thrown },
-      );
-
 /**
  * Makes an instance of its own: its own configuration, pools and metrics, and its own registry unless it is given one.
  * Most programs use the exported `flame`.
@@ -234,23 +239,7 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
   const lifecycle = new Lifecycle(config, registry);
   const definitions = trackInstance(createFlame, registry, () => lifecycle.replaced());
 
-  const clientFor = (method: string): Client | CallError => {
-    try {
-      return lifecycle.client;
-    } catch (thrown) {
-      return setupError(thrown, method);
-    }
-  };
-  const caller: Caller = {
-    call: (method, args, options, ticket) => {
-      const client = clientFor(method);
-      return client instanceof FlameError ? Effect.fail(client) : client.call({ method, args, options, ticket });
-    },
-    fanOut: (request) => {
-      const client = clientFor(request.method);
-      return client instanceof FlameError ? () => Effect.fail(client) : client.fanOut(request);
-    },
-  };
+  const caller = callerOf(lifecycle);
   const isRunner = (): boolean => {
     try {
       return lifecycle.resolved.mode === "runner";

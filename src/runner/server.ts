@@ -63,6 +63,8 @@ export interface RunnerServerDeps {
   readonly telemetry: Telemetry;
   /** Serves `GET /metrics`; left out when metrics are off. */
   readonly metrics?: MetricsText;
+  /** What must be there before the runner is ready. */
+  readonly loading?: Promise<void> | undefined;
   readonly logger: Logger;
   /** Makes what handlers threw safe to log. Default: strikes out what looks like a secret. */
   readonly redact?: Redactor;
@@ -274,7 +276,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     telemetry.emit({ _tag: "RunnerDraining", pool: poolName, runnerId, reason: "orphaned", detail });
     void stop({ drainTimeoutMs: Math.min(drainTimeoutMs, orphanDrainMs) }).finally(() => process.exit(0));
   };
-  const ready = listener.ready.then(() => {
+  const ready = Promise.all([listener.ready, deps.loading]).then(() => {
     if (stopped) return;
     if (orphanTimeoutMs !== undefined) {
       orphanTimer = new OrphanTimer({
