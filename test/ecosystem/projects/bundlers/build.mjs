@@ -53,7 +53,7 @@ const builders = {
   },
   webpack: async () => {
     const { default: webpack } = await import("webpack");
-    await run(webpack(packed(), () => {}));
+    await run(webpack(packed()));
   },
   rspack: async () => {
     const { rspack } = await import("@rspack/core");
