@@ -104,7 +104,7 @@ export const resolveCommand = (options: CommandOptions): ResolvedCommand => {
   if (!existsSync(entry)) {
     throw new ConfigError(
       `The process backend's entry ${entry} does not exist. A relative entry is looked up in ${cwd}; ` +
-        'new URL("./runner.ts", import.meta.url) finds it from anywhere.',
+        'new URL("./runner.ts", import.meta.url) finds it from anywhere. In a bundle, build the runner as an entry point of its own and give the path of its output: see docs/bundlers.md.',
     );
   }
   const runtimeArgs =

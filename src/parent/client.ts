@@ -15,6 +15,7 @@ import { ConfigError, FlameError, withContext } from "../contract/errors.ts";
 import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/heartbeat.ts";
 import { untilAborted, type FanOutRequest, type FanOutRun } from "../contract/caller.ts";
 import { currentInvocation } from "../contract/invocation.ts";
+import { loadPackage } from "../contract/load-package.ts";
 import type { ResolvedConfig } from "../contract/resolve-config.ts";
 import type { ResolvedPool } from "../contract/resolve-pool.ts";
 import type { SigningKey } from "../contract/signature.ts";
@@ -90,7 +91,14 @@ const runnerEnv = (
 });
 
 /** Loads undici, which a process without a call over the wire does without. */
-const loadUndici = async (): Promise<HttpTransport> => (await import("./transport-undici.ts")).makeUndiciTransport();
+const loadUndici = async (): Promise<HttpTransport> => {
+  const { makeUndiciTransport } = await loadPackage(
+    "undici",
+    "No request can be sent",
+    () => import("./transport-undici.ts"),
+  );
+  return makeUndiciTransport();
+};
 
 /** Makes a client. Pools with a `min` start their runners at once; nothing else starts before the first call. */
 export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Client => {

@@ -2,7 +2,7 @@
  * Metrics whose client library is loaded when an instance is set up, not when this package is imported. Until it is
  * there, events and pools wait for it; an instance makes no call before.
  */
-import { ConfigError } from "../contract/errors.ts";
+import { loadPackage } from "../contract/load-package.ts";
 import type { Metrics, MetricsOptions } from "./prometheus.ts";
 import { checkRegistry } from "./registry-check.ts";
 import type { EventSink, FlameEvent, PoolSnapshot } from "./telemetry.ts";
@@ -11,7 +11,7 @@ import type { EventSink, FlameEvent, PoolSnapshot } from "./telemetry.ts";
 export interface LateMetrics extends Required<EventSink> {
   readonly contentType: string;
   text(): Promise<string>;
-  /** While they are being loaded; rejects with a {@link ConfigError} when they cannot be. */
+  /** While they are being loaded; rejects with a `ConfigError` when they cannot be. */
   readonly loading: Promise<void> | undefined;
 }
 
@@ -25,17 +25,12 @@ interface WaitingPool {
 }
 
 const load = async (options: MetricsOptions): Promise<Metrics> => {
-  try {
-    const { makeMetrics } = await import("./prometheus.ts");
-    return makeMetrics(options);
-  } catch (cause) {
-    if (cause instanceof ConfigError) throw cause;
-    throw new ConfigError(
-      `Metrics need the package prom-client, which could not be loaded (${cause instanceof Error ? cause.message : String(cause)}). ` +
-        "Install the dependencies of firelight; if the code is bundled, see docs/bundlers.md. telemetry.metrics: false does without metrics.",
-      { cause },
-    );
-  }
+  const { makeMetrics } = await loadPackage(
+    "prom-client",
+    "There can be no metrics, which telemetry.metrics: false turns off",
+    () => import("./prometheus.ts"),
+  );
+  return makeMetrics(options);
 };
 
 /**
