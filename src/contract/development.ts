@@ -10,6 +10,12 @@ export const reloads = (): Reloads => {
   return given === "production" ? "never" : given === "test" ? "test" : "development";
 };
 
+/**
+ * Whether the framework evaluates a module once for each of its layers and bundles, in one process and in production
+ * too: Next does, and says so with `NEXT_RUNTIME`.
+ */
+export const evaluatesPerLayer = (): boolean => process.env["NEXT_RUNTIME"] !== undefined;
+
 /** Where a user called `called` to define something; not looked for in production. The rule of {@link callSite} holds. */
 export const definitionSite = (called: Function): CallSite | undefined =>
   reloads() === "never" ? undefined : callSite(called);

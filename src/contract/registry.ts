@@ -5,7 +5,7 @@
  */
 import type { CallSite } from "./call-site.ts";
 import { thisCopy } from "./copies.ts";
-import { currentTurn, reloads } from "./development.ts";
+import { currentTurn, evaluatesPerLayer, reloads } from "./development.ts";
 import { RegistryError } from "./errors.ts";
 import { RESERVED_SERVICE } from "./heartbeat.ts";
 import type { InvocationContext } from "./invocation.ts";
@@ -87,13 +87,22 @@ export const methodName = (serviceId: string, methodId: string): string => `${se
 /** When methods were registered. */
 const turns = new WeakMap<RegisteredMethod, object>();
 
-/** Whether a method is defined once more because its module was evaluated again: later on, in the same file. */
-const isReload = (before: RegisteredMethod, definedAt: CallSite | undefined): boolean => {
+type Redefinition = "refused" | "reload" | "other layer";
+
+/**
+ * Why a method may be defined once more: its module was evaluated again, later on and in the same file; or in another
+ * layer of a framework, whose bundles hold copies of it.
+ */
+const redefinition = (before: RegisteredMethod, definedAt: CallSite | undefined): Redefinition => {
+  if (turns.get(before) === currentTurn()) return "refused";
   const rule = reloads();
   const earlier = before.definedAt;
-  if (rule === "never" || earlier === undefined || earlier.file !== definedAt?.file) return false;
-  return turns.get(before) !== currentTurn() && (rule === "development" || earlier.position === definedAt.position);
+  const sameFile = rule !== "never" && earlier !== undefined && earlier.file === definedAt?.file;
+  if (sameFile && (rule === "development" || earlier.position === definedAt.position)) return "reload";
+  return evaluatesPerLayer() ? "other layer" : "refused";
 };
+
+const warn = (message: string): void => process.emitWarning(message, { code: "FLAME_RELOADED" });
 
 const shown = (site: CallSite | undefined): string => (site === undefined ? "" : ` (at ${site.file}:${site.position})`);
 
@@ -105,28 +114,34 @@ export const createRegistry = (): Registry => {
   const check = (serviceId: string, methods: ReadonlyArray<MethodRegistration>): ReadonlyArray<RegisteredMethod> => {
     const batch = new Map<string, RegisteredMethod>();
     let replaced: string | undefined;
+    let changed: string | undefined;
     for (const method of methods) {
       const name = methodName(serviceId, checkId("method", method.id));
       const other = batch.get(name) ?? byName.get(name);
       if (other !== undefined && other.handler !== method.handler) {
-        if (!isReload(other, method.definedAt)) {
+        const reason = redefinition(other, method.definedAt);
+        if (reason === "refused") {
           throw new RegistryError(
             `${name} is already registered with another handler${shown(other.definedAt)}. Rename one of the two${shown(method.definedAt)}, or define the service once and import it where it is needed.`,
             { method: name },
           );
         }
-        replaced ??= method.definedAt?.file;
+        if (reason === "reload") replaced ??= method.definedAt?.file;
+        else if (String(other.handler) !== String(method.handler)) changed ??= name;
       }
       const registered = { ...method, serviceId, name };
       turns.set(registered, currentTurn());
       batch.set(name, registered);
     }
     if (replaced !== undefined) {
-      process.emitWarning(
+      warn(
         `${replaced} was evaluated again: its methods of "${serviceId}" replace the earlier ones. Runner processes that are up keep the code that they were started with.`,
-        { code: "FLAME_RELOADED" },
       );
     }
+    if (changed !== undefined)
+      warn(
+        `${changed} was defined again with other code, which replaces the earlier one. If these are two methods, rename one.`,
+      );
     return [...batch.values()];
   };
 

@@ -80,6 +80,34 @@ describe("a method that is defined again", () => {
   });
 });
 
+describe("in Next, which evaluates a module once per layer", () => {
+  const layered = async (first: number, second: number): Promise<unknown> => {
+    vi.stubEnv("NODE_ENV", "production");
+    vi.stubEnv("NEXT_RUNTIME", "nodejs");
+    const registry = createRegistry();
+    const define = (result: number): void => {
+      const handler = new Function(`return ${result};`);
+      registry.register("math", [{ id: "add", options: {}, handler, invoke: () => handler() as unknown }]);
+    };
+    define(first);
+    await turnEnds();
+    await turnEnds();
+    define(second);
+    await turnEnds();
+    return registry.find("math/add")!.invoke({} as never, []);
+  };
+
+  it("the same code from another bundle is the same method", async () => {
+    expect(await layered(1, 1)).toBe(1);
+    expect(warnings).toEqual([]);
+  });
+
+  it("other code replaces it, with a warning", async () => {
+    expect(await layered(1, 2)).toBe(2);
+    expect(warnings).toEqual([expect.stringMatching(/^math\/add was defined again with other code/)]);
+  });
+});
+
 describe("a definition", () => {
   it.each([
     ["fn", (flame: ReturnType<typeof createFlame>) => flame.fn("x", () => 1)],
