@@ -194,6 +194,11 @@ class Lifecycle {
     await Promise.all([...[...this.#servers].map((server) => server.stop(stop)), this.shutdown()]);
   }
 
+  /** Replaces the runners that it started: a reload has changed what they run. */
+  async renewed(): Promise<void> {
+    if (this.#client !== undefined) await this.configure({});
+  }
+
   async #end(
     client: Client | undefined,
     servers: ReadonlyArray<RunnerServer>,
@@ -237,7 +242,7 @@ class Lifecycle {
 export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): Flame => {
   const registry = parts.registry ?? createRegistry();
   const lifecycle = new Lifecycle(config, registry);
-  const definitions = trackInstance(createFlame, registry, () => lifecycle.replaced());
+  const definitions = trackInstance(createFlame, registry, lifecycle);
 
   const caller = callerOf(lifecycle);
   const isRunner = (): boolean => {

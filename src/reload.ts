@@ -22,6 +22,17 @@ interface Living {
   readonly end: () => Promise<void>;
 }
 
+/** What a reload does to an instance. */
+export interface Reloadable {
+  /** Shuts it down for good, and frees the ports of its servers at once. */
+  replaced(): Promise<void>;
+  /** Replaces the runners that it started, whose code is an earlier one. */
+  renewed(): Promise<void>;
+}
+
+/** Milliseconds from a reload to new runners: a module that is evaluated again defines several services, and may configure the instance itself. */
+const settleMs = 100;
+
 const isHot = "Bun" in globalThis && process.execArgv.includes("--hot");
 
 const isTracked = (): boolean => isHot || process.env["NODE_ENV"] === "development";
@@ -31,16 +42,15 @@ const living: Map<string, Set<Living>> = processWide("instances", () => new Map(
 /** Those of this evaluation of the package. */
 const own: Set<Living> = new Set();
 
+const warn = (cause: unknown): void =>
+  process.emitWarning(`Runners of earlier code did not end in order: ${String(cause)}`, { code: "FLAME_RELOADED" });
+
 const replace = (instance: Living, all: Set<Living>, why: string): void => {
   all.delete(instance);
   process.emitWarning(`${why}: the pools and servers of its earlier instance are shut down.`, {
     code: "FLAME_RELOADED",
   });
-  instance.end().catch((cause: unknown) => {
-    process.emitWarning(`An instance that a reload replaced did not shut down: ${String(cause)}`, {
-      code: "FLAME_RELOADED",
-    });
-  });
+  instance.end().catch(warn);
 };
 
 if (isTracked()) {
@@ -56,12 +66,16 @@ const sameModule = (one: Living, other: Living): boolean =>
   other.site?.topLevel === true &&
   one.site.file === other.site.file;
 
-/** The instance's registry, told apart by what registers there. */
-const watched = (registry: Registry, onRegistered: (name: string) => void): Registry => ({
+/** The instance's registry, with an ear for what is registered there. */
+const watched = (registry: Registry, onRegistered: (name: string, again: boolean) => void): Registry => ({
   ...registry,
   register: (serviceId, methods) => {
+    const before = methods.map(({ id, handler }) => {
+      const known = registry.getMethod(serviceId, id);
+      return known !== undefined && known.handler !== handler;
+    });
     registry.register(serviceId, methods);
-    for (const { id } of methods) onRegistered(`${serviceId}/${id}`);
+    for (const [at, { id }] of methods.entries()) onRegistered(`${serviceId}/${id}`, before[at] === true);
   },
 });
 
@@ -69,18 +83,23 @@ const watched = (registry: Registry, onRegistered: (name: string) => void): Regi
  * Remembers an instance while code is being written, and shuts down the one that it replaces.
  *
  * @param made the function that the user called to make it, which must be on the stack
- * @param end shuts the instance down, and frees the ports of its servers at once
  * @returns the registry that the instance is to use
  */
-export const trackInstance = (made: Function, registry: Registry, end: () => Promise<void>): Registry => {
+export const trackInstance = (made: Function, registry: Registry, reloadable: Reloadable): Registry => {
   if (!isTracked()) return registry;
+  const end = (): Promise<void> => reloadable.replaced();
   const instance: Living = { site: callSite(made), turn: currentTurn(), registry, end };
+  let settling: NodeJS.Timeout | undefined;
   for (const other of own) {
     if (sameModule(other, instance) && other.site?.position === instance.site?.position)
       replace(other, own, `${instance.site?.file} was evaluated again`);
   }
   own.add(instance);
-  return watched(registry, (name) => {
+  return watched(registry, (name, again) => {
+    if (again) {
+      clearTimeout(settling);
+      settling = setTimeout(() => reloadable.renewed().catch(warn), settleMs).unref();
+    }
     const file = registry.find(name)?.definedAt?.file;
     if (file === undefined) return;
     for (const other of own) {

@@ -135,7 +135,7 @@ export const createRegistry = (): Registry => {
     }
     if (replaced !== undefined) {
       warn(
-        `${replaced} was evaluated again: its methods of "${serviceId}" replace the earlier ones. Runner processes that are up keep the code that they were started with.`,
+        `${replaced} was evaluated again: its methods of "${serviceId}" replace the earlier ones. Runners that other processes started keep the code that they have.`,
       );
     }
     if (changed !== undefined)

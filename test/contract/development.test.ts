@@ -48,7 +48,7 @@ describe("a method that is defined again", () => {
       expect(await redefined(env, site("/app/math.ts"), site("/app/math.ts", "9:1"))).toBe(2);
       await turnEnds();
       expect(warnings).toEqual([
-        '/app/math.ts was evaluated again: its methods of "math" replace the earlier ones. Runner processes that are up keep the code that they were started with.',
+        '/app/math.ts was evaluated again: its methods of "math" replace the earlier ones. Runners that other processes started keep the code that they have.',
       ]);
     },
   );

@@ -1,11 +1,14 @@
-/** Builds `src/parent.ts` and `src/runner.ts`: `node build.mjs <bundler> <esm|cjs> <inlined|external> <folder>`. */
+/**
+ * Builds programs of `src`: `node build.mjs <bundler> <esm|cjs> <inlined|external> <folder> <program>…`. With `BANNER=0`,
+ * esbuild gets no banner.
+ */
 import { resolve } from "node:path";
 
-const [bundler, format, packages, to] = process.argv.slice(2);
+const [bundler, format, packages, to, ...programs] = process.argv.slice(2);
 const outdir = resolve(to);
 const external = packages === "external";
 const extension = format === "cjs" ? ".cjs" : ".mjs";
-const entries = { parent: resolve("src/parent.ts"), runner: resolve("src/runner.ts") };
+const entries = Object.fromEntries(programs.map((name) => [name, resolve(`src/${name}.ts`)]));
 /** What is left out of every bundle: packages that register themselves for the whole process. */
 const alwaysExternal = ["@opentelemetry/api"];
 const isExternal = (id) => alwaysExternal.includes(id) || (external && /^firelight(\/|$)/.test(id));
@@ -23,8 +26,12 @@ const builders = {
       minify: true,
       outExtension: { ".js": extension },
       external: external ? [...alwaysExternal, "firelight", "firelight/*"] : alwaysExternal,
-      ...(format === "esm"
-        ? { banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' } }
+      ...(format === "esm" && process.env.BANNER !== "0"
+        ? {
+            banner: {
+              js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+            },
+          }
         : {}),
       logLevel: "warning",
     });
@@ -48,7 +55,12 @@ const builders = {
         if (warning.code !== "CIRCULAR_DEPENDENCY" && warning.code !== "THIS_IS_UNDEFINED") warn(warning);
       },
     });
-    await bundle.write({ dir: outdir, format, entryFileNames: `[name]${extension}`, chunkFileNames: `[name]-[hash]${extension}` });
+    await bundle.write({
+      dir: outdir,
+      format,
+      entryFileNames: `[name]${extension}`,
+      chunkFileNames: `[name]-[hash]${extension}`,
+    });
     await bundle.close();
   },
   webpack: async () => {
@@ -85,7 +97,9 @@ const packed = () => ({
     path: outdir,
     filename: `[name]${extension}`,
     chunkFilename: `[name]-[contenthash]${extension}`,
-    ...(format === "esm" ? { module: true, chunkFormat: "module", library: { type: "module" } } : { library: { type: "commonjs2" } }),
+    ...(format === "esm"
+      ? { module: true, chunkFormat: "module", library: { type: "module" } }
+      : { library: { type: "commonjs2" } }),
   },
   resolve: { extensionAlias: { ".js": [".ts", ".js"] } },
   externalsType: format === "esm" ? "module" : "commonjs",
