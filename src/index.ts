@@ -28,7 +28,10 @@ export type {
   EffectService,
   EffectsOf,
   FanOutMethods,
+  IfUnary,
   MapMethod,
+  RemoteAsyncFunction,
+  RemoteFunctionTools,
   RemoteMethod,
   RemoteMethodOf,
   RemoteService,
@@ -56,6 +59,7 @@ export type {
   RemoteFailure,
   RpcStatus,
 } from "./contract/errors.ts";
+export type { CallSite } from "./contract/call-site.ts";
 export type { DefinitionOptions } from "./contract/definition-options.ts";
 export type { Isolation, IsolationOptions } from "./contract/isolation.ts";
 export type {

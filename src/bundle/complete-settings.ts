@@ -3,16 +3,16 @@ import { alertNames } from "./alert-names.ts";
 import { burnRates } from "./rules/burn-rate.ts";
 import { type BundleSettings, defaultSettings } from "./settings.ts";
 
-type Part<Of> = {
+export type PartialSettings<Of> = {
   readonly [Key in keyof Of]?: Of[Key] extends ReadonlyArray<unknown>
     ? Of[Key]
     : Of[Key] extends object
-      ? Part<Of[Key]>
+      ? PartialSettings<Of[Key]>
       : Of[Key];
 };
 
 /** Settings of which everything may be left out. */
-export type BundleOptions = Part<BundleSettings>;
+export type BundleOptions = PartialSettings<BundleSettings>;
 
 /** Settings without a default, with a value of their kind. */
 const optional = { runbookUrl: "" } as const;
