@@ -58,7 +58,10 @@ export const unexportedTypes = (root: string, entries: ReadonlyArray<string>): R
   mkdirSync(folder, { recursive: true });
   const config = join(folder, "tsconfig.json");
   const files = entries.map((entry) => resolve(root, entry));
-  writeFileSync(config, JSON.stringify({ extends: "../../tsconfig.json", compilerOptions: { rootDir: root }, files, include: [] }));
+  writeFileSync(
+    config,
+    JSON.stringify({ extends: "../../tsconfig.json", compilerOptions: { rootDir: root }, files, include: [] }),
+  );
   const api = new API({ cwd: root });
   try {
     const project = api.updateSnapshot({ openProjects: [config] }).getProject(config);

@@ -20,6 +20,7 @@ import { trackInstance } from "./reload.ts";
 import type { OwnStopOptions } from "./runner/lifecycle.ts";
 import type { RunnerServerOptions } from "./runner/options.ts";
 import { createRunnerServer, type RunnerServer } from "./runner/server.ts";
+import { SenderClock } from "./parent/sender-clock.ts";
 import { serveInIsolate, standIn } from "./runner/isolation/host.ts";
 import { runnerLink } from "./runner/isolation/inside.ts";
 import { connect, observe, type Observation } from "./runtime.ts";
@@ -103,6 +104,8 @@ class Lifecycle {
   readonly #registry: Registry;
   readonly #codec = makeCodec();
   readonly #servers = new Set<RunnerServer>();
+  /** Begins with the configuration, not with the first call: a step of the system clock in between is one. */
+  #clock = new SenderClock();
   #config: FlameConfig;
   #resolved: ResolvedConfig | undefined;
   #observation: Observation | undefined;
@@ -143,6 +146,7 @@ class Lifecycle {
       throw new ConfigError(`configure got ${String(config)}. Give it an object such as { mode: "local" }.`);
     const merged = mergeConfig(this.#config, config);
     const resolved = resolveConfig(merged, process.env);
+    this.#clock = new SenderClock();
     const client = resolved.mode === "parent" ? this.#connect(resolved) : undefined;
     const before = this.#client;
     this.#config = merged;
@@ -217,7 +221,7 @@ class Lifecycle {
   }
 
   #connect(config: ResolvedConfig): Client {
-    return connect(config, this.#registry, this.#codec, this.#observe(config), process.env);
+    return connect(config, this.#registry, this.#codec, this.#observe(config), process.env, this.#clock);
   }
 
   #refuseWhenEnded(): void {

@@ -8,10 +8,12 @@ import type { Logger } from "./contract/options.ts";
 import type { Environment, ResolvedConfig } from "./contract/resolve-config.ts";
 import type { Registry } from "./contract/registry.ts";
 import { makeClient, shutdownGraceMs, type Client } from "./parent/client.ts";
+import type { SenderClock } from "./parent/sender-clock.ts";
 import { makeDispatcher } from "./runner/dispatch.ts";
 import { makeIdempotencyGuard } from "./runner/idempotency.ts";
 import { runnerLink } from "./runner/isolation/inside.ts";
 import { type IsolatedRuns, makeIsolatedRuns } from "./runner/isolation/isolated-runs.ts";
+import { guardLogger } from "./telemetry/guarded-logger.ts";
 import { consoleLogger, makeLogSink } from "./telemetry/logs.ts";
 import { makeOtelTracer } from "./telemetry/opentelemetry.ts";
 import { type LateMetrics, makeLateMetrics } from "./telemetry/late-metrics.ts";
@@ -46,7 +48,7 @@ const observedAlike = (one: ResolvedConfig, other: ResolvedConfig): boolean =>
 export const observe = (config: ResolvedConfig, before?: Observation): Observation => {
   if (before !== undefined && observedAlike(before.config, config)) return before;
   const { baggageKeys, metrics: wanted, traces } = config.telemetry;
-  const logger = config.logger ?? consoleLogger;
+  const logger = guardLogger(config.logger ?? consoleLogger);
   const redact = makeRedactor(secretsIn(config));
   const metrics =
     wanted === before?.config.telemetry.metrics
@@ -84,8 +86,9 @@ export const connect = (
   codec: Codec,
   { telemetry, logger, redact }: Observation,
   env: Environment,
+  clock?: SenderClock,
 ): Client => {
-  if (!runsHere(config)) return makeClient({ config, telemetry, codec });
+  if (!runsHere(config)) return makeClient({ config, telemetry, codec, ...(clock === undefined ? {} : { clock }) });
   const { idempotency, exposeErrors, maxBodyBytes } = config;
   const runnerId = env["FLAME_RUNNER_ID"]?.trim() || "local";
   const poolName = env["FLAME_POOL"]?.trim() || config.defaultPool;

@@ -6,6 +6,7 @@ import { performance } from "node:perf_hooks";
 import type { RunnerExit, SpawnRequest } from "../contract/backend.ts";
 import { ConfigError, InvokeError } from "../contract/errors.ts";
 import type { FlameErrorContext } from "../contract/errors.ts";
+import { addressFault } from "../contract/runner-url.ts";
 import { decodeReady, SUPERVISION_FD } from "../contract/supervision.ts";
 import type { ReadyMessage } from "../contract/supervision.ts";
 import type { RunnerProcess } from "./process-child.ts";
@@ -72,7 +73,11 @@ const lastOutput = (lines: ReadonlyArray<string> | undefined): string => {
 
 const missingModule = /ERR_MODULE_NOT_FOUND|Cannot find (?:module|package) /;
 
-const adviceOnExit = ({ code, signal }: RunnerExit, lastLines: ReadonlyArray<string> | undefined): string => {
+const adviceOnExit = (
+  { code, signal, outOfMemory }: RunnerExit,
+  lastLines: ReadonlyArray<string> | undefined,
+): string => {
+  if (outOfMemory === true) return "Give it more memory, such as with --max-old-space-size in runtimeArgs.";
   if (code === 0)
     return "The entry ran to its end without a runner server. Make it call createRunnerServer() and keep what it returns.";
   if (signal === "SIGKILL") return "SIGKILL from outside often means that the machine ran out of memory.";
@@ -166,9 +171,10 @@ export const readyFault = (message: ReadyMessage, request: SpawnRequest): Config
       context,
     );
   }
-  if (!/^https?:$/.test(URL.parse(message.url)?.protocol ?? "")) {
+  const fault = addressFault(message.url);
+  if (fault !== undefined) {
     return new ConfigError(
-      `Runner ${request.runnerId} says that its address is "${message.url}", which is no http:// address, and was killed.`,
+      `The address that runner ${request.runnerId} gives for itself ${fault} It was killed.`,
       context,
     );
   }

@@ -17,6 +17,7 @@ import type { BootReport } from "./process-boot.ts";
 import { startRunnerProcess } from "./process-child.ts";
 import type { RunnerProcess } from "./process-child.ts";
 import { checkCommandOptions, resolveCommand, runnerEnvironment } from "./process-command.ts";
+import { type MemoryWatch, watchMemory } from "./process-memory.ts";
 import { createTail, forEachLine, forwardLine, secretsOf } from "./process-output.ts";
 import type { RunnerOutput, Tail } from "./process-output.ts";
 
@@ -95,6 +96,7 @@ const readOutput = (
   { runnerId, poolName }: SpawnRequest,
   sink: OutputSink,
   secrets: ReadonlyArray<string>,
+  memory: MemoryWatch,
 ): { lastLines(): ReadonlyArray<string> | undefined; endOfBoot(): void } => {
   let tails: Record<"stdout" | "stderr", Tail> | undefined = {
     stdout: createTail(secrets),
@@ -104,6 +106,7 @@ const readOutput = (
     if (child[stream] === null) continue;
     forEachLine(child[stream], (line) => {
       tails?.[stream].push(line);
+      if (stream === "stderr") memory.look(line);
       sink({ runnerId, poolName, stream, line });
     });
   }
@@ -120,7 +123,7 @@ const readOutput = (
 
 const discard = async (child: RunnerProcess): Promise<void> => {
   child.kill();
-  await child.drained();
+  await child.exited;
 };
 
 /**
@@ -164,15 +167,16 @@ export const processBackend = (options: ProcessBackendOptions): ProcessBackend =
     if (request.signal.aborted) throw bootError({ kind: "canceled" }, report(undefined));
 
     const env = runnerEnvironment(options.env ?? {}, options.host ?? "127.0.0.1", request);
+    const memory = watchMemory();
     let child: RunnerProcess;
     try {
-      child = startRunnerProcess(command, env, inherit ? "inherit" : "pipe");
+      child = startRunnerProcess(command, env, inherit ? "inherit" : "pipe", memory);
     } catch (cause) {
       throw bootError({ kind: "not_started", cause: cause as Error }, report(undefined));
     }
     living.set(child, request.runnerId);
-    void child.exited.then(() => living.delete(child));
-    const output = readOutput(child, request, sink, secretsOf(env));
+    void child.ended.then(() => living.delete(child));
+    const output = readOutput(child, request, sink, secretsOf(env), memory);
     let spawnedAt = startedAt;
     void child.started.then(() => (spawnedAt = performance.now()));
 

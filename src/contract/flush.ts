@@ -4,6 +4,7 @@
  * drains, and `flame.shutdown`.
  */
 import { processWide } from "./process-wide.ts";
+import { messageOf } from "./thrown.ts";
 
 const hooks: Set<() => unknown> = processWide("flush-hooks", () => new Set());
 
@@ -23,11 +24,17 @@ export const onFlush = (hook: () => unknown): (() => void) => {
   };
 };
 
+const failed = "firelight: buffered telemetry could not be sent and is lost";
+
 const runHook = async (hook: () => unknown): Promise<void> => {
   try {
     await hook();
   } catch (error) {
-    console.error("firelight: buffered telemetry could not be sent and is lost", error);
+    try {
+      console.error(failed, error);
+    } catch {
+      console.error(failed, messageOf(error));
+    }
   }
 };
 

@@ -2,7 +2,9 @@
  * Turns what a user configured, and the environment, into a configuration with
  * nothing left open: defaults filled in and every field checked.
  */
+import { requireRuntime } from "./bun-version.ts";
 import { checkNumber, fraction } from "./check-number.ts";
+import type { Environment } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import type { ResolvedIdempotency } from "./idempotency.ts";
 import { type ResolvedIsolation, resolveIsolation } from "./isolation.ts";
@@ -10,7 +12,9 @@ import type { FlameConfig, Logger, Mode, SigningKeyOptions, TelemetryOptions } f
 import { defaults } from "./options.ts";
 import { resolveIdempotency } from "./resolve-idempotency.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
-import { identifier, resolvePool, resolveUrl } from "./resolve-pool.ts";
+import { identifier, resolvePool } from "./resolve-pool.ts";
+import { type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
+import { resolveUrl, shownAddress } from "./runner-url.ts";
 
 /** A configuration with nothing left open. */
 export interface ResolvedConfig {
@@ -18,6 +22,8 @@ export interface ResolvedConfig {
   readonly defaultPool: string;
   readonly pools: ReadonlyMap<string, ResolvedPool>;
   readonly invokePath: string;
+  /** How runners are reached that are in no pool. */
+  readonly connection: ResolvedConnection;
   readonly security: {
     readonly secret: string | undefined;
     readonly keyId: string;
@@ -34,8 +40,7 @@ export interface ResolvedConfig {
   readonly telemetry: Required<TelemetryOptions>;
 }
 
-/** The environment variables that Firelight reads. */
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type { Environment } from "./environment.ts";
 
 const modes: ReadonlyArray<string> = ["parent", "runner", "local"] satisfies ReadonlyArray<Mode>;
 
@@ -44,7 +49,7 @@ const resolveMode = (config: FlameConfig, env: Environment): Mode => {
   const mode = config.mode ?? fromEnv ?? "parent";
   if (!modes.includes(mode)) {
     const where = config.mode === undefined ? "FLAME_MODE" : "mode";
-    throw new ConfigError(`${where} is "${mode}". Use "parent", "runner" or "local".`);
+    throw new ConfigError(`${where} is ${shownAddress(mode)}. Use "parent", "runner" or "local".`);
   }
   return mode as Mode;
 };
@@ -64,7 +69,7 @@ const resolvePools = (
   } else if (own === undefined && config.backend !== undefined) {
     given[defaultPool] = {};
   }
-  return new Map(Object.entries(given).map(([name, pool]) => [name, resolvePool(name, pool, config.backend)]));
+  return new Map(Object.entries(given).map(([name, pool]) => [name, resolvePool(name, pool, config, env)]));
 };
 
 /**
@@ -73,12 +78,14 @@ const resolvePools = (
  * @throws {ConfigError} naming the field, its value and how to fix it.
  */
 export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedConfig => {
+  requireRuntime(process.versions);
   const mode = resolveMode(config, env);
   const defaultPool = config.defaultPool ?? defaults.defaultPool;
   const invokePath = config.invokePath ?? defaults.invokePath;
   if (!/^\/[\w\-./~%]*$/.test(invokePath)) {
     throw new ConfigError(`invokePath is "${invokePath}". Use an absolute path such as "/invoke".`);
   }
+  const connection = resolveConnection("", config, env, false);
   const secret = config.security?.secret ?? (env["FLAME_SECRET"] || undefined);
   if (secret === "") {
     throw new ConfigError(
@@ -98,6 +105,7 @@ export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedCo
     defaultPool,
     pools: resolvePools(config, env, mode, defaultPool),
     invokePath,
+    connection,
     security: {
       secret,
       keyId,

@@ -138,7 +138,8 @@ export class FirelightMetricProducer implements sdk.MetricProducer {
     const resource = resources.emptyResource();
     try {
       const json = (await this.#registry.getMetricsAsJSON()) as ReadonlyArray<JsonMetric>;
-      const times = { startTime: hrTime(performance.timeOrigin), endTime: hrTime(Date.now()) };
+      const startMs = performance.timeOrigin;
+      const times = { startTime: hrTime(startMs), endTime: hrTime(Math.max(startMs, Date.now())) };
       const metrics = json.map((metric) => convert(metric, times)).filter((metric) => metric !== undefined);
       return { resourceMetrics: { resource, scopeMetrics: [{ scope: { name: "firelight" }, metrics }] }, errors: [] };
     } catch (error) {

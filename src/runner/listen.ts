@@ -8,7 +8,10 @@ import { ConfigError } from "../contract/errors.ts";
 import type { IncomingRequest } from "./arrival.ts";
 import { loadSrvx } from "./http-packages.ts";
 import { connectionLimits } from "./limits.ts";
+import { inNoContext } from "../telemetry/unobserved.ts";
 import type { Answer } from "./respond.ts";
+import type { UnverifiedRequests } from "./unverified.ts";
+import { keepMethod, unwrapped } from "./unwrapped.ts";
 
 /** A handler of web requests. */
 export type FetchHandler = (request: IncomingRequest) => Response | Promise<Response>;
@@ -17,6 +20,8 @@ export interface ListenOptions {
   readonly port: number;
   /** All interfaces when left out. */
   readonly hostname: string | undefined;
+  /** Bounds the connections of strangers; Bun does not announce its connections, and ends those that say nothing by itself. */
+  readonly unverified: Pick<UnverifiedRequests, "connected">;
   /** Hears what goes wrong with the socket later on. */
   readonly onError: (error: unknown) => void;
 }
@@ -38,16 +43,18 @@ export interface Listener {
 
 /** The part of Bun's global that is used here. */
 interface BunRuntime {
-  serve(options: {
-    port: number;
-    hostname?: string;
-    fetch: (request: IncomingRequest, server: BunServer) => Response | Promise<Response>;
-    maxRequestBodySize: number;
-    idleTimeout: number;
-    reusePort: boolean;
-    development: boolean;
-    id: null;
-  }): BunServer;
+  serve(options: ServeOptions): BunServer;
+}
+
+interface ServeOptions {
+  port: number;
+  hostname?: string | undefined;
+  fetch?: (request: IncomingRequest, server: BunServer) => Response | Promise<Response>;
+  maxRequestBodySize: number;
+  idleTimeout: number;
+  reusePort: boolean;
+  development: boolean;
+  id: null;
 }
 
 interface BunServer {
@@ -144,16 +151,19 @@ const listenOnNode = (fetch: Promise<FetchHandler>, options: ListenOptions): Lis
     (made) => (handle = made),
     () => server.close(),
   );
-  const server = createServer(
-    {
-      headersTimeout: connectionLimits.headersTimeoutMs,
-      requestTimeout: connectionLimits.requestTimeoutMs,
-      keepAliveTimeout: connectionLimits.keepAliveTimeoutMs,
-      maxHeaderSize: connectionLimits.maxHeaderBytes,
-      connectionsCheckingInterval: 5_000,
-    },
-    (request, response) => handle(request, response),
+  const server = unwrapped(
+    createServer(
+      {
+        headersTimeout: connectionLimits.headersTimeoutMs,
+        requestTimeout: connectionLimits.requestTimeoutMs,
+        keepAliveTimeout: connectionLimits.keepAliveTimeoutMs,
+        maxHeaderSize: connectionLimits.maxHeaderBytes,
+        connectionsCheckingInterval: 1_000,
+      },
+      (request, response) => handle(request, response),
+    ),
   );
+  server.on("connection", (socket) => options.unverified.connected(socket));
   const port = options.port === 0 ? findFreePort() : options.port;
   const listening = new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, { ...options, port })));
@@ -179,19 +189,21 @@ const listenOnBun = (runtime: BunRuntime, fetch: Promise<FetchHandler>, options:
   const handle = late(fetch);
   let server: BunServer;
   try {
-    server = runtime.serve({
+    const serveOptions: ServeOptions = {
       port: options.port,
       hostname: options.hostname,
-      fetch: (request, self) => {
-        request.runtime = { bun: { server: self } };
-        return handle(request);
-      },
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-      idleTimeout: connectionLimits.keepAliveTimeoutMs / 1000,
+      idleTimeout: connectionLimits.headersTimeoutMs / 1000,
       reusePort: false,
       development: false,
       id: null,
+    };
+    keepMethod(serveOptions, "fetch", (request: IncomingRequest, self: BunServer) => {
+      if (request.method !== "POST") self.timeout(request, connectionLimits.keepAliveTimeoutMs / 1000);
+      request.runtime = { bun: { server: self } };
+      return handle(request);
     });
+    server = runtime.serve(serveOptions);
   } catch (error) {
     const ready = Promise.reject(listenError(error, options));
     return {
@@ -217,4 +229,4 @@ const listenOnBun = (runtime: BunRuntime, fetch: Promise<FetchHandler>, options:
  * Requests that come before the handler wait for it.
  */
 export const listen = (fetch: Promise<FetchHandler>, options: ListenOptions): Listener =>
-  bun === undefined ? listenOnNode(fetch, options) : listenOnBun(bun, fetch, options);
+  bun === undefined ? inNoContext(listenOnNode, fetch, options) : inNoContext(listenOnBun, bun, fetch, options);

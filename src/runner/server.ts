@@ -9,11 +9,11 @@ import type { Elysia as ElysiaClass } from "elysia";
 import { makeCodec } from "../contract/codec.ts";
 import type { Dispatcher, Invocation } from "../contract/dispatch.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
-import { HEARTBEAT_METHOD } from "../contract/heartbeat.ts";
 import type { Logger } from "../contract/options.ts";
 import type { Environment, ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Registry } from "../contract/registry.ts";
 import { makeKeyring } from "../contract/signature.ts";
+import { exceptionMeta } from "../telemetry/exception.ts";
 import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type Admission, makeAdmission, type Permit } from "./admission.ts";
@@ -21,10 +21,10 @@ import { type Arrival, arrive, type IncomingRequest } from "./arrival.ts";
 import { makeDispatcher } from "./dispatch.ts";
 import { makeIdempotencyGuard } from "./idempotency.ts";
 import { makeIsolatedRuns } from "./isolation/isolated-runs.ts";
+import { Freshness } from "./freshness.ts";
 import { makeStop, type StopOptions, stopOnSignals } from "./lifecycle.ts";
 import { loadElysia } from "./http-packages.ts";
 import { listen, toResponse } from "./listen.ts";
-import { makeNonceMemory } from "./nonces.ts";
 import { OrphanTimer } from "./orphan-timer.ts";
 import { makeProbes, methodNotAllowed, type MetricsText, type Probes } from "./probes.ts";
 import { resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
@@ -37,9 +37,11 @@ import {
   signedReply,
   unsignedError,
 } from "./respond.ts";
-import { reportRefusals } from "./refusals.ts";
+import { makeRefusals, type Refusals } from "./refusals.ts";
 import { superviseRunner } from "./supervision.ts";
-import { makeVerifier, type Refused, type Verified, type Verifier } from "./verify.ts";
+import type { Refused } from "./refused.ts";
+import { UnverifiedRequests, unverifiedLimits } from "./unverified.ts";
+import { makeVerifier, type Verified, type Verifier } from "./verify.ts";
 
 /** A runner that listens. */
 export interface RunnerServer {
@@ -79,11 +81,12 @@ const nonceCapacity = 1_000_000;
 const orphanDrainMs = 1_000;
 
 interface Stages {
+  readonly unverified: UnverifiedRequests;
   readonly verify: Verifier;
   readonly admission: Admission;
   readonly dispatcher: Dispatcher;
   readonly runnerId: string;
-  readonly onRefused: (refused: Refused) => void;
+  readonly refusals: Refusals;
   /** Somebody who holds the secret has spoken. */
   readonly onHeard: () => void;
 }
@@ -132,24 +135,27 @@ const run = ({ dispatcher, runnerId }: Stages, verified: Verified, permit: Permi
     });
   });
 
-const refusal = (stages: Stages, refused: Refused, arrivedAt: number): Answer => {
-  stages.onRefused(refused);
-  const { signer, status, error } = refused;
+const refusal = (stages: Stages, refused: Refused, arrival: Arrival): Answer => {
+  stages.refusals.report(refused, arrival);
+  const { signer, status, error, instance } = refused;
   return signer === undefined
     ? lastOnConnection(unsignedError(status, error))
-    : signedError(signer.head, signer.key, stages.runnerId, arrivedAt, error);
+    : signedError(signer.head, signer.key, stages.runnerId, arrival.arrivedAt, error, false, instance);
 };
 
 const makeInvoke =
   (stages: Stages) =>
   async (request: IncomingRequest): Promise<Response> => {
-    const arrival = arrive(request);
+    const arrival = arrive(request, stages.unverified);
     const verified = await stages.verify(arrival);
-    if (verified._tag === "Refused") return toResponse(refusal(stages, verified, arrival.arrivedAt));
+    if (verified._tag === "Refused") return toResponse(refusal(stages, verified, arrival));
 
-    const { head, key } = verified;
-    stages.onHeard();
-    if (head.method === HEARTBEAT_METHOD) return toResponse(signedHeard(head, key, stages.runnerId, arrival.arrivedAt));
+    const { head, key, heard } = verified;
+    if (!verified.asks) {
+      stages.refusals.accepted();
+      stages.onHeard();
+    }
+    if (heard !== undefined) return toResponse(signedHeard(head, key, stages.runnerId, arrival.arrivedAt, heard));
 
     const permit = stages.admission.admit();
     const answer =
@@ -205,14 +211,17 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     security.secret === undefined
       ? undefined
       : makeKeyring({ id: security.keyId, secret: security.secret }, security.acceptKeys);
-  const nonces = makeNonceMemory({ windowMs: security.windowMs, capacity: nonceCapacity });
+  const freshness = new Freshness({
+    windowMs: security.windowMs,
+    capacity: nonceCapacity,
+    onClockStep: (stepMs) => telemetry.emit({ _tag: "ClockStepped", pool: poolName, runnerId, stepMs }),
+  });
   const verify = makeVerifier({
     keyring,
-    windowMs: security.windowMs,
     maxBodyBytes,
     runnerId,
     checkAudience: options.checkAudience,
-    nonces,
+    freshness,
   });
   const admission = makeAdmission({ runnerId, maxConcurrency: options.maxConcurrency });
   const redact = deps.redact ?? makeRedactor([]);
@@ -236,19 +245,22 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     isolated,
   });
   let orphanTimer: OrphanTimer | undefined;
+  const unverified = new UnverifiedRequests(unverifiedLimits(maxBodyBytes));
+  const refusals = makeRefusals(options, deps);
   const invoke = makeInvoke({
+    unverified,
     verify,
     admission,
     dispatcher,
     runnerId,
-    onRefused: reportRefusals(options, deps),
+    refusals,
     onHeard: () => orphanTimer?.heard(),
   });
 
   const probes = makeProbes({ runnerId, admission, metrics: deps.metrics });
   const app = loadElysia().then((Elysia) =>
     makeApp(Elysia, options.invokePath, invoke, probes, (error) =>
-      logger.error("The runner's server failed on a request.", { error }),
+      logger.error("The runner's server failed on a request.", exceptionMeta(error, redact)),
     ),
   );
   const listener = listen(
@@ -256,7 +268,8 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     {
       port: options.port,
       hostname: options.hostname,
-      onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, { error }),
+      unverified,
+      onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, exceptionMeta(error, redact)),
     },
   );
 
@@ -282,7 +295,11 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
       orphanTimer = new OrphanTimer({
         timeoutMs: orphanTimeoutMs,
         busy: () => admission.inFlight > 0,
-        onOrphaned: () => orphaned(`no word from its parent within ${orphanTimeoutMs} ms`),
+        onOrphaned: () => {
+          const refused = refusals.explainSilence();
+          const silence = `no word from its parent within ${orphanTimeoutMs} ms`;
+          orphaned(refused === undefined ? silence : `${silence}; ${refused}`);
+        },
       });
     }
     stopSupervision = superviseRunner({

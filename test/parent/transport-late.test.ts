@@ -2,8 +2,9 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import type { HttpOutcome, HttpRequest } from "../../src/parent/transport.ts";
-import { makeFetchTransport } from "../../src/parent/transport-fetch.ts";
+import type { HttpOutcome, HttpRequest, HttpTransport } from "../../src/parent/transport.ts";
+import { plainConnection } from "../../src/contract/resolve-connection.ts";
+import { makeTransport } from "../../src/parent/make-transport.ts";
 import { lateTransport } from "../../src/parent/transport-late.ts";
 
 const stops: Array<() => void> = [];
@@ -42,7 +43,7 @@ describe("a transport that is loaded late", () => {
     let loads = 0;
     const transport = lateTransport(async () => {
       loads += 1;
-      return makeFetchTransport();
+      return makeTransport(plainConnection);
     });
     expect(loads).toBe(0);
     const send = (): Promise<HttpOutcome> => new Promise((done) => void transport.send(requestTo(url), done));
@@ -54,12 +55,12 @@ describe("a transport that is loaded late", () => {
 
   it("sends nothing for a request that was aborted while it waited", async () => {
     const { url, asked } = await server();
-    const loading = Promise.withResolvers<ReturnType<typeof makeFetchTransport>>();
+    const loading = Promise.withResolvers<HttpTransport>();
     const transport = lateTransport(() => loading.promise);
     const exchange = transport.send(requestTo(url), () => expect.unreachable("an aborted request has no outcome"));
     exchange.abort();
     expect(exchange.sent).toBe(false);
-    loading.resolve(makeFetchTransport());
+    loading.resolve(makeTransport(plainConnection));
     await new Promise<HttpOutcome>((done) => void transport.send(requestTo(url), done));
     expect(asked()).toBe(1);
     await transport.close();
@@ -70,7 +71,7 @@ describe("a transport that is loaded late", () => {
     let loads = 0;
     const transport = lateTransport(async () => {
       if (++loads === 1) throw new Error("no such package");
-      return makeFetchTransport();
+      return makeTransport(plainConnection);
     });
     const send = (): Promise<HttpOutcome> => new Promise((done) => void transport.send(requestTo(url), done));
     expect(await send()).toMatchObject({ failure: { sent: false, cause: { message: "no such package" } } });

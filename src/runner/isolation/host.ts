@@ -9,13 +9,14 @@ import { encodeErrorBody } from "../../contract/error-body.ts";
 import { type CallError, InvokeError, RegistryError } from "../../contract/errors.ts";
 import type { Logger } from "../../contract/options.ts";
 import type { RegisteredMethod, Registry } from "../../contract/registry.ts";
+import { readThrown } from "../../contract/thrown.ts";
 import type { Redactor } from "../../telemetry/redaction.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
 import { failureOf } from "../failure.ts";
 import { perform } from "../perform.ts";
 import { newRun, type Run } from "../run.ts";
 import type { RunnerLink } from "./inside.ts";
-import { type IsolateSettings, ownBytes, type RunEnd, type RunMessage, type ThrownText } from "./messages.ts";
+import { type IsolateSettings, ownBytes, type RunEnd, type RunMessage } from "./messages.ts";
 import type { RunnerServer } from "../server.ts";
 
 /** What an instance brings into its isolate. */
@@ -37,17 +38,10 @@ interface Current {
 
 const codec = makeCodec();
 
-const thrownText = (thrown: unknown): ThrownText | undefined => {
-  if (thrown === undefined) return undefined;
-  if (thrown instanceof Error) return { name: thrown.name, message: thrown.message, stack: thrown.stack };
-  const message = typeof thrown === "string" ? thrown : `A value of type ${typeof thrown} was thrown.`;
-  return { name: typeof thrown, message, stack: undefined };
-};
-
 const failed = (error: CallError, thrown?: unknown): RunEnd => ({
   outcome: "error",
   body: encodeErrorBody(error, true),
-  thrown: thrownText(thrown),
+  thrown: thrown === undefined ? undefined : readThrown(thrown),
 });
 
 const succeeded = (body: Uint8Array): RunEnd => ({ outcome: "ok", body: ownBytes(body) });
