@@ -3,12 +3,11 @@
  * made from the configuration on the other, and the runner server for processes
  * that run what others call.
  */
-import { Effect } from "effect";
 import { makeCodec } from "./contract/codec.ts";
 import { configSchema } from "./contract/config-schema.ts";
 import { configuration } from "./contract/configured.ts";
 import { makeDecorators, type MethodDecoratorMaker, type ServiceDecorator } from "./contract/decorators.ts";
-import { FlameError, InvokeError, withContext, type CallError } from "./contract/errors.ts";
+import { InvokeError } from "./contract/errors.ts";
 import { flushAll } from "./contract/flush.ts";
 import { having } from "./contract/option-checks.ts";
 import { object, readOption } from "./contract/option-schema.ts";
@@ -16,10 +15,12 @@ import { mergeConfig } from "./contract/merge-config.ts";
 import type { FlameConfig } from "./contract/options.ts";
 import { resolveConfig, type ResolvedConfig } from "./contract/resolve-config.ts";
 import { createRegistry, type Registry } from "./contract/registry.ts";
-import { toEffect, type Caller, type ToEffect } from "./contract/remote.ts";
+import { toEffect, type ToEffect } from "./contract/remote.ts";
 import type { Client } from "./parent/client.ts";
 import type { PoolHandle } from "./parent/pool/handle.ts";
+import { callerOf } from "./instance-caller.ts";
 import { makeMakers, type Makers } from "./proxy.ts";
+import { trackInstance } from "./reload.ts";
 import { readRunnerOptions, type RunnerServerOptions } from "./runner/options.ts";
 import { createRunnerServer, type RunnerServer } from "./runner/server.ts";
 import { SenderClock } from "./parent/sender-clock.ts";
@@ -138,6 +139,11 @@ class Lifecycle {
     return this.#observe(this.resolved);
   }
 
+  /** While something is loaded without which no call may begin. */
+  get loading(): Promise<void> | undefined {
+    return this.#observation?.metrics?.loading;
+  }
+
   get client(): Client {
     this.#refuseWhenEnded();
     return (this.#client ??= this.#connect(this.resolved));
@@ -155,7 +161,7 @@ class Lifecycle {
     this.#resolved = resolved;
     this.#client = client;
     this.#ended = false;
-    await before?.shutdown();
+    await Promise.all([before?.shutdown(), this.loading]);
   }
 
   serve(given: RunnerServerOptions): RunnerServer {
@@ -169,7 +175,16 @@ class Lifecycle {
     }
     const config = this.resolved;
     const server = createRunnerServer(
-      { config, registry: this.#registry, telemetry, metrics, logger, redact, env: process.env },
+      {
+        config,
+        registry: this.#registry,
+        telemetry,
+        metrics,
+        loading: metrics?.loading,
+        logger,
+        redact,
+        env: process.env,
+      },
       options,
     );
     return this.#servers.add(server, { options, config });
@@ -182,6 +197,16 @@ class Lifecycle {
     this.#ended = true;
     this.#ending = this.#end(client, this.#servers.takeAll(), earlier);
     return this.#ending;
+  }
+
+  /** Ends what a reload has replaced: ports first, for the servers that follow. */
+  async replaced(): Promise<void> {
+    await Promise.all([this.#servers.stopReplaced(), this.shutdown()]);
+  }
+
+  /** Replaces the runners that it started: a reload has changed what they run. */
+  async renewed(): Promise<void> {
+    if (this.#client !== undefined) await this.configure({});
   }
 
   async #end(
@@ -213,15 +238,6 @@ class Lifecycle {
   }
 }
 
-const setupError = (thrown: unknown, method: string): CallError =>
-  thrown instanceof FlameError
-    ? withContext(thrown as CallError, { method })
-    : new InvokeError(
-        "invoke_error",
-        `${method} could not be called: Firelight failed to set itself up; see the cause.`,
-        { executed: "no", method, cause: thrown },
-      );
-
 /**
  * Makes an instance of its own: its own configuration, pools and metrics, and its own registry unless it is given one.
  * Most programs use the exported `flame`.
@@ -236,24 +252,9 @@ const setupError = (thrown: unknown, method: string): CallError =>
 export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): Flame => {
   const registry = readOption(partsSchema, parts, "createFlame", "parts").registry ?? createRegistry();
   const lifecycle = new Lifecycle(config, registry);
+  const definitions = trackInstance(createFlame, registry, lifecycle);
 
-  const clientFor = (method: string): Client | CallError => {
-    try {
-      return lifecycle.client;
-    } catch (thrown) {
-      return setupError(thrown, method);
-    }
-  };
-  const caller: Caller = {
-    call: (method, args, options, ticket) => {
-      const client = clientFor(method);
-      return client instanceof FlameError ? Effect.fail(client) : client.call({ method, args, options, ticket });
-    },
-    fanOut: (request) => {
-      const client = clientFor(request.method);
-      return client instanceof FlameError ? () => Effect.fail(client) : client.fanOut(request);
-    },
-  };
+  const caller = callerOf(lifecycle);
   const isRunner = (): boolean => {
     try {
       return lifecycle.resolved.mode === "runner";
@@ -262,7 +263,7 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
     }
   };
 
-  const decorators = makeDecorators({ registry, caller, isRunner });
+  const decorators = makeDecorators({ registry: definitions, caller, isRunner });
   const metrics = Object.defineProperty(
     async () => (await lifecycle.observation.metrics?.text()) ?? "",
     "contentType",
@@ -273,7 +274,7 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
   ) as MetricsReader;
 
   const shutdown = (): Promise<void> => lifecycle.shutdown();
-  const instance = Object.assign(decorators.method, makeMakers(registry, caller), {
+  const instance = Object.assign(decorators.method, makeMakers(definitions, caller), {
     registry,
     serviceDecorator: decorators.service,
     toEffect,

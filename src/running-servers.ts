@@ -1,7 +1,7 @@
 /** The runner servers of an instance that have not stopped, and what they hold fixed of its configuration. */
 import { ConfigError } from "./contract/errors.ts";
 import type { Environment, ResolvedConfig } from "./contract/resolve-config.ts";
-import type { StopOptions } from "./runner/lifecycle.ts";
+import { replacedStop, type StopOptions } from "./runner/lifecycle.ts";
 import { fixedByServing, type RunnerServerOptions } from "./runner/options.ts";
 import type { RunnerServer } from "./runner/server.ts";
 
@@ -46,6 +46,11 @@ export class RunningServers {
         `configure: ${fields.join(", ")} cannot change while this instance serves as the runner ${runnerId}, which has read it when createRunnerServer was called. Configure before that, give it to createRunnerServer, or stop the server first. The earlier configuration stays.`,
       );
     }
+  }
+
+  /** Stops what a reload has replaced: ports are free first. */
+  async stopReplaced(): Promise<void> {
+    await Promise.all([...this.#origins.keys()].map((server) => server.stop(replacedStop)));
   }
 
   /** Takes all of them out, and gives what stops them. */

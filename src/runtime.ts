@@ -16,14 +16,14 @@ import { type IsolatedRuns, makeIsolatedRuns } from "./runner/isolation/isolated
 import { guardLogger } from "./telemetry/guarded-logger.ts";
 import { consoleLogger, makeLogSink } from "./telemetry/logs.ts";
 import { makeOtelTracer } from "./telemetry/opentelemetry.ts";
-import { makeMetrics, type Metrics } from "./telemetry/prometheus.ts";
+import { type LateMetrics, makeLateMetrics } from "./telemetry/late-metrics.ts";
 import { makeRedactor, type Redactor } from "./telemetry/redaction.ts";
 import { makeTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
 
 /** What an instance tells about itself, and to whom. */
 export interface Observation {
   readonly telemetry: Telemetry;
-  readonly metrics: Metrics | undefined;
+  readonly metrics: LateMetrics | undefined;
   readonly logger: Logger;
   /** Makes what others threw safe to record. */
   readonly redact: Redactor;
@@ -55,7 +55,7 @@ export const observe = (config: ResolvedConfig, before?: Observation): Observati
       ? before.metrics
       : wanted === false
         ? undefined
-        : makeMetrics(wanted === true ? {} : { registry: wanted });
+        : makeLateMetrics(wanted === true ? {} : { registry: wanted });
   const sinks = [makeLogSink(logger, redact), ...(metrics === undefined ? [] : [metrics])];
   const tracer = makeOtelTracer({ baggageKeys, enabled: traces, redact });
   return { telemetry: makeTelemetry(tracer, sinks), metrics, logger, redact, config };

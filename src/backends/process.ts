@@ -7,6 +7,7 @@
  * by its death, which each runner sees at the end of the pipe that it shares with it;
  * a module that is loaded before its entry looks there from the start.
  */
+import "../contract/runtime-check.ts";
 import { performance } from "node:perf_hooks";
 import type { Backend, RunnerHandle, SpawnRequest } from "../contract/backend.ts";
 import { longestTimerMs, milliseconds } from "../contract/check-number.ts";

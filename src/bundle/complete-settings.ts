@@ -5,16 +5,16 @@ import { type Check, check, notAllowed, object, readOption } from "../contract/o
 import { alertNames } from "./alert-names.ts";
 import { type BundleSettings, defaultSettings, type ServiceLevel, type Thresholds } from "./settings.ts";
 
-type Part<Of> = {
+export type PartialSettings<Of> = {
   readonly [Key in keyof Of]?: Of[Key] extends ReadonlyArray<unknown>
     ? Of[Key]
     : Of[Key] extends object
-      ? Part<Of[Key]>
+      ? PartialSettings<Of[Key]>
       : Of[Key];
 };
 
 /** Settings of which everything may be left out. */
-export type BundleOptions = Part<BundleSettings>;
+export type BundleOptions = PartialSettings<BundleSettings>;
 
 /** Grafana takes uids of 40 characters; those of its alerts are the uid, a hyphen and the alert's name. */
 const longestUid = 40 - 1 - Math.max(...alertNames.map((name) => name.replace(/^Flame/, "").length));
@@ -58,7 +58,7 @@ const statuses: ReadonlyArray<string> = [
 
 const positive = quantity("a number", { above: 0 });
 
-const thresholds = object<Part<Thresholds>>({
+const thresholds = object<PartialSettings<Thresholds>>({
   saturationHigh: positive,
   saturationFull: positive,
   forecastSeconds: positive,
@@ -77,7 +77,7 @@ const thresholds = object<Part<Thresholds>>({
   minBoots: positive,
 });
 
-const slo = object<Part<ServiceLevel>>({
+const slo = object<PartialSettings<ServiceLevel>>({
   objective: quantity("the share of calls that must succeed, such as 0.999,", { above: 0, below: 1 }),
   windowDays: quantity("a number of days; the slowest alert looks at 3 days, so use", { min: 3 }),
   ignoredStatuses: list(oneOf<string>(statuses)),
@@ -90,7 +90,11 @@ const schema = object<BundleOptions>(
     uid,
     grafanaUrl: address("https://grafana.example"),
     runbookUrl: address("https://wiki.example/firelight"),
-    datasources: object<Part<BundleSettings["datasources"]>>({ prometheus: text(), tempo: text(), loki: text() }),
+    datasources: object<PartialSettings<BundleSettings["datasources"]>>({
+      prometheus: text(),
+      tempo: text(),
+      loki: text(),
+    }),
     selector: text({ allowed: `a string of matchers, such as 'job=~"shop.*"'`, pattern: /^/ }),
     slo,
     thresholds,

@@ -7,6 +7,9 @@
  * and when an instance at work on an invocation calls a method of its own.
  */
 import { hostOf, isAtWork, type InstanceFactory } from "./class-host.ts";
+import type { CallSite } from "./call-site.ts";
+import { copiesNote, thisCopy } from "./copies.ts";
+import { definitionSite } from "./development.ts";
 import { ConfigError, RegistryError } from "./errors.ts";
 import { definitionFields, mergeDefinitions, notOfDefinitions, type DefinitionOptions } from "./definition-options.ts";
 import { fn, text } from "./option-checks.ts";
@@ -118,6 +121,16 @@ const readServiceOptions = (first: ServiceOptions | string | undefined, second: 
   throw new ConfigError(`${where}: options.id is ${printText(options.id)}, which is another id. Give it once.`);
 };
 
+/** Says of a decorated method which copy of this package has decorated it. */
+const decoratedBy: unique symbol = Symbol.for("firelight/decorated-by");
+
+const refuseForeign = (method: Function, name: string): void => {
+  if (slots.has(method) || !(decoratedBy in method)) return;
+  throw new RegistryError(
+    `${name} was decorated with @flame of another copy of firelight than its class. Import both decorators from one.${copiesNote()}`,
+  );
+};
+
 /** Makes both decorators for one Firelight instance. */
 export const makeDecorators = (
   host: DecoratorHost,
@@ -130,6 +143,7 @@ export const makeDecorators = (
       return remote(args);
     };
     Object.defineProperty(wrapper, "name", { value: slot.key });
+    Object.defineProperty(wrapper, decoratedBy, { value: thisCopy.path });
     slots.set(wrapper, slot);
     leadsTo(wrapper, target);
     return wrapper;
@@ -142,10 +156,14 @@ export const makeDecorators = (
     invoke: (_context, args) => runOn(slot, serviceId, args),
   });
 
-  const register = (serviceId: string, entries: ReadonlyArray<readonly [Slot, MethodRegistration]>): void => {
+  const register = (
+    serviceId: string,
+    entries: ReadonlyArray<readonly [Slot, MethodRegistration]>,
+    definedAt: CallSite | undefined,
+  ): void => {
     host.registry.register(
       serviceId,
-      entries.map(([, registration]) => registration),
+      entries.map(([, registration]) => ({ ...registration, definedAt })),
     );
     for (const [slot, { id, options }] of entries) {
       slot.target = { caller: host.caller, method: methodName(serviceId, id), options };
@@ -166,7 +184,10 @@ export const makeDecorators = (
         );
       }
       const slot: Slot = { key: name, isStatic, original, options, owner, target: undefined };
-      if (options.serviceId !== undefined) register(options.serviceId, [[slot, plan(slot, options.serviceId, {})]]);
+      if (options.serviceId !== undefined) {
+        const entry = [slot, plan(slot, options.serviceId, {})] as const;
+        register(options.serviceId, [entry], definitionSite(decorate));
+      }
       return slot;
     };
 
@@ -196,11 +217,12 @@ export const makeDecorators = (
     const { id, factory, ...options } = readServiceOptions(first, second);
     if (id !== undefined) checkId("service", id);
 
-    return (owner: Function, context?: ClassDecoratorContext) => {
+    const decorate = (owner: Function, context?: ClassDecoratorContext): void => {
       const serviceId = checkId("service", id ?? context?.name ?? owner.name);
       const own: Array<Slot> = [];
       const replaced: Array<readonly [string, PropertyDescriptor, Slot]> = [];
       for (const [key, descriptor] of instanceMethods(owner)) {
+        refuseForeign(descriptor.value, `${owner.name}.${key}`);
         const marked = slots.get(descriptor.value);
         if (marked !== undefined && Object.hasOwn(owner.prototype, key)) {
           own.push(marked);
@@ -230,7 +252,7 @@ export const makeDecorators = (
           `${owner.name} has no methods that can be remote. Write at least one method on the class itself; static ones need @flame().`,
         );
       }
-      register(serviceId, entries);
+      register(serviceId, entries, definitionSite(decorate));
       for (const [key, descriptor, slot] of replaced)
         Object.defineProperty(owner.prototype, key, { ...descriptor, value: wrap(slot) });
 
@@ -243,6 +265,7 @@ export const makeDecorators = (
         if (this !== owner) settle(this);
       });
     };
+    return decorate;
   };
 
   return { method, service };

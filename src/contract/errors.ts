@@ -6,6 +6,7 @@
  * long, whether the handler may have run (`executed`) and whether it is safe to
  * try again (`retryable`).
  */
+import { brandAs, isOf, nameOf } from "./error-brand.ts";
 
 /** A stable, machine-readable reason. Codes are added, never renamed. */
 export type FlameErrorCode =
@@ -133,8 +134,6 @@ const statusByCode: Readonly<Record<FlameErrorCode, Exclude<RpcStatus, "OK">>> =
   signature_error: "UNAUTHENTICATED",
 };
 
-const brand: symbol = Symbol.for("firelight/FlameError");
-
 /**
  * The base of all errors of Firelight. Catch this one when the kind does not matter.
  *
@@ -170,8 +169,7 @@ export class FlameError extends Error {
 
   constructor(code: FlameErrorCode, message: string, context: FlameErrorContext = {}) {
     super(message, context.cause === undefined ? undefined : { cause: context.cause });
-    this.name = new.target.name;
-    Object.defineProperty(this, brand, { value: true });
+    this.name = nameOf(new.target);
     this.code = code;
     this.details = context.details;
     this.retryable = context.retryable ?? retryableCodes.has(code);
@@ -196,8 +194,7 @@ export class FlameError extends Error {
 
   /** True for errors of any copy of this package in the process. */
   static override [Symbol.hasInstance](value: unknown): boolean {
-    if (this !== FlameError) return Function.prototype[Symbol.hasInstance].call(this, value);
-    return typeof value === "object" && value !== null && brand in value;
+    return isOf(this, value);
   }
 }
 
@@ -251,7 +248,18 @@ export class FlameMethodError extends Error {
     this.details = options?.details;
     this.retryable = options?.retryable === true;
   }
+
+  /** True for errors of any copy of this package in the process. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isOf(this, value);
+  }
 }
+
+brandAs(FlameError, "FlameError");
+brandAs(InvokeError, "InvokeError");
+brandAs(RegistryError, "RegistryError");
+brandAs(ConfigError, "ConfigError");
+brandAs(FlameMethodError, "FlameMethodError");
 
 /** Any of the errors that a call can end with: a union that `Effect.catchTag` can take apart. */
 export type CallError = InvokeError | RegistryError | ConfigError;

@@ -3,6 +3,7 @@
  * a hook; whoever ends the process calls {@link flushAll} first: a runner that
  * drains, and `flame.shutdown`.
  */
+import { processWide } from "./process-wide.ts";
 import { messageOf } from "./thrown.ts";
 
 import { fn } from "./option-checks.ts";
@@ -10,7 +11,7 @@ import { readOption } from "./option-schema.ts";
 
 const hookSchema = fn();
 
-const hooks: Set<() => unknown> = new Set();
+const hooks: Set<() => unknown> = processWide("flush-hooks", () => new Set());
 
 /**
  * Registers a hook that sends what is buffered. It may return a promise. Call the returned function to take it back.

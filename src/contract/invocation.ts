@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { TraceCarrier } from "./envelope.ts";
 import type { Logger } from "./options.ts";
+import { processWide } from "./process-wide.ts";
 
 /**
  * The first argument of every handler made with `defineMethod`.
@@ -46,5 +47,11 @@ export interface RunningInvocation extends InvocationContext {
   deadlineAt?(): number;
 }
 
-/** The invocation that surrounds the running code, if any. Calls made from inside a handler continue it. */
-export const currentInvocation: AsyncLocalStorage<RunningInvocation> = new AsyncLocalStorage<RunningInvocation>();
+/**
+ * The invocation that surrounds the running code, if any. Calls made from inside a handler continue it, also those made
+ * with another copy of this package.
+ */
+export const currentInvocation: AsyncLocalStorage<RunningInvocation> = processWide(
+  "current-invocation",
+  () => new AsyncLocalStorage<RunningInvocation>(),
+);

@@ -2,6 +2,7 @@
  * OpenTelemetry in one call, for those who have not set it up themselves: traces,
  * log records and, on request, metrics over OTLP. Nothing happens on import.
  */
+import "../contract/runtime-check.ts";
 import { context, metrics as metricsApi, propagation, trace } from "@opentelemetry/api";
 import type { ProxyTracerProvider } from "@opentelemetry/api";
 import { logs as logsApi } from "@opentelemetry/api-logs";

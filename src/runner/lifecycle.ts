@@ -18,6 +18,15 @@ export interface StopOptions {
   readonly drainTimeoutMs?: number;
 }
 
+/** What this package itself may ask for. */
+export interface OwnStopOptions extends StopOptions {
+  /** Frees the port before this returns, for a server that takes its place. */
+  readonly freePort?: boolean;
+}
+
+/** How what a reload has replaced ends: its port is for the server that follows. */
+export const replacedStop: OwnStopOptions = Object.freeze({ freePort: true });
+
 export interface LifecycleOptions {
   readonly runnerId: string;
   readonly drainTimeoutMs: number;
@@ -69,9 +78,11 @@ const quiet = async (admission: Admission): Promise<void> => {
   }
 };
 
-const drain = async (options: LifecycleOptions, drainTimeoutMs: number): Promise<void> => {
+const drain = async (options: LifecycleOptions, stop: OwnStopOptions): Promise<void> => {
   const { admission, listener, logger, runnerId } = options;
+  const { drainTimeoutMs = options.drainTimeoutMs, freePort = false } = stop;
   admission.close();
+  if (freePort) listener.freePort();
   if (admission.inFlight > 0)
     logger.info(`Runner ${runnerId} takes no new work and waits for ${admission.inFlight} running invocations.`);
   if (!(await idleWithin(admission, drainTimeoutMs))) {
@@ -86,9 +97,9 @@ const drain = async (options: LifecycleOptions, drainTimeoutMs: number): Promise
 };
 
 /** Makes the function that ends a runner. Calling it again gives the first call's promise. */
-export const makeStop = (options: LifecycleOptions): ((stop?: StopOptions) => Promise<void>) => {
+export const makeStop = (options: LifecycleOptions): ((stop?: OwnStopOptions) => Promise<void>) => {
   let stopping: Promise<void> | undefined;
-  return (stop) => (stopping ??= drain(options, stop?.drainTimeoutMs ?? options.drainTimeoutMs));
+  return (stop) => (stopping ??= drain(options, stop ?? {}));
 };
 
 const signals = ["SIGTERM", "SIGINT"] as const;

@@ -5,7 +5,7 @@
  * arrive → verify → admit → dispatch (decode, execute, encode) → respond
  */
 import { Effect, Exit } from "effect";
-import { Elysia } from "elysia";
+import type { Elysia as ElysiaClass } from "elysia";
 import { makeCodec } from "../contract/codec.ts";
 import type { Dispatcher, Invocation } from "../contract/dispatch.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
@@ -22,7 +22,8 @@ import { makeDispatcher } from "./dispatch.ts";
 import { makeIdempotencyGuard } from "./idempotency.ts";
 import { makeIsolatedRuns } from "./isolation/isolated-runs.ts";
 import { Freshness } from "./freshness.ts";
-import { makeStop, type StopOptions, stopOnSignals } from "./lifecycle.ts";
+import { makeStop, replacedStop, type StopOptions, stopOnSignals } from "./lifecycle.ts";
+import { loadElysia } from "./http-packages.ts";
 import { listen, toResponse } from "./listen.ts";
 import { OrphanTimer } from "./orphan-timer.ts";
 import { makeProbes, methodNotAllowed, type MetricsText, type Probes } from "./probes.ts";
@@ -66,6 +67,8 @@ export interface RunnerServerDeps {
   readonly telemetry: Telemetry;
   /** Serves `GET /metrics`; left out when metrics are off. */
   readonly metrics?: MetricsText;
+  /** What must be there before the runner is ready. */
+  readonly loading?: Promise<void> | undefined;
   readonly logger: Logger;
   /** Makes what handlers threw safe to log. Default: strikes out what looks like a secret. */
   readonly redact?: Redactor;
@@ -166,6 +169,7 @@ const makeInvoke =
 
 /** The routes. Each answers every method itself, so that a wrong one is told apart from a wrong path. */
 const makeApp = (
+  Elysia: typeof ElysiaClass,
   invokePath: string,
   invoke: (request: IncomingRequest) => Promise<Response>,
   probes: Probes,
@@ -263,22 +267,27 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
   });
 
   const probes = makeProbes({ runnerId, admission, metrics: deps.metrics });
-  const app = makeApp(options.invokePath, invoke, probes, (error) =>
-    logger.error("The runner's server failed on a request.", exceptionMeta(error, redact)),
+  const app = loadElysia().then((Elysia) =>
+    makeApp(Elysia, options.invokePath, invoke, probes, (error) =>
+      logger.error("The runner's server failed on a request.", exceptionMeta(error, redact)),
+    ),
   );
-  const listener = listen(app.fetch, {
-    port: options.port,
-    hostname: options.hostname,
-    unverified,
-    onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, exceptionMeta(error, redact)),
-  });
+  const listener = listen(
+    app.then(({ fetch }) => fetch),
+    {
+      port: options.port,
+      hostname: options.hostname,
+      unverified,
+      onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, exceptionMeta(error, redact)),
+    },
+  );
 
   const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, isolated, logger });
   let stopped = false;
   let forgetSignals = (): void => {};
   let stopSupervision = (): void => {};
   const stop = async (stopOptions: StopOptions = {}): Promise<void> => {
-    const checked = readStop(stopOptions);
+    const checked = stopOptions === replacedStop ? replacedStop : readStop(stopOptions);
     stopped = true;
     orphanTimer?.stop();
     await drain(checked);
@@ -290,7 +299,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     telemetry.emit({ _tag: "RunnerDraining", pool: poolName, runnerId, reason: "orphaned", detail });
     void stop({ drainTimeoutMs: Math.min(drainTimeoutMs, orphanDrainMs) }).finally(() => process.exit(0));
   };
-  const ready = listener.ready.then(() => {
+  const ready = Promise.all([listener.ready, deps.loading]).then(() => {
     if (stopped) return;
     if (orphanTimeoutMs !== undefined) {
       orphanTimer = new OrphanTimer({

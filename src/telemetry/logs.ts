@@ -5,6 +5,7 @@
  */
 import type { CallError } from "../contract/errors.ts";
 import type { Logger } from "../contract/options.ts";
+import { processWide } from "../contract/process-wide.ts";
 import type { Facts, LogSpec } from "./catalog.ts";
 import { attributes, logs } from "./catalog.ts";
 import { consoleLogger } from "./console-logger.ts";
@@ -26,7 +27,8 @@ interface LogEntry {
 
 export { consoleLogger } from "./console-logger.ts";
 
-const exporters: Set<Logger> = new Set();
+/** Those of every copy of this package: `firelight/otel/register` may be another one than a bundle has. */
+const exporters: Set<Logger> = processWide("log-exporters", () => new Set());
 
 /**
  * Hands every record to one more logger, beside the one that an instance is configured with: how records get to OTLP.

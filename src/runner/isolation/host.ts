@@ -3,6 +3,7 @@
  * copy of the code has registered, and says how it ended. It has one run at a time.
  */
 import { Cause, Effect, Exit, type Fiber } from "effect";
+import { whyUnregistered } from "../../contract/copies.ts";
 import { makeCodec } from "../../contract/codec.ts";
 import { encodeErrorBody } from "../../contract/error-body.ts";
 import { type CallError, InvokeError, RegistryError } from "../../contract/errors.ts";
@@ -88,7 +89,7 @@ class IsolateHost {
       const method = deps.registry.find(message.method);
       if (method !== undefined) return this.#start(deps, method, message);
     }
-    const missing = `The isolate of runner ${this.#link.settings.runnerId} has no method ${message.method}. Register it whenever the module is imported, before it calls createRunnerServer: import.meta.main and isMainThread differ there.`;
+    const missing = `The isolate of runner ${this.#link.settings.runnerId} has no method ${message.method}. Register it whenever the module is imported, before it calls createRunnerServer: import.meta.main and isMainThread differ there.${whyUnregistered(message.method)}`;
     this.#link.send({ _tag: "Ended", end: failed(new RegistryError(missing)) });
   }
 

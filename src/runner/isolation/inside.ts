@@ -4,6 +4,7 @@
  * rest, by making its runner server as always.
  */
 import { parentPort, workerData } from "node:worker_threads";
+import { processWide } from "../../contract/process-wide.ts";
 import { messageOf } from "../../contract/thrown.ts";
 import { makeOutputBlocking } from "../blocking-output.ts";
 import { watchForParent } from "../orphan-watch.ts";
@@ -77,7 +78,8 @@ const processLink = (): RunnerLink | undefined => {
   };
 };
 
-let known: { readonly link: RunnerLink | undefined } | undefined;
+/** Looked for once: the marker is taken out of the environment, where no copy of this package would find it again. */
+const known = processWide("runner-link", (): { found?: { readonly link: RunnerLink | undefined } } => ({}));
 
 /** The link to the runner of which this is an isolate; `undefined` anywhere else. */
-export const runnerLink = (): RunnerLink | undefined => (known ??= { link: threadLink() ?? processLink() }).link;
+export const runnerLink = (): RunnerLink | undefined => (known.found ??= { link: threadLink() ?? processLink() }).link;
