@@ -246,7 +246,7 @@ describe("the log sink", () => {
     sink.emit(call(new InvokeError("transport_error", "It is gone.", { cause })));
     const lines = [...warn.mock.calls, ...error.mock.calls];
     expect([warn.mock.calls.length, error.mock.calls.length, log.mock.calls.length, info.mock.calls.length]).toEqual([
-      6, 4, 0, 0,
+      7, 4, 0, 0,
     ]);
     for (const args of lines) {
       expect(args).toHaveLength(1);
