@@ -8,7 +8,7 @@ import { FastResponse, toNodeHandler } from "srvx/node";
 import { ConfigError } from "../contract/errors.ts";
 import type { IncomingRequest } from "./arrival.ts";
 import { connectionLimits } from "./limits.ts";
-import { inNoContext } from "../telemetry/unobserved.ts";
+import { inNoContext } from "../telemetry/no-context.ts";
 import type { Answer } from "./respond.ts";
 import { keepMethod, unwrapped } from "./unwrapped.ts";
 
