@@ -8,20 +8,22 @@ import type { Logger } from "./contract/options.ts";
 import type { Environment, ResolvedConfig } from "./contract/resolve-config.ts";
 import type { Registry } from "./contract/registry.ts";
 import { makeClient, shutdownGraceMs, type Client } from "./parent/client.ts";
+import type { SenderClock } from "./parent/sender-clock.ts";
 import { makeDispatcher } from "./runner/dispatch.ts";
 import { makeIdempotencyGuard } from "./runner/idempotency.ts";
 import { runnerLink } from "./runner/isolation/inside.ts";
 import { type IsolatedRuns, makeIsolatedRuns } from "./runner/isolation/isolated-runs.ts";
+import { guardLogger } from "./telemetry/guarded-logger.ts";
 import { consoleLogger, makeLogSink } from "./telemetry/logs.ts";
 import { makeOtelTracer } from "./telemetry/opentelemetry.ts";
-import { makeMetrics, type Metrics } from "./telemetry/prometheus.ts";
+import { type LateMetrics, makeLateMetrics } from "./telemetry/late-metrics.ts";
 import { makeRedactor, type Redactor } from "./telemetry/redaction.ts";
 import { makeTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
 
 /** What an instance tells about itself, and to whom. */
 export interface Observation {
   readonly telemetry: Telemetry;
-  readonly metrics: Metrics | undefined;
+  readonly metrics: LateMetrics | undefined;
   readonly logger: Logger;
   /** Makes what others threw safe to record. */
   readonly redact: Redactor;
@@ -46,14 +48,14 @@ const observedAlike = (one: ResolvedConfig, other: ResolvedConfig): boolean =>
 export const observe = (config: ResolvedConfig, before?: Observation): Observation => {
   if (before !== undefined && observedAlike(before.config, config)) return before;
   const { baggageKeys, metrics: wanted, traces } = config.telemetry;
-  const logger = config.logger ?? consoleLogger;
+  const logger = guardLogger(config.logger ?? consoleLogger);
   const redact = makeRedactor(secretsIn(config));
   const metrics =
     wanted === before?.config.telemetry.metrics
       ? before.metrics
       : wanted === false
         ? undefined
-        : makeMetrics(wanted === true ? {} : { registry: wanted });
+        : makeLateMetrics(wanted === true ? {} : { registry: wanted });
   const sinks = [makeLogSink(logger, redact), ...(metrics === undefined ? [] : [metrics])];
   const tracer = makeOtelTracer({ baggageKeys, enabled: traces, redact });
   return { telemetry: makeTelemetry(tracer, sinks), metrics, logger, redact, config };
@@ -73,7 +75,7 @@ const isolatedRuns = (
   place: { readonly runnerId: string; readonly poolName: string },
 ): IsolatedRuns | undefined => {
   if (runnerLink() !== undefined || (mode === "local" && isolation.entry === undefined)) return undefined;
-  const settings = { ...place, url: "", port: 0, maxBodyBytes };
+  const settings = { ...place, url: "", port: 0, hostname: "", maxBodyBytes };
   return makeIsolatedRuns({ ...isolation, settings: () => settings, telemetry });
 };
 
@@ -84,8 +86,9 @@ export const connect = (
   codec: Codec,
   { telemetry, logger, redact }: Observation,
   env: Environment,
+  clock?: SenderClock,
 ): Client => {
-  if (!runsHere(config)) return makeClient({ config, telemetry, codec });
+  if (!runsHere(config)) return makeClient({ config, telemetry, codec, ...(clock === undefined ? {} : { clock }) });
   const { idempotency, exposeErrors, maxBodyBytes } = config;
   const runnerId = env["FLAME_RUNNER_ID"]?.trim() || "local";
   const poolName = env["FLAME_POOL"]?.trim() || config.defaultPool;

@@ -71,10 +71,18 @@ const lastOutput = (lines: ReadonlyArray<string> | undefined): string => {
   return ` Its last output:\n${lines.map((line) => `  | ${line}`).join("\n")}`;
 };
 
-const adviceOnExit = ({ code, signal }: RunnerExit): string => {
+const missingModule = /ERR_MODULE_NOT_FOUND|Cannot find (?:module|package) /;
+
+const adviceOnExit = (
+  { code, signal, outOfMemory }: RunnerExit,
+  lastLines: ReadonlyArray<string> | undefined,
+): string => {
+  if (outOfMemory === true) return "Give it more memory, such as with --max-old-space-size in runtimeArgs.";
   if (code === 0)
     return "The entry ran to its end without a runner server. Make it call createRunnerServer() and keep what it returns.";
   if (signal === "SIGKILL") return "SIGKILL from outside often means that the machine ran out of memory.";
+  if (lastLines?.some((line) => missingModule.test(line)))
+    return "A module that the entry imports is missing. If this program is bundled, build the runner as an entry point of its own, give the path of its output as entry, and deploy all files that the bundler wrote: see docs/bundlers.md.";
   return "Run the command by hand with FLAME_MODE=runner to see it fail.";
 };
 
@@ -124,7 +132,7 @@ export const bootError = (
     case "exited":
       return new InvokeError(
         "unavailable",
-        `${runner} ${outcome.exit.reason} before it was ready, after ${elapsedMs} ms. ${adviceOnExit(outcome.exit)} ` +
+        `${runner} ${outcome.exit.reason} before it was ready, after ${elapsedMs} ms. ${adviceOnExit(outcome.exit, lastLines)} ` +
           `Command: ${commandLine(command)}.${lastOutput(lastLines)}`,
         context,
       );

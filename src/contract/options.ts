@@ -186,7 +186,7 @@ export interface FlameConfig {
    * the error says `executed: "yes"`. Default 10 MiB.
    */
   readonly maxBodyBytes?: number;
-  /** Lets messages, details and stacks of handler errors reach the caller. Default `false`. */
+  /** Lets messages, codes, details, stacks and causes of handler errors reach the caller. Default `false`. */
   readonly exposeErrors?: boolean;
   /**
    * Where and for how long handlers' results are kept for idempotency keys; `false` keeps none, and keys only reach the

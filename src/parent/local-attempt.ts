@@ -1,15 +1,15 @@
 /** One attempt in local mode: the same stages and the same encoding, with a function call for a network. */
-import { Effect, Fiber } from "effect";
+import { Effect, Exit, Fiber } from "effect";
 import type { Codec } from "../contract/codec.ts";
 import type { Dispatcher, InvocationReply } from "../contract/dispatch.ts";
 import type { CallError } from "../contract/errors.ts";
-import { withContext } from "../contract/errors.ts";
+import { executedByEither, withContext } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type AttemptCause, attemptFacts } from "./attempt-cause.ts";
 
 import type { Call } from "./call.ts";
 import { attemptMs, errorContext, errorOf } from "./call.ts";
-import { readBody } from "./reply.ts";
+import { readBody, type ReplyResult } from "./reply.ts";
 
 export interface LocalAttemptDeps {
   readonly telemetry: Telemetry;
@@ -19,10 +19,18 @@ export interface LocalAttemptDeps {
 
 const read = (call: Call, codec: Codec, reply: InvocationReply): Effect.Effect<unknown, CallError> => {
   const startedAt = performance.now();
+  const finish = (result: ReplyResult): Effect.Effect<unknown, CallError> => {
+    call.phases.decode += performance.now() - startedAt;
+    if ("value" in result) return Effect.succeed(result.value);
+    return Effect.fail(reply.thrown === undefined ? result.error : withContext(result.error, { cause: reply.thrown }));
+  };
   const result = readBody(reply.outcome, reply.body, call.method, codec, () => errorContext(call));
-  call.phases.decode += performance.now() - startedAt;
-  if ("value" in result) return Effect.succeed(result.value);
-  return Effect.fail(reply.thrown === undefined ? result.error : withContext(result.error, { cause: reply.thrown }));
+  return result instanceof Promise
+    ? Effect.flatMap(
+        Effect.promise(() => result),
+        finish,
+      )
+    : finish(result);
 };
 
 /** Runs one attempt in this process. */
@@ -67,7 +75,8 @@ export const localAttempt = (
             return read(call, codec, reply);
           }),
           (exit) =>
-            Effect.sync(() =>
+            Effect.sync(() => {
+              if (Exit.hasInterrupts(exit)) call.executed = executedByEither(call.executed, "unknown");
               telemetry.emit({
                 _tag: "AttemptEnded",
                 method: call.method,
@@ -76,8 +85,8 @@ export const localAttempt = (
                 durationMs: performance.now() - startedAt,
                 error: errorOf(exit, call),
                 span: span.ids,
-              }),
-            ),
+              });
+            }),
         );
       }),
   );

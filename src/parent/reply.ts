@@ -5,15 +5,26 @@ import { decodeErrorBody, errorFromBody } from "../contract/error-body.ts";
 import type { CallError, FlameErrorContext } from "../contract/errors.ts";
 import { InvokeError, withContext } from "../contract/errors.ts";
 import { readResponseHead } from "../contract/headers.ts";
+import type { InstanceNote } from "../contract/instance.ts";
 import type { Keyring } from "../contract/signature.ts";
 import { checkResponse, type ResponseCheck, verifyResponse } from "../contract/signature.ts";
 import type { RejectionReason } from "../telemetry/telemetry.ts";
 import { resultTooLarge } from "./attempt-errors.ts";
 import type { HttpResponse, ResponseStart } from "./transport.ts";
 
+/** The result or the error that an answer has. */
+export type ReplyResult =
+  | { readonly value: unknown }
+  | {
+      readonly error: CallError;
+      readonly draining?: boolean | undefined;
+      readonly instance?: InstanceNote | undefined;
+    };
+
 /** What became of an attempt that got an answer. */
 export interface Reply {
-  readonly result: { readonly value: unknown } | { readonly error: CallError; readonly draining?: boolean | undefined };
+  /** A promise, which never rejects, where the result is large and is read in slices. */
+  readonly result: ReplyResult | Promise<ReplyResult>;
   /** `undefined` when the answer was not signed by the runner. */
   readonly timings: RunnerTimings | undefined;
   readonly bytes: number;
@@ -31,6 +42,31 @@ interface Exchange {
   readonly context: () => FlameErrorContext;
 }
 
+const decodeFailure = (thrown: unknown, context: FlameErrorContext): ReplyResult => ({
+  error: withContext(thrown as CallError, { ...context, executed: "yes", phase: "decode" }),
+});
+
+/** The result in a body, at once, or later where it takes long to read. */
+const readResult = (
+  body: Uint8Array,
+  method: string,
+  codec: Codec,
+  context: () => FlameErrorContext,
+): ReplyResult | Promise<ReplyResult> => {
+  const what = `result of ${method}`;
+  if (!codec.isQuickToDecode(body)) {
+    return codec.decodeInSlices(body, what).then(
+      (value) => ({ value }),
+      (thrown: unknown) => decodeFailure(thrown, context()),
+    );
+  }
+  try {
+    return { value: codec.decode(body, what) };
+  } catch (thrown) {
+    return decodeFailure(thrown, context());
+  }
+};
+
 /** The result or error in a body that is known to be the runner's. */
 export const readBody = (
   outcome: "ok" | "error",
@@ -38,16 +74,11 @@ export const readBody = (
   method: string,
   codec: Codec,
   context: () => FlameErrorContext,
-): Reply["result"] => {
-  if (outcome === "ok") {
-    try {
-      return { value: codec.decode(body, `result of ${method}`) };
-    } catch (error) {
-      return { error: withContext(error as CallError, { ...context(), executed: "yes", phase: "decode" }) };
-    }
-  }
+): ReplyResult | Promise<ReplyResult> => {
+  if (outcome === "ok") return readResult(body, method, codec, context);
   const decoded = decodeErrorBody(body);
-  if (decoded !== undefined) return { error: errorFromBody(decoded, context()), draining: decoded.draining };
+  if (decoded !== undefined)
+    return { error: errorFromBody(decoded, context()), draining: decoded.draining, instance: decoded.instance };
   return {
     error: new InvokeError("serialization_error", `${method}: the runner's error could not be read.`, {
       ...context(),

@@ -5,16 +5,19 @@ import type { Logger } from "../contract/options.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Arrival } from "./arrival.ts";
 import type { ResolvedRunnerOptions } from "./options.ts";
-import type { Refused } from "./verify.ts";
+import type { Refused } from "./refused.ts";
 
 interface RefusalDeps {
   readonly telemetry: Telemetry;
   readonly logger: Logger;
 }
 
+/** Milliseconds between two records of requests that were not signed or not complete: strangers must not fill the log. */
+const quietMs = 10_000;
+
 /** What a runner has refused. */
 export interface Refusals {
-  /** Tells the log and the metrics of a refusal; the want of a secret once. */
+  /** Reports a refusal to log and metrics; a missing secret once, and what strangers send at most every ten seconds. */
   report(refused: Refused, arrival: Pick<Arrival, "header">): void;
   /** A request was accepted: the heartbeats that were refused before it do not matter any more. */
   accepted(): void;
@@ -32,6 +35,8 @@ export const makeRefusals = (
 ): Refusals => {
   const { runnerId, poolName: pool, orphanTimeoutMs } = options;
   let told = false;
+  let quietUntil = -Infinity;
+  let unreported = 0;
   let heartbeats = 0;
   let last = "";
 
@@ -50,6 +55,18 @@ export const makeRefusals = (
     });
   };
 
+  const reportStranger = (detail: string): void => {
+    const now = performance.now();
+    if (now < quietUntil) {
+      unreported++;
+      return;
+    }
+    quietUntil = now + quietMs;
+    const more = unreported === 0 ? "" : ` ${unreported} more were refused since the last record of this kind.`;
+    unreported = 0;
+    deps.logger.warn(`Runner ${runnerId} refused a request: ${detail}${more}`);
+  };
+
   return {
     report: (refused, arrival) => {
       const { error, reason, detail } = refused;
@@ -57,7 +74,7 @@ export const makeRefusals = (
       if (reason !== undefined) {
         deps.telemetry.emit({ _tag: "SignatureRejected", pool, reason, detail });
       } else if (error.code !== "config_error") {
-        deps.logger.warn(`Runner ${runnerId} refused a request: ${detail}`);
+        reportStranger(detail);
       } else if (!told) {
         told = true;
         deps.logger.error(detail);

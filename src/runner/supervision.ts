@@ -6,6 +6,8 @@ import { fstatSync, writeSync } from "node:fs";
 import { ConfigError } from "../contract/errors.ts";
 import type { Environment } from "../contract/resolve-config.ts";
 import { encodeReady, SUPERVISED_VARIABLE, SUPERVISION_FD } from "../contract/supervision.ts";
+import { messageOf } from "../contract/thrown.ts";
+import { makeOutputBlocking } from "./blocking-output.ts";
 import { takeOverWatch } from "./early-watch.ts";
 import { watchForParent } from "./orphan-watch.ts";
 
@@ -62,10 +64,11 @@ export const superviseRunner = (options: SuperviseOptions): (() => void) => {
   }
   const { url, port, runnerId } = options;
   announce(encodeReady({ ready: true, url, port, runnerId, pid: process.pid }));
+  makeOutputBlocking();
   const { onParentGone } = options;
   const onFailure = (cause: unknown): void =>
     process.emitWarning(
-      `Runner ${runnerId} cannot watch for the end of its parent and would outlive it: ${String(cause)}`,
+      `Runner ${runnerId} cannot watch for the end of its parent and would outlive it: ${messageOf(cause)}`,
       { code: "FLAME_ORPHAN_WATCH" },
     );
   return takeOverWatch({ onParentGone, onFailure }) ?? watchForParent({ fd: SUPERVISION_FD, onParentGone, onFailure });

@@ -4,22 +4,19 @@
  */
 import type { Metric } from "prom-client";
 import { Counter, Gauge, Histogram } from "prom-client";
-import { ConfigError } from "../contract/errors.ts";
 import type { MetricsRegistry } from "../contract/options.ts";
 import type { MetricSpec } from "./catalog.ts";
 import { metrics } from "./catalog.ts";
 import type { Instruments, MetricKey } from "./metric-events.ts";
 import type { PoolGauges } from "./pool-watch.ts";
 import { PoolWatch } from "./pool-watch.ts";
+import { familyName, findMetric, type MetricShape } from "./registry-check.ts";
 import type { SpanIds } from "./telemetry.ts";
 
 type LabelSet = Record<string, string>;
 
 const specs: Readonly<Record<MetricKey, MetricSpec>> = metrics;
 const allKeys = Object.keys(metrics) as ReadonlyArray<MetricKey>;
-
-/** The name that a counter has in an OpenMetrics registry, where the suffix belongs to the sample. */
-const familyName = (name: string): string => name.replace(/_total$/, "");
 
 /**
  * Lets a counter have the name that fits its registry's format. Both clients cut `_total` off for good at the first
@@ -39,27 +36,6 @@ const construct = (spec: MetricSpec): Counter | Gauge | Histogram => {
   if (spec.type === "counter") return new Counter(config);
   if (spec.type === "gauge") return new Gauge(config);
   return new Histogram({ ...config, buckets: [...(spec.buckets ?? [])], enableExemplars: spec.exemplars === true });
-};
-
-/** What both clients keep on a metric. */
-interface MetricShape {
-  readonly type?: string;
-  readonly labelNames?: ReadonlyArray<string>;
-  readonly enableExemplars?: boolean;
-  collect?: () => void | Promise<void>;
-}
-
-const adopt = (spec: MetricSpec, found: MetricShape): Counter | Gauge | Histogram => {
-  const same =
-    found.type === spec.type &&
-    [...(found.labelNames ?? [])].sort().join() === [...spec.labels].sort().join() &&
-    (found.enableExemplars ?? false) === (spec.exemplars ?? false);
-  if (!same) {
-    throw new ConfigError(
-      `telemetry.metrics: the registry already has another metric named ${spec.name} (a ${found.type} with the labels ${(found.labelNames ?? []).join(", ")}). Give Firelight a registry of its own, or rename that metric.`,
-    );
-  }
-  return found as Metric as Counter | Gauge | Histogram;
 };
 
 export class RegistryInstruments implements Instruments {
@@ -129,10 +105,9 @@ export class RegistryInstruments implements Instruments {
 
   #ensure(key: MetricKey, spec: MetricSpec): void {
     const own = this.#instruments.get(key);
-    const found = (this.#registry.getSingleMetric(spec.name) ??
-      this.#registry.getSingleMetric(familyName(spec.name))) as MetricShape | undefined;
+    const found = findMetric(this.#registry, spec) as Metric as Counter | Gauge | Histogram | undefined;
     if (found !== undefined && found === own) return;
-    const instrument = found === undefined ? (own ?? construct(spec)) : adopt(spec, found);
+    const instrument = found ?? own ?? construct(spec);
     if (found === undefined) this.#registry.registerMetric(instrument as never);
     else this.#adopted.add(key);
     if (instrument === own) return;

@@ -7,6 +7,7 @@ import { Effect } from "effect";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import type { CallError, FlameErrorCode } from "../contract/errors.ts";
 import type { IsolateKind } from "../contract/isolation.ts";
+import { messageOf } from "../contract/thrown.ts";
 import type { Facts, PhaseTimes } from "./catalog.ts";
 
 /** Identifies a span, for links and exemplars. */
@@ -84,7 +85,7 @@ export type AcquireSource = "warm" | "queued" | "cold";
 export type TerminationReason = "idle" | "drain" | "crash" | "boot_timeout" | "unhealthy" | "recycled";
 /** What stood in the way of an attempt that the method's declarations allow. */
 export type RetryObstacle = "budget" | "condition" | "deadline" | "max_attempts";
-export type RejectionReason = "expired" | "mismatch" | "replay" | "unknown_key" | "malformed";
+export type RejectionReason = "expired" | "mismatch" | "replay" | "unknown_key" | "malformed" | "instance";
 
 export type IdempotencyOutcome = "executed" | "joined" | "replayed" | "conflict" | "unavailable";
 
@@ -199,6 +200,14 @@ export type FlameEvent =
     }
   | { readonly _tag: "ClockOffset"; readonly pool: string; readonly offsetMs: number }
   | {
+      readonly _tag: "ClockStepped";
+      readonly pool: string;
+      /** The runner whose clock it is; `undefined` for the parent's. */
+      readonly runnerId: string | undefined;
+      /** By how much the clock was moved; negative for back. */
+      readonly stepMs: number;
+    }
+  | {
       readonly _tag: "RunnerSpans";
       readonly pool: string;
       readonly outcome: "reported" | "lost";
@@ -284,7 +293,7 @@ export const makeTelemetry = (tracer: StageTracer, sinks: ReadonlyArray<EventSin
       try {
         sink.emit(event);
       } catch (error) {
-        console.error("firelight: a telemetry sink failed", error);
+        console.error(`firelight error: a telemetry sink failed: ${messageOf(error)}`);
       }
     }
   },

@@ -245,10 +245,11 @@ describe("metrics", () => {
     const text = await makeMetrics({ side: "runner", pool: "gpu" }).text();
     expect([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)).toEqual([
       "flame_signature_rejections",
+      "flame_clock_steps",
       "flame_idempotency_requests",
       "rpc_server_call_duration_seconds",
     ]);
-    expect(linesOf(text, "flame_signature_rejections_total{")).toHaveLength(5);
+    expect(linesOf(text, "flame_signature_rejections_total{")).toHaveLength(6);
     expect(await makeMetrics({ side: "parent" }).text()).not.toContain("rpc_server_call_duration_seconds");
   });
 

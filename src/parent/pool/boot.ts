@@ -21,7 +21,7 @@ export interface BootEnvironment {
   env(pool: ResolvedPool, runnerId: string, carrier: TraceCarrier): Readonly<Record<string, string>>;
   /** Tells a runner that this parent lives, and hears what it says to that. */
   heartbeat(
-    runner: Pick<LeasedRunner, "id" | "url" | "audience">,
+    runner: Pick<LeasedRunner, "id" | "url" | "audience" | "instances">,
     answered: (refusal: HeartbeatRefusal | undefined) => void,
   ): void;
   /** Asks a runner whether it takes work; rejects when it does not answer. */

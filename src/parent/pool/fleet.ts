@@ -8,9 +8,10 @@ import { normalAddress } from "../../contract/runner-url.ts";
 import type { SpanIds, Telemetry, TerminationReason } from "../../telemetry/telemetry.ts";
 import type { Boot, BootEnvironment } from "./boot.ts";
 import { startBoot } from "./boot.ts";
+import { KnownInstances } from "../instances.ts";
 import type { PoolEvent } from "./events.ts";
 import { HeartbeatAnswers } from "./heartbeat-answers.ts";
-import type { PooledRunner } from "./lease.ts";
+import { exitNewsMs, type LostRunner, type PooledRunner } from "./lease.ts";
 import type { Health } from "./probe.ts";
 import { probeDelayMs, unhealthy } from "./probe.ts";
 import { settle } from "./settle.ts";
@@ -19,11 +20,17 @@ import { SpanBook } from "./span-book.ts";
 /** Milliseconds without boots after the n-th failed one in a row: 100, doubling up to 30 s. */
 const bootPauseMs = (failures: number): number => Math.min(30_000, 100 * 2 ** (failures - 1));
 
-/** Milliseconds in which the news that a runner has ended may follow the failure of its connections. */
-const exitNewsMs = 500;
-
-const describeExit = (exit: RunnerExit): string =>
-  exit.reason ?? `exit code ${exit.code ?? "none"}, signal ${exit.signal ?? "none"}`;
+/** How a runner ended, with the exit code and the signal where its backend gives a reason that does not name them. */
+const describeExit = ({ code, signal, reason, outOfMemory }: RunnerExit): string => {
+  const codes = [
+    code === undefined || code === null ? undefined : `exit code ${code}`,
+    signal === undefined || signal === null ? undefined : `signal ${signal}`,
+    outOfMemory === true ? "out of memory" : undefined,
+  ].filter((part) => part !== undefined);
+  if (reason === undefined) return codes.join(", ") || "nothing is known of its end";
+  const more = codes.filter((part) => !reason.includes(part.replace(/^exit |^signal |^out /, "")));
+  return more.length === 0 ? reason : `${reason} (${more.join(", ")})`;
+};
 
 /** Whether a runner that was asked to end did so by itself, and so sent what it held. */
 const inOrder = ({ code, signal }: RunnerExit): boolean => code === 0 || signal === "SIGTERM" || signal === "SIGINT";
@@ -35,7 +42,7 @@ export class Fleet {
   readonly #tell: (event: PoolEvent) => void;
   readonly #runners: Map<string, PooledRunner> = new Map();
   readonly #boots: Map<string, Boot> = new Map();
-  readonly #exits: Map<string, string> = new Map();
+  readonly #exits: Map<string, LostRunner> = new Map();
   readonly #timers: Set<NodeJS.Timeout> = new Set();
   readonly #ending: Set<Promise<unknown>> = new Set();
   readonly #looking: NodeJS.Timeout | undefined;
@@ -74,6 +81,7 @@ export class Fleet {
         listeners: new Set(),
         terminate: () => Promise.resolve(),
         healthCheck: undefined,
+        instances: new KnownInstances(),
         spans: this.#newBook(),
       });
     }
@@ -145,7 +153,8 @@ export class Fleet {
 
   /** Ends the calls that a runner has. */
   forsake(runnerId: string, reason: TerminationReason): void {
-    for (const listener of this.#runners.get(runnerId)?.listeners ?? []) listener.lost(reason);
+    const lost = this.#exits.get(runnerId);
+    for (const listener of this.#runners.get(runnerId)?.listeners ?? []) listener.lost(reason, lost);
   }
 
   /** Ends a runner, or its boot. */
@@ -157,7 +166,7 @@ export class Fleet {
       return;
     }
     const runner = this.#runners.get(runnerId);
-    const detail = this.#exits.get(runnerId);
+    const detail = this.#exits.get(runnerId)?.how;
     this.#runners.delete(runnerId);
     this.#exits.delete(runnerId);
     if (runner === undefined) return;
@@ -188,10 +197,10 @@ export class Fleet {
     const exited = handle.exited
       ?.catch((error: unknown): RunnerExit => ({ reason: String(error) }))
       .then((exit) => {
-        this.#exited(runnerId, describeExit(exit));
+        this.#exited(runnerId, { how: describeExit(exit), exit });
         return exit;
       });
-    this.#runners.set(runnerId, {
+    const runner: PooledRunner = {
       id: handle.id,
       url,
       audience: handle.id,
@@ -205,9 +214,11 @@ export class Fleet {
         backend.healthCheck === undefined
           ? undefined
           : async () => ({ healthy: await settle(() => backend.healthCheck!(handle)) }),
+      instances: new KnownInstances(),
       spans: this.#newBook(),
-    });
-    if (this.#beating !== undefined) this.#beat(this.get(runnerId));
+    };
+    this.#runners.set(runnerId, runner);
+    if (this.#beating !== undefined) this.#beat(runner);
     this.#tell({ _tag: "BootSucceeded", runnerId });
   }
 
@@ -253,11 +264,11 @@ export class Fleet {
     if (this.#runners.get(runnerId) === runner) this.#tell({ _tag: "ProbeEnded", runnerId, ...health });
   }
 
-  #exited(runnerId: string, detail: string): void {
+  #exited(runnerId: string, lost: LostRunner): void {
     const runner = this.#runners.get(runnerId);
     if (runner === undefined) return;
     const refused = this.#heartbeats.explain(runner);
-    this.#exits.set(runnerId, refused === undefined ? detail : `${detail}; ${refused}`);
+    this.#exits.set(runnerId, refused === undefined ? lost : { ...lost, how: `${lost.how}; ${refused}` });
     this.#tell({ _tag: "Lost", runnerId, reason: "crash" });
   }
 

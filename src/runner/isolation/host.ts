@@ -3,18 +3,20 @@
  * copy of the code has registered, and says how it ended. It has one run at a time.
  */
 import { Cause, Effect, Exit, type Fiber } from "effect";
+import { whyUnregistered } from "../../contract/copies.ts";
 import { makeCodec } from "../../contract/codec.ts";
 import { encodeErrorBody } from "../../contract/error-body.ts";
 import { type CallError, InvokeError, RegistryError } from "../../contract/errors.ts";
 import type { Logger } from "../../contract/options.ts";
 import type { RegisteredMethod, Registry } from "../../contract/registry.ts";
+import { readThrown } from "../../contract/thrown.ts";
 import type { Redactor } from "../../telemetry/redaction.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
 import { failureOf } from "../failure.ts";
 import { perform } from "../perform.ts";
 import { newRun, type Run } from "../run.ts";
 import type { RunnerLink } from "./inside.ts";
-import { type IsolateSettings, ownBytes, type RunEnd, type RunMessage, type ThrownText } from "./messages.ts";
+import { type IsolateSettings, ownBytes, type RunEnd, type RunMessage } from "./messages.ts";
 import type { RunnerServer } from "../server.ts";
 
 /** What an instance brings into its isolate. */
@@ -36,17 +38,10 @@ interface Current {
 
 const codec = makeCodec();
 
-const thrownText = (thrown: unknown): ThrownText | undefined => {
-  if (thrown === undefined) return undefined;
-  if (thrown instanceof Error) return { name: thrown.name, message: thrown.message, stack: thrown.stack };
-  const message = typeof thrown === "string" ? thrown : `A value of type ${typeof thrown} was thrown.`;
-  return { name: typeof thrown, message, stack: undefined };
-};
-
 const failed = (error: CallError, thrown?: unknown): RunEnd => ({
   outcome: "error",
   body: encodeErrorBody(error, true),
-  thrown: thrownText(thrown),
+  thrown: thrown === undefined ? undefined : readThrown(thrown),
 });
 
 const succeeded = (body: Uint8Array): RunEnd => ({ outcome: "ok", body: ownBytes(body) });
@@ -94,7 +89,7 @@ class IsolateHost {
       const method = deps.registry.find(message.method);
       if (method !== undefined) return this.#start(deps, method, message);
     }
-    const missing = `The isolate of runner ${this.#link.settings.runnerId} has no method ${message.method}. Register it whenever the module is imported, before it calls createRunnerServer: import.meta.main and isMainThread differ there.`;
+    const missing = `The isolate of runner ${this.#link.settings.runnerId} has no method ${message.method}. Register it whenever the module is imported, before it calls createRunnerServer: import.meta.main and isMainThread differ there.${whyUnregistered(message.method)}`;
     this.#link.send({ _tag: "Ended", end: failed(new RegistryError(missing)) });
   }
 
@@ -164,8 +159,9 @@ export const serveInIsolate = (link: RunnerLink, deps: IsolateHostDeps): void =>
 };
 
 /** What stands for the runner's server in its isolates: it says where the runner is, and is never ready itself. */
-export const standIn = ({ port, url, runnerId }: IsolateSettings): RunnerServer => ({
+export const standIn = ({ port, hostname, url, runnerId }: IsolateSettings): RunnerServer => ({
   port,
+  hostname,
   url,
   runnerId,
   ready: new Promise(() => {}),

@@ -6,6 +6,7 @@ import { Effect } from "effect";
 import { decodeErrorBody, errorFromBody } from "../../contract/error-body.ts";
 import { type CallError, FlameError, InvokeError } from "../../contract/errors.ts";
 import type { IsolateKind } from "../../contract/isolation.ts";
+import type { ThrownError } from "../../contract/thrown.ts";
 import type { StageSpan, Telemetry } from "../../telemetry/telemetry.ts";
 import { atDeadline } from "../deadline.ts";
 import { type InHandlerSpan, isLate, tooLate } from "../perform.ts";
@@ -13,7 +14,7 @@ import type { Run } from "../run.ts";
 import { isolateEntry } from "./entry.ts";
 import { bootError, contextOf, deadlineError, lostError, stoppedError } from "./errors.ts";
 import { Isolate } from "./isolate.ts";
-import { type IsolateSettings, ownBytes, type RunEnd, type ThrownText } from "./messages.ts";
+import { type IsolateSettings, ownBytes, type RunEnd } from "./messages.ts";
 import { WarmIsolates } from "./warm-isolates.ts";
 
 export interface IsolatedRunsDeps {
@@ -37,11 +38,17 @@ export interface IsolatedRuns {
 
 type Outcome = Effect.Effect<Uint8Array, CallError>;
 
-const revive = ({ name, message, stack }: ThrownText): Error =>
-  Object.defineProperties(new Error(message), {
-    name: { value: name, configurable: true, writable: true },
-    stack: { value: stack, configurable: true, writable: true },
+/** An error like the one that was thrown in the isolate. */
+const revive = ({ name, message, code, stack, cause, errors }: ThrownError): Error => {
+  const hidden = (value: unknown): PropertyDescriptor => ({ value, configurable: true, writable: true });
+  const error = errors === undefined ? new Error(message) : new AggregateError(errors.map(revive), message);
+  return Object.defineProperties(error, {
+    name: hidden(name),
+    stack: hidden(stack),
+    ...(code === undefined ? undefined : { code: { ...hidden(code), enumerable: true } }),
+    ...(cause === undefined ? undefined : { cause: hidden(revive(cause)) }),
   });
+};
 
 /** What a run came to, as if it had ended here. */
 const outcomeOf = (run: Run, end: RunEnd): Outcome => {

@@ -3,6 +3,7 @@
  * port of a worker thread, or over the IPC channel of a child process.
  */
 import type { Invocation } from "../../contract/dispatch.ts";
+import type { ThrownError } from "../../contract/thrown.ts";
 
 /** What an isolate must know of its runner. */
 export interface IsolateSettings {
@@ -11,6 +12,7 @@ export interface IsolateSettings {
   /** Where the runner listens; empty in local mode. */
   readonly url: string;
   readonly port: number;
+  readonly hostname: string;
   /** Most bytes of an encoded result. */
   readonly maxBodyBytes: number;
 }
@@ -37,17 +39,10 @@ export type ToIsolate =
   /** Send out what is buffered, and exit. */
   | { readonly _tag: "Exit" };
 
-/** What a handler threw, for the runner's log. */
-export interface ThrownText {
-  readonly name: string;
-  readonly message: string;
-  readonly stack: string | undefined;
-}
-
-/** How a run ended: the encoded result, or an `ErrorBody` as JSON. */
+/** How a run ended: the encoded result, or an `ErrorBody` as JSON and what the handler threw, for the runner's log. */
 export type RunEnd =
   | { readonly outcome: "ok"; readonly body: Uint8Array }
-  | { readonly outcome: "error"; readonly body: Uint8Array; readonly thrown: ThrownText | undefined };
+  | { readonly outcome: "error"; readonly body: Uint8Array; readonly thrown: ThrownError | undefined };
 
 export type FromIsolate =
   /** It has its methods. */

@@ -52,6 +52,11 @@ export const logs = {
     description:
       "A runner refuses the heartbeats of its parent, and will end itself. Both say so: at the first one in a row, the second, the fourth and so on.",
   },
+  clockStepped: {
+    name: "flame.clock.stepped",
+    level: "warn",
+    description: "The system clock of this process was moved by a second or more, or its machine slept. Calls go on.",
+  },
   signatureRejected: {
     name: "flame.signature.rejected",
     level: "warn",

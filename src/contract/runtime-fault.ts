@@ -1,0 +1,27 @@
+/** Whether this package can run on a runtime. */
+import { oldestRuntimes } from "./version.ts";
+
+const numbersOf = (version: string): ReadonlyArray<number> => version.split(/[.-]/, 3).map(Number);
+
+const isOlder = (version: string, than: string): boolean => {
+  const [one, other] = [numbersOf(version), numbersOf(than)];
+  const at = other.findIndex((number, index) => one[index] !== number);
+  return at >= 0 && (one[at] ?? 0) < other[at]!;
+};
+
+/**
+ * Why the package cannot run here, as a sentence; `undefined` where it can.
+ *
+ * @param versions `process.versions`
+ * @param program `process.execPath`
+ */
+export const runtimeFault = (
+  versions: Readonly<Record<string, string | undefined>>,
+  program: string,
+): string | undefined => {
+  const { node, bun } = versions;
+  const [name, version, oldest] =
+    bun === undefined ? ["Node", node, oldestRuntimes.node] : ["Bun", bun, oldestRuntimes.bun];
+  if (version === undefined || !isOlder(version, oldest)) return undefined;
+  return `Firelight needs Node ${oldestRuntimes.node} or newer, or Bun ${oldestRuntimes.bun} or newer, and this is ${name} ${version} (${program}). Install a newer ${name}, or run this program with one.`;
+};

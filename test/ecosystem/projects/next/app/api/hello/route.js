@@ -1,0 +1,6 @@
+import { hello } from "../../../lib/services.js";
+import "../../../lib/flame.js";
+
+export const dynamic = "force-dynamic";
+
+export const GET = async () => Response.json({ answer: await hello("Ada"), parent: process.pid });

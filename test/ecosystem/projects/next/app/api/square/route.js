@@ -1,0 +1,6 @@
+import { Numbers } from "../../../lib/services.js";
+import "../../../lib/flame.js";
+
+export const dynamic = "force-dynamic";
+
+export const GET = async () => Response.json({ answer: await Numbers.square(7) });

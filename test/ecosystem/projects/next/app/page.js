@@ -1,0 +1,8 @@
+import { hello } from "../lib/services.js";
+import "../lib/flame.js";
+
+export const dynamic = "force-dynamic";
+
+export default async function Page() {
+  return <p>{await hello("Page")}</p>;
+}
