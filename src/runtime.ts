@@ -12,6 +12,7 @@ import { makeDispatcher } from "./runner/dispatch.ts";
 import { makeIdempotencyGuard } from "./runner/idempotency.ts";
 import { runnerLink } from "./runner/isolation/inside.ts";
 import { type IsolatedRuns, makeIsolatedRuns } from "./runner/isolation/isolated-runs.ts";
+import { guardLogger } from "./telemetry/guarded-logger.ts";
 import { consoleLogger, makeLogSink } from "./telemetry/logs.ts";
 import { makeOtelTracer } from "./telemetry/opentelemetry.ts";
 import { makeMetrics, type Metrics } from "./telemetry/prometheus.ts";
@@ -46,7 +47,7 @@ const observedAlike = (one: ResolvedConfig, other: ResolvedConfig): boolean =>
 export const observe = (config: ResolvedConfig, before?: Observation): Observation => {
   if (before !== undefined && observedAlike(before.config, config)) return before;
   const { baggageKeys, metrics: wanted, traces } = config.telemetry;
-  const logger = config.logger ?? consoleLogger;
+  const logger = guardLogger(config.logger ?? consoleLogger);
   const redact = makeRedactor(secretsIn(config));
   const metrics =
     wanted === before?.config.telemetry.metrics

@@ -10,7 +10,9 @@
 import { performance } from "node:perf_hooks";
 import { longestTimerMs } from "../contract/check-number.ts";
 import type { Backend, RunnerHandle, SpawnRequest } from "../contract/backend.ts";
+import { Episode } from "../contract/episode.ts";
 import { ConfigError } from "../contract/errors.ts";
+import { catchRejection, thrownText } from "../contract/user-function.ts";
 import { awaitBoot, bootError, readyFault } from "./process-boot.ts";
 import type { BootReport } from "./process-boot.ts";
 import { startRunnerProcess } from "./process-child.ts";
@@ -79,11 +81,19 @@ type OutputSink = (output: RunnerOutput) => void;
 const outputSink = (options: ProcessBackendOptions): OutputSink => {
   const { onOutput } = options;
   if (onOutput === undefined) return options.logs === "ignore" ? () => {} : forwardLine;
+  const episode = new Episode();
+  const failed = (how: string) => (error: unknown) => {
+    if (!episode.begins(performance.now())) return;
+    process.emitWarning(
+      `The process backend's onOutput ${how} ${thrownText(error)}; lines are lost while it does.`,
+      { code: "FLAME_ON_OUTPUT" },
+    );
+  };
   return (output) => {
     try {
-      onOutput(output);
+      catchRejection(onOutput(output), failed("rejected with"));
     } catch (error) {
-      process.emitWarning(`The process backend's onOutput threw: ${String(error)}`, { code: "FLAME_ON_OUTPUT" });
+      failed("threw")(error);
     }
   };
 };

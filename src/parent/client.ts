@@ -103,7 +103,6 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
       env: (of, runnerId, carrier) => runnerEnv(key, of, runnerId, carrier),
       heartbeat: remote === undefined ? () => {} : makeHeartbeat(remote),
       forget: transport.forget,
-      logger: config.logger,
     });
   const makeLane = (pool: ResolvedPool): Lane => ({
     pool: makePool(pool),

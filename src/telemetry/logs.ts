@@ -7,6 +7,7 @@ import type { CallError } from "../contract/errors.ts";
 import type { Logger } from "../contract/options.ts";
 import type { Facts, LogSpec } from "./catalog.ts";
 import { attributes, logs } from "./catalog.ts";
+import { guardLogger } from "./guarded-logger.ts";
 import type { Redactor } from "./redaction.ts";
 import { makeRedactor, safeError } from "./redaction.ts";
 import type { EventSink, FlameEvent, SpanIds } from "./telemetry.ts";
@@ -43,9 +44,10 @@ const exporters: Set<Logger> = new Set();
  * Call the returned function to stop.
  */
 export const exportLogs = (logger: Logger): (() => void) => {
-  exporters.add(logger);
+  const guarded = guardLogger(logger);
+  exporters.add(guarded);
   return () => {
-    exporters.delete(logger);
+    exporters.delete(guarded);
   };
 };
 
@@ -107,6 +109,10 @@ const bootEnded = (event: Extract<FlameEvent, { _tag: "BootEnded" }>, redact: Re
   const runner = `Runner ${runnerId} of pool "${pool}"`;
   if (result === "ok")
     return { spec: logs.runnerReady, message: `${runner} is up after ${duration(durationMs)}.`, facts };
+  if (result === "canceled") {
+    const message = `The boot of runner ${runnerId} of pool "${pool}" was canceled after ${duration(durationMs)}.`;
+    return { spec: logs.runnerBootCanceled, message, facts: { ...facts, reason: thrownFacts(error, redact).exceptionMessage } };
+  }
   const how =
     result === "timeout"
       ? `was not up in time, after ${duration(durationMs)}`
@@ -187,6 +193,23 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
         facts: { pool, runnerId, terminationReason: reason, reason: detail },
       };
     }
+    case "RunnerNotEnded": {
+      const { pool, runnerId, backend, fault, error } = event;
+      const message = `The backend "${backend}" has not ended runner ${runnerId} of pool "${pool}": ${fault}. It may still run: see to it there.`;
+      return {
+        spec: logs.runnerNotEnded,
+        message,
+        facts: { pool, runnerId, backend, reason: fault, ...thrownFacts(error, redact) },
+      };
+    }
+    case "UserFunctionFailed": {
+      const { pool, name, fault, fallback, error } = event;
+      return {
+        spec: logs.userFunctionFailed,
+        message: `${name} of pool "${pool}" ${fault}; ${fallback}.`,
+        facts: { pool, functionName: name, reason: fault, ...thrownFacts(error, redact) },
+      };
+    }
     case "IsolateTerminated":
       return isolateTerminated(event);
     case "PoolSaturated": {
@@ -237,13 +260,16 @@ const metaOf = ({ spec, facts, span }: LogEntry, redact: Redactor): Record<strin
  * @param logger default: {@link consoleLogger}
  * @param redact makes text from errors safe; default: strikes out what looks like a secret
  */
-export const makeLogSink = (logger: Logger = consoleLogger, redact: Redactor = makeRedactor([])): EventSink => ({
-  emit: (event) => {
-    const entry = entryOf(event, redact);
-    if (entry === undefined) return;
-    const level = entry.level ?? entry.spec.level;
-    const message = redact(entry.message);
-    const meta = metaOf(entry, redact);
-    for (const target of new Set([logger, ...exporters])) target[level]?.(message, meta);
-  },
-});
+export const makeLogSink = (logger: Logger = consoleLogger, redact: Redactor = makeRedactor([])): EventSink => {
+  const own = guardLogger(logger);
+  return {
+    emit: (event) => {
+      const entry = entryOf(event, redact);
+      if (entry === undefined) return;
+      const level = entry.level ?? entry.spec.level;
+      const message = redact(entry.message);
+      const meta = metaOf(entry, redact);
+      for (const target of new Set([own, ...exporters])) target[level]?.(message, meta);
+    },
+  };
+};

@@ -8,6 +8,7 @@ import type { TraceCarrier } from "../contract/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
 import type { IsolateKind } from "../contract/isolation.ts";
 import type { Facts, PhaseTimes } from "./catalog.ts";
+import type { PoolTrouble } from "./pool-trouble.ts";
 
 /** Identifies a span, for links and exemplars. */
 export interface SpanIds {
@@ -79,7 +80,8 @@ export interface PoolSnapshot {
 
 export type AcquireResult = "acquired" | "timeout" | "canceled" | "rejected";
 export type AcquireSource = "warm" | "queued" | "cold";
-export type TerminationReason = "idle" | "drain" | "crash" | "boot_timeout" | "unhealthy" | "recycled";
+export type TerminationReason = "idle" | "drain" | "crash" | "unhealthy" | "recycled";
+export type BootOutcome = "ok" | "error" | "timeout" | "canceled";
 /** What stood in the way of an attempt that the method's declarations allow. */
 export type RetryObstacle = "budget" | "condition" | "deadline" | "max_attempts";
 export type RejectionReason = "expired" | "mismatch" | "replay" | "unknown_key" | "malformed";
@@ -151,7 +153,7 @@ export type FlameEvent =
       readonly pool: string;
       readonly runnerId: string;
       readonly backend: string;
-      readonly result: "ok" | "error" | "timeout";
+      readonly result: BootOutcome;
       readonly durationMs: number;
       readonly error?: unknown;
     }
@@ -170,6 +172,7 @@ export type FlameEvent =
       readonly reason: TerminationReason;
       readonly detail?: string;
     }
+  | PoolTrouble
   | { readonly _tag: "PoolSaturated"; readonly pool: string; readonly pending: number; readonly limit: number }
   | {
       readonly _tag: "PoolScaled";

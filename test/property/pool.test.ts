@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { PoolBounds } from "../../src/contract/pool-bounds.ts";
+import type { IdleRunner, PoolBounds } from "../../src/contract/pool-bounds.ts";
 import { buffer, reactive, targetUtilization } from "../../src/contract/scaling.ts";
 import type { PoolEvent } from "../../src/parent/pool/events.ts";
 import { PoolModel, RealPool } from "../parent/pool/model.ts";
@@ -119,6 +119,13 @@ const anyCommands = fc.commands(
   { maxCommands: 120, size: "max" },
 );
 
+/** A function may decide in place of a number. */
+const anyIdleShutdown = (): fc.Arbitrary<PoolBounds["idleShutdownMs"]> =>
+  fc.oneof(
+    { weight: 4, arbitrary: maybe(0, 500) },
+    { weight: 1, arbitrary: fc.nat(500).map((ms) => (runner: IdleRunner) => runner.idleMs >= ms) },
+  );
+
 const maybe = (least: number, most: number) => fc.oneof(fc.constant(Infinity), fc.integer({ min: least, max: most }));
 
 const anyBounds: fc.Arbitrary<PoolBounds> = fc
@@ -129,7 +136,7 @@ const anyBounds: fc.Arbitrary<PoolBounds> = fc
     routing: fc.constantFrom("spread" as const, "pack" as const),
     scaling: fc.constantFrom(reactive, buffer(2), targetUtilization(0.5)),
     maxQueue: maybe(0, 5),
-    idleShutdownMs: maybe(0, 500),
+    idleShutdownMs: anyIdleShutdown(),
     minIdleShutdownMs: maybe(0, 2_000),
     maxCalls: maybe(1, 3),
     maxAgeMs: maybe(0, 1_000),

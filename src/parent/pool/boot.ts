@@ -4,11 +4,11 @@ import type { Backend, RunnerHandle } from "../../contract/backend.ts";
 import { longestTimerMs } from "../../contract/check-number.ts";
 import type { TraceCarrier } from "../../contract/envelope.ts";
 import { InvokeError } from "../../contract/errors.ts";
-import type { Logger } from "../../contract/options.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
-import type { SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
+import type { BootOutcome, SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
 import type { LeasedRunner } from "./lease.ts";
-import { settle } from "./settle.ts";
+import { type CheckedHandle, checkHandle } from "./runner-handle.ts";
+import { late, settle, within } from "./settle.ts";
 
 /** What all boots of a client share. */
 export interface BootEnvironment {
@@ -20,13 +20,12 @@ export interface BootEnvironment {
   heartbeat(runner: Pick<LeasedRunner, "url" | "audience">): void;
   /** Frees connections to a runner that is gone. */
   forget(url: string): void;
-  readonly logger: Logger | undefined;
 }
 
 export type BootResult =
   | {
       readonly _tag: "up";
-      readonly handle: RunnerHandle;
+      readonly handle: CheckedHandle;
       readonly backend: Backend;
       readonly span: SpanIds | undefined;
     }
@@ -36,8 +35,10 @@ export type BootResult =
 export interface Boot {
   /** Its span, for links from the calls that wait for it. */
   readonly span: SpanIds | undefined;
+  /** `performance.now()` when it began. */
+  readonly startedAt: number;
   /** Stops it; settles when nothing of it is left. `done` is not called any more. */
-  cancel(): Promise<unknown>;
+  cancel(why: string): Promise<unknown>;
 }
 
 export interface BootOptions {
@@ -51,36 +52,60 @@ export interface BootOptions {
   readonly done: (result: BootResult) => void;
 }
 
+/** Milliseconds that a backend has to say why a boot took too long, which it knows better than the pool. */
+const explainMs = 1_000;
+
 /** Starts a boot; `done` is called once, unless it is canceled first. */
 export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environment, done }: BootOptions): Boot => {
   const backend = pool.backend!;
   const backendName = backend.name ?? "custom";
   const startedAt = performance.now();
   const abort = new AbortController();
-  let canceled = false;
-  let timedOut = false;
+  let result: BootOutcome | undefined;
   let ids: SpanIds | undefined;
+  let stop: (error: InvokeError) => void = () => {};
   telemetry.emit({ _tag: "RunnerBooting", pool: pool.name, runnerId, backend: backendName, reason });
+
+  const context = () =>
+    ({ pool: pool.name, runnerId, phase: "acquire", elapsedMs: performance.now() - startedAt }) as const;
 
   const timeout = () =>
     new InvokeError(
       "no_runner",
       `The runner ${runnerId} of the pool "${pool.name}" was not ready within ${pool.spawnTimeoutMs} ms (spawnTimeoutMs).`,
-      { pool: pool.name, runnerId, phase: "acquire", elapsedMs: performance.now() - startedAt },
+      context(),
     );
 
-  const spawn = (carrier: TraceCarrier): Effect.Effect<RunnerHandle, unknown> =>
+  const spawnEnded = Promise.withResolvers<void>();
+
+  /** Ends a runner that came up too late, or is none that could be used. */
+  const discard = (handle: RunnerHandle): Promise<void> =>
+    settle(() => backend.terminate(handle)).then(
+      () => {},
+      () => {},
+    );
+
+  const spawn = (carrier: TraceCarrier): Effect.Effect<CheckedHandle, unknown> =>
     Effect.callback((resume) => {
+      let spawned: Promise<RunnerHandle>;
       const timer = setTimeout(
         () => {
-          timedOut = true;
+          result = "timeout";
           const error = timeout();
           abort.abort(error);
-          resume(Effect.fail(error));
+          const explained = spawned.then(
+            () => error,
+            (better: unknown) => better ?? error,
+          );
+          void within(explainMs, explained).then((told) => resume(Effect.fail(told === late ? error : told)));
         },
         Math.min(pool.spawnTimeoutMs, longestTimerMs),
       );
-      const spawned = settle(() =>
+      stop = (error) => {
+        clearTimeout(timer);
+        resume(Effect.fail(error));
+      };
+      spawned = settle(() =>
         backend.spawn({
           poolName: pool.name,
           runnerId,
@@ -89,17 +114,21 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
           signal: abort.signal,
         }),
       );
-      spawned.then(
-        (handle) => {
-          clearTimeout(timer);
-          if (timedOut || canceled) void settle(() => backend.terminate(handle)).catch(() => {});
-          resume(Effect.succeed(handle));
-        },
-        (error: unknown) => {
-          clearTimeout(timer);
+      const came = async (handle: RunnerHandle): Promise<void> => {
+        if (result !== undefined) return discard(handle);
+        try {
+          resume(Effect.succeed(checkHandle(handle, backendName)));
+        } catch (error) {
           resume(Effect.fail(error));
-        },
-      );
+          await discard(handle);
+        }
+      };
+      spawned
+        .finally(() => clearTimeout(timer))
+        .then(came, (error: unknown) => {
+          if (result !== "timeout") resume(Effect.fail(error));
+        })
+        .then(spawnEnded.resolve);
     });
 
   const program = telemetry.stage(
@@ -117,30 +146,48 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
     },
   );
 
-  const finished = Effect.runPromiseExit(program).then((exit) => {
-    if (canceled) return;
-    const ok = Exit.isSuccess(exit);
-    const error = ok ? undefined : Cause.squash(exit.cause);
+  const end = (how: BootOutcome, id: string, error?: unknown): void => {
+    result = how;
     telemetry.emit({
       _tag: "BootEnded",
       pool: pool.name,
-      runnerId: ok ? exit.value.id : runnerId,
+      runnerId: id,
       backend: backendName,
-      result: ok ? "ok" : timedOut ? "timeout" : "error",
+      result: how,
       durationMs: performance.now() - startedAt,
-      ...(ok ? {} : { error }),
+      ...(how === "ok" ? {} : { error }),
     });
-    done(ok ? { _tag: "up", handle: exit.value, backend, span: ids } : { _tag: "failed", error });
+  };
+
+  const over = Effect.runPromiseExit(program).then(async (exit) => {
+    if (result === "canceled") {
+      if (Exit.isSuccess(exit)) await discard(exit.value.given);
+    } else if (Exit.isSuccess(exit)) {
+      end("ok", exit.value.id);
+      done({ _tag: "up", handle: exit.value, backend, span: ids });
+    } else {
+      const error = Cause.squash(exit.cause);
+      end(result ?? "error", runnerId, error);
+      done({ _tag: "failed", error });
+    }
   });
 
   return {
+    startedAt,
     get span() {
       return ids;
     },
-    cancel: () => {
-      canceled = true;
-      abort.abort(new InvokeError("unavailable", `The pool "${pool.name}" is shut down.`, { pool: pool.name }));
-      return finished;
+    cancel: (why) => {
+      const error = new InvokeError(
+        "canceled",
+        `The boot of runner ${runnerId} of pool "${pool.name}" was canceled: ${why}.`,
+        context(),
+      );
+      end("canceled", runnerId, error);
+      abort.abort(error);
+      stop(error);
+      const leftMs = Math.max(0, startedAt + pool.spawnTimeoutMs - performance.now());
+      return within(leftMs, Promise.all([spawnEnded.promise, over]));
     },
   };
 };
