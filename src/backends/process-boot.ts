@@ -4,7 +4,7 @@
  */
 import { performance } from "node:perf_hooks";
 import type { RunnerExit, SpawnRequest } from "../contract/backend.ts";
-import { ConfigError, InvokeError } from "../contract/errors.ts";
+import { ConfigError, FlameError, InvokeError } from "../contract/errors.ts";
 import type { FlameErrorContext } from "../contract/errors.ts";
 import { decodeReady, SUPERVISION_FD } from "../contract/supervision.ts";
 import type { ReadyMessage } from "../contract/supervision.ts";
@@ -23,6 +23,9 @@ export type BootOutcome =
 const maxReadyLength = 16_384;
 const maxTimerMs = 2_147_483_647;
 
+/** Whether the pool gave a boot up for its time, and not because nobody wants the runner. */
+const outOfTime = (reason: unknown): boolean => reason instanceof FlameError && reason.code === "no_runner";
+
 /** Waits for the first of: the ready line, the end of the process, the timeout, the pool's abort. */
 export const awaitBoot = (child: RunnerProcess, request: SpawnRequest): Promise<BootOutcome> =>
   new Promise((resolve) => {
@@ -33,7 +36,7 @@ export const awaitBoot = (child: RunnerProcess, request: SpawnRequest): Promise<
       child.pipe.resume();
       resolve(outcome);
     };
-    const onAbort = (): void => settle({ kind: "canceled" });
+    const onAbort = (): void => settle({ kind: outOfTime(request.signal.reason) ? "timed_out" : "canceled" });
     const timer = setTimeout(() => settle({ kind: "timed_out" }), Math.min(request.timeoutMs, maxTimerMs));
 
     let text = "";

@@ -84,10 +84,9 @@ const outputSink = (options: ProcessBackendOptions): OutputSink => {
   const episode = new Episode();
   const failed = (how: string) => (error: unknown) => {
     if (!episode.begins(performance.now())) return;
-    process.emitWarning(
-      `The process backend's onOutput ${how} ${thrownText(error)}; lines are lost while it does.`,
-      { code: "FLAME_ON_OUTPUT" },
-    );
+    process.emitWarning(`The process backend's onOutput ${how} ${thrownText(error)}; lines are lost while it does.`, {
+      code: "FLAME_ON_OUTPUT",
+    });
   };
   return (output) => {
     try {

@@ -22,7 +22,9 @@ export const guardLogger = (logger: Logger): Logger => {
   const episode = new Episode();
   const failed = (level: Level, how: string) => (error: unknown) => {
     if (!episode.begins(performance.now())) return;
-    say(`firelight error: ${level} of the configured logger ${how} ${thrownText(error)}; records are lost while it does.`);
+    say(
+      `firelight error: ${level} of the configured logger ${how} ${thrownText(error)}; records are lost while it does.`,
+    );
   };
   const guarded =
     (level: Level) =>

@@ -111,7 +111,11 @@ const bootEnded = (event: Extract<FlameEvent, { _tag: "BootEnded" }>, redact: Re
     return { spec: logs.runnerReady, message: `${runner} is up after ${duration(durationMs)}.`, facts };
   if (result === "canceled") {
     const message = `The boot of runner ${runnerId} of pool "${pool}" was canceled after ${duration(durationMs)}.`;
-    return { spec: logs.runnerBootCanceled, message, facts: { ...facts, reason: thrownFacts(error, redact).exceptionMessage } };
+    return {
+      spec: logs.runnerBootCanceled,
+      message,
+      facts: { ...facts, reason: thrownFacts(error, redact).exceptionMessage },
+    };
   }
   const how =
     result === "timeout"

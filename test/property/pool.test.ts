@@ -7,6 +7,7 @@ import { expect, it } from "vitest";
 import type { IdleRunner, PoolBounds } from "../../src/contract/pool-bounds.ts";
 import { buffer, reactive, targetUtilization } from "../../src/contract/scaling.ts";
 import type { PoolEvent } from "../../src/parent/pool/events.ts";
+import { Driver } from "../parent/pool/driver.ts";
 import { PoolModel, RealPool } from "../parent/pool/model.ts";
 
 const seed = Number(process.env["FIRELIGHT_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
@@ -168,3 +169,38 @@ it.each(["elastic", "fixed"] as const)(
     );
   },
 );
+
+it("a pool has as many runners as a trickle of calls needs, whatever burst came before and however calls are spread", () => {
+  const anyTrickle = fc.record({
+    max: fc.integer({ min: 2, max: 8 }),
+    min: fc.nat(1),
+    maxConcurrency: fc.integer({ min: 1, max: 4 }),
+    routing: fc.constantFrom("spread" as const, "pack" as const),
+    idleShutdownMs: fc.constantFrom(1_000, ({ idleMs }: IdleRunner) => idleMs >= 1_000),
+    gapMs: fc.integer({ min: 1, max: 400 }),
+    atATime: fc.integer({ min: 1, max: 6 }),
+  });
+  fc.assert(
+    fc.property(anyTrickle, ({ gapMs, atATime, ...given }) => {
+      const pool = new Driver(given);
+      const slots = given.max * given.maxConcurrency;
+      for (let i = 0; i < slots; i++) pool.acquire();
+      for (const runnerId of [...pool.booting]) pool.bootSucceeds(runnerId);
+      for (const key of [...pool.leases.values()]) pool.release(key);
+      expect(pool.up.size).toBe(given.max);
+      const calls = Math.min(atATime, slots);
+      for (let i = 0; i < calls; i++) pool.acquire();
+      for (let waitedMs = 0; waitedMs < 4_000; waitedMs += gapMs) {
+        pool.advance(gapMs);
+        for (const key of [...pool.leases.values()]) {
+          pool.release(key);
+          pool.acquire();
+        }
+      }
+      pool.advance(gapMs);
+      expect(pool.refused.size).toBe(0);
+      expect(pool.up.size).toBe(Math.max(given.min, Math.ceil(calls / given.maxConcurrency)));
+    }),
+    { numRuns: 300, seed },
+  );
+});

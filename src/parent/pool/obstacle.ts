@@ -51,7 +51,7 @@ const advice: Readonly<Record<Obstacle, (situation: Situation, bound: string) =>
   booting: ({ bootingMs }, bound) =>
     `A runner has been booting for ${Math.round(bootingMs)} ms. Raise ${bound}, or keep runners ready with min or warm.`,
   paused: ({ bootFailure }, bound) =>
-    `Boots fail, and the pool pauses between them: ${messageText(bootFailure?.error)} Repair that; raising ${bound} helps only if it passes by itself.`,
+    `Boots fail, and the pool pauses between them: ${messageText(bootFailure?.error).replace(/\.$/, "")}. Repair that; raising ${bound} helps only if it passes by itself.`,
   full: (_, bound) => `Raise the pool's max or maxConcurrency, or ${bound}.`,
   draining: ({ runners: { draining } }, bound) =>
     `${counted(draining, "runner")}of max finish their last calls. Raise max or ${bound}, or lower drainTimeoutMs.`,

@@ -33,7 +33,8 @@ export const checkHandle = (given: unknown, backend: string): CheckedHandle => {
     new ConfigError(`spawn of the backend "${backend}" gave ${what}. It must give { id, url }: ${allowed}.`);
   if (typeof given !== "object" || given === null) throw refuse(returnedText(given), "how the runner is reached");
   const { id, url, exited, bootPhases } = given as Record<keyof RunnerHandle, unknown>;
-  if (!isId(id)) throw refuse(`the id ${returnedText(id)}`, "the id is up to 255 printable ASCII characters, no spaces");
+  if (!isId(id))
+    throw refuse(`the id ${returnedText(id)}`, "the id is up to 255 printable ASCII characters, no spaces");
   if (!isUrl(url)) throw refuse(`the url ${returnedText(url)}`, 'the url is a string such as "http://10.0.0.7:8080"');
   const ends = isThenable(exited);
   catchRejection(exited);

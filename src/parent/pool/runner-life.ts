@@ -23,7 +23,8 @@ export class RunnerLife extends PoolBooks {
     this.leases.drop(runnerId);
     commands.push({ _tag: "Forsake", runnerId, reason });
     const failed = reason === "crash" || reason === "unhealthy";
-    if (this.supply === "elastic" && failed && runner.served === 0) commands.push(this.boots.fail(`a runner ended before it had served a call (${reason}).`));
+    if (this.supply === "elastic" && failed && runner.served === 0)
+      commands.push(this.boots.fail(`a runner ended before it had served a call (${reason}).`));
     this.remove(runner, reason, commands);
   }
 
