@@ -10,6 +10,7 @@ import { makeDecorators, type MethodDecoratorMaker, type ServiceDecorator } from
 import { ConfigError, FlameError, InvokeError, withContext, type CallError } from "./contract/errors.ts";
 import { flushAll } from "./contract/flush.ts";
 import { type FlameConfig } from "./contract/options.ts";
+import { resolveRunnerHooks } from "./contract/runner-hooks.ts";
 import { resolveConfig, type ResolvedConfig } from "./contract/resolve-config.ts";
 import { createRegistry, type Registry } from "./contract/registry.ts";
 import { toEffect, type Caller, type ToEffect } from "./contract/remote.ts";
@@ -150,7 +151,14 @@ class Lifecycle {
     const { telemetry, metrics, logger, redact } = this.observation;
     const link = runnerLink();
     if (link !== undefined) {
-      serveInIsolate(link, { registry: this.#registry, telemetry, logger, redact, shutdown: () => this.shutdown() });
+      serveInIsolate(link, {
+        registry: this.#registry,
+        telemetry,
+        logger,
+        redact,
+        hooks: resolveRunnerHooks(options, this.resolved.hooks),
+        shutdown: () => this.shutdown(),
+      });
       return standIn(link.settings);
     }
     const server = createRunnerServer(

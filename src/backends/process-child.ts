@@ -32,7 +32,7 @@ export interface RunnerProcess {
   kill(): void;
 }
 
-/** How long output may lag behind the exit; a grandchild can hold the pipe open for ever. */
+/** How long output, and the last line of the pipe, may lag behind the exit; a grandchild can hold the pipe open for ever. */
 const outputLagMs = 250;
 
 const ownGroup = process.platform !== "win32";
@@ -115,7 +115,8 @@ export const startRunnerProcess = (
     const settle = (exit: RunnerExit): void => {
       over = true;
       forget();
-      pipe.destroy();
+      const lag = setTimeout(() => pipe.destroy(), outputLagMs).unref();
+      pipe.once("close", () => clearTimeout(lag));
       resolve(exit);
     };
     child.once("exit", (code, signal) => settle({ code, signal, reason: stopReason ?? describeExit(code, signal) }));

@@ -126,6 +126,16 @@ const readOutput = (
   };
 };
 
+/** The steps of a boot: what the runner itself has told is not part of its getting ready any more. */
+const bootPhases = (
+  spawn: number,
+  ready: number,
+  told: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> => {
+  const toldMs = Object.values(told).reduce((sum, ms) => sum + ms, 0);
+  return { spawn, ready: Math.max(0, ready - toldMs), ...told };
+};
+
 const discard = async (child: RunnerProcess): Promise<void> => {
   child.kill();
   await child.drained();
@@ -200,7 +210,7 @@ export const processBackend = (options: ProcessBackendOptions): ProcessBackend =
       id: request.runnerId,
       url: outcome.message.url,
       exited: child.exited,
-      bootPhases: { spawn: spawnedAt - startedAt, ready: performance.now() - spawnedAt },
+      bootPhases: bootPhases(spawnedAt - startedAt, performance.now() - spawnedAt, outcome.message.phases),
     };
     addressed.set(addressOf(handle), child);
     void child.exited.then(() => addressed.delete(addressOf(handle)));

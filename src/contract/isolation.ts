@@ -27,16 +27,27 @@ export interface IsolationOptions {
   readonly entry?: string | URL;
   /** Milliseconds that a handler has to end once its signal is aborted, before it is terminated. Default 100. */
   readonly graceMs?: number;
+  /** Milliseconds that a worker or child process may take to start, its `onRunnerStart` included. Default 30,000. */
+  readonly bootTimeoutMs?: number;
 }
 
 /** The same, filled in. */
 export interface ResolvedIsolation {
   readonly entry: string | URL | undefined;
   readonly graceMs: number;
+  readonly bootTimeoutMs: number;
 }
 
 /** @throws {ConfigError} when a number cannot work. */
-export const resolveIsolation = ({ entry, graceMs = 100 }: IsolationOptions = {}): ResolvedIsolation => ({
+export const resolveIsolation = ({
+  entry,
+  graceMs = 100,
+  bootTimeoutMs = 30_000,
+}: IsolationOptions = {}): ResolvedIsolation => ({
   entry,
   graceMs: Math.min(checkNumber("isolation.graceMs", graceMs, 0, "milliseconds", fraction), longestTimerMs),
+  bootTimeoutMs: Math.min(
+    checkNumber("isolation.bootTimeoutMs", bootTimeoutMs, 1, "milliseconds", fraction),
+    longestTimerMs,
+  ),
 });

@@ -11,6 +11,7 @@ import { defaults } from "./options.ts";
 import { resolveIdempotency } from "./resolve-idempotency.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
 import { identifier, resolvePool, resolveUrl } from "./resolve-pool.ts";
+import { resolveRunnerHooks, type RunnerHooks } from "./runner-hooks.ts";
 
 /** A configuration with nothing left open. */
 export interface ResolvedConfig {
@@ -30,6 +31,7 @@ export interface ResolvedConfig {
   /** `undefined` when results are not kept. */
   readonly idempotency: ResolvedIdempotency | undefined;
   readonly isolation: ResolvedIsolation;
+  readonly hooks: RunnerHooks;
   readonly logger: Logger | undefined;
   readonly telemetry: Required<TelemetryOptions>;
 }
@@ -121,6 +123,7 @@ export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedCo
     exposeErrors: config.exposeErrors ?? defaults.exposeErrors,
     idempotency: resolveIdempotency(config.idempotency),
     isolation: resolveIsolation(config.isolation),
+    hooks: resolveRunnerHooks(config),
     logger: config.logger,
     telemetry: {
       metrics: config.telemetry?.metrics ?? true,

@@ -21,10 +21,20 @@ import type { SigningKey } from "../contract/signature.ts";
 import { makeKeyring } from "../contract/signature.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import { acquire } from "./acquire.ts";
-import type { AttemptDeps } from "./attempt.ts";
+import type { AttemptCause, AttemptDeps } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
 import type { Call, CallOrigin, CallRequest } from "./call.ts";
-import { countAttempt, callFacts, canceled, closePhases, errorContext, errorOf, poolFor, startCall } from "./call.ts";
+import {
+  countAttempt,
+  callFacts,
+  canceled,
+  closePhases,
+  errorContext,
+  errorOf,
+  poolFor,
+  remainingMs,
+  startCall,
+} from "./call.ts";
 import { makeFanOut } from "./fan-out.ts";
 import { makeHeartbeat } from "./heartbeat.ts";
 import { localAttempt } from "./local-attempt.ts";
@@ -131,10 +141,19 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
     return attempt(remote, call, lease, body, cause);
   };
 
+  const attemptHere = (here: Dispatcher, call: Call, body: Uint8Array, cause: AttemptCause) => {
+    countAttempt(call);
+    return localAttempt({ telemetry, codec, local: here }, call, body, cause);
+  };
+
   const attemptOnce: AttemptMaker["attemptOnce"] = (call, body, cause, avoid) => {
     if (local !== undefined) {
-      countAttempt(call);
-      return localAttempt({ telemetry, codec, local }, call, body, cause);
+      const prepared = local.prepare?.(remainingMs(call));
+      if (prepared === undefined) return attemptHere(local, call, body, cause);
+      return Effect.flatMap(
+        Effect.mapError(prepared, (error) => withContext(error, errorContext(call))),
+        () => attemptHere(local, call, body, cause),
+      );
     }
     const lane = lanes.get(call.pool);
     if (lane === undefined) return Effect.fail(noPool(call));

@@ -8,6 +8,7 @@ import { flushAll } from "../contract/flush.ts";
 import type { Logger } from "../contract/options.ts";
 import type { Admission } from "./admission.ts";
 import type { IsolatedRuns } from "./isolation/isolated-runs.ts";
+import type { LifeHooks } from "./life-hooks.ts";
 import type { Listener } from "./listen.ts";
 
 /** Options of {@link RunnerServer.stop}. */
@@ -23,6 +24,8 @@ export interface LifecycleOptions {
   readonly listener: Listener;
   /** Ends with the last invocation. */
   readonly isolated: Pick<IsolatedRuns, "close">;
+  /** What the user wants done after the last invocation. */
+  readonly hooks: Pick<LifeHooks, "stop">;
   readonly logger: Logger;
 }
 
@@ -68,7 +71,8 @@ const quiet = async (admission: Admission): Promise<void> => {
 };
 
 const drain = async (options: LifecycleOptions, drainTimeoutMs: number): Promise<void> => {
-  const { admission, listener, logger, runnerId } = options;
+  const { admission, hooks, isolated, listener, logger, runnerId } = options;
+  const startedAt = performance.now();
   admission.close();
   if (admission.inFlight > 0)
     logger.info(`Runner ${runnerId} takes no new work and waits for ${admission.inFlight} running invocations.`);
@@ -78,9 +82,12 @@ const drain = async (options: LifecycleOptions, drainTimeoutMs: number): Promise
       `Runner ${runnerId} aborted ${aborted} invocations that were still running after ${drainTimeoutMs} ms of draining.`,
     );
   }
+  const leftMs = Math.max(0, drainTimeoutMs - (performance.now() - startedAt));
+  const stopped = hooks.stop(leftMs);
   await quiet(admission);
   await listener.close(closeGraceMs);
-  await Promise.all([options.isolated.close(0), flushAll(flushTimeoutMs)]);
+  await Promise.all([stopped, isolated.close(0, leftMs)]);
+  await flushAll(flushTimeoutMs);
 };
 
 /** Makes the function that ends a runner. Calling it again gives the first call's promise. */

@@ -8,10 +8,11 @@ import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/heartbeat.ts";
 import type { IdempotencyOptions } from "../contract/idempotency.ts";
 import { type IsolationOptions, type ResolvedIsolation, resolveIsolation } from "../contract/isolation.ts";
 import { type SecurityOptions } from "../contract/options.ts";
+import { resolveRunnerHooks, type RunnerHooks } from "../contract/runner-hooks.ts";
 import { type Environment, type ResolvedConfig, resolveConfig } from "../contract/resolve-config.ts";
 
 /** Options of {@link createRunnerServer}; what is left out comes from the environment, then the configuration. */
-export interface RunnerServerOptions {
+export interface RunnerServerOptions extends RunnerHooks {
   /** TCP port; 0 takes a free one. Default: `FLAME_PORT`, else 8080. */
   readonly port?: number;
   /** Address to listen on. Default: `FLAME_HOST`, else all interfaces. */
@@ -33,7 +34,10 @@ export interface RunnerServerOptions {
    * up and runs requests for any audience, since no parent can know it.
    */
   readonly runnerId?: string;
-  /** Milliseconds that {@link RunnerServer.stop} waits for running invocations before it aborts them. Default 10 000. */
+  /**
+   * Milliseconds that {@link RunnerServer.stop} waits for running invocations before it aborts them. What they leave of it is for
+   * `onRunnerStop`. Default 10,000.
+   */
   readonly drainTimeoutMs?: number;
   /** Invocations at a time; more are refused with `overloaded`, unexecuted. Default: no bound, the parent's pool sets it. */
   readonly maxConcurrency?: number;
@@ -60,6 +64,7 @@ export interface ResolvedRunnerOptions {
   readonly exposeErrors: boolean;
   readonly idempotency: ResolvedConfig["idempotency"];
   readonly isolation: ResolvedIsolation;
+  readonly hooks: RunnerHooks;
   readonly runnerId: string;
   /** Whether the id was given from outside, so that requests must name it. */
   readonly checkAudience: boolean;
@@ -142,6 +147,7 @@ export const resolveRunnerOptions = (
     exposeErrors,
     idempotency,
     isolation: options.isolation === undefined ? config.isolation : resolveIsolation(options.isolation),
+    hooks: resolveRunnerHooks(options, config.hooks),
     runnerId: runnerId ?? `runner-${randomBytes(4).toString("hex")}`,
     checkAudience: runnerId !== undefined,
     poolName: env["FLAME_POOL"]?.trim() || config.defaultPool,

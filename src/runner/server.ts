@@ -21,10 +21,11 @@ import { type Arrival, arrive, type IncomingRequest } from "./arrival.ts";
 import { makeDispatcher } from "./dispatch.ts";
 import { makeIdempotencyGuard } from "./idempotency.ts";
 import { makeIsolatedRuns } from "./isolation/isolated-runs.ts";
-import { makeStop, type StopOptions, stopOnSignals } from "./lifecycle.ts";
+import { beginLife } from "./life.ts";
+import { LifeHooks } from "./life-hooks.ts";
+import type { StopOptions } from "./lifecycle.ts";
 import { listen, toResponse } from "./listen.ts";
 import { makeNonceMemory } from "./nonces.ts";
-import { OrphanTimer } from "./orphan-timer.ts";
 import { makeProbes, methodNotAllowed, type MetricsText, type Probes } from "./probes.ts";
 import { resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
 import {
@@ -37,7 +38,6 @@ import {
   unsignedError,
 } from "./respond.ts";
 import { reportRefusals } from "./refusals.ts";
-import { superviseRunner } from "./supervision.ts";
 import { makeVerifier, type Refused, type Verified, type Verifier } from "./verify.ts";
 
 /** A runner that listens. */
@@ -46,11 +46,15 @@ export interface RunnerServer {
   /** Base URL for clients on this machine, such as `http://127.0.0.1:4123`. */
   readonly url: string;
   readonly runnerId: string;
-  /** Resolves when requests are accepted; rejects with a `ConfigError` when the port cannot be had. */
+  /**
+   * Resolves when requests are accepted and `onRunnerStart` is done; rejects with a `ConfigError` when the port cannot be had, and
+   * with an `InvokeError` when `onRunnerStart` has failed.
+   */
   readonly ready: Promise<void>;
   /**
    * Stops in order: `/ready` says 503 and new invocations are refused as not executed, running ones get
-   * `drainTimeoutMs` to finish and are then aborted, sockets are closed, telemetry is flushed.
+   * `drainTimeoutMs` to finish and are then aborted, `onRunnerStop` has what they left of it, sockets are closed, telemetry is
+   * flushed.
    */
   stop(options?: StopOptions): Promise<void>;
 }
@@ -71,9 +75,6 @@ export interface RunnerServerDeps {
 
 /** Most nonces held in memory: about 100 MB when full, at the default window after some 6 000 requests a second for minutes. */
 const nonceCapacity = 1_000_000;
-
-/** Milliseconds that running invocations get when the parent is gone: nobody waits for their results. */
-const orphanDrainMs = 1_000;
 
 interface Stages {
   readonly verify: Verifier;
@@ -193,8 +194,7 @@ const asksForIsolation = (registry: RunnerServerDeps["registry"]): boolean =>
  */
 export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOptions = {}): RunnerServer => {
   const options = resolveRunnerOptions(given, deps.config, deps.env);
-  const { runnerId, security, maxBodyBytes, exposeErrors, idempotency, poolName, drainTimeoutMs, orphanTimeoutMs } =
-    options;
+  const { runnerId, security, maxBodyBytes, exposeErrors, idempotency, poolName } = options;
   const { registry, telemetry, logger } = deps;
 
   const keyring =
@@ -210,7 +210,11 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     checkAudience: options.checkAudience,
     nonces,
   });
-  const admission = makeAdmission({ runnerId, maxConcurrency: options.maxConcurrency });
+  const admission = makeAdmission({
+    runnerId,
+    maxConcurrency: options.maxConcurrency,
+    starting: options.hooks.onRunnerStart !== undefined,
+  });
   const redact = deps.redact ?? makeRedactor([]);
   const isolated = makeIsolatedRuns({
     ...options.isolation,
@@ -231,14 +235,13 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     idempotency: idempotency && makeIdempotencyGuard({ idempotency, logger, redact, runnerId, exposeErrors }),
     isolated,
   });
-  let orphanTimer: OrphanTimer | undefined;
   const invoke = makeInvoke({
     verify,
     admission,
     dispatcher,
     runnerId,
     onRefused: reportRefusals(options, deps),
-    onHeard: () => orphanTimer?.heard(),
+    onHeard: () => life.heard(),
   });
 
   const probes = makeProbes({ runnerId, admission, metrics: deps.metrics });
@@ -251,38 +254,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, { error }),
   });
 
-  const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, isolated, logger });
-  let stopped = false;
-  let forgetSignals = (): void => {};
-  let stopSupervision = (): void => {};
-  const stop = async (stopOptions?: StopOptions): Promise<void> => {
-    stopped = true;
-    orphanTimer?.stop();
-    await drain(stopOptions);
-    forgetSignals();
-    stopSupervision();
-  };
-  if (options.handleSignals) forgetSignals = stopOnSignals(stop, logger);
-  const orphaned = (detail: string): void => {
-    telemetry.emit({ _tag: "RunnerDraining", pool: poolName, runnerId, reason: "orphaned", detail });
-    void stop({ drainTimeoutMs: Math.min(drainTimeoutMs, orphanDrainMs) }).finally(() => process.exit(0));
-  };
-  const ready = listener.ready.then(() => {
-    if (stopped) return;
-    if (orphanTimeoutMs !== undefined) {
-      orphanTimer = new OrphanTimer({
-        timeoutMs: orphanTimeoutMs,
-        busy: () => admission.inFlight > 0,
-        onOrphaned: () => orphaned(`no word from its parent within ${orphanTimeoutMs} ms`),
-      });
-    }
-    stopSupervision = superviseRunner({
-      url: listener.url,
-      port: listener.port,
-      runnerId,
-      env: deps.env,
-      onParentGone: () => orphaned("the process that started it is gone"),
-    });
-  });
-  return { port: listener.port, url: listener.url, runnerId, ready, stop };
+  const hooks = new LifeHooks({ hooks: options.hooks, runnerId, poolName, isolation: "none", logger });
+  const life = beginLife({ options, admission, listener, isolated, hooks, telemetry, logger, env: deps.env });
+  return { port: listener.port, url: listener.url, runnerId, ready: life.ready, stop: life.stop };
 };

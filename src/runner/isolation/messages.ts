@@ -3,11 +3,14 @@
  * port of a worker thread, or over the IPC channel of a child process.
  */
 import type { Invocation } from "../../contract/dispatch.ts";
+import type { IsolateKind } from "../../contract/isolation.ts";
 
 /** What an isolate must know of its runner. */
 export interface IsolateSettings {
   readonly runnerId: string;
   readonly poolName: string;
+  /** What it is. */
+  readonly isolation: IsolateKind;
   /** Where the runner listens; empty in local mode. */
   readonly url: string;
   readonly port: number;
@@ -34,10 +37,10 @@ export type ToIsolate =
   | { readonly _tag: "Expire" }
   /** The caller is gone, or the runner stops: abort the handler's signal. */
   | { readonly _tag: "Cancel" }
-  /** Send out what is buffered, and exit. */
-  | { readonly _tag: "Exit" };
+  /** Run the stop hook, for so many milliseconds at most, send out what is buffered, and exit. */
+  | { readonly _tag: "Exit"; readonly stopMs: number };
 
-/** What a handler threw, for the runner's log. */
+/** What a handler or a hook threw, for the runner's log. */
 export interface ThrownText {
   readonly name: string;
   readonly message: string;
@@ -50,7 +53,11 @@ export type RunEnd =
   | { readonly outcome: "error"; readonly body: Uint8Array; readonly thrown: ThrownText | undefined };
 
 export type FromIsolate =
-  /** It has its methods. */
+  /** It has its methods, and runs `onRunnerStart`. */
+  | { readonly _tag: "Starting" }
+  /** That has failed. */
+  | { readonly _tag: "StartFailed"; readonly thrown: ThrownText }
+  /** It has its methods, and takes runs. */
   | { readonly _tag: "Ready" }
   /** The handler is being called. */
   | { readonly _tag: "Started" }
