@@ -90,6 +90,11 @@ const adviceOnExit = ({ code, signal }: RunnerExit): string => {
   return "Run the command by hand with FLAME_MODE=runner to see it fail.";
 };
 
+const whenItExited = ({ exit, during }: Extract<BootOutcome, { kind: "exited" }>, elapsedMs: number): string =>
+  during === undefined
+    ? `before it was ready, after ${elapsedMs} ms. ${adviceOnExit(exit)}`
+    : `while ${during} was running, after ${elapsedMs} ms.`;
+
 const adviceOnTimeout = (during: string | undefined): string =>
   during === undefined
     ? "Check that the entry calls createRunnerServer(), or raise spawnTimeoutMs."
@@ -154,8 +159,7 @@ export const bootError = (
     case "exited":
       return new InvokeError(
         "unavailable",
-        `${runner} ${outcome.exit.reason} ${outcome.during === undefined ? "" : `while ${outcome.during} was running, `}before it was ready, after ${elapsedMs} ms. ` +
-          `${outcome.during === undefined ? `${adviceOnExit(outcome.exit)} ` : ""}` +
+        `${runner} ${outcome.exit.reason} ${whenItExited(outcome, elapsedMs)} ` +
           `Command: ${commandLine(command)}.${lastOutput(lastLines)}`,
         context,
       );

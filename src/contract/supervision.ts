@@ -46,7 +46,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const readPhases = (given: unknown): ReadyMessage["phases"] =>
   typeof given !== "object" || given === null
     ? undefined
-    : (Object.fromEntries(Object.entries(given).filter(([, ms]) => typeof ms === "number")) as Record<string, number>);
+    : Object.fromEntries(Object.entries(given).filter(([, ms]) => typeof ms === "number"));
 
 const readReady = ({ url, port, runnerId, pid, phases }: Fields): ReadyMessage | undefined => {
   if (typeof url !== "string" || typeof runnerId !== "string") return undefined;

@@ -34,7 +34,7 @@ export const returnedText = (value: unknown): string => {
     if (isThenable(value)) return "a promise";
     if (Array.isArray(value)) return "an array";
     if (typeof value === "object" && value !== null) return "an object";
-    return cut(String(value));
+    return cut(String(value as number | bigint | boolean | symbol | null));
   } catch {
     return "a value that cannot be read";
   }
@@ -45,7 +45,7 @@ export const thrownText = (thrown: unknown): string => {
   try {
     if (thrown instanceof Error) {
       const { name, message } = thrown;
-      return cut(message === "" ? `${name}` : `${name}: ${message}`);
+      return cut(`${name}${message === "" ? "" : `: ${message}`}`);
     }
     return typeof thrown === "string" ? cut(thrown) : returnedText(thrown);
   } catch {

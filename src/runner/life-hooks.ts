@@ -37,6 +37,11 @@ export class LifeHooks {
     this.#options = options;
   }
 
+  /** Whether `onRunnerStart` has to be run yet. */
+  get hasStart(): boolean {
+    return this.#state === "new" && this.#options.hooks.onRunnerStart !== undefined;
+  }
+
   /** How long `onRunnerStart` took, in milliseconds; `undefined` where there is none. */
   get startMs(): number | undefined {
     return this.#startMs;

@@ -65,9 +65,9 @@ export const beginLife = (deps: LifeDeps): Life => {
     const onParentGone = (): void => orphaned("the process that started it is gone");
     const supervision = superviseRunner({ url, port, runnerId, env, onParentGone });
     stopSupervision = supervision.stop;
+    if (hooks.hasStart) supervision.starting("onRunnerStart");
     const starting = hooks.start();
     if (starting !== undefined) {
-      supervision.starting("onRunnerStart");
       try {
         await starting;
       } catch (error) {

@@ -246,8 +246,7 @@ describe("terminate", () => {
 
 describe("hooks", () => {
   test.each([...throws, ...returns])("that %s do not disturb the pool, and are named once", async (what, run, said) => {
-    const hook = run as () => void;
-    const hooks = { onGrow: hook, onShrink: hook, onSaturated: hook };
+    const hooks = { onGrow: run, onShrink: run, onSaturated: run };
     const { logged, call } = await withPool(() => ({}), { max: 1, idleShutdownMs: 0, ...hooks });
     for (let i = 0; i < 3; i++) {
       expect(await Promise.all([call(), call(), call()])).toEqual(["pong", "pong", "pong"]);
@@ -266,8 +265,7 @@ describe("a logger", () => {
   test.each([...throws, ...returns, ["never settles", () => new Promise(() => {}), /./] as const])(
     "that %s does not hurt calls, boots or the end",
     async (_, run) => {
-      const log = run as () => void;
-      const logger = { debug: log, info: log, warn: log, error: log };
+      const logger = { debug: run, info: run, warn: run, error: run };
       const { flame, call } = await withPool(() => ({}), {}, logger);
       expect(await Promise.all([call(), call(), call()])).toEqual(["pong", "pong", "pong"]);
       await expect(flame.fn("fail", fail(new Error("x")))()).rejects.toMatchObject({ executed: "yes" });

@@ -20,7 +20,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const loggerThat = (run: () => unknown): Logger => ({ debug: run, info: run, warn: run, error: run }) as Logger;
+const loggerThat = (run: () => unknown): Logger => ({ debug: run, info: run, warn: run, error: run });
 
 const fail = (thrown: unknown) => (): never => {
   throw thrown;

@@ -123,7 +123,7 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
           await discard(handle);
         }
       };
-      spawned
+      void spawned
         .finally(() => clearTimeout(timer))
         .then(came, (error: unknown) => {
           if (result !== "timeout") resume(Effect.fail(error));

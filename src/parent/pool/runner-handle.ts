@@ -20,7 +20,7 @@ const numbersOf = (phases: unknown): RunnerHandle["bootPhases"] => {
   if (typeof phases !== "object" || phases === null) return undefined;
   return Object.fromEntries(
     Object.entries(phases).filter(([, ms]: [string, unknown]) => typeof ms === "number" && Number.isFinite(ms)),
-  ) as Record<string, number>;
+  );
 };
 
 /**

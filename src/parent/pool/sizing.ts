@@ -25,7 +25,8 @@ export class PoolSizing extends RunnerLife {
   /** Whether `min` was let go because nothing had been called for long. */
   protected asleep = false;
 
-  constructor(bounds: PoolBounds, nameRunner: () => string, fixedRunnerIds: ReadonlyArray<string> | undefined) {
+  /** The ids are of the runners of a pool that neither boots nor ends any. */
+  constructor(bounds: PoolBounds, nameRunner: () => string, fixedRunnerIds?: ReadonlyArray<string>) {
     super(bounds, fixedRunnerIds);
     this.#nameRunner = nameRunner;
   }
@@ -108,7 +109,7 @@ export class PoolSizing extends RunnerLife {
     const newest = [...this.runners.values()].filter(({ phase }) => phase === "booting").slice(-excess);
     const due: Array<RunnerRecord> = [];
     let nextAt = Infinity;
-    for (const [index, runner] of newest.reverse().entries()) {
+    for (const [index, runner] of newest.toReversed().entries()) {
       const unneededSince = this.#need.unneededSince(alive - index);
       const dueAt = this.patience.dueAt(runner.readySince, unneededSince, this.now);
       if (dueAt <= this.now) due.push(runner);

@@ -5,7 +5,6 @@
  * decides on every call, and copying it each time would cost more than the call
  * — but depends on nothing else than the events it is given.
  */
-import type { PoolBounds } from "../../contract/pool-bounds.ts";
 import type { LeaseKey, PoolCommand, PoolEvent, RefusalReason, RunnerWish } from "./events.ts";
 import type { RunnerRecord } from "./routing.ts";
 import { chooseRunner } from "./routing.ts";
@@ -21,11 +20,6 @@ export class PoolState extends PoolSizing {
   readonly #saturation = new Saturation();
   /** Whether it takes no calls any more. */
   closed = false;
-
-  /** The ids are of the runners of a pool that neither boots nor ends any. */
-  constructor(bounds: PoolBounds, nameRunner: () => string, fixedRunnerIds?: ReadonlyArray<string>) {
-    super(bounds, nameRunner, fixedRunnerIds);
-  }
 
   /** Takes in what happened at `now`; gives what to do, in order. */
   step(event: PoolEvent, now: number): ReadonlyArray<PoolCommand> {

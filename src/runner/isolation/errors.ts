@@ -50,14 +50,14 @@ export const bootError = (
   if (failure._tag === "StartFailed") {
     const { name, message } = failure.thrown;
     const cause = revive(failure.thrown);
-    return new InvokeError("unavailable", `${what} could not start: onRunnerStart failed with ${name}: ${message}`, {
+    return new InvokeError("no_runner", `${what} could not start: onRunnerStart failed with ${name}: ${message}`, {
       ...unstarted,
       cause,
     });
   }
   if (failure._tag === "Silent" && failure.starting) {
     return new InvokeError(
-      "unavailable",
+      "no_runner",
       `${what} was not ready within ${bootTimeoutMs} ms, and onRunnerStart was still running. Make it end sooner, or raise isolation.bootTimeoutMs.`,
       unstarted,
     );

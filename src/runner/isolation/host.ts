@@ -86,10 +86,10 @@ class IsolateHost {
     const life = new LifeHooks({ hooks, runnerId, poolName, isolation, logger });
     this.#instances.push({ ...deps, life });
     if (this.#instances.length === 1) this.#listen();
+    if (life.hasStart) this.#link.send({ _tag: "Starting" });
     const starting = life.start();
     if (starting === undefined) return this.#readyWhenStarted();
     this.#starting++;
-    this.#link.send({ _tag: "Starting" });
     starting.then(
       () => {
         this.#starting--;
