@@ -37,7 +37,7 @@ export default defineConfig({
         test: {
           name: "tests",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/chaos/**", "test/stack/**"],
+          exclude: ["test/chaos/**", "test/ecosystem/**", "test/stack/**"],
         },
       },
       {
@@ -60,6 +60,18 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 180_000,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "ecosystem",
+          include: ["test/ecosystem/**/*.test.ts"],
+          globalSetup: ["test/ecosystem/setup.ts"],
+          maxWorkers: 1,
+          testTimeout: 120_000,
+          hookTimeout: 600_000,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

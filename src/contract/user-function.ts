@@ -34,7 +34,7 @@ export const returnedText = (value: unknown): string => {
     if (isThenable(value)) return "a promise";
     if (Array.isArray(value)) return "an array";
     if (typeof value === "object" && value !== null) return "an object";
-    return cut(String(value as number | bigint | boolean | symbol | null));
+    return cut(value === null ? "null" : (value as number | bigint | boolean | symbol).toString());
   } catch {
     return "a value that cannot be read";
   }

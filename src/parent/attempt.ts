@@ -16,7 +16,7 @@ import type { AttemptPlace } from "./attempt-errors.ts";
 import { lost, placeContext, timedOut, unanswered } from "./attempt-errors.ts";
 import { attemptMs, bookExchange, canceled } from "./call.ts";
 import type { Lease, LostListener } from "./pool/lease.ts";
-import { readReply, type Reply } from "./reply.ts";
+import { readReply, type Reply, type ReplyResult } from "./reply.ts";
 import type { HttpExchange, HttpOutcome, HttpTransport } from "./transport.ts";
 import { ResponseTooLarge } from "./transport.ts";
 
@@ -168,8 +168,9 @@ class Attempt implements LostListener {
     });
     if (reply.timings === undefined) this.#call.phases.network += answeredAt - this.#sentAt;
     else this.#learn(reply.timings, answeredAt, answeredClock);
-    this.#call.phases.decode += performance.now() - answeredAt;
-    this.#reply(reply);
+    const { result } = reply;
+    if (result instanceof Promise) void result.then((read) => this.#reply(reply, read, answeredAt));
+    else this.#reply(reply, result, answeredAt);
   }
 
   /** Takes what the signed answer tells of the runner: phases, clock, spans. */
@@ -198,17 +199,19 @@ class Attempt implements LostListener {
     this.#booked = undefined;
   }
 
-  #reply(reply: Reply): void {
+  #reply(reply: Reply, result: ReplyResult, answeredAt: number): void {
+    if (this.#ended) return;
+    this.#call.phases.decode += performance.now() - answeredAt;
     this.#span.note({ responseBytes: reply.bytes });
     if (reply.rejected !== undefined) {
       this.#deps.telemetry.emit({ _tag: "SignatureRejected", pool: this.#call.pool, ...reply.rejected });
     }
-    if ("error" in reply.result) {
-      const { code, executed } = reply.result.error;
-      if (code === "unavailable" && executed === "no") this.#lease.refused(reply.result.draining === true);
-      this.#fail(reply.result.error);
+    if ("error" in result) {
+      const { code, executed } = result.error;
+      if (code === "unavailable" && executed === "no") this.#lease.refused(result.draining === true);
+      this.#fail(result.error);
     } else if (this.#end(undefined)) {
-      this.#resume(Effect.succeed(reply.result.value));
+      this.#resume(Effect.succeed(result.value));
     }
   }
 

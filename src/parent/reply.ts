@@ -10,9 +10,15 @@ import { verifyResponse } from "../contract/signature.ts";
 import type { RejectionReason } from "../telemetry/telemetry.ts";
 import type { HttpResponse } from "./transport.ts";
 
+/** The result or the error that an answer has. */
+export type ReplyResult =
+  | { readonly value: unknown }
+  | { readonly error: CallError; readonly draining?: boolean | undefined };
+
 /** What became of an attempt that got an answer. */
 export interface Reply {
-  readonly result: { readonly value: unknown } | { readonly error: CallError; readonly draining?: boolean | undefined };
+  /** A promise, which never rejects, where the result is large and is read in slices. */
+  readonly result: ReplyResult | Promise<ReplyResult>;
   /** `undefined` when the answer was not signed by the runner. */
   readonly timings: RunnerTimings | undefined;
   readonly bytes: number;
@@ -29,6 +35,31 @@ interface Exchange {
   readonly context: () => FlameErrorContext;
 }
 
+const decodeFailure = (thrown: unknown, context: FlameErrorContext): ReplyResult => ({
+  error: withContext(thrown as CallError, { ...context, executed: "yes", phase: "decode" }),
+});
+
+/** The result in a body, at once, or later where it takes long to read. */
+const readResult = (
+  body: Uint8Array,
+  method: string,
+  codec: Codec,
+  context: () => FlameErrorContext,
+): ReplyResult | Promise<ReplyResult> => {
+  const what = `result of ${method}`;
+  if (!codec.isQuickToDecode(body)) {
+    return codec.decodeInSlices(body, what).then(
+      (value) => ({ value }),
+      (thrown: unknown) => decodeFailure(thrown, context()),
+    );
+  }
+  try {
+    return { value: codec.decode(body, what) };
+  } catch (thrown) {
+    return decodeFailure(thrown, context());
+  }
+};
+
 /** The result or error in a body that is known to be the runner's. */
 export const readBody = (
   outcome: "ok" | "error",
@@ -36,14 +67,8 @@ export const readBody = (
   method: string,
   codec: Codec,
   context: () => FlameErrorContext,
-): Reply["result"] => {
-  if (outcome === "ok") {
-    try {
-      return { value: codec.decode(body, `result of ${method}`) };
-    } catch (error) {
-      return { error: withContext(error as CallError, { ...context(), executed: "yes", phase: "decode" }) };
-    }
-  }
+): ReplyResult | Promise<ReplyResult> => {
+  if (outcome === "ok") return readResult(body, method, codec, context);
   const decoded = decodeErrorBody(body);
   if (decoded !== undefined) return { error: errorFromBody(decoded, context()), draining: decoded.draining };
   return {

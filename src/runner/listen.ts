@@ -9,6 +9,7 @@ import { ConfigError } from "../contract/errors.ts";
 import type { IncomingRequest } from "./arrival.ts";
 import { connectionLimits } from "./limits.ts";
 import type { Answer } from "./respond.ts";
+import type { UnverifiedRequests } from "./unverified.ts";
 
 /** A handler of web requests. */
 export type FetchHandler = (request: IncomingRequest) => Response | Promise<Response>;
@@ -17,6 +18,8 @@ export interface ListenOptions {
   readonly port: number;
   /** All interfaces when left out. */
   readonly hostname: string | undefined;
+  /** Bounds the connections of strangers; Bun does not announce its connections, and ends those that say nothing by itself. */
+  readonly unverified: Pick<UnverifiedRequests, "connected">;
   /** Hears what goes wrong with the socket later on. */
   readonly onError: (error: unknown) => void;
 }
@@ -119,10 +122,11 @@ const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => 
       requestTimeout: connectionLimits.requestTimeoutMs,
       keepAliveTimeout: connectionLimits.keepAliveTimeoutMs,
       maxHeaderSize: connectionLimits.maxHeaderBytes,
-      connectionsCheckingInterval: 5_000,
+      connectionsCheckingInterval: 1_000,
     },
     toNodeHandler(fetch) as RequestListener,
   );
+  server.on("connection", (socket) => options.unverified.connected(socket));
   const port = options.port === 0 ? findFreePort() : options.port;
   const ready = new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, { ...options, port })));
@@ -150,11 +154,12 @@ const listenOnBun = (runtime: BunRuntime, fetch: FetchHandler, options: ListenOp
       port: options.port,
       hostname: options.hostname,
       fetch: (request, self) => {
+        if (request.method !== "POST") self.timeout(request, connectionLimits.keepAliveTimeoutMs / 1000);
         request.runtime = { bun: { server: self } };
         return fetch(request);
       },
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-      idleTimeout: connectionLimits.keepAliveTimeoutMs / 1000,
+      idleTimeout: connectionLimits.headersTimeoutMs / 1000,
       reusePort: false,
       development: false,
     });

@@ -38,6 +38,7 @@ import {
   unsignedError,
 } from "./respond.ts";
 import { reportRefusals } from "./refusals.ts";
+import { UnverifiedRequests, unverifiedLimits } from "./unverified.ts";
 import { makeVerifier, type Refused, type Verified, type Verifier } from "./verify.ts";
 
 /** A runner that listens. */
@@ -77,6 +78,7 @@ export interface RunnerServerDeps {
 const nonceCapacity = 1_000_000;
 
 interface Stages {
+  readonly unverified: UnverifiedRequests;
   readonly verify: Verifier;
   readonly admission: Admission;
   readonly dispatcher: Dispatcher;
@@ -141,7 +143,7 @@ const refusal = (stages: Stages, refused: Refused, arrivedAt: number): Answer =>
 const makeInvoke =
   (stages: Stages) =>
   async (request: IncomingRequest): Promise<Response> => {
-    const arrival = arrive(request);
+    const arrival = arrive(request, stages.unverified);
     const verified = await stages.verify(arrival);
     if (verified._tag === "Refused") return toResponse(refusal(stages, verified, arrival.arrivedAt));
 
@@ -235,7 +237,9 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     idempotency: idempotency && makeIdempotencyGuard({ idempotency, logger, redact, runnerId, exposeErrors }),
     isolated,
   });
+  const unverified = new UnverifiedRequests(unverifiedLimits(maxBodyBytes));
   const invoke = makeInvoke({
+    unverified,
     verify,
     admission,
     dispatcher,
@@ -251,6 +255,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
   const listener = listen(app.fetch, {
     port: options.port,
     hostname: options.hostname,
+    unverified,
     onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, { error }),
   });
 

@@ -13,7 +13,7 @@ import { type CallError, ConfigError, InvokeError } from "../contract/errors.ts"
 import { readRequestHead } from "../contract/headers.ts";
 import { type Keyring, type SigningKey, verifyRequest } from "../contract/signature.ts";
 import type { RejectionReason } from "../telemetry/telemetry.ts";
-import type { Arrival } from "./arrival.ts";
+import type { Arrival, BodyRead } from "./arrival.ts";
 import { wallClockMs } from "./clock.ts";
 import type { NonceMemory } from "./nonces.ts";
 
@@ -126,13 +126,28 @@ const tooLarge = (declared: string | null, maxBytes: number): Refused => {
   );
 };
 
-const cutOff = refuse(
-  400,
-  new InvokeError("transport_error", "The connection ended before the request body did.", {
-    executed: "no",
-    phase: "runner_queue",
-  }),
-);
+const unread = { executed: "no", phase: "runner_queue" } as const;
+
+/** What is said where a body was not read to its end. */
+const incomplete: Readonly<Record<Exclude<BodyRead, Uint8Array | "too_large">, Refused>> = {
+  cut_off: refuse(400, new InvokeError("transport_error", "The connection ended before the request body did.", unread)),
+  too_slow: refuse(
+    408,
+    new InvokeError(
+      "transport_error",
+      "The request body came in too slowly, and the runner stopped reading it. Check the network between parent and runner.",
+      unread,
+    ),
+  ),
+  overloaded: refuse(
+    503,
+    new InvokeError(
+      "overloaded",
+      "The runner holds as much of unverified requests as it may, and this one made no progress. Check the network between parent and runner, or who else sends requests to it.",
+      unread,
+    ),
+  ),
+};
 
 /** Reads the body once the head allows it, without reading a byte of one that is known to be too large. */
 const readBody = async (arrival: Arrival, maxBytes: number): Promise<Uint8Array | Refused> => {
@@ -147,7 +162,7 @@ const readBody = async (arrival: Arrival, maxBytes: number): Promise<Uint8Array 
   if (declared !== null && !(Number(declared) <= maxBytes)) return tooLarge(declared, maxBytes);
   const body = await arrival.readBody(maxBytes);
   if (body === "too_large") return tooLarge(declared, maxBytes);
-  return body === "cut_off" ? cutOff : body;
+  return typeof body === "string" ? incomplete[body] : body;
 };
 
 export const makeVerifier = (options: VerifierOptions): Verifier => {
@@ -227,6 +242,7 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
       });
     }
 
+    arrival.verified();
     return spendNonce(head) ?? checkAudience(head, key) ?? { _tag: "Verified", head, key, body, clockOffsetMs };
   };
 };

@@ -166,6 +166,7 @@ describe("verification", () => {
         arrivedAt: performance.now(),
         header: (name) => request.headers[name] ?? null,
         readBody: () => Promise.resolve(request.body),
+        verified: () => {},
         attend: () => () => {},
       });
     const first = sign("test/count", []);

@@ -1,0 +1,17 @@
+/** The packed package in a project that has nothing else. */
+import { execFileSync } from "node:child_process";
+import { beforeAll, describe, expect, inject, it } from "vitest";
+import { runtimes, type RuntimeName } from "../harness/runtimes.ts";
+import { installProject } from "./harness/projects.ts";
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await installProject("minimal", inject("tarball"));
+});
+
+describe.each<RuntimeName>(["node", "bun"])("a minimal project on %s", (runtime) => {
+  it("makes a call", () => {
+    expect(execFileSync(runtimes[runtime], ["main.js"], { cwd: folder, encoding: "utf8" })).toBe("Hello, Ada.\n");
+  });
+});
