@@ -5,6 +5,7 @@
  */
 import { Effect } from "effect";
 import type { TraceCarrier } from "../contract/envelope.ts";
+import { Episode } from "../contract/episode.ts";
 import type { CallError } from "../contract/errors.ts";
 import type { IsolateKind } from "../contract/isolation.ts";
 import type { Facts, PhaseTimes } from "./catalog.ts";
@@ -264,7 +265,12 @@ export const noTracer: StageTracer = {
   adopt: (carrier) => ({ ...noSpan, carrier }),
 };
 
-/** Joins a tracer and sinks. A sink that throws is a defect of that sink: the error goes to `console.error`, the call goes on. */
+const sinkFailures = new Episode();
+
+/**
+ * Joins a tracer and sinks. A sink that throws is a defect of that sink: the first error of a series goes to `console.error`, and the
+ * call goes on.
+ */
 export const makeTelemetry = (tracer: StageTracer, sinks: ReadonlyArray<EventSink>): Telemetry => ({
   capture: tracer.capture,
   stage: tracer.stage,
@@ -274,7 +280,7 @@ export const makeTelemetry = (tracer: StageTracer, sinks: ReadonlyArray<EventSin
       try {
         sink.emit(event);
       } catch (error) {
-        console.error("firelight: a telemetry sink failed", error);
+        if (sinkFailures.begins(performance.now())) console.error("firelight: a telemetry sink failed", error);
       }
     }
   },

@@ -10,7 +10,7 @@ import { line } from "./layout.ts";
 import { dashboardLink, logsLink, runbookPanelLink, tracesLink } from "./links.ts";
 import { logList, traceList } from "./lists.ts";
 import { logql, promql, promqlNow, traceql } from "./queries.ts";
-import { namedSpans, runnerLogs } from "./search.ts";
+import { namedSpans, runnerLogs, spanAttribute } from "./search.ts";
 import { alertFrom, lookFrom, neutral } from "./thresholds.ts";
 import type { Choice } from "./variables.ts";
 
@@ -34,7 +34,10 @@ export const runners = (settings: BundleSettings): Dashboard => {
   const offset = select("clockOffset", {}, "bucket");
 
   const bootTraces = tracesLink("Traces of boots", namedSpans("boot", "link"));
-  const failedBootTraces = tracesLink("Traces of failed boots", namedSpans("boot", "link", "status = error"));
+  const failedBootTraces = tracesLink(
+    "Traces of failed boots",
+    namedSpans("boot", "link", "status = error", `${spanAttribute("errorCode")} != "canceled"`),
+  );
   const logs = logsLink("Logs of runners", runnerLogs("link"));
   const toPools = dashboardLink(settings, { title: "Pools", to: "pools", from: choices });
   const runbook = {
