@@ -3,7 +3,7 @@
  * working pool, and nothing of it gets out as an uncaught error.
  */
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import type { Backend, RunnerHandle } from "../../src/contract/backend.ts";
+import type { Backend, RunnerHandle, SpawnRequest } from "../../src/contract/backend.ts";
 import { createRegistry } from "../../src/contract/registry.ts";
 import type { Logger, PoolConfig } from "../../src/contract/options.ts";
 import { createFlame, type Flame } from "../../src/flame.ts";
@@ -126,6 +126,17 @@ describe("spawn", () => {
       expect(await call()).toBe("pong");
     },
   );
+
+  test("that says why it took too long is quoted, and the boot has timed out", async () => {
+    const { flame, call } = await withPool(() => ({
+      spawn: ({ signal }: SpawnRequest) =>
+        new Promise((_, reject) => {
+          signal.addEventListener("abort", () => reject(new Error("the image is still being pulled")));
+        }),
+    }));
+    await expect(call()).rejects.toThrow("the image is still being pulled");
+    expect(await flame.metrics()).toContain('backend="in-process",result="timeout"} 1');
+  });
 
   test("that gives an unreadable exited has failed too", async () => {
     const { call } = await withPool((good) => ({
