@@ -13,8 +13,8 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   backends: ["contract"],
   otel: ["contract", "telemetry"],
   testing: ["contract", "parent"],
-  bundle: ["telemetry"],
-  cli: ["contract", "telemetry", "bundle"],
+  bundle: ["contract", "telemetry"],
+  cli: ["contract", "telemetry", "parent", "bundle"],
   root: ["contract", "telemetry", "parent", "runner"],
 };
 

@@ -3,7 +3,7 @@
  * and hands back what callers use.
  */
 import { named } from "./contract/named.ts";
-import { checkDefinition, type DefinitionOptions } from "./contract/definition-options.ts";
+import { readDefinition, type DefinitionOptions } from "./contract/definition-options.ts";
 import { checkId, type Registry } from "./contract/registry.ts";
 import { effectMethod, remoteMethod, type Caller, type RemoteTarget } from "./contract/remote.ts";
 import type { EffectMethodOf, EffectService, RemoteMethodOf, RemoteService } from "./contract/remote.ts";
@@ -101,8 +101,8 @@ export const makeMakers = (registry: Registry, caller: Caller): Makers => {
   const single =
     (face: (target: RemoteTarget) => unknown) =>
     (id: string, handler: ServiceMember, options: DefinitionOptions = {}): unknown => {
-      checkDefinition(options, `fn "${checkId("service", id)}"`);
-      const method = readMethod(id, singleMethod, handler, options);
+      const checked = readDefinition(options, `fn "${checkId("service", id)}"`);
+      const method = readMethod(id, singleMethod, handler, checked);
       registry.register(id, [method.registration]);
       return face(target(method));
     };

@@ -8,6 +8,7 @@ import type { Logger } from "./contract/options.ts";
 import type { Environment, ResolvedConfig } from "./contract/resolve-config.ts";
 import type { Registry } from "./contract/registry.ts";
 import { makeClient, shutdownGraceMs, type Client } from "./parent/client.ts";
+import type { SenderClock } from "./parent/sender-clock.ts";
 import { makeDispatcher } from "./runner/dispatch.ts";
 import { makeIdempotencyGuard } from "./runner/idempotency.ts";
 import { runnerLink } from "./runner/isolation/inside.ts";
@@ -75,7 +76,7 @@ const isolatedRuns = (
   place: { readonly runnerId: string; readonly poolName: string },
 ): IsolatedRuns | undefined => {
   if (runnerLink() !== undefined || (mode === "local" && isolation.entry === undefined)) return undefined;
-  const settings = { ...place, url: "", port: 0, maxBodyBytes };
+  const settings = { ...place, url: "", port: 0, hostname: "", maxBodyBytes };
   return makeIsolatedRuns({ ...isolation, settings: () => settings, telemetry });
 };
 
@@ -86,8 +87,9 @@ export const connect = (
   codec: Codec,
   { telemetry, logger, redact }: Observation,
   env: Environment,
+  clock?: SenderClock,
 ): Client => {
-  if (!runsHere(config)) return makeClient({ config, telemetry, codec });
+  if (!runsHere(config)) return makeClient({ config, telemetry, codec, ...(clock === undefined ? {} : { clock }) });
   const { idempotency, exposeErrors, maxBodyBytes } = config;
   const runnerId = env["FLAME_RUNNER_ID"]?.trim() || "local";
   const poolName = env["FLAME_POOL"]?.trim() || config.defaultPool;

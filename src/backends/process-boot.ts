@@ -6,6 +6,7 @@ import { performance } from "node:perf_hooks";
 import type { RunnerExit, SpawnRequest } from "../contract/backend.ts";
 import { ConfigError, FlameError, InvokeError } from "../contract/errors.ts";
 import type { FlameErrorContext } from "../contract/errors.ts";
+import { addressFault } from "../contract/runner-url.ts";
 import { decodeSupervision, SUPERVISION_FD } from "../contract/supervision.ts";
 import type { FailedMessage, ReadyMessage } from "../contract/supervision.ts";
 import type { RunnerProcess } from "./process-child.ts";
@@ -63,7 +64,7 @@ export const awaitBoot = (child: RunnerProcess, request: SpawnRequest): Promise<
     void child.started.then((cause) => {
       if (cause !== undefined) settle({ kind: "not_started", cause });
     });
-    void child.drained().then(async () => settle({ kind: "exited", exit: await child.exited, during }));
+    void child.exited.then((exit) => settle({ kind: "exited", exit, during }));
     if (request.signal.aborted) onAbort();
   });
 
@@ -83,7 +84,8 @@ const lastOutput = (lines: ReadonlyArray<string> | undefined): string => {
   return ` Its last output:\n${lines.map((line) => `  | ${line}`).join("\n")}`;
 };
 
-const adviceOnExit = ({ code, signal }: RunnerExit): string => {
+const adviceOnExit = ({ code, signal, outOfMemory }: RunnerExit): string => {
+  if (outOfMemory === true) return "Give it more memory, such as with --max-old-space-size in runtimeArgs.";
   if (code === 0)
     return "The entry ran to its end without a runner server. Make it call createRunnerServer() and keep what it returns.";
   if (signal === "SIGKILL") return "SIGKILL from outside often means that the machine ran out of memory.";
@@ -198,9 +200,10 @@ export const readyFault = (message: ReadyMessage, request: SpawnRequest): Config
       context,
     );
   }
-  if (!/^https?:$/.test(URL.parse(message.url)?.protocol ?? "")) {
+  const fault = addressFault(message.url);
+  if (fault !== undefined) {
     return new ConfigError(
-      `Runner ${request.runnerId} says that its address is "${message.url}", which is no http:// address, and was killed.`,
+      `The address that runner ${request.runnerId} gives for itself ${fault} It was killed.`,
       context,
     );
   }

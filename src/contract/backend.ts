@@ -10,7 +10,10 @@ import type { Effect } from "effect";
 export interface RunnerExit {
   readonly code?: number | null;
   readonly signal?: string | null;
+  /** The rest of a sentence that begins with the runner, such as `was ended by SIGKILL`. */
   readonly reason?: string;
+  /** Whether it ran out of memory, where the backend knows. */
+  readonly outOfMemory?: boolean;
 }
 
 /** A runner that is up. */

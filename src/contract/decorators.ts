@@ -7,8 +7,11 @@
  * and when an instance at work on an invocation calls a method of its own.
  */
 import { hostOf, isAtWork, type InstanceFactory } from "./class-host.ts";
-import { RegistryError } from "./errors.ts";
-import { checkDefinition, mergeDefinitions, type DefinitionOptions } from "./definition-options.ts";
+import { ConfigError, RegistryError } from "./errors.ts";
+import { definitionFields, mergeDefinitions, notOfDefinitions, type DefinitionOptions } from "./definition-options.ts";
+import { fn, text } from "./option-checks.ts";
+import { object, readOption } from "./option-schema.ts";
+import { printText } from "./print-value.ts";
 import { checkId, methodName, type MethodRegistration, type Registry } from "./registry.ts";
 import { callRemote, leadsTo, type Caller, type RemoteTarget } from "./remote.ts";
 
@@ -55,7 +58,7 @@ export type MethodDecoratorMaker = (options?: MethodOptions | string) => FlameMe
 
 /** `@flameService()`, `@flameService("id")`, `@flameService("id", { pool })`, `@flameService({ id, factory, pool })`. */
 export interface ServiceDecorator {
-  (id: string, options?: Omit<ServiceOptions, "id">): FlameClassDecorator;
+  (id: string | undefined, options?: Omit<ServiceOptions, "id">): FlameClassDecorator;
   (options?: ServiceOptions): FlameClassDecorator;
 }
 
@@ -79,6 +82,41 @@ interface Slot {
 }
 
 const slots = new WeakMap<Function, Slot>();
+
+const methodSchema = object<MethodOptions>(
+  { ...definitionFields, id: text(), serviceId: text() },
+  { allowed: "an id, or an object with options", elsewhere: notOfDefinitions },
+);
+
+const serviceSchema = object<ServiceOptions>(
+  { ...definitionFields, id: text(), factory: fn<InstanceFactory>("a function that makes the instance") },
+  { allowed: "an id, or an object with options", elsewhere: notOfDefinitions },
+);
+
+/** A decorator as it stands in the source, for errors. */
+const writtenAs = (name: string, given: unknown): string => {
+  try {
+    const id: unknown = typeof given === "object" ? Reflect.get(given ?? {}, "id") : given;
+    return `${name}(${typeof id === "string" ? printText(id) : ""})`;
+  } catch {
+    return `${name}()`;
+  }
+};
+
+/** The options of a class, however they were given: `("id", { … })`, `({ id, … })` or `(undefined, { … })`. */
+const readServiceOptions = (first: ServiceOptions | string | undefined, second: unknown): ServiceOptions => {
+  const where = writtenAs("@flameService", first ?? second);
+  if (first !== undefined && typeof first !== "string") {
+    if (second === undefined) return readOption(serviceSchema, first, where);
+    throw new ConfigError(
+      `${where}: options are given twice. Use (id, options), or one object with id and the others.`,
+    );
+  }
+  const options = second === undefined ? {} : readOption(serviceSchema, second, where);
+  if (first === undefined || options.id === undefined || options.id === first)
+    return { ...options, id: first ?? options.id };
+  throw new ConfigError(`${where}: options.id is ${printText(options.id)}, which is another id. Give it once.`);
+};
 
 /** Makes both decorators for one Firelight instance. */
 export const makeDecorators = (
@@ -114,12 +152,12 @@ export const makeDecorators = (
     }
   };
 
-  const method: MethodDecoratorMaker = (given, ...misused: ReadonlyArray<unknown>) => {
+  const method: MethodDecoratorMaker = (given = {}, ...misused: ReadonlyArray<unknown>) => {
     if (misused.length > 0) throw new RegistryError("@flame needs parentheses: write @flame() above the method.");
-    const options = typeof given === "string" ? { id: given } : (given ?? {});
+    const options =
+      typeof given === "string" ? { id: given } : readOption(methodSchema, given, writtenAs("@flame", given));
     if (options.id !== undefined) checkId("method", options.id);
     if (options.serviceId !== undefined) checkId("service", options.serviceId);
-    checkDefinition(options, `@flame(${options.id === undefined ? "" : `"${options.id}"`})`);
 
     const add = (original: unknown, name: string | symbol, isStatic: boolean, owner: Function | undefined): Slot => {
       if (typeof original !== "function" || typeof name !== "string") {
@@ -155,15 +193,8 @@ export const makeDecorators = (
   const service: ServiceDecorator = (first?: ServiceOptions | string, second?: Omit<ServiceOptions, "id">) => {
     if (typeof first === "function")
       throw new RegistryError("@flameService needs parentheses: write @flameService() above the class.");
-    const { id, factory, ...options }: ServiceOptions =
-      typeof first === "string" ? { ...second, id: first } : { ...first };
+    const { id, factory, ...options } = readServiceOptions(first, second);
     if (id !== undefined) checkId("service", id);
-    checkDefinition(options, `@flameService(${id === undefined ? "" : `"${id}"`})`);
-    if (factory !== undefined && typeof factory !== "function") {
-      throw new RegistryError(
-        `The factory of @flameService is ${String(factory)}. Give it a function that makes the instance.`,
-      );
-    }
 
     return (owner: Function, context?: ClassDecoratorContext) => {
       const serviceId = checkId("service", id ?? context?.name ?? owner.name);

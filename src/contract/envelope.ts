@@ -3,10 +3,11 @@
  * head of a request, the head of a response, and their HTTP headers.
  */
 import type { Executed, FlameErrorCode, Phase, RemoteFailure } from "./errors.ts";
+import type { InstanceNote } from "./instance.ts";
 import type { SpanExport } from "./span-export.ts";
 
 /** The version of the wire. A runner refuses versions that it does not know. */
-export const WIRE_VERSION = "1";
+export const WIRE_VERSION = "2";
 
 /** An audience that lets any runner execute, for runners whose id the parent does not know. */
 export const ANY_RUNNER = "*";
@@ -25,7 +26,7 @@ export interface RequestHead extends TraceCarrier {
   readonly invocationId: string;
   /** From 1. */
   readonly attempt: number;
-  /** The id of the runner that may execute this, or {@link ANY_RUNNER}. */
+  /** The id of the runner that may execute this, or {@link ANY_RUNNER}; and behind it, which process of that runner. */
   readonly audience: string;
   readonly keyId: string;
   /** When the request was signed, in milliseconds since 1970. */
@@ -78,6 +79,8 @@ export interface ErrorBody {
   readonly retryAfterMs?: number;
   /** The runner stops, and will take nothing any more. */
   readonly draining?: boolean;
+  /** The process that answers, for a request that did not name it; the same call may be signed again for this one. */
+  readonly instance?: InstanceNote;
   readonly details?: unknown;
   readonly remote?: RemoteFailure;
 }
@@ -87,10 +90,20 @@ export const header = {
   request: "x-flame-request",
   response: "x-flame-response",
   idempotencyKey: "x-flame-idempotency-key",
+  traceparent: "x-flame-traceparent",
+  tracestate: "x-flame-tracestate",
+  baggage: "x-flame-baggage",
+  signature: "x-flame-signature",
+} as const;
+
+/**
+ * The names under which trace context is sent a second time, for proxies and their logs. Agents, meshes and gateways
+ * rewrite these, so they are not signed and no runner reads them.
+ */
+export const standardHeader = {
   traceparent: "traceparent",
   tracestate: "tracestate",
   baggage: "baggage",
-  signature: "x-flame-signature",
 } as const;
 
 /** The HTTP status code that carries each error code. */

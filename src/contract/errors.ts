@@ -83,12 +83,18 @@ export interface FlameErrorContext {
 /** What a handler's failure says of itself to the caller. */
 export interface RemoteFailure {
   /** The error's class name, such as `TypeError`. */
-  readonly name?: string;
-  /** The code of a {@link FlameMethodError}. */
-  readonly code?: string;
-  readonly message?: string;
+  readonly name?: string | undefined;
+  /** The code of a {@link FlameMethodError}; with `exposeErrors` that of any error, such as `ECONNREFUSED`. */
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
   readonly details?: unknown;
-  readonly stack?: string;
+  readonly stack?: string | undefined;
+  /** The error's cause. Only with `exposeErrors`, and at most 8 deep. */
+  readonly cause?: RemoteFailure | undefined;
+  /** The errors of an `AggregateError`. Only with `exposeErrors`; with the causes, at most 16 in all. */
+  readonly errors?: ReadonlyArray<RemoteFailure> | undefined;
+  /** `true` for an error that is not a {@link FlameMethodError}: the caller sees it because of `exposeErrors`. */
+  readonly exposed?: true | undefined;
 }
 
 const retryableCodes: ReadonlySet<FlameErrorCode> = new Set<FlameErrorCode>([
@@ -238,11 +244,12 @@ export class FlameMethodError extends Error {
     message: string,
     options: { details?: unknown; retryable?: boolean; cause?: unknown } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    // Made where something has failed already, so it takes whatever it is given and throws nothing itself.
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.name = "FlameMethodError";
     this.code = code;
-    this.details = options.details;
-    this.retryable = options.retryable ?? false;
+    this.details = options?.details;
+    this.retryable = options?.retryable === true;
   }
 }
 

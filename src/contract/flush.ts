@@ -3,11 +3,19 @@
  * a hook; whoever ends the process calls {@link flushAll} first: a runner that
  * drains, and `flame.shutdown`.
  */
+import { messageOf } from "./thrown.ts";
+
+import { fn } from "./option-checks.ts";
+import { readOption } from "./option-schema.ts";
+
+const hookSchema = fn();
 
 const hooks: Set<() => unknown> = new Set();
 
 /**
  * Registers a hook that sends what is buffered. It may return a promise. Call the returned function to take it back.
+ *
+ * @throws {ConfigError} when it is no function.
  *
  * @example
  * ```ts
@@ -15,6 +23,7 @@ const hooks: Set<() => unknown> = new Set();
  * ```
  */
 export const onFlush = (hook: () => unknown): (() => void) => {
+  readOption(hookSchema, hook, "onFlush", "hook");
   const entry = (): unknown => hook();
   hooks.add(entry);
   return () => {
@@ -22,11 +31,17 @@ export const onFlush = (hook: () => unknown): (() => void) => {
   };
 };
 
+const failed = "firelight: buffered telemetry could not be sent and is lost";
+
 const runHook = async (hook: () => unknown): Promise<void> => {
   try {
     await hook();
   } catch (error) {
-    console.error("firelight: buffered telemetry could not be sent and is lost", error);
+    try {
+      console.error(failed, error);
+    } catch {
+      console.error(failed, messageOf(error));
+    }
   }
 };
 

@@ -2,7 +2,9 @@
  * Handlers that run apart from the runner's event loop: where they may run, and
  * what must be known to do it.
  */
-import { checkNumber, fraction, longestTimerMs } from "./check-number.ts";
+import { longestTimerMs, milliseconds } from "./check-number.ts";
+import { fileLocation } from "./option-checks.ts";
+import { object } from "./option-schema.ts";
 
 /**
  * Where a handler runs on its runner.
@@ -38,16 +40,20 @@ export interface ResolvedIsolation {
   readonly bootTimeoutMs: number;
 }
 
-/** @throws {ConfigError} when a number cannot work. */
+/** The checks of {@link IsolationOptions}. */
+export const isolationSchema = object<IsolationOptions>({
+  entry: fileLocation(),
+  graceMs: milliseconds({ min: 0 }),
+  bootTimeoutMs: milliseconds({ min: 1 }),
+});
+
+/** Fills in the defaults of options that were checked. */
 export const resolveIsolation = ({
   entry,
   graceMs = 100,
   bootTimeoutMs = 30_000,
 }: IsolationOptions = {}): ResolvedIsolation => ({
   entry,
-  graceMs: Math.min(checkNumber("isolation.graceMs", graceMs, 0, "milliseconds", fraction), longestTimerMs),
-  bootTimeoutMs: Math.min(
-    checkNumber("isolation.bootTimeoutMs", bootTimeoutMs, 1, "milliseconds", fraction),
-    longestTimerMs,
-  ),
+  graceMs: Math.min(graceMs, longestTimerMs),
+  bootTimeoutMs: Math.min(bootTimeoutMs, longestTimerMs),
 });

@@ -5,12 +5,12 @@
 import { Effect } from "effect";
 import { callRemote, type RemoteTarget } from "./caller.ts";
 import { RegistryError, type CallError } from "./errors.ts";
-import { checkMap, mapToArray, type Items, type MapOptions, type MapOutcome } from "./fan-out.ts";
+import { readMap, mapToArray, type Items, type MapOptions, type MapOutcome } from "./fan-out.ts";
 import { spawn, type Job } from "./job.ts";
 import { mapLater, type MapRun } from "./map-run.ts";
 import { type CallOptions } from "./options.ts";
 import { mergeOptions } from "./call-options.ts";
-import { checkCall } from "./definition-options.ts";
+import { readCall } from "./definition-options.ts";
 import type { MethodDefinition, ServiceDefinition } from "./service.ts";
 
 export { callRemote, type Caller, type RemoteTarget } from "./caller.ts";
@@ -152,8 +152,8 @@ const callOptions = (base: CallOptions, more: CallOptions): CallOptions => {
 };
 
 const withOptions = (target: RemoteTarget, options: CallOptions): RemoteTarget => {
-  checkCall(options, `${target.method}.with`);
-  return { ...target, options: callOptions(target.options, options) };
+  const checked = readCall(options, `${target.method}.with`);
+  return { ...target, options: callOptions(target.options, checked) };
 };
 
 /** Makes the promise face of a method. */
@@ -181,8 +181,8 @@ export const effectMethod = (target: () => RemoteTarget): EffectMethod<Array<any
         return effectMethod(() => narrowed);
       },
       map: (items: Items<unknown>, options: MapOptions = {}) => {
-        checkMap(target().method, items, options);
-        return Effect.suspend(() => mapToArray(target(), items, options));
+        const checked = readMap(target().method, items, options);
+        return Effect.suspend(() => mapToArray(target(), items, checked));
       },
     },
   ) as EffectMethod<Array<any>, unknown>;

@@ -1,6 +1,4 @@
 /** What happens once in the life of a runner, around its invocations: what its author wants done first and last. */
-import { ConfigError } from "./errors.ts";
-import { returnedText } from "./user-function.ts";
 import type { Isolation } from "./isolation.ts";
 import type { Logger } from "./logger.ts";
 
@@ -26,29 +24,19 @@ export interface RunnerHooks {
    * then, calls are refused as not executed, and the boot goes on, for the pool's `spawnTimeoutMs` at most. When it throws or
    * rejects, the boot has failed: calls that wait for it get the cause, and `ready` rejects. Default: none.
    */
-  readonly onRunnerStart?: RunnerHook;
+  readonly onRunnerStart?: RunnerHook | undefined;
   /**
    * Cleans up after the last invocation, before telemetry is flushed and the process ends; only where `onRunnerStart` has succeeded. It has
    * what is left of `drainTimeoutMs`; what it throws is logged. Not called when the process is killed or crashes. Default: none.
    */
-  readonly onRunnerStop?: RunnerHook;
+  readonly onRunnerStop?: RunnerHook | undefined;
 }
 
-const names = ["onRunnerStart", "onRunnerStop"] as const;
+/** The hooks with nothing left open. */
+export type ResolvedRunnerHooks = { readonly [Name in keyof Required<RunnerHooks>]: RunnerHook | undefined };
 
-/**
- * The hooks, those of `over` first.
- *
- * @throws {ConfigError} for one that is not a function.
- */
-export const resolveRunnerHooks = (over: RunnerHooks, under: RunnerHooks = {}): RunnerHooks => {
-  const hooks: { -readonly [Name in keyof RunnerHooks]: RunnerHooks[Name] } = {};
-  for (const name of names) {
-    const hook: unknown = over[name] ?? under[name];
-    if (hook === undefined) continue;
-    if (typeof hook !== "function")
-      throw new ConfigError(`${name} is ${returnedText(hook)}. Use a function, such as async ({ signal }) => {}.`);
-    hooks[name] = hook as RunnerHook;
-  }
-  return hooks;
-};
+/** The hooks, those of `over` first. */
+export const resolveRunnerHooks = (over: RunnerHooks, under: RunnerHooks = {}): ResolvedRunnerHooks => ({
+  onRunnerStart: over.onRunnerStart ?? under.onRunnerStart,
+  onRunnerStop: over.onRunnerStop ?? under.onRunnerStop,
+});

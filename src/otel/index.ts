@@ -7,7 +7,10 @@ import type { ProxyTracerProvider } from "@opentelemetry/api";
 import { logs as logsApi } from "@opentelemetry/api-logs";
 import type { NodeSDKConfiguration } from "@opentelemetry/sdk-node";
 import { NodeSDK, logs, metrics, resources } from "@opentelemetry/sdk-node";
+import { longestTimerMs, milliseconds } from "../contract/check-number.ts";
 import { onFlush } from "../contract/flush.ts";
+import { oneOf, text } from "../contract/option-checks.ts";
+import { object, readOption } from "../contract/option-schema.ts";
 import type { Logger } from "../contract/options.ts";
 import { tellSpanExport } from "../contract/span-export.ts";
 import { exportLogs } from "../telemetry/logs.ts";
@@ -16,6 +19,7 @@ import { logExporter, metricExporter, traceExporter } from "./exporters.ts";
 import { makeOtelLogger } from "./logger.ts";
 import type { ReadableRegistry } from "./metrics.ts";
 import { FirelightMetricProducer } from "./metrics.ts";
+import { attributes, endpoint, headers, instrumentations, metricsSource } from "./option-checks.ts";
 import { CountingSpanProcessor } from "./span-count.ts";
 
 export type { OtlpProtocol } from "./exporters.ts";
@@ -49,6 +53,18 @@ export interface OpenTelemetryOptions {
   /** Milliseconds that a flush at the end of the process may take. Default 5000. */
   readonly flushTimeoutMs?: number;
 }
+
+const schema = object<OpenTelemetryOptions>({
+  serviceName: text(),
+  endpoint,
+  headers,
+  protocol: oneOf(["http/protobuf", "http/json"]),
+  metrics: metricsSource,
+  metricsIntervalMs: milliseconds({ min: 1, max: longestTimerMs }),
+  attributes,
+  instrumentations,
+  flushTimeoutMs: milliseconds({ min: 0, max: longestTimerMs }),
+});
 
 /** OpenTelemetry while it runs. */
 export interface OtelHandle {
@@ -148,7 +164,7 @@ const nothing = async (): Promise<void> => {};
  * before the process ends, by `flame.shutdown` and by a runner that drains. A second call while it runs gives the
  * same handle and ignores its options. With `OTEL_SDK_DISABLED=true` it does nothing.
  *
- * @throws {ConfigError} when JSON is asked for and its exporters are not installed.
+ * @throws {ConfigError} for an option that cannot work, and when JSON is asked for and its exporters are not installed.
  *
  * @example
  * ```ts
@@ -157,7 +173,8 @@ const nothing = async (): Promise<void> => {};
  * const otel = startOpenTelemetry({ serviceName: "shop" });
  * ```
  */
-export const startOpenTelemetry = (options: OpenTelemetryOptions = {}): OtelHandle => {
+export const startOpenTelemetry = (given: OpenTelemetryOptions = {}): OtelHandle => {
+  const options = readOption(schema, given, "startOpenTelemetry");
   if (running !== undefined) return running;
   if (isDisabled()) return { logger: makeOtelLogger(), flush: nothing, shutdown: nothing };
   const spanProcessor = new CountingSpanProcessor(traceExporter(options));

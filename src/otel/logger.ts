@@ -3,6 +3,7 @@ import { ROOT_CONTEXT, TraceFlags, trace } from "@opentelemetry/api";
 import type { LogAttributes } from "@opentelemetry/api-logs";
 import { SeverityNumber, logs } from "@opentelemetry/api-logs";
 import type { Logger } from "../contract/options.ts";
+import { valueText } from "../contract/thrown.ts";
 import { attributes } from "../telemetry/catalog.ts";
 
 const severities = {
@@ -13,7 +14,7 @@ const severities = {
 } as const;
 
 const attributeOf = (value: unknown): LogAttributes[string] =>
-  typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : String(value);
+  typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : valueText(value);
 
 /** A logger over whatever OpenTelemetry logger provider is registered when it is made. */
 export const makeOtelLogger = (): Logger => {

@@ -5,6 +5,8 @@
 import type { Attributes, HrTime } from "@opentelemetry/api";
 import { ValueType } from "@opentelemetry/api";
 import { metrics as sdk, resources } from "@opentelemetry/sdk-node";
+import { having } from "../contract/option-checks.ts";
+import { readOption } from "../contract/option-schema.ts";
 import type { MetricSpec } from "../telemetry/catalog.ts";
 import { metrics as catalog } from "../telemetry/catalog.ts";
 
@@ -27,6 +29,10 @@ interface JsonMetric {
 export interface ReadableRegistry {
   getMetricsAsJSON(): Promise<ReadonlyArray<unknown>>;
 }
+
+const registryCheck = having<ReadableRegistry>("a registry of prom-client or @prometheus-io/client", [
+  "getMetricsAsJSON",
+]);
 
 interface Times {
   readonly startTime: HrTime;
@@ -130,15 +136,17 @@ const convert = (metric: JsonMetric, times: Times): sdk.MetricData | undefined =
 export class FirelightMetricProducer implements sdk.MetricProducer {
   readonly #registry: ReadableRegistry;
 
+  /** @throws {ConfigError} when it is given no registry. */
   constructor(registry: ReadableRegistry) {
-    this.#registry = registry;
+    this.#registry = readOption(registryCheck, registry, "FirelightMetricProducer", "registry");
   }
 
   async collect(): Promise<sdk.CollectionResult> {
     const resource = resources.emptyResource();
     try {
       const json = (await this.#registry.getMetricsAsJSON()) as ReadonlyArray<JsonMetric>;
-      const times = { startTime: hrTime(performance.timeOrigin), endTime: hrTime(Date.now()) };
+      const startMs = performance.timeOrigin;
+      const times = { startTime: hrTime(startMs), endTime: hrTime(Math.max(startMs, Date.now())) };
       const metrics = json.map((metric) => convert(metric, times)).filter((metric) => metric !== undefined);
       return { resourceMetrics: { resource, scopeMetrics: [{ scope: { name: "firelight" }, metrics }] }, errors: [] };
     } catch (error) {

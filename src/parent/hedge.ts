@@ -10,7 +10,7 @@ import { executedByEither } from "../contract/errors.ts";
 import type { HedgeOptions } from "../contract/options.ts";
 import { defaults } from "../contract/options.ts";
 import { acquireElsewhere } from "./acquire.ts";
-import type { AttemptCause } from "./attempt.ts";
+import type { AttemptCause } from "./attempt-cause.ts";
 import type { Call } from "./call.ts";
 import { errorOf } from "./call.ts";
 import { budgetText, noteRefusal, noteRetry } from "./explain.ts";
@@ -69,10 +69,12 @@ class Race {
   stop(): Effect.Effect<void> {
     this.#over = true;
     clearTimeout(this.#timer);
-    const [oldest] = this.#running.values();
+    const branches = [...this.#running.values()];
+    const [oldest] = branches;
     return Effect.andThen(
       Fiber.interruptAll([...this.#running.keys()]),
       Effect.sync(() => {
+        for (const { executed } of branches) this.#call.executed = executedByEither(this.#call.executed, executed);
         if (oldest !== undefined) this.#takeOver(oldest);
       }),
     );

@@ -5,15 +5,21 @@ import { decodeErrorBody, errorFromBody } from "../contract/error-body.ts";
 import type { CallError, FlameErrorContext } from "../contract/errors.ts";
 import { InvokeError, withContext } from "../contract/errors.ts";
 import { readResponseHead } from "../contract/headers.ts";
+import type { InstanceNote } from "../contract/instance.ts";
 import type { Keyring } from "../contract/signature.ts";
-import { verifyResponse } from "../contract/signature.ts";
+import { checkResponse, type ResponseCheck, verifyResponse } from "../contract/signature.ts";
 import type { RejectionReason } from "../telemetry/telemetry.ts";
-import type { HttpResponse } from "./transport.ts";
+import { resultTooLarge } from "./attempt-errors.ts";
+import type { HttpResponse, ResponseStart } from "./transport.ts";
 
 /** The result or the error that an answer has. */
 export type ReplyResult =
   | { readonly value: unknown }
-  | { readonly error: CallError; readonly draining?: boolean | undefined };
+  | {
+      readonly error: CallError;
+      readonly draining?: boolean | undefined;
+      readonly instance?: InstanceNote | undefined;
+    };
 
 /** What became of an attempt that got an answer. */
 export interface Reply {
@@ -31,6 +37,7 @@ interface Exchange {
   readonly url: string;
   readonly keyring: Keyring;
   readonly codec: Codec;
+  readonly maxResultBytes: number;
   /** What errors should say; asked for only where there is one. */
   readonly context: () => FlameErrorContext;
 }
@@ -70,7 +77,8 @@ export const readBody = (
 ): ReplyResult | Promise<ReplyResult> => {
   if (outcome === "ok") return readResult(body, method, codec, context);
   const decoded = decodeErrorBody(body);
-  if (decoded !== undefined) return { error: errorFromBody(decoded, context()), draining: decoded.draining };
+  if (decoded !== undefined)
+    return { error: errorFromBody(decoded, context()), draining: decoded.draining, instance: decoded.instance };
   return {
     error: new InvokeError("serialization_error", `${method}: the runner's error could not be read.`, {
       ...context(),
@@ -128,6 +136,29 @@ export const readReply = (exchange: Exchange): Reply => {
     );
     return { result: { error }, timings: undefined, bytes, rejected };
   }
-  const result = readBody(read.head.outcome, response.body, request.method, codec, context);
+  const { maxResultBytes } = exchange;
+  const result =
+    read.head.outcome === "ok" && bytes > maxResultBytes
+      ? { error: resultTooLarge(request.method, bytes, maxResultBytes, context()) }
+      : readBody(read.head.outcome, response.body, request.method, codec, context);
   return { result, timings: read.head.timings, bytes };
+};
+
+/** A check of an answer that is too large to be kept, with what it says if its signature holds. */
+export interface OversizedReply {
+  readonly head: ResponseHead;
+  readonly check: ResponseCheck;
+}
+
+/** Starts to check an answer that is too large to be kept; `undefined` where it is not one that a runner signed. */
+export const checkOversized = (
+  request: RequestHead,
+  response: ResponseStart,
+  bodyLength: number,
+  keyring: Keyring,
+): OversizedReply | undefined => {
+  const read = readResponseHead((name) => response.header(name), response.status, request);
+  if ("malformed" in read) return undefined;
+  const key = keyring.find(read.head.keyId);
+  return key && { head: read.head, check: checkResponse(read.head, bodyLength, read.signature, key) };
 };

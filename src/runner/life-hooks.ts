@@ -3,7 +3,7 @@ import { Effect } from "effect";
 import { longestTimerMs } from "../contract/check-number.ts";
 import { InvokeError } from "../contract/errors.ts";
 import type { RunnerHook, RunnerHookContext, RunnerHooks } from "../contract/runner-hooks.ts";
-import { messageText } from "../contract/user-function.ts";
+import { messageOf } from "../contract/thrown.ts";
 
 export interface LifeHooksOptions extends Omit<RunnerHookContext, "signal"> {
   readonly hooks: RunnerHooks;
@@ -77,7 +77,7 @@ export class LifeHooks {
       const elapsedMs = performance.now() - startedAt;
       throw new InvokeError(
         "unavailable",
-        `onRunnerStart of runner ${runnerId} failed after ${Math.round(elapsedMs)} ms: ${messageText(cause)}`,
+        `onRunnerStart of runner ${runnerId} failed after ${Math.round(elapsedMs)} ms: ${messageOf(cause)}`,
         { runnerId, phase: "acquire", executed: "no", elapsedMs, cause },
       );
     }
@@ -104,7 +104,7 @@ export class LifeHooks {
     if (leftMs() === 0) expire();
     const timer = setTimeout(expire, Math.min(leftMs(), longestTimerMs));
     const stopped = settled(hooks.onRunnerStop, this.#context(abort.signal)).catch((error: unknown) =>
-      logger.error(`onRunnerStop of runner ${runnerId} failed: ${messageText(error)}`, { error }),
+      logger.error(`onRunnerStop of runner ${runnerId} failed: ${messageOf(error)}`, { error }),
     );
     const ended = await within(leftMs(), stopped);
     clearTimeout(timer);

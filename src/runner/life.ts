@@ -10,8 +10,9 @@ import type { IsolatedRuns } from "./isolation/isolated-runs.ts";
 import type { LifeHooks } from "./life-hooks.ts";
 import { makeStop, type StopOptions, stopOnSignals } from "./lifecycle.ts";
 import type { Listener } from "./listen.ts";
-import type { ResolvedRunnerOptions } from "./options.ts";
+import { readStop, type ResolvedRunnerOptions } from "./options.ts";
 import { OrphanTimer } from "./orphan-timer.ts";
+import type { Refusals } from "./refusals.ts";
 import { superviseRunner } from "./supervision.ts";
 
 export interface LifeDeps {
@@ -20,6 +21,7 @@ export interface LifeDeps {
   readonly listener: Listener;
   readonly isolated: IsolatedRuns;
   readonly hooks: LifeHooks;
+  readonly refusals: Refusals;
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly env: Environment;
@@ -37,7 +39,7 @@ const orphanDrainMs = 1_000;
 
 /** Begins it, as soon as the listener listens. */
 export const beginLife = (deps: LifeDeps): Life => {
-  const { options, admission, listener, isolated, hooks, telemetry, logger, env } = deps;
+  const { options, admission, listener, isolated, hooks, refusals, telemetry, logger, env } = deps;
   const { runnerId, poolName, drainTimeoutMs, orphanTimeoutMs } = options;
   const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, isolated, hooks, logger });
   let stopped = false;
@@ -45,10 +47,11 @@ export const beginLife = (deps: LifeDeps): Life => {
   let forgetSignals = (): void => {};
   let stopSupervision = (): void => {};
 
-  const stop = async (stopOptions?: StopOptions): Promise<void> => {
+  const stop = async (stopOptions: StopOptions = {}): Promise<void> => {
+    const checked = readStop(stopOptions);
     stopped = true;
     orphanTimer?.stop();
-    await drain(stopOptions);
+    await drain(checked);
     forgetSignals();
     stopSupervision();
   };
@@ -84,7 +87,11 @@ export const beginLife = (deps: LifeDeps): Life => {
       orphanTimer = new OrphanTimer({
         timeoutMs: orphanTimeoutMs,
         busy: () => admission.inFlight > 0,
-        onOrphaned: () => orphaned(`no word from its parent within ${orphanTimeoutMs} ms`),
+        onOrphaned: () => {
+          const refused = refusals.explainSilence();
+          const silence = `no word from its parent within ${orphanTimeoutMs} ms`;
+          orphaned(refused === undefined ? silence : `${silence}; ${refused}`);
+        },
       });
     }
     supervision.ready(hooks.startMs === undefined ? undefined : { on_runner_start: hooks.startMs });

@@ -6,6 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { longestTimerMs } from "../contract/check-number.ts";
 import { flushAll } from "../contract/flush.ts";
 import type { Logger } from "../contract/options.ts";
+import { exceptionMeta } from "../telemetry/exception.ts";
+import { makeRedactor } from "../telemetry/redaction.ts";
 import type { Admission } from "./admission.ts";
 import type { IsolatedRuns } from "./isolation/isolated-runs.ts";
 import type { LifeHooks } from "./life-hooks.ts";
@@ -13,7 +15,7 @@ import type { Listener } from "./listen.ts";
 
 /** Options of {@link RunnerServer.stop}. */
 export interface StopOptions {
-  /** Milliseconds to wait for running invocations before they are aborted. Default: `drainTimeoutMs` of the server. */
+  /** Milliseconds to wait for running invocations before they are aborted, from 0; `Infinity` waits for all. Default: `drainTimeoutMs` of the server. */
   readonly drainTimeoutMs?: number;
 }
 
@@ -113,7 +115,7 @@ const onSignal = (signal: NodeJS.Signals): void => {
   Promise.all(stops).then(
     () => process.exit(0),
     (error: unknown) => {
-      logger?.error("The runner could not stop in order.", { error });
+      logger?.error("The runner could not stop in order.", exceptionMeta(error, makeRedactor([])));
       process.exit(1);
     },
   );

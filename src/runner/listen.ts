@@ -8,8 +8,10 @@ import { FastResponse, toNodeHandler } from "srvx/node";
 import { ConfigError } from "../contract/errors.ts";
 import type { IncomingRequest } from "./arrival.ts";
 import { connectionLimits } from "./limits.ts";
+import { inNoContext } from "../telemetry/unobserved.ts";
 import type { Answer } from "./respond.ts";
 import type { UnverifiedRequests } from "./unverified.ts";
+import { keepMethod, unwrapped } from "./unwrapped.ts";
 
 /** A handler of web requests. */
 export type FetchHandler = (request: IncomingRequest) => Response | Promise<Response>;
@@ -27,6 +29,8 @@ export interface ListenOptions {
 /** A server on its socket. */
 export interface Listener {
   readonly port: number;
+  /** The address that it listens on. */
+  readonly hostname: string;
   readonly url: string;
   /** Resolves when connections are accepted; rejects with a {@link ConfigError} when the address cannot be had. */
   readonly ready: Promise<void>;
@@ -39,15 +43,17 @@ export interface Listener {
 
 /** The part of Bun's global that is used here. */
 interface BunRuntime {
-  serve(options: {
-    port: number;
-    hostname?: string;
-    fetch: (request: IncomingRequest, server: BunServer) => Response | Promise<Response>;
-    maxRequestBodySize: number;
-    idleTimeout: number;
-    reusePort: boolean;
-    development: boolean;
-  }): BunServer;
+  serve(options: ServeOptions): BunServer;
+}
+
+interface ServeOptions {
+  port: number;
+  hostname?: string | undefined;
+  fetch?: (request: IncomingRequest, server: BunServer) => Response | Promise<Response>;
+  maxRequestBodySize: number;
+  idleTimeout: number;
+  reusePort: boolean;
+  development: boolean;
 }
 
 interface BunServer {
@@ -115,16 +121,27 @@ const closeNode = (server: Server, graceMs: number): Promise<void> => {
   });
 };
 
+/** All interfaces, where nothing else is known. */
+const anyAddress = "0.0.0.0";
+
+/** The address of a server that listens without a host: those bind synchronously. `undefined` where the port is taken. */
+const boundAddress = (server: Server): string | undefined => {
+  const address = server.address();
+  return typeof address === "string" ? undefined : address?.address;
+};
+
 const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => {
-  const server = createServer(
-    {
-      headersTimeout: connectionLimits.headersTimeoutMs,
-      requestTimeout: connectionLimits.requestTimeoutMs,
-      keepAliveTimeout: connectionLimits.keepAliveTimeoutMs,
-      maxHeaderSize: connectionLimits.maxHeaderBytes,
-      connectionsCheckingInterval: 1_000,
-    },
-    toNodeHandler(fetch) as RequestListener,
+  const server = unwrapped(
+    createServer(
+      {
+        headersTimeout: connectionLimits.headersTimeoutMs,
+        requestTimeout: connectionLimits.requestTimeoutMs,
+        keepAliveTimeout: connectionLimits.keepAliveTimeoutMs,
+        maxHeaderSize: connectionLimits.maxHeaderBytes,
+        connectionsCheckingInterval: 1_000,
+      },
+      toNodeHandler(fetch) as RequestListener,
+    ),
   );
   server.on("connection", (socket) => options.unverified.connected(socket));
   const port = options.port === 0 ? findFreePort() : options.port;
@@ -137,6 +154,7 @@ const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => 
   });
   return {
     port,
+    hostname: options.hostname ?? boundAddress(server) ?? anyAddress,
     url: urlOf(options.hostname, port),
     ready,
     close: (graceMs) =>
@@ -150,25 +168,29 @@ const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => 
 const listenOnBun = (runtime: BunRuntime, fetch: FetchHandler, options: ListenOptions): Listener => {
   let server: BunServer;
   try {
-    server = runtime.serve({
+    const serveOptions: ServeOptions = {
       port: options.port,
       hostname: options.hostname,
-      fetch: (request, self) => {
-        if (request.method !== "POST") self.timeout(request, connectionLimits.keepAliveTimeoutMs / 1000);
-        request.runtime = { bun: { server: self } };
-        return fetch(request);
-      },
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       idleTimeout: connectionLimits.headersTimeoutMs / 1000,
       reusePort: false,
       development: false,
+    };
+    keepMethod(serveOptions, "fetch", (request: IncomingRequest, self: BunServer) => {
+      if (request.method !== "POST") self.timeout(request, connectionLimits.keepAliveTimeoutMs / 1000);
+      request.runtime = { bun: { server: self } };
+      return fetch(request);
     });
+    server = runtime.serve(serveOptions);
   } catch (error) {
     const ready = Promise.reject(listenError(error, options));
-    return { port: options.port, url: urlOf(options.hostname, options.port), ready, close: () => Promise.resolve() };
+    const { port, hostname } = options;
+    const close = () => Promise.resolve();
+    return { port, hostname: hostname ?? anyAddress, url: urlOf(hostname, port), ready, close };
   }
   return {
     port: server.port,
+    hostname: options.hostname ?? anyAddress,
     url: urlOf(options.hostname, server.port),
     ready: Promise.resolve(),
     close: (graceMs) => within(graceMs, server.stop(false)).then(() => within(graceMs, server.stop(true))),
@@ -177,4 +199,4 @@ const listenOnBun = (runtime: BunRuntime, fetch: FetchHandler, options: ListenOp
 
 /** Listens. An address that cannot be had rejects `ready`; nothing is thrown for it. */
 export const listen = (fetch: FetchHandler, options: ListenOptions): Listener =>
-  bun === undefined ? listenOnNode(fetch, options) : listenOnBun(bun, fetch, options);
+  bun === undefined ? inNoContext(listenOnNode, fetch, options) : inNoContext(listenOnBun, bun, fetch, options);

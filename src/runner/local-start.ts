@@ -5,7 +5,7 @@ import type { Dispatcher } from "../contract/dispatch.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
 import type { Logger } from "../contract/options.ts";
 import type { RunnerHooks } from "../contract/runner-hooks.ts";
-import { messageText } from "../contract/user-function.ts";
+import { messageOf } from "../contract/thrown.ts";
 import { LifeHooks } from "./life-hooks.ts";
 
 export interface LocalStart {
@@ -31,7 +31,7 @@ export const startLocally = (
 
   const failed = (tried: LifeHooks, error: Error): CallError => {
     if (life === tried) life = fresh();
-    return new InvokeError("no_runner", messageText(error), { ...place, cause: error.cause });
+    return new InvokeError("no_runner", messageOf(error), { ...place, cause: error.cause });
   };
 
   const prepare = (timeoutMs: number): Effect.Effect<void, CallError> | undefined => {

@@ -9,11 +9,11 @@ import { Elysia } from "elysia";
 import { makeCodec } from "../contract/codec.ts";
 import type { Dispatcher, Invocation } from "../contract/dispatch.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
-import { HEARTBEAT_METHOD } from "../contract/heartbeat.ts";
 import type { Logger } from "../contract/options.ts";
 import type { Environment, ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Registry } from "../contract/registry.ts";
 import { makeKeyring } from "../contract/signature.ts";
+import { exceptionMeta } from "../telemetry/exception.ts";
 import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type Admission, makeAdmission, type Permit } from "./admission.ts";
@@ -23,9 +23,9 @@ import { makeIdempotencyGuard } from "./idempotency.ts";
 import { makeIsolatedRuns } from "./isolation/isolated-runs.ts";
 import { beginLife } from "./life.ts";
 import { LifeHooks } from "./life-hooks.ts";
+import { Freshness } from "./freshness.ts";
 import type { StopOptions } from "./lifecycle.ts";
 import { listen, toResponse } from "./listen.ts";
-import { makeNonceMemory } from "./nonces.ts";
 import { makeProbes, methodNotAllowed, type MetricsText, type Probes } from "./probes.ts";
 import { resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
 import {
@@ -37,13 +37,16 @@ import {
   signedReply,
   unsignedError,
 } from "./respond.ts";
-import { reportRefusals } from "./refusals.ts";
+import { makeRefusals, type Refusals } from "./refusals.ts";
+import type { Refused } from "./refused.ts";
 import { UnverifiedRequests, unverifiedLimits } from "./unverified.ts";
-import { makeVerifier, type Refused, type Verified, type Verifier } from "./verify.ts";
+import { makeVerifier, type Verified, type Verifier } from "./verify.ts";
 
 /** A runner that listens. */
 export interface RunnerServer {
   readonly port: number;
+  /** The address that it listens on, such as `127.0.0.1`; `0.0.0.0` or `::` are all interfaces. */
+  readonly hostname: string;
   /** Base URL for clients on this machine, such as `http://127.0.0.1:4123`. */
   readonly url: string;
   readonly runnerId: string;
@@ -83,7 +86,7 @@ interface Stages {
   readonly admission: Admission;
   readonly dispatcher: Dispatcher;
   readonly runnerId: string;
-  readonly onRefused: (refused: Refused) => void;
+  readonly refusals: Refusals;
   /** Somebody who holds the secret has spoken. */
   readonly onHeard: () => void;
 }
@@ -132,12 +135,12 @@ const run = ({ dispatcher, runnerId }: Stages, verified: Verified, permit: Permi
     });
   });
 
-const refusal = (stages: Stages, refused: Refused, arrivedAt: number): Answer => {
-  stages.onRefused(refused);
-  const { signer, status, error } = refused;
+const refusal = (stages: Stages, refused: Refused, arrival: Arrival): Answer => {
+  stages.refusals.report(refused, arrival);
+  const { signer, status, error, instance } = refused;
   return signer === undefined
     ? lastOnConnection(unsignedError(status, error))
-    : signedError(signer.head, signer.key, stages.runnerId, arrivedAt, error);
+    : signedError(signer.head, signer.key, stages.runnerId, arrival.arrivedAt, error, false, instance);
 };
 
 const makeInvoke =
@@ -145,11 +148,14 @@ const makeInvoke =
   async (request: IncomingRequest): Promise<Response> => {
     const arrival = arrive(request, stages.unverified);
     const verified = await stages.verify(arrival);
-    if (verified._tag === "Refused") return toResponse(refusal(stages, verified, arrival.arrivedAt));
+    if (verified._tag === "Refused") return toResponse(refusal(stages, verified, arrival));
 
-    const { head, key } = verified;
-    stages.onHeard();
-    if (head.method === HEARTBEAT_METHOD) return toResponse(signedHeard(head, key, stages.runnerId, arrival.arrivedAt));
+    const { head, key, heard } = verified;
+    if (!verified.asks) {
+      stages.refusals.accepted();
+      stages.onHeard();
+    }
+    if (heard !== undefined) return toResponse(signedHeard(head, key, stages.runnerId, arrival.arrivedAt, heard));
 
     const permit = stages.admission.admit();
     const answer =
@@ -203,24 +209,34 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     security.secret === undefined
       ? undefined
       : makeKeyring({ id: security.keyId, secret: security.secret }, security.acceptKeys);
-  const nonces = makeNonceMemory({ windowMs: security.windowMs, capacity: nonceCapacity });
+  const freshness = new Freshness({
+    windowMs: security.windowMs,
+    capacity: nonceCapacity,
+    onClockStep: (stepMs) => telemetry.emit({ _tag: "ClockStepped", pool: poolName, runnerId, stepMs }),
+  });
   const verify = makeVerifier({
     keyring,
-    windowMs: security.windowMs,
     maxBodyBytes,
     runnerId,
     checkAudience: options.checkAudience,
-    nonces,
+    freshness,
   });
   const admission = makeAdmission({
     runnerId,
     maxConcurrency: options.maxConcurrency,
-    starting: options.hooks.onRunnerStart !== undefined,
+    starting: options.onRunnerStart !== undefined,
   });
   const redact = deps.redact ?? makeRedactor([]);
   const isolated = makeIsolatedRuns({
     ...options.isolation,
-    settings: () => ({ runnerId, poolName, url: listener.url, port: listener.port, maxBodyBytes }),
+    settings: () => ({
+      runnerId,
+      poolName,
+      url: listener.url,
+      port: listener.port,
+      hostname: listener.hostname,
+      maxBodyBytes,
+    }),
     telemetry,
   });
   if (asksForIsolation(registry)) isolated.check();
@@ -238,28 +254,30 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     isolated,
   });
   const unverified = new UnverifiedRequests(unverifiedLimits(maxBodyBytes));
+  const refusals = makeRefusals(options, deps);
   const invoke = makeInvoke({
     unverified,
     verify,
     admission,
     dispatcher,
     runnerId,
-    onRefused: reportRefusals(options, deps),
+    refusals,
     onHeard: () => life.heard(),
   });
 
   const probes = makeProbes({ runnerId, admission, metrics: deps.metrics });
   const app = makeApp(options.invokePath, invoke, probes, (error) =>
-    logger.error("The runner's server failed on a request.", { error }),
+    logger.error("The runner's server failed on a request.", exceptionMeta(error, redact)),
   );
   const listener = listen(app.fetch, {
     port: options.port,
     hostname: options.hostname,
     unverified,
-    onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, { error }),
+    onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, exceptionMeta(error, redact)),
   });
 
-  const hooks = new LifeHooks({ hooks: options.hooks, runnerId, poolName, isolation: "none", logger });
-  const life = beginLife({ options, admission, listener, isolated, hooks, telemetry, logger, env: deps.env });
-  return { port: listener.port, url: listener.url, runnerId, ready: life.ready, stop: life.stop };
+  const hooks = new LifeHooks({ hooks: options, runnerId, poolName, isolation: "none", logger });
+  const life = beginLife({ options, admission, listener, isolated, hooks, refusals, telemetry, logger, env: deps.env });
+  const { port, hostname, url } = listener;
+  return { port, hostname, url, runnerId, ready: life.ready, stop: life.stop };
 };

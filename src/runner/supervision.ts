@@ -12,7 +12,8 @@ import {
   SUPERVISED_VARIABLE,
   SUPERVISION_FD,
 } from "../contract/supervision.ts";
-import { safeError } from "../telemetry/redaction.ts";
+import { cutText, messageOf, readThrown } from "../contract/thrown.ts";
+import { makeOutputBlocking } from "./blocking-output.ts";
 import { takeOverWatch } from "./early-watch.ts";
 import { watchForParent } from "./orphan-watch.ts";
 
@@ -52,11 +53,11 @@ const announce = (line: string): void => {
 
 /** What was thrown, in a line of bounded length. */
 const failure = (thrown: unknown): Omit<FailedMessage, "failed"> => {
-  const { type, message, stack } = safeError(thrown, (text) => text);
+  const { name, message, stack } = readThrown(thrown);
   return {
-    name: type,
-    message: message.slice(0, mostFailureText),
-    ...(stack === undefined ? {} : { stack: stack.slice(0, mostFailureText) }),
+    name,
+    message: cutText(message, mostFailureText),
+    ...(stack === undefined ? {} : { stack: cutText(stack, mostFailureText) }),
   };
 };
 
@@ -94,9 +95,10 @@ export const superviseRunner = (options: SuperviseOptions): Supervision => {
     );
   }
   const { url, port, runnerId, onParentGone } = options;
+  makeOutputBlocking();
   const onFailure = (cause: unknown): void =>
     process.emitWarning(
-      `Runner ${runnerId} cannot watch for the end of its parent and would outlive it: ${String(cause)}`,
+      `Runner ${runnerId} cannot watch for the end of its parent and would outlive it: ${messageOf(cause)}`,
       { code: "FLAME_ORPHAN_WATCH" },
     );
   const stop =

@@ -7,9 +7,11 @@ import type { CallError } from "../contract/errors.ts";
 import type { Logger } from "../contract/options.ts";
 import type { Facts, LogSpec } from "./catalog.ts";
 import { attributes, logs } from "./catalog.ts";
+import { consoleLogger } from "./console-logger.ts";
+import { exceptionFacts } from "./exception.ts";
 import { guardLogger } from "./guarded-logger.ts";
 import type { Redactor } from "./redaction.ts";
-import { makeRedactor, safeError } from "./redaction.ts";
+import { makeRedactor } from "./redaction.ts";
 import type { EventSink, FlameEvent, SpanIds } from "./telemetry.ts";
 
 /** A record before it is handed to loggers. */
@@ -22,20 +24,7 @@ interface LogEntry {
   readonly span?: SpanIds | undefined;
 }
 
-/** Writes warnings and errors as one line each; what is only good to know stays silent. */
-export const consoleLogger: Logger = {
-  debug: () => {},
-  info: () => {},
-  warn: (message, meta) => console.warn(line("warn", message, meta)),
-  error: (message, meta) => console.error(line("error", message, meta)),
-};
-
-const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, " ");
-
-const line = (level: string, message: string, meta: Record<string, unknown> | undefined): string => {
-  const trace = meta?.[attributes.traceId.name];
-  return oneLine(`firelight ${level}: ${message}${typeof trace === "string" ? ` (trace ${trace})` : ""}`);
-};
+export { consoleLogger } from "./console-logger.ts";
 
 const exporters: Set<Logger> = new Set();
 
@@ -65,20 +54,26 @@ const errorFacts = (error: CallError): Facts => ({
 /** The one who cancels knows; nobody needs to be woken. */
 const levelOf = (error: CallError): LogSpec["level"] | undefined => (error.code === "canceled" ? "debug" : undefined);
 
-const thrownFacts = (thrown: unknown, redact: Redactor): Facts => {
-  if (thrown === undefined) return {};
-  const { type, message, stack } = safeError(thrown, redact);
-  return { exceptionType: type, exceptionMessage: message, exceptionStack: stack };
+/** What was thrown; where nothing was, what is known of the failure of a handler. */
+const thrownFacts = (thrown: unknown, redact: Redactor, error?: CallError): Facts => {
+  const known = thrown ?? error?.remote;
+  return known === undefined ? {} : exceptionFacts(known, redact);
 };
 
-const clientException = (event: Extract<FlameEvent, { _tag: "CallEnded" }>, error: CallError): LogEntry => {
+const clientException = (
+  event: Extract<FlameEvent, { _tag: "CallEnded" }>,
+  error: CallError,
+  redact: Redactor,
+): LogEntry => {
   const { method, pool, invocationId, attempts, durationMs, span } = event;
+  const bare = error.code === "canceled" && error.cause === undefined;
+  const exception: Facts = bare ? {} : { ...exceptionFacts(error, redact), exceptionCode: undefined };
   const tries = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
   return {
     spec: logs.clientException,
     level: levelOf(error),
     message: `${method} failed after ${duration(durationMs)} and ${tries} in pool "${pool}" with ${error.code}: ${error.message}`,
-    facts: { ...errorFacts(error), method, pool, invocationId, attemptCount: attempts, durationMs },
+    facts: { ...errorFacts(error), ...exception, method, pool, invocationId, attemptCount: attempts, durationMs },
     span,
   };
 };
@@ -89,7 +84,7 @@ const serverException = (
   redact: Redactor,
 ): LogEntry => {
   const { method, pool, invocationId, attempt, durationMs, span, thrown } = event;
-  const exception = thrownFacts(thrown, redact);
+  const exception = thrownFacts(thrown, redact, error);
   const why =
     exception.exceptionMessage === undefined
       ? error.message
@@ -144,11 +139,35 @@ const isolateTerminated = (event: Extract<FlameEvent, { _tag: "IsolateTerminated
   };
 };
 
+/** Says it at the first in a row, the second, the fourth and so on: strangers can send what looks like a heartbeat. */
+const heartbeatRefused = (event: Extract<FlameEvent, { _tag: "HeartbeatRefused" }>): LogEntry | undefined => {
+  const { by, pool, runnerId, code, detail, count, orphanTimeoutMs } = event;
+  if ((count & (count - 1)) !== 0) return undefined;
+  const heartbeats = count === 1 ? "a heartbeat" : `${count} heartbeats in a row`;
+  const whose = by === "parent" ? "of this parent" : "that should be its parent's";
+  const within = orphanTimeoutMs === undefined ? "" : ` within ${orphanTimeoutMs} ms`;
+  return {
+    spec: logs.heartbeatRefused,
+    message: `Runner ${runnerId} of pool "${pool}" refused ${heartbeats} ${whose}, and ends itself if it hears nothing else${within}: ${detail}`,
+    facts: { pool, runnerId, errorCode: code, reason: detail },
+  };
+};
+
+const clockStepped = ({ pool, runnerId, stepMs }: Extract<FlameEvent, { _tag: "ClockStepped" }>): LogEntry => {
+  const whose = runnerId === undefined ? `this parent of pool "${pool}"` : `runner ${runnerId} of pool "${pool}"`;
+  const direction = stepMs < 0 ? "back" : "forward";
+  return {
+    spec: logs.clockStepped,
+    message: `The system clock of ${whose} was moved ${direction} by ${duration(Math.abs(stepMs))}, or its machine slept. Calls go on by monotonic clocks; times in logs and spans moved with it.`,
+    facts: { pool, runnerId, clockStepMs: stepMs },
+  };
+};
+
 /** The record of an event; `undefined` for events that only metrics care about. */
 const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
   switch (event._tag) {
     case "CallEnded":
-      return event.error === undefined ? undefined : clientException(event, event.error);
+      return event.error === undefined ? undefined : clientException(event, event.error, redact);
     case "ServerEnded":
       return event.error === undefined ? undefined : serverException(event, event.error, redact);
     case "RetryScheduled": {
@@ -229,11 +248,16 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
         facts: { pool, reason },
       };
     }
+    case "HeartbeatRefused":
+      return heartbeatRefused(event);
     case "SignatureRejected": {
       const { pool, reason, detail } = event;
       const message = `A message of pool "${pool}" was refused for its signature (${reason}): ${detail}`;
-      return { spec: logs.signatureRejected, message, facts: { pool, reason } };
+      const level = reason === "instance" ? "info" : undefined;
+      return { spec: logs.signatureRejected, level, message, facts: { pool, reason } };
     }
+    case "ClockStepped":
+      return clockStepped(event);
     case "CallStarted":
     case "AttemptEnded":
     case "AcquireEnded":

@@ -95,9 +95,17 @@ export const recordEvent = (to: Instruments, event: FlameEvent): void => {
     case "SignatureRejected":
       to.count("signatureRejections", { flame_pool_name: event.pool, reason: event.reason }, 1);
       return;
+    case "HeartbeatRefused":
+      if (event.by === "parent") to.count("heartbeatsRefused", { flame_pool_name: event.pool }, 1);
+      return;
     case "ClockOffset":
       to.observe("clockOffset", { flame_pool_name: event.pool }, seconds(Math.abs(event.offsetMs)));
       return;
+    case "ClockStepped": {
+      const direction = event.stepMs < 0 ? "back" : "forward";
+      to.count("clockSteps", { flame_pool_name: event.pool, direction }, 1);
+      return;
+    }
     case "RunnerSpans":
       to.count("telemetrySpans", { flame_pool_name: event.pool, outcome: event.outcome }, event.count);
       return;

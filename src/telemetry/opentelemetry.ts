@@ -1,7 +1,7 @@
 /**
  * Stages as spans. Every stage is an Effect span; it reaches whatever
  * OpenTelemetry provider the host has registered, or the Effect tracer that the
- * running fiber carries. With neither, a stage costs next to nothing.
+ * running fiber carries. With neither, the caller's trace is relayed.
  *
  * A call belongs to the context of its caller, which need not be the one that is
  * active where its fiber runs. So each stage keeps the OpenTelemetry context that it
@@ -11,21 +11,20 @@ import type { Context as OtelContext } from "@opentelemetry/api";
 import { ROOT_CONTEXT, context as otelContext, trace } from "@opentelemetry/api";
 import type { Fiber } from "effect";
 import { Clock, Context, Effect, Option, References, Tracer } from "effect";
-import type { TraceCarrier } from "../contract/envelope.ts";
 import type { Facts, SpanSpec } from "./catalog.ts";
 import { RPC_SYSTEM, spans } from "./catalog.ts";
-import { captureContext, fromCarrier, parentIn } from "./otel-context.ts";
+import { fromCarrier, parentIn } from "./otel-context.ts";
 import { makeProviderTracer } from "./otel-provider.ts";
 import { EffectStageSpan, factAttributes } from "./otel-span.ts";
 import type { Redactor } from "./redaction.ts";
 import { makeRedactor } from "./redaction.ts";
-import type { HostContext, SpanIds, Stage, StageSpan, StageTracer } from "./telemetry.ts";
-import { noTracer } from "./telemetry.ts";
+import { makeRelay } from "./relay.ts";
+import type { HostContext, SpanIds, Stage, StageTracer } from "./telemetry.ts";
 
 export interface OtelTracerOptions {
   /** Baggage keys that may travel to runners. */
   readonly baggageKeys: ReadonlyArray<string>;
-  /** `false` makes no spans, whatever is registered. */
+  /** `false` makes no spans, whatever is registered; the caller's trace goes on all the same. */
   readonly enabled: boolean;
   /** Makes messages of failures safe. Default: strikes out what looks like a secret. */
   readonly redact?: Redactor;
@@ -105,17 +104,31 @@ const linksOf = (stage: Stage): ReadonlyArray<SpanIds> => {
 
 const asLink = (ids: SpanIds): Tracer.SpanLink => ({ span: Tracer.externalSpan(ids), attributes: {} });
 
-const now = (fiber: AnyFiber): bigint =>
-  fiber.getRef(References.TracerTimingEnabled) ? fiber.getRef(Clock.Clock).currentTimeNanosUnsafe() : 0n;
+/** When a span starts, and how its end is found: durations are monotonic, also when the system clock is set meanwhile. */
+interface SpanTimes {
+  readonly start: bigint;
+  readonly end: () => bigint;
+}
+
+const untimed: SpanTimes = { start: 0n, end: () => 0n };
+
+const startTimes = (fiber: AnyFiber): SpanTimes => {
+  if (!fiber.getRef(References.TracerTimingEnabled)) return untimed;
+  const clock = fiber.getRef(Clock.Clock);
+  const start = clock.currentTimeNanosUnsafe();
+  const startedAt = clock.monotonicTimeNanosUnsafe();
+  return { start, end: () => start + (clock.monotonicTimeNanosUnsafe() - startedAt) };
+};
 
 /**
  * A tracer for the stages of the house. It finds the provider anew for every stage, so one that the host registers
  * later is found too.
  */
 export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
-  if (!options.enabled) return noTracer;
-  const provider = makeProviderTracer();
   const allowed: ReadonlySet<string> = new Set(options.baggageKeys);
+  const relay = makeRelay(allowed);
+  if (!options.enabled) return relay;
+  const provider = makeProviderTracer();
   const redact = options.redact ?? makeRedactor([]);
 
   const customTracer = (fiber: AnyFiber): Tracer.Tracer | undefined => {
@@ -123,7 +136,12 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
     return tracer === Tracer.nativeTracer || tracer === provider.tracer ? undefined : tracer;
   };
 
-  const open = (fiber: AnyFiber, stage: Stage, custom: Tracer.Tracer | undefined): [Tracer.Span, EffectStageSpan] => {
+  const open = (
+    fiber: AnyFiber,
+    stage: Stage,
+    custom: Tracer.Tracer | undefined,
+    startTime: bigint,
+  ): [Tracer.Span, EffectStageSpan] => {
     const { parent, context } = placeOf(stage, surrounding(fiber, custom));
     const spec: SpanSpec = spans[stage._tag];
     const facts = factAttributes(factsOf(stage));
@@ -135,7 +153,7 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
       sampled: parent?.sampled ?? true,
       annotations: Context.make(StageContext, context),
       links: [...fiber.getRef(References.TracerSpanLinks), ...linksOf(stage).map(asLink)],
-      startTime: now(fiber),
+      startTime,
     };
     const span =
       custom === undefined
@@ -150,13 +168,14 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
 
   const stage: StageTracer["stage"] = <A, E, R>(
     entered: Stage,
-    run: Parameters<typeof noTracer.stage<A, E, R>>[1],
+    run: Parameters<typeof relay.stage<A, E, R>>[1],
   ): Effect.Effect<A, E, R> =>
     Effect.withFiber<A, E, R>((fiber) => {
       const custom = customTracer(fiber);
       if ((custom === undefined && !provider.registered()) || !fiber.cache.tracerEnabled)
-        return noTracer.stage(entered, run);
-      const [span, stageSpan] = open(fiber, entered, custom);
+        return relay.stage(entered, run);
+      const times = startTimes(fiber);
+      const [span, stageSpan] = open(fiber, entered, custom, times.start);
       const body = Effect.suspend(() => run(stageSpan));
       const inside = surrounds.has(entered._tag)
         ? Effect.updateContext(body, (context: Context.Context<R>) => {
@@ -166,23 +185,10 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
           })
         : body;
       return Effect.onExitPrimitive(inside, (exit) => {
-        stageSpan.end(exit, now(fiber));
+        stageSpan.end(exit, times.end());
         return undefined;
       });
     });
 
-  const adopt = (carrier: TraceCarrier): StageSpan => {
-    const context = fromCarrier(ROOT_CONTEXT, carrier, true);
-    const parent = parentIn(context);
-    return {
-      note: () => {},
-      noteBootPhases: () => {},
-      link: () => {},
-      carrier,
-      ids: parent && { traceId: parent.traceId, spanId: parent.spanId, sampled: parent.sampled },
-      activate: (run) => otelContext.with(context, run),
-    };
-  };
-
-  return { capture: () => captureContext() as unknown as HostContext, stage, adopt };
+  return { capture: relay.capture, stage, adopt: relay.adopt };
 };

@@ -6,8 +6,9 @@
 import { Effect } from "effect";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import { Episode } from "../contract/episode.ts";
-import type { CallError } from "../contract/errors.ts";
+import type { CallError, FlameErrorCode } from "../contract/errors.ts";
 import type { IsolateKind } from "../contract/isolation.ts";
+import { messageOf } from "../contract/thrown.ts";
 import type { Facts, PhaseTimes } from "./catalog.ts";
 import type { PoolTrouble } from "./pool-trouble.ts";
 
@@ -16,6 +17,8 @@ export interface SpanIds {
   readonly traceId: string;
   readonly spanId: string;
   readonly sampled: boolean;
+  /** Set where nothing is recorded: it is somebody else's span, which the trace goes on from. */
+  readonly relayed?: true;
   /**
    * `true` once an observation of this span was chosen as an exemplar, which the span then says. `false` as long as it
    * can be chosen: while it is open, and recorded.
@@ -36,7 +39,7 @@ export interface StageSpan {
   link(to: SpanIds): void;
   /** The trace context to send on, with the baggage that may travel. */
   readonly carrier: TraceCarrier;
-  /** `undefined` when nothing is recorded. */
+  /** `undefined` where there is no trace. */
   readonly ids: SpanIds | undefined;
   /** Runs plain code with this span, and the incoming baggage, active for whatever instrumentation the process has. */
   activate<A>(run: () => A): A;
@@ -85,7 +88,7 @@ export type TerminationReason = "idle" | "drain" | "crash" | "unhealthy" | "recy
 export type BootOutcome = "ok" | "error" | "timeout" | "canceled";
 /** What stood in the way of an attempt that the method's declarations allow. */
 export type RetryObstacle = "budget" | "condition" | "deadline" | "max_attempts";
-export type RejectionReason = "expired" | "mismatch" | "replay" | "unknown_key" | "malformed";
+export type RejectionReason = "expired" | "mismatch" | "replay" | "unknown_key" | "malformed" | "instance";
 
 export type IdempotencyOutcome = "executed" | "joined" | "replayed" | "conflict" | "unavailable";
 
@@ -188,7 +191,26 @@ export type FlameEvent =
       readonly reason: RejectionReason;
       readonly detail: string;
     }
+  | {
+      readonly _tag: "HeartbeatRefused";
+      readonly by: "runner" | "parent";
+      readonly pool: string;
+      readonly runnerId: string;
+      readonly code: FlameErrorCode;
+      readonly detail: string;
+      /** In a row, this one included. */
+      readonly count: number;
+      readonly orphanTimeoutMs?: number;
+    }
   | { readonly _tag: "ClockOffset"; readonly pool: string; readonly offsetMs: number }
+  | {
+      readonly _tag: "ClockStepped";
+      readonly pool: string;
+      /** The runner whose clock it is; `undefined` for the parent's. */
+      readonly runnerId: string | undefined;
+      /** By how much the clock was moved; negative for back. */
+      readonly stepMs: number;
+    }
   | {
       readonly _tag: "RunnerSpans";
       readonly pool: string;
@@ -280,7 +302,8 @@ export const makeTelemetry = (tracer: StageTracer, sinks: ReadonlyArray<EventSin
       try {
         sink.emit(event);
       } catch (error) {
-        if (sinkFailures.begins(performance.now())) console.error("firelight: a telemetry sink failed", error);
+        if (sinkFailures.begins(performance.now()))
+          console.error(`firelight error: a telemetry sink failed: ${messageOf(error)}`);
       }
     }
   },

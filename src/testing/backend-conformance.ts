@@ -6,7 +6,12 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import type { Backend, RunnerHandle } from "../contract/backend.ts";
+import { integer, longestTimerMs, milliseconds } from "../contract/check-number.ts";
+import { invokePath } from "../contract/config-schema.ts";
+import { fn } from "../contract/option-checks.ts";
+import { object, readOption, required } from "../contract/option-schema.ts";
 import { defaults } from "../contract/options.ts";
+import { addressFault, runnerIdFault } from "../contract/runner-url.ts";
 import { settle } from "../parent/pool/settle.ts";
 import type { SpawnOutcome } from "./backend-trial.ts";
 import { Trial } from "./backend-trial.ts";
@@ -46,13 +51,25 @@ const defaultSpawnTimeoutMs = 30_000;
 const defaultSettleMs = 15_000;
 const defaultConcurrency = 3;
 
+const schema = object<BackendConformanceOptions>({
+  makeBackend: required(fn<BackendConformanceOptions["makeBackend"]>()),
+  running: required(fn<BackendConformanceOptions["running"]>()),
+  crash: required(fn<BackendConformanceOptions["crash"]>()),
+  disposeBackend: fn<NonNullable<BackendConformanceOptions["disposeBackend"]>>(),
+  concurrency: integer("runners", { min: 1 }),
+  spawnTimeoutMs: milliseconds({ min: 1 }),
+  settleMs: milliseconds({ min: 1, max: longestTimerMs }),
+  invokePath,
+});
+
 /** A boot that is done this soon can ignore that it had less time. */
 const instantMs = 500;
 
 const assertUsable = (runner: RunnerHandle): void => {
-  assert.match(runner.id, /^[\x21-\x7e]{1,255}$/, `The id ${inspect(runner.id)} cannot travel in a header.`);
-  const protocol = URL.parse(runner.url)?.protocol ?? "";
-  assert.match(protocol, /^https?:$/, `The url ${inspect(runner.url)} is no http:// or https:// address.`);
+  const idFault = runnerIdFault(runner.id, 255);
+  assert.equal(idFault, undefined, `The id of the runner ${idFault}`);
+  const urlFault = addressFault(runner.url);
+  assert.equal(urlFault, undefined, `The url of the runner ${urlFault}`);
   for (const [phase, ms] of Object.entries(runner.bootPhases ?? {})) {
     assert.ok(Number.isFinite(ms) && ms >= 0, `bootPhases.${phase} is ${ms}; use milliseconds, 0 or more.`);
   }
@@ -188,6 +205,8 @@ const checks: Readonly<Record<string, CheckBody>> = {
 /**
  * The checks for a backend. Run each one as a test, one after the other.
  *
+ * @throws {ConfigError} for an option that cannot work.
+ *
  * @example
  * ```ts
  * import { test } from "node:test";
@@ -204,8 +223,9 @@ const checks: Readonly<Record<string, CheckBody>> = {
  */
 export const backendConformance = <B extends Backend>(
   options: BackendConformanceOptions<B>,
-): ReadonlyArray<ConformanceCheck> =>
-  Object.entries(checks).map(([name, check]) => ({
+): ReadonlyArray<ConformanceCheck> => {
+  readOption(schema, options, "backendConformance");
+  return Object.entries(checks).map(([name, check]) => ({
     name,
     run: async () => {
       const backend = await options.makeBackend();
@@ -223,3 +243,4 @@ export const backendConformance = <B extends Backend>(
       }
     },
   }));
+};

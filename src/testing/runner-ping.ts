@@ -1,21 +1,45 @@
 /** Asks a runner, as a parent would, whether it takes work and whether it is the one that was spawned. */
 import assert from "node:assert/strict";
 import type { RunnerHandle } from "../contract/backend.ts";
+import { wallClockMs } from "../contract/clock.ts";
 import { httpStatus } from "../contract/envelope.ts";
-import { readPing, signPing } from "../contract/ping.ts";
+import { plainConnection } from "../contract/resolve-connection.ts";
+import { normalAddress } from "../contract/runner-url.ts";
+import {
+  forInstance,
+  type Ping,
+  type PingAnswer,
+  type PingReading,
+  readPing,
+  signPing,
+  signQuestion,
+} from "../contract/ping.ts";
 import type { SigningKey } from "../contract/signature.ts";
+import { ask, type Question } from "../parent/ask.ts";
+import { makeTransport } from "../parent/make-transport.ts";
+import type { HttpResponse } from "../parent/transport.ts";
 
 const askTimeoutMs = 5_000;
 
-const ask = (url: string, init?: RequestInit): Promise<Response> =>
-  fetch(url, { ...init, signal: AbortSignal.timeout(askTimeoutMs) });
+const maxAnswerBytes = 16 * 1024 * 1024;
+
+const askRunner = async (url: string, question: Pick<Question, "path"> & Partial<Question>): Promise<HttpResponse> => {
+  const transport = makeTransport(plainConnection);
+  try {
+    return await ask(
+      transport,
+      { maxResponseBytes: maxAnswerBytes, ...question, url: normalAddress(url) },
+      askTimeoutMs,
+    );
+  } finally {
+    void transport.close();
+  }
+};
 
 /** The status of the runner's `/ready`; `undefined` when nobody answers. */
 export const readyStatus = async ({ url }: RunnerHandle): Promise<number | undefined> => {
   try {
-    const response = await ask(new URL("/ready", url).href);
-    await response.body?.cancel();
-    return response.status;
+    return (await askRunner(url, { path: "/ready" })).status;
   } catch {
     return undefined;
   }
@@ -29,13 +53,16 @@ const unknownMethod = "firelight.conformance/ping";
  * signed answer; any other one cannot.
  */
 export const assertIdentity = async (runner: RunnerHandle, key: SigningKey, invokePath: string): Promise<void> => {
-  const wish = { method: unknownMethod, audience: runner.id, timeoutMs: askTimeoutMs, createdMs: Date.now() };
-  const ping = signPing(wish, key);
-  const { headers, body } = ping;
-  const response = await ask(new URL(invokePath, runner.url).href, { method: "POST", headers, body });
-  const answer = new Uint8Array(await response.arrayBuffer());
-  const { status } = response;
-  const reading = readPing(ping, { status, header: (name) => response.headers.get(name), body: answer }, key);
+  const wish = { method: unknownMethod, audience: runner.id, timeoutMs: askTimeoutMs, createdMs: wallClockMs() };
+  const send = async (ping: Ping): Promise<PingAnswer & { readonly reading: PingReading }> => {
+    const { headers, body } = ping;
+    const response = await askRunner(runner.url, { path: invokePath, method: "POST", headers, body });
+    const answer = { status: response.status, header: (name: string) => response.header(name), body: response.body };
+    return { ...answer, reading: readPing(ping, answer, key) };
+  };
+  const asked = await send(signQuestion(wish, key));
+  const accepted = asked.reading._tag === "signed" && asked.status === 200;
+  const { reading, status, body: answer } = accepted ? await send(signPing(forInstance(wish, asked), key)) : asked;
   if (reading._tag === "unsigned") {
     assert.fail(
       `${runner.url} answered ${status} without a runner's signature (${reading.malformed}): ${new TextDecoder().decode(answer)}. ` +

@@ -63,6 +63,15 @@ const happen = (metrics: Metrics): void => {
   metrics.emit({ _tag: "BootEnded", pool: "gpu", runnerId: "r", backend: "process", result: "ok", durationMs: 400 });
   metrics.emit({ _tag: "RunnerTerminated", pool: "gpu", runnerId: "r", reason: "crash" });
   metrics.emit({ _tag: "SignatureRejected", pool: "gpu", reason: "replay", detail: "" });
+  metrics.emit({
+    _tag: "HeartbeatRefused",
+    by: "parent",
+    pool: "gpu",
+    runnerId: "r",
+    code: "signature_error",
+    detail: "",
+    count: 1,
+  });
   metrics.emit({ _tag: "ClockOffset", pool: "gpu", offsetMs: -4 });
   metrics.emit({ _tag: "RunnerSpans", pool: "gpu", outcome: "reported", count: 2 });
   metrics.emit({ _tag: "IdempotencyDecided", pool: "gpu", outcome: "executed" });
@@ -236,10 +245,11 @@ describe("metrics", () => {
     const text = await makeMetrics({ side: "runner", pool: "gpu" }).text();
     expect([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)).toEqual([
       "flame_signature_rejections",
+      "flame_clock_steps",
       "flame_idempotency_requests",
       "rpc_server_call_duration_seconds",
     ]);
-    expect(linesOf(text, "flame_signature_rejections_total{")).toHaveLength(5);
+    expect(linesOf(text, "flame_signature_rejections_total{")).toHaveLength(6);
     expect(await makeMetrics({ side: "parent" }).text()).not.toContain("rpc_server_call_duration_seconds");
   });
 

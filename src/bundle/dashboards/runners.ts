@@ -29,7 +29,7 @@ export const runners = (settings: BundleSettings): Dashboard => {
   const cold = select("acquireDuration", { result: "acquired", source: "cold" }, "count");
   const ends = select("terminations");
   const crashes = select("terminations", { reason: "crash" });
-  const rejections = increase(select("signatureRejections"), "5m");
+  const rejections = increase(select("signatureRejections", { reason: ["!=", "instance"] }), "5m");
   const refusedAttempts = increase(select("attemptDuration", { rpc_status_code: "UNAUTHENTICATED" }, "count"), "5m");
   const offset = select("clockOffset", {}, "bucket");
 

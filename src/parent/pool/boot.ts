@@ -6,7 +6,9 @@ import type { TraceCarrier } from "../../contract/envelope.ts";
 import { InvokeError } from "../../contract/errors.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import type { BootOutcome, SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
+import type { HeartbeatRefusal } from "./heartbeat-answers.ts";
 import type { LeasedRunner } from "./lease.ts";
+import type { Health } from "./probe.ts";
 import { type CheckedHandle, checkHandle } from "./runner-handle.ts";
 import { late, settle, within } from "./settle.ts";
 
@@ -16,8 +18,13 @@ export interface BootEnvironment {
   nameRunner(poolName: string): string;
   /** The environment of a runner. */
   env(pool: ResolvedPool, runnerId: string, carrier: TraceCarrier): Readonly<Record<string, string>>;
-  /** Tells a runner that this parent lives. */
-  heartbeat(runner: Pick<LeasedRunner, "url" | "audience">): void;
+  /** Tells a runner that this parent lives, and hears what it says to that. */
+  heartbeat(
+    runner: Pick<LeasedRunner, "id" | "url" | "audience" | "instances">,
+    answered: (refusal: HeartbeatRefusal | undefined) => void,
+  ): void;
+  /** Asks a runner whether it takes work; rejects when it does not answer. */
+  probe(url: string): Promise<Health>;
   /** Frees connections to a runner that is gone. */
   forget(url: string): void;
 }
@@ -117,7 +124,7 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
       const came = async (handle: RunnerHandle): Promise<void> => {
         if (result !== undefined) return discard(handle);
         try {
-          resume(Effect.succeed(checkHandle(handle, backendName)));
+          resume(Effect.succeed(checkHandle(handle, pool.name)));
         } catch (error) {
           resume(Effect.fail(error));
           await discard(handle);

@@ -4,17 +4,20 @@ import type { RunnerExit } from "../../contract/backend.ts";
 import { longestTimerMs } from "../../contract/check-number.ts";
 import { heartbeatsPerTimeout } from "../../contract/heartbeat.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
+import { normalAddress } from "../../contract/runner-url.ts";
 import { thrownText } from "../../contract/user-function.ts";
 import type { SpanIds, Telemetry, TerminationReason } from "../../telemetry/telemetry.ts";
 import { askBackend } from "./backend-health.ts";
 import type { Boot, BootEnvironment } from "./boot.ts";
 import { startBoot } from "./boot.ts";
+import { KnownInstances } from "../instances.ts";
 import { Endings } from "./endings.ts";
 import type { PoolEvent } from "./events.ts";
-import type { PooledRunner } from "./lease.ts";
+import { HeartbeatAnswers } from "./heartbeat-answers.ts";
+import { exitNewsMs, type LostRunner, type PooledRunner } from "./lease.ts";
 import type { PoolNews } from "./news.ts";
 import type { Health } from "./probe.ts";
-import { probeDelayMs, probeRunner, unhealthy } from "./probe.ts";
+import { probeDelayMs, unhealthy } from "./probe.ts";
 import { describeExit, inOrder, readExit } from "./runner-exit.ts";
 import type { CheckedHandle } from "./runner-handle.ts";
 import { settle } from "./settle.ts";
@@ -22,9 +25,6 @@ import { SpanBook } from "./span-book.ts";
 
 /** Milliseconds without boots after the n-th failed one in a row: 100, doubling up to 30 s. */
 const bootPauseMs = (failures: number): number => Math.min(30_000, 100 * 2 ** (failures - 1));
-
-/** Milliseconds in which the news that a runner has ended may follow the failure of its connections. */
-const exitNewsMs = 500;
 
 export class Fleet {
   readonly #config: ResolvedPool;
@@ -34,11 +34,12 @@ export class Fleet {
   readonly #tell: (event: PoolEvent) => void;
   readonly #runners: Map<string, PooledRunner> = new Map();
   readonly #boots: Map<string, Boot> = new Map();
-  readonly #exits: Map<string, string> = new Map();
+  readonly #exits: Map<string, LostRunner> = new Map();
   readonly #timers: Set<NodeJS.Timeout> = new Set();
   readonly #endings: Endings;
   readonly #looking: NodeJS.Timeout | undefined;
   readonly #beating: NodeJS.Timeout | undefined;
+  readonly #heartbeats: HeartbeatAnswers;
   /** Where memory has a bound, busy runners are asked for it too. */
   maxRssBytes: number;
 
@@ -56,11 +57,14 @@ export class Fleet {
     this.#tell = tell;
     this.#endings = new Endings(config, telemetry);
     this.maxRssBytes = config.bounds.maxRssBytes;
+    this.#heartbeats = new HeartbeatAnswers(config.name, telemetry);
     if (Number.isFinite(config.healthCheckMs))
       this.#looking = setInterval(() => this.#look(), Math.min(config.healthCheckMs, longestTimerMs)).unref();
     if (config.backend !== undefined && Number.isFinite(config.orphanTimeoutMs)) {
       const everyMs = Math.min(config.orphanTimeoutMs / heartbeatsPerTimeout, longestTimerMs);
-      this.#beating = setInterval(() => this.#beat(), everyMs).unref();
+      this.#beating = setInterval(() => {
+        for (const runner of this.#runners.values()) this.#beat(runner);
+      }, everyMs).unref();
     }
     for (const runner of config.runners) {
       this.#runners.set(runner.id, {
@@ -72,6 +76,7 @@ export class Fleet {
         listeners: new Set(),
         terminate: () => Promise.resolve(),
         healthCheck: undefined,
+        instances: new KnownInstances(),
         spans: this.#newBook(),
       });
     }
@@ -155,7 +160,8 @@ export class Fleet {
 
   /** Ends the calls that a runner has. */
   forsake(runnerId: string, reason: TerminationReason): void {
-    for (const listener of this.#runners.get(runnerId)?.listeners ?? []) listener.lost(reason);
+    const lost = this.#exits.get(runnerId);
+    for (const listener of this.#runners.get(runnerId)?.listeners ?? []) listener.lost(reason, lost);
   }
 
   /** Ends a boot; `false` where there is none. */
@@ -171,7 +177,7 @@ export class Fleet {
   terminate(runnerId: string, reason: TerminationReason): void {
     if (this.cancelBoot(runnerId, "the pool is shut down")) return;
     const runner = this.#runners.get(runnerId);
-    const detail = this.#exits.get(runnerId);
+    const detail = this.#exits.get(runnerId)?.how;
     this.#runners.delete(runnerId);
     this.#exits.delete(runnerId);
     if (runner === undefined) return;
@@ -200,15 +206,16 @@ export class Fleet {
     const backend = this.#config.backend!;
     if (handle.fault !== undefined)
       this.#news.misbehaved("backend.spawn", handle.fault, "only failed calls and probes tell of the end of a runner");
+    const url = normalAddress(handle.url);
     const exited = handle.exited
       ?.then(readExit, (error: unknown): RunnerExit => ({ reason: thrownText(error) }))
       .then((exit) => {
-        this.#exited(runnerId, describeExit(exit));
+        this.#exited(runnerId, { how: describeExit(exit), exit });
         return exit;
       });
-    this.#runners.set(runnerId, {
+    const runner: PooledRunner = {
       id: handle.id,
-      url: handle.url,
+      url,
       audience: handle.id,
       boot: span,
       exited,
@@ -217,14 +224,16 @@ export class Fleet {
       listeners: new Set(),
       terminate: () => settle(() => backend.terminate(handle.given)),
       healthCheck: backend.healthCheck === undefined ? undefined : () => askBackend(backend, handle.given, this.#news),
+      instances: new KnownInstances(),
       spans: this.#newBook(),
-    });
-    if (this.#beating !== undefined) this.#environment.heartbeat({ url: handle.url, audience: handle.id });
+    };
+    this.#runners.set(runnerId, runner);
+    if (this.#beating !== undefined) this.#beat(runner);
     this.#tell({ _tag: "BootSucceeded", runnerId });
   }
 
-  #beat(): void {
-    for (const runner of this.#runners.values()) this.#environment.heartbeat(runner);
+  #beat(runner: PooledRunner): void {
+    this.#environment.heartbeat(runner, (refusal) => this.#heartbeats.answered(runner, refusal));
   }
 
   /** Looks at every runner that has not answered a call since the last look. */
@@ -239,7 +248,7 @@ export class Fleet {
   async #healthOf({ url, healthCheck }: PooledRunner): Promise<Health> {
     const said = await healthCheck?.();
     if (said !== undefined && (!said.healthy || this.maxRssBytes === Infinity)) return said;
-    const answer = await probeRunner(url).catch((error: unknown) => {
+    const answer = await this.#environment.probe(url).catch((error: unknown) => {
       if (said === undefined) throw error;
       return said;
     });
@@ -248,7 +257,7 @@ export class Fleet {
 
   #askUntilSilent(runnerId: string, runner: PooledRunner, look: number): void {
     this.#later(probeDelayMs(look), async () => {
-      const answers = await probeRunner(runner.url).then(
+      const answers = await this.#environment.probe(runner.url).then(
         () => true,
         () => false,
       );
@@ -265,9 +274,11 @@ export class Fleet {
     if (this.#runners.get(runnerId) === runner) this.#tell({ _tag: "ProbeEnded", runnerId, ...health });
   }
 
-  #exited(runnerId: string, detail: string): void {
-    if (!this.#runners.has(runnerId)) return;
-    this.#exits.set(runnerId, detail);
+  #exited(runnerId: string, lost: LostRunner): void {
+    const runner = this.#runners.get(runnerId);
+    if (runner === undefined) return;
+    const refused = this.#heartbeats.explain(runner);
+    this.#exits.set(runnerId, refused === undefined ? lost : { ...lost, how: `${lost.how}; ${refused}` });
     this.#tell({ _tag: "Lost", runnerId, reason: "crash" });
   }
 

@@ -1,5 +1,5 @@
 /** What keeps a call from a slot, and what its user can do about that: one table. Pure. */
-import { messageText } from "../../contract/user-function.ts";
+import { messageOf } from "../../contract/thrown.ts";
 import type { PoolSnapshot } from "../../telemetry/telemetry.ts";
 
 /** A pool at the moment at which a call is refused, or has waited too long. */
@@ -51,7 +51,7 @@ const advice: Readonly<Record<Obstacle, (situation: Situation, bound: string) =>
   booting: ({ bootingMs }, bound) =>
     `A runner has been booting for ${Math.round(bootingMs)} ms. Raise ${bound}, or keep runners ready with min or warm.`,
   paused: ({ bootFailure }, bound) =>
-    `Boots fail, and the pool pauses between them: ${messageText(bootFailure?.error).replace(/\.$/, "")}. Repair that; raising ${bound} helps only if it passes by itself.`,
+    `Boots fail, and the pool pauses between them: ${messageOf(bootFailure?.error).replace(/\.$/, "")}. Repair that; raising ${bound} helps only if it passes by itself.`,
   full: (_, bound) => `Raise the pool's max or maxConcurrency, or ${bound}.`,
   draining: ({ runners: { draining } }, bound) =>
     `${counted(draining, "runner")}of max finish their last calls. Raise max or ${bound}, or lower drainTimeoutMs.`,

@@ -5,8 +5,10 @@
  */
 import { Effect } from "effect";
 import type { CallError } from "../../contract/errors.ts";
-import { checkNumber, forever, longestTimerMs } from "../../contract/check-number.ts";
+import { longestTimerMs } from "../../contract/check-number.ts";
+import { readPart } from "../../contract/option-schema.ts";
 import type { PoolUpdate } from "../../contract/options.ts";
+import { poolUpdateSchema } from "../../contract/pool-schema.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import { resolveBounds } from "../../contract/resolve-pool.ts";
 import { reactive } from "../../contract/scaling.ts";
@@ -129,17 +131,13 @@ export class Pool implements LeaseOwner, PoolHandle {
     });
   }
 
-  update(changes: PoolUpdate): void {
-    const merged = { ...this.#config.given, ...this.#changes, ...changes };
-    const bounds = resolveBounds(`pools.${this.name}`, merged, this.#config.runners.length);
-    this.#changes = { ...this.#changes, ...changes };
-    this.#maxQueueWaitMs = checkNumber(
-      `pools.${this.name}.maxQueueWaitMs`,
-      merged.maxQueueWaitMs ?? Infinity,
-      0,
-      "milliseconds",
-      forever,
-    );
+  update(given: PoolUpdate): void {
+    const at = `pools.${this.name}`;
+    const changes = { ...this.#changes, ...readPart(poolUpdateSchema, given, at) };
+    const merged = { ...this.#config.given, ...changes };
+    const bounds = resolveBounds(at, merged, this.#config.runners.length);
+    this.#changes = changes;
+    this.#maxQueueWaitMs = merged.maxQueueWaitMs ?? Infinity;
     this.#ticker.start(bounds);
     this.#fleet.maxRssBytes = bounds.maxRssBytes;
     this.#step({ _tag: "Update", bounds });

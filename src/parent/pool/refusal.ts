@@ -1,7 +1,7 @@
 /** The errors of calls that get no lease: what was asked of which pool, and what to do. */
 import type { CallError } from "../../contract/errors.ts";
 import { ConfigError, InvokeError } from "../../contract/errors.ts";
-import { messageText } from "../../contract/user-function.ts";
+import { messageOf } from "../../contract/thrown.ts";
 import type { PoolSnapshot } from "../../telemetry/telemetry.ts";
 import type { PoolCommand } from "./events.ts";
 import { adviceFor, type Situation } from "./obstacle.ts";
@@ -44,7 +44,7 @@ export const refusal = (pool: string, method: string, situation: Situation, comm
         { ...where, retryAfterMs: retryAfterMs(command.expectedWaitMs) },
       );
     case "boot_failed": {
-      const cause = messageText(command.error);
+      const cause = messageOf(command.error);
       return new InvokeError("no_runner", `${method}: no runner of the pool "${pool}" could be started: ${cause}`, {
         ...where,
         cause: command.error,

@@ -1,9 +1,9 @@
 /** The errors of runs in isolates that the handler itself does not tell of. */
 import { type CallError, ConfigError, type FlameErrorContext, InvokeError } from "../../contract/errors.ts";
 import type { IsolateKind } from "../../contract/isolation.ts";
+import type { ThrownError } from "../../contract/thrown.ts";
 import type { Run } from "../run.ts";
 import type { IsolateExit } from "./link.ts";
-import { type ThrownText } from "./messages.ts";
 import type { BootFailure } from "./warm-isolates.ts";
 
 /** How messages call an isolate. */
@@ -21,12 +21,17 @@ export const contextOf = ({ invocation, runnerId, executed }: Run): FlameErrorCo
 
 const unstarted = { executed: "no", phase: "runner_queue" } as const;
 
-/** What was thrown in an isolate, as an error here. */
-export const revive = ({ name, message, stack }: ThrownText): Error =>
-  Object.defineProperties(new Error(message), {
-    name: { value: name, configurable: true, writable: true },
-    stack: { value: stack, configurable: true, writable: true },
+/** An error like the one that was thrown in the isolate. */
+export const revive = ({ name, message, code, stack, cause, errors }: ThrownError): Error => {
+  const hidden = (value: unknown): PropertyDescriptor => ({ value, configurable: true, writable: true });
+  const error = errors === undefined ? new Error(message) : new AggregateError(errors.map(revive), message);
+  return Object.defineProperties(error, {
+    name: hidden(name),
+    stack: hidden(stack),
+    ...(code === undefined ? undefined : { code: { ...hidden(code), enumerable: true } }),
+    ...(cause === undefined ? undefined : { cause: hidden(revive(cause)) }),
   });
+};
 
 /** Where isolates come from. */
 export interface IsolateSource {

@@ -9,6 +9,7 @@ import { type CallError, InvokeError, RegistryError } from "../../contract/error
 import type { Logger } from "../../contract/options.ts";
 import type { RunnerHooks } from "../../contract/runner-hooks.ts";
 import type { RegisteredMethod, Registry } from "../../contract/registry.ts";
+import { readThrown } from "../../contract/thrown.ts";
 import type { Redactor } from "../../telemetry/redaction.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
 import { failureOf } from "../failure.ts";
@@ -16,7 +17,7 @@ import { LifeHooks } from "../life-hooks.ts";
 import { perform } from "../perform.ts";
 import { newRun, type Run } from "../run.ts";
 import type { RunnerLink } from "./inside.ts";
-import { type IsolateSettings, ownBytes, type RunEnd, type RunMessage, type ThrownText } from "./messages.ts";
+import { type IsolateSettings, ownBytes, type RunEnd, type RunMessage } from "./messages.ts";
 import type { RunnerServer } from "../server.ts";
 
 /** What an instance brings into its isolate. */
@@ -44,17 +45,10 @@ interface Current {
 
 const codec = makeCodec();
 
-const thrownText = (thrown: unknown): ThrownText | undefined => {
-  if (thrown === undefined) return undefined;
-  if (thrown instanceof Error) return { name: thrown.name, message: thrown.message, stack: thrown.stack };
-  const message = typeof thrown === "string" ? thrown : `A value of type ${typeof thrown} was thrown.`;
-  return { name: typeof thrown, message, stack: undefined };
-};
-
 const failed = (error: CallError, thrown?: unknown): RunEnd => ({
   outcome: "error",
   body: encodeErrorBody(error, true),
-  thrown: thrownText(thrown),
+  thrown: thrown === undefined ? undefined : readThrown(thrown),
 });
 
 const succeeded = (body: Uint8Array): RunEnd => ({ outcome: "ok", body: ownBytes(body) });
@@ -97,7 +91,7 @@ class IsolateHost {
       },
       (error: Error) => {
         logger.error(error.message, { error });
-        this.#link.send({ _tag: "StartFailed", thrown: thrownText(error.cause ?? error)! });
+        this.#link.send({ _tag: "StartFailed", thrown: readThrown(error.cause ?? error) });
       },
     );
   }
@@ -209,8 +203,9 @@ export const serveInIsolate = (link: RunnerLink, deps: IsolateHostDeps): void =>
 };
 
 /** What stands for the runner's server in its isolates: it says where the runner is, and is never ready itself. */
-export const standIn = ({ port, url, runnerId }: IsolateSettings): RunnerServer => ({
+export const standIn = ({ port, hostname, url, runnerId }: IsolateSettings): RunnerServer => ({
   port,
+  hostname,
   url,
   runnerId,
   ready: new Promise(() => {}),

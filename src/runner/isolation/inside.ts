@@ -4,6 +4,8 @@
  * rest, by making its runner server as always.
  */
 import { parentPort, workerData } from "node:worker_threads";
+import { messageOf } from "../../contract/thrown.ts";
+import { makeOutputBlocking } from "../blocking-output.ts";
 import { watchForParent } from "../orphan-watch.ts";
 import { ownGroup, RUNNER_PIPE_FD } from "./child.ts";
 import { type FromIsolate, ISOLATE_MARKER, type IsolateSettings, type ToIsolate } from "./messages.ts";
@@ -52,6 +54,7 @@ const processLink = (): RunnerLink | undefined => {
   if (given === undefined || process.send === undefined) return undefined;
   delete process.env[ISOLATE_MARKER];
   leaveSignalsToRunner();
+  makeOutputBlocking();
   if ("Bun" in globalThis) endWhenUncaught();
   const target = ownGroup ? -process.pid : process.pid;
   const end = (): void => void process.kill(target, "SIGKILL");
@@ -61,7 +64,7 @@ const processLink = (): RunnerLink | undefined => {
     target,
     onParentGone: end,
     onFailure: (cause) => {
-      process.emitWarning(`An isolate cannot watch for the end of its runner: ${String(cause)}`, {
+      process.emitWarning(`An isolate cannot watch for the end of its runner: ${messageOf(cause)}`, {
         code: "FLAME_ORPHAN_WATCH",
       });
     },

@@ -5,9 +5,10 @@
  */
 import { longestTimerMs } from "../../contract/check-number.ts";
 import type { IsolateKind } from "../../contract/isolation.ts";
+import type { ThrownError } from "../../contract/thrown.ts";
 import { startChild } from "./child.ts";
 import type { IsolateExit, IsolateLink, LinkStart } from "./link.ts";
-import type { FromIsolate, IsolateSettings, RunEnd, RunMessage, ThrownText } from "./messages.ts";
+import type { FromIsolate, IsolateSettings, RunEnd, RunMessage } from "./messages.ts";
 import { startThread } from "./thread.ts";
 
 /** Milliseconds after which a thread that was terminated and goes on is inside native code. */
@@ -43,7 +44,7 @@ export interface IsolateOwner {
 }
 
 /** How a boot ended: it can be taken, it is no more, or its start hook threw. */
-export type BootEnd = "ready" | IsolateExit | { readonly thrown: ThrownText };
+export type BootEnd = "ready" | IsolateExit | { readonly thrown: ThrownError };
 
 export class Isolate {
   readonly kind: IsolateKind;

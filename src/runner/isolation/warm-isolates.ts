@@ -4,9 +4,9 @@
  * many as runs at a time had needed, and never more.
  */
 import type { IsolateKind } from "../../contract/isolation.ts";
+import type { ThrownError } from "../../contract/thrown.ts";
 import { type BootEnd, Isolate, type IsolateOwner, type IsolateStart } from "./isolate.ts";
 import type { IsolateExit } from "./link.ts";
-import type { ThrownText } from "./messages.ts";
 
 /** Milliseconds that the stop hook of an isolate has that is not needed any more, while its runner goes on. */
 const idleStopMs = 5_000;
@@ -17,7 +17,7 @@ const idleMs = 60_000;
 /** Why there is no isolate. */
 export type BootFailure =
   | { readonly _tag: "Silent"; readonly starting: boolean }
-  | { readonly _tag: "StartFailed"; readonly thrown: ThrownText }
+  | { readonly _tag: "StartFailed"; readonly thrown: ThrownError }
   | { readonly _tag: "Ended"; readonly exit: IsolateExit };
 
 const failedToStart = (cause: unknown): IsolateExit => ({ how: "could not be started", starved: true, cause });

@@ -99,6 +99,12 @@ export const attributes = {
     "The runner's clock less the parent's, measured over four timestamps. Recorded, never applied.",
     "ms",
   ),
+  clockStepMs: attribute(
+    "flame.clock.step_ms",
+    "double",
+    "By how much the system clock was moved; negative for back.",
+    "ms",
+  ),
   bootPhase: attribute(
     "flame.boot.phase_ms",
     "double",
@@ -133,10 +139,15 @@ export const attributes = {
     "string",
     "Log records only: its message, without secrets and capped.",
   ),
+  exceptionCode: attribute(
+    "flame.exception.code",
+    "string",
+    "Log records only: its own code, such as `ECONNREFUSED`, where it has one.",
+  ),
   exceptionStack: attribute(
     "exception.stacktrace",
     "string",
-    "Log records only: its stack, without secrets and capped.",
+    "Log records only: its stack, followed by its causes and the errors of an `AggregateError`, each with its code and stack, without secrets and capped.",
   ),
   functionName: attribute(
     "code.function.name",

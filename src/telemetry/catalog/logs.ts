@@ -62,6 +62,17 @@ export const logs = {
     description:
       "A function that was given to Firelight, such as `scaling`, a hook or one of a backend, failed or gave nothing that can be used; and what holds in its place. Once for each series of failures.",
   },
+  heartbeatRefused: {
+    name: "flame.heartbeat.refused",
+    level: "error",
+    description:
+      "A runner refuses the heartbeats of its parent, and will end itself. Both say so: at the first one in a row, the second, the fourth and so on.",
+  },
+  clockStepped: {
+    name: "flame.clock.stepped",
+    level: "warn",
+    description: "The system clock of this process was moved by a second or more, or its machine slept. Calls go on.",
+  },
   signatureRejected: {
     name: "flame.signature.rejected",
     level: "warn",

@@ -8,7 +8,7 @@ export interface MetricSpec {
   /** Prometheus name; the OTLP name is the same under the default translation. */
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram";
-  readonly unit: "s" | "1" | "{call}" | "{retry}" | "{runner}" | "{slot}" | "{span}" | "{rejection}";
+  readonly unit: "s" | "1" | "{call}" | "{retry}" | "{runner}" | "{slot}" | "{span}" | "{rejection}" | "{step}";
   readonly labels: ReadonlyArray<string>;
   readonly description: string;
   readonly buckets?: ReadonlyArray<number>;
@@ -181,8 +181,17 @@ export const metrics = {
     unit: "{rejection}",
     side: "both",
     labels: ["flame_pool_name", "reason"],
-    known: { reason: ["expired", "mismatch", "replay", "unknown_key", "malformed"] },
-    description: "Requests that a runner refused, and responses that a parent refused, for their signature.",
+    known: { reason: ["expired", "mismatch", "replay", "unknown_key", "malformed", "instance"] },
+    description:
+      "Requests that a runner refused, and responses that a parent refused, for their signature. `instance`: signed for another process of the runner, as after a restart; parents sign such a request again by themselves.",
+  },
+  heartbeatsRefused: {
+    name: "flame_heartbeats_refused_total",
+    type: "counter",
+    unit: "{rejection}",
+    side: "parent",
+    labels: ["flame_pool_name"],
+    description: "Heartbeats of this parent that a runner refused. A runner that accepts none ends itself.",
   },
   clockOffset: {
     name: "flame_runner_clock_offset_seconds",
@@ -192,6 +201,16 @@ export const metrics = {
     side: "parent",
     labels: ["flame_pool_name"],
     description: "Absolute difference of the clocks of parent and runner.",
+  },
+  clockSteps: {
+    name: "flame_clock_steps_total",
+    type: "counter",
+    unit: "{step}",
+    side: "both",
+    labels: ["flame_pool_name", "direction"],
+    known: { direction: ["back", "forward"] },
+    description:
+      "Times that the system clock of a parent or a runner was moved by a second or more. Calls go on: they are judged by monotonic clocks.",
   },
   telemetrySpans: {
     name: "flame_telemetry_spans_total",

@@ -62,9 +62,9 @@ describe("what keeps a call from a slot", () => {
         throw new Error("no");
       },
     });
-    expect(adviceFor(situation({ bootFailure: { error } }), "x")).toContain("an error that cannot be read");
+    expect(adviceFor(situation({ bootFailure: { error } }), "x")).toContain("What was thrown cannot be read");
     const refused = refusal("p", "m", situation({}), { _tag: "Refuse", ticket: 1, why: "boot_failed", error });
-    expect(refused.message).toContain("an error that cannot be read");
+    expect(refused.message).toContain("What was thrown cannot be read");
   });
 });
 
