@@ -3,8 +3,20 @@
  * a hook; whoever ends the process calls {@link flushAll} first: a runner that
  * drains, and `flame.shutdown`.
  */
+import { longestTimerMs } from "./check-number.ts";
 
-const hooks: Set<() => unknown> = new Set();
+/** Options of {@link onFlush}. */
+export interface FlushHookOptions {
+  /** Maximum time to wait for the hook, in milliseconds. Default: that of whoever ends the process, 5000. */
+  readonly timeoutMs?: number;
+}
+
+interface FlushHook {
+  readonly run: () => unknown;
+  readonly timeoutMs: number | undefined;
+}
+
+const hooks: Set<FlushHook> = new Set();
 
 /**
  * Registers a hook that sends what is buffered. It may return a promise. Call the returned function to take it back.
@@ -14,32 +26,36 @@ const hooks: Set<() => unknown> = new Set();
  * const stop = onFlush(() => provider.forceFlush());
  * ```
  */
-export const onFlush = (hook: () => unknown): (() => void) => {
-  const entry = (): unknown => hook();
+export const onFlush = (hook: () => unknown, options: FlushHookOptions = {}): (() => void) => {
+  const entry: FlushHook = { run: hook, timeoutMs: options.timeoutMs };
   hooks.add(entry);
   return () => {
     hooks.delete(entry);
   };
 };
 
-const runHook = async (hook: () => unknown): Promise<void> => {
+const runHook = async (hook: FlushHook): Promise<void> => {
   try {
-    await hook();
+    await hook.run();
   } catch (error) {
     console.error("firelight: buffered telemetry could not be sent and is lost", error);
   }
 };
 
-/**
- * Runs all hooks at once and waits for them, `timeoutMs` milliseconds at most. Never rejects: a hook that fails is
- * told to `console.error` and does not hold up the others.
- */
-export const flushAll = async (timeoutMs: number): Promise<void> => {
-  if (hooks.size === 0) return;
+const within = async (done: Promise<void>, timeoutMs: number): Promise<void> => {
+  if (timeoutMs > longestTimerMs) return done;
   let timer: NodeJS.Timeout | undefined;
   const expired = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, timeoutMs);
   });
-  await Promise.race([Promise.all([...hooks].map(runHook)), expired]);
+  await Promise.race([done, expired]);
   clearTimeout(timer);
+};
+
+/**
+ * Runs all hooks at once and waits for them, for each `timeoutMs` milliseconds at most unless it has a maximum of its own.
+ * Never rejects: a hook that fails is told to `console.error` and does not hold up the others.
+ */
+export const flushAll = async (timeoutMs: number): Promise<void> => {
+  await Promise.all([...hooks].map((hook) => within(runHook(hook), hook.timeoutMs ?? timeoutMs)));
 };

@@ -18,7 +18,9 @@ const invocationLogger = (logger: Logger, invocation: Invocation, span: StageSpa
     "rpc.method": invocation.method,
     "flame.invocation.id": invocation.invocationId,
     "flame.attempt.number": invocation.attempt,
-    ...(span.ids === undefined ? undefined : { trace_id: span.ids.traceId, span_id: span.ids.spanId }),
+    ...(span.ids === undefined
+      ? undefined
+      : { trace_id: span.ids.traceId, span_id: span.ids.spanId, trace_flags: span.ids.sampled ? "01" : "00" }),
     ...meta,
   });
   return {

@@ -218,8 +218,12 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
   }
 };
 
+/** The span of a log record, as OpenTelemetry wants it in formats other than its own. */
+const spanFacts = (span: SpanIds | undefined): Facts =>
+  span === undefined ? {} : { traceId: span.traceId, spanId: span.spanId, traceFlags: span.sampled ? "01" : "00" };
+
 const metaOf = ({ spec, facts, span }: LogEntry, redact: Redactor): Record<string, unknown> => {
-  const all: Facts = { eventName: spec.name, traceId: span?.traceId, spanId: span?.spanId, ...facts };
+  const all: Facts = { eventName: spec.name, ...spanFacts(span), ...facts };
   const meta: Record<string, unknown> = {};
   for (const key in all) {
     const value = all[key as keyof Facts];

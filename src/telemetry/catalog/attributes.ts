@@ -127,6 +127,11 @@ export const attributes = {
   eventName: attribute("event.name", "string", "Log records only: the name of the event."),
   traceId: attribute("trace_id", "string", "Log records and exemplars only: the trace."),
   spanId: attribute("span_id", "string", "Log records and exemplars only: the span."),
+  traceFlags: attribute(
+    "trace_flags",
+    "string",
+    "Log records only: the W3C flags of the span, `01` if it is sampled and `00` if not.",
+  ),
   exceptionType: attribute("exception.type", "string", "Log records only: the class of what was thrown."),
   exceptionMessage: attribute(
     "exception.message",
