@@ -49,7 +49,7 @@ export class ExitFlush {
     if (outcome === undefined && this.#failedExports === failedBefore) return;
     this.#spentMs += performance.now() - startedAt;
     this.#spentAt = performance.now();
-    if (timeoutMs === 0) return;
+    if (timeoutMs < this.#timeoutMs) return; // said already
     console.error(
       `firelight: telemetry could not be sent within ${this.#timeoutMs} ms and is lost. Check OTEL_EXPORTER_OTLP_ENDPOINT; npx firelight doctor tests it.`,
       ...(outcome === undefined ? [] : [outcome]),
