@@ -6,11 +6,12 @@ import { checkNumber, fraction } from "./check-number.ts";
 import { ConfigError } from "./errors.ts";
 import type { ResolvedIdempotency } from "./idempotency.ts";
 import { type ResolvedIsolation, resolveIsolation } from "./isolation.ts";
-import type { FlameConfig, Logger, Mode, SigningKeyOptions, TelemetryOptions } from "./options.ts";
+import type { FlameConfig, Logger, Mode, SigningKeyOptions } from "./options.ts";
 import { defaults } from "./options.ts";
 import { resolveIdempotency } from "./resolve-idempotency.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
 import { identifier, resolvePool, resolveUrl } from "./resolve-pool.ts";
+import { type ResolvedTelemetry, resolveTelemetry } from "./resolve-telemetry.ts";
 
 /** A configuration with nothing left open. */
 export interface ResolvedConfig {
@@ -31,7 +32,7 @@ export interface ResolvedConfig {
   readonly idempotency: ResolvedIdempotency | undefined;
   readonly isolation: ResolvedIsolation;
   readonly logger: Logger | undefined;
-  readonly telemetry: Required<TelemetryOptions>;
+  readonly telemetry: ResolvedTelemetry;
 }
 
 /** The environment variables that Firelight reads. */
@@ -122,10 +123,6 @@ export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedCo
     idempotency: resolveIdempotency(config.idempotency),
     isolation: resolveIsolation(config.isolation),
     logger: config.logger,
-    telemetry: {
-      metrics: config.telemetry?.metrics ?? true,
-      baggageKeys: config.telemetry?.baggageKeys ?? [],
-      traces: config.telemetry?.traces ?? true,
-    },
+    telemetry: resolveTelemetry(config.telemetry),
   };
 };

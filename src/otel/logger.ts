@@ -3,7 +3,7 @@ import type { Context } from "@opentelemetry/api";
 import { ROOT_CONTEXT, TraceFlags, trace } from "@opentelemetry/api";
 import type { LogAttributes, Logger as LogsTarget } from "@opentelemetry/api-logs";
 import type { Logger } from "../contract/options.ts";
-import { attributes } from "../telemetry/catalog.ts";
+import { attributes, unsampledFlags } from "../telemetry/catalog.ts";
 
 /** Numbers of OpenTelemetry's log data model. */
 const severities = { debug: 5, info: 9, warn: 13, error: 17 } as const;
@@ -11,11 +11,11 @@ const severities = { debug: 5, info: 9, warn: 13, error: 17 } as const;
 const attributeOf = (value: unknown): LogAttributes[string] =>
   typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : String(value);
 
-/** The flags of a record's span: those that it names, else those of the active span if it is that one, else none. */
+/** The flags of a record's span: those of the active span if it is that one, else sampled unless the record says otherwise. */
 const flagsOf = (traceFlags: unknown, spanId: string): number => {
-  if (typeof traceFlags === "string" && /^[0-9a-f]{2}$/.test(traceFlags)) return Number.parseInt(traceFlags, 16);
   const active = trace.getActiveSpan()?.spanContext();
-  return active?.spanId === spanId ? active.traceFlags : TraceFlags.NONE;
+  if (active?.spanId === spanId) return active.traceFlags;
+  return traceFlags === unsampledFlags ? TraceFlags.NONE : TraceFlags.SAMPLED;
 };
 
 /** The context of the span that a record names; without one, the record belongs to the active span. */

@@ -3,6 +3,7 @@ import type { Invocation } from "../contract/dispatch.ts";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import type { InvocationContext } from "../contract/invocation.ts";
 import type { Logger } from "../contract/options.ts";
+import { unsampledFlags } from "../telemetry/catalog.ts";
 import type { StageSpan } from "../telemetry/telemetry.ts";
 
 /** What is known when a handler starts. */
@@ -18,9 +19,8 @@ const invocationLogger = (logger: Logger, invocation: Invocation, span: StageSpa
     "rpc.method": invocation.method,
     "flame.invocation.id": invocation.invocationId,
     "flame.attempt.number": invocation.attempt,
-    ...(span.ids === undefined
-      ? undefined
-      : { trace_id: span.ids.traceId, span_id: span.ids.spanId, trace_flags: span.ids.sampled ? "01" : "00" }),
+    ...(span.ids === undefined ? undefined : { trace_id: span.ids.traceId, span_id: span.ids.spanId }),
+    ...(span.ids?.sampled === false ? { trace_flags: unsampledFlags } : undefined),
     ...meta,
   });
   return {

@@ -6,7 +6,7 @@
 import type { CallError } from "../contract/errors.ts";
 import type { Logger } from "../contract/options.ts";
 import type { Facts, LogSpec } from "./catalog.ts";
-import { attributes, logs } from "./catalog.ts";
+import { attributes, logs, unsampledFlags } from "./catalog.ts";
 import type { Redactor } from "./redaction.ts";
 import { makeRedactor, safeError } from "./redaction.ts";
 import type { EventSink, FlameEvent, SpanIds } from "./telemetry.ts";
@@ -218,9 +218,11 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
   }
 };
 
-/** The span of a log record, as OpenTelemetry wants it in formats other than its own. */
+/** The span of a log record; the flags are those of most spans unless it says otherwise. */
 const spanFacts = (span: SpanIds | undefined): Facts =>
-  span === undefined ? {} : { traceId: span.traceId, spanId: span.spanId, traceFlags: span.sampled ? "01" : "00" };
+  span === undefined
+    ? {}
+    : { traceId: span.traceId, spanId: span.spanId, traceFlags: span.sampled ? undefined : unsampledFlags };
 
 const metaOf = ({ spec, facts, span }: LogEntry, redact: Redactor): Record<string, unknown> => {
   const all: Facts = { eventName: spec.name, ...spanFacts(span), ...facts };

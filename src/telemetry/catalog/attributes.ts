@@ -130,7 +130,7 @@ export const attributes = {
   traceFlags: attribute(
     "trace_flags",
     "string",
-    "Log records only: the W3C flags of the span, `01` if it is sampled and `00` if not.",
+    "Log records only: `00` where the span is not sampled. Over OTLP, the flags of the record.",
   ),
   exceptionType: attribute("exception.type", "string", "Log records only: the class of what was thrown."),
   exceptionMessage: attribute(
@@ -149,6 +149,9 @@ export const attributes = {
 
 /** Attributes by key, to be recorded on a span or log record. */
 export type Facts = { readonly [K in keyof typeof attributes]?: string | number | boolean | undefined };
+
+/** `trace_flags` of a span that is not sampled. */
+export const unsampledFlags = "00";
 
 /** The label of methods that are not registered: it keeps cardinality bounded. */
 export const OTHER_METHOD = "_OTHER";
