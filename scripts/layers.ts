@@ -14,7 +14,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   otel: ["contract", "telemetry"],
   testing: ["contract", "parent"],
   bundle: ["telemetry"],
-  cli: ["contract", "telemetry", "bundle"],
+  cli: ["contract", "telemetry", "parent", "bundle"],
   root: ["contract", "telemetry", "parent", "runner"],
 };
 
@@ -39,7 +39,7 @@ const pureFiles: ReadonlyArray<string> = [
 ];
 
 const frontDoor = "src/index.ts";
-const maxLines = 300;
+const maxLines = 400;
 const vagueNames: ReadonlySet<string> = new Set(["util", "utils", "common", "helper", "helpers", "misc", "shared"]);
 
 interface Import {

@@ -81,6 +81,7 @@ export type {
   SigningKeyOptions,
   StaticRunner,
   TelemetryOptions,
+  TlsOptions,
 } from "./contract/options.ts";
 export type { IdlePredicate, IdleRunner, PoolBounds } from "./contract/pool-bounds.ts";
 export type { ScalingDecision, ScalingPolicy, ScalingSnapshot } from "./contract/scaling.ts";

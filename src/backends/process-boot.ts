@@ -6,6 +6,7 @@ import { performance } from "node:perf_hooks";
 import type { RunnerExit, SpawnRequest } from "../contract/backend.ts";
 import { ConfigError, InvokeError } from "../contract/errors.ts";
 import type { FlameErrorContext } from "../contract/errors.ts";
+import { addressFault } from "../contract/runner-url.ts";
 import { decodeReady, SUPERVISION_FD } from "../contract/supervision.ts";
 import type { ReadyMessage } from "../contract/supervision.ts";
 import type { RunnerProcess } from "./process-child.ts";
@@ -162,9 +163,10 @@ export const readyFault = (message: ReadyMessage, request: SpawnRequest): Config
       context,
     );
   }
-  if (!/^https?:$/.test(URL.parse(message.url)?.protocol ?? "")) {
+  const fault = addressFault(message.url);
+  if (fault !== undefined) {
     return new ConfigError(
-      `Runner ${request.runnerId} says that its address is "${message.url}", which is no http:// address, and was killed.`,
+      `The address that runner ${request.runnerId} gives for itself ${fault} It was killed.`,
       context,
     );
   }

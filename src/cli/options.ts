@@ -1,5 +1,6 @@
 /** Reads the options of a command, and says in one sentence what is wrong with them. */
 import { parseArgs, type ParseArgsConfig } from "node:util";
+import { addressFault, normalAddress, shownAddress } from "../contract/runner-url.ts";
 import { UsageError } from "./trouble.ts";
 
 type OptionsConfig = NonNullable<ParseArgsConfig["options"]>;
@@ -35,6 +36,17 @@ export const readOptions = <const Options extends OptionsConfig>(
 export const readAddress = (option: string, text: string): string => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:"))
-    throw new UsageError(`${option} is "${text}". Give it an address such as http://127.0.0.1:8080.`);
+    throw new UsageError(`${option} is ${shownAddress(text)}. Give it an address such as http://127.0.0.1:8080.`);
   return text.replace(/\/+$/, "");
+};
+
+/**
+ * The base address of a runner, in its normal form.
+ *
+ * @throws {UsageError} naming the option.
+ */
+export const readRunnerAddress = (option: string, text: string): string => {
+  const fault = addressFault(text);
+  if (fault !== undefined) throw new UsageError(`${option} ${fault}`);
+  return normalAddress(text);
 };

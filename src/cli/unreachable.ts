@@ -1,4 +1,8 @@
 /** Asks servers over HTTP, and says in words why one did not answer. */
+import { type ResolvedConnection, resolveConnection } from "../contract/resolve-connection.ts";
+import { ask as send } from "../parent/ask.ts";
+import { makeTransport } from "../parent/make-transport.ts";
+import type { HttpResponse } from "../parent/transport.ts";
 
 /** Why there was no answer, and what to do. */
 export interface Unreachable {
@@ -7,15 +11,25 @@ export interface Unreachable {
 }
 
 /** An answer, read to its end. */
-export interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: Uint8Array;
+export interface Answer extends HttpResponse {
   /** The body as text. */
   text(): string;
 }
 
+/** What is asked, and how. */
+export interface Question {
+  /** Default: `GET`. */
+  readonly method?: "GET" | "POST";
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  /** How its server is reached. Default: directly, or through the proxy that the environment names. */
+  readonly connection?: ResolvedConnection;
+  /** Where the address of the server itself ends. Default: after its host and port. */
+  readonly base?: string;
+}
+
 const timeoutMs = 5_000;
+const maxAnswerBytes = 1024 * 1024 * 1024;
 
 /** The codes of the errors behind an error, its own first. Node wraps the cause, and joins the causes of several addresses. */
 const codesIn = (error: unknown): ReadonlyArray<string> => {
@@ -67,7 +81,7 @@ const explanations: ReadonlyArray<Explanation> = [
     }),
   ],
   [
-    /^(EPROTO|ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG)$/,
+    /^(EPROTO|ERR_SSL_PACKET_LENGTH|ERR_SSL_HTTP_REQUEST|ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG)$/,
     ({ host }) => ({
       problem: `${host} does not speak TLS`,
       fix: "Use http:// in place of https://, or the TLS port.",
@@ -77,11 +91,11 @@ const explanations: ReadonlyArray<Explanation> = [
     /^(CERT_|ERR_TLS_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|ERR_SSL_)/,
     ({ host }) => ({
       problem: `the certificate of ${host} is not trusted`,
-      fix: "Give this process the authority's certificate with NODE_EXTRA_CA_CERTS=/path/to/ca.pem, and use the name that the certificate is for.",
+      fix: "Give this process the authority's certificate with NODE_EXTRA_CA_CERTS=/path/to/ca.pem (for runners also: tls.ca), and use the name that the certificate is for.",
     }),
   ],
   [
-    /^(ECONNRESET|UND_ERR_SOCKET|EPIPE|HPE_|HTTPParserError|Malformed_HTTP)/,
+    /^(ECONNRESET|UND_ERR_SOCKET|EPIPE|HPE_|HTTPParserError|MalformedResponse)/,
     ({ host }) => ({
       problem: `${host} closed the connection without an answer in HTTP`,
       fix: "Check the port and the scheme: a server for https://, gRPC or another protocol ends plain HTTP like this.",
@@ -98,15 +112,33 @@ const explain = (error: unknown, url: URL): Unreachable => {
   };
 };
 
-/** Sends a request and reads the answer whole; never throws. */
-export const ask = async (address: string, init?: RequestInit): Promise<Answer | Unreachable> => {
+/** User name and password of an address, as a header. */
+const authorizationIn = ({ username, password }: URL): Record<string, string> => {
+  if (username === "" && password === "") return {};
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(credentials).toString("base64")}` };
+};
+
+const exchange = async (url: URL, { base, connection, ...question }: Question): Promise<Answer> => {
+  const { origin, pathname, search } = url;
+  const transport = makeTransport(connection ?? resolveConnection("", { proxy: "environment" }, process.env, false));
   try {
-    const response = await fetch(address, { ...init, signal: AbortSignal.timeout(timeoutMs) });
-    const body = new Uint8Array(await response.arrayBuffer());
-    return { status: response.status, headers: response.headers, body, text: () => new TextDecoder().decode(body) };
-  } catch (error) {
-    return explain(error, new URL(address));
+    const { headers, ...rest } = question;
+    const path =
+      (base === undefined ? pathname : pathname.slice(new URL(base).pathname.replace(/\/+$/, "").length)) + search;
+    const wanted = { ...authorizationIn(url), ...headers };
+    const asked = { ...rest, headers: wanted, url: base ?? origin, path, maxResponseBytes: maxAnswerBytes };
+    const answer = await send(transport, asked, timeoutMs);
+    return { ...answer, text: () => new TextDecoder().decode(answer.body) };
+  } finally {
+    void transport.close();
   }
+};
+
+/** Sends a request and reads the answer whole; never throws. */
+export const ask = async (address: string, question: Question = {}): Promise<Answer | Unreachable> => {
+  const url = new URL(address);
+  return exchange(url, question).catch((error: unknown) => explain(error, url));
 };
 
 /** What an answer says, if it says it in JSON. */

@@ -12,9 +12,12 @@
  * `Buffer` arrives as a `Uint8Array`.
  */
 import { isUtf8 } from "node:buffer";
+import { setImmediate as turn } from "node:timers/promises";
 import { makeSuperJson } from "./custom-types.ts";
 import { InvokeError } from "./errors.ts";
-import { requireSafeJson } from "./json-guard.ts";
+import { isQuickToRead } from "./json-cost.ts";
+import { isObject, requireSafeJson } from "./json-guard.ts";
+import { JsonReader } from "./json-reader.ts";
 import { isPlain } from "./plain.ts";
 import { requireSendable } from "./sendable.ts";
 import { readMeta } from "./superjson-reader.ts";
@@ -33,7 +36,20 @@ export interface Codec {
    * @throws {InvokeError} `serialization_error` when they are not what {@link Codec.encode} makes.
    */
   decode(bytes: Uint8Array, what: string): unknown;
+  /** Whether {@link Codec.decode} takes a few milliseconds at most; other messages are for {@link Codec.decodeInSlices}. */
+  isQuickToDecode(bytes: Uint8Array): boolean;
+  /**
+   * The same as {@link Codec.decode}, in slices of a few milliseconds between which the event loop goes on. Rejects with
+   * the signal's reason once that is aborted.
+   */
+  decodeInSlices(bytes: Uint8Array, what: string, signal?: AbortSignal): Promise<unknown>;
 }
+
+/** Milliseconds of work between two turns of the event loop. */
+const sliceMs = 8;
+
+/** Values that are read between two looks at the clock. */
+const valuesPerStep = 2_048;
 
 const utf8 = (bytes: Uint8Array): string => {
   if (!isUtf8(bytes)) throw new TypeError("the body is not UTF-8");
@@ -42,24 +58,65 @@ const utf8 = (bytes: Uint8Array): string => {
 
 const because = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
-const readEnvelope = (bytes: Uint8Array): unknown => {
-  const envelope: unknown = JSON.parse(utf8(bytes));
-  if (
-    typeof envelope !== "object" ||
-    envelope === null ||
-    Array.isArray(envelope) ||
-    !Object.hasOwn(envelope, "json")
-  ) {
+/** The parts of a message. What is wrong with it is told without its content. */
+const readParts = (envelope: unknown): { readonly json: unknown; readonly meta?: unknown } => {
+  if (!isObject(envelope) || !Object.hasOwn(envelope, "json")) {
     throw new TypeError('the body is not an object with a field "json"');
   }
   for (const key of Object.keys(envelope)) {
-    if (key !== "json" && key !== "meta")
-      throw new TypeError(`the body has an unknown field ${JSON.stringify(key.slice(0, 64))}`);
+    if (key !== "json" && key !== "meta") throw new TypeError('the body has a field beside "json" and "meta"');
   }
-  const { json, meta } = envelope as { json: unknown; meta?: unknown };
-  requireSafeJson(json);
-  return meta === undefined ? json : readMeta(json, meta);
+  return envelope as { json: unknown; meta?: unknown };
 };
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new TypeError("the body is not JSON");
+  }
+};
+
+const finish = (steps: Generator<void, unknown>): unknown => {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+};
+
+const readEnvelope = (bytes: Uint8Array): unknown => {
+  const { json, meta } = readParts(parse(utf8(bytes)));
+  requireSafeJson(json);
+  return meta === undefined ? json : finish(readMeta(json, meta));
+};
+
+/** The same, with pauses. */
+function* envelopeSteps(bytes: Uint8Array): Generator<void, unknown> {
+  if (!isUtf8(bytes)) throw new TypeError("the body is not UTF-8");
+  const reader = new JsonReader(bytes);
+  while (!reader.read(valuesPerStep)) yield;
+  const { json, meta } = readParts(reader.value);
+  return meta === undefined ? json : yield* readMeta(json, meta);
+}
+
+const inSlices = async (steps: Generator<void, unknown>, signal: AbortSignal | undefined): Promise<unknown> => {
+  for (;;) {
+    await turn();
+    signal?.throwIfAborted();
+    const until = performance.now() + sliceMs;
+    while (performance.now() < until) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  }
+};
+
+const decodeError = (cause: unknown, bytes: Uint8Array, what: string): InvokeError =>
+  new InvokeError(
+    "serialization_error",
+    `${what}: ${bytes.byteLength} bytes arrived intact but cannot be decoded: ${because(cause)}. Run the same version of firelight on both sides.`,
+    { phase: "decode", cause },
+  );
 
 /**
  * Makes a codec. It has a superjson of its own: types that the host registers with the global one do not change the wire.
@@ -91,11 +148,16 @@ export const makeCodec = (): Codec => {
       try {
         return readEnvelope(bytes);
       } catch (cause) {
-        throw new InvokeError(
-          "serialization_error",
-          `${what}: ${bytes.byteLength} bytes arrived intact but cannot be decoded: ${because(cause)}. Run the same version of firelight on both sides.`,
-          { phase: "decode", cause },
-        );
+        throw decodeError(cause, bytes, what);
+      }
+    },
+    isQuickToDecode: isQuickToRead,
+    decodeInSlices: async (bytes, what, signal) => {
+      try {
+        return await inSlices(envelopeSteps(bytes), signal);
+      } catch (cause) {
+        if (signal?.aborted === true) throw signal.reason;
+        throw decodeError(cause, bytes, what);
       }
     },
   };

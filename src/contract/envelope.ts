@@ -6,7 +6,7 @@ import type { Executed, FlameErrorCode, Phase, RemoteFailure } from "./errors.ts
 import type { SpanExport } from "./span-export.ts";
 
 /** The version of the wire. A runner refuses versions that it does not know. */
-export const WIRE_VERSION = "1";
+export const WIRE_VERSION = "2";
 
 /** An audience that lets any runner execute, for runners whose id the parent does not know. */
 export const ANY_RUNNER = "*";
@@ -87,10 +87,20 @@ export const header = {
   request: "x-flame-request",
   response: "x-flame-response",
   idempotencyKey: "x-flame-idempotency-key",
+  traceparent: "x-flame-traceparent",
+  tracestate: "x-flame-tracestate",
+  baggage: "x-flame-baggage",
+  signature: "x-flame-signature",
+} as const;
+
+/**
+ * The names under which trace context is sent a second time, for proxies and their logs. Agents, meshes and gateways
+ * rewrite these, so they are not signed and no runner reads them.
+ */
+export const standardHeader = {
   traceparent: "traceparent",
   tracestate: "tracestate",
   baggage: "baggage",
-  signature: "x-flame-signature",
 } as const;
 
 /** The HTTP status code that carries each error code. */

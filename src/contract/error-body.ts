@@ -12,6 +12,8 @@ import { isObject, requireSafeJson } from "./json-guard.ts";
 const MAX_TEXT = 8_192;
 const MAX_STACK = 16_384;
 const MAX_DETAILS = 65_536;
+/** Bytes of an error body, at most: more than all its parts together. */
+const MAX_BODY = 524_288;
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
 const phases: Readonly<Record<Phase, true>> = {
@@ -94,6 +96,7 @@ const readRemote = (value: unknown): RemoteFailure | undefined => {
 };
 
 const parse = (bytes: Uint8Array): unknown => {
+  if (bytes.byteLength > MAX_BODY) return undefined;
   try {
     const value: unknown = JSON.parse(utf8.decode(bytes));
     requireSafeJson(value);

@@ -4,7 +4,7 @@
  * is read by one pattern, and it is what the signature covers. Reading is strict
  * and bounded, because it comes before any signature is checked.
  */
-import { header, WIRE_VERSION } from "./envelope.ts";
+import { header, standardHeader, WIRE_VERSION } from "./envelope.ts";
 import type { RequestHead, ResponseHead } from "./envelope.ts";
 import type { SpanExport } from "./span-export.ts";
 import { microsText, readMicros, wholePattern, wholeText } from "./wire-numbers.ts";
@@ -55,7 +55,7 @@ const responsePattern = line(
   `(?: (${wholePattern}) (${wholePattern}))?`,
 );
 
-const signaturePattern = /^v1=[A-Za-z0-9_-]{43}$/;
+const signaturePattern = /^v2=[A-Za-z0-9_-]{43}$/;
 const idempotencyKey = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/;
 const traceparent = /^[\x20-\x7e]{0,256}$/;
 const tracestate = /^[\x20-\x7e]{0,1024}$/;
@@ -75,13 +75,23 @@ const exportText = (exported: SpanExport | undefined): string =>
 export const responseLine = ({ outcome, runnerId, keyId, timings }: ResponseHead): string =>
   `${WIRE_VERSION} ${outcome} ${runnerId} ${keyId} ${microsText(timings.receivedMs)} ${microsText(timings.sentMs)} ${microsText(timings.queueMs)} ${microsText(timings.handlerMs)} ${wholeText(timings.spans)}${exportText(timings.exported)}`;
 
-/** The headers of a request, signature included. Empty fields are sent as such, absent ones are left out. */
+/** The longest baggage that is sent twice: two copies of 8 KiB would not fit in the 16 KiB that HTTP servers take. */
+const maxStandardBaggageLength = 2_048;
+
+/**
+ * The headers of a request, signature included. Empty fields are sent as such, absent ones are left out. Trace context
+ * is sent twice: signed, in headers that nobody else writes, and unsigned under its standard names.
+ */
 export const requestHeaders = (head: RequestHead, signed: string): Record<string, string> => {
   const headers: Record<string, string> = { [header.request]: requestLine(head), [header.signature]: signed };
   if (head.idempotencyKey !== undefined) headers[header.idempotencyKey] = head.idempotencyKey;
-  if (head.traceparent !== undefined) headers[header.traceparent] = head.traceparent;
-  if (head.tracestate !== undefined) headers[header.tracestate] = head.tracestate;
-  if (head.baggage !== undefined) headers[header.baggage] = head.baggage;
+  const { traceparent, tracestate, baggage } = head;
+  if (traceparent !== undefined) headers[header.traceparent] = headers[standardHeader.traceparent] = traceparent;
+  if (tracestate !== undefined) headers[header.tracestate] = headers[standardHeader.tracestate] = tracestate;
+  if (baggage !== undefined) {
+    headers[header.baggage] = baggage;
+    if (baggage.length <= maxStandardBaggageLength) headers[standardHeader.baggage] = baggage;
+  }
   return headers;
 };
 

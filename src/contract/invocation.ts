@@ -28,7 +28,10 @@ export interface InvocationContext {
    * when the runner stops. Hand it to everything that takes a signal.
    */
   readonly signal: AbortSignal;
-  /** The trace context of this handler, ready to be sent on as headers. Empty without tracing. */
+  /**
+   * The trace context of this handler, ready to be sent on as headers. In a process that records no spans it is the
+   * caller's. Empty when the call belongs to no trace.
+   */
   readonly trace: TraceCarrier;
   /** From 1; more than 1 means that the call was tried before. */
   readonly attempt: number;

@@ -1,5 +1,5 @@
 /** Bounds JSON that came over the wire before anything looks at it. */
-import { isForbiddenKey, MAX_DEPTH, MAX_NODES } from "./codec-limits.ts";
+import { isForbiddenKey, MAX_DEPTH, MAX_MEMBERS, MAX_NODES } from "./codec-limits.ts";
 
 /** Whether a value is an object that is not an array. */
 export const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -15,9 +15,11 @@ const visit = (value: object, depth: number, before: number): number => {
       if (typeof item === "object" && item !== null) nodes = visit(item, depth + 1, nodes);
     }
   } else {
+    let members = 0;
     for (const key in value) {
       if (isForbiddenKey(key))
         throw new TypeError(`it has a key ${key}, which is refused because it could change prototypes`);
+      if (++members > MAX_MEMBERS) throw new RangeError(`it has an object of more than ${MAX_MEMBERS} keys`);
       nodes++;
       const item: unknown = (value as Record<string, unknown>)[key];
       if (typeof item === "object" && item !== null) nodes = visit(item, depth + 1, nodes);

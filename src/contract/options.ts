@@ -6,7 +6,7 @@ import type { Backend } from "./backend.ts";
 import type { IdempotencyOptions } from "./idempotency.ts";
 import type { CallError, FlameErrorCode } from "./errors.ts";
 import type { IsolationOptions } from "./isolation.ts";
-import type { PoolConfig } from "./pool-options.ts";
+import type { PoolConfig, TlsOptions } from "./pool-options.ts";
 
 export type {
   PoolChange,
@@ -15,6 +15,7 @@ export type {
   RecycleOptions,
   RetryBudgetOptions,
   StaticRunner,
+  TlsOptions,
 } from "./pool-options.ts";
 
 /** Where handlers run: in remote runners, here as a runner, or here in process. */
@@ -164,7 +165,10 @@ export interface TelemetryOptions {
   readonly buckets?: ReadonlyArray<number>;
   /** Baggage keys that may travel to runners. Default none. */
   readonly baggageKeys?: ReadonlyArray<string>;
-  /** `false` makes no spans, even when an OpenTelemetry SDK is registered. Default `true`. */
+  /**
+   * `false` makes no spans, even when an OpenTelemetry SDK is registered. The trace and the baggage of the caller are
+   * passed on all the same. Default `true`.
+   */
   readonly traces?: boolean;
 }
 
@@ -181,10 +185,22 @@ export interface FlameConfig {
   readonly runnerUrl?: string;
   /** Path of invocations on runners. Default `/invoke`. */
   readonly invokePath?: string;
+  /** TLS of connections to runners at `https://` addresses, for pools that have none of their own. Default: none. */
+  readonly tls?: TlsOptions;
+  /**
+   * The proxy to runners, for pools that name none: the `http://` address of one that allows CONNECT to the runners' ports, with user name and
+   * password if it wants them; or `"environment"`, which reads `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` when it is configured and never
+   * takes loopback addresses. Runners that a backend starts at loopback addresses are always reached directly. Default: no proxy, whatever
+   * the environment says.
+   */
+  readonly proxy?: string | false;
   readonly security?: SecurityOptions;
   /** Milliseconds for a call that names no `timeoutMs`. Default 30 000. */
   readonly requestTimeoutMs?: number;
-  /** Most bytes of a request or response body. Default 10 MiB. */
+  /**
+   * Maximum size of encoded arguments and of an encoded result, in bytes. Larger arguments fail before anything is sent; for a larger result
+   * the error says `executed: "yes"`. Default 10 MiB.
+   */
   readonly maxBodyBytes?: number;
   /** Lets messages, details and stacks of handler errors reach the caller. Default `false`. */
   readonly exposeErrors?: boolean;

@@ -2,7 +2,7 @@
  * Proves that a value is plain: that JSON says all of it, so that
  * `JSON.stringify` gives the bytes that superjson would.
  */
-import { isForbiddenKey, MAX_DEPTH, MAX_NODES } from "./codec-limits.ts";
+import { isForbiddenKey, MAX_DEPTH, MAX_MEMBERS, MAX_NODES } from "./codec-limits.ts";
 
 interface Walk {
   readonly seen: Set<object>;
@@ -12,8 +12,14 @@ interface Walk {
 const isPlainObject = (value: object, depth: number, walk: Walk): boolean => {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return false;
+  let members = 0;
   for (const key in value) {
-    if (isForbiddenKey(key) || !isPlainValue((value as Record<string, unknown>)[key], depth, walk)) return false;
+    if (
+      ++members > MAX_MEMBERS ||
+      isForbiddenKey(key) ||
+      !isPlainValue((value as Record<string, unknown>)[key], depth, walk)
+    )
+      return false;
   }
   return true;
 };

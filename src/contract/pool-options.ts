@@ -7,7 +7,28 @@ import type { ScalingPolicy } from "./scaling.ts";
 export interface StaticRunner {
   /** Must equal the runner's `FLAME_RUNNER_ID` if that is set. Default: the URL. */
   readonly id?: string;
+  /**
+   * Base URL, `http://` or `https://`, without user name, password, query and fragment. A path is the prefix of a gateway: calls,
+   * heartbeats and health checks go below it.
+   */
   readonly url: string;
+}
+
+/**
+ * TLS of connections to runners at `https://` addresses. The runner's own server speaks HTTP; a gateway, load balancer or sidecar in front of it
+ * ends TLS. All values are the content of PEM files.
+ */
+export interface TlsOptions {
+  /** Certificate authorities to trust, in place of those that the runtime trusts. Default: the runtime's, with those of `NODE_EXTRA_CA_CERTS`. */
+  readonly ca?: string | Uint8Array | ReadonlyArray<string | Uint8Array>;
+  /** The client certificate and its chain, for mutual TLS. Needs `key`. Default: none. */
+  readonly cert?: string | Uint8Array;
+  /** The private key of `cert`. Default: none. */
+  readonly key?: string | Uint8Array;
+  /** Decrypts `key`. Default: none. */
+  readonly passphrase?: string;
+  /** The name that is asked for and that the certificate must have. Default: the host of the runner's URL. */
+  readonly serverName?: string;
 }
 
 /**
@@ -87,6 +108,10 @@ export interface PoolConfig {
     readonly waiting: number;
     readonly limit: number;
   }) => void;
+  /** TLS of connections to its runners: calls, heartbeats and health checks. Default: `tls` of the configuration. */
+  readonly tls?: TlsOptions;
+  /** The proxy to its runners; `false` for none. Default: `proxy` of the configuration. */
+  readonly proxy?: string | false;
   /** `false` sets no bound. Default: 10 tokens, and 0.1 for each success. */
   readonly retryBudget?: RetryBudgetOptions | false;
 }

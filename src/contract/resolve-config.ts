@@ -2,7 +2,9 @@
  * Turns what a user configured, and the environment, into a configuration with
  * nothing left open: defaults filled in and every field checked.
  */
+import { requireRuntime } from "./bun-version.ts";
 import { checkNumber, fraction } from "./check-number.ts";
+import type { Environment } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import type { ResolvedIdempotency } from "./idempotency.ts";
 import { type ResolvedIsolation, resolveIsolation } from "./isolation.ts";
@@ -10,8 +12,10 @@ import type { FlameConfig, Logger, Mode, SigningKeyOptions } from "./options.ts"
 import { defaults } from "./options.ts";
 import { resolveIdempotency } from "./resolve-idempotency.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
-import { identifier, resolvePool, resolveUrl } from "./resolve-pool.ts";
+import { identifier, resolvePool } from "./resolve-pool.ts";
+import { type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
 import { type ResolvedTelemetry, resolveTelemetry } from "./resolve-telemetry.ts";
+import { resolveUrl, shownAddress } from "./runner-url.ts";
 
 /** A configuration with nothing left open. */
 export interface ResolvedConfig {
@@ -19,6 +23,8 @@ export interface ResolvedConfig {
   readonly defaultPool: string;
   readonly pools: ReadonlyMap<string, ResolvedPool>;
   readonly invokePath: string;
+  /** How runners are reached that are in no pool. */
+  readonly connection: ResolvedConnection;
   readonly security: {
     readonly secret: string | undefined;
     readonly keyId: string;
@@ -35,8 +41,7 @@ export interface ResolvedConfig {
   readonly telemetry: ResolvedTelemetry;
 }
 
-/** The environment variables that Firelight reads. */
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type { Environment } from "./environment.ts";
 
 const modes: ReadonlyArray<string> = ["parent", "runner", "local"] satisfies ReadonlyArray<Mode>;
 
@@ -45,7 +50,7 @@ const resolveMode = (config: FlameConfig, env: Environment): Mode => {
   const mode = config.mode ?? fromEnv ?? "parent";
   if (!modes.includes(mode)) {
     const where = config.mode === undefined ? "FLAME_MODE" : "mode";
-    throw new ConfigError(`${where} is "${mode}". Use "parent", "runner" or "local".`);
+    throw new ConfigError(`${where} is ${shownAddress(mode)}. Use "parent", "runner" or "local".`);
   }
   return mode as Mode;
 };
@@ -65,7 +70,7 @@ const resolvePools = (
   } else if (own === undefined && config.backend !== undefined) {
     given[defaultPool] = {};
   }
-  return new Map(Object.entries(given).map(([name, pool]) => [name, resolvePool(name, pool, config.backend)]));
+  return new Map(Object.entries(given).map(([name, pool]) => [name, resolvePool(name, pool, config, env)]));
 };
 
 /**
@@ -74,12 +79,14 @@ const resolvePools = (
  * @throws {ConfigError} naming the field, its value and how to fix it.
  */
 export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedConfig => {
+  requireRuntime(process.versions);
   const mode = resolveMode(config, env);
   const defaultPool = config.defaultPool ?? defaults.defaultPool;
   const invokePath = config.invokePath ?? defaults.invokePath;
   if (!/^\/[\w\-./~%]*$/.test(invokePath)) {
     throw new ConfigError(`invokePath is "${invokePath}". Use an absolute path such as "/invoke".`);
   }
+  const connection = resolveConnection("", config, env, false);
   const secret = config.security?.secret ?? (env["FLAME_SECRET"] || undefined);
   if (secret === "") {
     throw new ConfigError(
@@ -99,6 +106,7 @@ export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedCo
     defaultPool,
     pools: resolvePools(config, env, mode, defaultPool),
     invokePath,
+    connection,
     security: {
       secret,
       keyId,

@@ -2,10 +2,13 @@
 import type { Backend } from "./backend.ts";
 import { checkNumber, forever, fraction } from "./check-number.ts";
 import { ANY_RUNNER } from "./envelope.ts";
+import type { Environment } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
-import type { PoolConfig, RetryBudgetOptions, StaticRunner } from "./options.ts";
+import type { FlameConfig, PoolConfig, RetryBudgetOptions, StaticRunner } from "./options.ts";
 import { defaults } from "./options.ts";
 import type { PoolBounds } from "./pool-bounds.ts";
+import { type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
+import { resolveUrl, runnerIdFault } from "./runner-url.ts";
 import { buffer, reactive } from "./scaling.ts";
 
 /** A static runner with nothing left open. */
@@ -30,26 +33,11 @@ export interface ResolvedPool {
   readonly runners: ReadonlyArray<ResolvedRunner>;
   readonly backend: Backend | undefined;
   readonly spawnTimeoutMs: number;
+  readonly connection: ResolvedConnection;
 }
 
 /** Matches what can stand in a header as a name. */
 export const identifier = /^[\x21-\x7e]{1,128}$/;
-
-/** A base URL without a slash at its end. */
-export const resolveUrl = (field: string, value: string): string => {
-  let url: URL;
-  try {
-    url = new URL(value);
-  } catch (cause) {
-    throw new ConfigError(`${field} is "${value}", which is not a URL. Use one like "http://127.0.0.1:8080".`, {
-      cause,
-    });
-  }
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw new ConfigError(`${field} is "${value}". Use an http:// or https:// address.`);
-  }
-  return value.endsWith("/") ? value.slice(0, -1) : value;
-};
 
 const resolvePanic = (at: string, given: number | undefined, runners: number): number => {
   const threshold = given ?? (runners >= defaults.panicFromRunners ? defaults.panicThreshold : 0);
@@ -115,15 +103,17 @@ const resolveBudget = (at: string, budget: RetryBudgetOptions | false = {}): Res
 };
 
 /** Fills in a pool's defaults and checks every field. */
-export const resolvePool = (name: string, pool: PoolConfig, fallbackBackend: Backend | undefined): ResolvedPool => {
+export const resolvePool = (
+  name: string,
+  pool: PoolConfig,
+  { backend: fallbackBackend, tls, proxy }: Pick<FlameConfig, "backend" | "tls" | "proxy"> = {},
+  env: Environment = {},
+): ResolvedPool => {
   const at = `pools.${name}`;
   const runners = (pool.runners ?? []).map((runner, index) => {
     const url = resolveUrl(`${at}.runners[${index}].url`, runner.url);
-    if (runner.id !== undefined && !identifier.test(runner.id)) {
-      throw new ConfigError(
-        `${at}.runners[${index}].id is "${runner.id}". Use up to 128 printable ASCII characters without spaces.`,
-      );
-    }
+    const idFault = runner.id === undefined ? undefined : runnerIdFault(runner.id, 128);
+    if (idFault !== undefined) throw new ConfigError(`${at}.runners[${index}].id ${idFault}`);
     return { id: runner.id ?? url, url, audience: runner.id ?? ANY_RUNNER };
   });
   if (new Set(runners.map((runner) => runner.id)).size !== runners.length) {
@@ -157,6 +147,7 @@ export const resolvePool = (name: string, pool: PoolConfig, fallbackBackend: Bac
     hooks: { onGrow: pool.onGrow, onShrink: pool.onShrink, onSaturated: pool.onSaturated },
     runners,
     backend,
+    connection: resolveConnection(at, { tls: pool.tls ?? tls, proxy: pool.proxy ?? proxy }, env, backend !== undefined),
     spawnTimeoutMs: checkNumber(
       `${at}.spawnTimeoutMs`,
       pool.spawnTimeoutMs ?? defaults.spawnTimeoutMs,

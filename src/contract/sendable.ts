@@ -2,11 +2,23 @@
  * Refuses what would not arrive as it was sent: a walk that finds the first
  * value which the wire cannot carry, and says where it is and what to do.
  */
-import { isForbiddenKey, MAX_ANNOTATIONS, MAX_BIGINT_DIGITS, MAX_DEPTH, MAX_NODES } from "./codec-limits.ts";
+import {
+  isForbiddenKey,
+  MAX_ANNOTATIONS,
+  MAX_BIGINT_DIGITS,
+  MAX_DEPTH,
+  MAX_MEMBERS,
+  MAX_NODES,
+  MAX_URL_LENGTH,
+} from "./codec-limits.ts";
 import { errorData, typedArrayName, typedArrays } from "./custom-types.ts";
 import { InvokeError } from "./errors.ts";
 
-type Segment = string | number | { readonly label: string };
+/** A step into a value: an index, the key at a position of an object, or a place in a Map or Set. */
+type Segment =
+  | number
+  | { readonly position: number; readonly key: string }
+  | { readonly label: string; readonly key?: unknown };
 
 const bigintLimit = 10n ** BigInt(MAX_BIGINT_DIGITS);
 
@@ -39,12 +51,25 @@ const className = (value: object): string => {
   return typeof type === "function" && type.name !== "" ? type.name : "class without a name";
 };
 
-const render = (segment: Segment): string => {
+/** Where a segment leads, by positions alone: names of keys are the user's data, and errors go into logs and spans. */
+const renderPosition = (segment: Segment): string => {
   if (typeof segment === "number") return `[${segment}]`;
-  if (typeof segment === "object") return segment.label;
-  return /^[A-Za-z_$][\w$]{0,63}$/.test(segment)
-    ? `.${segment}`
-    : `[${JSON.stringify(segment.length > 64 ? `${segment.slice(0, 64)}…` : segment)}]`;
+  return "position" in segment ? `.<key ${segment.position}>` : segment.label;
+};
+
+/** The same with the names of keys, for the code that gets the error. */
+const renderName = (segment: Segment): string => {
+  if (typeof segment === "number") return `[${segment}]`;
+  if ("label" in segment) {
+    const { key } = segment;
+    return typeof key === "string" || typeof key === "number"
+      ? `.get(${JSON.stringify(key).slice(0, 64)})`
+      : segment.label;
+  }
+  const { key } = segment;
+  return /^[A-Za-z_$][\w$]{0,63}$/.test(key)
+    ? `.${key}`
+    : `[${JSON.stringify(key.length > 64 ? `${key.slice(0, 64)}…` : key)}]`;
 };
 
 class Inspection {
@@ -60,8 +85,12 @@ class Inspection {
   }
 
   #refuse(problem: string, fix: string): never {
-    const at = this.#path.length === 0 ? "the value itself" : this.#path.map(render).join("");
-    throw new InvokeError("serialization_error", `${this.#what}: ${at} ${problem}. ${fix}`, { phase: "encode" });
+    const isWhole = this.#path.length === 0;
+    const at = isWhole ? "the value itself" : this.#path.map(renderPosition).join("");
+    throw new InvokeError("serialization_error", `${this.#what}: ${at} ${problem}. ${fix}`, {
+      phase: "encode",
+      ...(isWhole ? {} : { details: { path: this.#path.map(renderName).join("") } }),
+    });
   }
 
   #annotate(): void {
@@ -109,10 +138,7 @@ class Inspection {
           "Send data only, and let the other side have the function.",
         );
       case "symbol":
-        return this.#refuse(
-          `is a symbol (${String(value)}), which cannot be sent`,
-          "Send its description as a string.",
-        );
+        return this.#refuse("is a symbol, which cannot be sent", "Send its description as a string.");
       case "object":
         if (value !== null) this.#visitObject(value, depth);
     }
@@ -140,6 +166,7 @@ class Inspection {
     this.#annotate();
     if (prototype === Map.prototype) return this.#visitMap(value as Map<unknown, unknown>, depth + 1);
     if (prototype === Set.prototype) {
+      this.#boundMembers((value as Set<unknown>).size, "a Set", "items");
       let row = 0;
       for (const item of value as Set<unknown>) this.#within({ label: `<item ${row++}>` }, item, depth);
       return;
@@ -149,7 +176,15 @@ class Inspection {
         ? this.#refuse("is an invalid Date, which cannot be sent", "Send null instead.")
         : undefined;
     }
-    if (prototype === URL.prototype) return;
+    if (prototype === URL.prototype) {
+      if ((value as URL).href.length > MAX_URL_LENGTH) {
+        this.#refuse(
+          `is a URL of more than ${MAX_URL_LENGTH} characters, which cannot be sent`,
+          "Send it as a string.",
+        );
+      }
+      return;
+    }
     if (value instanceof Error) return this.#visitError(value, depth);
     const name = typedArrayName(value);
     if (name === "Uint8Array") return;
@@ -175,30 +210,36 @@ class Inspection {
     }
   }
 
+  #boundMembers(count: number, what: string, members: string): void {
+    if (count <= MAX_MEMBERS) return;
+    this.#refuse(`is ${what} of more than ${MAX_MEMBERS} ${members}`, "Send an array, or less at a time.");
+  }
+
   #visitRecord(value: object, depth: number): void {
-    for (const key of Object.keys(value)) {
+    const keys = Object.keys(value);
+    this.#boundMembers(keys.length, "an object", "keys");
+    let position = 0;
+    for (const key of keys) {
+      const segment = { position: position++, key };
       if (isForbiddenKey(key)) {
-        this.#path.push(key);
+        this.#path.push(segment);
         this.#refuse(
           `has the key ${key}, which is refused because it could change prototypes`,
           "Use another key, or a Map.",
         );
       }
-      this.#within(key, (value as Record<string, unknown>)[key], depth);
+      this.#within(segment, (value as Record<string, unknown>)[key], depth);
     }
   }
 
   #visitMap(value: Map<unknown, unknown>, depth: number): void {
     if (depth > MAX_DEPTH) this.#refuse(`is more than ${MAX_DEPTH} containers deep`, "Send a flatter structure.");
+    this.#boundMembers(value.size, "a Map", "entries");
     let row = 0;
     for (const [key, item] of value) {
       this.#nodes++;
       this.#within({ label: `<key ${row}>` }, key, depth);
-      const label =
-        typeof key === "string" || typeof key === "number"
-          ? `.get(${JSON.stringify(key).slice(0, 64)})`
-          : `<value ${row}>`;
-      this.#within({ label }, item, depth);
+      this.#within({ label: `<value ${row}>`, key }, item, depth);
       row++;
     }
   }
@@ -211,16 +252,16 @@ class Inspection {
       );
     }
     this.#nodes += 3;
-    if ("cause" in error) this.#within("cause", error.cause, depth);
+    if ("cause" in error) this.#within({ label: "<cause>" }, error.cause, depth);
     if (depth >= MAX_DEPTH) this.#refuse(`is more than ${MAX_DEPTH} containers deep`, "Send a flatter structure.");
     this.#visitRecord(errorData(error), depth + 1);
   }
 }
 
 /**
- * Checks that a value can be sent whole. `what` names it in the error.
+ * Checks that a value can be sent whole. `what` names it in the error, whose message has positions only; `details.path` has the names.
  *
  * @throws {InvokeError} `serialization_error`, such as
- * `arguments of billing/charge: [0].card.onDone is a function, which cannot be sent. Send data only, and let the other side have the function.`
+ * `arguments of billing/charge: [0].<key 1>.<key 2> is a function, which cannot be sent. Send data only, and let the other side have the function.`
  */
 export const requireSendable = (value: unknown, what: string): void => new Inspection(what).visit(value, 0);

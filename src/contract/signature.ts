@@ -1,7 +1,7 @@
 /**
  * Signs and verifies requests and responses: HMAC-SHA256 over a base that has
  * the line of the head and every other header that counts, length-prefixed and
- * in a fixed order, and the raw body. `docs/protocol.md` says it byte for byte; `test/vectors/protocol-v1.json`
+ * in a fixed order, and the raw body. `docs/protocol.md` says it byte for byte; `test/vectors/protocol-v2.json`
  * has examples.
  */
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
@@ -61,7 +61,7 @@ const keyObject = (key: SigningKey): KeyObject => {
 const field = (value: string | undefined): string => (value === undefined ? "-\n" : `${value.length}:${value}\n`);
 
 const requestBase = (head: RequestHead, bodyLength: number): string =>
-  "flame-v1-request\n" +
+  "flame-v2-request\n" +
   field(requestLine(head)) +
   field(head.idempotencyKey) +
   field(head.traceparent) +
@@ -70,13 +70,13 @@ const requestBase = (head: RequestHead, bodyLength: number): string =>
   `${bodyLength}:`;
 
 const responseBase = (head: ResponseHead, bodyLength: number): string =>
-  "flame-v1-response\n" +
+  "flame-v2-response\n" +
   field(`${head.nonce} ${head.invocationId} ${head.attempt} ${head.status}`) +
   field(responseLine(head)) +
   `${bodyLength}:`;
 
 const sign = (base: string, body: Uint8Array, key: SigningKey): string =>
-  `v1=${createHmac("sha256", keyObject(key)).update(base).update(body).digest("base64url")}`;
+  `v2=${createHmac("sha256", keyObject(key)).update(base).update(body).digest("base64url")}`;
 
 const equal = (expected: string, given: string): boolean => {
   if (given.length !== expected.length) return false;
@@ -100,3 +100,24 @@ export const signResponse = (head: ResponseHead, body: Uint8Array, key: SigningK
 /** Whether `signature` is the one that `key` gives this response. Compares in constant time. */
 export const verifyResponse = (head: ResponseHead, body: Uint8Array, signature: string, key: SigningKey): boolean =>
   equal(signResponse(head, body, key), signature);
+
+/** Checks the signature of a response while its body comes in, for one that is not kept. */
+export interface ResponseCheck {
+  update(chunk: Uint8Array): void;
+  /** Whether the signature is the one that the key gives the response. To be called once, at the end of the body. */
+  holds(): boolean;
+}
+
+/** Starts to check a response with a body of this length. Compares in constant time. */
+export const checkResponse = (
+  head: ResponseHead,
+  bodyLength: number,
+  signature: string,
+  key: SigningKey,
+): ResponseCheck => {
+  const hmac = createHmac("sha256", keyObject(key)).update(responseBase(head, bodyLength));
+  return {
+    update: (chunk) => void hmac.update(chunk),
+    holds: () => equal(`v1=${hmac.digest("base64url")}`, signature),
+  };
+};

@@ -1,5 +1,5 @@
 /** Makes one value from its annotation and its JSON, checking that they fit each other. */
-import { isForbiddenKey, MAX_BIGINT_DIGITS } from "./codec-limits.ts";
+import { isForbiddenKey, MAX_BIGINT_DIGITS, MAX_MEMBERS, MAX_URL_LENGTH } from "./codec-limits.ts";
 import { customType, fromBase64, typedArrays } from "./custom-types.ts";
 import { isObject } from "./json-guard.ts";
 
@@ -16,10 +16,16 @@ const makeDate = (json: unknown): Date => {
   return Number.isNaN(date.getTime()) ? misfit("Date") : date;
 };
 
+/** The members of a Set or Map, which are put into it in one go. */
+const membersOf = (json: unknown, type: "set" | "map"): ReadonlyArray<unknown> => {
+  if (!Array.isArray(json)) return misfit(type);
+  if (json.length > MAX_MEMBERS) throw new RangeError(`it has a ${type} of more than ${MAX_MEMBERS} members`);
+  return json;
+};
+
 const makeMap = (json: unknown): Map<unknown, unknown> => {
-  if (!Array.isArray(json)) return misfit("map");
   const map = new Map<unknown, unknown>();
-  for (const entry of json as ReadonlyArray<unknown>) {
+  for (const entry of membersOf(json, "map")) {
     if (!Array.isArray(entry) || entry.length !== 2) return misfit("map");
     map.set(entry[0], entry[1]);
   }
@@ -79,7 +85,7 @@ const makeCustom = (name: unknown, json: unknown): unknown => {
 export const makeValue = (type: unknown, json: unknown): unknown => {
   if (Array.isArray(type)) {
     if (type.length === 2 && type[0] === "custom") return makeCustom(type[1], json);
-    throw new TypeError(`it has something of the type ${JSON.stringify(type).slice(0, 64)}, which is not accepted`);
+    throw new TypeError("it has something of a type with parameters, which is not accepted");
   }
   switch (type) {
     case "undefined":
@@ -91,16 +97,18 @@ export const makeValue = (type: unknown, json: unknown): unknown => {
     case "Date":
       return makeDate(json);
     case "set":
-      return Array.isArray(json) ? new Set<unknown>(json) : misfit("set");
+      return new Set<unknown>(membersOf(json, "set"));
     case "map":
       return makeMap(json);
     case "URL":
-      return typeof json === "string" && URL.canParse(json) ? new URL(json) : misfit("URL");
+      return typeof json === "string" && json.length <= MAX_URL_LENGTH && URL.canParse(json)
+        ? new URL(json)
+        : misfit("URL");
     case "Error":
       return makeError(json, "Error");
     case "regexp":
       throw new TypeError("it has a regular expression, which is refused because a pattern can stall its receiver");
     default:
-      throw new TypeError(`it has something of the type ${JSON.stringify(type)?.slice(0, 64)}, which is not accepted`);
+      throw new TypeError("it has something of a type that is not accepted");
   }
 };

@@ -5,7 +5,6 @@ import type { Call } from "./call.ts";
 import { errorContext } from "./call.ts";
 import type { LeasedRunner } from "./pool/lease.ts";
 import type { HttpFailure } from "./transport.ts";
-import { ResponseTooLarge } from "./transport.ts";
 
 /** Which call an attempt is made for, and where. */
 export interface AttemptPlace {
@@ -46,20 +45,48 @@ export const lost = (place: AttemptPlace, reason: string): CallError =>
     { ...placeContext(place), executed: "unknown", phase: "network" },
   );
 
-/** The exchange failed, or the answer was too large to take. */
+/** The arguments are larger than allowed, and were not sent. */
+export const argumentsTooLarge = (call: Call, bytes: number, limit: number): CallError =>
+  new InvokeError(
+    "payload_too_large",
+    `The arguments of ${call.method} have ${bytes} bytes; maxBodyBytes allows ${limit}. Nothing was sent. Send less, or a reference to it, or raise maxBodyBytes on both sides.`,
+    { ...errorContext(call), executed: "no", retryable: false, phase: "encode" },
+  );
+
+/**
+ * The answer is larger than allowed.
+ *
+ * @param bytes its size, where it is known to be a result that the runner has signed
+ */
+export const resultTooLarge = (
+  method: string,
+  bytes: number | undefined,
+  limit: number,
+  context: FlameErrorContext,
+): CallError => {
+  const what =
+    bytes === undefined
+      ? `The answer to ${method} has more than the ${limit} bytes that maxBodyBytes allows, and no signature that could be checked. The handler may have run. Check what answers at the runner's address.`
+      : `${method} has run, and its result has ${bytes} bytes; maxBodyBytes of the caller allows ${limit}. Return less, or a reference to it, or raise maxBodyBytes on both sides.`;
+  return new InvokeError("payload_too_large", what, {
+    ...context,
+    executed: bytes === undefined ? "unknown" : "yes",
+    retryable: false,
+    phase: "decode",
+  });
+};
+
+/** The exchange failed. */
 export const unanswered = (place: AttemptPlace, { sent, cause }: HttpFailure): CallError => {
   const { method } = place.call;
   const { id, url } = place.runner;
-  const context = { ...placeContext(place), phase: "network" } as const;
-  if (cause instanceof ResponseTooLarge) {
-    return new InvokeError("payload_too_large", `${method}: ${cause.message}`, { ...context, executed: "unknown" });
-  }
   const why = cause instanceof Error ? cause.message || cause.name : String(cause);
   const what = sent
     ? `the connection to the runner ${id} at ${url} was lost: ${why}. The handler may have run.`
     : `the runner ${id} at ${url} could not be reached: ${why}. The handler did not run.`;
   return new InvokeError("transport_error", `${method}: ${what}`, {
-    ...context,
+    ...placeContext(place),
+    phase: "network",
     executed: sent ? "unknown" : "no",
     cause,
   });

@@ -4,21 +4,29 @@ import { clockOffset } from "../contract/clock-offset.ts";
 import type { Codec } from "../contract/codec.ts";
 import type { RequestHead, RunnerTimings } from "../contract/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
-import { newNonce, requestHeaders } from "../contract/headers.ts";
+import { requestHeaders } from "../contract/headers.ts";
 import type { ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Keyring } from "../contract/signature.ts";
 import { signRequest } from "../contract/signature.ts";
-import type { Facts } from "../telemetry/catalog.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import type { Call } from "./call.ts";
 import { addressOf } from "./address.ts";
+import { type AttemptCause, attemptFacts, type AttemptKind } from "./attempt-cause.ts";
 import type { AttemptPlace } from "./attempt-errors.ts";
-import { lost, placeContext, timedOut, unanswered } from "./attempt-errors.ts";
+import { lost, placeContext, resultTooLarge, timedOut, unanswered } from "./attempt-errors.ts";
 import { attemptMs, bookExchange, canceled } from "./call.ts";
 import type { Lease, LostListener } from "./pool/lease.ts";
-import { readReply, type Reply } from "./reply.ts";
-import type { HttpExchange, HttpOutcome, HttpTransport } from "./transport.ts";
-import { ResponseTooLarge } from "./transport.ts";
+import { checkOversized, type OversizedReply, readReply, type Reply, type ReplyResult } from "./reply.ts";
+import { requestHead } from "./request-head.ts";
+import { responseLimit, ResponseTooLarge } from "./response-body.ts";
+import type {
+  BodyCheck,
+  HttpExchange,
+  HttpOutcome,
+  HttpTransport,
+  OversizedListener,
+  ResponseStart,
+} from "./transport.ts";
 
 export interface AttemptDeps {
   readonly config: ResolvedConfig;
@@ -28,19 +36,11 @@ export interface AttemptDeps {
   readonly keyring: Keyring;
 }
 
-type AttemptKind = "first" | "retry" | "hedge";
-
-/** Why this attempt is made. */
-export interface AttemptCause {
-  readonly kind: AttemptKind;
-  readonly reason: string | undefined;
-}
-
 /** Clock time in milliseconds with the resolution of the monotonic clock. */
 const clockMs = (): number => performance.timeOrigin + performance.now();
 
 /** An attempt while it runs. Each way it can end comes through {@link Attempt.end} once. */
-class Attempt implements LostListener {
+class Attempt implements LostListener, OversizedListener {
   readonly #deps: AttemptDeps;
   readonly #call: Call;
   readonly #lease: Lease;
@@ -48,6 +48,8 @@ class Attempt implements LostListener {
   readonly #span: StageSpan;
   readonly #resume: (effect: Effect.Effect<unknown, CallError>) => void;
   readonly #startedAt = performance.now();
+  #request: RequestHead | undefined;
+  #oversized: OversizedReply | undefined;
   #sentAt = 0;
   #sentClock = 0;
   #exchange: HttpExchange | undefined;
@@ -81,7 +83,14 @@ class Attempt implements LostListener {
       this.#fail(timedOut(this.#place(), false, this.#timeoutMs));
       return;
     }
-    const head = this.#head(timeoutMs);
+    const head = requestHead(
+      this.#call,
+      this.#lease.runner,
+      this.#deps.keyring.signing.id,
+      this.#span.carrier,
+      timeoutMs,
+    );
+    this.#request = head;
     const headers = requestHeaders(head, signRequest(head, body, this.#deps.keyring.signing));
     headers["content-type"] = "application/json";
     this.#sentAt = performance.now();
@@ -90,17 +99,16 @@ class Attempt implements LostListener {
     this.#timer = setTimeout(() => this.#deadline(), timeoutMs);
     this.#lease.onLost(this);
     if (this.#span.ids?.sampled === true) this.#booked = this.#lease.runner.spans.sent();
-    this.#exchange = this.#span.activate(() =>
-      this.#deps.transport.send(
-        {
-          url: this.#lease.runner.url,
-          path: this.#deps.config.invokePath,
-          headers,
-          body,
-          maxResponseBytes: this.#deps.config.maxBodyBytes,
-        },
-        (outcome) => this.#answered(head, outcome),
-      ),
+    this.#exchange = this.#deps.transport.send(
+      {
+        url: this.#lease.runner.url,
+        path: this.#deps.config.invokePath,
+        headers,
+        body,
+        maxResponseBytes: responseLimit(this.#deps.config.maxBodyBytes),
+        oversized: this,
+      },
+      (outcome) => this.#answered(head, outcome),
     );
   }
 
@@ -126,34 +134,21 @@ class Attempt implements LostListener {
     this.#end(canceled(this.#call));
   }
 
-  #head(timeoutMs: number): RequestHead {
-    const { detached, idempotencyKey } = this.#call.options;
-    return {
-      ...this.#span.carrier,
-      method: this.#call.method,
-      invocationId: this.#call.invocationId,
-      attempt: this.#call.attempts,
-      audience: this.#lease.runner.audience,
-      keyId: this.#deps.keyring.signing.id,
-      createdMs: Date.now(),
-      nonce: newNonce(),
-      timeoutMs: Math.max(1, Math.ceil(timeoutMs)),
-      ...(detached === true ? { detached } : {}),
-      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-    };
-  }
-
   #answered(head: RequestHead, outcome: HttpOutcome): void {
     const answeredAt = performance.now();
     const answeredClock = clockMs();
     if (this.#left) {
-      if ("failure" in outcome) this.#lease.suspect();
+      if ("failure" in outcome && !(outcome.failure.cause instanceof ResponseTooLarge)) this.#lease.suspect();
       this.#end(undefined);
       return;
     }
     if ("failure" in outcome) {
+      if (outcome.failure.cause instanceof ResponseTooLarge) {
+        this.#refuseResult(outcome.failure.cause.bytes, answeredAt, answeredClock);
+        return;
+      }
       this.#bookUnanswered("network");
-      if (!(outcome.failure.cause instanceof ResponseTooLarge)) this.#lease.suspect();
+      this.#lease.suspect();
       this.#fail(unanswered(this.#place(), outcome.failure));
       return;
     }
@@ -164,12 +159,32 @@ class Attempt implements LostListener {
       url: this.#lease.runner.url,
       keyring: this.#deps.keyring,
       codec: this.#deps.codec,
+      maxResultBytes: this.#deps.config.maxBodyBytes,
       context: () => placeContext(this.#place()),
     });
     if (reply.timings === undefined) this.#call.phases.network += answeredAt - this.#sentAt;
     else this.#learn(reply.timings, answeredAt, answeredClock);
-    this.#call.phases.decode += performance.now() - answeredAt;
-    this.#reply(reply);
+    const { result } = reply;
+    if (result instanceof Promise) void result.then((read) => this.#reply(reply, read, answeredAt));
+    else this.#reply(reply, result, answeredAt);
+  }
+
+  /** An answer comes in that is too large to be kept. */
+  startCheck(response: ResponseStart, bodyLength: number): BodyCheck | undefined {
+    this.#oversized = checkOversized(this.#request!, response, bodyLength, this.#deps.keyring);
+    return this.#oversized?.check;
+  }
+
+  /** The answer was too large to be kept. That the handler ran is only believed of a signature that holds. */
+  #refuseResult(bytes: number | undefined, answeredAt: number, answeredClock: number): void {
+    const oversized = bytes !== undefined && this.#oversized?.check.holds() === true ? this.#oversized : undefined;
+    if (oversized === undefined) this.#bookUnanswered("network");
+    else {
+      this.#lease.answered();
+      this.#learn(oversized.head.timings, answeredAt, answeredClock);
+    }
+    const known = oversized?.head.outcome === "ok" ? bytes : undefined;
+    this.#fail(resultTooLarge(this.#call.method, known, this.#deps.config.maxBodyBytes, placeContext(this.#place())));
   }
 
   /** Takes what the signed answer tells of the runner: phases, clock, spans. */
@@ -198,17 +213,19 @@ class Attempt implements LostListener {
     this.#booked = undefined;
   }
 
-  #reply(reply: Reply): void {
+  #reply(reply: Reply, result: ReplyResult, answeredAt: number): void {
+    if (this.#ended) return;
+    this.#call.phases.decode += performance.now() - answeredAt;
     this.#span.note({ responseBytes: reply.bytes });
     if (reply.rejected !== undefined) {
       this.#deps.telemetry.emit({ _tag: "SignatureRejected", pool: this.#call.pool, ...reply.rejected });
     }
-    if ("error" in reply.result) {
-      const { code, executed } = reply.result.error;
-      if (code === "unavailable" && executed === "no") this.#lease.refused(reply.result.draining === true);
-      this.#fail(reply.result.error);
+    if ("error" in result) {
+      const { code, executed } = result.error;
+      if (code === "unavailable" && executed === "no") this.#lease.refused(result.draining === true);
+      this.#fail(result.error);
     } else if (this.#end(undefined)) {
-      this.#resume(Effect.succeed(reply.result.value));
+      this.#resume(Effect.succeed(result.value));
     }
   }
 
@@ -258,16 +275,6 @@ class Attempt implements LostListener {
     });
   }
 }
-
-/** What the span of every attempt says, wherever it runs. */
-export const attemptFacts = (call: Call, body: Uint8Array, cause: AttemptCause): Facts => ({
-  method: call.method,
-  pool: call.pool,
-  attempt: call.attempts,
-  attemptKind: cause.kind,
-  retryReason: cause.reason,
-  requestBytes: body.byteLength,
-});
 
 /** Runs one attempt on the leased runner, and gives the lease back. */
 export const attempt = (

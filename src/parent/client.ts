@@ -21,20 +21,21 @@ import type { SigningKey } from "../contract/signature.ts";
 import { makeKeyring } from "../contract/signature.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import { acquire } from "./acquire.ts";
-import type { AttemptDeps } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
+import { argumentsTooLarge } from "./attempt-errors.ts";
 import type { Call, CallOrigin, CallRequest } from "./call.ts";
 import { countAttempt, callFacts, canceled, closePhases, errorContext, errorOf, poolFor, startCall } from "./call.ts";
 import { makeFanOut } from "./fan-out.ts";
 import { makeHeartbeat } from "./heartbeat.ts";
 import { localAttempt } from "./local-attempt.ts";
+import { makeTransport } from "./make-transport.ts";
 import type { PoolHandle } from "./pool/handle.ts";
 import { Pool } from "./pool/pool.ts";
+import { probeRunner } from "./pool/probe.ts";
 import type { AttemptMaker, Lane } from "./lane.ts";
 import { persist } from "./persist.ts";
 import { RetryBudget } from "./retry-budget.ts";
-import { makeFetchTransport } from "./transport-fetch.ts";
-import { makeUndiciTransport } from "./transport-undici.ts";
+import type { HttpTransport } from "./transport.ts";
 
 export interface ClientDeps {
   readonly config: ResolvedConfig;
@@ -91,26 +92,28 @@ const runnerEnv = (
 /** Makes a client. Pools with a `min` start their runners at once; nothing else starts before the first call. */
 export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Client => {
   const key = signingKey(config);
-  const transport = "Bun" in globalThis ? makeFetchTransport() : makeUndiciTransport();
-  const remote: AttemptDeps | undefined =
-    key === undefined
-      ? undefined
-      : { config, telemetry, codec, transport, keyring: makeKeyring(key, config.security.acceptKeys) };
+  const keyring = key === undefined ? undefined : makeKeyring(key, config.security.acceptKeys);
 
-  const makePool = (pool: ResolvedPool): Pool =>
-    new Pool(pool, telemetry, {
-      nameRunner: (poolName) => `${poolName}-${randomBytes(4).toString("hex")}`,
-      env: (of, runnerId, carrier) => runnerEnv(key, of, runnerId, carrier),
-      heartbeat: remote === undefined ? () => {} : makeHeartbeat(remote),
-      forget: transport.forget,
-      logger: config.logger,
-    });
-  const makeLane = (pool: ResolvedPool): Lane => ({
-    pool: makePool(pool),
-    budget: pool.retryBudget === undefined ? undefined : new RetryBudget(pool.retryBudget),
-    several: pool.bounds.max > 1,
-  });
-  const lanes = new Map(local === undefined ? [...config.pools].map(([name, pool]) => [name, makeLane(pool)]) : []);
+  const makeLane = (pool: ResolvedPool, transport: HttpTransport): Lane => {
+    const remote = keyring === undefined ? undefined : { config, telemetry, codec, transport, keyring };
+    return {
+      pool: new Pool(pool, telemetry, {
+        nameRunner: (poolName) => `${poolName}-${randomBytes(4).toString("hex")}`,
+        env: (of, runnerId, carrier) => runnerEnv(key, of, runnerId, carrier),
+        heartbeat: remote === undefined ? () => {} : makeHeartbeat(remote),
+        probe: (url) => probeRunner(transport, url),
+        forget: transport.forget,
+        logger: config.logger,
+      }),
+      budget: pool.retryBudget === undefined ? undefined : new RetryBudget(pool.retryBudget),
+      several: pool.bounds.max > 1,
+      transport,
+      remote,
+    };
+  };
+  const pools = local === undefined ? [...config.pools.values()] : [];
+  const transports = pools.map((pool) => makeTransport(pool.connection));
+  const lanes = new Map(pools.map((pool, index) => [pool.name, makeLane(pool, transports[index]!)]));
 
   const noPool = (call: Call): CallError => {
     const known = [...lanes.keys()].join(", ") || "none";
@@ -127,6 +130,7 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
     );
 
   const attemptOn: AttemptMaker["attemptOn"] = (call, body, cause, lease) => {
+    const remote = lanes.get(call.pool)?.remote;
     if (remote === undefined) return Effect.fail(noSecret(call));
     countAttempt(call);
     return attempt(remote, call, lease, body, cause);
@@ -139,7 +143,7 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
     }
     const lane = lanes.get(call.pool);
     if (lane === undefined) return Effect.fail(noPool(call));
-    if (remote === undefined) return Effect.fail(noSecret(call));
+    if (lane.remote === undefined) return Effect.fail(noSecret(call));
     const lease = acquire(call, lane.pool, avoid, telemetry);
     return Effect.isEffect(lease)
       ? Effect.flatMap(lease, (granted) => attemptOn(call, body, cause, granted))
@@ -151,7 +155,10 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
   const encode = (call: Call): Uint8Array | CallError => {
     const startedAt = performance.now();
     try {
-      return codec.encode(call.args, `arguments of ${call.method}`);
+      const body = codec.encode(call.args, `arguments of ${call.method}`);
+      return body.byteLength <= config.maxBodyBytes
+        ? body
+        : argumentsTooLarge(call, body.byteLength, config.maxBodyBytes);
     } catch (error) {
       return withContext(error as CallError, { ...errorContext(call), executed: "no", phase: "encode" });
     } finally {
@@ -231,7 +238,7 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
     pools: Object.fromEntries([...lanes].map(([name, { pool }]) => [name, pool])),
     shutdown: async (graceMs = shutdownGraceMs) => {
       await Promise.all([...lanes.values()].map(({ pool }) => pool.close(graceMs)));
-      await transport.close();
+      await Promise.all([...lanes.values()].map(({ transport }) => transport.close()));
     },
   };
 };

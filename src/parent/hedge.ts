@@ -10,7 +10,7 @@ import { executedByEither } from "../contract/errors.ts";
 import type { HedgeOptions } from "../contract/options.ts";
 import { defaults } from "../contract/options.ts";
 import { acquireElsewhere } from "./acquire.ts";
-import type { AttemptCause } from "./attempt.ts";
+import type { AttemptCause } from "./attempt-cause.ts";
 import type { Call } from "./call.ts";
 import { errorOf } from "./call.ts";
 import { budgetText, noteRefusal, noteRetry } from "./explain.ts";

@@ -2,11 +2,13 @@
 import type { Effect } from "effect";
 import type { CallError } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import type { AttemptCause } from "./attempt.ts";
+import type { AttemptCause } from "./attempt-cause.ts";
+import type { AttemptDeps } from "./attempt.ts";
 import type { Call } from "./call.ts";
 import type { Lease } from "./pool/lease.ts";
 import type { Pool } from "./pool/pool.ts";
 import type { RetryBudget } from "./retry-budget.ts";
+import type { HttpTransport } from "./transport.ts";
 
 /** What the calls of a pool share. */
 export interface Lane {
@@ -14,6 +16,10 @@ export interface Lane {
   readonly budget: RetryBudget | undefined;
   /** Whether it may have more runners than one. */
   readonly several: boolean;
+  /** Everything to its runners goes over it: calls, heartbeats, probes. */
+  readonly transport: HttpTransport;
+  /** What attempts are made with; `undefined` without a secret to sign with. */
+  readonly remote: AttemptDeps | undefined;
 }
 
 /** Makes the attempts of a client's calls. */

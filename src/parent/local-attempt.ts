@@ -5,11 +5,11 @@ import type { Dispatcher, InvocationReply } from "../contract/dispatch.ts";
 import type { CallError } from "../contract/errors.ts";
 import { withContext } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import type { AttemptCause } from "./attempt.ts";
-import { attemptFacts } from "./attempt.ts";
+import { type AttemptCause, attemptFacts } from "./attempt-cause.ts";
+
 import type { Call } from "./call.ts";
 import { attemptMs, errorContext, errorOf } from "./call.ts";
-import { readBody } from "./reply.ts";
+import { readBody, type ReplyResult } from "./reply.ts";
 
 export interface LocalAttemptDeps {
   readonly telemetry: Telemetry;
@@ -19,10 +19,18 @@ export interface LocalAttemptDeps {
 
 const read = (call: Call, codec: Codec, reply: InvocationReply): Effect.Effect<unknown, CallError> => {
   const startedAt = performance.now();
+  const finish = (result: ReplyResult): Effect.Effect<unknown, CallError> => {
+    call.phases.decode += performance.now() - startedAt;
+    if ("value" in result) return Effect.succeed(result.value);
+    return Effect.fail(reply.thrown === undefined ? result.error : withContext(result.error, { cause: reply.thrown }));
+  };
   const result = readBody(reply.outcome, reply.body, call.method, codec, () => errorContext(call));
-  call.phases.decode += performance.now() - startedAt;
-  if ("value" in result) return Effect.succeed(result.value);
-  return Effect.fail(reply.thrown === undefined ? result.error : withContext(result.error, { cause: reply.thrown }));
+  return result instanceof Promise
+    ? Effect.flatMap(
+        Effect.promise(() => result),
+        finish,
+      )
+    : finish(result);
 };
 
 /** Runs one attempt in this process. */

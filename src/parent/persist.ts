@@ -3,7 +3,7 @@ import { Effect } from "effect";
 import type { CallError } from "../contract/errors.ts";
 import { executedByEither, withContext } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import type { AttemptCause } from "./attempt.ts";
+import type { AttemptCause } from "./attempt-cause.ts";
 import type { Call } from "./call.ts";
 import { errorContext, remainingMs } from "./call.ts";
 import { budgetText, noteRefusal, noteRetry } from "./explain.ts";

@@ -6,13 +6,20 @@ import type { CallError, FlameErrorContext } from "../contract/errors.ts";
 import { InvokeError, withContext } from "../contract/errors.ts";
 import { readResponseHead } from "../contract/headers.ts";
 import type { Keyring } from "../contract/signature.ts";
-import { verifyResponse } from "../contract/signature.ts";
+import { checkResponse, type ResponseCheck, verifyResponse } from "../contract/signature.ts";
 import type { RejectionReason } from "../telemetry/telemetry.ts";
-import type { HttpResponse } from "./transport.ts";
+import { resultTooLarge } from "./attempt-errors.ts";
+import type { HttpResponse, ResponseStart } from "./transport.ts";
+
+/** The result or the error that an answer has. */
+export type ReplyResult =
+  | { readonly value: unknown }
+  | { readonly error: CallError; readonly draining?: boolean | undefined };
 
 /** What became of an attempt that got an answer. */
 export interface Reply {
-  readonly result: { readonly value: unknown } | { readonly error: CallError; readonly draining?: boolean | undefined };
+  /** A promise, which never rejects, where the result is large and is read in slices. */
+  readonly result: ReplyResult | Promise<ReplyResult>;
   /** `undefined` when the answer was not signed by the runner. */
   readonly timings: RunnerTimings | undefined;
   readonly bytes: number;
@@ -25,9 +32,35 @@ interface Exchange {
   readonly url: string;
   readonly keyring: Keyring;
   readonly codec: Codec;
+  readonly maxResultBytes: number;
   /** What errors should say; asked for only where there is one. */
   readonly context: () => FlameErrorContext;
 }
+
+const decodeFailure = (thrown: unknown, context: FlameErrorContext): ReplyResult => ({
+  error: withContext(thrown as CallError, { ...context, executed: "yes", phase: "decode" }),
+});
+
+/** The result in a body, at once, or later where it takes long to read. */
+const readResult = (
+  body: Uint8Array,
+  method: string,
+  codec: Codec,
+  context: () => FlameErrorContext,
+): ReplyResult | Promise<ReplyResult> => {
+  const what = `result of ${method}`;
+  if (!codec.isQuickToDecode(body)) {
+    return codec.decodeInSlices(body, what).then(
+      (value) => ({ value }),
+      (thrown: unknown) => decodeFailure(thrown, context()),
+    );
+  }
+  try {
+    return { value: codec.decode(body, what) };
+  } catch (thrown) {
+    return decodeFailure(thrown, context());
+  }
+};
 
 /** The result or error in a body that is known to be the runner's. */
 export const readBody = (
@@ -36,14 +69,8 @@ export const readBody = (
   method: string,
   codec: Codec,
   context: () => FlameErrorContext,
-): Reply["result"] => {
-  if (outcome === "ok") {
-    try {
-      return { value: codec.decode(body, `result of ${method}`) };
-    } catch (error) {
-      return { error: withContext(error as CallError, { ...context(), executed: "yes", phase: "decode" }) };
-    }
-  }
+): ReplyResult | Promise<ReplyResult> => {
+  if (outcome === "ok") return readResult(body, method, codec, context);
   const decoded = decodeErrorBody(body);
   if (decoded !== undefined) return { error: errorFromBody(decoded, context()), draining: decoded.draining };
   return {
@@ -103,6 +130,29 @@ export const readReply = (exchange: Exchange): Reply => {
     );
     return { result: { error }, timings: undefined, bytes, rejected };
   }
-  const result = readBody(read.head.outcome, response.body, request.method, codec, context);
+  const { maxResultBytes } = exchange;
+  const result =
+    read.head.outcome === "ok" && bytes > maxResultBytes
+      ? { error: resultTooLarge(request.method, bytes, maxResultBytes, context()) }
+      : readBody(read.head.outcome, response.body, request.method, codec, context);
   return { result, timings: read.head.timings, bytes };
+};
+
+/** A check of an answer that is too large to be kept, with what it says if its signature holds. */
+export interface OversizedReply {
+  readonly head: ResponseHead;
+  readonly check: ResponseCheck;
+}
+
+/** Starts to check an answer that is too large to be kept; `undefined` where it is not one that a runner signed. */
+export const checkOversized = (
+  request: RequestHead,
+  response: ResponseStart,
+  bodyLength: number,
+  keyring: Keyring,
+): OversizedReply | undefined => {
+  const read = readResponseHead((name) => response.header(name), response.status, request);
+  if ("malformed" in read) return undefined;
+  const key = keyring.find(read.head.keyId);
+  return key && { head: read.head, check: checkResponse(read.head, bodyLength, read.signature, key) };
 };

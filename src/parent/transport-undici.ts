@@ -1,22 +1,46 @@
 /** HTTP on Node: undici's dispatch API, one connection pool per runner. */
 import type { Dispatcher } from "undici";
 import { Pool } from "undici";
-import type { HttpExchange, HttpOutcome, HttpRequest, HttpTransport } from "./transport.ts";
-import { joinChunks, ResponseTooLarge } from "./transport.ts";
+import type { ResolvedConnection } from "../contract/resolve-connection.ts";
+import { Connector } from "./connector.ts";
+import { ResponseBody } from "./response-body.ts";
+import type { HttpExchange, HttpOutcome, HttpRequest, HttpTransport, ResponseStart } from "./transport.ts";
+
+/** The connections to one runner. */
+interface Route {
+  readonly pool: Pool;
+  readonly connector: Connector;
+}
+
+/** The head of a response, as undici gives it. */
+class Start implements ResponseStart {
+  readonly status: number;
+  readonly #headers: Readonly<Record<string, string | Array<string> | undefined>>;
+
+  constructor(status: number, headers: Readonly<Record<string, string | Array<string> | undefined>>) {
+    this.status = status;
+    this.#headers = headers;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#headers[name];
+    return Array.isArray(value) ? value.join(", ") : value;
+  }
+}
 
 class Exchange implements HttpExchange, Dispatcher.DispatchHandler {
+  readonly #request: HttpRequest;
+  readonly #connector: Connector;
   readonly #done: (outcome: HttpOutcome) => void;
-  readonly #limit: number;
-  readonly #chunks: Array<Uint8Array> = [];
   #controller: Dispatcher.DispatchController | undefined;
-  #bytes = 0;
-  #status = 0;
-  #headers: Readonly<Record<string, string | Array<string> | undefined>> = {};
+  #body: ResponseBody | undefined;
   #over = false;
+  /** Set when undici is about to write the request to an open connection. */
   sent = false;
 
-  constructor(limit: number, done: (outcome: HttpOutcome) => void) {
-    this.#limit = limit;
+  constructor(request: HttpRequest, connector: Connector, done: (outcome: HttpOutcome) => void) {
+    this.#request = request;
+    this.#connector = connector;
     this.#done = done;
   }
 
@@ -33,36 +57,32 @@ class Exchange implements HttpExchange, Dispatcher.DispatchHandler {
   }
 
   onResponseStart(
-    _controller: Dispatcher.DispatchController,
+    controller: Dispatcher.DispatchController,
     status: number,
     headers: Record<string, string | Array<string> | undefined>,
   ): void {
-    this.#status = status;
-    this.#headers = headers;
+    this.#connector.answered();
+    this.#body = new ResponseBody(this.#request, new Start(status, headers));
+    if (this.#body.refused) this.#refuse(controller);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#bytes += chunk.byteLength;
-    if (this.#bytes > this.#limit) controller.abort(new ResponseTooLarge(this.#limit));
-    else this.#chunks.push(chunk);
+    this.#body!.add(chunk);
+    if (this.#body!.refused) this.#refuse(controller);
   }
 
   onResponseEnd(): void {
-    const headers = this.#headers;
-    this.#end({
-      response: {
-        status: this.#status,
-        header: (name) => {
-          const value = headers[name];
-          return Array.isArray(value) ? value.join(", ") : value;
-        },
-        body: joinChunks(this.#chunks, this.#bytes),
-      },
-    });
+    this.#end(this.#body!.outcome());
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, cause: Error): void {
+    if (this.sent && this.#body === undefined) this.#connector.unanswered();
     this.#end({ failure: { sent: this.sent, cause } });
+  }
+
+  #refuse(controller: Dispatcher.DispatchController): void {
+    this.#end(this.#body!.outcome());
+    controller.abort(new Error("aborted"));
   }
 
   #end(outcome: HttpOutcome): void {
@@ -72,35 +92,51 @@ class Exchange implements HttpExchange, Dispatcher.DispatchHandler {
   }
 }
 
+const end = async ({ pool, connector }: Route): Promise<void> => {
+  const destroyed = pool.destroy();
+  connector.close();
+  await destroyed.catch(() => {});
+};
+
 /** Makes a transport on undici. Connections open when they are first needed. */
-export const makeUndiciTransport = (): HttpTransport => {
-  const pools = new Map<string, Pool>();
-  const poolOf = (url: string): Pool => {
-    let pool = pools.get(url);
-    if (pool === undefined) {
-      pool = new Pool(url, { pipelining: 1, headersTimeout: 0, bodyTimeout: 0, connections: null });
-      pools.set(url, pool);
+export const makeUndiciTransport = (connection: ResolvedConnection): HttpTransport => {
+  const routes = new Map<string, Route>();
+  const routeOf = (url: string): Route => {
+    let route = routes.get(url);
+    if (route === undefined) {
+      const connector = new Connector(url, connection);
+      const pool = new Pool(connector.origin, {
+        pipelining: 1,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        connections: null,
+        allowH2: false,
+        connect: (_, connected) =>
+          void connector.open((...opened) => connected(...(opened as Parameters<typeof connected>))),
+      });
+      route = { pool, connector };
+      routes.set(url, route);
     }
-    return pool;
+    return route;
   };
   return {
-    send: (request: HttpRequest, done) => {
-      const exchange = new Exchange(request.maxResponseBytes, done);
-      poolOf(request.url).dispatch(
-        { path: request.path, method: "POST", headers: request.headers, body: request.body },
-        exchange,
-      );
+    send: (request, done) => {
+      const { pool, connector } = routeOf(request.url);
+      const { method = "POST", headers, body } = request;
+      const exchange = new Exchange(request, connector, done);
+      const path = connector.prefix === "" ? request.path : connector.prefix + request.path;
+      pool.dispatch({ path, method, headers, body: method === "GET" ? null : body }, exchange);
       return exchange;
     },
     forget: (url) => {
-      const pool = pools.get(url);
-      pools.delete(url);
-      void pool?.destroy().catch(() => {});
+      const route = routes.get(url);
+      routes.delete(url);
+      if (route !== undefined) void end(route);
     },
     close: async () => {
-      const all = [...pools.values()];
-      pools.clear();
-      await Promise.allSettled(all.map((pool) => pool.destroy()));
+      const all = [...routes.values()];
+      routes.clear();
+      await Promise.all(all.map(end));
     },
   };
 };

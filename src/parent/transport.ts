@@ -1,20 +1,39 @@
-/** Sends one request to one runner. Which HTTP client does it depends on the runtime. */
+/** Sends requests to runners over HTTP. Which client does it depends on the runtime. */
 
-/** An encoded, signed request. */
+/** A request; for an invocation, encoded and signed. */
 export interface HttpRequest {
-  /** Base URL of the runner. */
+  /** Base URL of the runner. Its path, if it has one, is the prefix of `path`. */
   readonly url: string;
   readonly path: string;
+  /** Default: `POST`. A `GET` has an empty body. */
+  readonly method?: "GET" | "POST";
   readonly headers: Record<string, string>;
   readonly body: Uint8Array;
   /** A larger response is a failure. */
   readonly maxResponseBytes: number;
+  /** Told of a response that is larger, so that it can check what cannot be kept. */
+  readonly oversized?: OversizedListener;
 }
 
-export interface HttpResponse {
+/** A response of which the body is still to come. */
+export interface ResponseStart {
   readonly status: number;
   header(name: string): string | undefined;
+}
+
+export interface HttpResponse extends ResponseStart {
   readonly body: Uint8Array;
+}
+
+/** Takes the bytes of a body as they come in, and keeps none. */
+export interface BodyCheck {
+  update(chunk: Uint8Array): void;
+}
+
+/** Wants to check responses that are too large to be kept. */
+export interface OversizedListener {
+  /** Starts a check. Without one the response is not read. */
+  startCheck(response: ResponseStart, bodyLength: number): BodyCheck | undefined;
 }
 
 /** A request that got no response. */
@@ -41,15 +60,3 @@ export interface HttpTransport {
   forget(url: string): void;
   close(): Promise<void>;
 }
-
-/** The failure of a response that is larger than allowed. */
-export class ResponseTooLarge extends Error {
-  constructor(limit: number) {
-    super(`The response is larger than ${limit} bytes (maxBodyBytes).`);
-    this.name = "ResponseTooLarge";
-  }
-}
-
-/** Joins the chunks of a body, without a copy where there is one chunk. */
-export const joinChunks = (chunks: ReadonlyArray<Uint8Array>, bytes: number): Uint8Array =>
-  chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes);

@@ -123,6 +123,12 @@ const keyedRequest = (
   },
 });
 
+/** Spans that were recorded here; those of a trace that only passes through are somebody else's. */
+const recordedSpans = ({ span, run }: Passage): number => {
+  if (span?.sampled !== true || span.relayed === true) return 0;
+  return run === undefined ? 1 : 2;
+};
+
 const timings = (passage: Passage): RunnerTimings => {
   const { arrivedAt } = passage.invocation;
   const now = performance.now();
@@ -133,7 +139,7 @@ const timings = (passage: Passage): RunnerTimings => {
     sentMs,
     queueMs: (startedAt ?? now) - arrivedAt,
     handlerMs: startedAt === undefined ? 0 : (passage.run?.endedAt ?? now) - startedAt,
-    spans: passage.span?.sampled ? (passage.run === undefined ? 1 : 2) : 0,
+    spans: recordedSpans(passage),
     exported: spanExport(),
   };
 };

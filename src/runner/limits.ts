@@ -4,8 +4,8 @@
  * how long a handler may run: that is what deadlines are for.
  */
 export const connectionLimits = {
-  /** From the first byte of a request to the last of its headers. */
-  headersTimeoutMs: 15_000,
+  /** From the first byte of a request, or the start of a connection without one, to the last of its headers. Node checks it every second; Bun has a fixed limit of its own, 12 s at most. */
+  headersTimeoutMs: 8_000,
   /** From the first byte of a request to the last of its body. */
   requestTimeoutMs: 120_000,
   /** An idle connection is kept this long: longer than common load balancers keep theirs, so that they close first. */

@@ -8,7 +8,10 @@ import { FastResponse, toNodeHandler } from "srvx/node";
 import { ConfigError } from "../contract/errors.ts";
 import type { IncomingRequest } from "./arrival.ts";
 import { connectionLimits } from "./limits.ts";
+import { inNoContext } from "../telemetry/unobserved.ts";
 import type { Answer } from "./respond.ts";
+import type { UnverifiedRequests } from "./unverified.ts";
+import { keepMethod, unwrapped } from "./unwrapped.ts";
 
 /** A handler of web requests. */
 export type FetchHandler = (request: IncomingRequest) => Response | Promise<Response>;
@@ -17,6 +20,8 @@ export interface ListenOptions {
   readonly port: number;
   /** All interfaces when left out. */
   readonly hostname: string | undefined;
+  /** Bounds the connections of strangers; Bun does not announce its connections, and ends those that say nothing by itself. */
+  readonly unverified: Pick<UnverifiedRequests, "connected">;
   /** Hears what goes wrong with the socket later on. */
   readonly onError: (error: unknown) => void;
 }
@@ -36,15 +41,17 @@ export interface Listener {
 
 /** The part of Bun's global that is used here. */
 interface BunRuntime {
-  serve(options: {
-    port: number;
-    hostname?: string;
-    fetch: (request: IncomingRequest, server: BunServer) => Response | Promise<Response>;
-    maxRequestBodySize: number;
-    idleTimeout: number;
-    reusePort: boolean;
-    development: boolean;
-  }): BunServer;
+  serve(options: ServeOptions): BunServer;
+}
+
+interface ServeOptions {
+  port: number;
+  hostname?: string | undefined;
+  fetch?: (request: IncomingRequest, server: BunServer) => Response | Promise<Response>;
+  maxRequestBodySize: number;
+  idleTimeout: number;
+  reusePort: boolean;
+  development: boolean;
 }
 
 interface BunServer {
@@ -113,16 +120,19 @@ const closeNode = (server: Server, graceMs: number): Promise<void> => {
 };
 
 const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => {
-  const server = createServer(
-    {
-      headersTimeout: connectionLimits.headersTimeoutMs,
-      requestTimeout: connectionLimits.requestTimeoutMs,
-      keepAliveTimeout: connectionLimits.keepAliveTimeoutMs,
-      maxHeaderSize: connectionLimits.maxHeaderBytes,
-      connectionsCheckingInterval: 5_000,
-    },
-    toNodeHandler(fetch) as RequestListener,
+  const server = unwrapped(
+    createServer(
+      {
+        headersTimeout: connectionLimits.headersTimeoutMs,
+        requestTimeout: connectionLimits.requestTimeoutMs,
+        keepAliveTimeout: connectionLimits.keepAliveTimeoutMs,
+        maxHeaderSize: connectionLimits.maxHeaderBytes,
+        connectionsCheckingInterval: 1_000,
+      },
+      toNodeHandler(fetch) as RequestListener,
+    ),
   );
+  server.on("connection", (socket) => options.unverified.connected(socket));
   const port = options.port === 0 ? findFreePort() : options.port;
   const ready = new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, { ...options, port })));
@@ -146,18 +156,20 @@ const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => 
 const listenOnBun = (runtime: BunRuntime, fetch: FetchHandler, options: ListenOptions): Listener => {
   let server: BunServer;
   try {
-    server = runtime.serve({
+    const serveOptions: ServeOptions = {
       port: options.port,
       hostname: options.hostname,
-      fetch: (request, self) => {
-        request.runtime = { bun: { server: self } };
-        return fetch(request);
-      },
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-      idleTimeout: connectionLimits.keepAliveTimeoutMs / 1000,
+      idleTimeout: connectionLimits.headersTimeoutMs / 1000,
       reusePort: false,
       development: false,
+    };
+    keepMethod(serveOptions, "fetch", (request: IncomingRequest, self: BunServer) => {
+      if (request.method !== "POST") self.timeout(request, connectionLimits.keepAliveTimeoutMs / 1000);
+      request.runtime = { bun: { server: self } };
+      return fetch(request);
     });
+    server = runtime.serve(serveOptions);
   } catch (error) {
     const ready = Promise.reject(listenError(error, options));
     return { port: options.port, url: urlOf(options.hostname, options.port), ready, close: () => Promise.resolve() };
@@ -172,4 +184,4 @@ const listenOnBun = (runtime: BunRuntime, fetch: FetchHandler, options: ListenOp
 
 /** Listens. An address that cannot be had rejects `ready`; nothing is thrown for it. */
 export const listen = (fetch: FetchHandler, options: ListenOptions): Listener =>
-  bun === undefined ? listenOnNode(fetch, options) : listenOnBun(bun, fetch, options);
+  bun === undefined ? inNoContext(listenOnNode, fetch, options) : inNoContext(listenOnBun, bun, fetch, options);

@@ -9,6 +9,7 @@ import type { IdempotencyOptions } from "../contract/idempotency.ts";
 import { type IsolationOptions, type ResolvedIsolation, resolveIsolation } from "../contract/isolation.ts";
 import { type SecurityOptions } from "../contract/options.ts";
 import { type Environment, type ResolvedConfig, resolveConfig } from "../contract/resolve-config.ts";
+import { runnerIdFault, shownAddress } from "../contract/runner-url.ts";
 
 /** Options of {@link createRunnerServer}; what is left out comes from the environment, then the configuration. */
 export interface RunnerServerOptions {
@@ -79,15 +80,22 @@ const resolvePort = (options: RunnerServerOptions, env: Environment): number => 
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
   const where = options.port === undefined ? "FLAME_PORT" : "port";
   throw new ConfigError(
-    `${where} is "${String(options.port ?? text)}". Use a whole number from 0 to 65535; 0 takes a free port.`,
+    `${where} is ${shownAddress(String(options.port ?? text))}. Use a whole number from 0 to 65535; 0 takes a free port.`,
   );
 };
 
 const resolveRunnerId = (options: RunnerServerOptions, env: Environment): string | undefined => {
   const given = options.runnerId ?? (env["FLAME_RUNNER_ID"]?.trim() || undefined);
-  if (given === undefined || /^[\x21-\x7e]{1,255}$/.test(given)) return given;
+  const fault = given === undefined ? undefined : runnerIdFault(given, 255);
+  if (fault === undefined) return given;
+  throw new ConfigError(`${options.runnerId === undefined ? "FLAME_RUNNER_ID" : "runnerId"} ${fault}`);
+};
+
+const resolveHostname = (options: RunnerServerOptions, env: Environment): string | undefined => {
+  const given = options.hostname ?? (env["FLAME_HOST"]?.trim() || undefined);
+  if (given === undefined || !/[/@?#\s]/.test(given)) return given;
   throw new ConfigError(
-    `The runner id "${given}" cannot travel in a header. Use up to 255 printable ASCII characters without spaces.`,
+    `${options.hostname === undefined ? "FLAME_HOST" : "hostname"} is ${shownAddress(given)}. Use the name or the IP address of an interface alone, such as 127.0.0.1.`,
   );
 };
 
@@ -135,7 +143,7 @@ export const resolveRunnerOptions = (
   const runnerId = resolveRunnerId(options, env);
   return {
     port: resolvePort(options, env),
-    hostname: options.hostname ?? (env["FLAME_HOST"]?.trim() || undefined),
+    hostname: resolveHostname(options, env),
     invokePath,
     maxBodyBytes,
     security,

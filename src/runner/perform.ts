@@ -26,14 +26,30 @@ const codecError = (thrown: unknown, executed: "no" | "yes"): InvokeError => {
   const phase = executed === "no" ? "runner_queue" : "encode";
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const code = thrown instanceof FlameError ? thrown.code : "serialization_error";
-  return new InvokeError(code, message, { executed, phase, retryable: false, cause: thrown });
+  const details = thrown instanceof FlameError ? thrown.details : undefined;
+  return new InvokeError(code, message, { executed, phase, retryable: false, details, cause: thrown });
 };
 
-const decodeArguments = (codec: Codec, invocation: Invocation): ReadonlyArray<unknown> => {
-  const what = `arguments of ${invocation.method}`;
-  const args = codec.decode(invocation.body, what);
+const requireArguments = (args: unknown, what: string): ReadonlyArray<unknown> => {
   if (Array.isArray(args)) return args;
   throw new InvokeError("serialization_error", `The ${what} are not an array.`);
+};
+
+const decodeArguments = (codec: Codec, { method, body }: Invocation): ReadonlyArray<unknown> => {
+  const what = `arguments of ${method}`;
+  return requireArguments(codec.decode(body, what), what);
+};
+
+/** The arguments of a message that takes long to read: other invocations go on meanwhile. */
+const decodeArgumentsInSlices = (
+  codec: Codec,
+  { method, body }: Invocation,
+): Effect.Effect<ReadonlyArray<unknown>, InvokeError> => {
+  const what = `arguments of ${method}`;
+  return Effect.tryPromise({
+    try: async (signal) => requireArguments(await codec.decodeInSlices(body, what, signal), what),
+    catch: (thrown) => codecError(thrown, "no"),
+  });
 };
 
 const encodeResult = ({ codec, maxBodyBytes }: PerformDeps, method: string, value: unknown): Uint8Array => {
@@ -56,14 +72,12 @@ export const tooLate = ({ method, runnerId }: Run): InvokeError =>
 /** Whether its time is over. */
 export const isLate = ({ deadlineAt }: Run): boolean => !(deadlineAt() > performance.now());
 
-/** Decodes, and within the handler's span executes and encodes. */
-export const perform = (deps: PerformDeps, run: Run, inSpan: InHandlerSpan): Effect.Effect<Uint8Array, CallError> => {
-  let args: ReadonlyArray<unknown>;
-  try {
-    args = decodeArguments(deps.codec, run.invocation);
-  } catch (thrown) {
-    return Effect.fail(codecError(thrown, "no"));
-  }
+const performWith = (
+  deps: PerformDeps,
+  run: Run,
+  args: ReadonlyArray<unknown>,
+  inSpan: InHandlerSpan,
+): Effect.Effect<Uint8Array, CallError> => {
   if (isLate(run)) return Effect.fail(tooLate(run));
   const encode = (value: unknown): Uint8Array => encodeResult(deps, run.method.name, value);
   run.late = () => run.pending?.then(encode);
@@ -78,4 +92,20 @@ export const perform = (deps: PerformDeps, run: Run, inSpan: InHandlerSpan): Eff
       }
     }),
   );
+};
+
+/** Decodes, and within the handler's span executes and encodes. */
+export const perform = (deps: PerformDeps, run: Run, inSpan: InHandlerSpan): Effect.Effect<Uint8Array, CallError> => {
+  if (!deps.codec.isQuickToDecode(run.invocation.body)) {
+    return Effect.flatMap(decodeArgumentsInSlices(deps.codec, run.invocation), (args) =>
+      performWith(deps, run, args, inSpan),
+    );
+  }
+  let args: ReadonlyArray<unknown>;
+  try {
+    args = decodeArguments(deps.codec, run.invocation);
+  } catch (thrown) {
+    return Effect.fail(codecError(thrown, "no"));
+  }
+  return performWith(deps, run, args, inSpan);
 };

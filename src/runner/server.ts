@@ -36,8 +36,9 @@ import {
   signedReply,
   unsignedError,
 } from "./respond.ts";
-import { reportRefusals } from "./refusals.ts";
+import { makeRefusals, type Refusals } from "./refusals.ts";
 import { superviseRunner } from "./supervision.ts";
+import { UnverifiedRequests, unverifiedLimits } from "./unverified.ts";
 import { makeVerifier, type Refused, type Verified, type Verifier } from "./verify.ts";
 
 /** A runner that listens. */
@@ -76,11 +77,12 @@ const nonceCapacity = 1_000_000;
 const orphanDrainMs = 1_000;
 
 interface Stages {
+  readonly unverified: UnverifiedRequests;
   readonly verify: Verifier;
   readonly admission: Admission;
   readonly dispatcher: Dispatcher;
   readonly runnerId: string;
-  readonly onRefused: (refused: Refused) => void;
+  readonly refusals: Refusals;
   /** Somebody who holds the secret has spoken. */
   readonly onHeard: () => void;
 }
@@ -129,22 +131,23 @@ const run = ({ dispatcher, runnerId }: Stages, verified: Verified, permit: Permi
     });
   });
 
-const refusal = (stages: Stages, refused: Refused, arrivedAt: number): Answer => {
-  stages.onRefused(refused);
+const refusal = (stages: Stages, refused: Refused, arrival: Arrival): Answer => {
+  stages.refusals.report(refused, arrival);
   const { signer, status, error } = refused;
   return signer === undefined
     ? lastOnConnection(unsignedError(status, error))
-    : signedError(signer.head, signer.key, stages.runnerId, arrivedAt, error);
+    : signedError(signer.head, signer.key, stages.runnerId, arrival.arrivedAt, error);
 };
 
 const makeInvoke =
   (stages: Stages) =>
   async (request: IncomingRequest): Promise<Response> => {
-    const arrival = arrive(request);
+    const arrival = arrive(request, stages.unverified);
     const verified = await stages.verify(arrival);
-    if (verified._tag === "Refused") return toResponse(refusal(stages, verified, arrival.arrivedAt));
+    if (verified._tag === "Refused") return toResponse(refusal(stages, verified, arrival));
 
     const { head, key } = verified;
+    stages.refusals.accepted();
     stages.onHeard();
     if (head.method === HEARTBEAT_METHOD) return toResponse(signedHeard(head, key, stages.runnerId, arrival.arrivedAt));
 
@@ -232,12 +235,15 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     isolated,
   });
   let orphanTimer: OrphanTimer | undefined;
+  const unverified = new UnverifiedRequests(unverifiedLimits(maxBodyBytes));
+  const refusals = makeRefusals(options, deps);
   const invoke = makeInvoke({
+    unverified,
     verify,
     admission,
     dispatcher,
     runnerId,
-    onRefused: reportRefusals(options, deps),
+    refusals,
     onHeard: () => orphanTimer?.heard(),
   });
 
@@ -248,6 +254,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
   const listener = listen(app.fetch, {
     port: options.port,
     hostname: options.hostname,
+    unverified,
     onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, { error }),
   });
 
@@ -273,7 +280,11 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
       orphanTimer = new OrphanTimer({
         timeoutMs: orphanTimeoutMs,
         busy: () => admission.inFlight > 0,
-        onOrphaned: () => orphaned(`no word from its parent within ${orphanTimeoutMs} ms`),
+        onOrphaned: () => {
+          const refused = refusals.explainSilence();
+          const silence = `no word from its parent within ${orphanTimeoutMs} ms`;
+          orphaned(refused === undefined ? silence : `${silence}; ${refused}`);
+        },
       });
     }
     stopSupervision = superviseRunner({

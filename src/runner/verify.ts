@@ -13,7 +13,7 @@ import { type CallError, ConfigError, InvokeError } from "../contract/errors.ts"
 import { readRequestHead } from "../contract/headers.ts";
 import { type Keyring, type SigningKey, verifyRequest } from "../contract/signature.ts";
 import type { RejectionReason } from "../telemetry/telemetry.ts";
-import type { Arrival } from "./arrival.ts";
+import type { Arrival, BodyRead } from "./arrival.ts";
 import { wallClockMs } from "./clock.ts";
 import type { NonceMemory } from "./nonces.ts";
 
@@ -74,7 +74,8 @@ const signatureError = (message: string): InvokeError =>
   new InvokeError("signature_error", message, { executed: "no", retryable: false, phase: "runner_queue" });
 
 const doesNotHold =
-  "The signature does not hold. Check that both sides have the same secret (security.secret or FLAME_SECRET) and key id; the runner's log says more.";
+  "The signature does not hold: the two sides have different secrets (security.secret or FLAME_SECRET) or key ids, or something on the way " +
+  "(a proxy, gateway or mesh) changed an x-flame-* header or the body. The runner's log says which key it was.";
 
 const noSecret = new ConfigError(
   "This runner has no secret and runs nothing. Set security.secret, or FLAME_SECRET, to the same long random string on the runner and on the parent.",
@@ -126,13 +127,28 @@ const tooLarge = (declared: string | null, maxBytes: number): Refused => {
   );
 };
 
-const cutOff = refuse(
-  400,
-  new InvokeError("transport_error", "The connection ended before the request body did.", {
-    executed: "no",
-    phase: "runner_queue",
-  }),
-);
+const unread = { executed: "no", phase: "runner_queue" } as const;
+
+/** What is said where a body was not read to its end. */
+const incomplete: Readonly<Record<Exclude<BodyRead, Uint8Array | "too_large">, Refused>> = {
+  cut_off: refuse(400, new InvokeError("transport_error", "The connection ended before the request body did.", unread)),
+  too_slow: refuse(
+    408,
+    new InvokeError(
+      "transport_error",
+      "The request body came in too slowly, and the runner stopped reading it. Check the network between parent and runner.",
+      unread,
+    ),
+  ),
+  overloaded: refuse(
+    503,
+    new InvokeError(
+      "overloaded",
+      "The runner holds as much of unverified requests as it may, and this one made no progress. Check the network between parent and runner, or who else sends requests to it.",
+      unread,
+    ),
+  ),
+};
 
 /** Reads the body once the head allows it, without reading a byte of one that is known to be too large. */
 const readBody = async (arrival: Arrival, maxBytes: number): Promise<Uint8Array | Refused> => {
@@ -147,7 +163,7 @@ const readBody = async (arrival: Arrival, maxBytes: number): Promise<Uint8Array 
   if (declared !== null && !(Number(declared) <= maxBytes)) return tooLarge(declared, maxBytes);
   const body = await arrival.readBody(maxBytes);
   if (body === "too_large") return tooLarge(declared, maxBytes);
-  return body === "cut_off" ? cutOff : body;
+  return typeof body === "string" ? incomplete[body] : body;
 };
 
 export const makeVerifier = (options: VerifierOptions): Verifier => {
@@ -223,10 +239,11 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
     if (!verifyRequest(head, body, signature, key)) {
       return refuse(401, signatureError(doesNotHold), {
         reason: "mismatch",
-        detail: `The signature of invocation ${head.invocationId}, attempt ${head.attempt}, does not match with key "${key.id}": another secret, or a changed request.`,
+        detail: `The signature of invocation ${head.invocationId}, attempt ${head.attempt}, does not match with key "${key.id}": the sender has another secret under that id, or something on the way (a proxy, gateway or mesh) changed an x-flame-* header or the body.`,
       });
     }
 
+    arrival.verified();
     return spendNonce(head) ?? checkAudience(head, key) ?? { _tag: "Verified", head, key, body, clockOffsetMs };
   };
 };

@@ -134,6 +134,20 @@ const isolateTerminated = (event: Extract<FlameEvent, { _tag: "IsolateTerminated
   };
 };
 
+/** Says it at the first in a row, the second, the fourth and so on: strangers can send what looks like a heartbeat. */
+const heartbeatRefused = (event: Extract<FlameEvent, { _tag: "HeartbeatRefused" }>): LogEntry | undefined => {
+  const { by, pool, runnerId, code, detail, count, orphanTimeoutMs } = event;
+  if ((count & (count - 1)) !== 0) return undefined;
+  const heartbeats = count === 1 ? "a heartbeat" : `${count} heartbeats in a row`;
+  const whose = by === "parent" ? "of this parent" : "that should be its parent's";
+  const within = orphanTimeoutMs === undefined ? "" : ` within ${orphanTimeoutMs} ms`;
+  return {
+    spec: logs.heartbeatRefused,
+    message: `Runner ${runnerId} of pool "${pool}" refused ${heartbeats} ${whose}, and ends itself if it hears nothing else${within}: ${detail}`,
+    facts: { pool, runnerId, errorCode: code, reason: detail },
+  };
+};
+
 /** The record of an event; `undefined` for events that only metrics care about. */
 const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
   switch (event._tag) {
@@ -202,6 +216,8 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
         facts: { pool, reason },
       };
     }
+    case "HeartbeatRefused":
+      return heartbeatRefused(event);
     case "SignatureRejected": {
       const { pool, reason, detail } = event;
       const message = `A message of pool "${pool}" was refused for its signature (${reason}): ${detail}`;

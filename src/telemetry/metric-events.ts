@@ -90,6 +90,9 @@ export const recordEvent = (to: Instruments, event: FlameEvent): void => {
     case "SignatureRejected":
       to.count("signatureRejections", { flame_pool_name: event.pool, reason: event.reason }, 1);
       return;
+    case "HeartbeatRefused":
+      if (event.by === "parent") to.count("heartbeatsRefused", { flame_pool_name: event.pool }, 1);
+      return;
     case "ClockOffset":
       to.observe("clockOffset", { flame_pool_name: event.pool }, seconds(Math.abs(event.offsetMs)));
       return;

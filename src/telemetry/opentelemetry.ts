@@ -1,7 +1,7 @@
 /**
  * Stages as spans. Every stage is an Effect span; it reaches whatever
  * OpenTelemetry provider the host has registered, or the Effect tracer that the
- * running fiber carries. With neither, a stage costs next to nothing.
+ * running fiber carries. With neither, the caller's trace is relayed.
  *
  * A call belongs to the context of its caller, which need not be the one that is
  * active where its fiber runs. So each stage keeps the OpenTelemetry context that it
@@ -11,21 +11,20 @@ import type { Context as OtelContext } from "@opentelemetry/api";
 import { ROOT_CONTEXT, context as otelContext, trace } from "@opentelemetry/api";
 import type { Fiber } from "effect";
 import { Clock, Context, Effect, Option, References, Tracer } from "effect";
-import type { TraceCarrier } from "../contract/envelope.ts";
 import type { Facts, SpanSpec } from "./catalog.ts";
 import { RPC_SYSTEM, spans } from "./catalog.ts";
-import { captureContext, fromCarrier, parentIn } from "./otel-context.ts";
+import { fromCarrier, parentIn } from "./otel-context.ts";
 import { makeProviderTracer } from "./otel-provider.ts";
 import { EffectStageSpan, factAttributes } from "./otel-span.ts";
 import type { Redactor } from "./redaction.ts";
 import { makeRedactor } from "./redaction.ts";
-import type { HostContext, SpanIds, Stage, StageSpan, StageTracer } from "./telemetry.ts";
-import { noTracer } from "./telemetry.ts";
+import { makeRelay } from "./relay.ts";
+import type { HostContext, SpanIds, Stage, StageTracer } from "./telemetry.ts";
 
 export interface OtelTracerOptions {
   /** Baggage keys that may travel to runners. */
   readonly baggageKeys: ReadonlyArray<string>;
-  /** `false` makes no spans, whatever is registered. */
+  /** `false` makes no spans, whatever is registered; the caller's trace goes on all the same. */
   readonly enabled: boolean;
   /** Makes messages of failures safe. Default: strikes out what looks like a secret. */
   readonly redact?: Redactor;
@@ -113,9 +112,10 @@ const now = (fiber: AnyFiber): bigint =>
  * later is found too.
  */
 export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
-  if (!options.enabled) return noTracer;
-  const provider = makeProviderTracer();
   const allowed: ReadonlySet<string> = new Set(options.baggageKeys);
+  const relay = makeRelay(allowed);
+  if (!options.enabled) return relay;
+  const provider = makeProviderTracer();
   const redact = options.redact ?? makeRedactor([]);
 
   const customTracer = (fiber: AnyFiber): Tracer.Tracer | undefined => {
@@ -150,12 +150,12 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
 
   const stage: StageTracer["stage"] = <A, E, R>(
     entered: Stage,
-    run: Parameters<typeof noTracer.stage<A, E, R>>[1],
+    run: Parameters<typeof relay.stage<A, E, R>>[1],
   ): Effect.Effect<A, E, R> =>
     Effect.withFiber<A, E, R>((fiber) => {
       const custom = customTracer(fiber);
       if ((custom === undefined && !provider.registered()) || !fiber.cache.tracerEnabled)
-        return noTracer.stage(entered, run);
+        return relay.stage(entered, run);
       const [span, stageSpan] = open(fiber, entered, custom);
       const body = Effect.suspend(() => run(stageSpan));
       const inside = surrounds.has(entered._tag)
@@ -171,18 +171,5 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
       });
     });
 
-  const adopt = (carrier: TraceCarrier): StageSpan => {
-    const context = fromCarrier(ROOT_CONTEXT, carrier, true);
-    const parent = parentIn(context);
-    return {
-      note: () => {},
-      noteBootPhases: () => {},
-      link: () => {},
-      carrier,
-      ids: parent && { traceId: parent.traceId, spanId: parent.spanId, sampled: parent.sampled },
-      activate: (run) => otelContext.with(context, run),
-    };
-  };
-
-  return { capture: () => captureContext() as unknown as HostContext, stage, adopt };
+  return { capture: relay.capture, stage, adopt: relay.adopt };
 };

@@ -3,7 +3,7 @@
  * carrier brought over the wire, and with or without tracing.
  */
 import { makeExternalSpan } from "@effect/opentelemetry/OtelTracer";
-import type { BaggageEntry, Context as OtelContext } from "@opentelemetry/api";
+import type { BaggageEntry, Context as OtelContext, SpanContext } from "@opentelemetry/api";
 import {
   baggageEntryMetadataFromString,
   context as otelContext,
@@ -16,7 +16,7 @@ import type { Tracer } from "effect";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import { currentInvocation } from "../contract/invocation.ts";
 import type { BaggageMember } from "./propagation.ts";
-import { boundTracestate, parseBaggage, parseTraceparent } from "./propagation.ts";
+import { boundTracestate, formatBaggage, formatTraceparent, parseBaggage, parseTraceparent } from "./propagation.ts";
 
 /** The instrumentation scope of Firelight's own spans. */
 export const scopeName = "firelight";
@@ -59,8 +59,10 @@ export const fromCarrier = (base: OtelContext, carrier: TraceCarrier, isRemote: 
 export const captureContext = (): OtelContext => {
   const active = otelContext.active();
   if (trace.getSpan(active) !== undefined) return active;
-  const invocation = currentInvocation.getStore();
-  return invocation?.trace.traceparent === undefined ? active : fromCarrier(active, invocation.trace, false);
+  const carrier = currentInvocation.getStore()?.trace;
+  return carrier?.traceparent === undefined && carrier?.baggage === undefined
+    ? active
+    : fromCarrier(active, carrier, false);
 };
 
 /** The span that is active in a context, as a parent for an Effect span. */
@@ -74,3 +76,19 @@ export const baggageIn = (context: OtelContext): ReadonlyArray<BaggageMember> =>
   (propagation.getBaggage(context)?.getAllEntries() ?? []).map(([key, { value, metadata }]) =>
     metadata === undefined ? { key, value } : { key, value, metadata: metadata.toString() },
   );
+
+/** A span, and the baggage of a context, as they are sent on. Without `baggageKeys`, all of the baggage. */
+export const carrierOf = (
+  span: SpanContext | undefined,
+  context: OtelContext,
+  baggageKeys: ReadonlySet<string> | undefined,
+): TraceCarrier => {
+  const traceparent = span && formatTraceparent({ traceId: span.traceId, spanId: span.spanId, flags: span.traceFlags });
+  const tracestate = traceparent === undefined ? undefined : boundTracestate(span?.traceState?.serialize());
+  const baggage = formatBaggage(baggageIn(context), baggageKeys);
+  return {
+    ...(traceparent === undefined ? undefined : { traceparent }),
+    ...(tracestate === undefined ? undefined : { tracestate }),
+    ...(baggage === undefined ? undefined : { baggage }),
+  };
+};

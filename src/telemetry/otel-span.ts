@@ -11,8 +11,7 @@ import type { TraceCarrier } from "../contract/envelope.ts";
 import type { RpcStatus } from "../contract/errors.ts";
 import type { Facts, SpanSpec } from "./catalog.ts";
 import { attributes, spans } from "./catalog.ts";
-import { baggageIn, suppressed } from "./otel-context.ts";
-import { boundTracestate, formatBaggage, formatTraceparent } from "./propagation.ts";
+import { carrierOf } from "./otel-context.ts";
 import type { Redactor } from "./redaction.ts";
 import { isServerError, outcomeOf } from "./span-outcome.ts";
 import type { SpanIds, Stage, StageSpan } from "./telemetry.ts";
@@ -110,13 +109,12 @@ export class EffectStageSpan implements StageSpan {
   }
 
   get carrier(): TraceCarrier {
-    return (this.#carrier ??= this.#makeCarrier());
+    return (this.#carrier ??= carrierOf(this.#identity, this.#options.context, this.#options.baggageKeys));
   }
 
   activate<A>(run: () => A): A {
-    const { context, tag } = this.#options;
-    const active = trace.setSpan(context, this.#otel?.span ?? trace.wrapSpanContext(this.#identity));
-    return otelContext.with(tag === "attempt" ? suppressed(active) : active, run);
+    const span = this.#otel?.span ?? trace.wrapSpanContext(this.#identity);
+    return otelContext.with(trace.setSpan(this.#options.context, span), run);
   }
 
   /** Gives the span its status and ends it. */
@@ -140,17 +138,5 @@ export class EffectStageSpan implements StageSpan {
     }
     this.#otel.status = { _tag: "Ended", startTime: span.status.startTime, endTime, exit };
     this.#otel.span.end([Number(endTime / nanosPerSecond), Number(endTime % nanosPerSecond)]);
-  }
-
-  #makeCarrier(): TraceCarrier {
-    const { traceId, spanId, traceFlags, traceState } = this.#identity;
-    const traceparent = formatTraceparent({ traceId, spanId, flags: traceFlags });
-    const tracestate = traceparent === undefined ? undefined : boundTracestate(traceState?.serialize());
-    const baggage = formatBaggage(baggageIn(this.#options.context), this.#options.baggageKeys);
-    return {
-      ...(traceparent === undefined ? undefined : { traceparent }),
-      ...(tracestate === undefined ? undefined : { tracestate }),
-      ...(baggage === undefined ? undefined : { baggage }),
-    };
   }
 }

@@ -5,7 +5,7 @@
  */
 import { Effect } from "effect";
 import type { TraceCarrier } from "../contract/envelope.ts";
-import type { CallError } from "../contract/errors.ts";
+import type { CallError, FlameErrorCode } from "../contract/errors.ts";
 import type { IsolateKind } from "../contract/isolation.ts";
 import type { Facts, PhaseTimes } from "./catalog.ts";
 
@@ -14,6 +14,8 @@ export interface SpanIds {
   readonly traceId: string;
   readonly spanId: string;
   readonly sampled: boolean;
+  /** Set where nothing is recorded: it is somebody else's span, which the trace goes on from. */
+  readonly relayed?: true;
   /**
    * `true` once an observation of this span was chosen as an exemplar, which the span then says. `false` as long as it
    * can be chosen: while it is open, and recorded.
@@ -34,7 +36,7 @@ export interface StageSpan {
   link(to: SpanIds): void;
   /** The trace context to send on, with the baggage that may travel. */
   readonly carrier: TraceCarrier;
-  /** `undefined` when nothing is recorded. */
+  /** `undefined` where there is no trace. */
   readonly ids: SpanIds | undefined;
   /** Runs plain code with this span, and the incoming baggage, active for whatever instrumentation the process has. */
   activate<A>(run: () => A): A;
@@ -183,6 +185,17 @@ export type FlameEvent =
       readonly pool: string;
       readonly reason: RejectionReason;
       readonly detail: string;
+    }
+  | {
+      readonly _tag: "HeartbeatRefused";
+      readonly by: "runner" | "parent";
+      readonly pool: string;
+      readonly runnerId: string;
+      readonly code: FlameErrorCode;
+      readonly detail: string;
+      /** In a row, this one included. */
+      readonly count: number;
+      readonly orphanTimeoutMs?: number;
     }
   | { readonly _tag: "ClockOffset"; readonly pool: string; readonly offsetMs: number }
   | {

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import type { Backend, RunnerHandle } from "../contract/backend.ts";
 import { defaults } from "../contract/options.ts";
+import { addressFault, runnerIdFault } from "../contract/runner-url.ts";
 import { settle } from "../parent/pool/settle.ts";
 import type { SpawnOutcome } from "./backend-trial.ts";
 import { Trial } from "./backend-trial.ts";
@@ -50,9 +51,10 @@ const defaultConcurrency = 3;
 const instantMs = 500;
 
 const assertUsable = (runner: RunnerHandle): void => {
-  assert.match(runner.id, /^[\x21-\x7e]{1,255}$/, `The id ${inspect(runner.id)} cannot travel in a header.`);
-  const protocol = URL.parse(runner.url)?.protocol ?? "";
-  assert.match(protocol, /^https?:$/, `The url ${inspect(runner.url)} is no http:// or https:// address.`);
+  const idFault = runnerIdFault(runner.id, 255);
+  assert.equal(idFault, undefined, `The id of the runner ${idFault}`);
+  const urlFault = addressFault(runner.url);
+  assert.equal(urlFault, undefined, `The url of the runner ${urlFault}`);
   for (const [phase, ms] of Object.entries(runner.bootPhases ?? {})) {
     assert.ok(Number.isFinite(ms) && ms >= 0, `bootPhases.${phase} is ${ms}; use milliseconds, 0 or more.`);
   }

@@ -2,20 +2,35 @@
 import assert from "node:assert/strict";
 import type { RunnerHandle } from "../contract/backend.ts";
 import { httpStatus } from "../contract/envelope.ts";
+import { plainConnection } from "../contract/resolve-connection.ts";
+import { normalAddress } from "../contract/runner-url.ts";
 import { readPing, signPing } from "../contract/ping.ts";
 import type { SigningKey } from "../contract/signature.ts";
+import { ask, type Question } from "../parent/ask.ts";
+import { makeTransport } from "../parent/make-transport.ts";
+import type { HttpResponse } from "../parent/transport.ts";
 
 const askTimeoutMs = 5_000;
 
-const ask = (url: string, init?: RequestInit): Promise<Response> =>
-  fetch(url, { ...init, signal: AbortSignal.timeout(askTimeoutMs) });
+const maxAnswerBytes = 16 * 1024 * 1024;
+
+const askRunner = async (url: string, question: Pick<Question, "path"> & Partial<Question>): Promise<HttpResponse> => {
+  const transport = makeTransport(plainConnection);
+  try {
+    return await ask(
+      transport,
+      { maxResponseBytes: maxAnswerBytes, ...question, url: normalAddress(url) },
+      askTimeoutMs,
+    );
+  } finally {
+    void transport.close();
+  }
+};
 
 /** The status of the runner's `/ready`; `undefined` when nobody answers. */
 export const readyStatus = async ({ url }: RunnerHandle): Promise<number | undefined> => {
   try {
-    const response = await ask(new URL("/ready", url).href);
-    await response.body?.cancel();
-    return response.status;
+    return (await askRunner(url, { path: "/ready" })).status;
   } catch {
     return undefined;
   }
@@ -32,10 +47,9 @@ export const assertIdentity = async (runner: RunnerHandle, key: SigningKey, invo
   const wish = { method: unknownMethod, audience: runner.id, timeoutMs: askTimeoutMs, createdMs: Date.now() };
   const ping = signPing(wish, key);
   const { headers, body } = ping;
-  const response = await ask(new URL(invokePath, runner.url).href, { method: "POST", headers, body });
-  const answer = new Uint8Array(await response.arrayBuffer());
-  const { status } = response;
-  const reading = readPing(ping, { status, header: (name) => response.headers.get(name), body: answer }, key);
+  const response = await askRunner(runner.url, { path: invokePath, method: "POST", headers, body });
+  const { status, body: answer } = response;
+  const reading = readPing(ping, { status, header: (name) => response.header(name), body: answer }, key);
   if (reading._tag === "unsigned") {
     assert.fail(
       `${runner.url} answered ${status} without a runner's signature (${reading.malformed}): ${new TextDecoder().decode(answer)}. ` +

@@ -78,6 +78,10 @@ const tampered = (headers: Record<string, string>, content: Buffer) => [
   ...flips(content.toString("latin1")).map((text) => ({ what: text, headers, content: Buffer.from(text, "latin1") })),
 ];
 
+/** The headers that a runner reads. */
+const ours = (headers: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith("x-flame-")));
+
 const believesRequest = (headers: Record<string, string | undefined>, content: Buffer): boolean => {
   const read = readRequestHead((name) => headers[name]);
   return !("malformed" in read) && verifyRequest(read.head, content, read.signature, key);
@@ -95,11 +99,24 @@ const believesResponse = (
 
 describe("a message on the wire", () => {
   it("is not believed with any bit of any signed part of a request flipped", () => {
-    const headers = requestHeaders(request, signRequest(request, body, key));
+    const headers = ours(requestHeaders(request, signRequest(request, body, key)));
     expect(Object.keys(headers)).toHaveLength(6);
     expect(believesRequest(headers, body)).toBe(true);
     for (const { what, headers: other, content } of tampered(headers, body))
       expect(believesRequest(other, content), what).toBe(false);
+  });
+
+  it("is believed as it was signed, whatever becomes of the standard headers of trace context", () => {
+    const headers = requestHeaders(request, signRequest(request, body, key));
+    const { traceparent, tracestate, baggage } = request;
+    expect(headers).toMatchObject({ traceparent, tracestate, baggage });
+    const read = readRequestHead((name) => headers[name]);
+    for (const name of ["traceparent", "tracestate", "baggage"])
+      for (const value of [undefined, "", "é", "another", `${headers[name]}, ${headers[name]}`, "x".repeat(20_000)]) {
+        const rewritten = { ...headers, [name]: value };
+        expect(believesRequest(rewritten, body), `${name}: ${value}`).toBe(true);
+        expect(readRequestHead((wanted) => rewritten[wanted])).toEqual(read);
+      }
   });
 
   it("is not believed with any bit of any signed part of a response flipped", () => {
@@ -133,7 +150,9 @@ describe("a message on the wire", () => {
 
   it("is not believed when a header's value moves to another header", () => {
     const headers = requestHeaders(request, signRequest(request, body, key));
-    const names = ["x-flame-request", "x-flame-idempotency-key", "traceparent", "tracestate", "baggage"];
+    const names = ["request", "idempotency-key", "traceparent", "tracestate", "baggage"].map(
+      (name) => `x-flame-${name}`,
+    );
     for (const from of names) {
       for (const to of names.filter((name) => name !== from)) {
         const swapped = { ...headers, [from]: headers[to], [to]: headers[from] };
@@ -196,7 +215,7 @@ describe("the signature of a request", () => {
     }
     for (const other of [
       "",
-      "v1=",
+      "v2=",
       signature.slice(0, -1),
       `${signature}=`,
       ` ${signature}`,
@@ -392,7 +411,7 @@ const signedByTheBook = (
     .digest("base64");
   return {
     base: base.toString("utf8"),
-    signature: `v1=${digest.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`,
+    signature: `v2=${digest.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`,
   };
 };
 
@@ -405,7 +424,7 @@ interface Vector<Head> {
   readonly base: string;
 }
 
-const vectors = JSON.parse(readFileSync(new URL("../vectors/protocol-v1.json", import.meta.url), "utf8")) as {
+const vectors = JSON.parse(readFileSync(new URL("../vectors/protocol-v2.json", import.meta.url), "utf8")) as {
   readonly requests: ReadonlyArray<Vector<RequestHead>>;
   readonly responses: ReadonlyArray<Vector<ResponseHead>>;
 };
@@ -417,7 +436,7 @@ describe("the protocol's vectors", () => {
     ({ secret, head, headers, bodyHex, base }) => {
       const content = Buffer.from(bodyHex, "hex");
       const line = [
-        "1",
+        "2",
         head.method,
         head.invocationId,
         `${head.attempt}`,
@@ -429,11 +448,11 @@ describe("the protocol's vectors", () => {
         ...(head.detached === true ? ["detached"] : []),
       ].join(" ");
       const optional = [head.idempotencyKey, head.traceparent, head.tracestate, head.baggage];
-      const byTheBook = signedByTheBook("flame-v1-request", [line, ...optional], content, secret);
+      const byTheBook = signedByTheBook("flame-v2-request", [line, ...optional], content, secret);
       const signature = headers["x-flame-signature"]!;
       expect(byTheBook).toEqual({ base, signature });
       expect(headers["x-flame-request"]).toBe(line);
-      expect(requestHeaders(head, signRequest(head, content, { id: head.keyId, secret }))).toEqual(headers);
+      expect(ours(requestHeaders(head, signRequest(head, content, { id: head.keyId, secret })))).toEqual(headers);
       expect(readRequestHead((name) => headers[name])).toEqual({ head, signature });
       expect(verifyRequest(head, content, signature, { id: head.keyId, secret })).toBe(true);
     },
@@ -446,9 +465,9 @@ describe("the protocol's vectors", () => {
       const { receivedMs, sentMs, queueMs, handlerMs, spans, exported } = head.timings;
       const micros = [receivedMs, sentMs, queueMs, handlerMs].map((ms) => (ms * 1000).toFixed(0));
       const counts = exported === undefined ? [spans] : [spans, exported.unsent, exported.failed];
-      const line = ["1", head.outcome, head.runnerId, head.keyId, ...micros, ...counts].join(" ");
+      const line = ["2", head.outcome, head.runnerId, head.keyId, ...micros, ...counts].join(" ");
       const known = [head.nonce, head.invocationId, `${head.attempt}`, `${head.status}`].join(" ");
-      const byTheBook = signedByTheBook("flame-v1-response", [known, line], content, secret);
+      const byTheBook = signedByTheBook("flame-v2-response", [known, line], content, secret);
       const signature = headers["x-flame-signature"]!;
       expect(byTheBook).toEqual({ base, signature });
       expect(headers["x-flame-response"]).toBe(line);

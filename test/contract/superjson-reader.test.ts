@@ -44,7 +44,7 @@ describe("hostile bytes", () => {
     ["a byte order mark", '\ufeff{"json":1}', /cannot be decoded/],
     ["no envelope", [1], /not an object with a field "json"/],
     ["no json", { meta: {} }, /not an object with a field "json"/],
-    ["an unknown field", { json: 1, extra: 2 }, /unknown field "extra"/],
+    ["an unknown field", { json: 1, extra: 2 }, /has a field beside "json" and "meta"/],
     ["__proto__", '{"json":[{"__proto__":{"admin":true}}]}', /key __proto__, which is refused/],
     ["an escaped __proto__", '{"json":[{"__pro\\u0074o__":{"admin":true}}]}', /key __proto__, which is refused/],
     ["constructor", { json: { a: { constructor: 1 } } }, /key constructor, which is refused/],
@@ -93,7 +93,7 @@ describe("hostile bytes", () => {
     [
       "a class",
       { json: {}, meta: { v: 1, values: [["class", "Object"]] } },
-      /type \["class","Object"\], which is not accepted/,
+      /a type with parameters, which is not accepted/,
     ],
     ["a symbol", { json: "x", meta: { v: 1, values: [["symbol", "x"]] } }, /which is not accepted/],
     [
@@ -101,11 +101,7 @@ describe("hostile bytes", () => {
       { json: 1e9, meta: { v: 1, values: [["typed-array", "Uint8Array"]] } },
       /which is not accepted/,
     ],
-    [
-      "an inherited annotation",
-      { json: 1, meta: { v: 1, values: ["toString"] } },
-      /type "toString", which is not accepted/,
-    ],
+    ["an inherited annotation", { json: 1, meta: { v: 1, values: ["toString"] } }, /a type that is not accepted/],
     [
       "an unknown custom type",
       { json: 1, meta: { v: 1, values: [["custom", "__proto__"]] } },
@@ -217,7 +213,11 @@ describe("hostile bytes", () => {
   it("are refused for the number of values and of annotations", () => {
     expect(hostile(`{"json":[${"1,".repeat(MAX_NODES)}1]}`)).toMatch(/more than 2000000 values/);
     const values = Object.fromEntries(Array.from({ length: MAX_ANNOTATIONS + 1 }, (_, at) => [at, ["undefined"]]));
-    expect(hostile({ json: [], meta: { v: 1, values } })).toMatch(/more than 500000 annotations/);
+    expect(hostile({ json: [], meta: { v: 1, values } })).toMatch(/more than 131072 annotations/);
+    const inner = Object.fromEntries(Array.from({ length: MAX_ANNOTATIONS }, (_, at) => [at, ["undefined"]]));
+    expect(hostile({ json: [], meta: { v: 1, values: { a: ["set", inner] } } })).toMatch(
+      /more than 131072 annotations/,
+    );
   });
 
   it.each<[string, () => unknown]>([

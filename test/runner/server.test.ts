@@ -141,8 +141,9 @@ describe("hostile requests", () => {
       "tracestate: ,,,=",
       "baggage: \u0001",
       "x-flame-request: 1",
+      "x-flame-request: 2",
       "x-flame-response: x",
-      "x-flame-signature: v1=x",
+      "x-flame-signature: v2=x",
     ];
     for (const line of junk) {
       const answer = await sendRaw(

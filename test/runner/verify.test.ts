@@ -64,17 +64,27 @@ describe("verification", () => {
       expect(reasons(runner)).toEqual(["malformed"]);
     }));
 
-  it("refuses a wire version that it does not know", () =>
+  it.each(["1", "3"])("refuses the wire version %s, which it does not know", (version) =>
     expectNotRun(async () => {
       const runner = await start();
       const request = sign("test/count", []);
-      const line = (request.headers["x-flame-request"] ?? "").replace(/^1 /, "2 ");
+      const line = (request.headers["x-flame-request"] ?? "").replace(/^2 /, `${version} `);
       const reply = await send(runner, request, { headers: { "x-flame-request": line } });
       expect(reply.status).toBe(400);
-      expect(errorOf(reply).message).toContain("x-flame-request is of version 2, and this side speaks 1");
+      expect(errorOf(reply).message).toContain(
+        `x-flame-request is of version ${version}, and this side speaks 2: run the same version of firelight on both sides`,
+      );
       expect(reply.headers.get("x-flame-signature")).toBeNull();
       expect(reasons(runner)).toEqual(["malformed"]);
-    }));
+    }),
+  );
+
+  it("names every likely cause of a signature that does not hold", async () => {
+    const runner = await start();
+    const reply = await send(runner, sign("test/count", [], {}, { ...key, secret: "another" }));
+    const { message } = errorOf(reply);
+    for (const cause of ["FLAME_SECRET", "key id", "proxy", "mesh", "x-flame-*"]) expect(message).toContain(cause);
+  });
 
   it("tells a stranger nothing about which of key and signature was wrong, and the log everything", () =>
     expectNotRun(async () => {
@@ -166,6 +176,7 @@ describe("verification", () => {
         arrivedAt: performance.now(),
         header: (name) => request.headers[name] ?? null,
         readBody: () => Promise.resolve(request.body),
+        verified: () => {},
         attend: () => () => {},
       });
     const first = sign("test/count", []);

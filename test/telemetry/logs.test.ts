@@ -97,6 +97,15 @@ const everyEvent: ReadonlyArray<FlameEvent> = [
   { _tag: "PoolSaturated", pool: "p", pending: 3, limit: 8 },
   { _tag: "PoolScaled", pool: "p", from: 1, to: 2, reason: "2 calls wait" },
   { _tag: "SignatureRejected", pool: "p", reason: "replay", detail: "the nonce was seen" },
+  {
+    _tag: "HeartbeatRefused",
+    by: "parent",
+    pool: "p",
+    runnerId: "r",
+    code: "signature_error",
+    detail: "The signature does not hold.",
+    count: 1,
+  },
 ];
 
 afterEach(() => vi.restoreAllMocks());
@@ -194,7 +203,7 @@ describe("the log sink", () => {
     sink.emit(server(new InvokeError("remote_error", "failed"), new Error("two\n  lines")));
     const lines = [...warn.mock.calls, ...error.mock.calls];
     expect([warn.mock.calls.length, error.mock.calls.length, log.mock.calls.length, info.mock.calls.length]).toEqual([
-      5, 3, 0, 0,
+      5, 4, 0, 0,
     ]);
     for (const args of lines) {
       expect(args).toHaveLength(1);

@@ -63,6 +63,15 @@ const happen = (metrics: Metrics): void => {
   metrics.emit({ _tag: "BootEnded", pool: "gpu", runnerId: "r", backend: "process", result: "ok", durationMs: 400 });
   metrics.emit({ _tag: "RunnerTerminated", pool: "gpu", runnerId: "r", reason: "crash" });
   metrics.emit({ _tag: "SignatureRejected", pool: "gpu", reason: "replay", detail: "" });
+  metrics.emit({
+    _tag: "HeartbeatRefused",
+    by: "parent",
+    pool: "gpu",
+    runnerId: "r",
+    code: "signature_error",
+    detail: "",
+    count: 1,
+  });
   metrics.emit({ _tag: "ClockOffset", pool: "gpu", offsetMs: -4 });
   metrics.emit({ _tag: "RunnerSpans", pool: "gpu", outcome: "reported", count: 2 });
   metrics.emit({ _tag: "IdempotencyDecided", pool: "gpu", outcome: "executed" });

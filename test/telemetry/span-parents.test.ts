@@ -232,26 +232,6 @@ describe("what is active inside", () => {
     expect(seen).toEqual([recorder.span("flame.handler").spanContext().spanId, [["tenant", { value: "acme inc" }]]]);
   });
 
-  it("an attempt's request is suppressed, and the stage after it is recorded", async () => {
-    const recorder = record();
-    const seen: Array<boolean> = [];
-    await runCall(() =>
-      Effect.andThen(
-        attempt((span) =>
-          Effect.callback<void>((resume) => {
-            span.activate(() => {
-              seen.push(core.isTracingSuppressed(context.active()));
-              setImmediate(() => resume(Effect.void));
-            });
-          }),
-        ),
-        tracer.stage({ _tag: "backoff", facts: {} }, () => Effect.void),
-      ),
-    );
-    expect(seen).toEqual([true]);
-    expect(recorder.names()).toEqual(["flame.attempt", "flame.retry.backoff", "billing/charge"]);
-  });
-
   it("a handler's own Effect spans are exported under it", async () => {
     const recorder = record();
     await Effect.runPromise(

@@ -64,7 +64,7 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
   [
     "gives an address without a protocol",
     "a spawned runner is ready at once",
-    /is no http:\/\/ or https:\/\/ address/,
+    /which is not a URL/,
     (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), url: "127.0.0.1" }) }),
   ],
   [

@@ -1,8 +1,9 @@
 /** Checks an endpoint that serves metrics: that it can be scraped, and has what the dashboards read. */
+import { withoutSecrets } from "../../contract/runner-url.ts";
 import { metrics, type MetricSpec } from "../../telemetry/catalog.ts";
 import { alertOf } from "../alerts.ts";
 import { harmless, many } from "../terminal.ts";
-import { ask } from "../unreachable.ts";
+import { ask, type Question } from "../unreachable.ts";
 import { type Exposition, readExposition } from "./exposition.ts";
 import { type Finding, failed, ok, skipped } from "./finding.ts";
 
@@ -41,9 +42,14 @@ const judge = (address: string, side: "parent" | "runner", found: Exposition): F
 };
 
 /** Looks at the metrics that are served under `address`. */
-export const checkMetrics = async (address: string, side: "parent" | "runner"): Promise<Finding> => {
+export const checkMetrics = async (
+  address: string,
+  side: "parent" | "runner",
+  question: Question = {},
+): Promise<Finding> => {
+  const shown = withoutSecrets(address);
   const accept = "application/openmetrics-text; version=1.0.0, text/plain; version=0.0.4; q=0.5";
-  const answer = await ask(address, { headers: { accept } });
+  const answer = await ask(address, { ...question, headers: { accept } });
   if ("problem" in answer) return failed(check, answer.problem, answer.fix, alertOf.metricsAbsent);
   if (answer.status === 404 && side === "runner") {
     return skipped(
@@ -53,16 +59,16 @@ export const checkMetrics = async (address: string, side: "parent" | "runner"): 
     );
   }
   if (answer.status !== 200)
-    return failed(check, `${address} answered ${answer.status}`, serveThem, alertOf.metricsAbsent);
-  const contentType = answer.headers.get("content-type") ?? "";
+    return failed(check, `${shown} answered ${answer.status}`, serveThem, alertOf.metricsAbsent);
+  const contentType = answer.header("content-type") ?? "";
   const found = readExposition(answer.text(), contentType);
   if ("problem" in found) {
     return failed(
       check,
-      `Prometheus could not read ${address} as ${harmless(contentType) || "text"}: line ${found.line}: ${harmless(found.problem)}`,
+      `Prometheus could not read ${shown} as ${harmless(contentType) || "text"}: line ${found.line}: ${harmless(found.problem)}`,
       serveThem,
       alertOf.metricsAbsent,
     );
   }
-  return judge(address, side, found);
+  return judge(shown, side, found);
 };

@@ -1,4 +1,5 @@
 /** Checks that what should receive OTLP over HTTP does, with an export of nothing. */
+import { shownAddress, withoutSecrets } from "../../contract/runner-url.ts";
 import { alertOf } from "../alerts.ts";
 import type { CommandContext } from "../command.ts";
 import { harmless } from "../terminal.ts";
@@ -39,10 +40,10 @@ const protocolIn = (env: CommandContext["env"]): string =>
   (env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] ?? env["OTEL_EXPORTER_OTLP_PROTOCOL"])?.trim() || "http/protobuf";
 
 /** An empty export: no bytes at all, as protobuf. */
-const emptyExport = (protocol: string): { readonly type: string; readonly body: string } =>
+const emptyExport = (protocol: string): { readonly type: string; readonly body: Uint8Array } =>
   protocol === "http/json"
-    ? { type: "application/json", body: `{"resourceSpans":[]}` }
-    : { type: "application/x-protobuf", body: "" };
+    ? { type: "application/json", body: Buffer.from(`{"resourceSpans":[]}`) }
+    : { type: "application/x-protobuf", body: new Uint8Array(0) };
 
 const grpcPort = "4317";
 
@@ -69,8 +70,13 @@ export const checkOtlp = async (given: string | undefined, env: CommandContext["
       "Set OTEL_EXPORTER_OTLP_ENDPOINT, or give --otlp, to have it checked.",
     );
   }
-  if (!URL.canParse(address))
-    return failed(check, `"${address}" is not an address`, "Write it as http://localhost:4318.", alertOf.spansLost);
+  if (!/^https?:$/.test(URL.parse(address)?.protocol ?? ""))
+    return failed(
+      check,
+      `${shownAddress(address)} is not an address`,
+      "Write it as http://localhost:4318.",
+      alertOf.spansLost,
+    );
   const protocol = protocolIn(env);
   if (protocol === "grpc") {
     return failed(
@@ -82,10 +88,10 @@ export const checkOtlp = async (given: string | undefined, env: CommandContext["
   const { type, body } = emptyExport(protocol);
   const answer = await ask(address, { method: "POST", headers: { ...headersIn(env), "content-type": type }, body });
   if ("problem" in answer) return failed(check, answer.problem, `${grpcHint(address)}${answer.fix}`, alertOf.spansLost);
-  if (answer.status >= 200 && answer.status < 300) return ok(check, `${address} takes ${protocol}`);
+  if (answer.status >= 200 && answer.status < 300) return ok(check, `${withoutSecrets(address)} takes ${protocol}`);
   return failed(
     check,
-    `${address} answered ${answer.status} to ${protocol}: ${harmless(answer.text()).slice(0, 160)}`,
+    `${withoutSecrets(address)} answered ${answer.status} to ${protocol}: ${harmless(answer.text()).slice(0, 160)}`,
     `${grpcHint(address)}${remedies[answer.status] ?? "Look at the receiver's log."}`,
     alertOf.spansLost,
   );

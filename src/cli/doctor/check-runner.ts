@@ -1,4 +1,5 @@
 /** Checks a runner: that it is reachable, takes work, has the same secret and nearly the same time, and serves its metrics. */
+import type { ResolvedConnection } from "../../contract/resolve-connection.ts";
 import type { SigningKey } from "../../contract/signature.ts";
 import { fieldOf, isObject, textIn } from "../json-shape.ts";
 import { duration } from "../terminal.ts";
@@ -16,10 +17,13 @@ export interface RunnerQuestion {
   /** `undefined` when there is no secret to sign with. */
   readonly key: SigningKey | undefined;
   readonly windowMs: number;
+  readonly connection: ResolvedConnection;
 }
 
-const checkHealth = async (url: string): Promise<Finding> => {
-  const answer = await ask(`${url}/health`);
+type Place = Pick<RunnerQuestion, "url" | "connection">;
+
+const checkHealth = async ({ url, connection }: Place): Promise<Finding> => {
+  const answer = await ask(`${url}/health`, { connection, base: url });
   if ("problem" in answer) return failed("reachable", answer.problem, answer.fix);
   const health = jsonIn(answer);
   const runnerId = textIn(health, "runnerId");
@@ -34,8 +38,8 @@ const checkHealth = async (url: string): Promise<Finding> => {
   );
 };
 
-const checkReady = async (url: string): Promise<Finding> => {
-  const answer = await ask(`${url}/ready`);
+const checkReady = async ({ url, connection }: Place): Promise<Finding> => {
+  const answer = await ask(`${url}/ready`, { connection, base: url });
   if ("problem" in answer) return failed("ready", answer.problem, answer.fix);
   if (answer.status === 200) return ok("ready", "it takes work");
   const status = isObject(jsonIn(answer)) ? textIn(jsonIn(answer), "status") : undefined;
@@ -51,9 +55,9 @@ const checkReady = async (url: string): Promise<Finding> => {
 /** Looks at one runner. When it cannot be reached, that is all there is to say. */
 export const checkRunner = async (question: RunnerQuestion): Promise<ReadonlyArray<Finding>> => {
   const { url, key, ...rest } = question;
-  const reachable = await checkHealth(url);
+  const reachable = await checkHealth(question);
   if (reachable.verdict === "failed") return [reachable];
-  const ready = await checkReady(url);
+  const ready = await checkReady(question);
   const signature =
     key === undefined
       ? [
@@ -64,5 +68,10 @@ export const checkRunner = async (question: RunnerQuestion): Promise<ReadonlyArr
           ),
         ]
       : await checkSignature({ url, key, ...rest });
-  return [reachable, ready, ...signature, await checkMetrics(`${url}/metrics`, "runner")];
+  return [
+    reachable,
+    ready,
+    ...signature,
+    await checkMetrics(`${url}/metrics`, "runner", { connection: question.connection, base: url }),
+  ];
 };

@@ -7,6 +7,7 @@ import { clockOffset } from "../../contract/clock-offset.ts";
 import { ANY_RUNNER, httpStatus } from "../../contract/envelope.ts";
 import { decodeErrorBody } from "../../contract/error-body.ts";
 import { type PingReading, readPing, signPing } from "../../contract/ping.ts";
+import type { ResolvedConnection } from "../../contract/resolve-connection.ts";
 import type { SigningKey } from "../../contract/signature.ts";
 import { alertOf } from "../alerts.ts";
 import { duration, harmless } from "../terminal.ts";
@@ -24,6 +25,7 @@ export interface SignatureQuestion {
   /** The runner's id, where it is known. */
   readonly audience: string | undefined;
   readonly windowMs: number;
+  readonly connection: ResolvedConnection;
 }
 
 interface Exchange {
@@ -37,14 +39,15 @@ const now = (): number => performance.timeOrigin + performance.now();
 
 /** Sends a ping, as if this machine's clock were `aheadMs` ahead of what it is. */
 const exchange = async (question: SignatureQuestion, aheadMs: number): Promise<Exchange | undefined> => {
-  const { url, invokePath, key, audience = ANY_RUNNER } = question;
+  const { url, invokePath, key, audience = ANY_RUNNER, connection } = question;
   const ping = signPing({ method, audience, timeoutMs: 5_000, createdMs: Date.now() + aheadMs }, key);
   const sentMs = now();
-  const answer = await ask(`${url}${invokePath}`, { method: "POST", headers: ping.headers, body: ping.body });
+  const { headers, body: pinged } = ping;
+  const answer = await ask(`${url}${invokePath}`, { method: "POST", headers, body: pinged, connection, base: url });
   const answeredMs = now();
   if ("problem" in answer) return undefined;
-  const { status, headers, body } = answer;
-  const reading = readPing(ping, { status, header: (name) => headers.get(name), body }, key);
+  const { status, body } = answer;
+  const reading = readPing(ping, { status, header: (name) => answer.header(name), body }, key);
   return { answer, reading, sentMs, answeredMs };
 };
 

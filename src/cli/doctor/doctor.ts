@@ -1,10 +1,11 @@
 /** `firelight doctor`: looks at a configuration and all that it needs, and says how to fix what fails. */
 import { defaults } from "../../contract/options.ts";
+import { plainConnection } from "../../contract/resolve-connection.ts";
 import type { ResolvedConfig } from "../../contract/resolve-config.ts";
 import { ANY_RUNNER } from "../../contract/envelope.ts";
 import { runbookOf } from "../alerts.ts";
 import { type Command, type CommandContext, exitCodes } from "../command.ts";
-import { readAddress, readOptions } from "../options.ts";
+import { readAddress, readOptions, readRunnerAddress } from "../options.ts";
 import { fill, many, type Terminal, wrapped } from "../terminal.ts";
 import { UsageError } from "../trouble.ts";
 import { checkInstallation } from "./check-installation.ts";
@@ -61,11 +62,14 @@ const runnersOf = (
     key: own === undefined || own === "" ? undefined : { id: keyId, secret: own },
     windowMs,
   };
-  const fixed = [...(config?.pools.values() ?? [])].flatMap(({ runners }) => runners);
+  const fixed = [...(config?.pools.values() ?? [])].flatMap(({ runners, connection }) =>
+    runners.map((runner) => ({ ...runner, connection })),
+  );
+  const connection = config?.connection ?? plainConnection;
   const questions = new Map<string, RunnerQuestion>();
-  for (const url of named) questions.set(url, { url, audience: undefined, ...rest });
-  for (const { url, audience } of fixed)
-    questions.set(url, { url, audience: audience === ANY_RUNNER ? undefined : audience, ...rest });
+  for (const url of named) questions.set(url, { url, audience: undefined, connection, ...rest });
+  for (const { url, audience, connection } of fixed)
+    questions.set(url, { url, audience: audience === ANY_RUNNER ? undefined : audience, connection, ...rest });
   return [...questions.values()];
 };
 
@@ -153,7 +157,7 @@ export const doctor: Command = {
     const chapters = await examine(
       {
         config: values.config,
-        runners: (values.runner ?? []).map((url) => readAddress("--runner", url)),
+        runners: (values.runner ?? []).map((url) => readRunnerAddress("--runner", url)),
         metrics: values["parent-metrics"] && readAddress("--parent-metrics", values["parent-metrics"]),
         otlp: values.otlp && readAddress("--otlp", values.otlp),
         secretVariable: values["secret-env"] ?? "FLAME_SECRET",

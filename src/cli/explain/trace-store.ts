@@ -1,5 +1,6 @@
 /** Asks Tempo or Jaeger for a trace, and for those that it links to. */
 import { InputError, Trouble } from "../trouble.ts";
+import { withoutSecrets } from "../../contract/runner-url.ts";
 import { ask, jsonIn } from "../unreachable.ts";
 import { jaegerErrorIn, readTelemetry } from "./read-telemetry.ts";
 import { type TelemetryData, together } from "./telemetry-data.ts";
@@ -36,6 +37,7 @@ const read = (value: unknown, address: string): TelemetryData => {
 const fetchTrace = async (store: TraceStore, traceId: string): Promise<TelemetryData | undefined> => {
   for (const path of paths[store.kind]) {
     const address = `${store.url}${path}${traceId}`;
+    const shown = withoutSecrets(address);
     const answer = await ask(address, { headers: { accept: "application/json", ...store.headers } });
     if ("problem" in answer) throw new Trouble(`${names[store.kind]}: ${answer.problem}. ${answer.fix}`);
     if (answer.status === 404) continue;
@@ -46,11 +48,11 @@ const fetchTrace = async (store: TraceStore, traceId: string): Promise<Telemetry
         answer.status === 401 || answer.status === 403
           ? ' Give it what it asks for, as in --header "authorization: Bearer …".'
           : "";
-      throw new Trouble(`${address} answered ${answer.status}: ${said}.${fix}`);
+      throw new Trouble(`${shown} answered ${answer.status}: ${said}.${fix}`);
     }
     if (value === undefined)
-      throw new InputError(address, undefined, "the answer is not JSON: is this the API's address?");
-    const data = read(value, address);
+      throw new InputError(shown, undefined, "the answer is not JSON: is this the API's address?");
+    const data = read(value, shown);
     return data.spans.length === 0 ? undefined : data;
   }
   return undefined;
@@ -68,7 +70,7 @@ export const loadTrace = async (store: TraceStore, traceId: string): Promise<Tel
   const trace = await fetchTrace(store, traceId);
   if (trace === undefined) {
     throw new Trouble(
-      `${names[store.kind]} at ${store.url} has no trace ${traceId}. ` +
+      `${names[store.kind]} at ${withoutSecrets(store.url)} has no trace ${traceId}. ` +
         "It may not have arrived yet (wait for the SDK's and the collector's batches), was not sampled, or is older than what is kept.",
     );
   }

@@ -3,11 +3,14 @@ import { Cause, Effect, Exit } from "effect";
 import type { Backend, RunnerHandle } from "../../contract/backend.ts";
 import { longestTimerMs } from "../../contract/check-number.ts";
 import type { TraceCarrier } from "../../contract/envelope.ts";
-import { InvokeError } from "../../contract/errors.ts";
+import { ConfigError, InvokeError } from "../../contract/errors.ts";
 import type { Logger } from "../../contract/options.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
+import { addressFault, runnerIdFault } from "../../contract/runner-url.ts";
 import type { SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
+import type { HeartbeatRefusal } from "./heartbeat-answers.ts";
 import type { LeasedRunner } from "./lease.ts";
+import type { Health } from "./probe.ts";
 import { settle } from "./settle.ts";
 
 /** What all boots of a client share. */
@@ -16,8 +19,13 @@ export interface BootEnvironment {
   nameRunner(poolName: string): string;
   /** The environment of a runner. */
   env(pool: ResolvedPool, runnerId: string, carrier: TraceCarrier): Readonly<Record<string, string>>;
-  /** Tells a runner that this parent lives. */
-  heartbeat(runner: Pick<LeasedRunner, "url" | "audience">): void;
+  /** Tells a runner that this parent lives, and hears what it says to that. */
+  heartbeat(
+    runner: Pick<LeasedRunner, "id" | "url" | "audience">,
+    answered: (refusal: HeartbeatRefusal | undefined) => void,
+  ): void;
+  /** Asks a runner whether it takes work; rejects when it does not answer. */
+  probe(url: string): Promise<Health>;
   /** Frees connections to a runner that is gone. */
   forget(url: string): void;
   readonly logger: Logger | undefined;
@@ -51,6 +59,14 @@ export interface BootOptions {
   readonly done: (result: BootResult) => void;
 }
 
+/** What is wrong with a handle that a backend gave. The URL and the id are not shown where they may have credentials. */
+const handleFault = ({ url, id }: RunnerHandle): string | undefined => {
+  const fault = addressFault(url);
+  if (fault !== undefined) return `whose url ${fault}`;
+  const idFault = runnerIdFault(id, 255);
+  return idFault === undefined ? undefined : `whose id ${idFault}`;
+};
+
 /** Starts a boot; `done` is called once, unless it is canceled first. */
 export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environment, done }: BootOptions): Boot => {
   const backend = pool.backend!;
@@ -68,6 +84,9 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
       `The runner ${runnerId} of the pool "${pool.name}" was not ready within ${pool.spawnTimeoutMs} ms (spawnTimeoutMs).`,
       { pool: pool.name, runnerId, phase: "acquire", elapsedMs: performance.now() - startedAt },
     );
+
+  const unusable = (fault: string) =>
+    new ConfigError(`The backend of the pool "${pool.name}" gave a runner ${fault}`, { pool: pool.name, runnerId });
 
   const spawn = (carrier: TraceCarrier): Effect.Effect<RunnerHandle, unknown> =>
     Effect.callback((resume) => {
@@ -92,8 +111,9 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
       spawned.then(
         (handle) => {
           clearTimeout(timer);
-          if (timedOut || canceled) void settle(() => backend.terminate(handle)).catch(() => {});
-          resume(Effect.succeed(handle));
+          const fault = handleFault(handle);
+          if (timedOut || canceled || fault !== undefined) void settle(() => backend.terminate(handle)).catch(() => {});
+          resume(fault === undefined ? Effect.succeed(handle) : Effect.fail(unusable(fault)));
         },
         (error: unknown) => {
           clearTimeout(timer);

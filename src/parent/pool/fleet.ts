@@ -4,13 +4,15 @@ import type { RunnerExit, RunnerHandle } from "../../contract/backend.ts";
 import { longestTimerMs } from "../../contract/check-number.ts";
 import { heartbeatsPerTimeout } from "../../contract/heartbeat.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
+import { normalAddress } from "../../contract/runner-url.ts";
 import type { SpanIds, Telemetry, TerminationReason } from "../../telemetry/telemetry.ts";
 import type { Boot, BootEnvironment } from "./boot.ts";
 import { startBoot } from "./boot.ts";
 import type { PoolEvent } from "./events.ts";
+import { HeartbeatAnswers } from "./heartbeat-answers.ts";
 import type { PooledRunner } from "./lease.ts";
 import type { Health } from "./probe.ts";
-import { probeDelayMs, probeRunner, unhealthy } from "./probe.ts";
+import { probeDelayMs, unhealthy } from "./probe.ts";
 import { settle } from "./settle.ts";
 import { SpanBook } from "./span-book.ts";
 
@@ -38,6 +40,7 @@ export class Fleet {
   readonly #ending: Set<Promise<unknown>> = new Set();
   readonly #looking: NodeJS.Timeout | undefined;
   readonly #beating: NodeJS.Timeout | undefined;
+  readonly #heartbeats: HeartbeatAnswers;
   /** Where memory has a bound, busy runners are asked for it too. */
   maxRssBytes: number;
 
@@ -52,11 +55,14 @@ export class Fleet {
     this.#environment = environment;
     this.#tell = tell;
     this.maxRssBytes = config.bounds.maxRssBytes;
+    this.#heartbeats = new HeartbeatAnswers(config.name, telemetry);
     if (Number.isFinite(config.healthCheckMs))
       this.#looking = setInterval(() => this.#look(), Math.min(config.healthCheckMs, longestTimerMs)).unref();
     if (config.backend !== undefined && Number.isFinite(config.orphanTimeoutMs)) {
       const everyMs = Math.min(config.orphanTimeoutMs / heartbeatsPerTimeout, longestTimerMs);
-      this.#beating = setInterval(() => this.#beat(), everyMs).unref();
+      this.#beating = setInterval(() => {
+        for (const runner of this.#runners.values()) this.#beat(runner);
+      }, everyMs).unref();
     }
     for (const runner of config.runners) {
       this.#runners.set(runner.id, {
@@ -178,6 +184,7 @@ export class Fleet {
 
   #up(runnerId: string, handle: RunnerHandle, span: SpanIds | undefined): void {
     const backend = this.#config.backend!;
+    const url = normalAddress(handle.url);
     const exited = handle.exited
       ?.catch((error: unknown): RunnerExit => ({ reason: String(error) }))
       .then((exit) => {
@@ -186,7 +193,7 @@ export class Fleet {
       });
     this.#runners.set(runnerId, {
       id: handle.id,
-      url: handle.url,
+      url,
       audience: handle.id,
       boot: span,
       exited,
@@ -200,12 +207,12 @@ export class Fleet {
           : async () => ({ healthy: await settle(() => backend.healthCheck!(handle)) }),
       spans: this.#newBook(),
     });
-    if (this.#beating !== undefined) this.#environment.heartbeat({ url: handle.url, audience: handle.id });
+    if (this.#beating !== undefined) this.#beat(this.get(runnerId));
     this.#tell({ _tag: "BootSucceeded", runnerId });
   }
 
-  #beat(): void {
-    for (const runner of this.#runners.values()) this.#environment.heartbeat(runner);
+  #beat(runner: PooledRunner): void {
+    this.#environment.heartbeat(runner, (refusal) => this.#heartbeats.answered(runner, refusal));
   }
 
   /** Looks at every runner that has not answered a call since the last look. */
@@ -220,7 +227,7 @@ export class Fleet {
   async #healthOf({ url, healthCheck }: PooledRunner): Promise<Health> {
     const said = await healthCheck?.();
     if (said !== undefined && (!said.healthy || this.maxRssBytes === Infinity)) return said;
-    const answer = await probeRunner(url).catch((error: unknown) => {
+    const answer = await this.#environment.probe(url).catch((error: unknown) => {
       if (said === undefined) throw error;
       return said;
     });
@@ -229,7 +236,7 @@ export class Fleet {
 
   #askUntilSilent(runnerId: string, runner: PooledRunner, look: number): void {
     this.#later(probeDelayMs(look), async () => {
-      const answers = await probeRunner(runner.url).then(
+      const answers = await this.#environment.probe(runner.url).then(
         () => true,
         () => false,
       );
@@ -247,8 +254,10 @@ export class Fleet {
   }
 
   #exited(runnerId: string, detail: string): void {
-    if (!this.#runners.has(runnerId)) return;
-    this.#exits.set(runnerId, detail);
+    const runner = this.#runners.get(runnerId);
+    if (runner === undefined) return;
+    const refused = this.#heartbeats.explain(runner);
+    this.#exits.set(runnerId, refused === undefined ? detail : `${detail}; ${refused}`);
     this.#tell({ _tag: "Lost", runnerId, reason: "crash" });
   }
 

@@ -1,6 +1,9 @@
 /** Finds out whether a runner is there and takes work. */
+import { ask } from "../ask.ts";
+import type { HttpTransport } from "../transport.ts";
 
 const probeTimeoutMs = 1_000;
+const maxAnswerBytes = 65_536;
 
 /** What a probe found. */
 export interface Health {
@@ -16,10 +19,23 @@ export const unhealthy: Health = { healthy: false };
 export const probeDelayMs = (afterFailures: number): number =>
   afterFailures === 0 ? 0 : Math.min(5_000, 100 * 2 ** (afterFailures - 1));
 
-/** Asks the runner at this address whether it accepts work; it has a second to say so. */
-export const probeRunner = async (url: string): Promise<Health> => {
-  const response = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(probeTimeoutMs) });
-  const said: unknown = await response.json().catch(() => undefined);
+const parse = (body: Uint8Array): unknown => {
+  try {
+    return JSON.parse(Buffer.from(body).toString("utf8")) as unknown;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Asks the runner at this address whether it accepts work, over the connections that its calls use; it has a second to say so. */
+export const probeRunner = async (transport: HttpTransport, url: string): Promise<Health> => {
+  const { status, body } = await ask(
+    transport,
+    { url, path: "/ready", maxResponseBytes: maxAnswerBytes },
+    probeTimeoutMs,
+  );
+  const said = parse(body);
   const rssBytes = typeof said === "object" && said !== null && "rssBytes" in said ? said.rssBytes : undefined;
-  return { healthy: response.ok, ...(typeof rssBytes === "number" ? { rssBytes } : {}) };
+  const healthy = status >= 200 && status < 300;
+  return { healthy, ...(typeof rssBytes === "number" ? { rssBytes } : {}) };
 };

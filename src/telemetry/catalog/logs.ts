@@ -46,6 +46,12 @@ export const logs = {
     level: "info",
     description: "The pool started or stopped runners, and why.",
   },
+  heartbeatRefused: {
+    name: "flame.heartbeat.refused",
+    level: "error",
+    description:
+      "A runner refuses the heartbeats of its parent, and will end itself. Both say so: at the first one in a row, the second, the fourth and so on.",
+  },
   signatureRejected: {
     name: "flame.signature.rejected",
     level: "warn",

@@ -196,6 +196,14 @@ export const metrics = {
     known: { reason: ["expired", "mismatch", "replay", "unknown_key", "malformed"] },
     description: "Requests that a runner refused, and responses that a parent refused, for their signature.",
   },
+  heartbeatsRefused: {
+    name: "flame_heartbeats_refused_total",
+    type: "counter",
+    unit: "{rejection}",
+    side: "parent",
+    labels: ["flame_pool_name"],
+    description: "Heartbeats of this parent that a runner refused. A runner that accepts none ends itself.",
+  },
   clockOffset: {
     name: "flame_runner_clock_offset_seconds",
     type: "histogram",

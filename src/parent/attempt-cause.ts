@@ -1,0 +1,21 @@
+/** Why an attempt is made, and what its span says at its start. */
+import type { Facts } from "../telemetry/catalog.ts";
+import type { Call } from "./call.ts";
+
+export type AttemptKind = "first" | "retry" | "hedge";
+
+/** Why this attempt is made. */
+export interface AttemptCause {
+  readonly kind: AttemptKind;
+  readonly reason: string | undefined;
+}
+
+/** What the span of every attempt says, wherever it runs. */
+export const attemptFacts = (call: Call, body: Uint8Array, cause: AttemptCause): Facts => ({
+  method: call.method,
+  pool: call.pool,
+  attempt: call.attempts,
+  attemptKind: cause.kind,
+  retryReason: cause.reason,
+  requestBytes: body.byteLength,
+});

@@ -1,0 +1,72 @@
+/**
+ * The stages of a process that records no spans: one without an OpenTelemetry SDK, or with `telemetry.traces: false`. As
+ * the API's specification asks, the caller's trace goes on through it: what was active where a call was made is what
+ * the runner is sent, and what a runner was sent is what its handler has, logs and sends on.
+ */
+import type { Context as OtelContext } from "@opentelemetry/api";
+import { ROOT_CONTEXT, context as otelContext, trace } from "@opentelemetry/api";
+import { Effect } from "effect";
+import type { TraceCarrier } from "../contract/envelope.ts";
+import { baggageIn, captureContext, carrierOf, fromCarrier, parentIn } from "./otel-context.ts";
+import type { HostContext, SpanIds, Stage, StageSpan, StageTracer } from "./telemetry.ts";
+import { noTracer } from "./telemetry.ts";
+
+/** The span of somebody else, where one of Firelight's would be. */
+class RelayedSpan implements StageSpan {
+  readonly ids: SpanIds | undefined;
+  readonly #context: OtelContext;
+  readonly #baggageKeys: ReadonlySet<string> | undefined;
+  #carrier: TraceCarrier | undefined;
+
+  constructor(context: OtelContext, baggageKeys: ReadonlySet<string> | undefined) {
+    this.#context = context;
+    this.#baggageKeys = baggageKeys;
+    const parent = parentIn(context);
+    this.ids = parent && { traceId: parent.traceId, spanId: parent.spanId, sampled: parent.sampled, relayed: true };
+  }
+
+  note(): void {}
+  noteBootPhases(): void {}
+  link(): void {}
+
+  get carrier(): TraceCarrier {
+    return (this.#carrier ??= carrierOf(trace.getSpanContext(this.#context), this.#context, this.#baggageKeys));
+  }
+
+  activate<A>(run: () => A): A {
+    return otelContext.with(this.#context, run);
+  }
+}
+
+/** The context that a stage passes on; `undefined` where there is nothing in it. */
+const contextOf = (stage: Stage): OtelContext | undefined => {
+  switch (stage._tag) {
+    case "call":
+    case "map":
+    case "attempt": {
+      const context = (stage.host as OtelContext | undefined) ?? otelContext.active();
+      return trace.getSpanContext(context) === undefined && baggageIn(context).length === 0 ? undefined : context;
+    }
+    case "server":
+    case "handler":
+      return stage.carrier.traceparent === undefined && stage.carrier.baggage === undefined
+        ? undefined
+        : fromCarrier(ROOT_CONTEXT, stage.carrier, true);
+    case "acquire":
+    case "backoff":
+    case "boot":
+      return undefined;
+  }
+};
+
+/** Passes contexts on and records nothing. Of baggage, runners are sent the keys in `baggageKeys`. */
+export const makeRelay = (baggageKeys: ReadonlySet<string>): StageTracer => ({
+  capture: () => captureContext() as unknown as HostContext,
+  stage: (stage, run) => {
+    const context = contextOf(stage);
+    if (context === undefined) return noTracer.stage(stage, run);
+    const received = stage._tag === "server" || stage._tag === "handler";
+    return Effect.suspend(() => run(new RelayedSpan(context, received ? undefined : baggageKeys)));
+  },
+  adopt: (carrier) => new RelayedSpan(fromCarrier(ROOT_CONTEXT, carrier, true), undefined),
+});

@@ -1,0 +1,88 @@
+/** How long any message within the default cap keeps the event loop busy, in processor time of its thread. */
+import { setImmediate as turn } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { makeCodec } from "../../src/contract/codec.ts";
+import { defaults } from "../../src/contract/options.ts";
+
+const codec = makeCodec();
+const mebibyte = 1024 * 1024;
+
+const many = (count: number, item: (at: number) => string): string =>
+  Array.from({ length: count }, (_, at) => item(at)).join(",");
+
+/** As many items as fit into `bytes`. */
+const fill = (bytes: number, item: string): string =>
+  Array<string>(Math.floor(bytes / (item.length + 1)))
+    .fill(item)
+    .join(",");
+
+const cap = defaults.maxBodyBytes - 100;
+
+const messages: ReadonlyArray<readonly [name: string, text: () => string]> = [
+  ["nesting", () => `{"json":${"[".repeat(2 * mebibyte)}${"]".repeat(2 * mebibyte)}}`],
+  ["nesting that stays within the limit", () => `{"json":[${fill(cap, `${"[".repeat(190)}${"]".repeat(190)}`)}]}`],
+  ["empty arrays", () => `{"json":[${fill(cap, "[]")}]}`],
+  ["empty objects", () => `{"json":[${fill(cap, "{}")}]}`],
+  ["numbers", () => `{"json":[${fill(4_000_000, "1")}]}`],
+  ["rows", () => `{"json":[${fill(cap, '{"id":12345,"name":"Ada Lovelace","ok":true}')}]}`],
+  ["objects of a key each", () => `{"json":[${many(500_000, (at) => `{"k${at}":1}`)}]}`],
+  ["sparse keys", () => `{"json":[{${many(130_000, (at) => `"${(at * 102_943) % 4_294_967_290}":1`)}}]}`],
+  ["sparse keys in many objects", () => `{"json":[${many(100_000, (at) => `{"a":1,"${(at * 101) % 1_000_000}":2}`)}]}`],
+  ["too many keys", () => `{"json":[{${many(600_000, (at) => `"k${at}":1`)}}]}`],
+  ["strings with escapes", () => `{"json":[${fill(cap, '"\\u0041\\n"')}]}`],
+  ["one text", () => `{"json":"${"x".repeat(cap)}"}`],
+  ["one text with escapes", () => `{"json":"${"\\u0041".repeat(cap / 6)}"}`],
+  ["white space", () => `{"json":${" ".repeat(cap)}1}`],
+  [
+    "dates",
+    () =>
+      `{"json":[${fill(130_000 * 27, '"2026-11-26T00:00:00.000Z"')}],"meta":{"v":1,"values":{${many(130_000, (at) => `"${at}":["Date"]`)}}}}`,
+  ],
+  [
+    "one value that is shared",
+    () =>
+      `{"json":[{},${fill(130_000 * 5, "null")}],"meta":{"v":1,"referentialEqualities":{"0":[${many(130_000, (at) => `"${at + 1}"`)}]}}}`,
+  ],
+  [
+    "a chain of equalities",
+    () =>
+      `{"json":[${fill(130_002 * 3, "{}")}],"meta":{"v":1,"referentialEqualities":{${many(130_000, (at) => `"${at}":["${at + 1}"]`)}}}}`,
+  ],
+  ["a set", () => `{"json":[${many(131_072, String)}],"meta":{"v":1,"values":["set"]}}`],
+  ["a set that is too large", () => `{"json":[${many(1_000_000, String)}],"meta":{"v":1,"values":["set"]}}`],
+  ["too many annotations", () => `{"json":[],"meta":{"v":1,"values":{${many(500_000, (at) => `"${at}":["Date"]`)}}}}`],
+];
+
+const threadMs = (): number => {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
+};
+
+/** The longest that the event loop was kept busy while `work` was under way, in milliseconds of processor time. */
+const longestTurn = async (work: () => Promise<unknown>): Promise<number> => {
+  let over = false;
+  const done = work().finally(() => (over = true));
+  done.catch(() => {});
+  let longest = 0;
+  while (!over) {
+    const before = threadMs();
+    await turn();
+    longest = Math.max(longest, threadMs() - before);
+  }
+  return longest;
+};
+
+const read = async (bytes: Uint8Array): Promise<unknown> =>
+  codec.isQuickToDecode(bytes) ? codec.decode(bytes, "arguments") : codec.decodeInSlices(bytes, "arguments");
+
+/** A turn in which the garbage collector happened to run is measured again: what blocks by itself does so each time. */
+describe("the event loop goes on while a message is read", () => {
+  it.each(messages)("%s", async (_name, text) => {
+    const bytes = Buffer.from(text());
+    expect(bytes.byteLength).toBeLessThanOrEqual(defaults.maxBodyBytes);
+    await read(bytes).catch(() => {});
+    let longest = Infinity;
+    for (let round = 0; round < 3 && longest > 50; round++) longest = await longestTurn(() => read(bytes));
+    expect(longest).toBeLessThanOrEqual(50);
+  });
+});

@@ -1,0 +1,4 @@
+import { flame } from "firelight";
+import "./services.js";
+
+await flame.createRunnerServer().ready;

@@ -1,0 +1,25 @@
+/** What the parent calls and the runners run. */
+import { defineMethod, flame } from "firelight";
+
+export const work = flame.service("work", {
+  /** Asks the upstream server, and tells what was asked with, and who asked. */
+  fetchIt: defineMethod("fetchIt", async (ctx, url) => {
+    const response = await fetch(url);
+    return { pid: process.pid, trace: ctx.trace, upstream: await response.json() };
+  }),
+  pid: async () => process.pid,
+  slow: defineMethod("slow", async (ctx, ms) => {
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      ctx.signal.addEventListener("abort", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    return process.pid;
+  }),
+  dieFirst: defineMethod("dieFirst", async (ctx) => {
+    if (ctx.attempt === 1) process.kill(process.pid, "SIGKILL");
+    return ctx.attempt;
+  }),
+});

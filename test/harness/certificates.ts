@@ -1,0 +1,18 @@
+/** Certificates of tests, made by `certificates/make.sh`; valid until 2126. */
+import { readFileSync } from "node:fs";
+
+type CertificateFile =
+  | "authority"
+  | "other-authority"
+  | "server"
+  | "server-key"
+  | "elsewhere"
+  | "elsewhere-key"
+  | "client"
+  | "client-key"
+  | "stranger"
+  | "stranger-key";
+
+/** The PEM in a file of `certificates/`. */
+export const pemOf = (name: CertificateFile): string =>
+  readFileSync(new URL(`./certificates/${name}.pem`, import.meta.url), "utf8");

@@ -1,0 +1,67 @@
+/** What runs unobserved, and what is observed all the same. */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { channel } from "node:diagnostics_channel";
+import { context, ROOT_CONTEXT, trace, TraceFlags } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { core } from "@opentelemetry/sdk-node";
+import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
+import { inNoContext, unobserved } from "../../src/telemetry/unobserved.ts";
+
+beforeEach(() => void context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable()));
+afterEach(() => context.disable());
+
+const callers = trace.setSpanContext(ROOT_CONTEXT, {
+  traceId: "1".repeat(32),
+  spanId: "2".repeat(16),
+  traceFlags: TraceFlags.SAMPLED,
+});
+const suppressed = (): boolean => core.isTracingSuppressed(context.active());
+const activeSpan = (): string | undefined => trace.getSpanContext(context.active())?.spanId;
+
+it.each(["undici:request:create", "undici:request:error", "undici:client:sendHeaders", "apm:net:tcp:start"])(
+  "says that nobody listens to %s, there and in what it leaves behind, and nowhere else",
+  async (name) => {
+    const seen: Array<unknown> = [];
+    const subject = channel(name);
+    const create = channel("undici:request:create");
+    const agent = (message: unknown): void => void seen.push(message);
+    for (const each of new Set([subject, create])) each.subscribe(agent);
+    onTestFinished(() => {
+      for (const each of new Set([subject, create])) each.unsubscribe(agent);
+    });
+    const publish = (message: string): void => {
+      if (subject.hasSubscribers) subject.publish(message);
+    };
+    publish("before");
+    await unobserved(async () => {
+      publish("inside");
+      await new Promise((resolve) => setImmediate(resolve));
+      publish("later");
+      inNoContext(publish, "back outside");
+    });
+    publish("after");
+    expect(seen).toEqual(["before", "back outside", "after"]);
+  },
+);
+
+it("suppresses OpenTelemetry's instrumentations, and forgets whose turn it was", () => {
+  const others = new AsyncLocalStorage<string>();
+  const look = () => [suppressed(), activeSpan(), others.getStore()];
+  others.run("somebody's", () =>
+    context.with(callers, () => {
+      expect(unobserved(look)).toEqual([true, undefined, undefined]);
+      expect(unobserved(() => inNoContext(look))).toEqual([false, undefined, undefined]);
+      expect(look()).toEqual([false, "2".repeat(16), "somebody's"]);
+    }),
+  );
+});
+
+it("gives what it runs its arguments, and gives back what comes of it", () => {
+  expect(unobserved((a: number, b: number) => a + b, 1, 2)).toBe(3);
+  expect(inNoContext((a: number, b: number) => a + b, 1, 2)).toBe(3);
+  expect(() =>
+    unobserved(() => {
+      throw new RangeError("mine");
+    }),
+  ).toThrow(RangeError);
+});
