@@ -98,7 +98,7 @@ export const logExporters = (target: OtlpTarget): MakeExporter<LogRecordExporter
   return (maxTimeoutMs) => new OTLPLogExporter(configOf(maxTimeoutMs));
 };
 
-const failure = 1;
+const failure: number = 1;
 
 interface AnyExporter<Items> {
   export(items: Items, done: (result: ExportResult) => void): void;
@@ -132,7 +132,7 @@ export const bounded = <Items>(
       }
       const exporter = remainingMs === undefined ? standard : make(remainingMs);
       exporter.export(items, (result) => {
-        flush.noteExport(result.code !== failure);
+        flush.noteExport((result.code as number) !== failure);
         done(result);
       });
     },
