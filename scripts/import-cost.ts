@@ -42,7 +42,9 @@ const recorder = `data:text/javascript,${encodeURIComponent(`
 /** Which packages a program loads on Node, as the same list each time. */
 export const loadedBy = async (program: Program): Promise<Loaded> => {
   const code = `${programs[program]}\nprocess.stdout.write(JSON.stringify([...globalThis.loaded]), () => process.exit());`;
-  const { stdout } = await run(process.execPath, ["--import", recorder, "--input-type=module", "-e", code], { cwd: root });
+  const { stdout } = await run(process.execPath, ["--import", recorder, "--input-type=module", "-e", code], {
+    cwd: root,
+  });
   const urls = (JSON.parse(stdout) as ReadonlyArray<string>).filter((url) => url.startsWith("file:"));
   const packages = urls.flatMap((url) => /^.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []);
   return { packages: [...new Set(packages)].toSorted(), modules: urls.length };

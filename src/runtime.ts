@@ -13,6 +13,7 @@ import { makeDispatcher } from "./runner/dispatch.ts";
 import { makeIdempotencyGuard } from "./runner/idempotency.ts";
 import { runnerLink } from "./runner/isolation/inside.ts";
 import { type IsolatedRuns, makeIsolatedRuns } from "./runner/isolation/isolated-runs.ts";
+import { startLocally } from "./runner/local-start.ts";
 import { guardLogger } from "./telemetry/guarded-logger.ts";
 import { consoleLogger, makeLogSink } from "./telemetry/logs.ts";
 import { makeOtelTracer } from "./telemetry/opentelemetry.ts";
@@ -93,7 +94,7 @@ export const connect = (
   const runnerId = env["FLAME_RUNNER_ID"]?.trim() || "local";
   const poolName = env["FLAME_POOL"]?.trim() || config.defaultPool;
   const isolated = isolatedRuns(config, telemetry, { runnerId, poolName });
-  const local = makeDispatcher({
+  const dispatcher = makeDispatcher({
     registry,
     telemetry,
     codec,
@@ -106,10 +107,14 @@ export const connect = (
     idempotency: idempotency && makeIdempotencyGuard({ idempotency, logger, redact, runnerId, exposeErrors }),
     isolated,
   });
-  const client = makeClient({ config, telemetry, codec, local });
-  if (isolated === undefined) return client;
+  const started =
+    config.mode === "local" && Object.keys(config.hooks).length > 0
+      ? startLocally(dispatcher, config.hooks, poolName, logger)
+      : undefined;
+  const client = makeClient({ config, telemetry, codec, local: started?.dispatcher ?? dispatcher });
+  if (isolated === undefined && started === undefined) return client;
   const shutdown: Client["shutdown"] = async (graceMs = shutdownGraceMs) => {
-    await Promise.all([client.shutdown(graceMs), isolated.close(graceMs)]);
+    await Promise.all([client.shutdown(graceMs), isolated?.close(graceMs, graceMs), started?.stop(graceMs)]);
   };
   return { ...client, shutdown };
 };

@@ -1,6 +1,6 @@
 /** The checks of the configuration of an instance. */
 import { integer, milliseconds } from "./check-number.ts";
-import { boolean, either, having, list, oneOf, record, text } from "./option-checks.ts";
+import { boolean, either, fn, having, list, oneOf, record, text } from "./option-checks.ts";
 import { type Fields, object, required } from "./option-schema.ts";
 import type {
   FlameConfig,
@@ -11,6 +11,7 @@ import type {
   TelemetryOptions,
 } from "./options.ts";
 import { isolationSchema } from "./isolation.ts";
+import type { RunnerHooks } from "./runner-hooks.ts";
 import { connectionFields, runnerUrl } from "./connection-schema.ts";
 import { backend, identifier, identifierRule, poolSchema } from "./pool-schema.ts";
 import { idempotencySchema } from "./resolve-idempotency.ts";
@@ -50,7 +51,10 @@ const telemetry = object<TelemetryOptions>({
 
 /** What a parent's configuration and a runner's options have in common. */
 export const servingFields: Fields<
-  Pick<FlameConfig, "invokePath" | "security" | "maxBodyBytes" | "exposeErrors" | "idempotency" | "isolation">
+  Pick<
+    FlameConfig,
+    "invokePath" | "security" | "maxBodyBytes" | "exposeErrors" | "idempotency" | "isolation" | keyof RunnerHooks
+  >
 > = {
   invokePath,
   security,
@@ -58,6 +62,8 @@ export const servingFields: Fields<
   exposeErrors: boolean(),
   idempotency: idempotencySchema,
   isolation: isolationSchema,
+  onRunnerStart: fn(),
+  onRunnerStop: fn(),
 };
 
 const poolOption = "is an option of a pool. Use pools: { default: { … } }.";

@@ -15,6 +15,7 @@ import { printText } from "./print-value.ts";
 import { resolveIdempotency } from "./resolve-idempotency.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
 import { resolvePool } from "./resolve-pool.ts";
+import { resolveRunnerHooks, type RunnerHooks } from "./runner-hooks.ts";
 import { type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
 import { resolveUrl } from "./runner-url.ts";
 
@@ -38,6 +39,7 @@ export interface ResolvedConfig {
   /** `undefined` when results are not kept. */
   readonly idempotency: ResolvedIdempotency | undefined;
   readonly isolation: ResolvedIsolation;
+  readonly hooks: RunnerHooks;
   readonly logger: Logger | undefined;
   readonly telemetry: Required<TelemetryOptions>;
 }
@@ -103,6 +105,7 @@ export const resolveConfig = (given: FlameConfig, env: Environment): ResolvedCon
     exposeErrors: config.exposeErrors ?? defaults.exposeErrors,
     idempotency: resolveIdempotency(config.idempotency),
     isolation: resolveIsolation(config.isolation),
+    hooks: resolveRunnerHooks(config),
     logger: config.logger,
     telemetry: {
       metrics: config.telemetry?.metrics ?? true,

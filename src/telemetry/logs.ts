@@ -106,6 +106,14 @@ const bootEnded = (event: Extract<FlameEvent, { _tag: "BootEnded" }>, redact: Re
   const runner = `Runner ${runnerId} of pool "${pool}"`;
   if (result === "ok")
     return { spec: logs.runnerReady, message: `${runner} is up after ${duration(durationMs)}.`, facts };
+  if (result === "canceled") {
+    const message = `The boot of runner ${runnerId} of pool "${pool}" was canceled after ${duration(durationMs)}.`;
+    return {
+      spec: logs.runnerBootCanceled,
+      message,
+      facts: { ...facts, reason: thrownFacts(error, redact).exceptionMessage },
+    };
+  }
   const how =
     result === "timeout"
       ? `was not up in time, after ${duration(durationMs)}`
@@ -208,6 +216,23 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
         spec: lost ? logs.runnerLost : logs.runnerTerminated,
         message: `Runner ${runnerId} of pool "${pool}" ${lost ? "is lost" : "was stopped"}: ${why}`,
         facts: { pool, runnerId, terminationReason: reason, reason: detail },
+      };
+    }
+    case "RunnerNotEnded": {
+      const { pool, runnerId, backend, fault, error } = event;
+      const message = `The backend "${backend}" has not ended runner ${runnerId} of pool "${pool}": ${fault}. It may still run: see to it there.`;
+      return {
+        spec: logs.runnerNotEnded,
+        message,
+        facts: { pool, runnerId, backend, reason: fault, ...thrownFacts(error, redact) },
+      };
+    }
+    case "UserFunctionFailed": {
+      const { pool, name, fault, fallback, error } = event;
+      return {
+        spec: logs.userFunctionFailed,
+        message: `${name} of pool "${pool}" ${fault}; ${fallback}.`,
+        facts: { pool, functionName: name, reason: fault, ...thrownFacts(error, redact) },
       };
     }
     case "IsolateTerminated":

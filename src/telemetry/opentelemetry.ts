@@ -13,7 +13,7 @@ import type { Fiber } from "effect";
 import { Clock, Context, Effect, Option, References, Tracer } from "effect";
 import type { Facts, SpanSpec } from "./catalog.ts";
 import { RPC_SYSTEM, spans } from "./catalog.ts";
-import { fromCarrier, parentIn } from "./otel-context.ts";
+import { emptyContext, fromCarrier, parentIn } from "./otel-context.ts";
 import { makeProviderTracer } from "./otel-provider.ts";
 import { EffectStageSpan, factAttributes } from "./otel-span.ts";
 import type { Redactor } from "./redaction.ts";
@@ -82,11 +82,11 @@ const placeOf = (stage: Stage, around: Tracer.AnySpan | undefined): Place => {
     case "boot":
       return { context: ROOT_CONTEXT, parent: undefined };
     case "server": {
-      const context = fromCarrier(ROOT_CONTEXT, stage.carrier, true);
+      const context = fromCarrier(emptyContext(), stage.carrier, true);
       return { context, parent: parentIn(context) };
     }
     case "handler": {
-      const context = inherited(around) ?? fromCarrier(ROOT_CONTEXT, stage.carrier, true);
+      const context = inherited(around) ?? fromCarrier(emptyContext(), stage.carrier, true);
       return { context, parent: around ?? parentIn(context) };
     }
   }

@@ -162,8 +162,9 @@ export const metrics = {
     buckets: coarse,
     side: "parent",
     labels: ["flame_pool_name", "backend", "result"],
-    known: { result: ["ok", "error", "timeout"] },
-    description: "How long runners took to boot.",
+    known: { result: ["ok", "error", "timeout", "canceled"] },
+    description:
+      "How long runners took to boot, by result. `canceled`: nobody needed the runner any more, or the pool was shut down; not a failure.",
   },
   terminations: {
     name: "flame_runner_terminations_total",
@@ -171,8 +172,8 @@ export const metrics = {
     unit: "{runner}",
     side: "parent",
     labels: ["flame_pool_name", "reason"],
-    known: { reason: ["idle", "drain", "crash", "boot_timeout", "unhealthy", "recycled"] },
-    description: "Runners that ended, by reason.",
+    known: { reason: ["idle", "drain", "crash", "boot_timeout", "canceled", "unhealthy", "recycled"] },
+    description: "Runners that ended, by reason; `boot_timeout` and `canceled` ended before they were up.",
   },
   signatureRejections: {
     name: "flame_signature_rejections_total",
