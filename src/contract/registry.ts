@@ -127,7 +127,7 @@ export const createRegistry = (): Registry => {
           );
         }
         if (reason === "reload") replaced ??= method.definedAt?.file;
-        else if (String(other.handler) !== String(method.handler)) changed ??= name;
+        else if (reloads() !== "never" && String(other.handler) !== String(method.handler)) changed ??= name;
       }
       const registered = { ...method, serviceId, name };
       turns.set(registered, currentTurn());
