@@ -41,22 +41,31 @@ const secretsIn = ({ security }: ResolvedConfig): ReadonlyArray<string> => [
 const observedAlike = (one: ResolvedConfig, other: ResolvedConfig): boolean =>
   one.logger === other.logger &&
   one.telemetry.metrics === other.telemetry.metrics &&
+  isDeepStrictEqual(one.telemetry.methods, other.telemetry.methods) &&
+  isDeepStrictEqual(one.telemetry.buckets, other.telemetry.buckets) &&
   one.telemetry.traces === other.telemetry.traces &&
   isDeepStrictEqual(one.telemetry.baggageKeys, other.telemetry.baggageKeys) &&
   isDeepStrictEqual(secretsIn(one), secretsIn(other));
 
+/** Instruments are the registry's, so that counters go on where a registry does. */
+const metricsOf = (
+  { telemetry: { metrics: wanted, methods, buckets } }: ResolvedConfig,
+  before: Observation | undefined,
+): LateMetrics | undefined => {
+  if (wanted === false) return undefined;
+  const own = before?.config.telemetry.metrics === true ? before.metrics : undefined;
+  return wanted === true
+    ? makeLateMetrics({ methods, buckets }, own)
+    : makeLateMetrics({ registry: wanted, methods, buckets });
+};
+
 /** Puts the adapters that the configuration asks for behind the seam. What went on before goes on where it can, counters too. */
 export const observe = (config: ResolvedConfig, before?: Observation): Observation => {
   if (before !== undefined && observedAlike(before.config, config)) return before;
-  const { baggageKeys, metrics: wanted, traces } = config.telemetry;
+  const { baggageKeys, traces } = config.telemetry;
   const logger = guardLogger(config.logger ?? consoleLogger);
   const redact = makeRedactor(secretsIn(config));
-  const metrics =
-    wanted === before?.config.telemetry.metrics
-      ? before.metrics
-      : wanted === false
-        ? undefined
-        : makeLateMetrics(wanted === true ? {} : { registry: wanted });
+  const metrics = metricsOf(config, before);
   const sinks = [makeLogSink(logger, redact), ...(metrics === undefined ? [] : [metrics])];
   const tracer = makeOtelTracer({ baggageKeys, enabled: traces, redact });
   return { telemetry: makeTelemetry(tracer, sinks), metrics, logger, redact, config };

@@ -142,6 +142,22 @@ export interface TelemetryOptions {
    * prom-client or @prometheus-io/client receives them beside the metrics you have.
    */
   readonly metrics?: boolean | MetricsRegistry;
+  /**
+   * The methods that metrics name, as `service/method` or `service/*`; the others count as `_OTHER` there. Spans and logs
+   * name every method. Limits the number of series, of which each method has about 118: see docs/observability.md.
+   * Default: every method.
+   *
+   * @throws ConfigError for anything else than such a list.
+   */
+  readonly methods?: ReadonlyArray<string>;
+  /**
+   * Upper bounds, in seconds, of the buckets of the histograms that each method has series in: calls, attempts, phases and,
+   * on runners, invocations. `[]` keeps their sums and counts alone. Histograms by pool, which alerts read, keep theirs.
+   * Instances that share a registry share those of the first. Default: those of docs/telemetry.md.
+   *
+   * @throws ConfigError unless they are positive numbers, each greater than the one before.
+   */
+  readonly buckets?: ReadonlyArray<number>;
   /** Baggage keys that may travel to runners. Default none. */
   readonly baggageKeys?: ReadonlyArray<string>;
   /**

@@ -8,7 +8,7 @@ import type { Environment } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import type { ResolvedIdempotency } from "./idempotency.ts";
 import { type ResolvedIsolation, resolveIsolation } from "./isolation.ts";
-import type { FlameConfig, Logger, Mode, SigningKeyOptions, TelemetryOptions } from "./options.ts";
+import type { FlameConfig, Logger, Mode, SigningKeyOptions } from "./options.ts";
 import { readOption } from "./option-schema.ts";
 import { defaults } from "./options.ts";
 import { printText } from "./print-value.ts";
@@ -17,6 +17,7 @@ import type { ResolvedPool } from "./resolve-pool.ts";
 import { resolvePool } from "./resolve-pool.ts";
 import { resolveRunnerHooks, type RunnerHooks } from "./runner-hooks.ts";
 import { type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
+import { type ResolvedTelemetry, resolveTelemetry } from "./resolve-telemetry.ts";
 import { resolveUrl } from "./runner-url.ts";
 
 /** A configuration with nothing left open. */
@@ -41,7 +42,7 @@ export interface ResolvedConfig {
   readonly isolation: ResolvedIsolation;
   readonly hooks: RunnerHooks;
   readonly logger: Logger | undefined;
-  readonly telemetry: Required<TelemetryOptions>;
+  readonly telemetry: ResolvedTelemetry;
 }
 
 export type { Environment } from "./environment.ts";
@@ -107,10 +108,6 @@ export const resolveConfig = (given: FlameConfig, env: Environment): ResolvedCon
     isolation: resolveIsolation(config.isolation),
     hooks: resolveRunnerHooks(config),
     logger: config.logger,
-    telemetry: {
-      metrics: config.telemetry?.metrics ?? true,
-      baggageKeys: config.telemetry?.baggageKeys ?? [],
-      traces: config.telemetry?.traces ?? true,
-    },
+    telemetry: resolveTelemetry(config.telemetry),
   };
 };

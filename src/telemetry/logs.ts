@@ -7,7 +7,7 @@ import type { CallError } from "../contract/errors.ts";
 import type { Logger } from "../contract/options.ts";
 import { processWide } from "../contract/process-wide.ts";
 import type { Facts, LogSpec } from "./catalog.ts";
-import { attributes, logs } from "./catalog.ts";
+import { attributes, logs, unsampledFlags } from "./catalog.ts";
 import { consoleLogger } from "./console-logger.ts";
 import { exceptionFacts } from "./exception.ts";
 import { guardLogger } from "./guarded-logger.ts";
@@ -271,8 +271,14 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
   }
 };
 
+/** The span of a log record; the flags are those of most spans unless it says otherwise. */
+const spanFacts = (span: SpanIds | undefined): Facts =>
+  span === undefined
+    ? {}
+    : { traceId: span.traceId, spanId: span.spanId, traceFlags: span.sampled ? undefined : unsampledFlags };
+
 const metaOf = ({ spec, facts, span }: LogEntry, redact: Redactor): Record<string, unknown> => {
-  const all: Facts = { eventName: spec.name, traceId: span?.traceId, spanId: span?.spanId, ...facts };
+  const all: Facts = { eventName: spec.name, ...spanFacts(span), ...facts };
   const meta: Record<string, unknown> = {};
   for (const key in all) {
     const value = all[key as keyof Facts];

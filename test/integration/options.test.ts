@@ -249,6 +249,8 @@ add<TelemetryOptions>("telemetry", {
     metrics: wrong("methods", new Registry(), { but: [true] }),
     baggageKeys: wrong("list", ["tenant"], { also: [[""]] }),
     traces: wrong("boolean", false),
+    methods: wrong("list", ["shop/*"], { also: [["shop"], ["a/b/c"], [5]] }),
+    buckets: wrong("list", [0.1, 1], { also: [[0], [2, 1], ["1"]] }),
   },
   ...partOfConfig("telemetry"),
 });

@@ -133,6 +133,11 @@ export const attributes = {
   eventName: attribute("event.name", "string", "Log records only: the name of the event."),
   traceId: attribute("trace_id", "string", "Log records and exemplars only: the trace."),
   spanId: attribute("span_id", "string", "Log records and exemplars only: the span."),
+  traceFlags: attribute(
+    "trace_flags",
+    "string",
+    "Log records only: `00` where the span is not sampled. Over OTLP, the flags of the record.",
+  ),
   exceptionType: attribute("exception.type", "string", "Log records only: the class of what was thrown."),
   exceptionMessage: attribute(
     "exception.message",
@@ -160,6 +165,9 @@ export const attributes = {
 
 /** Attributes by key, to be recorded on a span or log record. */
 export type Facts = { readonly [K in keyof typeof attributes]?: string | number | boolean | undefined };
+
+/** `trace_flags` of a span that is not sampled. */
+export const unsampledFlags = "00";
 
 /** The label of methods that are not registered: it keeps cardinality bounded. */
 export const OTHER_METHOD = "_OTHER";
