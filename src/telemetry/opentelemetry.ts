@@ -9,8 +9,13 @@
  */
 import type { Context as OtelContext } from "@opentelemetry/api";
 import { ROOT_CONTEXT, context as otelContext, trace } from "@opentelemetry/api";
-import type { Fiber } from "effect";
-import { Clock, Context, Effect, Option, References, Tracer } from "effect";
+import type * as Fiber from "effect/Fiber";
+import * as Clock from "effect/Clock";
+import * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import * as References from "effect/References";
+import * as Tracer from "effect/Tracer";
 import type { Facts, SpanSpec } from "./catalog.ts";
 import { RPC_SYSTEM, spans } from "./catalog.ts";
 import { emptyContext, fromCarrier, parentIn } from "./otel-context.ts";
