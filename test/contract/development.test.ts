@@ -1,5 +1,6 @@
 /** Modules that are evaluated again: what they define replaces what they defined. */
 import { setImmediate as turnEnds } from "node:timers/promises";
+import { compileFunction } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { CallSite } from "../../src/contract/call-site.ts";
 import { RegistryError } from "../../src/contract/errors.ts";
@@ -86,7 +87,7 @@ describe("in Next, which evaluates a module once per layer", () => {
     vi.stubEnv("NEXT_RUNTIME", "nodejs");
     const registry = createRegistry();
     const define = (result: number): void => {
-      const handler = new Function(`return ${result};`);
+      const handler = compileFunction(`return ${result};`);
       registry.register("math", [{ id: "add", options: {}, handler, invoke: () => handler() as unknown }]);
     };
     define(first);

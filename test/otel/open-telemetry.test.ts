@@ -88,6 +88,7 @@ describe("startOpenTelemetry", () => {
         severity: "INFO",
         event: "flame.retry.scheduled",
         traceId: span.traceId,
+        flags: 1,
         attributes: expect.objectContaining({
           "rpc.method": "m/x",
           "flame.pool.name": "p",
@@ -192,6 +193,7 @@ describe("startOpenTelemetry", () => {
           rpc_status_code: "OK",
           flame_pool_name: "gpu",
         },
+        startedAt: expect.any(Number),
         value: 700.03,
         count: 2,
         bounds: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300],
