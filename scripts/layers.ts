@@ -13,7 +13,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   backends: ["contract"],
   otel: ["contract", "telemetry"],
   testing: ["contract", "parent"],
-  bundle: ["telemetry"],
+  bundle: ["contract", "telemetry"],
   cli: ["contract", "telemetry", "parent", "bundle", "otel"],
   root: ["contract", "telemetry", "parent", "runner"],
 };

@@ -3,23 +3,31 @@
  * made from the configuration on the other, and the runner server for processes
  * that run what others call.
  */
-import { Effect } from "effect";
 import { makeCodec } from "./contract/codec.ts";
+import { configSchema } from "./contract/config-schema.ts";
 import { configuration } from "./contract/configured.ts";
 import { makeDecorators, type MethodDecoratorMaker, type ServiceDecorator } from "./contract/decorators.ts";
-import { ConfigError, FlameError, InvokeError, withContext, type CallError } from "./contract/errors.ts";
+import { InvokeError } from "./contract/errors.ts";
 import { flushAll } from "./contract/flush.ts";
-import { type FlameConfig } from "./contract/options.ts";
+import { having } from "./contract/option-checks.ts";
+import { object, readOption } from "./contract/option-schema.ts";
+import { mergeConfig } from "./contract/merge-config.ts";
+import type { FlameConfig } from "./contract/options.ts";
+import { resolveRunnerHooks } from "./contract/runner-hooks.ts";
 import { resolveConfig, type ResolvedConfig } from "./contract/resolve-config.ts";
 import { createRegistry, type Registry } from "./contract/registry.ts";
-import { toEffect, type Caller, type ToEffect } from "./contract/remote.ts";
+import { toEffect, type ToEffect } from "./contract/remote.ts";
 import type { Client } from "./parent/client.ts";
 import type { PoolHandle } from "./parent/pool/handle.ts";
+import { callerOf } from "./instance-caller.ts";
 import { makeMakers, type Makers } from "./proxy.ts";
-import type { RunnerServerOptions } from "./runner/options.ts";
+import { trackInstance } from "./reload.ts";
+import { readRunnerOptions, type RunnerServerOptions } from "./runner/options.ts";
 import { createRunnerServer, type RunnerServer } from "./runner/server.ts";
+import { SenderClock } from "./parent/sender-clock.ts";
 import { serveInIsolate, standIn } from "./runner/isolation/host.ts";
 import { runnerLink } from "./runner/isolation/inside.ts";
+import { RunningServers } from "./running-servers.ts";
 import { connect, observe, type Observation } from "./runtime.ts";
 
 /** Reads the metrics of an instance. */
@@ -53,6 +61,10 @@ export interface Flame extends MethodDecoratorMaker, Makers, AsyncDisposable {
    *
    * Pools with a `min` start their runners at once on a parent, and on a runner with its first call.
    *
+   * A running server of this instance keeps what it has read. A change of `security`, `invokePath`, `maxBodyBytes`, `exposeErrors`,
+   * `idempotency`, `isolation`, `defaultPool`, `mode`, `logger` or `telemetry` that would not reach it is rejected: configure before
+   * `createRunnerServer`, give the field to it, or stop the server first.
+   *
    * @throws {ConfigError} (as a rejection) naming the field and how to fix it; the earlier configuration stays.
    */
   configure(config: FlameConfig): Promise<void>;
@@ -60,6 +72,8 @@ export interface Flame extends MethodDecoratorMaker, Makers, AsyncDisposable {
    * Starts to serve what is registered, on `port` of `hostname`. Returns at once; `ready` of the server tells when it
    * listens. In a worker or child process that a runner has started for a method's `isolation`, it listens to that runner
    * only, and `ready` never settles: what follows it happens once, on the runner.
+   *
+   * @throws {ConfigError} for an option that cannot work. A port that cannot be had rejects `ready` instead.
    *
    * @example
    * ```ts
@@ -84,23 +98,23 @@ export interface FlameParts {
 /** Milliseconds that shutdown waits for telemetry to leave. */
 const flushTimeoutMs = 5_000;
 
-/** Leaves out fields that are `undefined`, so that they do not hide earlier ones. */
-const given = <Fields extends object>(fields: Fields | undefined): Fields =>
-  Object.fromEntries(Object.entries(fields ?? {}).filter(([, value]) => value !== undefined)) as Fields;
-
-const mergeConfig = (earlier: FlameConfig, later: FlameConfig): FlameConfig => ({
-  ...earlier,
-  ...given(later),
-  ...(earlier.pools || later.pools ? { pools: { ...earlier.pools, ...given(later.pools) } } : {}),
-  ...(earlier.security || later.security ? { security: { ...earlier.security, ...given(later.security) } } : {}),
-  ...(earlier.telemetry || later.telemetry ? { telemetry: { ...earlier.telemetry, ...given(later.telemetry) } } : {}),
+const partsSchema = object<FlameParts>({
+  registry: having<Registry>("a registry, as createRegistry() makes it", [
+    "register",
+    "getService",
+    "getMethod",
+    "find",
+    "services",
+  ]),
 });
 
 /** The part of an instance that changes: its configuration and what was made from it. */
 class Lifecycle {
   readonly #registry: Registry;
   readonly #codec = makeCodec();
-  readonly #servers = new Set<RunnerServer>();
+  readonly #servers = new RunningServers();
+  /** Begins with the configuration, not with the first call: a step of the system clock in between is one. */
+  #clock = new SenderClock();
   #config: FlameConfig;
   #resolved: ResolvedConfig | undefined;
   #observation: Observation | undefined;
@@ -126,61 +140,92 @@ class Lifecycle {
     return this.#observe(this.resolved);
   }
 
+  /** While something is loaded without which no call may begin. */
+  get loading(): Promise<void> | undefined {
+    return this.#observation?.metrics?.loading;
+  }
+
   get client(): Client {
     this.#refuseWhenEnded();
     return (this.#client ??= this.#connect(this.resolved));
   }
 
   async configure(config: FlameConfig): Promise<void> {
-    if (typeof config !== "object" || config === null)
-      throw new ConfigError(`configure got ${String(config)}. Give it an object such as { mode: "local" }.`);
-    const merged = mergeConfig(this.#config, config);
+    const earlier = readOption(configSchema, this.#config, "createFlame", "the configuration");
+    const merged = mergeConfig(earlier, readOption(configSchema, config, "configure", "the configuration"));
     const resolved = resolveConfig(merged, process.env);
+    this.#servers.refuseChange(resolved, process.env);
+    this.#clock = new SenderClock();
     const client = resolved.mode === "parent" ? this.#connect(resolved) : undefined;
     const before = this.#client;
     this.#config = merged;
     this.#resolved = resolved;
     this.#client = client;
     this.#ended = false;
-    await before?.shutdown();
+    await Promise.all([before?.shutdown(), this.loading]);
   }
 
-  serve(options: RunnerServerOptions): RunnerServer {
+  serve(given: RunnerServerOptions): RunnerServer {
     this.#refuseWhenEnded();
+    const options = readRunnerOptions(given);
     const { telemetry, metrics, logger, redact } = this.observation;
     const link = runnerLink();
     if (link !== undefined) {
-      serveInIsolate(link, { registry: this.#registry, telemetry, logger, redact, shutdown: () => this.shutdown() });
+      serveInIsolate(link, {
+        registry: this.#registry,
+        telemetry,
+        logger,
+        redact,
+        hooks: resolveRunnerHooks(options, this.resolved.hooks),
+        shutdown: () => this.shutdown(),
+      });
       return standIn(link.settings);
     }
+    const config = this.resolved;
     const server = createRunnerServer(
-      { config: this.resolved, registry: this.#registry, telemetry, metrics, logger, redact, env: process.env },
+      {
+        config,
+        registry: this.#registry,
+        telemetry,
+        metrics,
+        loading: metrics?.loading,
+        logger,
+        redact,
+        env: process.env,
+      },
       options,
     );
-    this.#servers.add(server);
-    return server;
+    return this.#servers.add(server, { options, config });
   }
 
   shutdown(): Promise<void> {
     const client = this.#client;
-    const servers = [...this.#servers];
     const earlier = this.#ending;
     this.#client = undefined;
-    this.#servers.clear();
     this.#ended = true;
-    this.#ending = this.#end(client, servers, earlier);
+    this.#ending = this.#end(client, this.#servers.takeAll(), earlier);
     return this.#ending;
+  }
+
+  /** Ends what a reload has replaced: ports first, for the servers that follow. */
+  async replaced(): Promise<void> {
+    await Promise.all([this.#servers.stopReplaced(), this.shutdown()]);
+  }
+
+  /** Replaces the runners that it started: a reload has changed what they run. */
+  async renewed(): Promise<void> {
+    if (this.#client !== undefined) await this.configure({});
   }
 
   async #end(
     client: Client | undefined,
-    servers: ReadonlyArray<RunnerServer>,
+    stopServers: () => Promise<void>,
     earlier: Promise<void> | undefined,
   ): Promise<void> {
     try {
       await client?.shutdown();
     } finally {
-      await Promise.all([earlier, ...servers.map((server) => server.stop())]);
+      await Promise.all([earlier, stopServers()]);
       await flushAll(flushTimeoutMs);
     }
   }
@@ -190,7 +235,7 @@ class Lifecycle {
   }
 
   #connect(config: ResolvedConfig): Client {
-    return connect(config, this.#registry, this.#codec, this.#observe(config), process.env);
+    return connect(config, this.#registry, this.#codec, this.#observe(config), process.env, this.#clock);
   }
 
   #refuseWhenEnded(): void {
@@ -200,15 +245,6 @@ class Lifecycle {
     });
   }
 }
-
-const setupError = (thrown: unknown, method: string): CallError =>
-  thrown instanceof FlameError
-    ? withContext(thrown as CallError, { method })
-    : new InvokeError(
-        "invoke_error",
-        `${method} could not be called: Firelight failed to set itself up; see the cause.`,
-        { executed: "no", method, cause: thrown },
-      );
 
 /**
  * Makes an instance of its own: its own configuration, pools and metrics, and its own registry unless it is given one.
@@ -222,26 +258,11 @@ const setupError = (thrown: unknown, method: string): CallError =>
  * ```
  */
 export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): Flame => {
-  const registry = parts.registry ?? createRegistry();
+  const registry = readOption(partsSchema, parts, "createFlame", "parts").registry ?? createRegistry();
   const lifecycle = new Lifecycle(config, registry);
+  const definitions = trackInstance(createFlame, registry, lifecycle);
 
-  const clientFor = (method: string): Client | CallError => {
-    try {
-      return lifecycle.client;
-    } catch (thrown) {
-      return setupError(thrown, method);
-    }
-  };
-  const caller: Caller = {
-    call: (method, args, options, ticket) => {
-      const client = clientFor(method);
-      return client instanceof FlameError ? Effect.fail(client) : client.call({ method, args, options, ticket });
-    },
-    fanOut: (request) => {
-      const client = clientFor(request.method);
-      return client instanceof FlameError ? () => Effect.fail(client) : client.fanOut(request);
-    },
-  };
+  const caller = callerOf(lifecycle);
   const isRunner = (): boolean => {
     try {
       return lifecycle.resolved.mode === "runner";
@@ -250,7 +271,7 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
     }
   };
 
-  const decorators = makeDecorators({ registry, caller, isRunner });
+  const decorators = makeDecorators({ registry: definitions, caller, isRunner });
   const metrics = Object.defineProperty(
     async () => (await lifecycle.observation.metrics?.text()) ?? "",
     "contentType",
@@ -261,7 +282,7 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
   ) as MetricsReader;
 
   const shutdown = (): Promise<void> => lifecycle.shutdown();
-  const instance = Object.assign(decorators.method, makeMakers(registry, caller), {
+  const instance = Object.assign(decorators.method, makeMakers(definitions, caller), {
     registry,
     serviceDecorator: decorators.service,
     toEffect,

@@ -1,4 +1,6 @@
 /** The front door of Firelight. */
+import "./contract/runtime-check.ts";
+
 export { createFlame, flame, flameService } from "./flame.ts";
 export { FlameService } from "./flame-service.ts";
 export { currentInvocation } from "./current-invocation.ts";
@@ -26,7 +28,10 @@ export type {
   EffectService,
   EffectsOf,
   FanOutMethods,
+  IfUnary,
   MapMethod,
+  RemoteAsyncFunction,
+  RemoteFunctionTools,
   RemoteMethod,
   RemoteMethodOf,
   RemoteService,
@@ -54,6 +59,7 @@ export type {
   RemoteFailure,
   RpcStatus,
 } from "./contract/errors.ts";
+export type { CallSite } from "./contract/call-site.ts";
 export type { DefinitionOptions } from "./contract/definition-options.ts";
 export type { Isolation, IsolationOptions } from "./contract/isolation.ts";
 export type {
@@ -91,5 +97,6 @@ export type { InvocationContext } from "./contract/invocation.ts";
 export type { TraceCarrier } from "./contract/envelope.ts";
 export type { Backend, EffectOrPromise, RunnerExit, RunnerHandle, SpawnRequest } from "./contract/backend.ts";
 export type { RunnerServerOptions } from "./runner/options.ts";
+export type { RunnerHook, RunnerHookContext, RunnerHooks } from "./contract/runner-hooks.ts";
 export type { RunnerServer } from "./runner/server.ts";
 export type { StopOptions } from "./runner/lifecycle.ts";

@@ -2,8 +2,10 @@
  * The makers of services and single functions: each registers what it is given
  * and hands back what callers use.
  */
+import type { CallSite } from "./contract/call-site.ts";
+import { definitionSite } from "./contract/development.ts";
 import { named } from "./contract/named.ts";
-import { checkDefinition, type DefinitionOptions } from "./contract/definition-options.ts";
+import { readDefinition, type DefinitionOptions } from "./contract/definition-options.ts";
 import { checkId, type Registry } from "./contract/registry.ts";
 import { effectMethod, remoteMethod, type Caller, type RemoteTarget } from "./contract/remote.ts";
 import type { EffectMethodOf, EffectService, RemoteMethodOf, RemoteService } from "./contract/remote.ts";
@@ -87,25 +89,30 @@ export const makeMakers = (registry: Registry, caller: Caller): Makers => {
     options: registration.options,
   });
 
-  const service =
-    (face: (target: RemoteTarget) => unknown) =>
-    (id: string, definition: ServiceDefinition, options?: DefinitionOptions): unknown => {
+  const register = (id: string, methods: ReadonlyArray<ServiceMethod>, definedAt: CallSite | undefined): void =>
+    registry.register(
+      id,
+      methods.map(({ registration }) => ({ ...registration, definedAt })),
+    );
+
+  const service = (face: (target: RemoteTarget) => unknown) => {
+    const make = (id: string, definition: ServiceDefinition, options?: DefinitionOptions): unknown => {
       const methods = readService(id, definition, options);
-      registry.register(
-        id,
-        methods.map((method) => method.registration),
-      );
+      register(id, methods, definitionSite(make));
       return Object.freeze(Object.fromEntries(methods.map((method) => [method.key, face(target(method))])));
     };
+    return make;
+  };
 
-  const single =
-    (face: (target: RemoteTarget) => unknown) =>
-    (id: string, handler: ServiceMember, options: DefinitionOptions = {}): unknown => {
-      checkDefinition(options, `fn "${checkId("service", id)}"`);
-      const method = readMethod(id, singleMethod, handler, options);
-      registry.register(id, [method.registration]);
+  const single = (face: (target: RemoteTarget) => unknown) => {
+    const make = (id: string, handler: ServiceMember, options: DefinitionOptions = {}): unknown => {
+      const checked = readDefinition(options, `fn "${checkId("service", id)}"`);
+      const method = readMethod(id, singleMethod, handler, checked);
+      register(id, [method], definitionSite(make));
       return face(target(method));
     };
+    return make;
+  };
 
   const asEffect = (to: RemoteTarget): unknown => effectMethod(() => to);
   return {

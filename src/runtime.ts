@@ -8,20 +8,23 @@ import type { Logger } from "./contract/options.ts";
 import type { Environment, ResolvedConfig } from "./contract/resolve-config.ts";
 import type { Registry } from "./contract/registry.ts";
 import { makeClient, shutdownGraceMs, type Client } from "./parent/client.ts";
+import type { SenderClock } from "./parent/sender-clock.ts";
 import { makeDispatcher } from "./runner/dispatch.ts";
 import { makeIdempotencyGuard } from "./runner/idempotency.ts";
 import { runnerLink } from "./runner/isolation/inside.ts";
 import { type IsolatedRuns, makeIsolatedRuns } from "./runner/isolation/isolated-runs.ts";
+import { startLocally } from "./runner/local-start.ts";
+import { guardLogger } from "./telemetry/guarded-logger.ts";
 import { consoleLogger, makeLogSink } from "./telemetry/logs.ts";
 import { makeOtelTracer } from "./telemetry/opentelemetry.ts";
-import { makeMetrics, type Metrics } from "./telemetry/prometheus.ts";
+import { type LateMetrics, makeLateMetrics } from "./telemetry/late-metrics.ts";
 import { makeRedactor, type Redactor } from "./telemetry/redaction.ts";
 import { makeTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
 
 /** What an instance tells about itself, and to whom. */
 export interface Observation {
   readonly telemetry: Telemetry;
-  readonly metrics: Metrics | undefined;
+  readonly metrics: LateMetrics | undefined;
   readonly logger: Logger;
   /** Makes what others threw safe to record. */
   readonly redact: Redactor;
@@ -48,17 +51,19 @@ const observedAlike = (one: ResolvedConfig, other: ResolvedConfig): boolean =>
 const metricsOf = (
   { telemetry: { metrics: wanted, methods, buckets } }: ResolvedConfig,
   before: Observation | undefined,
-): Metrics | undefined => {
+): LateMetrics | undefined => {
   if (wanted === false) return undefined;
-  const own = before?.config.telemetry.metrics === true ? before.metrics?.registry : undefined;
-  return makeMetrics({ registry: wanted === true ? own : wanted, methods, buckets });
+  const own = before?.config.telemetry.metrics === true ? before.metrics : undefined;
+  return wanted === true
+    ? makeLateMetrics({ methods, buckets }, own)
+    : makeLateMetrics({ registry: wanted, methods, buckets });
 };
 
 /** Puts the adapters that the configuration asks for behind the seam. What went on before goes on where it can, counters too. */
 export const observe = (config: ResolvedConfig, before?: Observation): Observation => {
   if (before !== undefined && observedAlike(before.config, config)) return before;
   const { baggageKeys, traces } = config.telemetry;
-  const logger = config.logger ?? consoleLogger;
+  const logger = guardLogger(config.logger ?? consoleLogger);
   const redact = makeRedactor(secretsIn(config));
   const metrics = metricsOf(config, before);
   const sinks = [makeLogSink(logger, redact), ...(metrics === undefined ? [] : [metrics])];
@@ -80,7 +85,7 @@ const isolatedRuns = (
   place: { readonly runnerId: string; readonly poolName: string },
 ): IsolatedRuns | undefined => {
   if (runnerLink() !== undefined || (mode === "local" && isolation.entry === undefined)) return undefined;
-  const settings = { ...place, url: "", port: 0, maxBodyBytes };
+  const settings = { ...place, url: "", port: 0, hostname: "", maxBodyBytes };
   return makeIsolatedRuns({ ...isolation, settings: () => settings, telemetry });
 };
 
@@ -91,13 +96,14 @@ export const connect = (
   codec: Codec,
   { telemetry, logger, redact }: Observation,
   env: Environment,
+  clock?: SenderClock,
 ): Client => {
-  if (!runsHere(config)) return makeClient({ config, telemetry, codec });
+  if (!runsHere(config)) return makeClient({ config, telemetry, codec, ...(clock === undefined ? {} : { clock }) });
   const { idempotency, exposeErrors, maxBodyBytes } = config;
   const runnerId = env["FLAME_RUNNER_ID"]?.trim() || "local";
   const poolName = env["FLAME_POOL"]?.trim() || config.defaultPool;
   const isolated = isolatedRuns(config, telemetry, { runnerId, poolName });
-  const local = makeDispatcher({
+  const dispatcher = makeDispatcher({
     registry,
     telemetry,
     codec,
@@ -110,10 +116,14 @@ export const connect = (
     idempotency: idempotency && makeIdempotencyGuard({ idempotency, logger, redact, runnerId, exposeErrors }),
     isolated,
   });
-  const client = makeClient({ config, telemetry, codec, local });
-  if (isolated === undefined) return client;
+  const started =
+    config.mode === "local" && Object.keys(config.hooks).length > 0
+      ? startLocally(dispatcher, config.hooks, poolName, logger)
+      : undefined;
+  const client = makeClient({ config, telemetry, codec, local: started?.dispatcher ?? dispatcher });
+  if (isolated === undefined && started === undefined) return client;
   const shutdown: Client["shutdown"] = async (graceMs = shutdownGraceMs) => {
-    await Promise.all([client.shutdown(graceMs), isolated.close(graceMs)]);
+    await Promise.all([client.shutdown(graceMs), isolated?.close(graceMs, graceMs), started?.stop(graceMs)]);
   };
   return { ...client, shutdown };
 };

@@ -209,7 +209,7 @@ describe("configuration", () => {
     const flame = make({ mode: "local" });
     const ping = flame.fn("ping", async () => "pong");
     await expect(flame.configure({ mode: "parent", runnerUrl: "not a url" })).rejects.toBeInstanceOf(ConfigError);
-    await expect(flame.configure(null as never)).rejects.toThrow(/configure got null/);
+    await expect(flame.configure(null as never)).rejects.toThrow(/configure: the configuration is null/);
     expect(await ping()).toBe("pong");
   });
 
@@ -304,6 +304,63 @@ describe("a parent and a runner", () => {
     expect(await ping()).toBe("pong");
     await runner.shutdown();
     await expect(fetch(`${url}/health`)).rejects.toThrow();
+  });
+});
+
+describe("an instance that serves", () => {
+  const options = { port: 0, hostname: "127.0.0.1" } as const;
+  const store = { begin: () => ({ state: "started" }) as const, renew() {}, complete() {}, abandon() {} };
+  const other = { info() {}, warn() {}, error() {} };
+
+  test.each<[string, FlameConfig]>([
+    ["security", { security: { secret: "another secret" } }],
+    ["security", { security: { acceptKeys: [{ id: "next", secret: "another secret" }] } }],
+    ["invokePath", { invokePath: "/rpc" }],
+    ["maxBodyBytes", { maxBodyBytes: 1_000 }],
+    ["exposeErrors", { exposeErrors: true }],
+    ["idempotency", { idempotency: false }],
+    ["idempotency", { idempotency: { store } }],
+    ["isolation", { isolation: { graceMs: 5 } }],
+    ["defaultPool", { defaultPool: "gpu" }],
+    ["mode", { mode: "runner" }],
+    ["logger", { logger: other }],
+    ["telemetry", { telemetry: { traces: false } }],
+  ])("refuses a change of %s, which would not reach its server: %o", async (field, change) => {
+    const flame = make({ security, telemetry: { metrics: false } });
+    const server = flame.createRunnerServer({ ...options, runnerId: "r-7" });
+    await expect(flame.configure(change)).rejects.toMatchObject({
+      _tag: "ConfigError",
+      message: expect.stringMatching(new RegExp(`^configure: ${field} cannot change while .* runner r-7`)),
+    });
+    await expect(flame.configure(change)).rejects.not.toMatchObject({ message: expect.stringContaining("another") });
+    await server.stop();
+    await flame.configure(change);
+  });
+
+  test("may change what its server was given itself, and what it does not read", async () => {
+    const flame = make();
+    const server = flame.createRunnerServer({
+      ...options,
+      security,
+      invokePath: "/rpc",
+      maxBodyBytes: 900,
+      exposeErrors: true,
+    });
+    await server.ready;
+    const ping = flame.fn("ping", async () => "pong");
+    await flame.configure({ runnerUrl: server.url, security, invokePath: "/rpc", exposeErrors: false });
+    await flame.configure({ requestTimeoutMs: 5_000, security, pools: { more: { max: 3 } } });
+    expect(await ping()).toBe("pong");
+  });
+
+  test("holds nothing fixed for a server that could not listen", async () => {
+    const flame = make({ security });
+    const first = flame.createRunnerServer(options);
+    const second = make({ security });
+    const taken = second.createRunnerServer({ ...options, port: first.port });
+    await first.ready;
+    await expect(taken.ready).rejects.toMatchObject({ _tag: "ConfigError" });
+    await second.configure({ exposeErrors: true });
   });
 });
 

@@ -9,6 +9,7 @@ import type { Duplex, Readable } from "node:stream";
 import type { RunnerExit } from "../contract/backend.ts";
 import { SUPERVISION_FD } from "../contract/supervision.ts";
 import type { ResolvedCommand } from "./process-command.ts";
+import type { MemoryWatch } from "./process-memory.ts";
 
 /** A started runner process. */
 export interface RunnerProcess {
@@ -21,9 +22,10 @@ export interface RunnerProcess {
   readonly pipe: Duplex;
   /** Settles when the operating system has started the program; the error says why it has not. */
   readonly started: Promise<Error | undefined>;
+  /** Settles when it has ended. */
+  readonly ended: Promise<unknown>;
+  /** Settles when it has ended and what it printed has been read. */
   readonly exited: Promise<RunnerExit>;
-  /** Waits until the process has ended and what it printed has been read. */
-  drained(): Promise<void>;
   /** The runner is up: from now on it does not keep this process alive. */
   release(): void;
   /** SIGTERM, and SIGKILL to what is left of it after `graceMs`. Idempotent. */
@@ -32,8 +34,13 @@ export interface RunnerProcess {
   kill(): void;
 }
 
-/** How long output may lag behind the exit; a grandchild can hold the pipe open for ever. */
-const outputLagMs = 250;
+/**
+ * Output, and the last line of the pipe, that are still to come after the exit are waited for as long as some comes, this often looked
+ * at. A grandchild can hold the pipe open for ever.
+ */
+const outputLagMs = 100;
+/** Milliseconds after the exit at which output is not waited for any more. */
+const maxOutputLagMs = 2_000;
 
 const ownGroup = process.platform !== "win32";
 
@@ -53,8 +60,26 @@ const endWithThisProcess = (end: () => void): (() => void) => {
   };
 };
 
-const describeExit = (code: number | null, signal: string | null): string =>
+/** What a process ended with. */
+interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+const describeExit = ({ code, signal }: ProcessExit): string =>
   signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+
+/** Waits for the end of its output, or a while; and then for one more look of the event loop at its pipes, which a busy one owes them. */
+const lookLater = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      child.off("close", done);
+      setImmediate(() => setImmediate(resolve));
+    };
+    const timer = setTimeout(done, outputLagMs);
+    child.once("close", done);
+  });
 
 /** Streams of children can be unreferenced on Node and Bun, which their common type does not say. */
 const unreference = (stream: object | null): void => {
@@ -79,6 +104,7 @@ export const startRunnerProcess = (
   command: ResolvedCommand,
   env: Record<string, string>,
   output: "pipe" | "inherit",
+  memoryWatch: MemoryWatch,
 ): RunnerProcess => {
   const child = spawn(command.program, [...command.preload, ...command.args], {
     cwd: command.cwd,
@@ -111,43 +137,57 @@ export const startRunnerProcess = (
     child.once("error", resolve);
   });
 
-  const exited = new Promise<RunnerExit>((resolve) => {
-    const settle = (exit: RunnerExit): void => {
+  let closed = false;
+  let printed = 0;
+  child.once("close", () => (closed = true));
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: string) => (printed += chunk.length));
+
+  const ended = new Promise<ProcessExit & { readonly error?: Error }>((resolve) => {
+    const settle = (exit: ProcessExit & { readonly error?: Error }): void => {
       over = true;
       forget();
-      pipe.destroy();
+      const lag = setTimeout(() => pipe.destroy(), maxOutputLagMs).unref();
+      pipe.once("close", () => clearTimeout(lag));
       resolve(exit);
     };
-    child.once("exit", (code, signal) => settle({ code, signal, reason: stopReason ?? describeExit(code, signal) }));
+    child.once("exit", (code, signal) => settle({ code, signal }));
     child.on("error", (error) => {
-      if (child.pid === undefined) settle({ code: null, signal: null, reason: error.message });
+      if (child.pid === undefined) settle({ code: null, signal: null, error });
     });
   });
 
-  let closed = false;
-  child.once("close", () => (closed = true));
+  /** Waits until what it printed has been read. */
   const drained = async (): Promise<void> => {
-    await exited;
-    if (closed || child.pid === undefined) return;
-    await new Promise<void>((resolve) => {
-      const lag = setTimeout(resolve, outputLagMs);
-      child.once("close", () => {
-        clearTimeout(lag);
-        resolve();
-      });
-    });
+    const endedAt = performance.now();
+    for (let before = -1; !closed && printed > before && performance.now() - endedAt < maxOutputLagMs;) {
+      before = printed;
+      await lookLater(child);
+    }
   };
 
+  const reported = async (): Promise<RunnerExit> => {
+    const { code, signal, error } = await ended;
+    if (error !== undefined) return { code, signal, reason: error.message };
+    await drained();
+    if (stopReason !== undefined) return { code, signal, reason: stopReason };
+    const how = describeExit({ code, signal });
+    return memoryWatch.ranOut({ code, signal })
+      ? { code, signal, reason: `ran out of memory and ${how}`, outOfMemory: true }
+      : { code, signal, reason: how };
+  };
+  const exited = reported();
+
   const stop = async (graceMs: number): Promise<void> => {
-    if (over) return;
+    if (over) return void (await exited);
     child.ref();
     child.kill("SIGTERM");
     const forced = setTimeout(() => {
       stopReason = `was killed: it had not stopped ${graceMs} ms after SIGTERM`;
       kill();
     }, graceMs);
-    await exited;
+    await ended;
     clearTimeout(forced);
+    await exited;
   };
 
   return {
@@ -156,8 +196,8 @@ export const startRunnerProcess = (
     stderr: child.stderr,
     pipe,
     started,
+    ended,
     exited,
-    drained,
     kill,
     stop: (graceMs) => (stopping ??= stop(graceMs)),
     release: () => {

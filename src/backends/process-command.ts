@@ -2,7 +2,7 @@
  * Which command starts a runner process, and with which environment.
  */
 import { existsSync, statSync } from "node:fs";
-import { basename, extname, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SpawnRequest } from "../contract/backend.ts";
 import { ConfigError } from "../contract/errors.ts";
@@ -29,8 +29,16 @@ export interface ResolvedCommand {
   readonly cwd: string;
 }
 
-/** The module to preload. A bundle of this file does not have it beside it; the watch then begins with the runner's server. */
-const preloaded = new URL(`../runner/preload${extname(import.meta.url)}`, import.meta.url);
+/**
+ * The module to preload, which lies beside this file as long as it is a file of this package. In a bundle, whose URL may
+ * be missing, there is none; the watch then begins with the runner's server.
+ */
+const preloaded = (): URL | undefined => {
+  const here: string | undefined = import.meta.url;
+  const [, packageFiles, extension] = /^(file:.*\/)backends\/process-command(\.[jt]s)$/.exec(here ?? "") ?? [];
+  const url = packageFiles === undefined ? undefined : new URL(`${packageFiles}runner/preload${extension}`);
+  return url !== undefined && existsSync(url) ? url : undefined;
+};
 
 /** How a program is told to load a module first, where it is known to understand it. */
 const preloadFlag = (runtime: string | undefined): "--import" | "--preload" | undefined => {
@@ -41,8 +49,9 @@ const preloadFlag = (runtime: string | undefined): "--import" | "--preload" | un
 
 const preloadArgs = (runtime: string | undefined): ReadonlyArray<string> => {
   const flag = preloadFlag(runtime);
-  if (flag === undefined || !existsSync(preloaded)) return [];
-  return [flag, flag === "--import" ? preloaded.href : fileURLToPath(preloaded)];
+  const module = flag === undefined ? undefined : preloaded();
+  if (flag === undefined || module === undefined) return [];
+  return [flag, flag === "--import" ? module.href : fileURLToPath(module)];
 };
 
 const entryPath = (entry: string | URL, cwd: string): string => {
@@ -95,7 +104,7 @@ export const resolveCommand = (options: CommandOptions): ResolvedCommand => {
   if (!existsSync(entry)) {
     throw new ConfigError(
       `The process backend's entry ${entry} does not exist. A relative entry is looked up in ${cwd}; ` +
-        'new URL("./runner.ts", import.meta.url) finds it from anywhere.',
+        'new URL("./runner.ts", import.meta.url) finds it from anywhere. In a bundle, build the runner as an entry point of its own and give the path of its output: see docs/bundlers.md.',
     );
   }
   const runtimeArgs =
@@ -119,6 +128,7 @@ const parentOnly: ReadonlySet<string> = new Set([
   "NODE_CHANNEL_FD",
   "NODE_CHANNEL_SERIALIZATION_MODE",
   "NODE_UNIQUE_ID",
+  "WATCH_REPORT_DEPENDENCIES",
 ]);
 
 /** This process's environment without what is the parent's alone, then the options', the pool's and the backend's own. */

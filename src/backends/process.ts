@@ -7,15 +7,21 @@
  * by its death, which each runner sees at the end of the pipe that it shares with it;
  * a module that is loaded before its entry looks there from the start.
  */
+import "../contract/runtime-check.ts";
 import { performance } from "node:perf_hooks";
-import { longestTimerMs } from "../contract/check-number.ts";
 import type { Backend, RunnerHandle, SpawnRequest } from "../contract/backend.ts";
-import { ConfigError } from "../contract/errors.ts";
+import { longestTimerMs, milliseconds } from "../contract/check-number.ts";
+import { Episode } from "../contract/episode.ts";
+import { fileLocation, fn, oneOf, text } from "../contract/option-checks.ts";
+import { object, readOption } from "../contract/option-schema.ts";
+import { catchRejection, thrownText } from "../contract/user-function.ts";
 import { awaitBoot, bootError, readyFault } from "./process-boot.ts";
 import type { BootReport } from "./process-boot.ts";
+import { command, variables, words } from "./process-checks.ts";
 import { startRunnerProcess } from "./process-child.ts";
 import type { RunnerProcess } from "./process-child.ts";
 import { checkCommandOptions, resolveCommand, runnerEnvironment } from "./process-command.ts";
+import { type MemoryWatch, watchMemory } from "./process-memory.ts";
 import { createTail, forEachLine, forwardLine, secretsOf } from "./process-output.ts";
 import type { RunnerOutput, Tail } from "./process-output.ts";
 
@@ -71,6 +77,20 @@ export interface ProcessBackend extends Backend {
   running(): ReadonlyArray<{ readonly id: string; readonly pid: number }>;
 }
 
+const schema = object<ProcessBackendOptions>({
+  entry: fileLocation(),
+  runtime: text(),
+  runtimeArgs: words,
+  args: words,
+  command,
+  cwd: text(),
+  env: variables,
+  host: text(),
+  logs: oneOf(["forward", "inherit", "ignore"]),
+  onOutput: fn<NonNullable<ProcessBackendOptions["onOutput"]>>(),
+  stopGraceMs: milliseconds({ min: 0, max: longestTimerMs }),
+});
+
 const defaultStopGraceMs = 10_000;
 
 type OutputSink = (output: RunnerOutput) => void;
@@ -79,11 +99,18 @@ type OutputSink = (output: RunnerOutput) => void;
 const outputSink = (options: ProcessBackendOptions): OutputSink => {
   const { onOutput } = options;
   if (onOutput === undefined) return options.logs === "ignore" ? () => {} : forwardLine;
+  const episode = new Episode();
+  const failed = (how: string) => (error: unknown) => {
+    if (!episode.begins(performance.now())) return;
+    process.emitWarning(`The process backend's onOutput ${how} ${thrownText(error)}; lines are lost while it does.`, {
+      code: "FLAME_ON_OUTPUT",
+    });
+  };
   return (output) => {
     try {
-      onOutput(output);
+      catchRejection(onOutput(output), failed("rejected with"));
     } catch (error) {
-      process.emitWarning(`The process backend's onOutput threw: ${String(error)}`, { code: "FLAME_ON_OUTPUT" });
+      failed("threw")(error);
     }
   };
 };
@@ -94,6 +121,7 @@ const readOutput = (
   { runnerId, poolName }: SpawnRequest,
   sink: OutputSink,
   secrets: ReadonlyArray<string>,
+  memory: MemoryWatch,
 ): { lastLines(): ReadonlyArray<string> | undefined; endOfBoot(): void } => {
   let tails: Record<"stdout" | "stderr", Tail> | undefined = {
     stdout: createTail(secrets),
@@ -103,6 +131,7 @@ const readOutput = (
     if (child[stream] === null) continue;
     forEachLine(child[stream], (line) => {
       tails?.[stream].push(line);
+      if (stream === "stderr") memory.look(line);
       sink({ runnerId, poolName, stream, line });
     });
   }
@@ -117,9 +146,19 @@ const readOutput = (
   };
 };
 
+/** The steps of a boot: what the runner itself has told is not part of its getting ready any more. */
+const bootPhases = (
+  spawn: number,
+  ready: number,
+  told: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> => {
+  const toldMs = Object.values(told).reduce((sum, ms) => sum + ms, 0);
+  return { spawn, ready: Math.max(0, ready - toldMs), ...told };
+};
+
 const discard = async (child: RunnerProcess): Promise<void> => {
   child.kill();
-  await child.drained();
+  await child.exited;
 };
 
 /**
@@ -127,7 +166,7 @@ const discard = async (child: RunnerProcess): Promise<void> => {
  *
  * A running runner does not keep this process alive; a boot or a stop under way does.
  *
- * @throws {ConfigError} when the options contradict each other or a number is off. A missing entry is reported by `spawn`.
+ * @throws {ConfigError} for an option that cannot work, and when options contradict each other. A missing entry is reported by `spawn`.
  *
  * @example
  * ```ts
@@ -137,14 +176,10 @@ const discard = async (child: RunnerProcess): Promise<void> => {
  * });
  * ```
  */
-export const processBackend = (options: ProcessBackendOptions): ProcessBackend => {
+export const processBackend = (given: ProcessBackendOptions): ProcessBackend => {
+  const options = readOption(schema, given, "processBackend");
   checkCommandOptions(options);
   const stopGraceMs = options.stopGraceMs ?? defaultStopGraceMs;
-  if (!(stopGraceMs >= 0 && stopGraceMs <= longestTimerMs)) {
-    throw new ConfigError(
-      `The process backend's stopGraceMs is ${stopGraceMs}. Use a number of milliseconds from 0 to ${longestTimerMs}.`,
-    );
-  }
   const sink = outputSink(options);
   const inherit = options.logs === "inherit" && options.onOutput === undefined;
   const living = new Map<RunnerProcess, string>();
@@ -153,25 +188,26 @@ export const processBackend = (options: ProcessBackendOptions): ProcessBackend =
 
   const spawn = async (request: SpawnRequest): Promise<RunnerHandle> => {
     const startedAt = performance.now();
-    const command = resolveCommand(options);
+    const resolved = resolveCommand(options);
     const report = (lastLines: ReadonlyArray<string> | undefined): BootReport => ({
       request,
-      command,
+      command: resolved,
       startedAt,
       lastLines,
     });
     if (request.signal.aborted) throw bootError({ kind: "canceled" }, report(undefined));
 
     const env = runnerEnvironment(options.env ?? {}, options.host ?? "127.0.0.1", request);
+    const memory = watchMemory();
     let child: RunnerProcess;
     try {
-      child = startRunnerProcess(command, env, inherit ? "inherit" : "pipe");
+      child = startRunnerProcess(resolved, env, inherit ? "inherit" : "pipe", memory);
     } catch (cause) {
       throw bootError({ kind: "not_started", cause: cause as Error }, report(undefined));
     }
     living.set(child, request.runnerId);
-    void child.exited.then(() => living.delete(child));
-    const output = readOutput(child, request, sink, secretsOf(env));
+    void child.ended.then(() => living.delete(child));
+    const output = readOutput(child, request, sink, secretsOf(env), memory);
     let spawnedAt = startedAt;
     void child.started.then(() => (spawnedAt = performance.now()));
 
@@ -191,7 +227,7 @@ export const processBackend = (options: ProcessBackendOptions): ProcessBackend =
       id: request.runnerId,
       url: outcome.message.url,
       exited: child.exited,
-      bootPhases: { spawn: spawnedAt - startedAt, ready: performance.now() - spawnedAt },
+      bootPhases: bootPhases(spawnedAt - startedAt, performance.now() - spawnedAt, outcome.message.phases),
     };
     addressed.set(addressOf(handle), child);
     void child.exited.then(() => addressed.delete(addressOf(handle)));

@@ -1,4 +1,5 @@
 /** Everything that the bundle writes. */
+import { completeSettings } from "./complete-settings.ts";
 import { dashboardFiles } from "./dashboards/files.ts";
 import { ruleFiles } from "./rules/rule-files.ts";
 import { readRunbookPage } from "./runbook-page.ts";
@@ -15,8 +16,12 @@ import type { BundleSettings } from "./settings.ts";
  * ```
  *
  * @param runbookPage the runbook in Markdown, with a heading `## FlameXyz` for each alert. Default: the one that ships
+ * @throws {ConfigError} for a setting that cannot work.
  */
 export const bundleFiles = (
   settings: BundleSettings,
   runbookPage: string = readRunbookPage(),
-): ReadonlyMap<string, string> => new Map([...dashboardFiles(settings, runbookPage), ...ruleFiles(settings)]);
+): ReadonlyMap<string, string> => {
+  const checked = completeSettings(settings);
+  return new Map([...dashboardFiles(checked, runbookPage), ...ruleFiles(checked)]);
+};

@@ -3,6 +3,8 @@
  *
  * Needs `@grafana/grafana-foundation-sdk` and `yaml`.
  */
+import "../contract/runtime-check.ts";
+
 export { type AlertName, alertNames } from "./alert-names.ts";
 export { type BundleOptions, completeSettings } from "./complete-settings.ts";
 export { bundleFiles } from "./files.ts";

@@ -1,17 +1,23 @@
 /** Puts the bundle's files into a folder. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { text } from "../contract/option-checks.ts";
+import { readOption } from "../contract/option-schema.ts";
 import { bundleFiles } from "./files.ts";
 import type { BundleSettings } from "./settings.ts";
+
+const folderCheck = text({ allowed: 'a path, such as "observability"' });
 
 /**
  * Writes the files of the bundle, and makes the folders that are missing. Other files there stay as they are.
  *
  * @param folder where to, such as `observability`
  * @returns the paths within the folder, in the order in which they were written
+ * @throws {ConfigError} for a setting that cannot work
  * @throws the file system's error when a file cannot be written
  */
 export const writeBundle = (settings: BundleSettings, folder: string): ReadonlyArray<string> => {
+  readOption(folderCheck, folder, "writeBundle", "folder");
   const files = bundleFiles(settings);
   for (const [path, text] of files) {
     const file = join(folder, path);

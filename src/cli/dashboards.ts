@@ -4,6 +4,7 @@ import { relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { BundleOptions } from "../bundle/complete-settings.ts";
 import type { BundleSettings } from "../bundle/settings.ts";
+import { ConfigError } from "../contract/errors.ts";
 import { type Command, exitCodes } from "./command.ts";
 import { readOptions } from "./options.ts";
 import { many } from "./terminal.ts";
@@ -78,7 +79,7 @@ const complete = (finish: (options: BundleOptions) => BundleSettings, options: u
   try {
     return finish(options as BundleOptions);
   } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message);
+    if (error instanceof ConfigError) throw new UsageError(error.message);
     throw error;
   }
 };

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The `firelight` command: finds the command that is asked for, loads it, and ends with its exit code. */
+import "./runtime-check.ts";
 import { readFileSync } from "node:fs";
 import { type Command, type ExitCode, exitCodes } from "./command.ts";
 import { makeTerminal } from "./terminal.ts";

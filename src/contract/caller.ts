@@ -1,6 +1,7 @@
 /** What stands behind remote methods: where they lead, and who carries their calls out. */
-import { Cause, Effect, Exit, Option } from "effect";
+import { Cause, Effect, Exit, Fiber, Option } from "effect";
 import { InvokeError, type CallError } from "./errors.ts";
+import { onAbort } from "./on-abort.ts";
 import type { CallOptions } from "./options.ts";
 
 /** What is settled about a call before it is made, for callers that keep an eye on it. */
@@ -79,17 +80,40 @@ export const asCallError = (cause: Cause.Cause<CallError>, method: string): Call
   );
 };
 
-/** Ends an effect with `failure` as soon as the signal is aborted. */
+/**
+ * Interrupts an effect as soon as one of the signals is aborted, and then fails with `failure`, which is asked when nothing of the
+ * effect runs any more. With a signal that is aborted already, the effect does not begin.
+ */
 export const untilAborted = <A>(
   effect: Effect.Effect<A, CallError>,
-  signal: AbortSignal,
+  signals: ReadonlyArray<AbortSignal | undefined>,
   failure: (reason: unknown) => CallError,
-): Effect.Effect<A, CallError> => {
-  const aborted = Effect.callback<never, CallError>((resume) => {
-    const abort = () => resume(Effect.fail(failure(signal.reason)));
-    if (signal.aborted) return abort();
-    signal.addEventListener("abort", abort, { once: true });
-    return Effect.sync(() => signal.removeEventListener("abort", abort));
+): Effect.Effect<A, CallError> =>
+  Effect.withFiber((parent) => {
+    const over = signals.find((signal) => signal?.aborted === true);
+    if (over !== undefined) return Effect.fail(failure(over.reason));
+    return Effect.callback<A, CallError>((resume) => {
+      let abortedBy: AbortSignal | undefined;
+      const fiber = Effect.runForkWith(parent.context)(effect);
+      const stops = signals.map(
+        (signal) =>
+          signal &&
+          onAbort(signal, () => {
+            abortedBy ??= signal;
+            fiber.interruptUnsafe();
+          }),
+      );
+      const stopListening = (): void => {
+        for (const stop of stops) stop?.();
+      };
+      fiber.addObserver((exit) => {
+        stopListening();
+        const canceled = abortedBy !== undefined && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause);
+        resume(canceled ? Effect.fail(failure(abortedBy?.reason)) : exit);
+      });
+      return Effect.suspend(() => {
+        stopListening();
+        return Fiber.interrupt(fiber);
+      });
+    });
   });
-  return Effect.raceFirst(aborted, effect);
-};

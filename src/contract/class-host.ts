@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { RegistryError } from "./errors.ts";
 import { currentInvocation } from "./invocation.ts";
+import { isInstance, messageOf, valueText } from "./thrown.ts";
 
 /** Makes the instance. It may be asynchronous: a connection can be opened first. */
 export type InstanceFactory = () => object | Promise<object>;
@@ -46,7 +47,7 @@ const makeHost = (owner: Function): ClassHost => {
   const keep = (made: unknown): object => {
     if (typeof made !== "object" || made === null) {
       throw new RegistryError(
-        `The factory of ${owner.name} gave ${String(made)} in place of an instance. Return the instance from it.`,
+        `The factory of ${owner.name} gave ${valueText(made)} in place of an instance. Return the instance from it.`,
       );
     }
     hosted.add(made);
@@ -56,9 +57,9 @@ const makeHost = (owner: Function): ClassHost => {
 
   const refuse = (cause: unknown): never => {
     current = undefined;
-    if (cause instanceof RegistryError) throw cause;
+    if (isInstance(cause, RegistryError)) throw cause;
     throw new RegistryError(
-      `${owner.name} could not be made to run its methods: ${cause instanceof Error ? cause.message : String(cause)}. If its constructor needs arguments, give the class a factory: @flameService({ id, factory: () => new ${owner.name}(…) }).`,
+      `${owner.name} could not be made to run its methods: ${messageOf(cause)}. If its constructor needs arguments, give the class a factory: @flameService({ id, factory: () => new ${owner.name}(…) }).`,
       { cause },
     );
   };

@@ -19,8 +19,9 @@ import { isQuickToRead } from "./json-cost.ts";
 import { isObject, requireSafeJson } from "./json-guard.ts";
 import { JsonReader } from "./json-reader.ts";
 import { isPlain } from "./plain.ts";
-import { requireSendable } from "./sendable.ts";
+import { isRefusal, requireSendable } from "./sendable.ts";
 import { readMeta } from "./superjson-reader.ts";
+import { messageOf } from "./thrown.ts";
 
 /** Turns values into bytes and back. */
 export interface Codec {
@@ -55,8 +56,6 @@ const utf8 = (bytes: Uint8Array): string => {
   if (!isUtf8(bytes)) throw new TypeError("the body is not UTF-8");
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 };
-
-const because = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 /** The parts of a message. What is wrong with it is told without its content. */
 const readParts = (envelope: unknown): { readonly json: unknown; readonly meta?: unknown } => {
@@ -114,7 +113,7 @@ const inSlices = async (steps: Generator<void, unknown>, signal: AbortSignal | u
 const decodeError = (cause: unknown, bytes: Uint8Array, what: string): InvokeError =>
   new InvokeError(
     "serialization_error",
-    `${what}: ${bytes.byteLength} bytes arrived intact but cannot be decoded: ${because(cause)}. Run the same version of firelight on both sides.`,
+    `${what}: ${bytes.byteLength} bytes arrived intact but cannot be decoded: ${messageOf(cause)}. Run the same version of firelight on both sides.`,
     { phase: "decode", cause },
   );
 
@@ -137,8 +136,8 @@ export const makeCodec = (): Codec => {
         requireSendable(value, what);
         return Buffer.from(superJson.stringify(value));
       } catch (cause) {
-        if (cause instanceof InvokeError) throw cause;
-        throw new InvokeError("serialization_error", `${what}: could not be encoded (${because(cause)}).`, {
+        if (isRefusal(cause)) throw cause;
+        throw new InvokeError("serialization_error", `${what}: could not be encoded (${messageOf(cause)}).`, {
           phase: "encode",
           cause,
         });

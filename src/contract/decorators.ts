@@ -7,8 +7,14 @@
  * and when an instance at work on an invocation calls a method of its own.
  */
 import { hostOf, isAtWork, type InstanceFactory } from "./class-host.ts";
-import { RegistryError } from "./errors.ts";
-import { checkDefinition, mergeDefinitions, type DefinitionOptions } from "./definition-options.ts";
+import type { CallSite } from "./call-site.ts";
+import { copiesNote, thisCopy } from "./copies.ts";
+import { definitionSite } from "./development.ts";
+import { ConfigError, RegistryError } from "./errors.ts";
+import { definitionFields, mergeDefinitions, notOfDefinitions, type DefinitionOptions } from "./definition-options.ts";
+import { fn, text } from "./option-checks.ts";
+import { object, readOption } from "./option-schema.ts";
+import { printText } from "./print-value.ts";
 import { checkId, methodName, type MethodRegistration, type Registry } from "./registry.ts";
 import { callRemote, leadsTo, type Caller, type RemoteTarget } from "./remote.ts";
 
@@ -55,7 +61,7 @@ export type MethodDecoratorMaker = (options?: MethodOptions | string) => FlameMe
 
 /** `@flameService()`, `@flameService("id")`, `@flameService("id", { pool })`, `@flameService({ id, factory, pool })`. */
 export interface ServiceDecorator {
-  (id: string, options?: Omit<ServiceOptions, "id">): FlameClassDecorator;
+  (id: string | undefined, options?: Omit<ServiceOptions, "id">): FlameClassDecorator;
   (options?: ServiceOptions): FlameClassDecorator;
 }
 
@@ -80,6 +86,51 @@ interface Slot {
 
 const slots = new WeakMap<Function, Slot>();
 
+const methodSchema = object<MethodOptions>(
+  { ...definitionFields, id: text(), serviceId: text() },
+  { allowed: "an id, or an object with options", elsewhere: notOfDefinitions },
+);
+
+const serviceSchema = object<ServiceOptions>(
+  { ...definitionFields, id: text(), factory: fn<InstanceFactory>("a function that makes the instance") },
+  { allowed: "an id, or an object with options", elsewhere: notOfDefinitions },
+);
+
+/** A decorator as it stands in the source, for errors. */
+const writtenAs = (name: string, given: unknown): string => {
+  try {
+    const id: unknown = typeof given === "object" ? Reflect.get(given ?? {}, "id") : given;
+    return `${name}(${typeof id === "string" ? printText(id) : ""})`;
+  } catch {
+    return `${name}()`;
+  }
+};
+
+/** The options of a class, however they were given: `("id", { … })`, `({ id, … })` or `(undefined, { … })`. */
+const readServiceOptions = (first: ServiceOptions | string | undefined, second: unknown): ServiceOptions => {
+  const where = writtenAs("@flameService", first ?? second);
+  if (first !== undefined && typeof first !== "string") {
+    if (second === undefined) return readOption(serviceSchema, first, where);
+    throw new ConfigError(
+      `${where}: options are given twice. Use (id, options), or one object with id and the others.`,
+    );
+  }
+  const options = second === undefined ? {} : readOption(serviceSchema, second, where);
+  if (first === undefined || options.id === undefined || options.id === first)
+    return { ...options, id: first ?? options.id };
+  throw new ConfigError(`${where}: options.id is ${printText(options.id)}, which is another id. Give it once.`);
+};
+
+/** Says of a decorated method which copy of this package has decorated it. */
+const decoratedBy: unique symbol = Symbol.for("firelight/decorated-by");
+
+const refuseForeign = (method: Function, name: string): void => {
+  if (slots.has(method) || !(decoratedBy in method)) return;
+  throw new RegistryError(
+    `${name} was decorated with @flame of another copy of firelight than its class. Import both decorators from one.${copiesNote()}`,
+  );
+};
+
 /** Makes both decorators for one Firelight instance. */
 export const makeDecorators = (
   host: DecoratorHost,
@@ -92,6 +143,7 @@ export const makeDecorators = (
       return remote(args);
     };
     Object.defineProperty(wrapper, "name", { value: slot.key });
+    Object.defineProperty(wrapper, decoratedBy, { value: thisCopy.path });
     slots.set(wrapper, slot);
     leadsTo(wrapper, target);
     return wrapper;
@@ -104,22 +156,26 @@ export const makeDecorators = (
     invoke: (_context, args) => runOn(slot, serviceId, args),
   });
 
-  const register = (serviceId: string, entries: ReadonlyArray<readonly [Slot, MethodRegistration]>): void => {
+  const register = (
+    serviceId: string,
+    entries: ReadonlyArray<readonly [Slot, MethodRegistration]>,
+    definedAt: CallSite | undefined,
+  ): void => {
     host.registry.register(
       serviceId,
-      entries.map(([, registration]) => registration),
+      entries.map(([, registration]) => ({ ...registration, definedAt })),
     );
     for (const [slot, { id, options }] of entries) {
       slot.target = { caller: host.caller, method: methodName(serviceId, id), options };
     }
   };
 
-  const method: MethodDecoratorMaker = (given, ...misused: ReadonlyArray<unknown>) => {
+  const method: MethodDecoratorMaker = (given = {}, ...misused: ReadonlyArray<unknown>) => {
     if (misused.length > 0) throw new RegistryError("@flame needs parentheses: write @flame() above the method.");
-    const options = typeof given === "string" ? { id: given } : (given ?? {});
+    const options =
+      typeof given === "string" ? { id: given } : readOption(methodSchema, given, writtenAs("@flame", given));
     if (options.id !== undefined) checkId("method", options.id);
     if (options.serviceId !== undefined) checkId("service", options.serviceId);
-    checkDefinition(options, `@flame(${options.id === undefined ? "" : `"${options.id}"`})`);
 
     const add = (original: unknown, name: string | symbol, isStatic: boolean, owner: Function | undefined): Slot => {
       if (typeof original !== "function" || typeof name !== "string") {
@@ -128,7 +184,10 @@ export const makeDecorators = (
         );
       }
       const slot: Slot = { key: name, isStatic, original, options, owner, target: undefined };
-      if (options.serviceId !== undefined) register(options.serviceId, [[slot, plan(slot, options.serviceId, {})]]);
+      if (options.serviceId !== undefined) {
+        const entry = [slot, plan(slot, options.serviceId, {})] as const;
+        register(options.serviceId, [entry], definitionSite(decorate));
+      }
       return slot;
     };
 
@@ -155,21 +214,15 @@ export const makeDecorators = (
   const service: ServiceDecorator = (first?: ServiceOptions | string, second?: Omit<ServiceOptions, "id">) => {
     if (typeof first === "function")
       throw new RegistryError("@flameService needs parentheses: write @flameService() above the class.");
-    const { id, factory, ...options }: ServiceOptions =
-      typeof first === "string" ? { ...second, id: first } : { ...first };
+    const { id, factory, ...options } = readServiceOptions(first, second);
     if (id !== undefined) checkId("service", id);
-    checkDefinition(options, `@flameService(${id === undefined ? "" : `"${id}"`})`);
-    if (factory !== undefined && typeof factory !== "function") {
-      throw new RegistryError(
-        `The factory of @flameService is ${String(factory)}. Give it a function that makes the instance.`,
-      );
-    }
 
-    return (owner: Function, context?: ClassDecoratorContext) => {
+    const decorate = (owner: Function, context?: ClassDecoratorContext): void => {
       const serviceId = checkId("service", id ?? context?.name ?? owner.name);
       const own: Array<Slot> = [];
       const replaced: Array<readonly [string, PropertyDescriptor, Slot]> = [];
       for (const [key, descriptor] of instanceMethods(owner)) {
+        refuseForeign(descriptor.value, `${owner.name}.${key}`);
         const marked = slots.get(descriptor.value);
         if (marked !== undefined && Object.hasOwn(owner.prototype, key)) {
           own.push(marked);
@@ -199,7 +252,7 @@ export const makeDecorators = (
           `${owner.name} has no methods that can be remote. Write at least one method on the class itself; static ones need @flame().`,
         );
       }
-      register(serviceId, entries);
+      register(serviceId, entries, definitionSite(decorate));
       for (const [key, descriptor, slot] of replaced)
         Object.defineProperty(owner.prototype, key, { ...descriptor, value: wrap(slot) });
 
@@ -212,6 +265,7 @@ export const makeDecorators = (
         if (this !== owner) settle(this);
       });
     };
+    return decorate;
   };
 
   return { method, service };

@@ -2,10 +2,11 @@
  * Options of services and methods: those of their calls, and those that say how
  * the handler runs; how they are merged, and how they are checked.
  */
-import { checkOptions, mergeOptions } from "./call-options.ts";
-import { ConfigError } from "./errors.ts";
+import { callFields, mergeOptions } from "./call-options.ts";
 import type { Isolation } from "./isolation.ts";
-import type { FlameOptions } from "./options.ts";
+import { abortSignal, oneOf } from "./option-checks.ts";
+import { type Fields, object, readOption } from "./option-schema.ts";
+import type { CallOptions, FlameOptions } from "./options.ts";
 
 /**
  * Options of a service or a method: those of its calls, and those that only its definition can have because they say how
@@ -24,8 +25,6 @@ export interface DefinitionOptions extends FlameOptions {
   readonly isolation?: Isolation;
 }
 
-const isolations: ReadonlyArray<unknown> = ["none", "worker", "process"] satisfies ReadonlyArray<Isolation>;
-
 /** Options of definitions merged field by field; later ones win. */
 export const mergeDefinitions = (...layers: ReadonlyArray<DefinitionOptions | undefined>): DefinitionOptions => {
   const isolation = layers.findLast((layer) => layer?.isolation !== undefined)?.isolation;
@@ -33,28 +32,41 @@ export const mergeDefinitions = (...layers: ReadonlyArray<DefinitionOptions | un
   return isolation === undefined ? merged : { ...merged, isolation };
 };
 
-/**
- * Checks the options of a service or method where they are given.
- *
- * @throws {ConfigError} naming the option, its value and how to fix it.
- */
-export const checkDefinition = (options: DefinitionOptions, where: string): void => {
-  if (options.isolation !== undefined && !isolations.includes(options.isolation)) {
-    throw new ConfigError(`${where}: isolation is "${options.isolation}". Use "none", "worker" or "process".`);
-  }
-  checkOptions(options, where);
+/** The checks of the options of services and methods. */
+export const definitionFields: Fields<DefinitionOptions> = {
+  ...callFields,
+  isolation: oneOf(["none", "worker", "process"]),
 };
 
+/** What people look for in the options of a definition. */
+export const notOfDefinitions: Readonly<Record<string, string>> = {
+  signal: "is an option of calls: a definition has none to give. Use .with({ signal }) where the method is called.",
+};
+
+const definition = object<DefinitionOptions>(definitionFields, { elsewhere: notOfDefinitions });
+
+const call = object<CallOptions>(
+  { ...callFields, signal: abortSignal() },
+  {
+    elsewhere: {
+      isolation:
+        "is no option of a call, since the runner decides how it runs a handler. Give it to defineMethod, or to the service.",
+      concurrency: "is an option of map. Use .map(items, { concurrency }).",
+    },
+  },
+);
+
 /**
- * Checks the options of a call where they are given.
+ * A checked copy of the options of a service or method.
  *
  * @throws {ConfigError} naming the option, its value and how to fix it.
  */
-export const checkCall = (options: FlameOptions, where: string): void => {
-  if ("isolation" in options) {
-    throw new ConfigError(
-      `${where}: isolation is no option of a call, since the runner decides how it runs a handler. Give it to defineMethod, or to the service.`,
-    );
-  }
-  checkOptions(options, where);
-};
+export const readDefinition = (options: DefinitionOptions, where: string): DefinitionOptions =>
+  readOption(definition, options, where);
+
+/**
+ * A checked copy of the options of calls.
+ *
+ * @throws {ConfigError} naming the option, its value and how to fix it.
+ */
+export const readCall = (options: CallOptions, where: string): CallOptions => readOption(call, options, where);

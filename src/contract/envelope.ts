@@ -3,6 +3,7 @@
  * head of a request, the head of a response, and their HTTP headers.
  */
 import type { Executed, FlameErrorCode, Phase, RemoteFailure } from "./errors.ts";
+import type { InstanceNote } from "./instance.ts";
 import type { SpanExport } from "./span-export.ts";
 
 /** The version of the wire. A runner refuses versions that it does not know. */
@@ -25,7 +26,7 @@ export interface RequestHead extends TraceCarrier {
   readonly invocationId: string;
   /** From 1. */
   readonly attempt: number;
-  /** The id of the runner that may execute this, or {@link ANY_RUNNER}. */
+  /** The id of the runner that may execute this, or {@link ANY_RUNNER}; and behind it, which process of that runner. */
   readonly audience: string;
   readonly keyId: string;
   /** When the request was signed, in milliseconds since 1970. */
@@ -78,6 +79,8 @@ export interface ErrorBody {
   readonly retryAfterMs?: number;
   /** The runner stops, and will take nothing any more. */
   readonly draining?: boolean;
+  /** The process that answers, for a request that did not name it; the same call may be signed again for this one. */
+  readonly instance?: InstanceNote;
   readonly details?: unknown;
   readonly remote?: RemoteFailure;
 }

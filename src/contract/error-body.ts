@@ -7,10 +7,13 @@ import { httpStatus } from "./envelope.ts";
 import type { ErrorBody } from "./envelope.ts";
 import { ConfigError, InvokeError, RegistryError } from "./errors.ts";
 import type { CallError, Executed, FlameErrorContext, Phase, RemoteFailure } from "./errors.ts";
+import { type InstanceNote, readInstanceNote } from "./instance.ts";
 import { isObject, requireSafeJson } from "./json-guard.ts";
+import { cutText, maxThrownDepth, maxThrownErrors, messageOf } from "./thrown.ts";
 
 const MAX_TEXT = 8_192;
 const MAX_STACK = 16_384;
+const MAX_NAME = 256;
 const MAX_DETAILS = 65_536;
 /** Bytes of an error body, at most: more than all its parts together. */
 const MAX_BODY = 524_288;
@@ -29,53 +32,79 @@ const phases: Readonly<Record<Phase, true>> = {
 };
 const executions: Readonly<Record<Executed, true>> = { no: true, unknown: true, yes: true };
 
-const cut = (text: string, most = MAX_TEXT): string => (text.length > most ? `${text.slice(0, most)}…` : text);
-
-const asJson = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? String(value) : value);
+/** Turns bigints into text, and gives up on details that are too large before they cost much. */
+const detailsReplacer = (): ((key: string, value: unknown) => unknown) => {
+  let size = 0;
+  return (_key, value) => {
+    size += 1 + (typeof value === "string" ? value.length : 0);
+    if (size > MAX_DETAILS) throw new RangeError(`more than ${MAX_DETAILS} characters as JSON`);
+    return typeof value === "bigint" ? String(value) : value;
+  };
+};
 
 const safeDetails = (details: unknown): unknown => {
   try {
-    const text = JSON.stringify(details, asJson);
+    const text = JSON.stringify(details, detailsReplacer());
     if (text === undefined) return undefined;
     if (text.length > MAX_DETAILS) return `[left out: more than ${MAX_DETAILS} characters as JSON]`;
     const plain: unknown = JSON.parse(text);
     requireSafeJson(plain);
     return plain;
   } catch (cause) {
-    return `[left out: ${cut(cause instanceof Error ? cause.message : String(cause), 200)}]`;
+    return `[left out: ${cutText(messageOf(cause), 200)}]`;
   }
 };
 
+const cutOptional = (text: string | undefined, limit = MAX_TEXT): string | undefined =>
+  text === undefined ? undefined : cutText(text, limit);
+
+/** A failure as it stands in the body, with its causes and stacks: for callers that may see all of it. */
+const wholeRemote = (remote: RemoteFailure): RemoteFailure => ({
+  name: cutOptional(remote.name, MAX_NAME),
+  code: cutOptional(remote.code, MAX_NAME),
+  message: cutOptional(remote.message),
+  details: safeDetails(remote.details),
+  stack: cutOptional(remote.stack, MAX_STACK),
+  cause: remote.cause && wholeRemote(remote.cause),
+  errors: remote.errors?.map(wholeRemote),
+  exposed: remote.exposed,
+});
+
+/** What the caller may see of a failure: all of it, what its handler said on purpose, or nothing. */
 const exposedRemote = (remote: RemoteFailure | undefined, exposeErrors: boolean): RemoteFailure | undefined => {
-  if (remote === undefined || (remote.code === undefined && !exposeErrors)) return undefined;
-  return {
-    name: remote.name === undefined ? undefined : cut(remote.name, 256),
-    code: remote.code === undefined ? undefined : cut(remote.code, 256),
-    message: remote.message === undefined ? undefined : cut(remote.message),
-    details: safeDetails(remote.details),
-    stack: !exposeErrors || remote.stack === undefined ? undefined : cut(remote.stack, MAX_STACK),
-  };
+  if (remote === undefined) return undefined;
+  if (exposeErrors) return wholeRemote(remote);
+  if (remote.code === undefined || remote.exposed === true) return undefined;
+  const { name, code, message, details } = remote;
+  return wholeRemote({ name, code, message, details });
 };
 
 const boundedRetryAfter = (ms: number | undefined): number | undefined =>
   ms === undefined || !(ms >= 0) ? undefined : Math.min(ms, MAX_RETRY_AFTER_MS);
 
 /**
- * Encodes an error as JSON; never throws. `remote` crosses when it has a code (the handler threw a `FlameMethodError`) or
- * with `exposeErrors`; `details` and stacks cross only with `exposeErrors`. The error's own message always crosses: it is
+ * Encodes an error as JSON; never throws. `remote` crosses when the handler threw a `FlameMethodError` or
+ * with `exposeErrors`; `details`, stacks and causes cross only with `exposeErrors`. The error's own message always crosses: it is
  * Firelight's, and must not quote the handler's. Long texts are cut, and details that are not JSON are replaced by a note.
  *
  * @param draining whether the runner is stopping
+ * @param instance the process that answers, where a parent is to sign again for it
  */
-export const encodeErrorBody = (error: CallError, exposeErrors: boolean, draining = false): Uint8Array => {
+export const encodeErrorBody = (
+  error: CallError,
+  exposeErrors: boolean,
+  draining = false,
+  instance?: InstanceNote,
+): Uint8Array => {
   const body: ErrorBody = {
     code: error.code,
-    message: cut(error.message),
+    message: cutText(error.message, MAX_TEXT),
     retryable: error.retryable,
     executed: error.executed,
     phase: error.phase,
     retryAfterMs: boundedRetryAfter(error.retryAfterMs),
     draining: draining ? true : undefined,
+    instance,
     details: exposeErrors ? safeDetails(error.details) : undefined,
     remote: exposedRemote(error.remote, exposeErrors),
   };
@@ -87,13 +116,32 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const isOptionalText = (value: unknown): value is string | undefined =>
   value === undefined || typeof value === "string";
 
-const readRemote = (value: unknown): RemoteFailure | undefined => {
-  if (!isObject(value)) return undefined;
-  const { name, code, message, details, stack } = value;
-  if (!isOptionalText(name) || !isOptionalText(code) || !isOptionalText(message) || !isOptionalText(stack))
-    return undefined;
-  return { name, code, message, details, stack };
-};
+/** Reads failures in one another, and no more of them than a sender may send. */
+class RemoteReader {
+  #count = 0;
+
+  /** `undefined` when it is not a failure. What is wrong inside it is left out. */
+  read(value: unknown, depth: number): RemoteFailure | undefined {
+    if (!isObject(value) || depth > maxThrownDepth || ++this.#count > maxThrownErrors) return undefined;
+    const { name, code, message, details, stack, cause, errors, exposed } = value;
+    if (!isOptionalText(name) || !isOptionalText(code) || !isOptionalText(message) || !isOptionalText(stack))
+      return undefined;
+    const inner = this.read(cause, depth + 1);
+    const all = Array.isArray(errors) ? errors.flatMap((error) => this.read(error, depth + 1) ?? []) : [];
+    return {
+      name,
+      code,
+      message,
+      details,
+      stack,
+      ...(inner === undefined ? undefined : { cause: inner }),
+      ...(all.length === 0 ? undefined : { errors: all }),
+      ...(exposed === true ? { exposed } : undefined),
+    };
+  }
+}
+
+const readRemote = (value: unknown): RemoteFailure | undefined => new RemoteReader().read(value, 1);
 
 const parse = (bytes: Uint8Array): unknown => {
   if (bytes.byteLength > MAX_BODY) return undefined;
@@ -110,7 +158,7 @@ const parse = (bytes: Uint8Array): unknown => {
 export const decodeErrorBody = (bytes: Uint8Array): ErrorBody | undefined => {
   const value = parse(bytes);
   if (!isObject(value)) return undefined;
-  const { code, message, retryable, executed, phase, retryAfterMs, draining, details, remote } = value;
+  const { code, message, retryable, executed, phase, retryAfterMs, draining, instance, details, remote } = value;
   if (typeof code !== "string" || !Object.hasOwn(httpStatus, code)) return undefined;
   if (typeof message !== "string" || typeof retryable !== "boolean") return undefined;
   if (typeof executed !== "string" || !Object.hasOwn(executions, executed)) return undefined;
@@ -126,6 +174,7 @@ export const decodeErrorBody = (bytes: Uint8Array): ErrorBody | undefined => {
     phase: phase as Phase | undefined,
     retryAfterMs: boundedRetryAfter(retryAfterMs),
     draining: draining === true ? true : undefined,
+    instance: readInstanceNote(instance),
     details,
     remote: failure,
   };

@@ -6,6 +6,7 @@
  * long, whether the handler may have run (`executed`) and whether it is safe to
  * try again (`retryable`).
  */
+import { brandAs, isOf, nameOf } from "./error-brand.ts";
 
 /** A stable, machine-readable reason. Codes are added, never renamed. */
 export type FlameErrorCode =
@@ -83,12 +84,18 @@ export interface FlameErrorContext {
 /** What a handler's failure says of itself to the caller. */
 export interface RemoteFailure {
   /** The error's class name, such as `TypeError`. */
-  readonly name?: string;
-  /** The code of a {@link FlameMethodError}. */
-  readonly code?: string;
-  readonly message?: string;
+  readonly name?: string | undefined;
+  /** The code of a {@link FlameMethodError}; with `exposeErrors` that of any error, such as `ECONNREFUSED`. */
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
   readonly details?: unknown;
-  readonly stack?: string;
+  readonly stack?: string | undefined;
+  /** The error's cause. Only with `exposeErrors`, and at most 8 deep. */
+  readonly cause?: RemoteFailure | undefined;
+  /** The errors of an `AggregateError`. Only with `exposeErrors`; with the causes, at most 16 in all. */
+  readonly errors?: ReadonlyArray<RemoteFailure> | undefined;
+  /** `true` for an error that is not a {@link FlameMethodError}: the caller sees it because of `exposeErrors`. */
+  readonly exposed?: true | undefined;
 }
 
 const retryableCodes: ReadonlySet<FlameErrorCode> = new Set<FlameErrorCode>([
@@ -127,8 +134,6 @@ const statusByCode: Readonly<Record<FlameErrorCode, Exclude<RpcStatus, "OK">>> =
   signature_error: "UNAUTHENTICATED",
 };
 
-const brand: symbol = Symbol.for("firelight/FlameError");
-
 /**
  * The base of all errors of Firelight. Catch this one when the kind does not matter.
  *
@@ -164,8 +169,7 @@ export class FlameError extends Error {
 
   constructor(code: FlameErrorCode, message: string, context: FlameErrorContext = {}) {
     super(message, context.cause === undefined ? undefined : { cause: context.cause });
-    this.name = new.target.name;
-    Object.defineProperty(this, brand, { value: true });
+    this.name = nameOf(new.target);
     this.code = code;
     this.details = context.details;
     this.retryable = context.retryable ?? retryableCodes.has(code);
@@ -190,8 +194,7 @@ export class FlameError extends Error {
 
   /** True for errors of any copy of this package in the process. */
   static override [Symbol.hasInstance](value: unknown): boolean {
-    if (this !== FlameError) return Function.prototype[Symbol.hasInstance].call(this, value);
-    return typeof value === "object" && value !== null && brand in value;
+    return isOf(this, value);
   }
 }
 
@@ -238,13 +241,25 @@ export class FlameMethodError extends Error {
     message: string,
     options: { details?: unknown; retryable?: boolean; cause?: unknown } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    // Made where something has failed already, so it takes whatever it is given and throws nothing itself.
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.name = "FlameMethodError";
     this.code = code;
-    this.details = options.details;
-    this.retryable = options.retryable ?? false;
+    this.details = options?.details;
+    this.retryable = options?.retryable === true;
+  }
+
+  /** True for errors of any copy of this package in the process. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isOf(this, value);
   }
 }
+
+brandAs(FlameError, "FlameError");
+brandAs(InvokeError, "InvokeError");
+brandAs(RegistryError, "RegistryError");
+brandAs(ConfigError, "ConfigError");
+brandAs(FlameMethodError, "FlameMethodError");
 
 /** Any of the errors that a call can end with: a union that `Effect.catchTag` can take apart. */
 export type CallError = InvokeError | RegistryError | ConfigError;

@@ -5,8 +5,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Effect, FiberSet, Semaphore } from "effect";
 import { untilAborted, type RemoteTarget } from "./caller.ts";
-import { checkNumber } from "./check-number.ts";
+import { integer } from "./check-number.ts";
+import { callFields } from "./call-options.ts";
 import { ConfigError, InvokeError, withContext, type CallError } from "./errors.ts";
+import { boolean, oneOf } from "./option-checks.ts";
+import { object, readOption } from "./option-schema.ts";
+import { printValue } from "./print-value.ts";
+import { messageOf, readField } from "./thrown.ts";
 
 /** What to call a method with. It is read one by one, when there is room for a call; an endless one is fine. */
 export type Items<Item> = Iterable<Item> | AsyncIterable<Item>;
@@ -50,11 +55,9 @@ class Source {
     this.#reading = true;
     try {
       const read = this.#here(() => (this.#iterator ??= this.#open()).next());
-      return read instanceof Promise
-        ? Effect.map(Effect.tryPromise({ try: () => read, catch: (cause) => this.#failed(cause) }), (next) =>
-            this.#took(next),
-          )
-        : Effect.succeed(this.#took(read));
+      if (typeof readField(read, "then") !== "function")
+        return Effect.succeed(this.#took(read as IteratorResult<unknown>));
+      return Effect.tryPromise({ try: async () => this.#took(await read), catch: (cause) => this.#failed(cause) });
     } catch (cause) {
       return Effect.fail(this.#failed(cause));
     }
@@ -62,10 +65,10 @@ class Source {
 
   /** Lets the items go. One that is being read is not waited for: it may never come. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.#over || this.#iterator?.return === undefined) return Effect.void;
+    if (this.#over || typeof readField(this.#iterator, "return") !== "function") return Effect.void;
     this.#over = true;
     const iterator = this.#iterator;
-    const closed = Effect.ignore(Effect.tryPromise(async () => this.#here(() => iterator.return?.())));
+    const closed = Effect.ignore(Effect.tryPromise(async () => this.#here(() => iterator?.return?.())));
     return this.#reading ? Effect.asVoid(Effect.forkDetach(closed, { startImmediately: true })) : closed;
   });
 
@@ -74,44 +77,50 @@ class Source {
   }
 
   #took(next: IteratorResult<unknown>): IteratorResult<unknown> {
+    const { done, value } = next;
     this.#reading = false;
-    this.#over = next.done === true;
-    return next;
+    this.#over = done === true;
+    return { done: this.#over, value };
   }
 
   #failed(cause: unknown): CallError {
     this.#reading = false;
     this.#over = true;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    return new InvokeError("invoke_error", `${this.#method}.map: its items could not be read: ${why}`, {
+    return new InvokeError("invoke_error", `${this.#method}.map: its items could not be read: ${messageOf(cause)}`, {
       method: this.#method,
       cause,
     });
   }
 }
 
-const isIterable = (items: unknown): items is Items<unknown> =>
-  (typeof items === "object" && items !== null && (Symbol.asyncIterator in items || Symbol.iterator in items)) ||
-  typeof items === "string";
+const isIterable = (items: unknown): items is Items<unknown> => {
+  if (typeof items !== "object" || items === null) return typeof items === "string";
+  try {
+    return Symbol.asyncIterator in items || Symbol.iterator in items;
+  } catch {
+    return false;
+  }
+};
+
+const ofWith = "is no option of map. Use .with({ … }).map(items).";
+
+const schema = object<MapOptions>(
+  { concurrency: integer("calls", { min: 1 }), ordered: boolean(), onError: oneOf(["stop", "collect"]) },
+  { elsewhere: Object.fromEntries([...Object.keys(callFields), "signal"].map((name) => [name, ofWith])) },
+);
 
 /**
- * Checks what `map` is given.
+ * Checks what `map` is given; a checked copy of its options.
  *
  * @throws {ConfigError} for what cannot be iterated, and for an option that cannot work.
  */
-export const checkMap = (method: string, items: unknown, { concurrency, ordered, onError }: MapOptions): void => {
+export const readMap = (method: string, items: unknown, options: MapOptions): MapOptions => {
   if (!isIterable(items)) {
     throw new ConfigError(
-      `${method}.map got ${String(items)}. Give it an array, or anything else that can be iterated.`,
+      `${method}.map: items is ${printValue(items)}. Use an array, or anything else that can be iterated.`,
     );
   }
-  if (concurrency !== undefined) checkNumber(`${method}.map: concurrency`, concurrency, 1, "calls");
-  if (ordered !== undefined && typeof ordered !== "boolean") {
-    throw new ConfigError(`${method}.map: ordered is ${String(ordered)}. Use true or false.`);
-  }
-  if (onError !== undefined && onError !== "stop" && onError !== "collect") {
-    throw new ConfigError(`${method}.map: onError is ${String(onError)}. Use "stop" or "collect".`);
-  }
+  return readOption(schema, options, `${method}.map`);
 };
 
 /** Calls `call` for each item, at most `concurrency` at a time. */
@@ -164,7 +173,7 @@ export const fanOut = (
     if (signal === undefined) return work;
     return untilAborted(
       work,
-      signal,
+      [signal],
       (cause) => new InvokeError("canceled", `${method}.map was canceled by its caller.`, { method, cause }),
     );
   };

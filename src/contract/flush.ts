@@ -3,7 +3,11 @@
  * a hook; whoever ends the process calls {@link flushAll} first: a runner that
  * drains, and `flame.shutdown`.
  */
-import { longestTimerMs } from "./check-number.ts";
+import { longestTimerMs, milliseconds } from "./check-number.ts";
+import { fn } from "./option-checks.ts";
+import { object, readOption } from "./option-schema.ts";
+import { processWide } from "./process-wide.ts";
+import { messageOf } from "./thrown.ts";
 
 /** Options of {@link onFlush}. */
 export interface FlushHookOptions {
@@ -16,10 +20,15 @@ interface FlushHook {
   readonly timeoutMs: number | undefined;
 }
 
-const hooks: Set<FlushHook> = new Set();
+const hookSchema = fn();
+const optionsSchema = object<FlushHookOptions>({ timeoutMs: milliseconds({ min: 0, infinity: true }) });
+
+const hooks: Set<FlushHook> = processWide("flush-hooks", () => new Set());
 
 /**
  * Registers a hook that sends what is buffered. It may return a promise. Call the returned function to take it back.
+ *
+ * @throws {ConfigError} when it is no function.
  *
  * @example
  * ```ts
@@ -27,18 +36,26 @@ const hooks: Set<FlushHook> = new Set();
  * ```
  */
 export const onFlush = (hook: () => unknown, options: FlushHookOptions = {}): (() => void) => {
-  const entry: FlushHook = { run: hook, timeoutMs: options.timeoutMs };
+  readOption(hookSchema, hook, "onFlush", "hook");
+  const { timeoutMs } = readOption(optionsSchema, options, "onFlush");
+  const entry: FlushHook = { run: hook, timeoutMs };
   hooks.add(entry);
   return () => {
     hooks.delete(entry);
   };
 };
 
+const failed = "firelight: buffered telemetry could not be sent and is lost";
+
 const runHook = async (hook: FlushHook): Promise<void> => {
   try {
     await hook.run();
   } catch (error) {
-    console.error("firelight: buffered telemetry could not be sent and is lost", error);
+    try {
+      console.error(failed, error);
+    } catch {
+      console.error(failed, messageOf(error));
+    }
   }
 };
 

@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { TraceCarrier } from "./envelope.ts";
 import type { Logger } from "./options.ts";
+import { processWide } from "./process-wide.ts";
 
 /**
  * The first argument of every handler made with `defineMethod`.
@@ -40,5 +41,17 @@ export interface InvocationContext {
   readonly logger: Logger;
 }
 
-/** The invocation that surrounds the running code, if any. Calls made from inside a handler continue it. */
-export const currentInvocation: AsyncLocalStorage<InvocationContext> = new AsyncLocalStorage<InvocationContext>();
+/** What calls that a handler makes inherit. */
+export interface RunningInvocation extends InvocationContext {
+  /** The deadline by `performance.now()`, which does not move when the system clock is set; `Infinity` without one. It may grow. */
+  deadlineAt?(): number;
+}
+
+/**
+ * The invocation that surrounds the running code, if any. Calls made from inside a handler continue it, also those made
+ * with another copy of this package.
+ */
+export const currentInvocation: AsyncLocalStorage<RunningInvocation> = processWide(
+  "current-invocation",
+  () => new AsyncLocalStorage<RunningInvocation>(),
+);

@@ -2,7 +2,9 @@
  * Handlers that run apart from the runner's event loop: where they may run, and
  * what must be known to do it.
  */
-import { checkNumber, fraction, longestTimerMs } from "./check-number.ts";
+import { longestTimerMs, milliseconds } from "./check-number.ts";
+import { fileLocation } from "./option-checks.ts";
+import { object } from "./option-schema.ts";
 
 /**
  * Where a handler runs on its runner.
@@ -27,16 +29,31 @@ export interface IsolationOptions {
   readonly entry?: string | URL;
   /** Milliseconds that a handler has to end once its signal is aborted, before it is terminated. Default 100. */
   readonly graceMs?: number;
+  /** Milliseconds that a worker or child process may take to start, its `onRunnerStart` included. Default 30,000. */
+  readonly bootTimeoutMs?: number;
 }
 
 /** The same, filled in. */
 export interface ResolvedIsolation {
   readonly entry: string | URL | undefined;
   readonly graceMs: number;
+  readonly bootTimeoutMs: number;
 }
 
-/** @throws {ConfigError} when a number cannot work. */
-export const resolveIsolation = ({ entry, graceMs = 100 }: IsolationOptions = {}): ResolvedIsolation => ({
+/** The checks of {@link IsolationOptions}. */
+export const isolationSchema = object<IsolationOptions>({
+  entry: fileLocation(),
+  graceMs: milliseconds({ min: 0 }),
+  bootTimeoutMs: milliseconds({ min: 1 }),
+});
+
+/** Fills in the defaults of options that were checked. */
+export const resolveIsolation = ({
   entry,
-  graceMs: Math.min(checkNumber("isolation.graceMs", graceMs, 0, "milliseconds", fraction), longestTimerMs),
+  graceMs = 100,
+  bootTimeoutMs = 30_000,
+}: IsolationOptions = {}): ResolvedIsolation => ({
+  entry,
+  graceMs: Math.min(graceMs, longestTimerMs),
+  bootTimeoutMs: Math.min(bootTimeoutMs, longestTimerMs),
 });

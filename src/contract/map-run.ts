@@ -2,7 +2,7 @@
 import { Effect, Exit, Fiber } from "effect";
 import { asCallError, asPromise, type RemoteTarget } from "./caller.ts";
 import { InvokeError, type CallError } from "./errors.ts";
-import { checkMap, fanOut, gather, type Deliver, type Items, type MapOptions } from "./fan-out.ts";
+import { readMap, fanOut, gather, type Deliver, type Items, type MapOptions } from "./fan-out.ts";
 
 /**
  * A map that begins when it is awaited or iterated, and not before. It is good for one of the two, once; awaiting it again
@@ -113,8 +113,8 @@ class LazyMap implements MapRun<unknown> {
   #all: Promise<ReadonlyArray<unknown>> | undefined;
   #iterated = false;
 
-  constructor(target: RemoteTarget, items: Items<unknown>, options: MapOptions) {
-    checkMap(target.method, items, options);
+  constructor(target: RemoteTarget, items: Items<unknown>, given: MapOptions) {
+    const options = readMap(target.method, items, given);
     this.#run = fanOut(target, items, options);
     this.#ordered = options.ordered !== false;
     this.#method = target.method;

@@ -18,6 +18,6 @@ export const named = <Made>(make: (id: string, ...rest: ReadonlyArray<never>) =>
     get: (target, key, receiver) => {
       if (typeof key === "string" && taken.has(key)) return undefined;
       if (typeof key === "symbol" || key in target) return Reflect.get(target, key, receiver);
-      return (...rest: ReadonlyArray<never>) => make(key, ...rest);
+      return make.bind(undefined, key);
     },
   }) as Made;

@@ -5,6 +5,9 @@
 import { randomUUID } from "node:crypto";
 import type { RequestHead, ResponseHead } from "./envelope.ts";
 import { type GetHeader, newNonce, readResponseHead, requestHeaders } from "./headers.ts";
+import { HEARTBEAT_METHOD } from "./heartbeat.ts";
+import { askingAudience, readInstanceNote, withInstance } from "./instance.ts";
+import { isObject } from "./json-guard.ts";
 import { type SigningKey, signRequest, verifyResponse } from "./signature.ts";
 
 /** A ping before it is sent: `POST` it to the runner's `invokePath`. */
@@ -25,6 +28,24 @@ export const signPing = (wish: PingWish, key: SigningKey): Ping => {
     body,
     headers: { ...requestHeaders(head, signRequest(head, body, key)), "content-type": "application/json" },
   };
+};
+
+/** A ping that asks the runner which of its processes is there. Any runner answers it, also one that takes no work. */
+export const signQuestion = (wish: Omit<PingWish, "method">, key: SigningKey): Ping =>
+  signPing({ ...wish, method: HEARTBEAT_METHOD, audience: askingAudience(wish.audience) }, key);
+
+/** The wish with the process that answered a question as its audience; as it was when that named none. */
+export const forInstance = (wish: PingWish, { body }: PingAnswer): PingWish => {
+  try {
+    const answer: unknown = JSON.parse(new TextDecoder().decode(body));
+    const result = isObject(answer) && isObject(answer["json"]) ? answer["json"] : {};
+    const instance = readInstanceNote(result["instance"]);
+    return instance === undefined
+      ? wish
+      : { ...wish, audience: withInstance(wish.audience, instance.id, instance.nowMs) };
+  } catch {
+    return wish;
+  }
 };
 
 /** What came back for a ping. */

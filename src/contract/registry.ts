@@ -3,6 +3,9 @@
  * same definitions fill it on the parent and on the runner, so that the two agree
  * on ids and never on code.
  */
+import type { CallSite } from "./call-site.ts";
+import { thisCopy } from "./copies.ts";
+import { currentTurn, evaluatesPerLayer, reloads } from "./development.ts";
 import { RegistryError } from "./errors.ts";
 import { RESERVED_SERVICE } from "./heartbeat.ts";
 import type { InvocationContext } from "./invocation.ts";
@@ -18,6 +21,8 @@ export interface RegisteredMethod {
   readonly options: DefinitionOptions;
   /** The function that the user wrote. Registering a method again with the same one is fine, with another an error. */
   readonly handler: Function;
+  /** Where it was defined, if that is known. Outside of production, a module that is evaluated again replaces its methods. */
+  readonly definedAt?: CallSite | undefined;
   /** Runs it. May throw, and may return a promise or a plain value. */
   invoke(context: InvocationContext, args: ReadonlyArray<unknown>): unknown;
 }
@@ -30,7 +35,7 @@ export interface RegisteredService {
 }
 
 /** What is registered under one method id of a service. */
-export type MethodRegistration = Pick<RegisteredMethod, "id" | "options" | "handler" | "invoke">;
+export type MethodRegistration = Pick<RegisteredMethod, "id" | "options" | "handler" | "definedAt" | "invoke">;
 
 /**
  * Holds services and finds methods.
@@ -43,6 +48,9 @@ export type MethodRegistration = Pick<RegisteredMethod, "id" | "options" | "hand
 export interface Registry {
   /**
    * Adds methods to a service, all of them or none.
+   *
+   * Where `NODE_ENV` is not `production`, methods of a module that is evaluated again replace those of its earlier
+   * evaluation, with a warning (`FLAME_RELOADED`).
    *
    * @throws {RegistryError} for an id that cannot travel, and for a method that is registered with another handler.
    */
@@ -76,6 +84,28 @@ export const checkId = (kind: "service" | "method", id: unknown): string => {
 /** The name under which a method travels. */
 export const methodName = (serviceId: string, methodId: string): string => `${serviceId}/${methodId}`;
 
+/** When methods were registered. */
+const turns = new WeakMap<RegisteredMethod, object>();
+
+type Redefinition = "refused" | "reload" | "other layer";
+
+/**
+ * Why a method may be defined once more: its module was evaluated again, later on and in the same file; or in another
+ * layer of a framework, whose bundles hold copies of it.
+ */
+const redefinition = (before: RegisteredMethod, definedAt: CallSite | undefined): Redefinition => {
+  if (turns.get(before) === currentTurn()) return "refused";
+  const rule = reloads();
+  const earlier = before.definedAt;
+  const sameFile = rule !== "never" && earlier !== undefined && earlier.file === definedAt?.file;
+  if (sameFile && (rule === "development" || earlier.position === definedAt.position)) return "reload";
+  return evaluatesPerLayer() ? "other layer" : "refused";
+};
+
+const warn = (message: string): void => process.emitWarning(message, { code: "FLAME_RELOADED" });
+
+const shown = (site: CallSite | undefined): string => (site === undefined ? "" : ` (at ${site.file}:${site.position})`);
+
 /** Makes an empty registry. Hand one to two `createFlame` calls to let them share their definitions. */
 export const createRegistry = (): Registry => {
   const services = new Map<string, { readonly id: string; readonly methods: Map<string, RegisteredMethod> }>();
@@ -83,17 +113,35 @@ export const createRegistry = (): Registry => {
 
   const check = (serviceId: string, methods: ReadonlyArray<MethodRegistration>): ReadonlyArray<RegisteredMethod> => {
     const batch = new Map<string, RegisteredMethod>();
+    let replaced: string | undefined;
+    let changed: string | undefined;
     for (const method of methods) {
       const name = methodName(serviceId, checkId("method", method.id));
       const other = batch.get(name) ?? byName.get(name);
       if (other !== undefined && other.handler !== method.handler) {
-        throw new RegistryError(
-          `${name} is already registered with another handler. Rename one of the two, or define the service once and import it where it is needed.`,
-          { method: name },
-        );
+        const reason = redefinition(other, method.definedAt);
+        if (reason === "refused") {
+          throw new RegistryError(
+            `${name} is already registered with another handler${shown(other.definedAt)}. Rename one of the two${shown(method.definedAt)}, or define the service once and import it where it is needed.`,
+            { method: name },
+          );
+        }
+        if (reason === "reload") replaced ??= method.definedAt?.file;
+        else if (String(other.handler) !== String(method.handler)) changed ??= name;
       }
-      batch.set(name, { ...method, serviceId, name });
+      const registered = { ...method, serviceId, name };
+      turns.set(registered, currentTurn());
+      batch.set(name, registered);
     }
+    if (replaced !== undefined) {
+      warn(
+        `${replaced} was evaluated again: its methods of "${serviceId}" replace the earlier ones. Runners that other processes started keep the code that they have.`,
+      );
+    }
+    if (changed !== undefined)
+      warn(
+        `${changed} was defined again with other code, which replaces the earlier one. If these are two methods, rename one.`,
+      );
     return [...batch.values()];
   };
 
@@ -108,6 +156,7 @@ export const createRegistry = (): Registry => {
       for (const method of checked) {
         service.methods.set(method.id, method);
         byName.set(method.name, method);
+        thisCopy.methods.add(method.name);
       }
     },
     getService: (id) => services.get(id),

@@ -4,13 +4,14 @@
  */
 import { Effect } from "effect";
 import { callRemote, type RemoteTarget } from "./caller.ts";
+import { copiesNote } from "./copies.ts";
 import { RegistryError, type CallError } from "./errors.ts";
-import { checkMap, mapToArray, type Items, type MapOptions, type MapOutcome } from "./fan-out.ts";
+import { readMap, mapToArray, type Items, type MapOptions, type MapOutcome } from "./fan-out.ts";
 import { spawn, type Job } from "./job.ts";
 import { mapLater, type MapRun } from "./map-run.ts";
 import { type CallOptions } from "./options.ts";
 import { mergeOptions } from "./call-options.ts";
-import { checkCall } from "./definition-options.ts";
+import { readCall } from "./definition-options.ts";
 import type { MethodDefinition, ServiceDefinition } from "./service.ts";
 
 export { callRemote, type Caller, type RemoteTarget } from "./caller.ts";
@@ -36,8 +37,8 @@ export interface EffectMapMethod<Item, Result> {
   ): Effect.Effect<ReadonlyArray<Result>, CallError>;
 }
 
-/** `never` for a method that cannot be called with one argument. */
-type Mapping<Args extends Array<any>, Map> = [Args[0]] extends Args ? Map : never;
+/** `Map` for a method that can be called with one argument, `never` for others. */
+export type IfUnary<Args extends Array<any>, Map> = [Args[0]] extends Args ? Map : never;
 
 /** A method as a function that returns a promise. It rejects with a {@link CallError}. */
 export interface RemoteMethod<Args extends Array<any>, Result> extends FanOutMethods<Args, Result> {
@@ -74,7 +75,7 @@ export interface FanOutMethods<Args extends Array<any>, Result> {
    * }
    * ```
    */
-  readonly map: Mapping<Args, MapMethod<Args[0], Result>>;
+  readonly map: IfUnary<Args, MapMethod<Args[0], Result>>;
   /**
    * Makes the call and gives a {@link Job} at once: its id, its status, its result for whoever asks, and how to cancel it.
    *
@@ -92,20 +93,27 @@ export interface EffectMethod<Args extends Array<any>, Result> {
   /** The same method with options for the calls made through it; see {@link RemoteMethod.with}. */
   with(options: CallOptions): EffectMethod<Args, Result>;
   /** Calls the method for each item; see {@link FanOutMethods.map}. Interrupting it cancels the calls under way. */
-  readonly map: Mapping<Args, EffectMapMethod<Args[0], Result>>;
+  readonly map: IfUnary<Args, EffectMapMethod<Args[0], Result>>;
 }
 
-/** A plain function that is asynchronous already stays as it is, type parameters included. */
-type Kept<Method extends (...args: any) => Promise<any>> = Method & {
-  with(options: CallOptions): Kept<Method>;
-} & FanOutMethods<Parameters<Method>, Awaited<ReturnType<Method>>>;
+/** A plain function that is asynchronous already stays as it is, type parameters included, and is remote. */
+export type RemoteAsyncFunction<Method extends (...args: any) => Promise<any>> = Method & RemoteFunctionTools<Method>;
+
+/** What a {@link RemoteAsyncFunction} can do beside being called. */
+export interface RemoteFunctionTools<Method extends (...args: any) => Promise<any>> extends FanOutMethods<
+  Parameters<Method>,
+  Awaited<ReturnType<Method>>
+> {
+  /** The same function with options for the calls made through it; see {@link RemoteMethod.with}. */
+  with(options: CallOptions): RemoteAsyncFunction<Method>;
+}
 
 /** What callers see of a method: the context is gone, the result a promise. */
 export type RemoteMethodOf<Member> =
   Member extends MethodDefinition<infer Args, infer Result>
     ? RemoteMethod<Args, Awaited<Result>>
     : Member extends (...args: any) => Promise<any>
-      ? Kept<Member>
+      ? RemoteAsyncFunction<Member>
       : Member extends (...args: infer Args) => infer Result
         ? RemoteMethod<Args, Awaited<Result>>
         : never;
@@ -152,8 +160,8 @@ const callOptions = (base: CallOptions, more: CallOptions): CallOptions => {
 };
 
 const withOptions = (target: RemoteTarget, options: CallOptions): RemoteTarget => {
-  checkCall(options, `${target.method}.with`);
-  return { ...target, options: callOptions(target.options, options) };
+  const checked = readCall(options, `${target.method}.with`);
+  return { ...target, options: callOptions(target.options, checked) };
 };
 
 /** Makes the promise face of a method. */
@@ -181,8 +189,8 @@ export const effectMethod = (target: () => RemoteTarget): EffectMethod<Array<any
         return effectMethod(() => narrowed);
       },
       map: (items: Items<unknown>, options: MapOptions = {}) => {
-        checkMap(target().method, items, options);
-        return Effect.suspend(() => mapToArray(target(), items, options));
+        const checked = readMap(target().method, items, options);
+        return Effect.suspend(() => mapToArray(target(), items, checked));
       },
     },
   ) as EffectMethod<Array<any>, unknown>;
@@ -212,7 +220,7 @@ export const toEffect: ToEffect = ((source: Function | object) => {
     const target = targets.get(source);
     if (target === undefined) {
       throw new RegistryError(
-        `toEffect got ${source.name === "" ? "a function" : `the function ${source.name}`} that is not remote. Give it a method of flame.service, a flame.fn, or a method decorated with @flame, and do not bind or wrap it first.`,
+        `toEffect got ${source.name === "" ? "a function" : `the function ${source.name}`} that is not remote. Give it a method of flame.service, a flame.fn, or a method decorated with @flame, and do not bind or wrap it first.${copiesNote()}`,
       );
     }
     return effectMethod(target);
@@ -232,7 +240,7 @@ export const toEffect: ToEffect = ((source: Function | object) => {
   }
   if (effects.size === 0) {
     throw new RegistryError(
-      "toEffect got an object without remote methods. Give it a flame.service or an instance of a class decorated with @flameService.",
+      `toEffect got an object without remote methods. Give it a flame.service or an instance of a class decorated with @flameService.${copiesNote()}`,
     );
   }
   return Object.freeze(Object.fromEntries(effects));

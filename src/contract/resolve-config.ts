@@ -3,19 +3,22 @@
  * nothing left open: defaults filled in and every field checked.
  */
 import { requireRuntime } from "./bun-version.ts";
-import { checkNumber, fraction } from "./check-number.ts";
+import { configSchema, keyId as keyIdCheck } from "./config-schema.ts";
 import type { Environment } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import type { ResolvedIdempotency } from "./idempotency.ts";
 import { type ResolvedIsolation, resolveIsolation } from "./isolation.ts";
 import type { FlameConfig, Logger, Mode, SigningKeyOptions } from "./options.ts";
+import { readOption } from "./option-schema.ts";
 import { defaults } from "./options.ts";
+import { printText } from "./print-value.ts";
 import { resolveIdempotency } from "./resolve-idempotency.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
-import { identifier, resolvePool } from "./resolve-pool.ts";
+import { resolvePool } from "./resolve-pool.ts";
+import { resolveRunnerHooks, type RunnerHooks } from "./runner-hooks.ts";
 import { type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
 import { type ResolvedTelemetry, resolveTelemetry } from "./resolve-telemetry.ts";
-import { resolveUrl, shownAddress } from "./runner-url.ts";
+import { resolveUrl } from "./runner-url.ts";
 
 /** A configuration with nothing left open. */
 export interface ResolvedConfig {
@@ -37,6 +40,7 @@ export interface ResolvedConfig {
   /** `undefined` when results are not kept. */
   readonly idempotency: ResolvedIdempotency | undefined;
   readonly isolation: ResolvedIsolation;
+  readonly hooks: RunnerHooks;
   readonly logger: Logger | undefined;
   readonly telemetry: ResolvedTelemetry;
 }
@@ -46,13 +50,15 @@ export type { Environment } from "./environment.ts";
 const modes: ReadonlyArray<string> = ["parent", "runner", "local"] satisfies ReadonlyArray<Mode>;
 
 const resolveMode = (config: FlameConfig, env: Environment): Mode => {
-  const fromEnv = env["FLAME_MODE"]?.trim() || (env["FLAME_RUNNER"] === "true" ? "runner" : undefined);
-  const mode = config.mode ?? fromEnv ?? "parent";
-  if (!modes.includes(mode)) {
-    const where = config.mode === undefined ? "FLAME_MODE" : "mode";
-    throw new ConfigError(`${where} is ${shownAddress(mode)}. Use "parent", "runner" or "local".`);
-  }
-  return mode as Mode;
+  if (config.mode !== undefined) return config.mode;
+  const mode = env["FLAME_MODE"]?.trim() || (env["FLAME_RUNNER"] === "true" ? "runner" : "parent");
+  if (modes.includes(mode)) return mode as Mode;
+  throw new ConfigError(`FLAME_MODE is ${printText(mode)}. Use "parent", "runner" or "local".`);
+};
+
+const resolveKeyId = (env: Environment): string => {
+  const id = env["FLAME_KEY_ID"]?.trim() || undefined;
+  return id === undefined ? defaults.keyId : readOption(keyIdCheck, id, "", "FLAME_KEY_ID");
 };
 
 const resolvePools = (
@@ -74,62 +80,33 @@ const resolvePools = (
 };
 
 /**
- * Fills in defaults and checks every field.
+ * Checks every field and fills in defaults.
  *
  * @throws {ConfigError} naming the field, its value and how to fix it.
  */
-export const resolveConfig = (config: FlameConfig, env: Environment): ResolvedConfig => {
+export const resolveConfig = (given: FlameConfig, env: Environment): ResolvedConfig => {
   requireRuntime(process.versions);
+  const config = readOption(configSchema, given, "", "The configuration");
   const mode = resolveMode(config, env);
   const defaultPool = config.defaultPool ?? defaults.defaultPool;
-  const invokePath = config.invokePath ?? defaults.invokePath;
-  if (!/^\/[\w\-./~%]*$/.test(invokePath)) {
-    throw new ConfigError(`invokePath is "${invokePath}". Use an absolute path such as "/invoke".`);
-  }
-  const connection = resolveConnection("", config, env, false);
-  const secret = config.security?.secret ?? (env["FLAME_SECRET"] || undefined);
-  if (secret === "") {
-    throw new ConfigError(
-      "security.secret is empty. Set it, or FLAME_SECRET, to the same long random string on both sides.",
-    );
-  }
-  const keyId = config.security?.keyId ?? (env["FLAME_KEY_ID"]?.trim() || defaults.keyId);
-  const acceptKeys = config.security?.acceptKeys ?? [];
-  for (const id of [keyId, ...acceptKeys.map((key) => key.id)]) {
-    if (!identifier.test(id))
-      throw new ConfigError(
-        `The key id "${id}" cannot travel in a header. Use up to 128 printable ASCII characters without spaces.`,
-      );
-  }
   return {
     mode,
     defaultPool,
     pools: resolvePools(config, env, mode, defaultPool),
-    invokePath,
-    connection,
+    invokePath: config.invokePath ?? defaults.invokePath,
+    connection: resolveConnection("", config, env, false),
     security: {
-      secret,
-      keyId,
-      acceptKeys,
-      windowMs: checkNumber(
-        "security.windowMs",
-        config.security?.windowMs ?? defaults.windowMs,
-        1,
-        "milliseconds",
-        fraction,
-      ),
+      secret: config.security?.secret ?? (env["FLAME_SECRET"] || undefined),
+      keyId: config.security?.keyId ?? resolveKeyId(env),
+      acceptKeys: config.security?.acceptKeys ?? [],
+      windowMs: config.security?.windowMs ?? defaults.windowMs,
     },
-    requestTimeoutMs: checkNumber(
-      "requestTimeoutMs",
-      config.requestTimeoutMs ?? defaults.requestTimeoutMs,
-      1,
-      "milliseconds",
-      fraction,
-    ),
-    maxBodyBytes: checkNumber("maxBodyBytes", config.maxBodyBytes ?? defaults.maxBodyBytes, 1, "bytes"),
+    requestTimeoutMs: config.requestTimeoutMs ?? defaults.requestTimeoutMs,
+    maxBodyBytes: config.maxBodyBytes ?? defaults.maxBodyBytes,
     exposeErrors: config.exposeErrors ?? defaults.exposeErrors,
     idempotency: resolveIdempotency(config.idempotency),
     isolation: resolveIsolation(config.isolation),
+    hooks: resolveRunnerHooks(config),
     logger: config.logger,
     telemetry: resolveTelemetry(config.telemetry),
   };

@@ -76,24 +76,7 @@ const fromEnvironment = (env: Environment): ResolvedConnection["proxyFor"] => {
   };
 };
 
-const pemFields = ["ca", "cert", "key"] as const;
-
 const checkTls = (at: string, tls: TlsOptions): TlsOptions => {
-  if (typeof tls !== "object" || tls === null) {
-    throw new ConfigError(`${at} is ${String(tls)}. Use an object such as { ca: readFileSync("ca.pem") }.`);
-  }
-  for (const field of pemFields) {
-    const given: unknown = tls[field];
-    if (given === undefined) continue;
-    const texts: ReadonlyArray<unknown> = field === "ca" && Array.isArray(given) ? given : [given];
-    for (const text of texts) {
-      const pem = text instanceof Uint8Array ? Buffer.from(text).toString("latin1") : text;
-      if (typeof pem === "string" && pem.includes("-----BEGIN ")) continue;
-      throw new ConfigError(
-        `${at}.${field} is not PEM. Use the content of the file, not its path: readFileSync("${field}.pem").`,
-      );
-    }
-  }
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
     const [there, missing] = tls.cert === undefined ? ["key", "cert"] : ["cert", "key"];
     throw new ConfigError(`${at} has ${there} and no ${missing}. A client certificate needs both.`);

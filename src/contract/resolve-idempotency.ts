@@ -1,39 +1,46 @@
-/** Fills in and checks how calls with an idempotency key are treated. */
-import { checkNumber } from "./check-number.ts";
+/** Checks and fills in how calls with an idempotency key are treated. */
+import { integer } from "./check-number.ts";
 import { ConfigError } from "./errors.ts";
 import type { IdempotencyOptions, IdempotencyStore, ResolvedIdempotency } from "./idempotency.ts";
+import { either, having, no } from "./option-checks.ts";
+import { object } from "./option-schema.ts";
 
 const mebibyte = 1024 * 1024;
-const operations = ["begin", "renew", "complete", "abandon"] as const satisfies ReadonlyArray<keyof IdempotencyStore>;
+const store = having<IdempotencyStore>("a store", ["begin", "renew", "complete", "abandon"]);
 
-const checkStore = (store: IdempotencyStore | undefined): IdempotencyStore | undefined => {
-  const missing = store === undefined ? undefined : operations.find((name) => typeof store[name] !== "function");
-  if (missing === undefined) return store;
-  throw new ConfigError(`idempotency.store has no ${missing}(). A store has ${operations.join(", ")}.`);
-};
+/** The checks of {@link IdempotencyOptions}, or `false`. */
+export const idempotencySchema = either(
+  object<IdempotencyOptions>({
+    store,
+    ttlMs: integer("milliseconds", { min: 1 }),
+    leaseMs: integer("milliseconds", { min: 1 }),
+    maxReplyBytes: integer("bytes", { min: 1 }),
+    maxEntries: integer("results", { min: 1 }),
+    maxBytes: integer("bytes", { min: 1 }),
+  }),
+  no(),
+);
 
 /**
- * `undefined` when results are not kept.
+ * Fills in the defaults of options that were checked. `undefined` when results are not kept.
  *
- * @throws {ConfigError} naming the field, its value and how to fix it.
+ * @throws {ConfigError} for bounds that contradict each other.
  */
 export const resolveIdempotency = (options: IdempotencyOptions | false = {}): ResolvedIdempotency | undefined => {
   if (options === false) return undefined;
-  const number = (field: Exclude<keyof IdempotencyOptions, "store">, fallback: number, unit: string): number =>
-    checkNumber(`idempotency.${field}`, options[field] ?? fallback, 1, unit);
-  const maxBytes = number("maxBytes", 64 * mebibyte, "bytes");
-  const maxReplyBytes = number("maxReplyBytes", Math.min(mebibyte, maxBytes), "bytes");
+  const { maxBytes = 64 * mebibyte } = options;
+  const { maxReplyBytes = Math.min(mebibyte, maxBytes) } = options;
   if (options.store === undefined && maxReplyBytes > maxBytes) {
     throw new ConfigError(
       `idempotency.maxReplyBytes is ${maxReplyBytes} and idempotency.maxBytes is ${maxBytes}: such a result would not fit. Make maxBytes the larger one.`,
     );
   }
   return {
-    store: checkStore(options.store),
-    ttlMs: number("ttlMs", 24 * 60 * 60 * 1000, "milliseconds"),
-    leaseMs: number("leaseMs", 30_000, "milliseconds"),
+    store: options.store,
+    ttlMs: options.ttlMs ?? 24 * 60 * 60 * 1000,
+    leaseMs: options.leaseMs ?? 30_000,
     maxReplyBytes,
-    maxEntries: number("maxEntries", 100_000, "results"),
+    maxEntries: options.maxEntries ?? 100_000,
     maxBytes,
   };
 };

@@ -1,6 +1,5 @@
 /** Turns what a user configured for a pool into a pool with nothing left open. */
 import type { Backend } from "./backend.ts";
-import { checkNumber, forever, fraction } from "./check-number.ts";
 import { ANY_RUNNER } from "./envelope.ts";
 import type { Environment } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
@@ -8,7 +7,7 @@ import type { FlameConfig, PoolConfig, RetryBudgetOptions, StaticRunner } from "
 import { defaults } from "./options.ts";
 import type { PoolBounds } from "./pool-bounds.ts";
 import { type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
-import { resolveUrl, runnerIdFault } from "./runner-url.ts";
+import { resolveUrl } from "./runner-url.ts";
 import { buffer, reactive } from "./scaling.ts";
 
 /** A static runner with nothing left open. */
@@ -36,73 +35,47 @@ export interface ResolvedPool {
   readonly connection: ResolvedConnection;
 }
 
-/** Matches what can stand in a header as a name. */
-export const identifier = /^[\x21-\x7e]{1,128}$/;
-
-const resolvePanic = (at: string, given: number | undefined, runners: number): number => {
-  const threshold = given ?? (runners >= defaults.panicFromRunners ? defaults.panicThreshold : 0);
-  if (threshold >= 0 && threshold <= 1) return threshold;
-  throw new ConfigError(
-    `${at}.panicThreshold is ${String(threshold)}. Use a share of the runners, from 0 to 1, such as 0.5.`,
-  );
-};
-
 /**
- * The bounds of a pool, every field checked.
+ * The bounds of a pool whose options were checked.
  *
- * @throws {ConfigError} naming the field and how to fix it.
+ * @throws {ConfigError} when they contradict each other.
  */
 export const resolveBounds = (at: string, pool: PoolConfig, fixedRunners: number): PoolBounds => {
   const fixed = fixedRunners > 0;
-  const min = checkNumber(`${at}.min`, pool.min ?? 0, 0, "runners");
-  const max = fixed ? fixedRunners : checkNumber(`${at}.max`, pool.max ?? Math.max(1, min), 1, "runners");
+  const min = pool.min ?? 0;
+  const max = fixed ? fixedRunners : (pool.max ?? Math.max(1, min));
   if (!fixed && min > max) throw new ConfigError(`${at}.min is ${min} and ${at}.max is ${max}. Make max at least min.`);
-  if (pool.routing !== undefined && pool.routing !== "spread" && pool.routing !== "pack") {
-    throw new ConfigError(`${at}.routing is "${String(pool.routing)}". Use "spread" or "pack".`);
-  }
-  const warm = checkNumber(`${at}.warm`, pool.warm ?? 0, 0, "slots");
-  const concurrency = pool.maxConcurrency ?? (fixed ? defaults.staticConcurrency : defaults.backendConcurrency);
-  const recycle = pool.recycle ?? {};
-  const duration = (field: string, value: number): number =>
-    checkNumber(`${at}.${field}`, value, 0, "milliseconds", forever);
+  const warm = pool.warm ?? 0;
   return {
     min: Math.min(min, max),
     max,
-    maxConcurrency: checkNumber(`${at}.maxConcurrency`, concurrency, 1, "invocations"),
-    maxQueue: checkNumber(`${at}.maxQueue`, pool.maxQueue ?? defaults.maxQueue, 0, "calls", forever),
+    maxConcurrency: pool.maxConcurrency ?? (fixed ? defaults.staticConcurrency : defaults.backendConcurrency),
+    maxQueue: pool.maxQueue ?? defaults.maxQueue,
     routing: pool.routing ?? "spread",
     scaling: pool.scaling ?? (warm > 0 ? buffer(warm) : reactive),
-    idleShutdownMs:
-      typeof pool.idleShutdownMs === "function"
-        ? pool.idleShutdownMs
-        : duration("idleShutdownMs", pool.idleShutdownMs ?? defaults.idleShutdownMs),
-    minIdleShutdownMs: duration("minIdleShutdownMs", pool.minIdleShutdownMs ?? Infinity),
-    maxCalls:
-      pool.singleUse === true
-        ? 1
-        : checkNumber(`${at}.recycle.maxCalls`, recycle.maxCalls ?? Infinity, 1, "calls", forever),
-    maxAgeMs: duration("recycle.maxAgeMs", recycle.maxAgeMs ?? Infinity),
-    maxRssBytes: checkNumber(`${at}.recycle.maxRssBytes`, recycle.maxRssBytes ?? Infinity, 1, "bytes", forever),
-    drainTimeoutMs: duration("drainTimeoutMs", pool.drainTimeoutMs ?? defaults.poolDrainTimeoutMs),
-    panicThreshold: resolvePanic(at, pool.panicThreshold, fixedRunners),
+    idleShutdownMs: pool.idleShutdownMs ?? defaults.idleShutdownMs,
+    minIdleShutdownMs: pool.minIdleShutdownMs ?? Infinity,
+    maxCalls: pool.singleUse === true ? 1 : (pool.recycle?.maxCalls ?? Infinity),
+    maxAgeMs: pool.recycle?.maxAgeMs ?? Infinity,
+    maxRssBytes: pool.recycle?.maxRssBytes ?? Infinity,
+    drainTimeoutMs: pool.drainTimeoutMs ?? defaults.poolDrainTimeoutMs,
+    panicThreshold: pool.panicThreshold ?? (fixedRunners >= defaults.panicFromRunners ? defaults.panicThreshold : 0),
   };
 };
 
-const resolveBudget = (at: string, budget: RetryBudgetOptions | false = {}): ResolvedPool["retryBudget"] => {
-  if (budget === false) return undefined;
-  return {
-    maxTokens: checkNumber(`${at}.maxTokens`, budget.maxTokens ?? defaults.retryTokens, 1, "tokens", fraction),
-    tokenRatio: checkNumber(
-      `${at}.tokenRatio`,
-      budget.tokenRatio ?? defaults.retryTokenRatio,
-      0.001,
-      "tokens",
-      fraction,
-    ),
-  };
-};
+const resolveBudget = (budget: RetryBudgetOptions | false = {}): ResolvedPool["retryBudget"] =>
+  budget === false
+    ? undefined
+    : {
+        maxTokens: budget.maxTokens ?? defaults.retryTokens,
+        tokenRatio: budget.tokenRatio ?? defaults.retryTokenRatio,
+      };
 
-/** Fills in a pool's defaults and checks every field. */
+/**
+ * Fills in the defaults of a pool whose options were checked.
+ *
+ * @throws {ConfigError} for options that contradict each other.
+ */
 export const resolvePool = (
   name: string,
   pool: PoolConfig,
@@ -112,8 +85,6 @@ export const resolvePool = (
   const at = `pools.${name}`;
   const runners = (pool.runners ?? []).map((runner, index) => {
     const url = resolveUrl(`${at}.runners[${index}].url`, runner.url);
-    const idFault = runner.id === undefined ? undefined : runnerIdFault(runner.id, 128);
-    if (idFault !== undefined) throw new ConfigError(`${at}.runners[${index}].id ${idFault}`);
     return { id: runner.id ?? url, url, audience: runner.id ?? ANY_RUNNER };
   });
   if (new Set(runners.map((runner) => runner.id)).size !== runners.length) {
@@ -128,32 +99,14 @@ export const resolvePool = (
     given: pool,
     labels: pool.labels ?? {},
     bounds: resolveBounds(at, pool, runners.length),
-    retryBudget: resolveBudget(`${at}.retryBudget`, pool.retryBudget),
-    maxQueueWaitMs: checkNumber(`${at}.maxQueueWaitMs`, pool.maxQueueWaitMs ?? Infinity, 0, "milliseconds", forever),
-    healthCheckMs: checkNumber(
-      `${at}.healthCheckMs`,
-      pool.healthCheckMs ?? defaults.healthCheckMs,
-      1,
-      "milliseconds",
-      forever,
-    ),
-    orphanTimeoutMs: checkNumber(
-      `${at}.orphanTimeoutMs`,
-      pool.orphanTimeoutMs ?? defaults.orphanTimeoutMs,
-      100,
-      "milliseconds",
-      forever,
-    ),
+    retryBudget: resolveBudget(pool.retryBudget),
+    maxQueueWaitMs: pool.maxQueueWaitMs ?? Infinity,
+    healthCheckMs: pool.healthCheckMs ?? defaults.healthCheckMs,
+    orphanTimeoutMs: pool.orphanTimeoutMs ?? defaults.orphanTimeoutMs,
     hooks: { onGrow: pool.onGrow, onShrink: pool.onShrink, onSaturated: pool.onSaturated },
     runners,
     backend,
     connection: resolveConnection(at, { tls: pool.tls ?? tls, proxy: pool.proxy ?? proxy }, env, backend !== undefined),
-    spawnTimeoutMs: checkNumber(
-      `${at}.spawnTimeoutMs`,
-      pool.spawnTimeoutMs ?? defaults.spawnTimeoutMs,
-      1,
-      "milliseconds",
-      fraction,
-    ),
+    spawnTimeoutMs: pool.spawnTimeoutMs ?? defaults.spawnTimeoutMs,
   };
 };

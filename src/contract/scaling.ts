@@ -3,6 +3,9 @@
  * pool looks like, and says why; the pool keeps the answer within `min` and `max`.
  */
 
+import { integer, quantity } from "./check-number.ts";
+import { readOption } from "./option-schema.ts";
+
 /** What a policy decides from. */
 export interface ScalingSnapshot {
   readonly min: number;
@@ -26,7 +29,8 @@ export interface ScalingDecision {
 }
 
 /**
- * Decides how many runners a pool should have. Called after every change of the pool, so it must be fast.
+ * Decides how many runners a pool should have. Called after every change of the pool, so it must be fast. A target is rounded up.
+ * Where a policy throws, or gives anything else than a target of 0 or more, {@link reactive} decides in its place.
  *
  * @example
  * ```ts
@@ -44,18 +48,31 @@ export const reactive: ScalingPolicy = (snapshot) => ({
   reason: `${snapshot.used} calls run and ${snapshot.waiting} wait`,
 });
 
-/** As {@link reactive}, with `spareSlots` more slots, so that a call that comes next need not wait for a boot. */
-export const buffer =
-  (spareSlots: number): ScalingPolicy =>
-  (snapshot) => ({
+const slots = integer("slots", { min: 0 });
+const utilization = quantity("a share of the slots", { above: 0, max: 1 });
+
+/**
+ * As {@link reactive}, with `spareSlots` more slots, so that a call that comes next need not wait for a boot.
+ *
+ * @throws {ConfigError} unless `spareSlots` is a whole number, 0 or more.
+ */
+export const buffer = (spareSlots: number): ScalingPolicy => {
+  readOption(slots, spareSlots, "buffer", "spareSlots");
+  return (snapshot) => ({
     target: runnersFor(snapshot.used + snapshot.waiting + spareSlots, snapshot),
     reason: `${snapshot.used} calls run, ${snapshot.waiting} wait, and ${spareSlots} slots are kept spare`,
   });
+};
 
-/** Keeps the share of slots in use near `share`, above 0 and up to 1. */
-export const targetUtilization =
-  (share: number): ScalingPolicy =>
-  (snapshot) => ({
+/**
+ * Keeps the share of slots in use near `share`, above 0 and up to 1.
+ *
+ * @throws {ConfigError} unless `share` is such a number.
+ */
+export const targetUtilization = (share: number): ScalingPolicy => {
+  readOption(utilization, share, "targetUtilization", "share");
+  return (snapshot) => ({
     target: runnersFor((snapshot.used + snapshot.waiting) / share, snapshot),
     reason: `${snapshot.used + snapshot.waiting} calls at a utilization of ${Math.round(share * 100)} %`,
   });
+};

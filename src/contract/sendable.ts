@@ -72,6 +72,12 @@ const renderName = (segment: Segment): string => {
     : `[${JSON.stringify(key.length > 64 ? `${key.slice(0, 64)}…` : key)}]`;
 };
 
+const refusals = new WeakSet<object>();
+
+/** Whether this was thrown by {@link requireSendable}, and not by a getter of the value that it looked at. */
+export const isRefusal = (thrown: unknown): thrown is InvokeError =>
+  typeof thrown === "object" && thrown !== null && refusals.has(thrown);
+
 class Inspection {
   readonly #what: string;
   readonly #path: Array<Segment> = [];
@@ -87,10 +93,12 @@ class Inspection {
   #refuse(problem: string, fix: string): never {
     const isWhole = this.#path.length === 0;
     const at = isWhole ? "the value itself" : this.#path.map(renderPosition).join("");
-    throw new InvokeError("serialization_error", `${this.#what}: ${at} ${problem}. ${fix}`, {
+    const refusal = new InvokeError("serialization_error", `${this.#what}: ${at} ${problem}. ${fix}`, {
       phase: "encode",
       ...(isWhole ? {} : { details: { path: this.#path.map(renderName).join("") } }),
     });
+    refusals.add(refusal);
+    throw refusal;
   }
 
   #annotate(): void {

@@ -5,7 +5,7 @@
 import { RegistryError } from "./errors.ts";
 import type { InvocationContext } from "./invocation.ts";
 import { named } from "./named.ts";
-import { checkDefinition, mergeDefinitions, type DefinitionOptions } from "./definition-options.ts";
+import { mergeDefinitions, readDefinition, type DefinitionOptions } from "./definition-options.ts";
 import { checkId, methodName, type MethodRegistration } from "./registry.ts";
 
 const brand: unique symbol = Symbol.for("firelight/MethodDefinition");
@@ -55,8 +55,8 @@ const define = (
       `defineMethod("${id}") got ${describe(handler)} as its handler. Give it a function: (context, ...args) => result.`,
     );
   }
-  checkDefinition(options, `defineMethod("${id}")`);
-  return Object.freeze({ id, handler, options, [brand]: true as const });
+  const checked = readDefinition(options, `defineMethod("${id}")`);
+  return Object.freeze({ id, handler, options: checked, [brand]: true as const });
 };
 
 /**
@@ -101,7 +101,7 @@ export const readService = (
   options: DefinitionOptions = {},
 ): ReadonlyArray<ServiceMethod> => {
   checkId("service", serviceId);
-  checkDefinition(options, `service "${serviceId}"`);
+  const checked = readDefinition(options, `service "${serviceId}"`);
   if (typeof definition !== "object" || definition === null) {
     throw new RegistryError(
       `Service "${serviceId}" got ${describe(definition)}. Give it an object of functions: { add: async (a: number, b: number) => a + b }.`,
@@ -113,7 +113,7 @@ export const readService = (
       `Service "${serviceId}" has no methods. Give it an object with functions of its own; the methods of a class are registered with @flameService.`,
     );
   }
-  return members.map(([key, member]) => readMethod(serviceId, key, member, options, definition));
+  return members.map(([key, member]) => readMethod(serviceId, key, member, checked, definition));
 };
 
 /**

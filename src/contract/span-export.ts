@@ -3,6 +3,7 @@
  * the exporter says so here; a runner hands it on in its signed answers, because nobody
  * can ask it any more when it was killed.
  */
+import { processWide } from "./process-wide.ts";
 
 /** Firelight's own spans of a process that has an exporter of Firelight's. */
 export interface SpanExport {
@@ -12,15 +13,16 @@ export interface SpanExport {
   readonly failed: number;
 }
 
-let source: (() => SpanExport | undefined) | undefined;
+/** Who knows, whichever copy of this package it was told. */
+const told = processWide("span-export", (): { source?: (() => SpanExport | undefined) | undefined } => ({}));
 
 /** Registers who knows, if it does. Call the returned function to take it back. */
 export const tellSpanExport = (read: () => SpanExport | undefined): (() => void) => {
-  source = read;
+  told.source = read;
   return () => {
-    if (source === read) source = undefined;
+    if (told.source === read) told.source = undefined;
   };
 };
 
 /** `undefined` where the host owns the exporter, or there is none. */
-export const spanExport = (): SpanExport | undefined => source?.();
+export const spanExport = (): SpanExport | undefined => told.source?.();

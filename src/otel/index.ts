@@ -2,6 +2,7 @@
  * OpenTelemetry in one call, for those who have not set it up themselves: traces,
  * log records and, on request, metrics over OTLP. Nothing happens on import.
  */
+import "../contract/runtime-check.ts";
 import {
   context,
   diag,
@@ -11,9 +12,10 @@ import {
   propagation,
   trace,
 } from "@opentelemetry/api";
-import type { MeterProvider, TracerProvider } from "@opentelemetry/api";
-import { checkNumber, fraction } from "../contract/check-number.ts";
+import { longestTimerMs, milliseconds } from "../contract/check-number.ts";
 import { onFlush } from "../contract/flush.ts";
+import { oneOf, text } from "../contract/option-checks.ts";
+import { object, readOption } from "../contract/option-schema.ts";
 import type { Logger } from "../contract/options.ts";
 import { tellSpanExport } from "../contract/span-export.ts";
 import { exportLogs } from "../telemetry/logs.ts";
@@ -23,6 +25,14 @@ import { onProcessEnd } from "./exit-hooks.ts";
 import type { OtlpProtocol } from "./exporters.ts";
 import { makeOtelLogger } from "./logger.ts";
 import type { ReadableRegistry } from "./metrics.ts";
+import {
+  attributes,
+  endpoint,
+  headers,
+  type Instrumentation,
+  instrumentations,
+  metricsSource,
+} from "./option-checks.ts";
 import { loadSdk, type Sdk } from "./packages.ts";
 import { diagnosticLevel, logPipeline, metricPipeline, spanPipeline } from "./pipelines.ts";
 import { propagatorFromEnvironment } from "./propagator.ts";
@@ -32,16 +42,8 @@ import { samplerFromEnvironment } from "./sampler.ts";
 export type { OtlpProtocol } from "./exporters.ts";
 export type { CollectionResult } from "./metric-data.ts";
 export type { MetricProducerOptions, ReadableRegistry } from "./metrics.ts";
+export type { Instrumentation } from "./option-checks.ts";
 export { FirelightMetricProducer } from "./metrics.ts";
-
-/** What {@link startOpenTelemetry} needs of an instrumentation. Those of every generation of OpenTelemetry's packages fit. */
-export interface Instrumentation {
-  setTracerProvider(provider: TracerProvider): void;
-  setMeterProvider(provider: MeterProvider): void;
-  setLoggerProvider?(provider: never): void;
-  getConfig?(): { readonly enabled?: boolean };
-  enable(): void;
-}
 
 /** What {@link startOpenTelemetry} may be told. The standard `OTEL_*` variables hold wherever an option is left out. */
 export interface OpenTelemetryOptions {
@@ -75,6 +77,18 @@ export interface OpenTelemetryOptions {
    */
   readonly flushTimeoutMs?: number;
 }
+
+const schema = object<OpenTelemetryOptions>({
+  serviceName: text(),
+  endpoint,
+  headers,
+  protocol: oneOf(["http/protobuf", "http/json"]),
+  metrics: metricsSource,
+  metricsIntervalMs: milliseconds({ min: 1, max: longestTimerMs }),
+  attributes,
+  instrumentations,
+  flushTimeoutMs: milliseconds({ min: 1, max: longestTimerMs }),
+});
 
 /** OpenTelemetry while it runs. */
 export interface OtelHandle {
@@ -124,9 +138,10 @@ const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error:
  * const otel = startOpenTelemetry({ serviceName: "shop" });
  * ```
  */
-export const startOpenTelemetry = (options: OpenTelemetryOptions = {}): OtelHandle => {
+export const startOpenTelemetry = (given: OpenTelemetryOptions = {}): OtelHandle => {
+  const options = readOption(schema, given, "startOpenTelemetry");
   if (running !== undefined) return running;
-  const flushTimeoutMs = checkNumber("flushTimeoutMs", options.flushTimeoutMs ?? 5_000, 1, "milliseconds", fraction);
+  const { flushTimeoutMs = 5_000 } = options;
   if (isDisabled()) return { logger: silent, flush: nothing, shutdown: nothing };
   const sdk = loadSdk();
   const level = diagnosticLevel();

@@ -3,13 +3,14 @@ import type { Context } from "@opentelemetry/api";
 import { ROOT_CONTEXT, TraceFlags, trace } from "@opentelemetry/api";
 import type { LogAttributes, Logger as LogsTarget } from "@opentelemetry/api-logs";
 import type { Logger } from "../contract/options.ts";
+import { valueText } from "../contract/thrown.ts";
 import { attributes, unsampledFlags } from "../telemetry/catalog.ts";
 
 /** Numbers of OpenTelemetry's log data model. */
 const severities = { debug: 5, info: 9, warn: 13, error: 17 } as const;
 
 const attributeOf = (value: unknown): LogAttributes[string] =>
-  typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : String(value);
+  typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : valueText(value);
 
 /** The flags of a record's span: those of the active span if it is that one, else sampled unless the record says otherwise. */
 const flagsOf = (traceFlags: unknown, spanId: string): number => {

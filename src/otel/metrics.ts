@@ -4,6 +4,8 @@
  */
 import type { Attributes, HrTime } from "@opentelemetry/api";
 import { ValueType } from "@opentelemetry/api";
+import { having, oneOf } from "../contract/option-checks.ts";
+import { object, readOption } from "../contract/option-schema.ts";
 import type { MetricSpec } from "../telemetry/catalog.ts";
 import { metrics as catalog } from "../telemetry/catalog.ts";
 import {
@@ -36,6 +38,10 @@ export interface ReadableRegistry {
   getMetricsAsJSON(): Promise<ReadonlyArray<unknown>>;
 }
 
+const registryCheck = having<ReadableRegistry>("a registry of prom-client or @prometheus-io/client", [
+  "getMetricsAsJSON",
+]);
+
 /** Options of {@link FirelightMetricProducer}. */
 export interface MetricProducerOptions {
   /**
@@ -44,6 +50,8 @@ export interface MetricProducerOptions {
    */
   readonly temporality?: "cumulative" | "delta";
 }
+
+const optionsSchema = object<MetricProducerOptions>({ temporality: oneOf(["cumulative", "delta"]) });
 
 const specs: ReadonlyMap<string, MetricSpec> = new Map(
   Object.values<MetricSpec>(catalog).flatMap((spec) => [
@@ -121,9 +129,10 @@ export class FirelightMetricProducer {
   readonly #temporality: "cumulative" | "delta";
   readonly #memory: SeriesMemory;
 
+  /** @throws {ConfigError} when it is given no registry, or an option that cannot work. */
   constructor(registry: ReadableRegistry, options: MetricProducerOptions = {}) {
-    this.#registry = registry;
-    this.#temporality = options.temporality ?? "cumulative";
+    this.#registry = readOption(registryCheck, registry, "FirelightMetricProducer", "registry");
+    this.#temporality = readOption(optionsSchema, options, "FirelightMetricProducer").temporality ?? "cumulative";
     this.#memory = new SeriesMemory(this.#temporality, hrTime(performance.timeOrigin));
   }
 
@@ -131,7 +140,7 @@ export class FirelightMetricProducer {
   async collect(): Promise<CollectionResult> {
     try {
       const json = (await this.#registry.getMetricsAsJSON()) as ReadonlyArray<JsonMetric>;
-      const now = hrTime(Date.now());
+      const now = hrTime(Math.max(performance.timeOrigin, Date.now()));
       const metrics = json.map((metric) => this.#convert(metric, now)).filter((metric) => metric !== undefined);
       this.#memory.collected(now);
       return {

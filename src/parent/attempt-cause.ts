@@ -1,4 +1,4 @@
-/** Why an attempt is made, and what its span says at its start. */
+/** Why an attempt is made, and what its span says of it wherever it runs. */
 import type { Facts } from "../telemetry/catalog.ts";
 import type { Call } from "./call.ts";
 

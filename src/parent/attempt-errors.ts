@@ -1,9 +1,11 @@
 /** The errors of attempts that got no answer: what failed where, and whether the handler may have run. */
+import type { RunnerExit } from "../contract/backend.ts";
 import type { CallError, FlameErrorContext } from "../contract/errors.ts";
 import { InvokeError } from "../contract/errors.ts";
+import { messageOf } from "../contract/thrown.ts";
 import type { Call } from "./call.ts";
 import { errorContext } from "./call.ts";
-import type { LeasedRunner } from "./pool/lease.ts";
+import type { LeasedRunner, LostRunner } from "./pool/lease.ts";
 import type { HttpFailure } from "./transport.ts";
 
 /** Which call an attempt is made for, and where. */
@@ -37,13 +39,36 @@ export const timedOut = (place: AttemptPlace, sent: boolean, reachedMs: number):
   });
 };
 
-/** The runner was lost while it had the call. */
-export const lost = (place: AttemptPlace, reason: string): CallError =>
-  new InvokeError(
+/** What to do about the end of a runner. */
+const adviceOn = ({ code, signal, outOfMemory }: RunnerExit): string => {
+  if (outOfMemory === true)
+    return " Give its runners more memory, fewer calls at a time (maxConcurrency), or fresh ones sooner (recycle.maxRssBytes).";
+  if (signal === "SIGABRT" || code === 134)
+    return " The runtime aborted it, most often for want of memory; the runner's last output says more.";
+  return signal === "SIGKILL" ? " A SIGKILL that nobody sent is usually the kernel's, for want of memory." : "";
+};
+
+/** The runner was lost while it had the call. Its exit, where the backend told of it, is in the error's `details`. */
+export const lost = (
+  place: AttemptPlace,
+  reason: string,
+  runner: LostRunner | undefined,
+  failure: HttpFailure | undefined,
+): CallError => {
+  const why = runner === undefined ? reason : `${reason}: it ${runner.how}`;
+  const advice = runner === undefined ? "" : adviceOn(runner.exit);
+  return new InvokeError(
     "transport_error",
-    `${place.call.method}: the runner ${place.runner.id} was lost (${reason}) while it had the call. The handler may have run.`,
-    { ...placeContext(place), executed: "unknown", phase: "network" },
+    `${place.call.method}: the runner ${place.runner.id} was lost (${why}) while it had the call. The handler may have run.${advice}`,
+    {
+      ...placeContext(place),
+      executed: "unknown",
+      phase: "network",
+      cause: failure?.cause,
+      ...(runner === undefined ? {} : { details: { exit: runner.exit } }),
+    },
   );
+};
 
 /** The arguments are larger than allowed, and were not sent. */
 export const argumentsTooLarge = (call: Call, bytes: number, limit: number): CallError =>
@@ -80,7 +105,7 @@ export const resultTooLarge = (
 export const unanswered = (place: AttemptPlace, { sent, cause }: HttpFailure): CallError => {
   const { method } = place.call;
   const { id, url } = place.runner;
-  const why = cause instanceof Error ? cause.message || cause.name : String(cause);
+  const why = messageOf(cause);
   const what = sent
     ? `the connection to the runner ${id} at ${url} was lost: ${why}. The handler may have run.`
     : `the runner ${id} at ${url} could not be reached: ${why}. The handler did not run.`;

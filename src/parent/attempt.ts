@@ -1,46 +1,32 @@
 /** One attempt: signs the request, sends it to the leased runner, and reads the answer. */
 import { Effect } from "effect";
+import { wallClockMs } from "../contract/clock.ts";
 import { clockOffset } from "../contract/clock-offset.ts";
-import type { Codec } from "../contract/codec.ts";
 import type { RequestHead, RunnerTimings } from "../contract/envelope.ts";
-import type { CallError } from "../contract/errors.ts";
-import { requestHeaders } from "../contract/headers.ts";
-import type { ResolvedConfig } from "../contract/resolve-config.ts";
-import type { Keyring } from "../contract/signature.ts";
-import { signRequest } from "../contract/signature.ts";
+import { type CallError, executedByEither, type FlameErrorContext } from "../contract/errors.ts";
+import { newNonce } from "../contract/headers.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import type { Call } from "./call.ts";
 import { addressOf } from "./address.ts";
 import { type AttemptCause, attemptFacts, type AttemptKind } from "./attempt-cause.ts";
 import type { AttemptPlace } from "./attempt-errors.ts";
 import { lost, placeContext, resultTooLarge, timedOut, unanswered } from "./attempt-errors.ts";
-import { attemptMs, bookExchange, canceled } from "./call.ts";
-import type { Lease, LostListener } from "./pool/lease.ts";
-import { checkOversized, type OversizedReply, readReply, type Reply, type ReplyResult } from "./reply.ts";
-import { requestHead } from "./request-head.ts";
-import { responseLimit, ResponseTooLarge } from "./response-body.ts";
-import type {
-  BodyCheck,
-  HttpExchange,
-  HttpOutcome,
-  HttpTransport,
-  OversizedListener,
-  ResponseStart,
-} from "./transport.ts";
+import { attemptMs, bookExchange, canceled, inheritedSignal, remainingMs } from "./call.ts";
+import { exitNewsMs, type Lease, type LeasedRunner, type LostListener, type LostRunner } from "./pool/lease.ts";
+import type { OversizedReply, Reply, ReplyResult } from "./reply.ts";
+import { ResponseTooLarge } from "./response-body.ts";
+import type { RunnerExchangeDeps, RunnerOutcome, RunnerRequest } from "./runner-exchange.ts";
+import { RunnerExchange } from "./runner-exchange.ts";
+import type { HttpFailure } from "./transport.ts";
 
-export interface AttemptDeps {
-  readonly config: ResolvedConfig;
+export interface AttemptDeps extends RunnerExchangeDeps {
   readonly telemetry: Telemetry;
-  readonly codec: Codec;
-  readonly transport: HttpTransport;
-  readonly keyring: Keyring;
 }
 
-/** Clock time in milliseconds with the resolution of the monotonic clock. */
-const clockMs = (): number => performance.timeOrigin + performance.now();
+const nothing = new Uint8Array(0);
 
 /** An attempt while it runs. Each way it can end comes through {@link Attempt.end} once. */
-class Attempt implements LostListener, OversizedListener {
+class Attempt implements LostListener, RunnerRequest {
   readonly #deps: AttemptDeps;
   readonly #call: Call;
   readonly #lease: Lease;
@@ -48,15 +34,17 @@ class Attempt implements LostListener, OversizedListener {
   readonly #span: StageSpan;
   readonly #resume: (effect: Effect.Effect<unknown, CallError>) => void;
   readonly #startedAt = performance.now();
-  #request: RequestHead | undefined;
-  #oversized: OversizedReply | undefined;
   #sentAt = 0;
-  #sentClock = 0;
-  #exchange: HttpExchange | undefined;
+  #exchange: RunnerExchange | undefined;
+  /** Why there is no answer, while the end of the runner is awaited. */
+  #failure: HttpFailure | undefined;
   #timeoutMs = 0;
+  body: Uint8Array = nothing;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
   #left = false;
+  /** Whether the handler that made the call was aborted. */
+  #givenUp = false;
   /** How the runner's book knows this attempt, as long as it is open there; only where spans are recorded. */
   #booked: number | undefined;
 
@@ -76,53 +64,49 @@ class Attempt implements LostListener, OversizedListener {
     this.#resume = resume;
   }
 
+  get runner(): LeasedRunner {
+    return this.#lease.runner;
+  }
+
   start(body: Uint8Array): void {
+    this.body = body;
     const timeoutMs = attemptMs(this.#call);
     this.#timeoutMs = timeoutMs;
     if (timeoutMs <= 0) {
       this.#fail(timedOut(this.#place(), false, this.#timeoutMs));
       return;
     }
-    const head = requestHead(
-      this.#call,
-      this.#lease.runner,
-      this.#deps.keyring.signing.id,
-      this.#span.carrier,
-      timeoutMs,
-    );
-    this.#request = head;
-    const headers = requestHeaders(head, signRequest(head, body, this.#deps.keyring.signing));
-    headers["content-type"] = "application/json";
-    this.#sentAt = performance.now();
-    this.#sentClock = clockMs();
-    this.#call.phases.encode += this.#sentAt - this.#startedAt;
+    const stepMs = this.#deps.clock.look();
+    if (stepMs !== undefined) {
+      this.#deps.telemetry.emit({ _tag: "ClockStepped", pool: this.#call.pool, runnerId: undefined, stepMs });
+    }
     this.#timer = setTimeout(() => this.#deadline(), timeoutMs);
     this.#lease.onLost(this);
     if (this.#span.ids?.sampled === true) this.#booked = this.#lease.runner.spans.sent();
-    this.#exchange = this.#deps.transport.send(
-      {
-        url: this.#lease.runner.url,
-        path: this.#deps.config.invokePath,
-        headers,
-        body,
-        maxResponseBytes: responseLimit(this.#deps.config.maxBodyBytes),
-        oversized: this,
-      },
-      (outcome) => this.#answered(head, outcome),
-    );
+    this.#exchange = new RunnerExchange(this.#deps, this);
+    this.#exchange.send();
+    this.#sentAt = this.#exchange.sentAt;
+    this.#call.phases.encode += this.#sentAt - this.#startedAt;
+  }
+
+  context(): FlameErrorContext {
+    return placeContext(this.#place());
   }
 
   /** The runner is gone. */
-  lost(reason: string): void {
+  lost(reason: string, runner: LostRunner | undefined): void {
     this.#exchange?.abort();
     this.#bookUnanswered("network");
-    this.#fail(lost(this.#place(), reason));
+    this.#fail(lost(this.#place(), reason, runner, this.#failure));
   }
 
   /** The caller wants no answer any more. Detached work that was sent goes on, and is awaited here in the caller's place. */
   cancel(): void {
     if (this.#ended) return;
-    if (this.#call.options.detached === true && this.#exchange?.sent === true) {
+    this.#givenUp = inheritedSignal(this.#call)?.aborted === true;
+    const reached = this.#exchange?.reached === true;
+    if (reached) this.#call.executed = executedByEither(this.#call.executed, "unknown");
+    if (this.#call.options.detached === true && reached && this.#failure === undefined) {
       this.#bookUnanswered("handler");
       this.#left = true;
       this.#call.lease = undefined;
@@ -134,68 +118,74 @@ class Attempt implements LostListener, OversizedListener {
     this.#end(canceled(this.#call));
   }
 
-  #answered(head: RequestHead, outcome: HttpOutcome): void {
-    const answeredAt = performance.now();
-    const answeredClock = clockMs();
+  head(audience: string, createdMs: number): RequestHead {
+    const { detached, idempotencyKey } = this.#call.options;
+    return {
+      ...this.#span.carrier,
+      method: this.#call.method,
+      invocationId: this.#call.invocationId,
+      attempt: this.#call.attempts,
+      audience,
+      keyId: this.#deps.keyring.signing.id,
+      createdMs,
+      nonce: newNonce(),
+      timeoutMs: Math.max(1, Math.ceil(this.#startedAt + this.#timeoutMs - performance.now())),
+      ...(detached === true ? { detached } : {}),
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    };
+  }
+
+  answered(outcome: RunnerOutcome): void {
     if (this.#left) {
       if ("failure" in outcome && !(outcome.failure.cause instanceof ResponseTooLarge)) this.#lease.suspect();
       this.#end(undefined);
       return;
     }
-    if ("failure" in outcome) {
-      if (outcome.failure.cause instanceof ResponseTooLarge) {
-        this.#refuseResult(outcome.failure.cause.bytes, answeredAt, answeredClock);
-        return;
-      }
-      this.#bookUnanswered("network");
-      this.#lease.suspect();
-      this.#fail(unanswered(this.#place(), outcome.failure));
-      return;
-    }
+    if ("failure" in outcome) return this.#broken(outcome.failure, outcome.oversized);
     this.#lease.answered();
-    const reply = readReply({
-      request: head,
-      response: outcome.response,
-      url: this.#lease.runner.url,
-      keyring: this.#deps.keyring,
-      codec: this.#deps.codec,
-      maxResultBytes: this.#deps.config.maxBodyBytes,
-      context: () => placeContext(this.#place()),
-    });
+    const { reply } = outcome;
+    const { sentAt, answeredAt } = this.#exchange!;
     if (reply.timings === undefined) this.#call.phases.network += answeredAt - this.#sentAt;
-    else this.#learn(reply.timings, answeredAt, answeredClock);
+    else this.#learn(reply.timings, sentAt, answeredAt);
     const { result } = reply;
     if (result instanceof Promise) void result.then((read) => this.#reply(reply, read, answeredAt));
     else this.#reply(reply, result, answeredAt);
   }
 
-  /** An answer comes in that is too large to be kept. */
-  startCheck(response: ResponseStart, bodyLength: number): BodyCheck | undefined {
-    this.#oversized = checkOversized(this.#request!, response, bodyLength, this.#deps.keyring);
-    return this.#oversized?.check;
+  /** The exchange failed. If the runner has ended with the call, its backend soon says how, and the pool calls {@link lost}. */
+  #broken(failure: HttpFailure, oversized: OversizedReply | undefined): void {
+    if (failure.cause instanceof ResponseTooLarge) return this.#refuseResult(failure.cause.bytes, oversized);
+    this.#failure = failure;
+    this.#bookUnanswered("network");
+    this.#lease.suspect();
+    if (this.#ended) return;
+    if (!failure.sent || this.#lease.runner.exited === undefined) return this.#deadline();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#deadline(), Math.min(exitNewsMs, remainingMs(this.#call)));
   }
 
   /** The answer was too large to be kept. That the handler ran is only believed of a signature that holds. */
-  #refuseResult(bytes: number | undefined, answeredAt: number, answeredClock: number): void {
-    const oversized = bytes !== undefined && this.#oversized?.check.holds() === true ? this.#oversized : undefined;
+  #refuseResult(bytes: number | undefined, oversized: OversizedReply | undefined): void {
     if (oversized === undefined) this.#bookUnanswered("network");
     else {
       this.#lease.answered();
-      this.#learn(oversized.head.timings, answeredAt, answeredClock);
+      this.#learn(oversized.head.timings, this.#exchange!.sentAt, this.#exchange!.answeredAt);
     }
     const known = oversized?.head.outcome === "ok" ? bytes : undefined;
     this.#fail(resultTooLarge(this.#call.method, known, this.#deps.config.maxBodyBytes, placeContext(this.#place())));
   }
 
   /** Takes what the signed answer tells of the runner: phases, clock, spans. */
-  #learn(timings: RunnerTimings, answeredAt: number, answeredClock: number): void {
+  #learn(timings: RunnerTimings, sentAt: number, answeredAt: number): void {
+    const answeredMs = wallClockMs() - (performance.now() - answeredAt);
     const offsetMs = clockOffset({
-      sentMs: this.#sentClock,
+      sentMs: answeredMs - (answeredAt - sentAt),
       receivedMs: timings.receivedMs,
       repliedMs: timings.sentMs,
-      answeredMs: answeredClock,
+      answeredMs,
     });
-    bookExchange(this.#call, timings, answeredAt - this.#sentAt);
+    this.#call.phases.network += sentAt - this.#sentAt;
+    bookExchange(this.#call, timings, answeredAt - sentAt);
     this.#span.note({ clockOffsetMs: offsetMs });
     this.#deps.telemetry.emit({ _tag: "ClockOffset", pool: this.#call.pool, offsetMs });
     const { spans } = this.#lease.runner;
@@ -230,6 +220,7 @@ class Attempt implements LostListener, OversizedListener {
   }
 
   #deadline(): void {
+    if (this.#failure !== undefined) return this.#fail(unanswered(this.#place(), this.#failure));
     const sent = this.#exchange?.sent === true;
     this.#exchange?.abort();
     this.#bookUnanswered(sent ? "handler" : "network");
@@ -238,7 +229,9 @@ class Attempt implements LostListener, OversizedListener {
   }
 
   #bookUnanswered(phase: "network" | "handler"): void {
-    if (this.#sentAt > 0 && !this.#left) this.#call.phases[phase] += performance.now() - this.#sentAt;
+    if (this.#sentAt === 0 || this.#left) return;
+    this.#call.phases[phase] += performance.now() - this.#sentAt;
+    this.#sentAt = performance.now();
   }
 
   #place(): AttemptPlace {
@@ -256,10 +249,17 @@ class Attempt implements LostListener, OversizedListener {
     clearTimeout(this.#timer);
     this.#lease.forget(this);
     this.#closeBook();
-    this.#lease.release();
+    if (this.#givenUp) this.#releaseLater();
+    else this.#lease.release();
     if (this.#left) return false;
     this.#tell(error);
     return true;
+  }
+
+  /** Gives the lease back a turn later: handlers are aborted many at a time, and first all of their calls leave the queue for it. */
+  #releaseLater(): void {
+    this.#call.lease = undefined;
+    setImmediate(() => this.#lease.release());
   }
 
   #tell(error: CallError | undefined): void {

@@ -6,9 +6,10 @@ import { longestTimerMs } from "../contract/check-number.ts";
 import type { RunnerTimings } from "../contract/envelope.ts";
 import type { CallError, Executed, FlameErrorContext } from "../contract/errors.ts";
 import { FlameError, InvokeError } from "../contract/errors.ts";
-import type { InvocationContext } from "../contract/invocation.ts";
+import type { RunningInvocation } from "../contract/invocation.ts";
 import type { CallOptions } from "../contract/options.ts";
 import type { ResolvedConfig } from "../contract/resolve-config.ts";
+import { isInstance, messageOf } from "../contract/thrown.ts";
 import type { Facts, PhaseTimes } from "../telemetry/catalog.ts";
 import type { HostContext, RetryObstacle, SpanIds } from "../telemetry/telemetry.ts";
 import type { Lease } from "./pool/lease.ts";
@@ -28,9 +29,11 @@ export interface CallRequest {
 export interface CallOrigin {
   readonly host: HostContext | undefined;
   /** The invocation that the caller serves, if any. */
-  readonly outer: InvocationContext | undefined;
+  readonly outer: RunningInvocation | undefined;
   /** Set when the call is to begin a trace of its own: the span that it links to. */
   readonly apart?: SpanIds | undefined;
+  /** Set for the calls of a fan-out, which ends with `outer` as a whole. */
+  readonly covered?: true | undefined;
 }
 
 /** A call that is under way. The stages it walks through write down what they learn. */
@@ -51,7 +54,7 @@ export interface Call {
   attempts: number;
   /** Attempts among them that were started beside a running one. */
   hedges: number;
-  /** What is known of the handler from the attempts that failed so far. */
+  /** What is known of the handler from the attempts that ended so far without a result. */
   executed: Executed;
   /** Why it was not tried again, where its options allowed that. */
   refused: RetryObstacle | undefined;
@@ -79,7 +82,7 @@ export const poolFor = ({ pool, labels }: CallOptions, config: ResolvedConfig): 
 export const startCall = (request: CallRequest, config: ResolvedConfig, origin: CallOrigin): Call => {
   const { outer } = origin;
   const own = request.options.timeoutMs ?? config.requestTimeoutMs;
-  const inherited = outer?.deadline === undefined || outer.deadline === null ? Infinity : outer.deadline - Date.now();
+  const inherited = (outer?.deadlineAt?.() ?? Infinity) - performance.now();
   return {
     method: request.method,
     args: request.args,
@@ -103,7 +106,12 @@ export const startCall = (request: CallRequest, config: ResolvedConfig, origin: 
   };
 };
 
-/** Counts an attempt that begins now. */
+/**
+ * The signal of the invocation that made the call, with which the call ends. A detached call goes on without its caller, and
+ * so does a job.
+ */
+export const inheritedSignal = ({ origin, options, ticket }: Call): AbortSignal | undefined =>
+  options.detached === true || ticket !== undefined || origin.covered === true ? undefined : origin.outer?.signal;
 
 /** Milliseconds left, never below zero. */
 export const remainingMs = (call: Call): number => Math.max(0, call.startedAt + call.timeoutMs - performance.now());
@@ -134,22 +142,22 @@ export const errorOf = (exit: Exit.Exit<unknown, CallError>, call: Call): CallEr
   if (Exit.isSuccess(exit)) return undefined;
   if (Cause.hasInterruptsOnly(exit.cause)) return canceled(call);
   const cause = Cause.squash(exit.cause);
-  return cause instanceof FlameError
+  return isInstance(cause, FlameError)
     ? (cause as CallError)
-    : new InvokeError("invoke_error", `${call.method}: an unexpected failure in the parent: ${String(cause)}`, {
+    : new InvokeError("invoke_error", `${call.method}: an unexpected failure in the parent: ${messageOf(cause)}`, {
         ...errorContext(call),
         cause,
       });
 };
 
-/** The error of a call that its caller gave up. */
+/** The error of a call that its caller gave up, or that ended with the handler that made it. */
 export const canceled = (call: Call, reason?: unknown): InvokeError =>
   new InvokeError(
     "canceled",
-    `${call.method} was canceled by its caller.${call.options.detached === true && call.attempts > 0 ? " It is detached: a handler that was reached goes on until its deadline." : ""}`,
+    `${call.method} was canceled ${inheritedSignal(call)?.aborted === true ? "with the handler that called it" : "by its caller"}.${call.options.detached === true && call.attempts > 0 ? " It is detached: a handler that was reached goes on until its deadline." : ""}`,
     {
       ...errorContext(call),
-      executed: call.attempts === 0 ? "no" : "unknown",
+      executed: call.executed,
       ...(reason === undefined ? {} : { cause: reason }),
     },
   );

@@ -22,9 +22,21 @@ import { makeKeyring } from "../contract/signature.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import { acquire } from "./acquire.ts";
 import { attempt } from "./attempt.ts";
+import type { AttemptCause } from "./attempt-cause.ts";
 import { argumentsTooLarge } from "./attempt-errors.ts";
 import type { Call, CallOrigin, CallRequest } from "./call.ts";
-import { countAttempt, callFacts, canceled, closePhases, errorContext, errorOf, poolFor, startCall } from "./call.ts";
+import {
+  countAttempt,
+  callFacts,
+  canceled,
+  closePhases,
+  errorContext,
+  errorOf,
+  inheritedSignal,
+  poolFor,
+  remainingMs,
+  startCall,
+} from "./call.ts";
 import { makeFanOut } from "./fan-out.ts";
 import { makeHeartbeat } from "./heartbeat.ts";
 import { localAttempt } from "./local-attempt.ts";
@@ -35,12 +47,15 @@ import { probeRunner } from "./pool/probe.ts";
 import type { AttemptMaker, Lane } from "./lane.ts";
 import { persist } from "./persist.ts";
 import { RetryBudget } from "./retry-budget.ts";
+import { SenderClock } from "./sender-clock.ts";
 import type { HttpTransport } from "./transport.ts";
 
 export interface ClientDeps {
   readonly config: ResolvedConfig;
   readonly telemetry: Telemetry;
   readonly codec: Codec;
+  /** The time that this parent tells runners. Default: one that begins now. */
+  readonly clock?: SenderClock;
   /** Where every call goes in place of a pool: local mode. */
   readonly local?: Dispatcher;
 }
@@ -90,12 +105,12 @@ const runnerEnv = (
 });
 
 /** Makes a client. Pools with a `min` start their runners at once; nothing else starts before the first call. */
-export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Client => {
+export const makeClient = ({ config, telemetry, codec, local, clock = new SenderClock() }: ClientDeps): Client => {
   const key = signingKey(config);
   const keyring = key === undefined ? undefined : makeKeyring(key, config.security.acceptKeys);
 
   const makeLane = (pool: ResolvedPool, transport: HttpTransport): Lane => {
-    const remote = keyring === undefined ? undefined : { config, telemetry, codec, transport, keyring };
+    const remote = keyring === undefined ? undefined : { config, telemetry, codec, transport, keyring, clock };
     return {
       pool: new Pool(pool, telemetry, {
         nameRunner: (poolName) => `${poolName}-${randomBytes(4).toString("hex")}`,
@@ -103,7 +118,6 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
         heartbeat: remote === undefined ? () => {} : makeHeartbeat(remote),
         probe: (url) => probeRunner(transport, url),
         forget: transport.forget,
-        logger: config.logger,
       }),
       budget: pool.retryBudget === undefined ? undefined : new RetryBudget(pool.retryBudget),
       several: pool.bounds.max > 1,
@@ -136,10 +150,19 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
     return attempt(remote, call, lease, body, cause);
   };
 
+  const attemptHere = (here: Dispatcher, call: Call, body: Uint8Array, cause: AttemptCause) => {
+    countAttempt(call);
+    return localAttempt({ telemetry, codec, local: here }, call, body, cause);
+  };
+
   const attemptOnce: AttemptMaker["attemptOnce"] = (call, body, cause, avoid) => {
     if (local !== undefined) {
-      countAttempt(call);
-      return localAttempt({ telemetry, codec, local }, call, body, cause);
+      const prepared = local.prepare?.(remainingMs(call));
+      if (prepared === undefined) return attemptHere(local, call, body, cause);
+      return Effect.flatMap(
+        Effect.mapError(prepared, (error) => withContext(error, errorContext(call))),
+        () => attemptHere(local, call, body, cause),
+      );
     }
     const lane = lanes.get(call.pool);
     if (lane === undefined) return Effect.fail(noPool(call));
@@ -205,11 +228,12 @@ export const makeClient = ({ config, telemetry, codec, local }: ClientDeps): Cli
         call.span = span.ids;
         const body = encode(call);
         const { signal } = call.options;
+        const inherited = inheritedSignal(call);
         const start = () => (body instanceof FlameError ? Effect.fail(body) : persist(maker, call, body));
         return Effect.onExitPrimitive(
-          signal === undefined
+          signal === undefined && inherited === undefined
             ? start()
-            : untilAborted(Effect.suspend(start), signal, (reason) => canceled(call, reason)),
+            : untilAborted(Effect.suspend(start), [inherited, signal], (reason) => canceled(call, reason)),
           (exit) => {
             finish(call, span, errorOf(exit, call));
             return undefined;

@@ -1,7 +1,7 @@
 /** The calls of a fan-out: made from one place, with one span around them. */
 import { Effect } from "effect";
-import type { FanOutRequest, FanOutRun } from "../contract/caller.ts";
-import type { CallError } from "../contract/errors.ts";
+import { type FanOutRequest, type FanOutRun, untilAborted } from "../contract/caller.ts";
+import { type CallError, InvokeError } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { CallOrigin, CallRequest } from "./call.ts";
 
@@ -30,18 +30,26 @@ export const makeFanOut =
     Effect.suspend(() => {
       const concurrency = wanted ?? Math.max(1, deps.slotLimit() ?? defaultConcurrency);
       const facts = { method, pool, mapConcurrency: concurrency };
+      const outer = options.detached === true ? undefined : origin.outer?.signal;
+      const canceled = (cause: unknown): CallError =>
+        new InvokeError("canceled", `${method}.map was canceled with the handler that called it.`, {
+          method,
+          pool,
+          cause,
+        });
       let items = 0;
       let failed = 0;
       return deps.telemetry.stage({ _tag: "map", host: origin.host, facts }, (span) => {
         const call = (args: ReadonlyArray<unknown>): Effect.Effect<unknown, CallError> => {
           const apart = ++items > mostChildren ? span.ids : undefined;
-          return Effect.tapError(deps.callFrom({ method, args, options }, { ...origin, apart }), () =>
+          return Effect.tapError(deps.callFrom({ method, args, options }, { ...origin, apart, covered: true }), () =>
             Effect.sync(() => {
               failed++;
             }),
           );
         };
-        return Effect.onExitPrimitive(work({ concurrency, call }), () => {
+        const all = work({ concurrency, call });
+        return Effect.onExitPrimitive(outer === undefined ? all : untilAborted(all, [outer], canceled), () => {
           span.note({ mapItems: items, mapFailed: failed });
           return undefined;
         });

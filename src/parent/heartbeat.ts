@@ -1,17 +1,13 @@
 /** Tells runners that this parent lives, so that those of a dead one know that they are orphans. */
 import { randomUUID } from "node:crypto";
-import type { RequestHead } from "../contract/envelope.ts";
-import { newNonce, requestHeaders } from "../contract/headers.ts";
+import { newNonce } from "../contract/headers.ts";
 import { HEARTBEAT_METHOD } from "../contract/heartbeat.ts";
-import { signRequest } from "../contract/signature.ts";
-import type { AttemptDeps } from "./attempt.ts";
 import type { HeartbeatRefusal } from "./pool/heartbeat-answers.ts";
 import type { LeasedRunner } from "./pool/lease.ts";
-import { readReply } from "./reply.ts";
+import { RunnerExchange, type RunnerExchangeDeps } from "./runner-exchange.ts";
 
 /** Milliseconds that a heartbeat may take; the next one is on its way soon. */
 const timeoutMs = 5_000;
-const mostAnswerBytes = 65_536;
 const noArguments = new TextEncoder().encode('{"json":[]}');
 
 /**
@@ -19,40 +15,32 @@ const noArguments = new TextEncoder().encode('{"json":[]}');
  * runners answer is asked elsewhere.
  */
 export const makeHeartbeat =
-  ({ config, transport, keyring, codec }: Pick<AttemptDeps, "config" | "transport" | "keyring" | "codec">) =>
+  (deps: RunnerExchangeDeps) =>
   (
-    { id, url, audience }: Pick<LeasedRunner, "id" | "url" | "audience">,
+    runner: Pick<LeasedRunner, "id" | "url" | "audience" | "instances">,
     answered: (refusal: HeartbeatRefusal | undefined) => void,
   ): void => {
-    const head: RequestHead = {
-      method: HEARTBEAT_METHOD,
-      invocationId: randomUUID(),
-      attempt: 1,
-      audience,
-      keyId: keyring.signing.id,
-      createdMs: Date.now(),
-      nonce: newNonce(),
-      timeoutMs,
-    };
-    const headers = requestHeaders(head, signRequest(head, noArguments, keyring.signing));
-    headers["content-type"] = "application/json";
-    const exchange = transport.send(
-      { url, path: config.invokePath, headers, body: noArguments, maxResponseBytes: mostAnswerBytes },
-      (outcome) => {
+    const exchange = new RunnerExchange(deps, {
+      runner,
+      body: noArguments,
+      head: (audience, createdMs) => ({
+        method: HEARTBEAT_METHOD,
+        invocationId: randomUUID(),
+        attempt: 1,
+        audience,
+        keyId: deps.keyring.signing.id,
+        createdMs,
+        nonce: newNonce(),
+        timeoutMs,
+      }),
+      context: () => ({ runnerId: runner.id }),
+      answered: (outcome) => {
         clearTimeout(timer);
         if ("failure" in outcome) return;
-        const { response } = outcome;
-        const { result } = readReply({
-          request: head,
-          response,
-          url,
-          keyring,
-          codec,
-          maxResultBytes: mostAnswerBytes,
-          context: () => ({ runnerId: id }),
-        });
-        answered("error" in result ? result.error : undefined);
+        const { result } = outcome.reply;
+        if (!(result instanceof Promise)) answered("error" in result ? result.error : undefined);
       },
-    );
+    });
     const timer = setTimeout(() => exchange.abort(), timeoutMs).unref();
+    exchange.send();
   };

@@ -69,10 +69,12 @@ class Race {
   stop(): Effect.Effect<void> {
     this.#over = true;
     clearTimeout(this.#timer);
-    const [oldest] = this.#running.values();
+    const branches = [...this.#running.values()];
+    const [oldest] = branches;
     return Effect.andThen(
       Fiber.interruptAll([...this.#running.keys()]),
       Effect.sync(() => {
+        for (const { executed } of branches) this.#call.executed = executedByEither(this.#call.executed, executed);
         if (oldest !== undefined) this.#takeOver(oldest);
       }),
     );

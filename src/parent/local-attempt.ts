@@ -1,9 +1,9 @@
 /** One attempt in local mode: the same stages and the same encoding, with a function call for a network. */
-import { Effect, Fiber } from "effect";
+import { Effect, Exit, Fiber } from "effect";
 import type { Codec } from "../contract/codec.ts";
 import type { Dispatcher, InvocationReply } from "../contract/dispatch.ts";
 import type { CallError } from "../contract/errors.ts";
-import { withContext } from "../contract/errors.ts";
+import { executedByEither, withContext } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type AttemptCause, attemptFacts } from "./attempt-cause.ts";
 
@@ -75,7 +75,8 @@ export const localAttempt = (
             return read(call, codec, reply);
           }),
           (exit) =>
-            Effect.sync(() =>
+            Effect.sync(() => {
+              if (Exit.hasInterrupts(exit)) call.executed = executedByEither(call.executed, "unknown");
               telemetry.emit({
                 _tag: "AttemptEnded",
                 method: call.method,
@@ -84,8 +85,8 @@ export const localAttempt = (
                 durationMs: performance.now() - startedAt,
                 error: errorOf(exit, call),
                 span: span.ids,
-              }),
-            ),
+              });
+            }),
         );
       }),
   );

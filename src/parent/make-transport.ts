@@ -1,10 +1,21 @@
 /** The HTTP client of this runtime: undici on Node, sockets of our own on Bun, where undici is a stub. */
+import { loadPackage } from "../contract/load-package.ts";
 import type { ResolvedConnection } from "../contract/resolve-connection.ts";
 import { checkCertificates } from "./connector.ts";
 import type { HttpTransport } from "./transport.ts";
 import { makeSocketTransport } from "./transport-socket.ts";
-import { makeUndiciTransport } from "./transport-undici.ts";
+import { lateTransport } from "./transport-late.ts";
 import { unobservedTransport } from "./unobserved-transport.ts";
+
+/** Loads undici, which a process without a call over the wire does without. */
+const loadUndici = async (connection: ResolvedConnection): Promise<HttpTransport> => {
+  const { makeUndiciTransport } = await loadPackage(
+    "undici",
+    "No request can be sent",
+    () => import("./transport-undici.ts"),
+  );
+  return makeUndiciTransport(connection);
+};
 
 /**
  * Makes a transport for the runners of a pool.
@@ -13,5 +24,7 @@ import { unobservedTransport } from "./unobserved-transport.ts";
  */
 export const makeTransport = (connection: ResolvedConnection): HttpTransport => {
   checkCertificates(connection);
-  return unobservedTransport("Bun" in globalThis ? makeSocketTransport(connection) : makeUndiciTransport(connection));
+  return unobservedTransport(
+    "Bun" in globalThis ? makeSocketTransport(connection) : lateTransport(() => loadUndici(connection)),
+  );
 };

@@ -5,6 +5,7 @@ import { decodeErrorBody, errorFromBody } from "../contract/error-body.ts";
 import type { CallError, FlameErrorContext } from "../contract/errors.ts";
 import { InvokeError, withContext } from "../contract/errors.ts";
 import { readResponseHead } from "../contract/headers.ts";
+import type { InstanceNote } from "../contract/instance.ts";
 import type { Keyring } from "../contract/signature.ts";
 import { checkResponse, type ResponseCheck, verifyResponse } from "../contract/signature.ts";
 import type { RejectionReason } from "../telemetry/telemetry.ts";
@@ -14,7 +15,11 @@ import type { HttpResponse, ResponseStart } from "./transport.ts";
 /** The result or the error that an answer has. */
 export type ReplyResult =
   | { readonly value: unknown }
-  | { readonly error: CallError; readonly draining?: boolean | undefined };
+  | {
+      readonly error: CallError;
+      readonly draining?: boolean | undefined;
+      readonly instance?: InstanceNote | undefined;
+    };
 
 /** What became of an attempt that got an answer. */
 export interface Reply {
@@ -72,7 +77,8 @@ export const readBody = (
 ): ReplyResult | Promise<ReplyResult> => {
   if (outcome === "ok") return readResult(body, method, codec, context);
   const decoded = decodeErrorBody(body);
-  if (decoded !== undefined) return { error: errorFromBody(decoded, context()), draining: decoded.draining };
+  if (decoded !== undefined)
+    return { error: errorFromBody(decoded, context()), draining: decoded.draining, instance: decoded.instance };
   return {
     error: new InvokeError("serialization_error", `${method}: the runner's error could not be read.`, {
       ...context(),

@@ -2,6 +2,7 @@
 import type { CallError, FlameErrorCode } from "../contract/errors.ts";
 import type { RetryOptions } from "../contract/options.ts";
 import { defaults } from "../contract/options.ts";
+import { messageOf } from "../contract/thrown.ts";
 import type { RetryObstacle } from "../telemetry/telemetry.ts";
 
 /** Attempts beyond the retry policy that failures which provably did not execute may cause. */
@@ -97,7 +98,7 @@ const unwanted = (error: CallError, on: RetryOptions["on"]): string | undefined 
     );
     return wanted ? undefined : `retry.on does not match ${error.code}`;
   } catch (thrown) {
-    return `retry.on threw: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+    return `retry.on threw: ${messageOf(thrown)}`;
   }
 };
 

@@ -11,11 +11,12 @@ import { encodeErrorBody } from "../contract/error-body.ts";
 import { type CallError, InvokeError, RegistryError, withContext } from "../contract/errors.ts";
 import type { Logger } from "../contract/options.ts";
 import type { RegisteredMethod, Registry } from "../contract/registry.ts";
+import { whyUnregistered } from "../contract/copies.ts";
 import { spanExport } from "../contract/span-export.ts";
 import { OTHER_METHOD, RPC_SYSTEM } from "../telemetry/catalog.ts";
 import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { SpanIds, StageSpan, Telemetry } from "../telemetry/telemetry.ts";
-import { wallClockMs } from "./clock.ts";
+import { wallClockMs } from "../contract/clock.ts";
 import { atDeadline, isDue } from "./deadline.ts";
 import { failureOf } from "./failure.ts";
 import { type IdempotencyGuard } from "./idempotency.ts";
@@ -55,7 +56,7 @@ interface Passage {
 }
 
 const unregistered = (deps: DispatcherDeps, name: string): RegistryError => {
-  const message = `Runner ${deps.runnerId} has no method ${name}. Import the module that defines it in the runner's entrypoint, and deploy parent and runner from the same build.`;
+  const message = `Runner ${deps.runnerId} has no method ${name}. Import the module that defines it in the runner's entrypoint, and deploy parent and runner from the same build.${whyUnregistered(name)}`;
   if (!deps.exposeErrors) return new RegistryError(message);
   const [serviceId = "", methodId = ""] = name.split("/");
   const registered = deps.registry

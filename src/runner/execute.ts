@@ -4,22 +4,19 @@
  * it ends with then is logged and dropped.
  */
 import { Effect } from "effect";
-import { FlameError, FlameMethodError, InvokeError, type RemoteFailure } from "../contract/errors.ts";
+import { FlameError, FlameMethodError, InvokeError } from "../contract/errors.ts";
 import { currentInvocation } from "../contract/invocation.ts";
-import { safeError } from "../telemetry/redaction.ts";
+import { isInstance, readField, readThrown } from "../contract/thrown.ts";
+import { exceptionMeta } from "../telemetry/exception.ts";
 import type { StageSpan } from "../telemetry/telemetry.ts";
 import { isDue } from "./deadline.ts";
 import { HandlerContext } from "./handler-context.ts";
 import type { Run } from "./run.ts";
 
-const describe = (thrown: unknown): RemoteFailure => {
-  if (thrown instanceof Error) return { name: thrown.name, message: thrown.message, stack: thrown.stack };
-  return { name: typeof thrown, message: typeof thrown === "string" ? thrown : undefined };
-};
-
 /** The error for the caller of a handler that threw: its own words if it chose them, else only that it failed. */
 const handlerError = (run: Run, thrown: unknown): InvokeError => {
   const { method, invocationId, attempt } = run.invocation;
+  const said = readThrown(thrown);
   const context = {
     executed: "yes",
     phase: "handler",
@@ -29,17 +26,22 @@ const handlerError = (run: Run, thrown: unknown): InvokeError => {
     runnerId: run.runnerId,
     cause: thrown,
   } as const;
-  if (thrown instanceof FlameMethodError) {
-    return new InvokeError("remote_error", `${method} failed with ${thrown.code}: ${thrown.message}`, {
+  if (isInstance(thrown, FlameMethodError)) {
+    const code = said.code ?? "unknown";
+    return new InvokeError("remote_error", `${method} failed with ${code}: ${said.message}`, {
       ...context,
-      retryable: thrown.retryable,
-      remote: { name: thrown.name, code: thrown.code, message: thrown.message, details: thrown.details },
+      retryable: readField(thrown, "retryable") === true,
+      remote: { ...said, code, details: readField(thrown, "details") },
     });
   }
   return new InvokeError(
     "remote_error",
     `${method} failed on runner ${run.runnerId} (invocation ${invocationId}); the runner's log has the cause.`,
-    { ...context, retryable: thrown instanceof FlameError ? thrown.retryable : true, remote: describe(thrown) },
+    {
+      ...context,
+      retryable: isInstance(thrown, FlameError) ? readField(thrown, "retryable") === true : true,
+      remote: { ...said, exposed: true },
+    },
   );
 };
 
@@ -79,7 +81,7 @@ const canceledError = (run: Run): InvokeError =>
 const dropLate = (run: Run, error: InvokeError): void => {
   if (run.pending === undefined) return;
   const since = performance.now();
-  const report = (outcome: string, exception?: Record<string, string | undefined>): void =>
+  const report = (outcome: string, exception?: Record<string, unknown>): void =>
     run.logger[error.code === "timeout" ? "warn" : "info"](
       `${run.invocation.method} ${outcome} ${Math.round(performance.now() - since)} ms after it was given up (${error.code}); this was dropped`,
       { "rpc.method": run.invocation.method, "flame.invocation.id": run.invocation.invocationId, ...exception },
@@ -88,11 +90,16 @@ const dropLate = (run: Run, error: InvokeError): void => {
     () => report("returned"),
     (thrown: unknown) => {
       if (thrown === error) return;
-      const { type, message, stack } = safeError(thrown, run.redact);
-      report("failed", { "exception.type": type, "exception.message": message, "exception.stacktrace": stack });
+      report("failed", exceptionMeta(thrown, run.redact));
     },
   );
 };
+
+/** A promise of the result whose `then` is its own: a handler's can be anything. */
+const plainPromise = (result: PromiseLike<unknown>): Promise<unknown> =>
+  Object.hasOwn(result, "then") || Object.hasOwn(result, "constructor")
+    ? new Promise((resolve) => resolve(result))
+    : Promise.resolve(result);
 
 /**
  * Runs the handler. Ends with what it returns, with `remote_error` for what it throws, and with `timeout` at the
@@ -113,7 +120,7 @@ export const execute = (run: Run, args: ReadonlyArray<unknown>, span: StageSpan)
     const fail = (thrown: unknown): void => {
       if (ended) return;
       run.thrown = thrown;
-      const late = thrown instanceof FlameError && thrown.code === "timeout" && isDue(run.deadlineAt());
+      const late = isInstance(thrown, FlameError) && readField(thrown, "code") === "timeout" && isDue(run.deadlineAt());
       end(Effect.fail(late ? innerDeadlineError(run, thrown) : handlerError(run, thrown)));
     };
     const abort = (error: InvokeError): void => {
@@ -136,7 +143,7 @@ export const execute = (run: Run, args: ReadonlyArray<unknown>, span: StageSpan)
       if (typeof (result as PromiseLike<unknown> | null | undefined)?.then !== "function") {
         return end(Effect.succeed(result));
       }
-      run.pending = Promise.resolve(result);
+      run.pending = plainPromise(result as PromiseLike<unknown>);
       run.pending.then((value) => end(Effect.succeed(value)), fail);
     } catch (thrown) {
       return fail(thrown);

@@ -1,7 +1,8 @@
 /** What a handler is told about its invocation. Few handlers ask for all of it, so the dear parts are made when asked for. */
 import type { Invocation } from "../contract/dispatch.ts";
 import type { TraceCarrier } from "../contract/envelope.ts";
-import type { InvocationContext } from "../contract/invocation.ts";
+import { clockAnchorMs, clockStepMs } from "../contract/clock.ts";
+import type { RunningInvocation } from "../contract/invocation.ts";
 import type { Logger } from "../contract/options.ts";
 import { unsampledFlags } from "../telemetry/catalog.ts";
 import type { StageSpan } from "../telemetry/telemetry.ts";
@@ -31,15 +32,15 @@ const invocationLogger = (logger: Logger, invocation: Invocation, span: StageSpa
   };
 };
 
-export class HandlerContext implements InvocationContext {
+export class HandlerContext implements RunningInvocation {
   readonly invocationId: string;
   readonly method: string;
   readonly signal: AbortSignal;
   readonly attempt: number;
   readonly idempotencyKey: string | undefined;
   readonly #start: HandlerStart;
-  /** What makes a clock time of a `performance.now()`. */
-  readonly #clockOffsetMs = Date.now() - performance.now();
+  /** What makes a clock time of a `performance.now()`; another one once the clock was set. */
+  #anchorMs = clockAnchorMs();
   readonly #span: StageSpan;
   #logger: Logger | undefined;
 
@@ -54,9 +55,16 @@ export class HandlerContext implements InvocationContext {
     this.#span = span;
   }
 
+  deadlineAt(): number {
+    return this.#start.deadlineAt();
+  }
+
   get deadline(): number | null {
-    const deadlineAt = this.#start.deadlineAt();
-    return deadlineAt === Infinity ? null : this.#clockOffsetMs + deadlineAt;
+    const deadlineAt = this.deadlineAt();
+    if (deadlineAt === Infinity) return null;
+    const anchorMs = clockAnchorMs();
+    if (Math.abs(anchorMs - this.#anchorMs) >= clockStepMs) this.#anchorMs = anchorMs;
+    return this.#anchorMs + deadlineAt;
   }
 
   get trace(): TraceCarrier {

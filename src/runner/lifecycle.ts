@@ -6,15 +6,27 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { longestTimerMs } from "../contract/check-number.ts";
 import { flushAll } from "../contract/flush.ts";
 import type { Logger } from "../contract/options.ts";
+import { exceptionMeta } from "../telemetry/exception.ts";
+import { makeRedactor } from "../telemetry/redaction.ts";
 import type { Admission } from "./admission.ts";
 import type { IsolatedRuns } from "./isolation/isolated-runs.ts";
+import type { LifeHooks } from "./life-hooks.ts";
 import type { Listener } from "./listen.ts";
 
 /** Options of {@link RunnerServer.stop}. */
 export interface StopOptions {
-  /** Milliseconds to wait for running invocations before they are aborted. Default: `drainTimeoutMs` of the server. */
+  /** Milliseconds to wait for running invocations before they are aborted, from 0; `Infinity` waits for all. Default: `drainTimeoutMs` of the server. */
   readonly drainTimeoutMs?: number;
 }
+
+/** What this package itself may ask for. */
+export interface OwnStopOptions extends StopOptions {
+  /** Frees the port before this returns, for a server that takes its place. */
+  readonly freePort?: boolean;
+}
+
+/** How what a reload has replaced ends: its port is for the server that follows. */
+export const replacedStop: OwnStopOptions = Object.freeze({ freePort: true });
 
 export interface LifecycleOptions {
   readonly runnerId: string;
@@ -23,6 +35,8 @@ export interface LifecycleOptions {
   readonly listener: Listener;
   /** Ends with the last invocation. */
   readonly isolated: Pick<IsolatedRuns, "close">;
+  /** What the user wants done after the last invocation. */
+  readonly hooks: Pick<LifeHooks, "stop">;
   readonly logger: Logger;
 }
 
@@ -67,9 +81,12 @@ const quiet = async (admission: Admission): Promise<void> => {
   }
 };
 
-const drain = async (options: LifecycleOptions, drainTimeoutMs: number): Promise<void> => {
-  const { admission, listener, logger, runnerId } = options;
+const drain = async (options: LifecycleOptions, stop: OwnStopOptions): Promise<void> => {
+  const { admission, hooks, isolated, listener, logger, runnerId } = options;
+  const { drainTimeoutMs = options.drainTimeoutMs, freePort = false } = stop;
+  const startedAt = performance.now();
   admission.close();
+  if (freePort) listener.freePort();
   if (admission.inFlight > 0)
     logger.info(`Runner ${runnerId} takes no new work and waits for ${admission.inFlight} running invocations.`);
   if (!(await idleWithin(admission, drainTimeoutMs))) {
@@ -78,15 +95,18 @@ const drain = async (options: LifecycleOptions, drainTimeoutMs: number): Promise
       `Runner ${runnerId} aborted ${aborted} invocations that were still running after ${drainTimeoutMs} ms of draining.`,
     );
   }
+  const leftMs = Math.max(0, drainTimeoutMs - (performance.now() - startedAt));
+  const stopped = hooks.stop(leftMs);
   await quiet(admission);
   await listener.close(closeGraceMs);
-  await Promise.all([options.isolated.close(0), flushAll(flushTimeoutMs)]);
+  await Promise.all([stopped, isolated.close(0, leftMs)]);
+  await flushAll(flushTimeoutMs);
 };
 
 /** Makes the function that ends a runner. Calling it again gives the first call's promise. */
-export const makeStop = (options: LifecycleOptions): ((stop?: StopOptions) => Promise<void>) => {
+export const makeStop = (options: LifecycleOptions): ((stop?: OwnStopOptions) => Promise<void>) => {
   let stopping: Promise<void> | undefined;
-  return (stop) => (stopping ??= drain(options, stop?.drainTimeoutMs ?? options.drainTimeoutMs));
+  return (stop) => (stopping ??= drain(options, stop ?? {}));
 };
 
 const signals = ["SIGTERM", "SIGINT"] as const;
@@ -106,7 +126,7 @@ const onSignal = (signal: NodeJS.Signals): void => {
   Promise.all(stops).then(
     () => process.exit(0),
     (error: unknown) => {
-      logger?.error("The runner could not stop in order.", { error });
+      logger?.error("The runner could not stop in order.", exceptionMeta(error, makeRedactor([])));
       process.exit(1);
     },
   );

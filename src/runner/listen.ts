@@ -4,11 +4,11 @@
  */
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createNetServer } from "node:net";
-import { FastResponse, toNodeHandler } from "srvx/node";
 import { ConfigError } from "../contract/errors.ts";
 import type { IncomingRequest } from "./arrival.ts";
+import { loadSrvx } from "./http-packages.ts";
 import { connectionLimits } from "./limits.ts";
-import { inNoContext } from "../telemetry/unobserved.ts";
+import { inNoContext } from "../telemetry/no-context.ts";
 import type { Answer } from "./respond.ts";
 import type { UnverifiedRequests } from "./unverified.ts";
 import { keepMethod, unwrapped } from "./unwrapped.ts";
@@ -29,9 +29,13 @@ export interface ListenOptions {
 /** A server on its socket. */
 export interface Listener {
   readonly port: number;
+  /** The address that it listens on. */
+  readonly hostname: string;
   readonly url: string;
   /** Resolves when connections are accepted; rejects with a {@link ConfigError} when the address cannot be had. */
   readonly ready: Promise<void>;
+  /** Stops listening before it returns; connections stay. */
+  freePort(): void;
   /**
    * Accepts nothing more, lets responses that are being sent finish for `graceMs`, then closes all connections. Bun
    * leaves a connection open on which no request was ever finished, until a time limit of its own ends it.
@@ -52,6 +56,7 @@ interface ServeOptions {
   idleTimeout: number;
   reusePort: boolean;
   development: boolean;
+  id: null;
 }
 
 interface BunServer {
@@ -62,11 +67,12 @@ interface BunServer {
 
 const bun = (globalThis as { readonly Bun?: BunRuntime }).Bun;
 
+/** The class whose responses cost the runtime's server least; srvx has one for Node. */
+let FastestResponse: new (body?: ConstructorParameters<typeof Response>[0], init?: ResponseInit) => Response = Response;
+
 /** The response in the form that costs the runtime's server least. */
-export const toResponse = ({ status, headers, body }: Answer): Response => {
-  const FastestResponse = bun === undefined ? FastResponse : Response;
-  return new FastestResponse(body as ConstructorParameters<typeof Response>[0], { status, headers });
-};
+export const toResponse = ({ status, headers, body }: Answer): Response =>
+  new FastestResponse(body as ConstructorParameters<typeof Response>[0], { status, headers });
 
 /** An address that a client on this machine can use. */
 const urlOf = (hostname: string | undefined, port: number): string => {
@@ -110,6 +116,16 @@ const findFreePort = (): number => {
   return address.port;
 };
 
+/** A handler that is still being made: requests wait for it, and go straight to it once it is there. */
+const late = (making: Promise<FetchHandler>): FetchHandler => {
+  let made: FetchHandler | undefined;
+  making.then(
+    (handler) => (made = handler),
+    () => {},
+  );
+  return (request) => (made === undefined ? making.then((handler) => handler(request)) : made(request));
+};
+
 const closeNode = (server: Server, graceMs: number): Promise<void> => {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
@@ -119,7 +135,33 @@ const closeNode = (server: Server, graceMs: number): Promise<void> => {
   });
 };
 
-const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => {
+/** All interfaces, where nothing else is known. */
+const anyAddress = "0.0.0.0";
+
+/** The address of a server that listens without a host: those bind synchronously. `undefined` where the port is taken. */
+const boundAddress = (server: Server): string | undefined => {
+  const address = server.address();
+  return typeof address === "string" ? undefined : address?.address;
+};
+
+/** The handler as Node's server wants it. */
+const nodeHandler = async (fetch: Promise<FetchHandler>): Promise<RequestListener> => {
+  const [handler, { FastResponse, toNodeHandler }] = await Promise.all([fetch, loadSrvx()]);
+  FastestResponse = FastResponse;
+  return toNodeHandler(handler) as RequestListener;
+};
+
+const listenOnNode = (fetch: Promise<FetchHandler>, options: ListenOptions): Listener => {
+  const making = nodeHandler(fetch);
+  let handle: RequestListener = (request, response) =>
+    void making.then(
+      (made) => made(request, response),
+      () => response.destroy(),
+    );
+  making.then(
+    (made) => (handle = made),
+    () => server.close(),
+  );
   const server = unwrapped(
     createServer(
       {
@@ -129,12 +171,12 @@ const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => 
         maxHeaderSize: connectionLimits.maxHeaderBytes,
         connectionsCheckingInterval: 1_000,
       },
-      toNodeHandler(fetch) as RequestListener,
+      (request, response) => handle(request, response),
     ),
   );
   server.on("connection", (socket) => options.unverified.connected(socket));
   const port = options.port === 0 ? findFreePort() : options.port;
-  const ready = new Promise<void>((resolve, reject) => {
+  const listening = new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, { ...options, port })));
     server.listen({ port, host: options.hostname, exclusive: true }, () => {
       server.on("error", options.onError);
@@ -143,17 +185,20 @@ const listenOnNode = (fetch: FetchHandler, options: ListenOptions): Listener => 
   });
   return {
     port,
+    hostname: options.hostname ?? boundAddress(server) ?? anyAddress,
     url: urlOf(options.hostname, port),
-    ready,
+    ready: Promise.all([listening, making]).then(() => {}),
+    freePort: () => void server.close(),
     close: (graceMs) =>
-      ready.then(
+      listening.then(
         () => closeNode(server, graceMs),
         () => {},
       ),
   };
 };
 
-const listenOnBun = (runtime: BunRuntime, fetch: FetchHandler, options: ListenOptions): Listener => {
+const listenOnBun = (runtime: BunRuntime, fetch: Promise<FetchHandler>, options: ListenOptions): Listener => {
+  const handle = late(fetch);
   let server: BunServer;
   try {
     const serveOptions: ServeOptions = {
@@ -163,25 +208,34 @@ const listenOnBun = (runtime: BunRuntime, fetch: FetchHandler, options: ListenOp
       idleTimeout: connectionLimits.headersTimeoutMs / 1000,
       reusePort: false,
       development: false,
+      id: null,
     };
     keepMethod(serveOptions, "fetch", (request: IncomingRequest, self: BunServer) => {
       if (request.method !== "POST") self.timeout(request, connectionLimits.keepAliveTimeoutMs / 1000);
       request.runtime = { bun: { server: self } };
-      return fetch(request);
+      return handle(request);
     });
     server = runtime.serve(serveOptions);
   } catch (error) {
     const ready = Promise.reject(listenError(error, options));
-    return { port: options.port, url: urlOf(options.hostname, options.port), ready, close: () => Promise.resolve() };
+    const { port, hostname } = options;
+    const close = () => Promise.resolve();
+    return { port, hostname: hostname ?? anyAddress, url: urlOf(hostname, port), ready, freePort: () => {}, close };
   }
+  fetch.catch(() => server.stop(true));
   return {
     port: server.port,
+    hostname: options.hostname ?? anyAddress,
     url: urlOf(options.hostname, server.port),
-    ready: Promise.resolve(),
+    ready: fetch.then(() => {}),
+    freePort: () => void server.stop(false),
     close: (graceMs) => within(graceMs, server.stop(false)).then(() => within(graceMs, server.stop(true))),
   };
 };
 
-/** Listens. An address that cannot be had rejects `ready`; nothing is thrown for it. */
-export const listen = (fetch: FetchHandler, options: ListenOptions): Listener =>
+/**
+ * Listens. An address that cannot be had, and a handler that cannot be had, reject `ready`; nothing is thrown for them.
+ * Requests that come before the handler wait for it.
+ */
+export const listen = (fetch: Promise<FetchHandler>, options: ListenOptions): Listener =>
   bun === undefined ? inNoContext(listenOnNode, fetch, options) : inNoContext(listenOnBun, bun, fetch, options);

@@ -1,10 +1,10 @@
 /**
- * The bounded memory of nonces that were used. Pure: the clock is handed in.
+ * The bounded memory of nonces that were used. Pure: the clock is handed in, and must be monotonic, so that nothing is
+ * forgotten early or kept for ever when the system clock is set.
  *
  * Nonces live in generations that are dropped whole once everything in them is
  * too old to pass the window. What a dropped generation knew survives as a
- * horizon: nothing created before it is let in again, so a clock that jumps
- * cannot bring a forgotten request back to life.
+ * horizon: nothing created before it is let in again.
  */
 
 /** What the memory says of a nonce: not seen, seen, older than it remembers, or no room to remember it. */
@@ -20,6 +20,8 @@ export interface NonceMemoryOptions {
 /** Remembers nonces. One call both asks and records, so two equal requests cannot both be fresh. */
 export interface NonceMemory {
   use(nonce: string, createdMs: number, nowMs: number): NonceVerdict;
+  /** Asks and records nothing. */
+  recall(nonce: string, createdMs: number): Exclude<NonceVerdict, "full">;
   /** Nonces held now. */
   readonly size: number;
 }
@@ -57,16 +59,23 @@ export const makeNonceMemory = (options: NonceMemoryOptions): NonceMemory => {
     return next;
   };
 
+  const recall: NonceMemory["recall"] = (nonce, createdMs) => {
+    if (createdMs <= horizonMs) return "stale";
+    for (const generation of generations) {
+      if (generation.nonces.has(nonce)) return "replay";
+    }
+    return "fresh";
+  };
+
   return {
     get size() {
       return size;
     },
+    recall,
     use: (nonce, createdMs, nowMs) => {
       dropOld(nowMs);
-      if (createdMs <= horizonMs) return "stale";
-      for (const generation of generations) {
-        if (generation.nonces.has(nonce)) return "replay";
-      }
+      const verdict = recall(nonce, createdMs);
+      if (verdict !== "fresh") return verdict;
       if (size >= options.capacity) return "full";
       const generation = current(nowMs);
       generation.nonces.add(nonce);

@@ -3,16 +3,25 @@
  * not told.
  */
 import { randomBytes } from "node:crypto";
+import { integer, milliseconds } from "../contract/check-number.ts";
+import { servingFields } from "../contract/config-schema.ts";
 import { ConfigError } from "../contract/errors.ts";
 import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/heartbeat.ts";
 import type { IdempotencyOptions } from "../contract/idempotency.ts";
 import { type IsolationOptions, type ResolvedIsolation, resolveIsolation } from "../contract/isolation.ts";
-import { type SecurityOptions } from "../contract/options.ts";
-import { type Environment, type ResolvedConfig, resolveConfig } from "../contract/resolve-config.ts";
-import { runnerIdFault, shownAddress } from "../contract/runner-url.ts";
+import { boolean } from "../contract/option-checks.ts";
+import { type Check, check, notAllowed, object, OptionFault, readOption } from "../contract/option-schema.ts";
+import type { FlameConfig, SecurityOptions } from "../contract/options.ts";
+import { printText } from "../contract/print-value.ts";
+import { runnerIdOf } from "../contract/connection-schema.ts";
+import { resolveRunnerHooks, type RunnerHook, type RunnerHooks } from "../contract/runner-hooks.ts";
+import { shownAddress } from "../contract/runner-url.ts";
+import type { Environment, ResolvedConfig } from "../contract/resolve-config.ts";
+import { resolveIdempotency } from "../contract/resolve-idempotency.ts";
+import type { StopOptions } from "./lifecycle.ts";
 
 /** Options of {@link createRunnerServer}; what is left out comes from the environment, then the configuration. */
-export interface RunnerServerOptions {
+export interface RunnerServerOptions extends RunnerHooks {
   /** TCP port; 0 takes a free one. Default: `FLAME_PORT`, else 8080. */
   readonly port?: number;
   /** Address to listen on. Default: `FLAME_HOST`, else all interfaces. */
@@ -34,7 +43,10 @@ export interface RunnerServerOptions {
    * up and runs requests for any audience, since no parent can know it.
    */
   readonly runnerId?: string;
-  /** Milliseconds that {@link RunnerServer.stop} waits for running invocations before it aborts them. Default 10 000. */
+  /**
+   * Milliseconds that {@link RunnerServer.stop} waits for running invocations before it aborts them, from 0; `Infinity` waits for all.
+   * What they leave of it is for `onRunnerStop`. Default 10,000.
+   */
   readonly drainTimeoutMs?: number;
   /** Invocations at a time; more are refused with `overloaded`, unexecuted. Default: no bound, the parent's pool sets it. */
   readonly maxConcurrency?: number;
@@ -61,6 +73,8 @@ export interface ResolvedRunnerOptions {
   readonly exposeErrors: boolean;
   readonly idempotency: ResolvedConfig["idempotency"];
   readonly isolation: ResolvedIsolation;
+  readonly onRunnerStart: RunnerHook | undefined;
+  readonly onRunnerStop: RunnerHook | undefined;
   readonly runnerId: string;
   /** Whether the id was given from outside, so that requests must name it. */
   readonly checkAudience: boolean;
@@ -74,89 +88,163 @@ export interface ResolvedRunnerOptions {
 
 const reservedPaths: ReadonlySet<string> = new Set(["/", "/health", "/ready", "/metrics"]);
 
-const resolvePort = (options: RunnerServerOptions, env: Environment): number => {
-  const text = env["FLAME_PORT"]?.trim();
-  const port = options.port ?? (text ? Number(text) : runnerDefaults.port);
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  const where = options.port === undefined ? "FLAME_PORT" : "port";
-  throw new ConfigError(
-    `${where} is ${shownAddress(String(options.port ?? text))}. Use a whole number from 0 to 65535; 0 takes a free port.`,
-  );
+const runnerId = runnerIdOf(255);
+
+/** The name or address of an interface. */
+const hostname: Check<string> = check(
+  "the name or the IP address of an interface alone, such as 127.0.0.1",
+  (value) => {
+    if (typeof value !== "string" || value === "") throw notAllowed(value, hostname.allowed);
+    if (!/[/@?#\s]/.test(value)) return value;
+    throw new OptionFault("", `is ${shownAddress(value)}. Use ${hostname.allowed}.`);
+  },
+);
+
+/** TCP ports. */
+const port = check("a whole number from 0 to 65535; 0 takes a free port", (value) => {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
+  throw notAllowed(value, "a whole number from 0 to 65535; 0 takes a free port");
+});
+
+const drainTimeoutMs = milliseconds({ min: 0, infinity: true });
+
+const schema = object<RunnerServerOptions>({
+  ...servingFields,
+  port,
+  hostname,
+  runnerId,
+  drainTimeoutMs,
+  maxConcurrency: integer("invocations", { min: 1 }),
+  handleSignals: boolean(),
+});
+
+/**
+ * A checked copy of the options of a server.
+ *
+ * @throws {ConfigError} naming the option, its value and how to fix it.
+ */
+export const readRunnerOptions = (options: RunnerServerOptions): RunnerServerOptions =>
+  readOption(schema, options, "createRunnerServer");
+
+const stopSchema = object<StopOptions>({ drainTimeoutMs });
+
+/**
+ * A checked copy of the options of a runner's end.
+ *
+ * @throws {ConfigError} naming the option, its value and how to fix it.
+ */
+export const readStop = (options: StopOptions): StopOptions => readOption(stopSchema, options, "RunnerServer.stop");
+
+/** A number from the environment, which may be blank. */
+const readVariable = (of: Check<number>, env: Environment, name: string): number | undefined => {
+  const given = env[name]?.trim();
+  if (given === undefined || given === "") return undefined;
+  const value = Number(given);
+  if (Number.isNaN(value)) throw new ConfigError(`${name} is ${printText(given)}. Use ${of.allowed}.`);
+  return readOption(of, value, "", name);
 };
 
 const resolveRunnerId = (options: RunnerServerOptions, env: Environment): string | undefined => {
-  const given = options.runnerId ?? (env["FLAME_RUNNER_ID"]?.trim() || undefined);
-  const fault = given === undefined ? undefined : runnerIdFault(given, 255);
-  if (fault === undefined) return given;
-  throw new ConfigError(`${options.runnerId === undefined ? "FLAME_RUNNER_ID" : "runnerId"} ${fault}`);
+  const fromEnv = env["FLAME_RUNNER_ID"]?.trim() || undefined;
+  return options.runnerId ?? (fromEnv && readOption(runnerId, fromEnv, "", "FLAME_RUNNER_ID"));
 };
 
-const resolveHostname = (options: RunnerServerOptions, env: Environment): string | undefined => {
-  const given = options.hostname ?? (env["FLAME_HOST"]?.trim() || undefined);
-  if (given === undefined || !/[/@?#\s]/.test(given)) return given;
-  throw new ConfigError(
-    `${options.hostname === undefined ? "FLAME_HOST" : "hostname"} is ${shownAddress(given)}. Use the name or the IP address of an interface alone, such as 127.0.0.1.`,
-  );
+const resolveHostname = (env: Environment): string | undefined => {
+  const given = env["FLAME_HOST"]?.trim() || undefined;
+  return given && readOption(hostname, given, "", "FLAME_HOST");
 };
 
-const atLeast = (field: string, value: number, least: number): number => {
-  if (Number.isFinite(value) && value >= least) return value;
-  throw new ConfigError(`${field} is ${String(value)}. Use a number, ${least} or more.`);
-};
-
-const resolveOrphanTimeout = (env: Environment): number | undefined => {
-  const text = env[ORPHAN_TIMEOUT_VARIABLE]?.trim();
-  return text ? atLeast(ORPHAN_TIMEOUT_VARIABLE, Number(text), 1) : undefined;
-};
+const orphanTimeout = milliseconds({ min: 1 });
 
 /**
- * Fills in what is left open and checks the rest.
+ * Checks options and fills in what is left open.
  *
  * @throws {ConfigError} naming the option, its value and how to fix it.
  */
 export const resolveRunnerOptions = (
-  options: RunnerServerOptions,
+  given: RunnerServerOptions,
   config: ResolvedConfig,
   env: Environment,
 ): ResolvedRunnerOptions => {
-  const { invokePath, maxBodyBytes, exposeErrors, idempotency, security } = resolveConfig(
-    {
-      mode: "runner",
-      invokePath: options.invokePath ?? config.invokePath,
-      maxBodyBytes: options.maxBodyBytes ?? config.maxBodyBytes,
-      exposeErrors: options.exposeErrors ?? config.exposeErrors,
-      idempotency: options.idempotency ?? config.idempotency ?? false,
-      security: {
-        secret: options.security?.secret ?? config.security.secret,
-        keyId: options.security?.keyId ?? config.security.keyId,
-        acceptKeys: options.security?.acceptKeys ?? config.security.acceptKeys,
-        windowMs: options.security?.windowMs ?? config.security.windowMs,
-      },
-    },
-    {},
-  );
+  const options = readRunnerOptions(given);
+  const invokePath = options.invokePath ?? config.invokePath;
   if (reservedPaths.has(invokePath)) {
     throw new ConfigError(
       `invokePath is "${invokePath}", which the runner serves itself. Use another path, such as "/invoke".`,
     );
   }
-  const runnerId = resolveRunnerId(options, env);
+  const id = resolveRunnerId(options, env);
   return {
-    port: resolvePort(options, env),
-    hostname: resolveHostname(options, env),
+    port: options.port ?? readVariable(port, env, "FLAME_PORT") ?? runnerDefaults.port,
+    hostname: options.hostname ?? resolveHostname(env),
     invokePath,
-    maxBodyBytes,
-    security,
-    exposeErrors,
-    idempotency,
+    maxBodyBytes: options.maxBodyBytes ?? config.maxBodyBytes,
+    security: { ...config.security, ...options.security },
+    exposeErrors: options.exposeErrors ?? config.exposeErrors,
+    idempotency: options.idempotency === undefined ? config.idempotency : resolveIdempotency(options.idempotency),
     isolation: options.isolation === undefined ? config.isolation : resolveIsolation(options.isolation),
-    runnerId: runnerId ?? `runner-${randomBytes(4).toString("hex")}`,
-    checkAudience: runnerId !== undefined,
+    ...resolveRunnerHooks(options, config.hooks),
+    runnerId: id ?? `runner-${randomBytes(4).toString("hex")}`,
+    checkAudience: id !== undefined,
     poolName: env["FLAME_POOL"]?.trim() || config.defaultPool,
-    drainTimeoutMs: atLeast("drainTimeoutMs", options.drainTimeoutMs ?? runnerDefaults.drainTimeoutMs, 0),
-    maxConcurrency:
-      options.maxConcurrency === undefined ? undefined : atLeast("maxConcurrency", options.maxConcurrency, 1),
+    drainTimeoutMs: options.drainTimeoutMs ?? runnerDefaults.drainTimeoutMs,
+    maxConcurrency: options.maxConcurrency,
     handleSignals: options.handleSignals ?? (config.mode === "runner" || Boolean(env["FLAME_RUNNER_ID"])),
-    orphanTimeoutMs: resolveOrphanTimeout(env),
+    orphanTimeoutMs: readVariable(orphanTimeout, env, ORPHAN_TIMEOUT_VARIABLE),
   };
+};
+
+/** The field of the configuration that an option is read from where `createRunnerServer` is not given it. */
+const fieldOf: Readonly<Record<keyof ResolvedRunnerOptions, keyof FlameConfig | undefined>> = {
+  port: undefined,
+  hostname: undefined,
+  invokePath: "invokePath",
+  maxBodyBytes: "maxBodyBytes",
+  security: "security",
+  exposeErrors: "exposeErrors",
+  idempotency: "idempotency",
+  isolation: "isolation",
+  onRunnerStart: "onRunnerStart",
+  onRunnerStop: "onRunnerStop",
+  runnerId: undefined,
+  checkAudience: undefined,
+  poolName: "defaultPool",
+  drainTimeoutMs: undefined,
+  maxConcurrency: undefined,
+  handleSignals: "mode",
+  orphanTimeoutMs: undefined,
+};
+
+const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" &&
+  value !== null &&
+  (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype);
+
+/** Whether two settings say the same. Objects of the user's, such as stores, are the same only if they are one. */
+const alike = (one: unknown, other: unknown): boolean =>
+  Object.is(one, other) ||
+  (isPlain(one) &&
+    isPlain(other) &&
+    Object.keys(one).length === Object.keys(other).length &&
+    Object.keys(one).every((key) => alike(one[key], other[key])));
+
+/**
+ * Fields of the configuration that a server has read when it was made, and that another configuration has differently.
+ *
+ * @param given the options that the server was made with
+ */
+export const fixedByServing = (
+  given: RunnerServerOptions,
+  before: ResolvedConfig,
+  after: ResolvedConfig,
+  env: Environment,
+): ReadonlyArray<string> => {
+  const [old, next] = [before, after].map((config) => resolveRunnerOptions(given, config, env));
+  const differing = Object.entries(fieldOf).flatMap(([option, field]) => {
+    const key = option as keyof ResolvedRunnerOptions;
+    return field === undefined || alike(old?.[key], next?.[key]) ? [] : [field];
+  });
+  if (before.logger !== after.logger) differing.push("logger");
+  if (!alike(before.telemetry, after.telemetry)) differing.push("telemetry");
+  return differing;
 };

@@ -6,6 +6,7 @@ import { Effect } from "effect";
 import type { Codec } from "../contract/codec.ts";
 import type { Invocation } from "../contract/dispatch.ts";
 import { type CallError, FlameError, InvokeError } from "../contract/errors.ts";
+import { isInstance, messageOf } from "../contract/thrown.ts";
 import type { StageSpan } from "../telemetry/telemetry.ts";
 import { execute } from "./execute.ts";
 import type { Run } from "./run.ts";
@@ -24,10 +25,14 @@ export type InHandlerSpan = (
 /** What the codec threw, as an error of ours that says whether the handler ran. */
 const codecError = (thrown: unknown, executed: "no" | "yes"): InvokeError => {
   const phase = executed === "no" ? "runner_queue" : "encode";
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  const code = thrown instanceof FlameError ? thrown.code : "serialization_error";
-  const details = thrown instanceof FlameError ? thrown.details : undefined;
-  return new InvokeError(code, message, { executed, phase, retryable: false, details, cause: thrown });
+  const isOurs = isInstance(thrown, FlameError);
+  return new InvokeError(isOurs ? thrown.code : "serialization_error", messageOf(thrown), {
+    executed,
+    phase,
+    retryable: false,
+    details: isOurs ? thrown.details : undefined,
+    cause: thrown,
+  });
 };
 
 const requireArguments = (args: unknown, what: string): ReadonlyArray<unknown> => {

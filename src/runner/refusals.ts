@@ -5,7 +5,7 @@ import type { Logger } from "../contract/options.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Arrival } from "./arrival.ts";
 import type { ResolvedRunnerOptions } from "./options.ts";
-import type { Refused } from "./verify.ts";
+import type { Refused } from "./refused.ts";
 
 interface RefusalDeps {
   readonly telemetry: Telemetry;

@@ -8,8 +8,9 @@ import { httpStatus, type RequestHead, type ResponseHead, type RunnerTimings } f
 import { encodeErrorBody } from "../contract/error-body.ts";
 import type { CallError } from "../contract/errors.ts";
 import { responseHeaders } from "../contract/headers.ts";
+import type { InstanceNote } from "../contract/instance.ts";
 import { type SigningKey, signResponse } from "../contract/signature.ts";
-import { wallClockMs } from "./clock.ts";
+import { wallClockMs } from "../contract/clock.ts";
 
 /** A response, before it takes the form that the runtime's HTTP server wants. */
 export interface Answer {
@@ -69,13 +70,25 @@ const withoutHandler = (arrivedAt: number): RunnerTimings => {
   return { receivedMs: sentMs - queueMs, sentMs, queueMs, handlerMs: 0, spans: 0 };
 };
 
-const nothing = new TextEncoder().encode('{"json":null}');
+/** The signed answer to a heartbeat: that it was heard, and by which process. */
+export const signedHeard = (
+  head: RequestHead,
+  key: SigningKey,
+  runnerId: string,
+  arrivedAt: number,
+  heard: { readonly instance: InstanceNote } | null,
+): Answer =>
+  signedReply(head, key, runnerId, {
+    outcome: "ok",
+    status: 200,
+    body: Buffer.from(JSON.stringify({ json: heard })),
+    timings: withoutHandler(arrivedAt),
+  });
 
-/** The signed answer to a heartbeat: the runner has heard it. */
-export const signedHeard = (head: RequestHead, key: SigningKey, runnerId: string, arrivedAt: number): Answer =>
-  signedReply(head, key, runnerId, { outcome: "ok", status: 200, body: nothing, timings: withoutHandler(arrivedAt) });
-
-/** A signed answer for a verified request that was not dispatched, or whose dispatch was broken off; says whether the runner is `draining`. */
+/**
+ * A signed answer for a verified request that was not dispatched, or whose dispatch was broken off; says whether the runner is
+ * `draining`, and for which instance to sign again.
+ */
 export const signedError = (
   head: RequestHead,
   key: SigningKey,
@@ -83,11 +96,12 @@ export const signedError = (
   arrivedAt: number,
   error: CallError,
   draining = false,
+  instance?: InstanceNote,
 ): Answer => {
   const answer = signedReply(head, key, runnerId, {
     outcome: "error",
     status: httpStatus[error.code],
-    body: encodeErrorBody(error, false, draining),
+    body: encodeErrorBody(error, false, draining, instance),
     timings: withoutHandler(arrivedAt),
   });
   return { ...answer, headers: { ...answer.headers, ...retryAfter(error) } };

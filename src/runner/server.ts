@@ -5,15 +5,15 @@
  * arrive → verify → admit → dispatch (decode, execute, encode) → respond
  */
 import { Effect, Exit } from "effect";
-import { Elysia } from "elysia";
+import type { Elysia as ElysiaClass } from "elysia";
 import { makeCodec } from "../contract/codec.ts";
 import type { Dispatcher, Invocation } from "../contract/dispatch.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
-import { HEARTBEAT_METHOD } from "../contract/heartbeat.ts";
 import type { Logger } from "../contract/options.ts";
 import type { Environment, ResolvedConfig } from "../contract/resolve-config.ts";
 import type { Registry } from "../contract/registry.ts";
 import { makeKeyring } from "../contract/signature.ts";
+import { exceptionMeta } from "../telemetry/exception.ts";
 import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type Admission, makeAdmission, type Permit } from "./admission.ts";
@@ -21,10 +21,12 @@ import { type Arrival, arrive, type IncomingRequest } from "./arrival.ts";
 import { makeDispatcher } from "./dispatch.ts";
 import { makeIdempotencyGuard } from "./idempotency.ts";
 import { makeIsolatedRuns } from "./isolation/isolated-runs.ts";
-import { makeStop, type StopOptions, stopOnSignals } from "./lifecycle.ts";
+import { beginLife } from "./life.ts";
+import { LifeHooks } from "./life-hooks.ts";
+import { Freshness } from "./freshness.ts";
+import type { StopOptions } from "./lifecycle.ts";
+import { loadElysia } from "./http-packages.ts";
 import { listen, toResponse } from "./listen.ts";
-import { makeNonceMemory } from "./nonces.ts";
-import { OrphanTimer } from "./orphan-timer.ts";
 import { makeProbes, methodNotAllowed, type MetricsText, type Probes } from "./probes.ts";
 import { resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
 import {
@@ -37,21 +39,27 @@ import {
   unsignedError,
 } from "./respond.ts";
 import { makeRefusals, type Refusals } from "./refusals.ts";
-import { superviseRunner } from "./supervision.ts";
+import type { Refused } from "./refused.ts";
 import { UnverifiedRequests, unverifiedLimits } from "./unverified.ts";
-import { makeVerifier, type Refused, type Verified, type Verifier } from "./verify.ts";
+import { makeVerifier, type Verified, type Verifier } from "./verify.ts";
 
 /** A runner that listens. */
 export interface RunnerServer {
   readonly port: number;
+  /** The address that it listens on, such as `127.0.0.1`; `0.0.0.0` or `::` are all interfaces. */
+  readonly hostname: string;
   /** Base URL for clients on this machine, such as `http://127.0.0.1:4123`. */
   readonly url: string;
   readonly runnerId: string;
-  /** Resolves when requests are accepted; rejects with a `ConfigError` when the port cannot be had. */
+  /**
+   * Resolves when requests are accepted and `onRunnerStart` is done; rejects with a `ConfigError` when the port cannot be had, and
+   * with an `InvokeError` when `onRunnerStart` has failed.
+   */
   readonly ready: Promise<void>;
   /**
    * Stops in order: `/ready` says 503 and new invocations are refused as not executed, running ones get
-   * `drainTimeoutMs` to finish and are then aborted, sockets are closed, telemetry is flushed.
+   * `drainTimeoutMs` to finish and are then aborted, `onRunnerStop` has what they left of it, sockets are closed, telemetry is
+   * flushed.
    */
   stop(options?: StopOptions): Promise<void>;
 }
@@ -63,6 +71,8 @@ export interface RunnerServerDeps {
   readonly telemetry: Telemetry;
   /** Serves `GET /metrics`; left out when metrics are off. */
   readonly metrics?: MetricsText;
+  /** What must be there before the runner is ready. */
+  readonly loading?: Promise<void> | undefined;
   readonly logger: Logger;
   /** Makes what handlers threw safe to log. Default: strikes out what looks like a secret. */
   readonly redact?: Redactor;
@@ -72,9 +82,6 @@ export interface RunnerServerDeps {
 
 /** Most nonces held in memory: about 100 MB when full, at the default window after some 6 000 requests a second for minutes. */
 const nonceCapacity = 1_000_000;
-
-/** Milliseconds that running invocations get when the parent is gone: nobody waits for their results. */
-const orphanDrainMs = 1_000;
 
 interface Stages {
   readonly unverified: UnverifiedRequests;
@@ -133,10 +140,10 @@ const run = ({ dispatcher, runnerId }: Stages, verified: Verified, permit: Permi
 
 const refusal = (stages: Stages, refused: Refused, arrival: Arrival): Answer => {
   stages.refusals.report(refused, arrival);
-  const { signer, status, error } = refused;
+  const { signer, status, error, instance } = refused;
   return signer === undefined
     ? lastOnConnection(unsignedError(status, error))
-    : signedError(signer.head, signer.key, stages.runnerId, arrival.arrivedAt, error);
+    : signedError(signer.head, signer.key, stages.runnerId, arrival.arrivedAt, error, false, instance);
 };
 
 const makeInvoke =
@@ -146,10 +153,12 @@ const makeInvoke =
     const verified = await stages.verify(arrival);
     if (verified._tag === "Refused") return toResponse(refusal(stages, verified, arrival));
 
-    const { head, key } = verified;
-    stages.refusals.accepted();
-    stages.onHeard();
-    if (head.method === HEARTBEAT_METHOD) return toResponse(signedHeard(head, key, stages.runnerId, arrival.arrivedAt));
+    const { head, key, heard } = verified;
+    if (!verified.asks) {
+      stages.refusals.accepted();
+      stages.onHeard();
+    }
+    if (heard !== undefined) return toResponse(signedHeard(head, key, stages.runnerId, arrival.arrivedAt, heard));
 
     const permit = stages.admission.admit();
     const answer =
@@ -161,6 +170,7 @@ const makeInvoke =
 
 /** The routes. Each answers every method itself, so that a wrong one is told apart from a wrong path. */
 const makeApp = (
+  Elysia: typeof ElysiaClass,
   invokePath: string,
   invoke: (request: IncomingRequest) => Promise<Response>,
   probes: Probes,
@@ -196,28 +206,41 @@ const asksForIsolation = (registry: RunnerServerDeps["registry"]): boolean =>
  */
 export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOptions = {}): RunnerServer => {
   const options = resolveRunnerOptions(given, deps.config, deps.env);
-  const { runnerId, security, maxBodyBytes, exposeErrors, idempotency, poolName, drainTimeoutMs, orphanTimeoutMs } =
-    options;
+  const { runnerId, security, maxBodyBytes, exposeErrors, idempotency, poolName } = options;
   const { registry, telemetry, logger } = deps;
 
   const keyring =
     security.secret === undefined
       ? undefined
       : makeKeyring({ id: security.keyId, secret: security.secret }, security.acceptKeys);
-  const nonces = makeNonceMemory({ windowMs: security.windowMs, capacity: nonceCapacity });
+  const freshness = new Freshness({
+    windowMs: security.windowMs,
+    capacity: nonceCapacity,
+    onClockStep: (stepMs) => telemetry.emit({ _tag: "ClockStepped", pool: poolName, runnerId, stepMs }),
+  });
   const verify = makeVerifier({
     keyring,
-    windowMs: security.windowMs,
     maxBodyBytes,
     runnerId,
     checkAudience: options.checkAudience,
-    nonces,
+    freshness,
   });
-  const admission = makeAdmission({ runnerId, maxConcurrency: options.maxConcurrency });
+  const admission = makeAdmission({
+    runnerId,
+    maxConcurrency: options.maxConcurrency,
+    starting: options.onRunnerStart !== undefined,
+  });
   const redact = deps.redact ?? makeRedactor([]);
   const isolated = makeIsolatedRuns({
     ...options.isolation,
-    settings: () => ({ runnerId, poolName, url: listener.url, port: listener.port, maxBodyBytes }),
+    settings: () => ({
+      runnerId,
+      poolName,
+      url: listener.url,
+      port: listener.port,
+      hostname: listener.hostname,
+      maxBodyBytes,
+    }),
     telemetry,
   });
   if (asksForIsolation(registry)) isolated.check();
@@ -234,7 +257,6 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     idempotency: idempotency && makeIdempotencyGuard({ idempotency, logger, redact, runnerId, exposeErrors }),
     isolated,
   });
-  let orphanTimer: OrphanTimer | undefined;
   const unverified = new UnverifiedRequests(unverifiedLimits(maxBodyBytes));
   const refusals = makeRefusals(options, deps);
   const invoke = makeInvoke({
@@ -244,56 +266,38 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     dispatcher,
     runnerId,
     refusals,
-    onHeard: () => orphanTimer?.heard(),
+    onHeard: () => life.heard(),
   });
 
   const probes = makeProbes({ runnerId, admission, metrics: deps.metrics });
-  const app = makeApp(options.invokePath, invoke, probes, (error) =>
-    logger.error("The runner's server failed on a request.", { error }),
+  const app = loadElysia().then((Elysia) =>
+    makeApp(Elysia, options.invokePath, invoke, probes, (error) =>
+      logger.error("The runner's server failed on a request.", exceptionMeta(error, redact)),
+    ),
   );
-  const listener = listen(app.fetch, {
-    port: options.port,
-    hostname: options.hostname,
-    unverified,
-    onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, { error }),
-  });
+  const listener = listen(
+    app.then(({ fetch }) => fetch),
+    {
+      port: options.port,
+      hostname: options.hostname,
+      unverified,
+      onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, exceptionMeta(error, redact)),
+    },
+  );
 
-  const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, isolated, logger });
-  let stopped = false;
-  let forgetSignals = (): void => {};
-  let stopSupervision = (): void => {};
-  const stop = async (stopOptions?: StopOptions): Promise<void> => {
-    stopped = true;
-    orphanTimer?.stop();
-    await drain(stopOptions);
-    forgetSignals();
-    stopSupervision();
-  };
-  if (options.handleSignals) forgetSignals = stopOnSignals(stop, logger);
-  const orphaned = (detail: string): void => {
-    telemetry.emit({ _tag: "RunnerDraining", pool: poolName, runnerId, reason: "orphaned", detail });
-    void stop({ drainTimeoutMs: Math.min(drainTimeoutMs, orphanDrainMs) }).finally(() => process.exit(0));
-  };
-  const ready = listener.ready.then(() => {
-    if (stopped) return;
-    if (orphanTimeoutMs !== undefined) {
-      orphanTimer = new OrphanTimer({
-        timeoutMs: orphanTimeoutMs,
-        busy: () => admission.inFlight > 0,
-        onOrphaned: () => {
-          const refused = refusals.explainSilence();
-          const silence = `no word from its parent within ${orphanTimeoutMs} ms`;
-          orphaned(refused === undefined ? silence : `${silence}; ${refused}`);
-        },
-      });
-    }
-    stopSupervision = superviseRunner({
-      url: listener.url,
-      port: listener.port,
-      runnerId,
-      env: deps.env,
-      onParentGone: () => orphaned("the process that started it is gone"),
-    });
+  const hooks = new LifeHooks({ hooks: options, runnerId, poolName, isolation: "none", logger });
+  const life = beginLife({
+    options,
+    admission,
+    listener,
+    isolated,
+    hooks,
+    refusals,
+    telemetry,
+    logger,
+    env: deps.env,
+    loading: deps.loading,
   });
-  return { port: listener.port, url: listener.url, runnerId, ready, stop };
+  const { port, hostname, url } = listener;
+  return { port, hostname, url, runnerId, ready: life.ready, stop: life.stop };
 };

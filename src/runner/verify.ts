@@ -3,19 +3,22 @@
  * no trace context is trusted before the signature holds. The order is from
  * cheap to dear, and a nonce is spent only by a request whose signature holds:
  *
- * head → key → window → body, under a limit → signature → nonce → audience
+ * head → key → window → body, under a limit → signature → audience → instance → nonce
  *
  * What is refused before the signature holds is answered without a signature,
  * and whoever sent it does not learn whether the key or the signature was wrong.
  */
+import { wallClockMs } from "../contract/clock.ts";
 import { ANY_RUNNER, header, type RequestHead } from "../contract/envelope.ts";
-import { type CallError, ConfigError, InvokeError } from "../contract/errors.ts";
+import { ConfigError, InvokeError } from "../contract/errors.ts";
 import { readRequestHead } from "../contract/headers.ts";
+import { HEARTBEAT_METHOD } from "../contract/heartbeat.ts";
+import { type Addressee, type InstanceNote, readAudience } from "../contract/instance.ts";
 import { type Keyring, type SigningKey, verifyRequest } from "../contract/signature.ts";
-import type { RejectionReason } from "../telemetry/telemetry.ts";
 import type { Arrival, BodyRead } from "./arrival.ts";
-import { wallClockMs } from "./clock.ts";
-import type { NonceMemory } from "./nonces.ts";
+import { checkFreshness } from "./check-freshness.ts";
+import type { Freshness } from "./freshness.ts";
+import { refuse, type Refused, signatureError } from "./refused.ts";
 
 /** A request that may be believed. */
 export interface Verified {
@@ -25,53 +28,23 @@ export interface Verified {
   readonly body: Uint8Array;
   /** The runner's clock less the parent's, travel time included, in milliseconds. */
   readonly clockOffsetMs: number;
-}
-
-/** A request that is refused. */
-export interface Refused {
-  readonly _tag: "Refused";
-  readonly status: number;
-  /** What the other side is told. */
-  readonly error: CallError;
-  /** Set when the signature is the reason. */
-  readonly reason: RejectionReason | undefined;
-  /** What the runner's log is told. */
-  readonly detail: string;
-  /** Set when the signature held: then the refusal is signed too. */
-  readonly signer: { readonly head: RequestHead; readonly key: SigningKey } | undefined;
+  /** Set for a heartbeat: what it is answered with. Only those who speak of instances are told of one. */
+  readonly heard: { readonly instance: InstanceNote } | null | undefined;
+  /** It asks for this process's instance, and so proves nothing of when it was sent. */
+  readonly asks: boolean;
 }
 
 export interface VerifierOptions {
   /** `undefined` refuses everything: a runner without a secret must not run code for strangers. */
   readonly keyring: Keyring | undefined;
-  readonly windowMs: number;
   readonly maxBodyBytes: number;
   readonly runnerId: string;
   /** Whether `runnerId` was given from outside, so that parents know it and requests must name it. */
   readonly checkAudience: boolean;
-  readonly nonces: NonceMemory;
+  readonly freshness: Freshness;
 }
 
 export type Verifier = (arrival: Arrival) => Promise<Verified | Refused>;
-
-interface Refusal {
-  readonly reason?: RejectionReason;
-  readonly detail?: string;
-  readonly status?: number;
-  readonly signer?: Refused["signer"];
-}
-
-const refuse = (status: number, error: CallError, refusal: Refusal = {}): Refused => ({
-  _tag: "Refused",
-  status,
-  error,
-  reason: refusal.reason,
-  detail: refusal.detail ?? error.message,
-  signer: refusal.signer,
-});
-
-const signatureError = (message: string): InvokeError =>
-  new InvokeError("signature_error", message, { executed: "no", retryable: false, phase: "runner_queue" });
 
 const doesNotHold =
   "The signature does not hold: the two sides have different secrets (security.secret or FLAME_SECRET) or key ids, or something on the way " +
@@ -166,44 +139,18 @@ const readBody = async (arrival: Arrival, maxBytes: number): Promise<Uint8Array 
   return typeof body === "string" ? incomplete[body] : body;
 };
 
+const answerTo = ({ instances }: Addressee, freshness: Freshness): Verified["heard"] =>
+  instances === undefined ? null : { instance: freshness.note };
+
 export const makeVerifier = (options: VerifierOptions): Verifier => {
-  const { keyring, windowMs, maxBodyBytes, runnerId, nonces } = options;
+  const { keyring, maxBodyBytes, runnerId, freshness } = options;
 
-  const spendNonce = (head: RequestHead): Refused | undefined => {
-    switch (nonces.use(head.nonce, head.createdMs, Date.now())) {
-      case "fresh":
-        return undefined;
-      case "full":
-        return refuse(
-          503,
-          new InvokeError(
-            "unavailable",
-            `Runner ${runnerId} cannot remember more requests for now, and runs none that it could not recognize again.`,
-            {
-              phase: "runner_queue",
-              retryAfterMs: windowMs,
-            },
-          ),
-        );
-      case "replay":
-      case "stale":
-        return refuse(
-          401,
-          signatureError("This request was received before. Sign each attempt with a nonce of its own."),
-          {
-            reason: "replay",
-            detail: `The nonce of invocation ${head.invocationId}, attempt ${head.attempt}, was used before.`,
-          },
-        );
-    }
-  };
-
-  const checkAudience = (head: RequestHead, key: SigningKey): Refused | undefined => {
-    if (!options.checkAudience || head.audience === runnerId || head.audience === ANY_RUNNER) return undefined;
+  const checkAudience = ({ runner }: Addressee, head: RequestHead, key: SigningKey): Refused | undefined => {
+    if (!options.checkAudience || runner === runnerId || runner === ANY_RUNNER) return undefined;
     return refuse(
       401,
       signatureError(
-        `The request was signed for runner ${head.audience} and reached runner ${runnerId}. Check the runner's id and URL in the pool.`,
+        `The request was signed for runner ${runner} and reached runner ${runnerId}. Check the runner's id and URL in the pool.`,
       ),
       {
         reason: "mismatch",
@@ -214,6 +161,7 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
 
   return async (arrival) => {
     if (keyring === undefined) return refuse(500, noSecret);
+    freshness.watchClock();
     const receivedMs = wallClockMs();
 
     const read = readRequestHead(arrival.header);
@@ -228,9 +176,10 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
       });
     }
 
-    const clockOffsetMs = receivedMs - head.createdMs;
-    if (Math.abs(clockOffsetMs) > windowMs) {
-      return refuse(401, signatureError(skew(clockOffsetMs, windowMs)), { reason: "expired" });
+    const addressee = readAudience(head.audience);
+    const outsideMs = freshness.outsideWindow(head, addressee, receivedMs);
+    if (outsideMs !== undefined) {
+      return refuse(401, signatureError(skew(outsideMs, freshness.windowMs)), { reason: "expired" });
     }
 
     const body = await readBody(arrival, maxBodyBytes);
@@ -244,6 +193,17 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
     }
 
     arrival.verified();
-    return spendNonce(head) ?? checkAudience(head, key) ?? { _tag: "Verified", head, key, body, clockOffsetMs };
+    return (
+      checkAudience(addressee, head, key) ??
+      checkFreshness(freshness, runnerId, addressee, { head, key }) ?? {
+        _tag: "Verified",
+        head,
+        key,
+        body,
+        clockOffsetMs: receivedMs - head.createdMs,
+        heard: head.method === HEARTBEAT_METHOD ? answerTo(addressee, freshness) : undefined,
+        asks: addressee.instances === "asking",
+      }
+    );
   };
 };

@@ -3,6 +3,8 @@
  * spans, documentation, dashboards and tests are made from this page; a name
  * that is not here does not exist.
  */
+import "../contract/runtime-check.ts";
+
 export * from "./catalog/attributes.ts";
 export * from "./catalog/logs.ts";
 export * from "./catalog/metrics.ts";

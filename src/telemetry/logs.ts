@@ -5,10 +5,14 @@
  */
 import type { CallError } from "../contract/errors.ts";
 import type { Logger } from "../contract/options.ts";
+import { processWide } from "../contract/process-wide.ts";
 import type { Facts, LogSpec } from "./catalog.ts";
 import { attributes, logs, unsampledFlags } from "./catalog.ts";
+import { consoleLogger } from "./console-logger.ts";
+import { exceptionFacts } from "./exception.ts";
+import { guardLogger } from "./guarded-logger.ts";
 import type { Redactor } from "./redaction.ts";
-import { makeRedactor, safeError } from "./redaction.ts";
+import { makeRedactor } from "./redaction.ts";
 import type { EventSink, FlameEvent, SpanIds } from "./telemetry.ts";
 
 /** A record before it is handed to loggers. */
@@ -21,31 +25,20 @@ interface LogEntry {
   readonly span?: SpanIds | undefined;
 }
 
-/** Writes warnings and errors as one line each; what is only good to know stays silent. */
-export const consoleLogger: Logger = {
-  debug: () => {},
-  info: () => {},
-  warn: (message, meta) => console.warn(line("warn", message, meta)),
-  error: (message, meta) => console.error(line("error", message, meta)),
-};
+export { consoleLogger } from "./console-logger.ts";
 
-const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, " ");
-
-const line = (level: string, message: string, meta: Record<string, unknown> | undefined): string => {
-  const trace = meta?.[attributes.traceId.name];
-  return oneLine(`firelight ${level}: ${message}${typeof trace === "string" ? ` (trace ${trace})` : ""}`);
-};
-
-const exporters: Set<Logger> = new Set();
+/** Those of every copy of this package: `firelight/otel/register` may be another one than a bundle has. */
+const exporters: Set<Logger> = processWide("log-exporters", () => new Set());
 
 /**
  * Hands every record to one more logger, beside the one that an instance is configured with: how records get to OTLP.
  * Call the returned function to stop.
  */
 export const exportLogs = (logger: Logger): (() => void) => {
-  exporters.add(logger);
+  const guarded = guardLogger(logger);
+  exporters.add(guarded);
   return () => {
-    exporters.delete(logger);
+    exporters.delete(guarded);
   };
 };
 
@@ -63,20 +56,26 @@ const errorFacts = (error: CallError): Facts => ({
 /** The one who cancels knows; nobody needs to be woken. */
 const levelOf = (error: CallError): LogSpec["level"] | undefined => (error.code === "canceled" ? "debug" : undefined);
 
-const thrownFacts = (thrown: unknown, redact: Redactor): Facts => {
-  if (thrown === undefined) return {};
-  const { type, message, stack } = safeError(thrown, redact);
-  return { exceptionType: type, exceptionMessage: message, exceptionStack: stack };
+/** What was thrown; where nothing was, what is known of the failure of a handler. */
+const thrownFacts = (thrown: unknown, redact: Redactor, error?: CallError): Facts => {
+  const known = thrown ?? error?.remote;
+  return known === undefined ? {} : exceptionFacts(known, redact);
 };
 
-const clientException = (event: Extract<FlameEvent, { _tag: "CallEnded" }>, error: CallError): LogEntry => {
+const clientException = (
+  event: Extract<FlameEvent, { _tag: "CallEnded" }>,
+  error: CallError,
+  redact: Redactor,
+): LogEntry => {
   const { method, pool, invocationId, attempts, durationMs, span } = event;
+  const bare = error.code === "canceled" && error.cause === undefined;
+  const exception: Facts = bare ? {} : { ...exceptionFacts(error, redact), exceptionCode: undefined };
   const tries = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
   return {
     spec: logs.clientException,
     level: levelOf(error),
     message: `${method} failed after ${duration(durationMs)} and ${tries} in pool "${pool}" with ${error.code}: ${error.message}`,
-    facts: { ...errorFacts(error), method, pool, invocationId, attemptCount: attempts, durationMs },
+    facts: { ...errorFacts(error), ...exception, method, pool, invocationId, attemptCount: attempts, durationMs },
     span,
   };
 };
@@ -87,7 +86,7 @@ const serverException = (
   redact: Redactor,
 ): LogEntry => {
   const { method, pool, invocationId, attempt, durationMs, span, thrown } = event;
-  const exception = thrownFacts(thrown, redact);
+  const exception = thrownFacts(thrown, redact, error);
   const why =
     exception.exceptionMessage === undefined
       ? error.message
@@ -107,6 +106,14 @@ const bootEnded = (event: Extract<FlameEvent, { _tag: "BootEnded" }>, redact: Re
   const runner = `Runner ${runnerId} of pool "${pool}"`;
   if (result === "ok")
     return { spec: logs.runnerReady, message: `${runner} is up after ${duration(durationMs)}.`, facts };
+  if (result === "canceled") {
+    const message = `The boot of runner ${runnerId} of pool "${pool}" was canceled after ${duration(durationMs)}.`;
+    return {
+      spec: logs.runnerBootCanceled,
+      message,
+      facts: { ...facts, reason: thrownFacts(error, redact).exceptionMessage },
+    };
+  }
   const how =
     result === "timeout"
       ? `was not up in time, after ${duration(durationMs)}`
@@ -148,11 +155,21 @@ const heartbeatRefused = (event: Extract<FlameEvent, { _tag: "HeartbeatRefused" 
   };
 };
 
+const clockStepped = ({ pool, runnerId, stepMs }: Extract<FlameEvent, { _tag: "ClockStepped" }>): LogEntry => {
+  const whose = runnerId === undefined ? `this parent of pool "${pool}"` : `runner ${runnerId} of pool "${pool}"`;
+  const direction = stepMs < 0 ? "back" : "forward";
+  return {
+    spec: logs.clockStepped,
+    message: `The system clock of ${whose} was moved ${direction} by ${duration(Math.abs(stepMs))}, or its machine slept. Calls go on by monotonic clocks; times in logs and spans moved with it.`,
+    facts: { pool, runnerId, clockStepMs: stepMs },
+  };
+};
+
 /** The record of an event; `undefined` for events that only metrics care about. */
 const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
   switch (event._tag) {
     case "CallEnded":
-      return event.error === undefined ? undefined : clientException(event, event.error);
+      return event.error === undefined ? undefined : clientException(event, event.error, redact);
     case "ServerEnded":
       return event.error === undefined ? undefined : serverException(event, event.error, redact);
     case "RetryScheduled": {
@@ -201,6 +218,23 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
         facts: { pool, runnerId, terminationReason: reason, reason: detail },
       };
     }
+    case "RunnerNotEnded": {
+      const { pool, runnerId, backend, fault, error } = event;
+      const message = `The backend "${backend}" has not ended runner ${runnerId} of pool "${pool}": ${fault}. It may still run: see to it there.`;
+      return {
+        spec: logs.runnerNotEnded,
+        message,
+        facts: { pool, runnerId, backend, reason: fault, ...thrownFacts(error, redact) },
+      };
+    }
+    case "UserFunctionFailed": {
+      const { pool, name, fault, fallback, error } = event;
+      return {
+        spec: logs.userFunctionFailed,
+        message: `${name} of pool "${pool}" ${fault}; ${fallback}.`,
+        facts: { pool, functionName: name, reason: fault, ...thrownFacts(error, redact) },
+      };
+    }
     case "IsolateTerminated":
       return isolateTerminated(event);
     case "PoolSaturated": {
@@ -221,8 +255,11 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
     case "SignatureRejected": {
       const { pool, reason, detail } = event;
       const message = `A message of pool "${pool}" was refused for its signature (${reason}): ${detail}`;
-      return { spec: logs.signatureRejected, message, facts: { pool, reason } };
+      const level = reason === "instance" ? "info" : undefined;
+      return { spec: logs.signatureRejected, level, message, facts: { pool, reason } };
     }
+    case "ClockStepped":
+      return clockStepped(event);
     case "CallStarted":
     case "AttemptEnded":
     case "AcquireEnded":
@@ -259,13 +296,16 @@ const metaOf = ({ spec, facts, span }: LogEntry, redact: Redactor): Record<strin
  * @param logger default: {@link consoleLogger}
  * @param redact makes text from errors safe; default: strikes out what looks like a secret
  */
-export const makeLogSink = (logger: Logger = consoleLogger, redact: Redactor = makeRedactor([])): EventSink => ({
-  emit: (event) => {
-    const entry = entryOf(event, redact);
-    if (entry === undefined) return;
-    const level = entry.level ?? entry.spec.level;
-    const message = redact(entry.message);
-    const meta = metaOf(entry, redact);
-    for (const target of new Set([logger, ...exporters])) target[level]?.(message, meta);
-  },
-});
+export const makeLogSink = (logger: Logger = consoleLogger, redact: Redactor = makeRedactor([])): EventSink => {
+  const own = guardLogger(logger);
+  return {
+    emit: (event) => {
+      const entry = entryOf(event, redact);
+      if (entry === undefined) return;
+      const level = entry.level ?? entry.spec.level;
+      const message = redact(entry.message);
+      const meta = metaOf(entry, redact);
+      for (const target of new Set([own, ...exporters])) target[level]?.(message, meta);
+    },
+  };
+};

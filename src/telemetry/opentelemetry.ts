@@ -13,7 +13,7 @@ import type { Fiber } from "effect";
 import { Clock, Context, Effect, Option, References, Tracer } from "effect";
 import type { Facts, SpanSpec } from "./catalog.ts";
 import { RPC_SYSTEM, spans } from "./catalog.ts";
-import { fromCarrier, parentIn } from "./otel-context.ts";
+import { emptyContext, fromCarrier, parentIn } from "./otel-context.ts";
 import { makeProviderTracer } from "./otel-provider.ts";
 import { EffectStageSpan, factAttributes } from "./otel-span.ts";
 import type { Redactor } from "./redaction.ts";
@@ -82,11 +82,11 @@ const placeOf = (stage: Stage, around: Tracer.AnySpan | undefined): Place => {
     case "boot":
       return { context: ROOT_CONTEXT, parent: undefined };
     case "server": {
-      const context = fromCarrier(ROOT_CONTEXT, stage.carrier, true);
+      const context = fromCarrier(emptyContext(), stage.carrier, true);
       return { context, parent: parentIn(context) };
     }
     case "handler": {
-      const context = inherited(around) ?? fromCarrier(ROOT_CONTEXT, stage.carrier, true);
+      const context = inherited(around) ?? fromCarrier(emptyContext(), stage.carrier, true);
       return { context, parent: around ?? parentIn(context) };
     }
   }
@@ -104,8 +104,21 @@ const linksOf = (stage: Stage): ReadonlyArray<SpanIds> => {
 
 const asLink = (ids: SpanIds): Tracer.SpanLink => ({ span: Tracer.externalSpan(ids), attributes: {} });
 
-const now = (fiber: AnyFiber): bigint =>
-  fiber.getRef(References.TracerTimingEnabled) ? fiber.getRef(Clock.Clock).currentTimeNanosUnsafe() : 0n;
+/** When a span starts, and how its end is found: durations are monotonic, also when the system clock is set meanwhile. */
+interface SpanTimes {
+  readonly start: bigint;
+  readonly end: () => bigint;
+}
+
+const untimed: SpanTimes = { start: 0n, end: () => 0n };
+
+const startTimes = (fiber: AnyFiber): SpanTimes => {
+  if (!fiber.getRef(References.TracerTimingEnabled)) return untimed;
+  const clock = fiber.getRef(Clock.Clock);
+  const start = clock.currentTimeNanosUnsafe();
+  const startedAt = clock.monotonicTimeNanosUnsafe();
+  return { start, end: () => start + (clock.monotonicTimeNanosUnsafe() - startedAt) };
+};
 
 /**
  * A tracer for the stages of the house. It finds the provider anew for every stage, so one that the host registers
@@ -123,7 +136,12 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
     return tracer === Tracer.nativeTracer || tracer === provider.tracer ? undefined : tracer;
   };
 
-  const open = (fiber: AnyFiber, stage: Stage, custom: Tracer.Tracer | undefined): [Tracer.Span, EffectStageSpan] => {
+  const open = (
+    fiber: AnyFiber,
+    stage: Stage,
+    custom: Tracer.Tracer | undefined,
+    startTime: bigint,
+  ): [Tracer.Span, EffectStageSpan] => {
     const { parent, context } = placeOf(stage, surrounding(fiber, custom));
     const spec: SpanSpec = spans[stage._tag];
     const facts = factAttributes(factsOf(stage));
@@ -135,7 +153,7 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
       sampled: parent?.sampled ?? true,
       annotations: Context.make(StageContext, context),
       links: [...fiber.getRef(References.TracerSpanLinks), ...linksOf(stage).map(asLink)],
-      startTime: now(fiber),
+      startTime,
     };
     const span =
       custom === undefined
@@ -156,7 +174,8 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
       const custom = customTracer(fiber);
       if ((custom === undefined && !provider.registered()) || !fiber.cache.tracerEnabled)
         return relay.stage(entered, run);
-      const [span, stageSpan] = open(fiber, entered, custom);
+      const times = startTimes(fiber);
+      const [span, stageSpan] = open(fiber, entered, custom, times.start);
       const body = Effect.suspend(() => run(stageSpan));
       const inside = surrounds.has(entered._tag)
         ? Effect.updateContext(body, (context: Context.Context<R>) => {
@@ -166,7 +185,7 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
           })
         : body;
       return Effect.onExitPrimitive(inside, (exit) => {
-        stageSpan.end(exit, now(fiber));
+        stageSpan.end(exit, times.end());
         return undefined;
       });
     });

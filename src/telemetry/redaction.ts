@@ -4,6 +4,8 @@
  * telemetry outlives them.
  */
 
+import { readThrown, type ThrownError } from "../contract/thrown.ts";
+
 /** Makes a text safe. `limit` caps its length, in characters; default 1024. */
 export type Redactor = (text: string, limit?: number) => string;
 
@@ -12,12 +14,16 @@ export interface SafeError {
   /** Class of the error, or the type of what was thrown. */
   readonly type: string;
   readonly message: string;
+  /** The error's own code, such as `ECONNREFUSED`. */
+  readonly code: string | undefined;
+  /** Its stack, followed by its causes and the errors of an `AggregateError`, each with code and stack. */
   readonly stack: string | undefined;
 }
 
 const mask = "[redacted]";
 const defaultLimit = 1024;
 const stackLimit = 4096;
+const chainLimit = 16 * 1024;
 /** Text beyond this is cut before any pattern sees it, so that a huge message costs little. */
 const inputLimit = 16 * 1024;
 const shortestSecret = 4;
@@ -70,22 +76,37 @@ export const makeRedactor = (secrets: ReadonlyArray<string>): Redactor => {
   };
 };
 
+/** An error as a stack trace begins: its name, message and code, then the frames. */
+const withCode = ({ name, message, code, stack = "" }: ThrownError): string => {
+  const plain = `${name}: ${message}`;
+  const header = code === undefined ? plain : `${plain} (${code})`;
+  if (stack.startsWith(plain)) return `${header}${stack.slice(plain.length)}`;
+  return stack === "" ? header : `${header}\n${stack}`;
+};
+
+/** An error and all that it holds as text, in the way of a stack trace. Each error is cut by itself: the last cause is often the one that counts. */
+const chainOf = (error: ThrownError, redact: Redactor): ReadonlyArray<string> => [
+  redact(withCode(error), stackLimit),
+  ...(error.errors ?? []).flatMap((inner, index, all) =>
+    labeled(`Error ${index + 1} of ${all.length}: `, chainOf(inner, redact)),
+  ),
+  ...(error.cause === undefined ? [] : labeled("Caused by: ", chainOf(error.cause, redact))),
+];
+
+const labeled = (label: string, [first = "", ...rest]: ReadonlyArray<string>): ReadonlyArray<string> => [
+  `${label}${first}`,
+  ...rest,
+];
+
 /** What may be recorded of something that was thrown. Never throws, whatever it is given. */
 export const safeError = (thrown: unknown, redact: Redactor): SafeError => {
-  try {
-    if (thrown instanceof Error) {
-      return {
-        type: cap(thrown.name, 128),
-        message: redact(thrown.message),
-        stack: typeof thrown.stack === "string" ? redact(thrown.stack, stackLimit) : undefined,
-      };
-    }
-    return {
-      type: thrown === null ? "null" : typeof thrown,
-      message: redact(typeof thrown === "string" ? thrown : `A value of type ${typeof thrown} was thrown.`),
-      stack: undefined,
-    };
-  } catch {
-    return { type: "Error", message: "What was thrown cannot be read.", stack: undefined };
-  }
+  const error = readThrown(thrown);
+  const { name, message, code, stack, cause, errors } = error;
+  const bare = stack === undefined && cause === undefined && errors === undefined;
+  return {
+    type: redact(name, 128),
+    message: redact(message),
+    code: code === undefined ? undefined : redact(code, 128),
+    stack: bare ? undefined : cap(chainOf(error, redact).join("\n"), chainLimit),
+  };
 };

@@ -4,7 +4,6 @@
  */
 import type { Metric } from "prom-client";
 import { Counter, Gauge, Histogram } from "prom-client";
-import { ConfigError } from "../contract/errors.ts";
 import type { MetricsRegistry } from "../contract/options.ts";
 import type { MetricSpec } from "./catalog.ts";
 import { metrics } from "./catalog.ts";
@@ -12,15 +11,13 @@ import { Backlog } from "./backlog.ts";
 import { type Instruments, type MetricKey, recordEvent } from "./metric-events.ts";
 import type { PoolGauges } from "./pool-watch.ts";
 import { PoolWatch } from "./pool-watch.ts";
+import { familyName, findMetric, type MetricShape } from "./registry-check.ts";
 import type { SpanIds } from "./telemetry.ts";
 
 type LabelSet = Record<string, string>;
 
 const specs: Readonly<Record<MetricKey, MetricSpec>> = metrics;
 const allKeys = Object.keys(metrics) as ReadonlyArray<MetricKey>;
-
-/** The name that a counter has in an OpenMetrics registry, where the suffix belongs to the sample. */
-const familyName = (name: string): string => name.replace(/_total$/, "");
 
 /**
  * Lets a counter have the name that fits its registry's format. Both clients cut `_total` off for good at the first
@@ -49,28 +46,6 @@ const readCopies = (counter: Counter): void => {
     const metric = await read.call(counter);
     return { ...metric, values: metric.values.map((value) => ({ ...value })) };
   };
-};
-
-/** What both clients keep on a metric. */
-interface MetricShape {
-  readonly type?: string;
-  readonly labelNames?: ReadonlyArray<string>;
-  readonly enableExemplars?: boolean;
-  collect?: () => void | Promise<void>;
-  reset?: () => void;
-}
-
-const adopt = (spec: MetricSpec, found: MetricShape): Counter | Gauge | Histogram => {
-  const same =
-    found.type === spec.type &&
-    [...(found.labelNames ?? [])].sort().join() === [...spec.labels].sort().join() &&
-    (found.enableExemplars ?? false) === (spec.exemplars ?? false);
-  if (!same) {
-    throw new ConfigError(
-      `telemetry.metrics: the registry already has another metric named ${spec.name} (a ${found.type} with the labels ${(found.labelNames ?? []).join(", ")}). Give Firelight a registry of its own, or rename that metric.`,
-    );
-  }
-  return found as Metric as Counter | Gauge | Histogram;
 };
 
 interface KnownPool {
@@ -147,11 +122,10 @@ export class RegistryInstruments implements Instruments {
 
   #ensure(key: MetricKey, spec: MetricSpec): void {
     const own = this.#instruments.get(key);
-    const found = (this.#registry.getSingleMetric(spec.name) ??
-      this.#registry.getSingleMetric(familyName(spec.name))) as MetricShape | undefined;
+    const found = findMetric(this.#registry, spec) as Metric as Counter | Gauge | Histogram | undefined;
     if (found !== undefined && found === own) return;
     const buckets = (spec.ownBuckets === true ? this.buckets : undefined) ?? spec.buckets ?? [];
-    const instrument = found === undefined ? (own ?? construct(spec, buckets)) : adopt(spec, found);
+    const instrument = found ?? own ?? construct(spec, buckets);
     if (found === undefined) this.#registry.registerMetric(instrument as never);
     else this.#adopted.add(key);
     if (instrument === own) return;

@@ -6,6 +6,7 @@
 import { Cause, Exit } from "effect";
 import type { RpcStatus } from "../contract/errors.ts";
 import { FlameError } from "../contract/errors.ts";
+import { isInstance, messageOf, readField } from "../contract/thrown.ts";
 import type { Facts } from "./catalog.ts";
 
 /** What a stage's span says at its end. */
@@ -24,19 +25,20 @@ const failed = (status: RpcStatus, message: string, facts?: Facts): SpanOutcome 
 
 const canceled = failed("CANCELLED", "The stage was cancelled.");
 
-const messageOf = (error: unknown): string => {
-  try {
-    if (error instanceof Error) return error.message === "" ? error.name : error.message;
-    return typeof error === "string" ? error : `A ${typeof error} was thrown.`;
-  } catch {
-    return "An error that cannot be read was thrown.";
-  }
+const textIn = (error: unknown, field: string): string | undefined => {
+  const value = readField(error, field);
+  return typeof value === "string" ? value : undefined;
 };
 
-const ofError = (error: unknown, unexplained: RpcStatus): SpanOutcome =>
-  error instanceof FlameError
-    ? failed(error.status, error.message, { errorCode: error.code, errorPhase: error.phase, executed: error.executed })
-    : failed(unexplained, messageOf(error));
+const ofError = (error: unknown, unexplained: RpcStatus): SpanOutcome => {
+  const status = isInstance(error, FlameError) ? textIn(error, "status") : undefined;
+  if (status === undefined) return failed(unexplained, messageOf(error));
+  return failed(status as RpcStatus, messageOf(error), {
+    errorCode: textIn(error, "code"),
+    errorPhase: textIn(error, "phase"),
+    executed: textIn(error, "executed"),
+  });
+};
 
 /**
  * The outcome of a stage that ended with `exit`. `noted` is the status that the stage itself noted, for stages whose

@@ -5,9 +5,12 @@
  */
 import { Effect } from "effect";
 import type { TraceCarrier } from "../contract/envelope.ts";
+import { Episode } from "../contract/episode.ts";
 import type { CallError, FlameErrorCode } from "../contract/errors.ts";
 import type { IsolateKind } from "../contract/isolation.ts";
+import { messageOf } from "../contract/thrown.ts";
 import type { Facts, PhaseTimes } from "./catalog.ts";
+import type { PoolTrouble } from "./pool-trouble.ts";
 
 /** Identifies a span, for links and exemplars. */
 export interface SpanIds {
@@ -81,10 +84,11 @@ export interface PoolSnapshot {
 
 export type AcquireResult = "acquired" | "timeout" | "canceled" | "rejected";
 export type AcquireSource = "warm" | "queued" | "cold";
-export type TerminationReason = "idle" | "drain" | "crash" | "boot_timeout" | "unhealthy" | "recycled";
+export type TerminationReason = "idle" | "drain" | "crash" | "unhealthy" | "recycled";
+export type BootOutcome = "ok" | "error" | "timeout" | "canceled";
 /** What stood in the way of an attempt that the method's declarations allow. */
 export type RetryObstacle = "budget" | "condition" | "deadline" | "max_attempts";
-export type RejectionReason = "expired" | "mismatch" | "replay" | "unknown_key" | "malformed";
+export type RejectionReason = "expired" | "mismatch" | "replay" | "unknown_key" | "malformed" | "instance";
 
 export type IdempotencyOutcome = "executed" | "joined" | "replayed" | "conflict" | "unavailable";
 
@@ -153,7 +157,7 @@ export type FlameEvent =
       readonly pool: string;
       readonly runnerId: string;
       readonly backend: string;
-      readonly result: "ok" | "error" | "timeout";
+      readonly result: BootOutcome;
       readonly durationMs: number;
       readonly error?: unknown;
     }
@@ -172,6 +176,7 @@ export type FlameEvent =
       readonly reason: TerminationReason;
       readonly detail?: string;
     }
+  | PoolTrouble
   | { readonly _tag: "PoolSaturated"; readonly pool: string; readonly pending: number; readonly limit: number }
   | {
       readonly _tag: "PoolScaled";
@@ -198,6 +203,14 @@ export type FlameEvent =
       readonly orphanTimeoutMs?: number;
     }
   | { readonly _tag: "ClockOffset"; readonly pool: string; readonly offsetMs: number }
+  | {
+      readonly _tag: "ClockStepped";
+      readonly pool: string;
+      /** The runner whose clock it is; `undefined` for the parent's. */
+      readonly runnerId: string | undefined;
+      /** By how much the clock was moved; negative for back. */
+      readonly stepMs: number;
+    }
   | {
       readonly _tag: "RunnerSpans";
       readonly pool: string;
@@ -274,7 +287,12 @@ export const noTracer: StageTracer = {
   adopt: (carrier) => ({ ...noSpan, carrier }),
 };
 
-/** Joins a tracer and sinks. A sink that throws is a defect of that sink: the error goes to `console.error`, the call goes on. */
+const sinkFailures = new Episode();
+
+/**
+ * Joins a tracer and sinks. A sink that throws is a defect of that sink: the first error of a series goes to `console.error`, and the
+ * call goes on.
+ */
 export const makeTelemetry = (tracer: StageTracer, sinks: ReadonlyArray<EventSink>): Telemetry => ({
   capture: tracer.capture,
   stage: tracer.stage,
@@ -284,7 +302,8 @@ export const makeTelemetry = (tracer: StageTracer, sinks: ReadonlyArray<EventSin
       try {
         sink.emit(event);
       } catch (error) {
-        console.error("firelight: a telemetry sink failed", error);
+        if (sinkFailures.begins(performance.now()))
+          console.error(`firelight error: a telemetry sink failed: ${messageOf(error)}`);
       }
     }
   },

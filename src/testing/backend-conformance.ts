@@ -6,6 +6,10 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import type { Backend, RunnerHandle } from "../contract/backend.ts";
+import { integer, longestTimerMs, milliseconds } from "../contract/check-number.ts";
+import { invokePath } from "../contract/config-schema.ts";
+import { fn } from "../contract/option-checks.ts";
+import { object, readOption, required } from "../contract/option-schema.ts";
 import { defaults } from "../contract/options.ts";
 import { addressFault, runnerIdFault } from "../contract/runner-url.ts";
 import { settle } from "../parent/pool/settle.ts";
@@ -46,6 +50,17 @@ type CheckBody = <B extends Backend>(trial: Trial<B>, options: BackendConformanc
 const defaultSpawnTimeoutMs = 30_000;
 const defaultSettleMs = 15_000;
 const defaultConcurrency = 3;
+
+const schema = object<BackendConformanceOptions>({
+  makeBackend: required(fn<BackendConformanceOptions["makeBackend"]>()),
+  running: required(fn<BackendConformanceOptions["running"]>()),
+  crash: required(fn<BackendConformanceOptions["crash"]>()),
+  disposeBackend: fn<NonNullable<BackendConformanceOptions["disposeBackend"]>>(),
+  concurrency: integer("runners", { min: 1 }),
+  spawnTimeoutMs: milliseconds({ min: 1 }),
+  settleMs: milliseconds({ min: 1, max: longestTimerMs }),
+  invokePath,
+});
 
 /** A boot that is done this soon can ignore that it had less time. */
 const instantMs = 500;
@@ -190,6 +205,8 @@ const checks: Readonly<Record<string, CheckBody>> = {
 /**
  * The checks for a backend. Run each one as a test, one after the other.
  *
+ * @throws {ConfigError} for an option that cannot work.
+ *
  * @example
  * ```ts
  * import { test } from "node:test";
@@ -206,8 +223,9 @@ const checks: Readonly<Record<string, CheckBody>> = {
  */
 export const backendConformance = <B extends Backend>(
   options: BackendConformanceOptions<B>,
-): ReadonlyArray<ConformanceCheck> =>
-  Object.entries(checks).map(([name, check]) => ({
+): ReadonlyArray<ConformanceCheck> => {
+  readOption(schema, options, "backendConformance");
+  return Object.entries(checks).map(([name, check]) => ({
     name,
     run: async () => {
       const backend = await options.makeBackend();
@@ -225,3 +243,4 @@ export const backendConformance = <B extends Backend>(
       }
     },
   }));
+};

@@ -3,6 +3,8 @@
  * run: each is a name and a function that rejects when the store fails it.
  */
 import assert from "node:assert/strict";
+import { fn } from "../contract/option-checks.ts";
+import { readOption } from "../contract/option-schema.ts";
 import type { IdempotencyClaim, IdempotencyState, IdempotencyStore } from "../contract/idempotency.ts";
 
 /** One thing that a store must do. */
@@ -17,6 +19,8 @@ const longMs = 60_000;
 const shortMs = 150;
 /** How long something that must happen may take. */
 const patienceMs = 10_000;
+
+const storeMaker = fn("a function that gives a store");
 
 let claims = 0;
 const unique = (): string => `${process.pid}-${Date.now().toString(36)}-${(claims++).toString(36)}`;
@@ -35,9 +39,9 @@ const rival = ({ key, fingerprint }: IdempotencyClaim, change: Partial<Idempoten
   makeClaim({ key, fingerprint, ...change });
 
 const until = async (what: string, holds: () => Promise<boolean>): Promise<void> => {
-  const endsAt = Date.now() + patienceMs;
+  const endsAt = performance.now() + patienceMs;
   while (!(await holds())) {
-    assert.ok(Date.now() < endsAt, `${what} did not happen within ${patienceMs} ms`);
+    assert.ok(performance.now() < endsAt, `${what} did not happen within ${patienceMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 };
@@ -45,6 +49,8 @@ const until = async (what: string, holds: () => Promise<boolean>): Promise<void>
 /**
  * The checks of a store. `makeStore` is asked for a store before each check; stores that it gives may share what they
  * hold, as two runners do, since every check uses keys of its own.
+ *
+ * @throws {ConfigError} when `makeStore` is no function.
  *
  * @example
  * ```ts
@@ -55,6 +61,7 @@ const until = async (what: string, holds: () => Promise<boolean>): Promise<void>
 export const idempotencyStoreConformance = (
   makeStore: () => IdempotencyStore | Promise<IdempotencyStore>,
 ): ReadonlyArray<StoreCheck> => {
+  readOption(storeMaker, makeStore, "idempotencyStoreConformance", "makeStore");
   const check = (name: string, body: (store: IdempotencyStore) => Promise<void>): StoreCheck => ({
     name,
     run: async () => body(await makeStore()),

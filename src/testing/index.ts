@@ -1,4 +1,6 @@
 /** What helps to test code around Firelight, with any test runner. */
+import "../contract/runtime-check.ts";
+
 export { idempotencyStoreConformance } from "./idempotency-store.ts";
 export type { StoreCheck } from "./idempotency-store.ts";
 export { backendConformance } from "./backend-conformance.ts";

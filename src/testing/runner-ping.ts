@@ -1,10 +1,19 @@
 /** Asks a runner, as a parent would, whether it takes work and whether it is the one that was spawned. */
 import assert from "node:assert/strict";
 import type { RunnerHandle } from "../contract/backend.ts";
+import { wallClockMs } from "../contract/clock.ts";
 import { httpStatus } from "../contract/envelope.ts";
 import { plainConnection } from "../contract/resolve-connection.ts";
 import { normalAddress } from "../contract/runner-url.ts";
-import { readPing, signPing } from "../contract/ping.ts";
+import {
+  forInstance,
+  type Ping,
+  type PingAnswer,
+  type PingReading,
+  readPing,
+  signPing,
+  signQuestion,
+} from "../contract/ping.ts";
 import type { SigningKey } from "../contract/signature.ts";
 import { ask, type Question } from "../parent/ask.ts";
 import { makeTransport } from "../parent/make-transport.ts";
@@ -44,12 +53,16 @@ const unknownMethod = "firelight.conformance/ping";
  * signed answer; any other one cannot.
  */
 export const assertIdentity = async (runner: RunnerHandle, key: SigningKey, invokePath: string): Promise<void> => {
-  const wish = { method: unknownMethod, audience: runner.id, timeoutMs: askTimeoutMs, createdMs: Date.now() };
-  const ping = signPing(wish, key);
-  const { headers, body } = ping;
-  const response = await askRunner(runner.url, { path: invokePath, method: "POST", headers, body });
-  const { status, body: answer } = response;
-  const reading = readPing(ping, { status, header: (name) => response.header(name), body: answer }, key);
+  const wish = { method: unknownMethod, audience: runner.id, timeoutMs: askTimeoutMs, createdMs: wallClockMs() };
+  const send = async (ping: Ping): Promise<PingAnswer & { readonly reading: PingReading }> => {
+    const { headers, body } = ping;
+    const response = await askRunner(runner.url, { path: invokePath, method: "POST", headers, body });
+    const answer = { status: response.status, header: (name: string) => response.header(name), body: response.body };
+    return { ...answer, reading: readPing(ping, answer, key) };
+  };
+  const asked = await send(signQuestion(wish, key));
+  const accepted = asked.reading._tag === "signed" && asked.status === 200;
+  const { reading, status, body: answer } = accepted ? await send(signPing(forInstance(wish, asked), key)) : asked;
   if (reading._tag === "unsigned") {
     assert.fail(
       `${runner.url} answered ${status} without a runner's signature (${reading.malformed}): ${new TextDecoder().decode(answer)}. ` +

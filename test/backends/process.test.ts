@@ -2,11 +2,12 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { processBackend } from "../../src/backends/process.ts";
 import type { ProcessBackend, ProcessBackendOptions, RunnerOutput } from "../../src/backends/process.ts";
 import type { SpawnRequest } from "../../src/contract/backend.ts";
 import { ConfigError, FlameError, InvokeError } from "../../src/contract/errors.ts";
+import { runtimes } from "../harness/runtimes.ts";
 import { commandLineOf, isAlive } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -215,6 +216,36 @@ test("output arrives line by line with its runner, pool and stream", async () =>
   expect(lines).toContainEqual({ runnerId: "r1", poolName: "images", stream: "stderr", line: "a warning" });
 });
 
+test.each([
+  [
+    "throws",
+    () => {
+      throw new Error("full");
+    },
+    "threw Error: full",
+  ],
+  ["rejects", () => Promise.reject(new Error("full")), "rejected with Error: full"],
+  ["is a promise that never settles", () => new Promise<void>(() => {}), undefined],
+])("an onOutput that %s is told of once, and the runner serves", async (_, run, said) => {
+  const warnings: Array<string> = [];
+  const onWarning = (warning: Error): void => void warnings.push(warning.message);
+  const unhandled = vi.fn();
+  process.on("warning", onWarning).on("unhandledRejection", unhandled);
+  onTestFinished(() => void process.off("warning", onWarning).off("unhandledRejection", unhandled));
+  let lines = 0;
+  const onOutput = (): unknown => {
+    lines++;
+    return run();
+  };
+  const backend = backendOf("well", { entry, onOutput });
+  const { url } = await backend.spawn(request());
+  await waitFor(() => lines === 2, { what: "two lines" });
+  expect(await (await fetch(url)).text()).toBe("well");
+  const told = warnings.filter((message) => message.includes("onOutput"));
+  expect(told).toEqual(said === undefined ? [] : [expect.stringContaining(said)]);
+  expect(unhandled).not.toHaveBeenCalled();
+});
+
 test("output goes to the same stream of the parent behind the runner's id by default", async () => {
   const stdout = vi.spyOn(process.stdout, "write").mockReturnValue(true);
   const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true);
@@ -224,6 +255,40 @@ test("output goes to the same stream of the parent behind the runner's id by def
   await waitFor(() => stdout.mock.calls.some(([text]) => text === "[r1] listening\u001b[0m as r1\n"), {
     what: "the line on stdout",
   });
+});
+
+describe.each(["node", "bun"] as const)("the last megabyte of a runner on %s", (runtime) => {
+  test.each([
+    ["console.log and process.exit", "log", { code: 7, reason: "exited with code 7" }],
+    ["one write and process.exit", "write", { code: 7, reason: "exited with code 7" }],
+    ["console.error and SIGKILL", "kill", { signal: "SIGKILL", reason: "was ended by SIGKILL" }],
+  ])("is read before its end is told: %s", async (_name, how, exit) => {
+    const lines: Array<string> = [];
+    const onOutput = ({ line }: RunnerOutput): void => void lines.push(line);
+    const runner = await backendOf("well", { entry, runtime: runtimes[runtime], onOutput }).spawn(request());
+    await fetch(`${runner.url}/end?how=${how}`).catch(() => {});
+    expect(await runner.exited).toMatchObject(exit);
+    const last = lines.filter((line) => line.startsWith("line "));
+    expect(last).toHaveLength(10_000);
+    expect(last.at(-1)).toMatch(/^line 009999 x{87}$/);
+  });
+});
+
+test("a runner of Node that ran out of memory says so, after all that it printed", async () => {
+  const lines: Array<string> = [];
+  const backend = backendOf("well", {
+    entry,
+    runtime: runtimes.node,
+    runtimeArgs: ["--max-old-space-size=48"],
+    onOutput: ({ line }) => void lines.push(line),
+  });
+  const runner = await backend.spawn(request());
+  await fetch(`${runner.url}/end?how=memory`).catch(() => {});
+  const exit = await runner.exited;
+  expect(exit).toMatchObject({ outOfMemory: true, reason: expect.stringMatching(/^ran out of memory and /) });
+  expect(exit?.code === 134 || exit?.signal === "SIGABRT").toBe(true);
+  expect(lines.filter((line) => line.startsWith("line "))).toHaveLength(10_000);
+  expect(lines.some((line) => line.includes("JavaScript heap out of memory"))).toBe(true);
 });
 
 test("five boots at once give five runners", async () => {

@@ -241,7 +241,7 @@ describe("Grafana's variant", () => {
     expect(new Set(grafana.map(({ uid }) => uid)).size).toBe(alertNames.length);
     for (const { uid } of grafana) expect(uid).toMatch(/^[a-z0-9-]{1,40}$/);
     expect(() => ruleFiles({ ...defaultSettings, uid: "the-shop-of-the-company" })).toThrow(
-      'uid "the-shop-of-the-company" is too long',
+      'uid is "the-shop-of-the-company". Use lower-case letters',
     );
   });
 });

@@ -75,7 +75,7 @@ describe("firelight dashboards", () => {
     ["a folder without its option", ["out"], "write --out out"],
     ["a file that is not there", ["--out", "o", "--settings", "none.json"], "There is no file none.json."],
     ["an objective that is no number", ["--out", "o", "--objective", "high"], '--objective is "high"'],
-    ["an objective that is none", ["--out", "o", "--objective", "99.9"], "slo.objective is 99.9:"],
+    ["an objective that is none", ["--out", "o", "--objective", "99.9"], "slo.objective is 99.9."],
     ["a uid that cannot be one", ["--out", "o", "--uid", "My Shop"], 'uid is "My Shop".'],
   ])("ends with 2 for %s, and says so in one line", async (_case, args, said) => {
     const { code, stdout, stderr } = await run(...args);
@@ -88,7 +88,7 @@ describe("firelight dashboards", () => {
     const { code, stderr } = await run("--out", "o", "--settings", settingsFile("s.json", `{ "slos": {} }`));
     expect({ code, stderr }).toEqual({
       code: 2,
-      stderr: expect.stringContaining("There is no setting slos.") as string,
+      stderr: expect.stringContaining("slos is not an option. Did you mean slo?") as string,
     });
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { checkOptions, mergeOptions } from "../../src/contract/call-options.ts";
+import { mergeOptions } from "../../src/contract/call-options.ts";
+import { type DefinitionOptions, mergeDefinitions, readDefinition } from "../../src/contract/definition-options.ts";
 import type { FlameOptions } from "../../src/contract/options.ts";
 
 describe("options of calls", () => {
@@ -20,26 +21,44 @@ describe("options of calls", () => {
     });
   });
 
+  it("are all merged: none is forgotten", () => {
+    const every: Required<DefinitionOptions> = {
+      pool: "gpu",
+      timeoutMs: 1,
+      idempotencyKey: "k",
+      labels: { gpu: "l4" },
+      affinityKey: "a",
+      detached: true,
+      idempotent: true,
+      retry: { maxAttempts: 2 },
+      hedge: false,
+      isolation: "worker",
+    };
+    expect(mergeDefinitions({}, every)).toEqual(every);
+    expect(mergeDefinitions(every, {})).toEqual(every);
+    expect(mergeOptions(every)).toEqual({ ...every, isolation: undefined });
+  });
+
   it.each<[FlameOptions, string]>([
     [{ retry: { attemptTimeoutMs: 0 } }, "m: retry.attemptTimeoutMs is 0."],
     [{ retry: { maxAttempts: 0 } }, "m: retry.maxAttempts is 0."],
     [
       { retry: { on: ["unavailabel" as "unavailable"] } },
-      "m: retry.on has unavailabel, which is neither an error code nor a function.",
+      'm: retry.on[0] is "unavailabel". Did you mean "unavailable"?',
     ],
-    [{ retry: { on: "timeout" as unknown as [] } }, "m: retry.on is timeout. Use a list"],
-    [{ idempotent: "yes" as unknown as boolean }, "m: idempotent is yes. Use true or false."],
+    [{ retry: { on: "timeout" as unknown as [] } }, 'm: retry.on is "timeout". Use an array'],
+    [{ idempotent: "yes" as unknown as boolean }, 'm: idempotent is "yes". Use true or false.'],
     [{ hedge: { delayMs: 0 } }, "m: hedge.delayMs is 0."],
     [{ hedge: { delayMs: 5, maxAttempts: 1 } }, "m: hedge.maxAttempts is 1."],
   ])("%j is refused with what to do", (options, message) => {
-    expect(() => checkOptions(options, "m")).toThrow(message);
+    expect(() => readDefinition(options, "m")).toThrow(message);
   });
 
   it("are accepted where they can work", () => {
-    checkOptions(
+    readDefinition(
       { idempotent: true, hedge: { delayMs: 5 }, retry: { on: ["timeout", () => true], attemptTimeoutMs: 1 } },
       "m",
     );
-    checkOptions({ hedge: false, retry: { on: () => false } }, "m");
+    readDefinition({ hedge: false, retry: { on: () => false } }, "m");
   });
 });

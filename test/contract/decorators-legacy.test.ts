@@ -52,6 +52,13 @@ const classes = ({ flame, flameService }: World): Classes => {
     }
   }
 
+  @flameService(undefined, { pool: "gpu", timeoutMs: 7 })
+  class Nameless {
+    async go(): Promise<string> {
+      return "went";
+    }
+  }
+
   class Tools {
     readonly label: string = "tools";
 
@@ -165,6 +172,7 @@ const classes = ({ flame, flameService }: World): Classes => {
     decoratorArguments,
     Billing,
     Calculator,
+    Nameless,
     Tools,
     Loose,
     Unbound,

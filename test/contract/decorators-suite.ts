@@ -47,6 +47,8 @@ export interface Classes {
     now(): Promise<string>;
     plain(): string;
   };
+  /** `@flameService(undefined, { pool: "gpu", timeoutMs: 7 })`, with go. */
+  readonly Nameless: new () => { go(): Promise<string> };
   /** Undecorated, with the static `@flame({ serviceId: "utils", id: "ping" })` ping. */
   readonly Tools: { ping(): Promise<string> };
   /** Undecorated, with `@flame({ serviceId: "loose" })` run. */
@@ -108,6 +110,12 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
     test("is registered with its decorated and its undecorated methods, and with nothing else", () => {
       const world = setup();
       expect(methodsOf(world, "billing")).toEqual(["charge-card", "fee", "refund", "who"]);
+    });
+
+    test("takes options without an id", async () => {
+      const world = setup();
+      expect(await new world.Nameless().go()).toBe("went");
+      expect(world.calls).toEqual([{ method: "Nameless/go", args: [], options: { pool: "gpu", timeoutMs: 7 } }]);
     });
 
     test("takes its own name as id, and of static methods only those that are decorated", async () => {
@@ -270,7 +278,15 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
       expect(() => flame({ timeoutMs: -1 })).toThrow(/timeoutMs is -1/);
       expect(() => flameService("a b")).toThrow(RegistryError);
       expect(() => flameService({ retry: { maxAttempts: 0 } })).toThrow(/retry.maxAttempts is 0/);
-      expect(() => flameService({ factory: 3 as never })).toThrow(/factory of @flameService is 3/);
+      expect(() => flameService({ factory: 3 as never })).toThrow(/@flameService\(\): factory is 3/);
+      expect(() => flame({ id: "x", timeoutMs: -1 })).toThrow('@flame("x"): timeoutMs is -1');
+      expect(() => flame(null as never)).toThrow("@flame(): options is null");
+      expect(() => flameService(undefined, { timeoutMs: -1 })).toThrow("@flameService(): timeoutMs is -1");
+      expect(() => flameService("x", null as never)).toThrow('@flameService("x"): options is null');
+      expect(() => flameService({ id: "x" } as never, { timeoutMs: 1 })).toThrow(
+        '@flameService("x"): options are given twice',
+      );
+      expect(() => flameService("x", { id: "y" } as never)).toThrow('options.id is "y", which is another id');
       expect(registry.services()).toEqual([]);
     });
   });

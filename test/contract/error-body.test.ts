@@ -1,3 +1,4 @@
+import { readThrown } from "../../src/contract/thrown.ts";
 import { describe, expect, it } from "vitest";
 import { readFileSync } from "node:fs";
 import { httpStatus } from "../../src/contract/envelope.ts";
@@ -35,6 +36,15 @@ const spoken = new InvokeError("remote_error", "billing/charge failed.", {
     details: { bank: "x" },
     stack: "at charge.ts:1",
   },
+});
+
+it("an error on the wire names the process that answers, where it is to be signed for again, and only in a form that fits", () => {
+  const error = new InvokeError("unavailable", "Sign it again.", { executed: "no" });
+  const instance = { id: "A".repeat(22), nowMs: 12.5 };
+  expect(decodeErrorBody(encodeErrorBody(error, false, false, instance))?.instance).toEqual(instance);
+  expect(decodeErrorBody(encodeErrorBody(error, false))?.instance).toBeUndefined();
+  const odd = { ...instance, id: 7 } as never;
+  expect(decodeErrorBody(encodeErrorBody(error, false, false, odd))?.instance).toBeUndefined();
 });
 
 describe("an error on the wire", () => {
@@ -104,6 +114,50 @@ describe("an error on the wire", () => {
     expect(over(spoken).remote).toEqual(said);
     expect(raw(spoken)).not.toContain("charge.ts");
     expect(over(spoken, true).remote).toEqual({ ...said, stack });
+  });
+
+  it("brings causes, the errors of an AggregateError and their codes with exposeErrors, and nothing of them without", () => {
+    const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" });
+    const many = new AggregateError([refused, new RangeError("b")], "many");
+    const said = readThrown(new TypeError("outer", { cause: many }));
+    const error = new InvokeError("remote_error", "m", { remote: { ...said, exposed: true } });
+    expect(over(error, true).remote).toMatchObject({
+      name: "TypeError",
+      exposed: true,
+      cause: {
+        name: "AggregateError",
+        errors: [
+          { code: "ECONNREFUSED", message: "connect", stack: expect.stringContaining("error-body.test") },
+          { name: "RangeError", message: "b" },
+        ],
+      },
+    });
+    expect(over(error).remote).toBeUndefined();
+    const coded = new InvokeError("remote_error", "m", { remote: { ...readThrown(refused), exposed: true } });
+    expect(over(coded).remote).toBeUndefined();
+    const onPurpose = new InvokeError("remote_error", "m", { remote: { ...said, code: "c" } });
+    expect(over(onPurpose).remote).toEqual({ name: "TypeError", code: "c", message: "outer" });
+  });
+
+  it("holds a bounded number of causes, sent or received", () => {
+    let error = new Error("innermost");
+    for (let level = 0; level < 1_000; level++) error = new Error("x".repeat(50_000), { cause: error });
+    const wide = new AggregateError(
+      Array.from({ length: 1_000 }, () => new Error("y".repeat(50_000))),
+      "wide",
+    );
+    for (const thrown of [error, wide]) {
+      const remote = { ...readThrown(thrown), exposed: true } as const;
+      expect(encodeErrorBody(new InvokeError("remote_error", "m", { remote }), true).length).toBeLessThan(128 * 1_024);
+    }
+    type Nested = { name: string; cause?: Nested };
+    let received: Nested = { name: "innermost" };
+    for (let level = 0; level < 100; level++) received = { name: `level ${level}`, cause: received };
+    const good = { code: "timeout", message: "m", retryable: true, executed: "unknown" };
+    let depth = 0;
+    const read = decodeErrorBody(Buffer.from(JSON.stringify({ ...good, remote: received })));
+    for (let remote = read?.remote; remote !== undefined; remote = remote.cause) depth++;
+    expect(depth).toBe(8);
   });
 
   it("is encoded whatever its details are", () => {

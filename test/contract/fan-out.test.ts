@@ -233,7 +233,7 @@ describe("a map that is awaited", () => {
 
   test("refuses what cannot work, by name and at once", () => {
     const { service } = setup();
-    expect(() => service.double.map(3 as never)).toThrow(/work\/double\.map got 3/);
+    expect(() => service.double.map(3 as never)).toThrow(/work\/double\.map: items is 3/);
     for (const concurrency of [0, 1.5, NaN, Infinity])
       expect(() => service.double.map([], { concurrency })).toThrow(ConfigError);
     expect(() => service.double.map([], { onError: "skip" as never })).toThrow(/"stop" or "collect"/);

@@ -161,6 +161,6 @@ describe("a detached call", () => {
     await waitFor(() => seen.started === 2, { what: "the handler" });
     ended.cancel();
     await waitFor(() => seen.aborted === 1, { what: "the handler's signal" });
-    expect(() => wait.with({ detached: "yes" as never })).toThrow(/detached is yes/);
+    expect(() => wait.with({ detached: "yes" as never })).toThrow(/detached is "yes"/);
   });
 });

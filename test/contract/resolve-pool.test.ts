@@ -1,14 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { resolvePool } from "../../src/contract/resolve-pool.ts";
+import type { PoolConfig } from "../../src/contract/options.ts";
+import { resolveConfig } from "../../src/contract/resolve-config.ts";
+
+const resolve = (pool: PoolConfig) => resolveConfig({ pools: { p: pool } }, {}).pools.get("p")!;
 
 describe("orphanTimeoutMs", () => {
   test("is a minute unless it is set, and may be for ever", () => {
-    expect(resolvePool("p", {}, undefined).orphanTimeoutMs).toBe(60_000);
-    expect(resolvePool("p", { orphanTimeoutMs: Infinity }, undefined).orphanTimeoutMs).toBe(Infinity);
+    expect(resolve({}).orphanTimeoutMs).toBe(60_000);
+    expect(resolve({ orphanTimeoutMs: Infinity }).orphanTimeoutMs).toBe(Infinity);
   });
 
   test.each([0, 99, -1, Number.NaN])("is refused as %s", (orphanTimeoutMs) => {
-    expect(() => resolvePool("p", { orphanTimeoutMs }, undefined)).toThrow(
+    expect(() => resolve({ orphanTimeoutMs })).toThrow(
       `pools.p.orphanTimeoutMs is ${orphanTimeoutMs}. Use a number of milliseconds, 100 or more, or Infinity.`,
     );
   });
@@ -19,8 +22,7 @@ describe("panicThreshold", () => {
     runners: Array.from({ length: count }, (_, n) => ({ url: `http://10.0.0.${n}:1` })),
     panicThreshold,
   });
-  const resolved = (...given: Parameters<typeof fixed>) =>
-    resolvePool("p", fixed(...given), undefined).bounds.panicThreshold;
+  const resolved = (...given: Parameters<typeof fixed>) => resolve(fixed(...given)).bounds.panicThreshold;
 
   test("is a half where there are enough runners for shares to mean something", () => {
     expect([1, 4, 5, 12].map((count) => resolved(count))).toEqual([0, 0, 0.5, 0.5]);

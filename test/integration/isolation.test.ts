@@ -46,6 +46,13 @@ const pids = async (): Promise<{ readonly runner: number; readonly isolate: numb
   isolate: (await InProcess.where()).pid,
 });
 
+test("an isolate's server says where the runner listens", async () => {
+  await runners();
+  const standIn = flame.fn("stand-in", async () => ({ hostname: "", port: 0, url: "" }));
+  const { hostname, port, url } = await standIn();
+  expect({ hostname, url }).toEqual({ hostname: "127.0.0.1", url: `http://127.0.0.1:${port}` });
+});
+
 describe.each(["worker", "process"] as const)("isolation: %s", (kind) => {
   const service = services[kind];
 

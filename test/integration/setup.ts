@@ -9,7 +9,12 @@ import type { FlameConfig, PoolConfig } from "../../src/contract/options.ts";
 import type { Flame } from "../../src/flame.ts";
 import { flame } from "../../src/index.ts";
 
-export type FixtureRunner = "runner" | "traced-runner" | "isolated-runner" | "isolated-traced-runner";
+export type FixtureRunner =
+  | "runner"
+  | "traced-runner"
+  | "isolated-runner"
+  | "isolated-traced-runner"
+  | "hostile-runner";
 
 export const entryOf = (runner: FixtureRunner): URL => new URL(`./fixtures/${runner}.ts`, import.meta.url);
 

@@ -39,4 +39,14 @@ describe("nonce memory", () => {
     memory.use("b", 60_000, 60_000);
     expect(memory.use("a", 500, 600)).toBe("stale");
   });
+
+  it("recalls without remembering", () => {
+    const memory = makeNonceMemory({ windowMs: 1_000, capacity: 10 });
+    expect(memory.recall("a", 500)).toBe("fresh");
+    expect(memory.size).toBe(0);
+    memory.use("a", 500, 500);
+    expect(memory.recall("a", 500)).toBe("replay");
+    memory.use("b", 60_000, 60_000);
+    expect(memory.recall("c", 500)).toBe("stale");
+  });
 });

@@ -48,6 +48,17 @@ describe("a runner's server", () => {
     });
   });
 
+  it("says where it listens", async () => {
+    const named = create({ port: 0, hostname: "127.0.0.1" });
+    expect(named.hostname).toBe("127.0.0.1");
+    const open = create({ port: 0 });
+    expect(open.hostname).toMatch(/^(::|0\.0\.0\.0)$/);
+    await Promise.all([named.ready, open.ready]);
+    const fromEnv = create({}, { FLAME_PORT: "0", FLAME_HOST: "127.0.0.1" });
+    expect(fromEnv.hostname).toBe("127.0.0.1");
+    await fromEnv.ready;
+  });
+
   it("says which port is taken and what to do", async () => {
     const other = createServer().listen(0, "127.0.0.1");
     onTestFinished(() => void other.close());

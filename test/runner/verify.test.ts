@@ -1,9 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { requestHeaders } from "../../src/contract/headers.ts";
+import { HEARTBEAT_METHOD } from "../../src/contract/heartbeat.ts";
+import { askingAudience, type InstanceNote, withInstance } from "../../src/contract/instance.ts";
 import { makeKeyring } from "../../src/contract/signature.ts";
-import { makeNonceMemory } from "../../src/runner/nonces.ts";
+import { Freshness } from "../../src/runner/freshness.ts";
 import { makeVerifier } from "../../src/runner/verify.ts";
+import { waitFor } from "../harness/wait-for.ts";
 import {
+  codec,
   errorOf,
   key,
   openRequest,
@@ -165,11 +169,10 @@ describe("verification", () => {
   it("refuses without a signature, and to be tried later, what it could not remember", async () => {
     const verify = makeVerifier({
       keyring: makeKeyring(key, []),
-      windowMs: 60_000,
       maxBodyBytes: 1_000,
       runnerId: "runner-7",
       checkAudience: true,
-      nonces: makeNonceMemory({ windowMs: 60_000, capacity: 1 }),
+      freshness: new Freshness({ windowMs: 60_000, capacity: 1, onClockStep: () => {} }),
     });
     const arrive = (request: SignedRequest) =>
       verify({
@@ -200,6 +203,88 @@ describe("verification", () => {
     await send(runner, request, { body: Buffer.from("forged") });
     expect((await send(runner, request)).status).toBe(200);
   });
+
+  describe("of requests that name a process of the runner", () => {
+    const other = "A".repeat(22);
+    const instanceOf = async (runner: TestRunner): Promise<InstanceNote> => {
+      const reply = await send(runner, sign(HEARTBEAT_METHOD, [], { audience: askingAudience("*") }));
+      expect(reply.status).toBe(200);
+      expect(verifiedHead(reply).outcome).toBe("ok");
+      return (codec.decode(reply.body, "heartbeat") as { instance: InstanceNote }).instance;
+    };
+    const naming = ({ id, nowMs }: InstanceNote, moreMs = 0): SignedRequest =>
+      sign("test/count", [], { audience: withInstance("*", id, nowMs + moreMs) });
+
+    it("runs what names this one, once, whatever its sender's clock says", async () => {
+      const runner = await start();
+      const before = runs;
+      const { id, nowMs } = await instanceOf(runner);
+      const audience = withInstance(withInstance("*", other, 7), id, nowMs);
+      const request = sign("test/count", [], { audience, createdMs: Date.now() - 3_600_000 });
+      expect((await send(runner, request)).status).toBe(200);
+      const again = await send(runner, request);
+      expect(again.status).toBe(401);
+      expect(again.headers.get("x-flame-signature")).toBeNull();
+      expect(reasons(runner)).toEqual(["replay"]);
+      expect(runs).toBe(before + 1);
+    });
+
+    it("refuses what names another one, says in a signed answer which it is, and runs it when it is signed for that", async () => {
+      const runner = await start();
+      const before = runs;
+      const reply = await send(runner, naming({ id: other, nowMs: 0 }));
+      expect(reply.status).toBe(503);
+      expect(verifiedHead(reply).outcome).toBe("error");
+      expect(errorOf(reply)).toMatchObject({ code: "unavailable", executed: "no", retryable: true });
+      expect(reasons(runner)).toEqual(["instance"]);
+      expect(runs).toBe(before);
+      expect((await send(runner, naming(errorOf(reply).instance!))).status).toBe(200);
+      expect(runs).toBe(before + 1);
+    });
+
+    it("runs nothing for a request that asks which process it is", () =>
+      expectNotRun(async () => {
+        const runner = await start({ env: { FLAME_RUNNER_ID: "runner-7" } });
+        const reply = await send(runner, sign("test/count", [], { audience: askingAudience("runner-7") }));
+        expect(reply.status).toBe(503);
+        expect(verifiedHead(reply).outcome).toBe("error");
+        expect(errorOf(reply)).toMatchObject({ executed: "no", instance: { id: expect.any(String) } });
+        const elsewhere = await send(runner, sign(HEARTBEAT_METHOD, [], { audience: askingAudience("runner-8") }));
+        expect(errorOf(elsewhere)).toMatchObject({ code: "signature_error", executed: "no" });
+      }));
+
+    it("says its time, in a signed answer, to one that is late by its clock, and signs nothing for one that is ahead", () =>
+      expectNotRun(async () => {
+        const runner = await start();
+        const now = await instanceOf(runner);
+        const short = await start({ config: { security: { secret: key.secret, windowMs: 200 } } });
+        const shortNow = await instanceOf(short);
+        await waitFor(async () => (await instanceOf(short)).nowMs > 300, { what: "the window to pass" });
+        const late = await send(short, naming({ id: shortNow.id, nowMs: 0 }));
+        expect(verifiedHead(late).outcome).toBe("error");
+        expect(errorOf(late)).toMatchObject({ code: "unavailable", executed: "no", instance: { id: shortNow.id } });
+        const ahead = await send(runner, naming(now, 90_000));
+        expect(ahead.status).toBe(401);
+        expect(ahead.headers.get("x-flame-signature")).toBeNull();
+        expect(reasons(runner)).toEqual(["expired"]);
+      }));
+  });
+
+  it("refuses, without a signature, what was created before it began and names no process", () =>
+    expectNotRun(async () => {
+      const createdMs = Date.now() - 1_000;
+      const runner = await start();
+      const reply = await send(runner, sign("test/count", [], { createdMs }));
+      expect(reply.status).toBe(503);
+      expect(reply.headers.get("x-flame-signature"), "the process before it may have run it").toBeNull();
+      expect(errorOf(reply)).toMatchObject({
+        code: "unavailable",
+        message: expect.stringMatching(/\d+ ms before runner/),
+      });
+      expect(errorOf(reply).retryAfterMs).toBeGreaterThanOrEqual(1_000);
+      expect(reasons(runner)).toEqual(["instance"]);
+      expect((await send(runner, sign(HEARTBEAT_METHOD, [], { createdMs }))).text).toBe('{"json":null}');
+    }));
 
   it("insists on its own id as the audience when the id was given", () =>
     expectNotRun(async () => {

@@ -91,6 +91,9 @@ const everyEvent: ReadonlyArray<FlameEvent> = [
     durationMs: 5,
     error: new Error("no port"),
   },
+  { _tag: "BootEnded", pool: "p", runnerId: "r", backend: "process", result: "canceled", durationMs: 5 },
+  { _tag: "RunnerNotEnded", pool: "p", runnerId: "r", backend: "process", fault: "Error: no" },
+  { _tag: "UserFunctionFailed", pool: "p", name: "onGrow", fault: "threw Error: no", fallback: "the pool goes on" },
   { _tag: "RunnerDraining", pool: "p", runnerId: "r", reason: "idle" },
   { _tag: "RunnerTerminated", pool: "p", runnerId: "r", reason: "crash", detail: "exit code 137" },
   { _tag: "RunnerTerminated", pool: "p", runnerId: "r", reason: "idle" },
@@ -106,6 +109,7 @@ const everyEvent: ReadonlyArray<FlameEvent> = [
     detail: "The signature does not hold.",
     count: 1,
   },
+  { _tag: "ClockStepped", pool: "p", runnerId: "r", stepMs: -3_600_000 },
 ];
 
 afterEach(() => vi.restoreAllMocks());
@@ -134,6 +138,9 @@ describe("the log sink", () => {
           "flame.error.code": "timeout",
           "flame.error.phase": "handler",
           "flame.error.executed": "unknown",
+          "exception.type": "InvokeError",
+          "exception.message": "It took too long.",
+          "exception.stacktrace": expect.stringMatching(/^InvokeError: It took too long\. \(timeout\)\n\s+at /),
         },
       },
     ]);
@@ -158,6 +165,43 @@ describe("the log sink", () => {
     });
     expect(written[0]!.message).toContain("RangeError: key [redacted]");
     expect(JSON.stringify(written)).not.toMatch(/s3cr3t|hunter2/);
+  });
+
+  it.each([
+    [
+      "the caller's side",
+      "warn",
+      (error: Error) => call(new InvokeError("remote_error", "It failed.", { cause: error })),
+    ],
+    ["the runner's side", "error", (error: Error) => server(new InvokeError("remote_error", "It failed."), error)],
+  ] as const)("tells every cause with its code and stack, on %s", (_side, level, event) => {
+    const refused = Object.assign(new Error("connect ECONNREFUSED, password=hunter2"), { code: "ECONNREFUSED" });
+    const both = new AggregateError([refused, new RangeError("no address")], "all attempts failed");
+    const error = new TypeError("fetch failed", { cause: both });
+    (refused as Error).cause = error;
+    const { written, logger } = collect();
+    makeLogSink(logger).emit(event(error));
+    expect(written).toMatchObject([{ level }]);
+    const stack = String(written[0]!.meta!["exception.stacktrace"]);
+    const headers = stack.split("\n").filter((line) => !/^\s+at /.test(line));
+    expect(headers.slice(headers.findIndex((line) => line.includes("TypeError")))).toEqual([
+      expect.stringMatching(/TypeError: fetch failed$/),
+      "Caused by: AggregateError: all attempts failed",
+      "Error 1 of 2: Error: connect ECONNREFUSED, password=[redacted] (ECONNREFUSED)",
+      "Error 2 of 2: RangeError: no address",
+    ]);
+    expect(stack.match(/at .*logs\.test\.ts/g)?.length).toBeGreaterThanOrEqual(4);
+  });
+
+  it("bounds what it tells of causes, each of which has its part", () => {
+    let error = new Error(`the innermost ${"x".repeat(100_000)}`);
+    for (let level = 0; level < 100; level++)
+      error = new Error(`level ${level} ${"y".repeat(100_000)}`, { cause: error });
+    const { written, logger } = collect();
+    makeLogSink(logger).emit(server(new InvokeError("remote_error", "It failed."), error));
+    const stack = String(written[0]!.meta!["exception.stacktrace"]);
+    expect(stack.length).toBeLessThanOrEqual(16 * 1024);
+    expect(stack.match(/^Caused by: /gm)?.length).toBeGreaterThan(1);
   });
 
   it("is silent about success", () => {
@@ -193,25 +237,34 @@ describe("the log sink", () => {
     expect(written).toEqual([expect.stringContaining('Give the method isolation: "process"')]);
   });
 
-  it("without a logger writes warnings and errors in one line each, and nothing else", () => {
+  it("without a logger writes a line for each warning and error, the stack and causes indented below, and nothing else", () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     const error = vi.spyOn(console, "error").mockImplementation(() => {});
     const log = vi.spyOn(console, "log").mockImplementation(() => {});
     const info = vi.spyOn(console, "info").mockImplementation(() => {});
     const sink = makeLogSink(undefined);
     for (const event of everyEvent) sink.emit(event);
-    sink.emit(server(new InvokeError("remote_error", "failed"), new Error("two\n  lines")));
+    const cause = Object.assign(new Error("two\nfirelight error: forged"), { code: "E_CAUSE" });
+    sink.emit(server(new InvokeError("remote_error", "failed"), new Error("two\n  lines", { cause })));
+    sink.emit(call(new InvokeError("transport_error", "It is gone.", { cause })));
     const lines = [...warn.mock.calls, ...error.mock.calls];
     expect([warn.mock.calls.length, error.mock.calls.length, log.mock.calls.length, info.mock.calls.length]).toEqual([
-      5, 4, 0, 0,
+      8, 5, 0, 0,
     ]);
     for (const args of lines) {
       expect(args).toHaveLength(1);
-      expect(args[0]).not.toContain("\n");
+      expect(args[0]).not.toMatch(/\n(?! {4})/);
     }
-    expect(error.mock.calls.at(-1)![0]).toBe(
+    const [first, ...below] = String(error.mock.calls.at(-1)![0]).split("\n");
+    expect(first).toBe(
       `firelight error: billing/charge failed on this runner after 5.0 ms, attempt 2, with remote_error: Error: two lines (trace ${span.traceId})`,
     );
+    expect(below).toContainEqual(expect.stringMatching(/^ {4}\s+at .*logs\.test\.ts/));
+    expect(below).toContain("    Caused by: Error: two");
+    expect(below).toContain("    firelight error: forged (E_CAUSE)");
+    const [warned, causes] = String(warn.mock.calls.at(-1)![0]).split("\n");
+    expect(warned).toMatch(/with transport_error: It is gone\. \(trace/);
+    expect(causes).toBe("    Caused by: Error: two");
   });
 
   it("hands records to exporters too, each logger once, until they stop", () => {

@@ -137,7 +137,7 @@ describe.each(Object.entries(registries))("metrics in a registry of %s", (_name,
       'flame_pool_slot_available_seconds_total{flame_pool_name="gpu"} 9',
     ]);
     expect(linesOf(text, "flame_runner_terminations_total")).toEqual(
-      ["idle", "drain", "crash", "boot_timeout", "unhealthy", "recycled"].map(
+      ["idle", "drain", "crash", "boot_timeout", "canceled", "unhealthy", "recycled"].map(
         (reason) =>
           `flame_runner_terminations_total{flame_pool_name="gpu",reason="${reason}"} ${reason === "crash" ? 1 : 0}`,
       ),
@@ -181,7 +181,7 @@ describe.each(Object.entries(registries))("metrics in a registry of %s", (_name,
       registry.setContentType(type);
       const text = await metrics.text();
       expect(metrics.contentType).toBe(type);
-      expect(linesOf(text, "flame_runner_terminations_total{")).toHaveLength(6);
+      expect(linesOf(text, "flame_runner_terminations_total{")).toHaveLength(7);
       expect(text).toContain(`\n${series}\n`);
       expect(text).toContain(`# TYPE flame_runner_terminations${type === openMetrics ? "" : "_total"} counter\n`);
     }
@@ -245,10 +245,11 @@ describe("metrics", () => {
     const text = await makeMetrics({ side: "runner", pool: "gpu" }).text();
     expect([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)).toEqual([
       "flame_signature_rejections",
+      "flame_clock_steps",
       "flame_idempotency_requests",
       "rpc_server_call_duration_seconds",
     ]);
-    expect(linesOf(text, "flame_signature_rejections_total{")).toHaveLength(5);
+    expect(linesOf(text, "flame_signature_rejections_total{")).toHaveLength(6);
     expect(await makeMetrics({ side: "parent" }).text()).not.toContain("rpc_server_call_duration_seconds");
   });
 

@@ -3,6 +3,8 @@ import { Deferred, Effect, Fiber } from "effect";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { InvokeError } from "../../src/contract/errors.ts";
 import type { Stage } from "../../src/telemetry/telemetry.ts";
+import { restoreClock, stepClock } from "../harness/step-clock.ts";
+import { type Hostile, hostile } from "../integration/fixtures/hostile-values.ts";
 import type { Recorder } from "./recorded-spans.ts";
 import { callStage, forget, record, runCall, tracer } from "./recorded-spans.ts";
 
@@ -16,6 +18,20 @@ const call = () => recorder.span("billing/charge");
 const exitOf = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromiseExit(effect);
 const serverStage: Stage = { _tag: "server", method: "billing/charge", facts: {}, carrier: {} };
 const handlerStage: Stage = { _tag: "handler", facts: {}, carrier: {} };
+
+it.each([3_600_000, -3_600_000])(
+  "a span lasts as long as it did when the clock is set by %d ms meanwhile",
+  async (ms) => {
+    try {
+      await runCall(() => Effect.sync(() => stepClock(ms)));
+    } finally {
+      restoreClock();
+    }
+    const [seconds, nanos] = call().duration;
+    expect(seconds * 1_000 + nanos / 1e6).toBeGreaterThan(0);
+    expect(seconds).toBeLessThan(60);
+  },
+);
 
 describe("the status of a span", () => {
   it("is unset on success, with rpc.status_code OK", async () => {
@@ -50,6 +66,16 @@ describe("the status of a span", () => {
       "error.type": "DEADLINE_EXCEEDED",
     });
   });
+
+  it.each(Object.keys(hostile) as ReadonlyArray<Hostile>)(
+    "is ERROR whatever it fails or dies with: %s",
+    async (what) => {
+      await exitOf(tracer.stage(callStage(), () => Effect.fail(hostile[what]())));
+      await exitOf(tracer.stage(callStage(), () => Effect.die(hostile[what]())));
+      const spans = recorder.exporter.getFinishedSpans();
+      expect(spans.map(({ status }) => status.code)).toEqual([SpanStatusCode.ERROR, SpanStatusCode.ERROR]);
+    },
+  );
 
   it("is ERROR with INTERNAL on a defect, without an exception event", async () => {
     await exitOf(tracer.stage(callStage(), () => Effect.die(new TypeError("no such thing"))));

@@ -1,4 +1,5 @@
 /** All alerts, in the order of their names and of the runbook. */
+import { completeSettings } from "../complete-settings.ts";
 import type { BundleSettings } from "../settings.ts";
 import { type AlertRule, completeAlert } from "./alert-rule.ts";
 import { budgetAlerts } from "./budget-alerts.ts";
@@ -14,13 +15,15 @@ import { telemetryAlerts } from "./telemetry-alerts.ts";
  * alerts(defaultSettings).find(({ name }) => name === "FlamePoolSaturated")?.expr;
  * ```
  *
- * @throws {RangeError} when the objective or its window make no sense.
+ * @throws {ConfigError} for a setting that cannot work.
  */
-export const alerts = (settings: BundleSettings): ReadonlyArray<AlertRule> =>
-  [
+export const alerts = (given: BundleSettings): ReadonlyArray<AlertRule> => {
+  const settings = completeSettings(given);
+  return [
     ...budgetAlerts(settings),
     ...poolAlerts(settings),
     ...callAlerts(settings),
     ...runnerAlerts(settings),
     ...telemetryAlerts(settings),
   ].map((spec) => completeAlert(settings, spec));
+};

@@ -14,7 +14,6 @@ import { type AlertRule, conditionalValue } from "./alert-rule.ts";
 import { alerts } from "./alerts.ts";
 
 const expressions = "__expr__";
-const longestUid = 40;
 
 /** How far back Grafana looks for the newest value. */
 const lookBack = { from: 600, to: 0 };
@@ -30,14 +29,9 @@ const minutesOf = (duration: string): number => {
 const toGrafanaTemplate = (template: string): string =>
   template.replaceAll("$labels.", ".Labels.").replaceAll("$value", ".Values.B.Value");
 
-const uidOf = ({ uid }: BundleSettings, { name }: AlertRule): string => {
-  const full = `${uid}-${name.replace(/^Flame/, "").toLowerCase()}`;
-  if (full.length > longestUid)
-    throw new RangeError(
-      `uid "${uid}" is too long: the alert ${name} would be "${full}", and Grafana takes ${longestUid} characters. Take ${full.length - longestUid} away.`,
-    );
-  return full;
-};
+/** At most 40 characters, which is what Grafana takes: `completeSettings` bounds the first part. */
+const uidOf = ({ uid }: BundleSettings, { name }: AlertRule): string =>
+  `${uid}-${name.replace(/^Flame/, "").toLowerCase()}`;
 
 const ruleBuilder = (settings: BundleSettings, alert: AlertRule): RuleBuilder => {
   const { operator, threshold } = alert.comparison;

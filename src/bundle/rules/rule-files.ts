@@ -6,7 +6,7 @@ import { alertRulesFile, recordingRulesFile } from "./prometheus-rules.ts";
 /**
  * Recording rules and alerts for Prometheus, and the same alerts for Grafana.
  *
- * @throws {RangeError} when a setting cannot work; the message says which and what to do.
+ * @throws {ConfigError} when a setting cannot work; the message says which and what to do.
  */
 export const ruleFiles = (settings: BundleSettings): ReadonlyMap<string, string> =>
   new Map([

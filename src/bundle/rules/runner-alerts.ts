@@ -17,7 +17,7 @@ const bootAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<Ale
   };
   const boots = (where: Where<"bootDuration">): string =>
     `sum by (job, flame_pool_name) (increase(${series("bootDuration", where, "count", selector)}[15m]))`;
-  const failed = boots({ result: ["!=", "ok"] });
+  const failed = boots({ result: ["=~", "error|timeout"] });
   const shared = { area: "runners", dashboard: "runners", variables: ["job", "pool"] } as const;
   return [
     {
@@ -38,7 +38,7 @@ const bootAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<Ale
       ...shared,
       name: "FlameBootFailing",
       severity: "ticket",
-      value: `${failed}\n/\n(${boots({})} > 0)`,
+      value: `${failed}\n/\n(${boots({ result: ["!=", "canceled"] })} > 0)`,
       comparison: { operator: ">", threshold: thresholds.bootFailureShare },
       conditions: [`on (job, flame_pool_name) ${failed} >= ${thresholds.minBoots}`],
       for: "2m",
@@ -69,10 +69,11 @@ const crashLoop = ({ selector, thresholds }: BundleSettings): AlertSpec => ({
 
 /**
  * A runner counts the requests that it refuses, and a parent the answers; runners are seldom scraped. But a parent also
- * sees its attempts refused. The greater of the two counts is judged.
+ * sees its attempts refused. The greater of the two counts is judged. Requests for an earlier process of a runner are not
+ * counted: every parent sends some after a restart, and signs them again.
  */
 const signatureRejections = ({ selector, thresholds }: BundleSettings): AlertSpec => {
-  const rejections = `sum by (job, flame_pool_name) (increase(${series("signatureRejections", {}, undefined, selector)}[5m]))`;
+  const rejections = `sum by (job, flame_pool_name) (increase(${series("signatureRejections", { reason: ["!=", "instance"] }, undefined, selector)}[5m]))`;
   const refused = `sum by (job, flame_pool_name) (increase(${counters.refusedAttempts}[5m]))`;
   return {
     name: "FlameSignatureRejections",
@@ -105,7 +106,7 @@ const clockSkew = ({ selector, thresholds }: BundleSettings): AlertSpec => {
     summary: `${poolOfJob}: clocks of parent and runners differ by {{ $value | humanizeDuration }}`,
     description:
       `For 10 minutes, the clocks differed by more than ${duration(thresholds.clockOffsetSeconds)} in one call of twenty or more. ` +
-      "Deadlines do not suffer, but spans are shifted against each other, and beyond the window of security.windowMs (60 seconds) every request is refused.",
+      "Deadlines and calls under way do not suffer, but spans are shifted against each other, and beyond security.windowMs (60 seconds) runners refuse parents that they do not know yet.",
     dashboard: "runners",
     variables: ["job", "pool"],
   };

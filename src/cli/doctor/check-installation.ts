@@ -1,4 +1,5 @@
 /** Checks the runtime, the optional peers, and that there is one copy of OpenTelemetry's API. */
+import { checkCopies } from "./check-copies.ts";
 import { type Finding, failed, ok, skipped } from "./finding.ts";
 import { findPackage, firelight, type InstalledPackage, packagesOfScope } from "./installed-package.ts";
 import { compareVersions, isInRange } from "./version-range.ts";
@@ -143,5 +144,5 @@ const checkApi = (project: string, ours: string): Finding => {
 /** Looks at what is installed, from the folder of the project. */
 export const checkInstallation = (project: string): ReadonlyArray<Finding> => {
   const { folder, manifest } = firelight();
-  return [checkRuntime(manifest.engines), ...checkPeers(project), checkApi(project, folder)];
+  return [checkRuntime(manifest.engines), ...checkPeers(project), ...checkCopies(project), checkApi(project, folder)];
 };

@@ -3,10 +3,11 @@
  * in both directions, and measures the difference of their clocks. Nothing is
  * executed: the ping asks for a method that no runner has.
  */
+import { wallClockMs } from "../../contract/clock.ts";
 import { clockOffset } from "../../contract/clock-offset.ts";
 import { ANY_RUNNER, httpStatus } from "../../contract/envelope.ts";
 import { decodeErrorBody } from "../../contract/error-body.ts";
-import { type PingReading, readPing, signPing } from "../../contract/ping.ts";
+import { forInstance, type Ping, type PingReading, readPing, signPing, signQuestion } from "../../contract/ping.ts";
 import type { ResolvedConnection } from "../../contract/resolve-connection.ts";
 import type { SigningKey } from "../../contract/signature.ts";
 import { alertOf } from "../alerts.ts";
@@ -35,20 +36,28 @@ interface Exchange {
   readonly answeredMs: number;
 }
 
-const now = (): number => performance.timeOrigin + performance.now();
-
-/** Sends a ping, as if this machine's clock were `aheadMs` ahead of what it is. */
-const exchange = async (question: SignatureQuestion, aheadMs: number): Promise<Exchange | undefined> => {
-  const { url, invokePath, key, audience = ANY_RUNNER, connection } = question;
-  const ping = signPing({ method, audience, timeoutMs: 5_000, createdMs: Date.now() + aheadMs }, key);
-  const sentMs = now();
+const send = async (question: SignatureQuestion, ping: Ping): Promise<Exchange | undefined> => {
+  const { url, invokePath, key, connection } = question;
   const { headers, body: pinged } = ping;
+  const sentAt = performance.now();
   const answer = await ask(`${url}${invokePath}`, { method: "POST", headers, body: pinged, connection, base: url });
-  const answeredMs = now();
+  const answeredMs = wallClockMs();
+  const sentMs = answeredMs - (performance.now() - sentAt);
   if ("problem" in answer) return undefined;
   const { status, body } = answer;
   const reading = readPing(ping, { status, header: (name) => answer.header(name), body }, key);
   return { answer, reading, sentMs, answeredMs };
+};
+
+const accepted = ({ answer, reading }: Exchange): boolean => reading._tag === "signed" && answer.status === 200;
+
+/** Asks for the runner's process and sends it a ping, as if this machine's clock were `aheadMs` ahead of what it is. */
+const exchange = async (question: SignatureQuestion, aheadMs: number): Promise<Exchange | undefined> => {
+  const { key, audience = ANY_RUNNER } = question;
+  const wish = { method, audience, timeoutMs: 5_000, createdMs: wallClockMs() + aheadMs };
+  const asked = await send(question, signQuestion(wish, key));
+  if (asked === undefined || !accepted(asked)) return asked;
+  return send(question, signPing(forInstance(wish, asked.answer), key));
 };
 
 /** A runner says by how much a request is outside of its window; that is how much its clock is ahead. */

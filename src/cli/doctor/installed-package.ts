@@ -25,6 +25,24 @@ export const firelight = (): { readonly folder: string; readonly manifest: Manif
   return { folder: realpathSync(folder), manifest: readManifest(folder) };
 };
 
+/** The names of what a package depends on, and with `development` what it is developed with; none where there is no readable manifest. */
+export const dependenciesOf = (folder: string, development: boolean): ReadonlyArray<string> => {
+  try {
+    const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Record<
+      string,
+      object | undefined
+    >;
+    return [
+      "dependencies",
+      "optionalDependencies",
+      "peerDependencies",
+      ...(development ? ["devDependencies"] : []),
+    ].flatMap((kind) => Object.keys(manifest[kind] ?? {}));
+  } catch {
+    return [];
+  }
+};
+
 const foldersAbove = (start: string): ReadonlyArray<string> => {
   const folders = [start];
   for (let folder = start; dirname(folder) !== folder; folder = dirname(folder)) folders.push(dirname(folder));

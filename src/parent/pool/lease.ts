@@ -1,6 +1,7 @@
 /** A lease: a slot on a runner, held until released. */
 import type { RunnerExit } from "../../contract/backend.ts";
 import type { AcquireSource, SpanIds, TerminationReason } from "../../telemetry/telemetry.ts";
+import type { KnownInstances } from "../instances.ts";
 import type { LeaseKey } from "./events.ts";
 import type { Health } from "./probe.ts";
 import type { SpanBook } from "./span-book.ts";
@@ -11,13 +12,28 @@ export interface LeasedRunner {
   readonly url: string;
   /** What requests to it name as their audience. */
   readonly audience: string;
+  /** Which of its processes are known, and the time by their clocks. */
+  readonly instances: KnownInstances;
   /** What became of the spans that it recorded. */
   readonly spans: SpanBook;
+  /** Settles when it has ended and the pool knows, where the backend can tell. */
+  readonly exited: Promise<RunnerExit> | undefined;
+}
+
+/** Milliseconds in which the news that a runner has ended may follow the failure of its connections. */
+export const exitNewsMs = 500;
+
+/** How a runner ended, as its backend tells. */
+export interface LostRunner {
+  /** The same for a person, such as `was ended by SIGKILL`. */
+  readonly how: string;
+  readonly exit: RunnerExit;
 }
 
 /** Wants to know when a runner is lost. */
 export interface LostListener {
-  lost(reason: TerminationReason): void;
+  /** `runner` is there when its backend has told how it ended. */
+  lost(reason: TerminationReason, runner: LostRunner | undefined): void;
 }
 
 export interface Lease {
@@ -47,12 +63,11 @@ export interface Lease {
 export interface PooledRunner extends LeasedRunner {
   /** The span of its boot. */
   readonly boot: SpanIds | undefined;
-  /** Settles when it has ended and the pool knows, where the backend can tell. */
-  readonly exited: Promise<RunnerExit> | undefined;
   /** Who wants to know when it is lost. */
   readonly listeners: Set<LostListener>;
   readonly terminate: () => Promise<unknown>;
-  readonly healthCheck: (() => Promise<Health>) | undefined;
+  /** What the backend says of its health; `undefined` where it says nothing. */
+  readonly healthCheck: (() => Promise<Health | undefined>) | undefined;
   /** Whether it has answered a call since the last look at it. */
   answered: boolean;
   /** Calls in a row that it did not answer in time. */

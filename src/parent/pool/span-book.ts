@@ -11,6 +11,9 @@ import type { RunnerTimings } from "../../contract/envelope.ts";
 /** What became of spans. */
 export type SpanFate = "reported" | "lost";
 
+/** An answer that is older than the newest by more than this was not overtaken: the runner's clock was set back. In milliseconds. */
+const longestOvertakenMs = 5_000;
+
 /** Most spans of one request on a runner: the server's and the handler's. */
 const spansOfRequest = 2;
 
@@ -52,7 +55,7 @@ export class SpanBook {
   /** Takes what the answer to a request tells whose spans are not recorded. */
   learn({ spans, sentMs, exported }: RunnerTimings, sentAt: number): void {
     this.#vouched += spans;
-    if (exported !== undefined && sentMs >= this.#newestMs) {
+    if (exported !== undefined && (sentMs >= this.#newestMs || this.#newestMs - sentMs > longestOvertakenMs)) {
       this.#newestMs = sentMs;
       this.#unsent = exported.unsent;
       this.#fail(exported.failed);

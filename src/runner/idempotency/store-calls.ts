@@ -9,7 +9,8 @@ import type {
   ResolvedIdempotency,
 } from "../../contract/idempotency.ts";
 import type { Logger } from "../../contract/options.ts";
-import { safeError, type Redactor } from "../../telemetry/redaction.ts";
+import { exceptionMeta } from "../../telemetry/exception.ts";
+import type { Redactor } from "../../telemetry/redaction.ts";
 
 /** Milliseconds that a store has for one operation. */
 const storeTimeoutMs = 5_000;
@@ -47,12 +48,9 @@ export const makeStoreCalls = (options: StoreCallsOptions): StoreCalls => {
 
   const report = (thrown: unknown, { key }: IdempotencyClaim, what: string): void => {
     const method = key.slice(0, key.indexOf(" "));
-    const { type, message, stack } = safeError(thrown, redact);
     logger.error(`The idempotency store of runner ${runnerId} failed on a call of ${method}: ${what}`, {
       "rpc.method": method,
-      "exception.type": type,
-      "exception.message": message,
-      "exception.stacktrace": stack,
+      ...exceptionMeta(thrown, redact),
     });
   };
 

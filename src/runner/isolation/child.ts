@@ -14,8 +14,15 @@ export const RUNNER_PIPE_FD = 3;
 /** Whether a child can have a process group of its own. */
 export const ownGroup: boolean = process.platform !== "win32";
 
+/** What its end is most often for. What it printed went to the runner's own output. */
+const hintOf = (code: number | null, signal: string | null): string => {
+  if (signal === "SIGABRT" || code === 134)
+    return ", most often because it ran out of memory; the runner's output says more";
+  return signal === "SIGKILL" ? ", which is usually the kernel's for want of memory" : "";
+};
+
 const exitOf = (code: number | null, signal: string | null): IsolateExit => ({
-  how: signal === null ? `exited with code ${code}` : `was ended by ${signal}`,
+  how: `${signal === null ? `exited with code ${code}` : `was ended by ${signal}`}${hintOf(code, signal)}`,
   starved: signal !== null,
   cause: undefined,
 });

@@ -1,11 +1,14 @@
 /** Which module an isolate imports to have the same methods as its runner. */
-import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ConfigError } from "../../contract/errors.ts";
 
 const whatToSet =
   'Set isolation.entry to the module that starts a runner, such as new URL("./runner.ts", import.meta.url): one that imports the definitions and calls flame.createRunnerServer().';
+
+/** Resolves from a module as the runtime would. Not imported by its name, which bundlers would take for a module of theirs. */
+const requireFrom = (path: string): NodeJS.Require =>
+  process.getBuiltinModule("node:module").createRequire(pathToFileURL(path));
 
 /**
  * The path of the module: the one given, or the one that this process was started with.
@@ -21,7 +24,7 @@ export const isolateEntry = (given: string | URL | undefined): string => {
   }
   try {
     const path = entry instanceof URL || entry.startsWith("file:") ? fileURLToPath(entry) : resolve(entry);
-    return createRequire(pathToFileURL(path)).resolve(path);
+    return requireFrom(path).resolve(path);
   } catch (cause) {
     const what =
       given === undefined

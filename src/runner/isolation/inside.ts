@@ -4,6 +4,9 @@
  * rest, by making its runner server as always.
  */
 import { parentPort, workerData } from "node:worker_threads";
+import { processWide } from "../../contract/process-wide.ts";
+import { messageOf } from "../../contract/thrown.ts";
+import { makeOutputBlocking } from "../blocking-output.ts";
 import { watchForParent } from "../orphan-watch.ts";
 import { ownGroup, RUNNER_PIPE_FD } from "./child.ts";
 import { type FromIsolate, ISOLATE_MARKER, type IsolateSettings, type ToIsolate } from "./messages.ts";
@@ -52,6 +55,7 @@ const processLink = (): RunnerLink | undefined => {
   if (given === undefined || process.send === undefined) return undefined;
   delete process.env[ISOLATE_MARKER];
   leaveSignalsToRunner();
+  makeOutputBlocking();
   if ("Bun" in globalThis) endWhenUncaught();
   const target = ownGroup ? -process.pid : process.pid;
   const end = (): void => void process.kill(target, "SIGKILL");
@@ -61,7 +65,7 @@ const processLink = (): RunnerLink | undefined => {
     target,
     onParentGone: end,
     onFailure: (cause) => {
-      process.emitWarning(`An isolate cannot watch for the end of its runner: ${String(cause)}`, {
+      process.emitWarning(`An isolate cannot watch for the end of its runner: ${messageOf(cause)}`, {
         code: "FLAME_ORPHAN_WATCH",
       });
     },
@@ -74,7 +78,8 @@ const processLink = (): RunnerLink | undefined => {
   };
 };
 
-let known: { readonly link: RunnerLink | undefined } | undefined;
+/** Looked for once: the marker is taken out of the environment, where no copy of this package would find it again. */
+const known = processWide("runner-link", (): { found?: { readonly link: RunnerLink | undefined } } => ({}));
 
 /** The link to the runner of which this is an isolate; `undefined` anywhere else. */
-export const runnerLink = (): RunnerLink | undefined => (known ??= { link: threadLink() ?? processLink() }).link;
+export const runnerLink = (): RunnerLink | undefined => (known.found ??= { link: threadLink() ?? processLink() }).link;

@@ -11,9 +11,9 @@ import { atDeadline } from "../deadline.ts";
 import { type InHandlerSpan, isLate, tooLate } from "../perform.ts";
 import type { Run } from "../run.ts";
 import { isolateEntry } from "./entry.ts";
-import { bootError, contextOf, deadlineError, lostError, stoppedError } from "./errors.ts";
+import { bootError, contextOf, deadlineError, lostError, revive, stoppedError } from "./errors.ts";
 import { Isolate } from "./isolate.ts";
-import { type IsolateSettings, ownBytes, type RunEnd, type ThrownText } from "./messages.ts";
+import { type IsolateSettings, ownBytes, type RunEnd } from "./messages.ts";
 import { WarmIsolates } from "./warm-isolates.ts";
 
 export interface IsolatedRunsDeps {
@@ -21,7 +21,9 @@ export interface IsolatedRunsDeps {
   readonly entry: string | URL | undefined;
   /** Milliseconds that a handler has to end after its signal was aborted. */
   readonly graceMs: number;
-  readonly settings: () => IsolateSettings;
+  /** Milliseconds that an isolate may take until it takes runs. */
+  readonly bootTimeoutMs: number;
+  readonly settings: () => Omit<IsolateSettings, "isolation">;
   readonly telemetry: Pick<Telemetry, "emit">;
 }
 
@@ -31,17 +33,11 @@ export interface IsolatedRuns {
   perform(kind: IsolateKind, run: Run, inSpan: InHandlerSpan): Effect.Effect<Uint8Array, CallError>;
   /** @throws {ConfigError} when isolates would have no module to import. */
   check(): void;
-  /** Ends all isolates, and waits for it. What they still run has so many milliseconds. */
-  close(graceMs: number): Promise<void>;
+  /** Ends all isolates, and waits for it. What they still run has `graceMs` milliseconds, their stop hooks `stopMs`. */
+  close(graceMs: number, stopMs: number): Promise<void>;
 }
 
 type Outcome = Effect.Effect<Uint8Array, CallError>;
-
-const revive = ({ name, message, stack }: ThrownText): Error =>
-  Object.defineProperties(new Error(message), {
-    name: { value: name, configurable: true, writable: true },
-    stack: { value: stack, configurable: true, writable: true },
-  });
 
 /** What a run came to, as if it had ended here. */
 const outcomeOf = (run: Run, end: RunEnd): Outcome => {
@@ -55,10 +51,11 @@ const outcomeOf = (run: Run, end: RunEnd): Outcome => {
   return Effect.fail(errorFromBody(body, { ...contextOf(run), cause: run.thrown }));
 };
 
-export const makeIsolatedRuns = ({ entry, graceMs, settings, telemetry }: IsolatedRunsDeps): IsolatedRuns => {
+export const makeIsolatedRuns = (deps: IsolatedRunsDeps): IsolatedRuns => {
+  const { entry, graceMs, bootTimeoutMs, settings, telemetry } = deps;
   let found: string | undefined;
   const entryPath = (): string => (found ??= isolateEntry(entry));
-  const isolates = new WarmIsolates(() => ({ entry: entryPath(), graceMs, settings: settings() }));
+  const isolates = new WarmIsolates(() => ({ entry: entryPath(), graceMs, settings: settings() }), bootTimeoutMs);
 
   const take = (kind: IsolateKind, run: Run): Effect.Effect<Isolate, CallError> =>
     Effect.callback((resume) => {
@@ -72,7 +69,8 @@ export const makeIsolatedRuns = ({ entry, graceMs, settings, telemetry }: Isolat
       const stopWaiting = run.onDeadline(() => end(Effect.fail(tooLate(run))));
       isolates.take(kind).then(
         (taken) => {
-          if (!(taken instanceof Isolate)) end(Effect.fail(bootError(run, kind, entryPath(), taken)));
+          if (!(taken instanceof Isolate))
+            end(Effect.fail(bootError(run, kind, { entry: entryPath(), bootTimeoutMs }, taken)));
           else if (over) taken.leave();
           else end(Effect.succeed(taken));
         },
@@ -180,6 +178,6 @@ export const makeIsolatedRuns = ({ entry, graceMs, settings, telemetry }: Isolat
       );
     },
     check: () => void entryPath(),
-    close: (graceMs) => isolates.close(graceMs),
+    close: (graceMs, stopMs) => isolates.close(graceMs, stopMs),
   };
 };

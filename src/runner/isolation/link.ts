@@ -32,9 +32,9 @@ export type StartLink = (start: LinkStart) => IsolateLink;
 
 /**
  * The environment of an isolate: that of the runner, of whose modes it has none but `runner`, and whose supervision is not
- * its own.
+ * its own. Nor does it report to a `node --watch`, which would use its channel.
  */
 export const isolateEnv = (): NodeJS.ProcessEnv => {
-  const { FLAME_SUPERVISED: _, ...inherited } = process.env;
+  const { FLAME_SUPERVISED: _, WATCH_REPORT_DEPENDENCIES: __, ...inherited } = process.env;
   return { ...inherited, FLAME_MODE: "runner" };
 };

@@ -99,6 +99,12 @@ export const attributes = {
     "The runner's clock less the parent's, measured over four timestamps. Recorded, never applied.",
     "ms",
   ),
+  clockStepMs: attribute(
+    "flame.clock.step_ms",
+    "double",
+    "By how much the system clock was moved; negative for back.",
+    "ms",
+  ),
   bootPhase: attribute(
     "flame.boot.phase_ms",
     "double",
@@ -108,7 +114,7 @@ export const attributes = {
   terminationReason: attribute(
     "flame.runner.termination.reason",
     "string",
-    "`idle`, `drain`, `crash`, `boot_timeout`, `unhealthy` or `recycled`; `orphaned` when a runner says of itself that its parent is gone.",
+    "`idle`, `drain`, `crash`, `boot_timeout`, `canceled`, `unhealthy` or `recycled`; `orphaned` when a runner says of itself that its parent is gone.",
   ),
   instanceId: attribute("service.instance.id", "string", "Resource of a runner: its id."),
   phaseAcquireMs: attribute("flame.phase.acquire_ms", "double", "Getting a slot on a runner.", "ms"),
@@ -138,10 +144,20 @@ export const attributes = {
     "string",
     "Log records only: its message, without secrets and capped.",
   ),
+  exceptionCode: attribute(
+    "flame.exception.code",
+    "string",
+    "Log records only: its own code, such as `ECONNREFUSED`, where it has one.",
+  ),
   exceptionStack: attribute(
     "exception.stacktrace",
     "string",
-    "Log records only: its stack, without secrets and capped.",
+    "Log records only: its stack, followed by its causes and the errors of an `AggregateError`, each with its code and stack, without secrets and capped.",
+  ),
+  functionName: attribute(
+    "code.function.name",
+    "string",
+    "Log records only: the option whose function failed, such as `scaling` or `backend.spawn`.",
   ),
   durationMs: attribute("flame.duration_ms", "double", "Log records only: how long it took.", "ms"),
   reason: attribute("flame.reason", "string", "Log records only: why it happened."),

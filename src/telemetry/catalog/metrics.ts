@@ -10,7 +10,7 @@ export interface MetricSpec {
   /** Prometheus name; the OTLP name is the same under the default translation. */
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram";
-  readonly unit: "s" | "1" | "{call}" | "{retry}" | "{runner}" | "{slot}" | "{span}" | "{rejection}";
+  readonly unit: "s" | "1" | "{call}" | "{retry}" | "{runner}" | "{slot}" | "{span}" | "{rejection}" | "{step}";
   readonly labels: ReadonlyArray<string>;
   readonly description: string;
   readonly buckets?: ReadonlyArray<number>;
@@ -175,8 +175,9 @@ export const metrics = {
     buckets: coarse,
     side: "parent",
     labels: ["flame_pool_name", "backend", "result"],
-    known: { result: ["ok", "error", "timeout"] },
-    description: "How long runners took to boot.",
+    known: { result: ["ok", "error", "timeout", "canceled"] },
+    description:
+      "How long runners took to boot, by result. `canceled`: nobody needed the runner any more, or the pool was shut down; not a failure.",
   },
   terminations: {
     name: "flame_runner_terminations_total",
@@ -184,8 +185,8 @@ export const metrics = {
     unit: "{runner}",
     side: "parent",
     labels: ["flame_pool_name", "reason"],
-    known: { reason: ["idle", "drain", "crash", "boot_timeout", "unhealthy", "recycled"] },
-    description: "Runners that ended, by reason.",
+    known: { reason: ["idle", "drain", "crash", "boot_timeout", "canceled", "unhealthy", "recycled"] },
+    description: "Runners that ended, by reason; `boot_timeout` and `canceled` ended before they were up.",
   },
   signatureRejections: {
     name: "flame_signature_rejections_total",
@@ -193,8 +194,9 @@ export const metrics = {
     unit: "{rejection}",
     side: "both",
     labels: ["flame_pool_name", "reason"],
-    known: { reason: ["expired", "mismatch", "replay", "unknown_key", "malformed"] },
-    description: "Requests that a runner refused, and responses that a parent refused, for their signature.",
+    known: { reason: ["expired", "mismatch", "replay", "unknown_key", "malformed", "instance"] },
+    description:
+      "Requests that a runner refused, and responses that a parent refused, for their signature. `instance`: signed for another process of the runner, as after a restart; parents sign such a request again by themselves.",
   },
   heartbeatsRefused: {
     name: "flame_heartbeats_refused_total",
@@ -212,6 +214,16 @@ export const metrics = {
     side: "parent",
     labels: ["flame_pool_name"],
     description: "Absolute difference of the clocks of parent and runner.",
+  },
+  clockSteps: {
+    name: "flame_clock_steps_total",
+    type: "counter",
+    unit: "{step}",
+    side: "both",
+    labels: ["flame_pool_name", "direction"],
+    known: { direction: ["back", "forward"] },
+    description:
+      "Times that the system clock of a parent or a runner was moved by a second or more. Calls go on: they are judged by monotonic clocks.",
   },
   telemetrySpans: {
     name: "flame_telemetry_spans_total",

@@ -30,6 +30,42 @@ describe("an installation", () => {
     });
   });
 
+  it("with two copies of firelight fails, and says where each is and who brings it", () => {
+    const cwd = folderWith({
+      "package.json": JSON.stringify({ dependencies: { firelight: "^0.2.0", shop: "1.0.0" } }),
+      "node_modules/firelight/package.json": manifest("firelight", "0.2.0"),
+      "node_modules/shop/package.json": JSON.stringify({
+        name: "shop",
+        version: "1.0.0",
+        dependencies: { till: "1.0.0" },
+      }),
+      "node_modules/till/package.json": JSON.stringify({
+        name: "till",
+        version: "1.3.0",
+        dependencies: { firelight: "0.1.0" },
+      }),
+      "node_modules/till/node_modules/firelight/package.json": manifest("firelight", "0.1.0"),
+    });
+    const finding = found(cwd, "copies of firelight");
+    expect(finding).toMatchObject({ verdict: "failed", fix: expect.stringContaining("npm dedupe") });
+    expect(finding!.seen).toMatch(
+      /^there are 2: 0\.2\.0 in \S+\/node_modules\/firelight for your code; 0\.1\.0 in \S+\/till\/node_modules\/firelight for till 1\.3\.0\./,
+    );
+  });
+
+  it("with one copy that several packages use is not told of it", () => {
+    const cwd = folderWith({
+      "package.json": JSON.stringify({ dependencies: { firelight: "^0.2.0", shop: "1.0.0" } }),
+      "node_modules/firelight/package.json": manifest("firelight", "0.2.0"),
+      "node_modules/shop/package.json": JSON.stringify({
+        name: "shop",
+        version: "1.0.0",
+        peerDependencies: { firelight: "*" },
+      }),
+    });
+    expect(found(cwd, "copies of firelight")).toBeUndefined();
+  });
+
   it("with a peer that is too old fails, with the command that mends it", () => {
     const name = "@prometheus-io/client";
     const cwd = folderWith({ [`node_modules/${name}/package.json`]: manifest(name, "0.15.0") });

@@ -52,6 +52,19 @@ test("a killed runner takes along what it had not sent, and two spans of each re
   expect(told).toEqual({ reported: 0, lost: 6 });
 });
 
+test("the answers of a runner whose clock was set back count as well", () => {
+  const { book, told, answer } = makeBook();
+  for (const [unsent, sentMs] of [
+    [2, 7_200_000],
+    [2, 3_600_000],
+    [0, 3_600_010],
+  ] as const) {
+    book.sent();
+    answer(waiting(unsent), { sentMs });
+  }
+  expect(told).toEqual({ reported: 6, lost: 0 });
+});
+
 test("the newest answer counts, in whatever order they come", () => {
   const { book, told, answer } = makeBook();
   book.sent();

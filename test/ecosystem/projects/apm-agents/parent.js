@@ -41,7 +41,7 @@ await flame.configure({
         },
       },
     },
-    dead: { runners: [{ id: "nobody", url: "http://localhost:9" }] },
+    dead: { runners: [{ id: "nobody", url: "http://nobody.localhost:9" }] },
   },
 });
 
@@ -54,6 +54,7 @@ const failure = (call) =>
 
 const routes = {
   "/fetch": () => work.fetchIt(UPSTREAM),
+  "/own-url": () => work.ownUrl(),
   "/pid": () => work.pid(),
   "/stats": () => ({ ...flame.pools.default.stats(), problems, runnerPorts }),
   "/report": () => globalThis.reportError("the user's own") ?? null,

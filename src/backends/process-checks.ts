@@ -1,0 +1,27 @@
+/** The checks of options that say what a process is started with. */
+import { list, record, text } from "../contract/option-checks.ts";
+import { type Check, check, notAllowed } from "../contract/option-schema.ts";
+
+const string = text({ allowed: "a string", pattern: /^/ });
+
+/** Arguments of a command. */
+export const words = list(string);
+
+/** A whole command. */
+export const command: Check<readonly [string, ...string[]]> = check(
+  "a program and its arguments",
+  (value): readonly [string, ...string[]] => {
+    const [program, ...args] = words.read(value);
+    if (program) return [program, ...args];
+    throw notAllowed(program ?? value, 'a program and its arguments, such as ["node", "runner.js"]');
+  },
+);
+
+const values = record(text({ allowed: "a string", pattern: /^/, secret: true }), { secret: true });
+
+/** Variables of the environment; `undefined` takes one away, and is kept. */
+export const variables: Check<Readonly<Record<string, string | undefined>>> = check(values.allowed, (value) => {
+  const given = values.read(value);
+  const names = Object.keys(value as Readonly<Record<string, unknown>>);
+  return Object.fromEntries(names.map((name) => [name, Object.hasOwn(given, name) ? given[name] : undefined]));
+});

@@ -1,0 +1,57 @@
+/** The checks of what only `startOpenTelemetry` is given. */
+import type { MeterProvider, TracerProvider } from "@opentelemetry/api";
+import { quantity } from "../contract/check-number.ts";
+import { boolean, either, record, text } from "../contract/option-checks.ts";
+import { type Check, check, notAllowed } from "../contract/option-schema.ts";
+import type { ReadableRegistry } from "./metrics.ts";
+
+type MetricsSource = ReadableRegistry | { readonly registry: unknown };
+/** What `startOpenTelemetry` needs of an instrumentation. Those of every generation of OpenTelemetry's packages fit. */
+export interface Instrumentation {
+  setTracerProvider(provider: TracerProvider): void;
+  setMeterProvider(provider: MeterProvider): void;
+  setLoggerProvider?(provider: never): void;
+  getConfig?(): { readonly enabled?: boolean };
+  enable(): void;
+}
+
+type Instrumentations = ReadonlyArray<Instrumentation | ReadonlyArray<Instrumentation>>;
+
+const string = text({ allowed: "a string", pattern: /^/ });
+
+/** Where telemetry is sent. */
+export const endpoint: Check<string> = check(
+  'an http:// or https:// address such as "http://127.0.0.1:4318"',
+  (value) => {
+    if (typeof value === "string" && /^https?:$/.test(URL.parse(value)?.protocol ?? "")) return value;
+    throw notAllowed(value, 'an http:// or https:// address such as "http://127.0.0.1:4318"');
+  },
+);
+
+const isRegistry = (value: unknown): boolean =>
+  typeof (value as { readonly getMetricsAsJSON?: unknown } | null | undefined)?.getMetricsAsJSON === "function";
+
+/** Whatever has the metrics that are pushed. */
+export const metricsSource: Check<MetricsSource> = check("a registry of prom-client, or { registry }", (value) => {
+  const inside = (value as { readonly registry?: unknown } | null)?.registry;
+  if (isRegistry(value) || isRegistry(inside)) return value as MetricsSource;
+  throw notAllowed(
+    value,
+    "a registry of prom-client or @prometheus-io/client, or something that has one as its registry",
+  );
+});
+
+const isInstrumentation = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && typeof (value as { readonly enable?: unknown }).enable === "function";
+
+/** Instrumentations, in lists within the list too. */
+export const instrumentations: Check<Instrumentations> = check("an array of instrumentations", (value) => {
+  if (Array.isArray(value) && value.flat().every(isInstrumentation)) return value as Instrumentations;
+  throw notAllowed(value, "an array of instrumentations, such as [getNodeAutoInstrumentations()]");
+});
+
+/** Headers of exports, which have keys. */
+export const headers = record(text({ allowed: "a string", pattern: /^/, secret: true }), { secret: true });
+
+/** Attributes of the resource. */
+export const attributes = record(either(string, either(quantity("a number", {}), boolean())));

@@ -1,0 +1,4 @@
+import { flame } from "firelight";
+import "./services.ts";
+
+void flame.createRunnerServer().ready;

@@ -1,0 +1,9 @@
+import { join } from "node:path";
+import { flame } from "firelight";
+import { processBackend } from "firelight/backends/process";
+import "./services.js";
+
+/** The runner is a program of its own, which Next does not build. */
+const entry = join(/* turbopackIgnore: true */ process.cwd(), "runner.mjs");
+
+await flame.configure({ pools: { default: { max: 2 } }, backend: processBackend({ entry }) });

@@ -1,0 +1,4 @@
+import { flame } from "firelight";
+import "./lib/services.js";
+
+await flame.createRunnerServer().ready;

@@ -1,0 +1,24 @@
+/** Moves the system clock as this process sees it. `performance.now()` goes on, as it does when a real clock is set. */
+const RightDate = Date;
+const rightNow = Date.now;
+let movedMs = 0;
+
+const moved = (): number => Math.trunc(rightNow() + movedMs);
+
+class MovedDate extends RightDate {
+  constructor(...args: ReadonlyArray<unknown>) {
+    if (args.length === 0) super(moved());
+    else super(...(args as [number]));
+  }
+
+  static override now = moved;
+}
+
+/** Moves it by so many milliseconds from where it is; negative for back. */
+export const stepClock = (ms: number): void => {
+  movedMs += ms;
+  globalThis.Date = movedMs === 0 ? RightDate : (MovedDate as DateConstructor);
+};
+
+/** Puts it right again. */
+export const restoreClock = (): void => stepClock(-movedMs);

@@ -1,0 +1,161 @@
+/** Nothing that a handler throws or returns hurts its neighbours, its runner or its caller. */
+import { describe, expect, onTestFinished, test } from "vitest";
+import { processBackend } from "../../src/backends/process.ts";
+import { flame, InvokeError } from "../../src/index.ts";
+import { Hostilities, Neighbour } from "./fixtures/hostile-services.ts";
+import { type Hostile, hostile, type HostileResult, hostileResults } from "./fixtures/hostile-values.ts";
+import { entryOf } from "./setup.ts";
+
+interface Written {
+  readonly level: string;
+  readonly message: string;
+  readonly meta: Record<string, unknown>;
+}
+
+const thrown = Object.keys(hostile) as ReadonlyArray<Hostile>;
+const returned = Object.keys(hostileResults) as ReadonlyArray<HostileResult>;
+
+/** A parent whose records are kept, and what nobody caught in this process. */
+const start = async (place: "runner" | "local", expose = false) => {
+  const written: Array<Written> = [];
+  const uncaught: Array<unknown> = [];
+  const keep = (error: unknown): void => void uncaught.push(error);
+  process.on("unhandledRejection", keep).on("uncaughtException", keep);
+  onTestFinished(async () => {
+    process.off("unhandledRejection", keep).off("uncaughtException", keep);
+    await flame.shutdown();
+  });
+  const at =
+    (level: string) =>
+    (message: string, meta: Record<string, unknown> = {}) =>
+      void written.push({ level, message, meta });
+  const logger = { info: at("info"), warn: at("warn"), error: at("error") };
+  const backend = processBackend({
+    entry: entryOf("hostile-runner"),
+    logs: "ignore",
+    env: { EXPOSE: expose ? "1" : undefined },
+  });
+  await flame.configure({
+    mode: place === "local" ? "local" : "parent",
+    logger,
+    exposeErrors: expose,
+    pools: place === "local" ? {} : { default: { backend, max: 1, maxConcurrency: 200, spawnTimeoutMs: 30_000 } },
+  });
+  const metric = async (name: string): Promise<number> =>
+    (await flame.metrics())
+      .split("\n")
+      .filter((line) => line.startsWith(name) && !line.startsWith("#"))
+      .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  return { written, uncaught, metric };
+};
+
+const ended = (call: Promise<unknown>): Promise<unknown> =>
+  call.then(
+    () => "returned",
+    (error: unknown) => error,
+  );
+
+const places = [
+  ["a runner", "runner", "none"],
+  ["a worker", "runner", "worker"],
+  ["a child process", "runner", "process"],
+  ["local mode", "local", "none"],
+] as const;
+
+describe.each(places)("in %s", (_name, place, isolation) => {
+  const service = Hostilities[isolation];
+
+  test.each([false, true])("whatever is thrown fails one call, with exposeErrors: %j", async (expose) => {
+    const { written, uncaught, metric } = await start(place, expose);
+    const callsBefore = await metric("rpc_client_call_duration_seconds_count");
+    const before = await Neighbour.wait(0);
+    const neighbours = Array.from({ length: 20 }, (_, index) => Neighbour.wait(50 * index));
+    for (const what of thrown) {
+      for (const error of await Promise.all([ended(service.throws(what)), ended(service.rejects(what))])) {
+        expect(error, what).toBeInstanceOf(InvokeError);
+        expect(error, what).toMatchObject({ code: "remote_error", executed: "yes", phase: "handler" });
+      }
+    }
+    expect(await Promise.all(neighbours)).toEqual(neighbours.map(() => before));
+    expect(await Neighbour.wait(0)).toBe(before);
+    expect(uncaught).toEqual([]);
+    const records = written.filter(({ meta }) => meta["event.name"] === "rpc.client.call.exception");
+    expect(records).toHaveLength(2 * thrown.length);
+    for (const { message, meta } of records)
+      expect(JSON.stringify(meta).length + message.length).toBeLessThan(64 * 1_024);
+    expect(await metric("flame_invocation_active")).toBe(0);
+    const calls = (await metric("rpc_client_call_duration_seconds_count")) - callsBefore;
+    expect(calls).toBe(2 * thrown.length + neighbours.length + 2);
+  });
+
+  test("whatever is returned fails one call at most", async () => {
+    const { uncaught } = await start(place);
+    const before = await Neighbour.wait(0);
+    const neighbours = Array.from({ length: 10 }, (_, index) => Neighbour.wait(20 * index));
+    for (const what of returned) {
+      const error = await ended(service.returns(what));
+      if (error === "returned") continue;
+      expect(error, what).toBeInstanceOf(InvokeError);
+      expect((error as InvokeError).code, what).toMatch(/^(remote_error|serialization_error)$/);
+      expect(error, what).toMatchObject({ executed: "yes" });
+    }
+    expect(await Promise.all(neighbours)).toEqual(neighbours.map(() => before));
+    expect(uncaught).toEqual([]);
+  });
+});
+
+test("what is thrown after its call was given up hurts nobody", async () => {
+  const { uncaught } = await start("runner");
+  const before = await Neighbour.wait(0);
+  const caller = new AbortController();
+  const calls = thrown.map((what) => ended(Hostilities.none.late.with({ signal: caller.signal })(what)));
+  await Neighbour.wait(100);
+  caller.abort();
+  for (const error of await Promise.all(calls)) expect(error).toMatchObject({ code: "canceled" });
+  expect(await Neighbour.wait(50)).toBe(before);
+  expect(uncaught).toEqual([]);
+});
+
+describe.each(thrown)("%s", (what) => {
+  const fail = (): never => {
+    throw hostile[what]();
+  };
+
+  test("thrown by retry.on is that the call is not tried again", async () => {
+    const { written, uncaught } = await start("local");
+    const retry = { maxAttempts: 3, on: fail };
+    expect(await ended(Hostilities.none.throws.with({ retry })("string"))).toMatchObject({ code: "remote_error" });
+    expect(written.filter(({ meta }) => meta["event.name"] === "flame.retry.refused")).toHaveLength(1);
+    expect(uncaught).toEqual([]);
+  });
+
+  test("thrown by a logger is a call that goes on", async () => {
+    await start("local");
+    await flame.configure({ logger: { debug: fail, info: fail, warn: fail, error: fail } });
+    expect(await ended(Hostilities.none.throws("string"))).toMatchObject({ code: "remote_error" });
+    expect(await ended(Hostilities.none.returns("a throwing getter"))).toBe("returned");
+    await flame.configure({ logger: undefined });
+  });
+
+  test("thrown by the items of a map is the failure of that map", async () => {
+    const { uncaught } = await start("local");
+    const items = {
+      *[Symbol.iterator](): Generator<number> {
+        yield 0;
+        fail();
+      },
+    };
+    expect(await ended(Neighbour.wait.map(items))).toMatchObject({ code: "invoke_error" });
+    expect(await ended(Neighbour.wait.map([1, 2]))).toBe("returned");
+    expect(uncaught).toEqual([]);
+  });
+
+  test("given as the reason of an abort is the cause of a canceled call", async () => {
+    const { uncaught } = await start("local");
+    const caller = new AbortController();
+    const call = ended(Neighbour.wait.with({ signal: caller.signal })(10_000));
+    caller.abort(hostile[what]());
+    expect(await call).toMatchObject({ code: "canceled" });
+    expect(uncaught).toEqual([]);
+  });
+});

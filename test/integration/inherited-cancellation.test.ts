@@ -1,0 +1,134 @@
+/** A call that a handler makes ends with that handler, whatever way it was made. */
+import { describe, expect, test } from "vitest";
+import { flame } from "../../src/index.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import { Hop, HopApart, type Way } from "./fixtures/hop-services.ts";
+import { startHops } from "./hops.ts";
+
+const codeOf = (call: Promise<unknown>): Promise<unknown> =>
+  call.then(
+    () => "ok",
+    (error: { code: string }) => error.code,
+  );
+
+const cancelWhen = async (begun: () => boolean, call: (signal: AbortSignal) => Promise<unknown>): Promise<void> => {
+  const caller = new AbortController();
+  const ended = codeOf(call(caller.signal));
+  await waitFor(begun, { what: "the inner handlers", timeoutMs: 20_000 });
+  caller.abort();
+  expect(await ended).toBe("canceled");
+};
+
+const free = () =>
+  waitFor(async () => (await Hop.slots()).slotsUsed === 0 && (await Hop.slots()).pending === 0, {
+    what: "every slot of the inner pool",
+  });
+
+describe("a call made by a handler that is aborted", () => {
+  const inner: ReadonlyArray<[Way, number]> = [
+    ["call", 1],
+    ["own", 1],
+    ["effect", 1],
+    ["map", 2],
+    ["collect", 2],
+    ["iterate", 2],
+    ["hedge", 2],
+  ];
+
+  test.each(inner)("as %s is canceled, and so are later ones", async (way, handlers) => {
+    const { noted } = await startHops(way === "hedge" ? ["outer", "inner", "inner"] : ["outer", "inner"]);
+    await cancelWhen(
+      () => noted("began", "inner").length >= handlers,
+      (signal) => Hop.through.with({ signal })("a", way),
+    );
+    const late = await waitFor(() => noted("late:canceled:no")[0], { what: "the end of the outer handler" });
+    expect(late.level).toBe("outer");
+    expect(noted("ended:canceled:unknown", "outer")).toHaveLength(1);
+    await waitFor(() => noted("aborted", "inner").length >= handlers, { what: "the aborts of the inner handlers" });
+    expect(noted("began", "inner").map(({ id }) => id)).not.toContain("a-late");
+    await free();
+  });
+
+  test("in its backoff is canceled, and keeps what is known", async () => {
+    const { noted } = await startHops(["outer", "inner"]);
+    await cancelWhen(
+      () => noted("backoff", "outer").length === 1,
+      (signal) => Hop.through.with({ signal })("a", "backoff"),
+    );
+    await waitFor(() => noted("late:canceled:no")[0], { what: "the end of the outer handler" });
+    expect(noted("ended:canceled:yes", "outer")).toHaveLength(1);
+    expect(noted("failed", "inner")).toHaveLength(1);
+  });
+
+  test("in the queue leaves it, and did not run", async () => {
+    const { noted } = await startHops(["outer", "inner"], 1);
+    const holder = new AbortController();
+    const held = codeOf(Hop.through.with({ signal: holder.signal })("holder", "call"));
+    await waitFor(() => noted("began", "inner").length === 1, { what: "the call that has the slot" });
+    await cancelWhen(
+      () => noted("began", "outer").length === 2,
+      (signal) => Hop.through.with({ signal })("waiting", "call"),
+    );
+    const ended = await waitFor(() => noted("ended:canceled:no", "outer")[0], { what: "the end of the call" });
+    expect(ended.id).toBe("waiting");
+    expect(await Hop.slots()).toEqual({ slotsUsed: 1, pending: 0 });
+    holder.abort();
+    expect(await held).toBe("canceled");
+    await free();
+  });
+
+  test.each(["worker", "process"] as const)("in a %s of its own is canceled", async (kind) => {
+    const { noted } = await startHops(["outer", "inner"]);
+    await cancelWhen(
+      () => noted("began", "inner").length === 1,
+      (signal) => HopApart[kind].with({ signal })("a", "call"),
+    );
+    await waitFor(() => noted("aborted", "inner").length === 1, { what: "the abort of the inner handler" });
+  });
+
+  test("at its deadline is canceled", async () => {
+    const { noted } = await startHops(["outer", "inner"]);
+    expect(await codeOf(Hop.through.with({ timeoutMs: 3_000 })("a", "call"))).toBe("timeout");
+    await waitFor(() => noted("aborted", "inner").length === 1, { what: "the abort of the inner handler" });
+    await free();
+  });
+
+  test.each(["detached", "spawn"] as const)("as %s goes on", async (way) => {
+    const { noted } = await startHops(["outer", "inner"]);
+    await cancelWhen(
+      () => noted("began", "inner").length === 1,
+      (signal) => Hop.through.with({ signal, timeoutMs: 8_000 })("a", way),
+    );
+    await waitFor(() => noted("aborted", "outer").length === 1, { what: "the abort of the outer handler" });
+    expect((await Hop.slots()).slotsUsed).toBe(1);
+    expect(noted("aborted", "inner")).toEqual([]);
+    expect(noted("ended:canceled:unknown")).toEqual([]);
+    await waitFor(() => noted("aborted", "inner").length === 1, {
+      what: "the deadline of the inner handler",
+      timeoutMs: 20_000,
+    });
+  });
+});
+
+test("many calls of one handler leave no listener on its signal, and one at most while they run", async () => {
+  await startHops(["outer", "inner"]);
+  expect(await Hop.many.with({ timeoutMs: 100_000 })(1_000, 50)).toEqual({ warnings: [], listening: 0, most: 1 });
+}, 120_000);
+
+test("in local mode too", async () => {
+  await flame.configure({ mode: "local", logger: { info: () => {}, warn: () => {}, error: () => {} }, pools: {} });
+  const caller = new AbortController();
+  const ended = Promise.withResolvers<{ code: string; executed: string }>();
+  const started = Promise.withResolvers<void>();
+  const inner = flame.fn("inner-of-local", async () => {
+    started.resolve();
+    await new Promise(() => {});
+  });
+  const outer = flame.fn("outer-of-local", async () => inner().catch(ended.resolve));
+  const call = codeOf(outer.with({ signal: caller.signal })());
+  await started.promise;
+  caller.abort();
+  expect(await call).toBe("canceled");
+  expect(await ended.promise).toMatchObject({ code: "canceled", executed: "unknown" });
+  await flame.shutdown();
+});
