@@ -18,8 +18,7 @@ import { ConfigError } from "../contract/errors.ts";
 type Require = ReturnType<typeof createRequire>;
 
 /** In a bundle of CommonJS there is no `import.meta.url`; packages are then found from the working directory. */
-const moduleUrl: string | undefined = import.meta.url;
-const own: Require = createRequire(moduleUrl ?? join(process.cwd(), "package.json"));
+const own: Require = createRequire((import.meta as Partial<ImportMeta>).url ?? join(process.cwd(), "package.json"));
 
 const resolveIn = (from: Require, name: string): string | undefined => {
   try {
