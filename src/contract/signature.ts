@@ -5,7 +5,7 @@
  * has examples.
  */
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
-import type { KeyObject } from "node:crypto";
+import type { Hmac, KeyObject } from "node:crypto";
 import type { RequestHead, ResponseHead } from "./envelope.ts";
 import { ConfigError } from "./errors.ts";
 import { requestLine, responseLine } from "./headers.ts";
@@ -75,8 +75,11 @@ const responseBase = (head: ResponseHead, bodyLength: number): string =>
   field(responseLine(head)) +
   `${bodyLength}:`;
 
+/** The value of a signature header. */
+const valueOf = (hmac: Hmac): string => `v2=${hmac.digest("base64url")}`;
+
 const sign = (base: string, body: Uint8Array, key: SigningKey): string =>
-  `v2=${createHmac("sha256", keyObject(key)).update(base).update(body).digest("base64url")}`;
+  valueOf(createHmac("sha256", keyObject(key)).update(base).update(body));
 
 const equal = (expected: string, given: string): boolean => {
   if (given.length !== expected.length) return false;
@@ -118,6 +121,6 @@ export const checkResponse = (
   const hmac = createHmac("sha256", keyObject(key)).update(responseBase(head, bodyLength));
   return {
     update: (chunk) => void hmac.update(chunk),
-    holds: () => equal(`v1=${hmac.digest("base64url")}`, signature),
+    holds: () => equal(valueOf(hmac), signature),
   };
 };

@@ -1,4 +1,5 @@
 /** A TCP proxy that keeps a copy of every request that passes it, as somebody on the wire can, and sends copies again. */
+import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Socket } from "node:net";
@@ -19,7 +20,7 @@ export interface RecordingProxy {
   /** Cuts off the runner, and lets clients believe that it is there: what they send waits here for {@link leadTo}. */
   hold(): void;
   /** Leads what waits here, and what is opened from now on, to these ports in turn; closes what leads elsewhere. */
-  leadTo(...ports: ReadonlyArray<number>): void;
+  leadTo(...ports: ReadonlyArray<number>): Promise<void>;
 }
 
 const endOfHead = "\r\n\r\n";
@@ -80,6 +81,14 @@ class Passage {
   close(): void {
     this.#client.destroy();
   }
+
+  /** Ends the connection, and waits until the client has noticed: a client that has not may send its next request on it. */
+  async end(): Promise<void> {
+    if (this.#client.destroyed) return;
+    const closed = once(this.#client, "close");
+    this.#client.end();
+    await closed;
+  }
 }
 
 /** Starts one that leads to these ports of 127.0.0.1, in turn; ends with the test. */
@@ -116,13 +125,15 @@ export const startRecordingProxy = async (...ports: ReadonlyArray<number>): Prom
       holding = true;
       for (const passage of passages) passage.hold();
     },
-    leadTo: (...others) => {
+    leadTo: async (...others) => {
       holding = false;
       targets = others;
+      const ends: Array<Promise<void>> = [];
       for (const passage of passages) {
         if (passage.waiting) passage.lead(next());
-        else passage.close();
+        else ends.push(passage.end());
       }
+      await Promise.all(ends);
     },
   };
 };

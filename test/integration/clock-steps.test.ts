@@ -212,10 +212,10 @@ test("a parent whose clock was set knows how to call runners that start afterwar
   await clock.run(runs.file, "before", 0);
   stepClock(hour);
   const right = await startRunner({ id: "moving" });
-  proxy.leadTo(right.port);
+  await proxy.leadTo(right.port);
   await clock.run(runs.file, "without the step", 0);
   const alike = await startRunner({ id: "moving", env: { CLOCK_STEP_MS: String(hour) } });
-  proxy.leadTo(alike.port);
+  await proxy.leadTo(alike.port);
   await clock.run(runs.file, "with the step", 0);
   expect(runs.ids()).toEqual(["before", "without the step", "with the step"]);
 });
@@ -264,7 +264,7 @@ describe("a runner that is restarted", () => {
   };
 
   const goesOn = async (runs: Runs, proxy: RecordingProxy, clock: typeof Clock, next: Runner): Promise<void> => {
-    proxy.leadTo(next.port);
+    await proxy.leadTo(next.port);
     await clock.run(runs.file, "after", 0);
     await runAll(clock, runs.file, names("after", 20));
     expect(runs.ids()).toHaveLength(71);
@@ -337,7 +337,7 @@ test("a request that was under way while its runner was restarted is not sent ag
   const refused = expect(held).rejects.toMatchObject({ code: "unavailable", executed: "unknown" });
   await waitFor(() => proxy.captured.length > sent, { what: "the call to be under way" });
   const next = await restart(runner);
-  proxy.leadTo(next.port);
+  await proxy.leadTo(next.port);
   await refused;
   expect(await clock.run(runs.file, "after", 0)).toBe("after");
   expect(runs.ids()).toEqual(["before", "after"]);
