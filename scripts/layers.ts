@@ -14,7 +14,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   otel: ["contract", "telemetry"],
   testing: ["contract", "parent"],
   bundle: ["contract", "telemetry"],
-  cli: ["contract", "telemetry", "parent", "bundle"],
+  cli: ["contract", "telemetry", "parent", "bundle", "otel"],
   root: ["contract", "telemetry", "parent", "runner"],
 };
 
@@ -22,7 +22,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
 const packageRooms: ReadonlyArray<readonly [name: RegExp, rooms: ReadonlyArray<string>]> = [
   [/^effect(\/|$)/, ["contract", "telemetry", "parent", "runner", "backends", "otel", "root"]],
   [/^superjson$/, ["contract"]],
-  [/^(@opentelemetry\/api|@effect\/opentelemetry)(\/|$)/, ["telemetry", "otel"]],
+  [/^(@opentelemetry\/api|@effect\/opentelemetry)(\/|$)/, ["telemetry", "otel", "cli"]],
   [/^@opentelemetry\//, ["otel"]],
   [/^(prom-client|@prometheus-io\/client)$/, ["telemetry"]],
   [/^(@grafana\/grafana-foundation-sdk|yaml)(\/|$)/, ["bundle"]],

@@ -98,7 +98,8 @@ export const logExporters = (target: OtlpTarget): MakeExporter<LogRecordExporter
   return (maxTimeoutMs) => new OTLPLogExporter(configOf(maxTimeoutMs));
 };
 
-const failure = 1;
+/** The SDK's `ExportResultCode.FAILED`. */
+const failed: number = 1;
 
 interface AnyExporter<Items> {
   export(items: Items, done: (result: ExportResult) => void): void;
@@ -127,12 +128,12 @@ export const bounded = <Items>(
     export: (items, done) => {
       const { remainingMs } = flush;
       if (remainingMs !== undefined && remainingMs < 1) {
-        done({ code: failure, error: new Error("the time to send telemetry at the end of the process is over") });
+        done({ code: failed, error: new Error("the time to send telemetry at the end of the process is over") });
         return;
       }
       const exporter = remainingMs === undefined ? standard : make(remainingMs);
       exporter.export(items, (result) => {
-        flush.noteExport(result.code !== failure);
+        flush.noteExport((result.code as number) !== failed);
         done(result);
       });
     },

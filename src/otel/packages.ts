@@ -20,7 +20,7 @@ type Require = NodeJS.Require;
 const { createRequire } = process.getBuiltinModule("node:module");
 
 /** In a bundle of CommonJS there is no `import.meta.url`; packages are then found from the working directory. */
-const own: Require = createRequire((import.meta.url as string | undefined) ?? join(process.cwd(), "package.json"));
+const own: Require = createRequire((import.meta as Partial<ImportMeta>).url ?? join(process.cwd(), "package.json"));
 
 const resolveIn = (from: Require, name: string): string | undefined => {
   try {

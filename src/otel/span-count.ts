@@ -15,7 +15,8 @@ const countOurs = (spans: ReadonlyArray<SdkTrace.ReadableSpan>): number =>
   spans.reduce((count, span) => count + (span.instrumentationScope.name === scopeName ? 1 : 0), 0);
 
 const defaultQueueSize = 2_048;
-const failure = 1;
+/** The SDK's `ExportResultCode.FAILED`. */
+const failed: number = 1;
 
 /** The SDK's batch processor, with the bound of its queue kept here, where what does not fit can be counted. */
 export class CountingSpanProcessor implements SdkTrace.SpanProcessor {
@@ -72,7 +73,7 @@ export class CountingSpanProcessor implements SdkTrace.SpanProcessor {
     const count = countOurs(spans);
     this.#exporter.export(spans, (result) => {
       this.#unsent -= count;
-      if (result.code === failure) this.#failed += count;
+      if ((result.code as number) === failed) this.#failed += count;
       done(result);
     });
   }

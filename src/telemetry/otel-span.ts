@@ -22,7 +22,7 @@ interface OtelBacked {
   status: Tracer.SpanStatus;
 }
 
-const isOtelBacked = (span: object): span is OtelBacked =>
+export const isOtelBacked = (span: object): span is OtelBacked =>
   "span" in span && typeof span.span === "object" && span.span !== null && "spanContext" in span.span;
 
 /** Facts by the names of their attributes. */

@@ -10,8 +10,8 @@ import type { PoolSnapshot } from "../../src/telemetry/telemetry.ts";
 type ResettableRegistry = MetricsRegistry & ReadableRegistry & { resetMetrics(): void };
 
 const registries = {
-  "prom-client": (): ResettableRegistry => new client.Registry() as never,
-  "@prometheus-io/client": (): ResettableRegistry => new successor.Registry() as never,
+  "prom-client": (): ResettableRegistry => new client.Registry(),
+  "@prometheus-io/client": (): ResettableRegistry => new successor.Registry(),
 };
 
 const phases = { acquire: 0, encode: 0, network: 0, runner_queue: 0, handler: 20, decode: 0, backoff: 0, other: 0 };
@@ -30,7 +30,7 @@ const call = (metrics: Metrics): void => {
 const duringCalls = async (metrics: Metrics, run: () => Promise<void>): Promise<void> => {
   let running = true;
   const calls = (async () => {
-    for (; running; await undefined) for (let count = 0; count < 60; count++) call(metrics);
+    for (; running; await Promise.resolve()) for (let count = 0; count < 60; count++) call(metrics);
   })();
   try {
     await run();
