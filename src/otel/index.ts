@@ -41,7 +41,15 @@ import { makeResource } from "./resource.ts";
 import { samplerFromEnvironment } from "./sampler.ts";
 
 export type { OtlpProtocol } from "./exporters.ts";
-export type { CollectionResult } from "./metric-data.ts";
+export type {
+  CollectionResult,
+  DataPoint,
+  EmptyResource,
+  HistogramValue,
+  MetricBase,
+  MetricData,
+  Times,
+} from "./metric-data.ts";
 export type { MetricProducerOptions, ReadableRegistry } from "./metrics.ts";
 export type { Instrumentation } from "./option-checks.ts";
 export { FirelightMetricProducer } from "./metrics.ts";
