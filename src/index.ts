@@ -60,6 +60,7 @@ export type {
   RpcStatus,
 } from "./contract/errors.ts";
 export type { CallSite } from "./contract/call-site.ts";
+export type { FlushHookOptions } from "./contract/flush.ts";
 export type { DefinitionOptions } from "./contract/definition-options.ts";
 export type { Isolation, IsolationOptions } from "./contract/isolation.ts";
 export type {

@@ -6,7 +6,7 @@
 import "../contract/runtime-check.ts";
 
 export { type AlertName, alertNames } from "./alert-names.ts";
-export { type BundleOptions, completeSettings } from "./complete-settings.ts";
+export { type BundleOptions, completeSettings, type PartialSettings } from "./complete-settings.ts";
 export { bundleFiles } from "./files.ts";
 export {
   annotationQueriesOf,
@@ -15,7 +15,8 @@ export {
   panelsOf,
   variableQueriesOf,
 } from "./panels-of.ts";
-export type { AlertAnnotations, AlertRule, Area, Comparison, Severity } from "./rules/alert-rule.ts";
+export type { AlertAnnotations, AlertRule, AlertSpec, Area, Comparison, Severity } from "./rules/alert-rule.ts";
+export type { AlertDashboard, DashboardVariable } from "./rules/dashboard-url.ts";
 export { alerts } from "./rules/alerts.ts";
 export { type InhibitRule, inhibitRules } from "./rules/inhibitions.ts";
 export { runbookLink } from "./runbook-link.ts";

@@ -17,6 +17,7 @@ import { onFlush } from "../contract/flush.ts";
 import { oneOf, text } from "../contract/option-checks.ts";
 import { object, readOption } from "../contract/option-schema.ts";
 import type { Logger } from "../contract/options.ts";
+import { processWide } from "../contract/process-wide.ts";
 import { tellSpanExport } from "../contract/span-export.ts";
 import { exportLogs } from "../telemetry/logs.ts";
 import { isDisabled, logRecordLimits, spanLimits } from "./environment.ts";
@@ -40,7 +41,15 @@ import { makeResource } from "./resource.ts";
 import { samplerFromEnvironment } from "./sampler.ts";
 
 export type { OtlpProtocol } from "./exporters.ts";
-export type { CollectionResult } from "./metric-data.ts";
+export type {
+  CollectionResult,
+  DataPoint,
+  EmptyResource,
+  HistogramValue,
+  MetricBase,
+  MetricData,
+  Times,
+} from "./metric-data.ts";
 export type { MetricProducerOptions, ReadableRegistry } from "./metrics.ts";
 export type { Instrumentation } from "./option-checks.ts";
 export { FirelightMetricProducer } from "./metrics.ts";
@@ -118,7 +127,8 @@ interface Provider {
   shutdown(): Promise<void>;
 }
 
-let running: OtelHandle | undefined;
+/** What runs, whichever copy of this package has started it: one may be in a bundle, another loaded with `--import`. */
+const started = processWide("otel", (): { running?: OtelHandle | undefined } => ({}));
 
 const nothing = async (): Promise<void> => {};
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -140,7 +150,7 @@ const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error:
  */
 export const startOpenTelemetry = (given: OpenTelemetryOptions = {}): OtelHandle => {
   const options = readOption(schema, given, "startOpenTelemetry");
-  if (running !== undefined) return running;
+  if (started.running !== undefined) return started.running;
   const { flushTimeoutMs = 5_000 } = options;
   if (isDisabled()) return { logger: silent, flush: nothing, shutdown: nothing };
   const sdk = loadSdk();
@@ -197,11 +207,11 @@ export const startOpenTelemetry = (given: OpenTelemetryOptions = {}): OtelHandle
     onProcessEnd(exitFlush),
   );
 
-  running = {
+  const handle: OtelHandle = {
     logger,
     flush,
     shutdown: async () => {
-      running = undefined;
+      started.running = undefined;
       for (const stop of stops) stop();
       try {
         await exitFlush.run(() => Promise.all(providers.map((provider) => provider.shutdown())));
@@ -210,5 +220,6 @@ export const startOpenTelemetry = (given: OpenTelemetryOptions = {}): OtelHandle
       }
     },
   };
-  return running;
+  started.running = handle;
+  return handle;
 };

@@ -29,7 +29,7 @@ export interface HistogramValue {
   readonly count: number;
 }
 
-interface MetricBase {
+export interface MetricBase {
   readonly descriptor: {
     readonly name: string;
     readonly description: string;

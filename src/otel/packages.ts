@@ -3,7 +3,6 @@
  * (API 1.9 with SDK 2.x, API 1.10 with SDK 3.x) and install them one by one or as `@opentelemetry/sdk-node`, so a
  * package is looked for beside Firelight first and below `sdk-node` second.
  */
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import * as api from "@opentelemetry/api";
 import type * as LogsApi from "@opentelemetry/api-logs";
@@ -15,7 +14,10 @@ import type * as SdkMetrics from "@opentelemetry/sdk-metrics";
 import type * as SdkTrace from "@opentelemetry/sdk-trace";
 import { ConfigError } from "../contract/errors.ts";
 
-type Require = ReturnType<typeof createRequire>;
+type Require = NodeJS.Require;
+
+/** Not imported by its name, which bundlers would take for a way to modules of theirs. */
+const { createRequire } = process.getBuiltinModule("node:module");
 
 /** In a bundle of CommonJS there is no `import.meta.url`; packages are then found from the working directory. */
 const own: Require = createRequire((import.meta as Partial<ImportMeta>).url ?? join(process.cwd(), "package.json"));
