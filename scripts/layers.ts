@@ -14,7 +14,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   otel: ["contract", "telemetry"],
   testing: ["contract", "parent"],
   bundle: ["contract", "telemetry"],
-  cli: ["contract", "telemetry", "parent", "bundle"],
+  cli: ["contract", "telemetry", "parent", "bundle", "otel"],
   root: ["contract", "telemetry", "parent", "runner"],
 };
 
@@ -22,7 +22,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
 const packageRooms: ReadonlyArray<readonly [name: RegExp, rooms: ReadonlyArray<string>]> = [
   [/^effect(\/|$)/, ["contract", "telemetry", "parent", "runner", "backends", "otel", "root"]],
   [/^superjson$/, ["contract"]],
-  [/^(@opentelemetry\/api|@effect\/opentelemetry)(\/|$)/, ["telemetry", "otel"]],
+  [/^(@opentelemetry\/api|@effect\/opentelemetry)(\/|$)/, ["telemetry", "otel", "cli"]],
   [/^@opentelemetry\//, ["otel"]],
   [/^(prom-client|@prometheus-io\/client)$/, ["telemetry"]],
   [/^(@grafana\/grafana-foundation-sdk|yaml)(\/|$)/, ["bundle"]],
@@ -139,6 +139,16 @@ const purityFaults = (graph: ReadonlyMap<string, ReadonlyArray<Import>>): Readon
       .filter(({ to, typeOnly }) => !typeOnly && !isOurs(to))
       .map(({ from, to }) => `${from} imports ${to}, and ${root} must stay pure.`);
   });
+
+/** Imports of `effect` as a whole, which take three times as long as those of its modules. */
+export const findBarrels = (files: ReadonlyMap<string, string>): ReadonlyArray<string> =>
+  [...files]
+    .flatMap(([path, source]) => importsOf(path, source))
+    .filter(({ to }) => to === "effect")
+    .map(
+      ({ from }) =>
+        `${from} imports effect as a whole, which every process would load. Import its modules: import * as Effect from "effect/Effect".`,
+    );
 
 /**
  * What breaks the rules, as sentences for a person.

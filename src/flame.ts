@@ -13,6 +13,7 @@ import { having } from "./contract/option-checks.ts";
 import { object, readOption } from "./contract/option-schema.ts";
 import { mergeConfig } from "./contract/merge-config.ts";
 import type { FlameConfig } from "./contract/options.ts";
+import { resolveRunnerHooks } from "./contract/runner-hooks.ts";
 import { resolveConfig, type ResolvedConfig } from "./contract/resolve-config.ts";
 import { createRegistry, type Registry } from "./contract/registry.ts";
 import { toEffect, type ToEffect } from "./contract/remote.ts";
@@ -170,7 +171,14 @@ class Lifecycle {
     const { telemetry, metrics, logger, redact } = this.observation;
     const link = runnerLink();
     if (link !== undefined) {
-      serveInIsolate(link, { registry: this.#registry, telemetry, logger, redact, shutdown: () => this.shutdown() });
+      serveInIsolate(link, {
+        registry: this.#registry,
+        telemetry,
+        logger,
+        redact,
+        hooks: resolveRunnerHooks(options, this.resolved.hooks),
+        shutdown: () => this.shutdown(),
+      });
       return standIn(link.settings);
     }
     const config = this.resolved;

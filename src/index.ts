@@ -97,5 +97,6 @@ export type { InvocationContext } from "./contract/invocation.ts";
 export type { TraceCarrier } from "./contract/envelope.ts";
 export type { Backend, EffectOrPromise, RunnerExit, RunnerHandle, SpawnRequest } from "./contract/backend.ts";
 export type { RunnerServerOptions } from "./runner/options.ts";
+export type { RunnerHook, RunnerHookContext, RunnerHooks } from "./contract/runner-hooks.ts";
 export type { RunnerServer } from "./runner/server.ts";
 export type { StopOptions } from "./runner/lifecycle.ts";

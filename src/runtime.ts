@@ -13,6 +13,7 @@ import { makeDispatcher } from "./runner/dispatch.ts";
 import { makeIdempotencyGuard } from "./runner/idempotency.ts";
 import { runnerLink } from "./runner/isolation/inside.ts";
 import { type IsolatedRuns, makeIsolatedRuns } from "./runner/isolation/isolated-runs.ts";
+import { startLocally } from "./runner/local-start.ts";
 import { guardLogger } from "./telemetry/guarded-logger.ts";
 import { consoleLogger, makeLogSink } from "./telemetry/logs.ts";
 import { makeOtelTracer } from "./telemetry/opentelemetry.ts";
@@ -40,22 +41,31 @@ const secretsIn = ({ security }: ResolvedConfig): ReadonlyArray<string> => [
 const observedAlike = (one: ResolvedConfig, other: ResolvedConfig): boolean =>
   one.logger === other.logger &&
   one.telemetry.metrics === other.telemetry.metrics &&
+  isDeepStrictEqual(one.telemetry.methods, other.telemetry.methods) &&
+  isDeepStrictEqual(one.telemetry.buckets, other.telemetry.buckets) &&
   one.telemetry.traces === other.telemetry.traces &&
   isDeepStrictEqual(one.telemetry.baggageKeys, other.telemetry.baggageKeys) &&
   isDeepStrictEqual(secretsIn(one), secretsIn(other));
 
+/** Instruments are the registry's, so that counters go on where a registry does. */
+const metricsOf = (
+  { telemetry: { metrics: wanted, methods, buckets } }: ResolvedConfig,
+  before: Observation | undefined,
+): LateMetrics | undefined => {
+  if (wanted === false) return undefined;
+  const own = before?.config.telemetry.metrics === true ? before.metrics : undefined;
+  return wanted === true
+    ? makeLateMetrics({ methods, buckets }, own)
+    : makeLateMetrics({ registry: wanted, methods, buckets });
+};
+
 /** Puts the adapters that the configuration asks for behind the seam. What went on before goes on where it can, counters too. */
 export const observe = (config: ResolvedConfig, before?: Observation): Observation => {
   if (before !== undefined && observedAlike(before.config, config)) return before;
-  const { baggageKeys, metrics: wanted, traces } = config.telemetry;
+  const { baggageKeys, traces } = config.telemetry;
   const logger = guardLogger(config.logger ?? consoleLogger);
   const redact = makeRedactor(secretsIn(config));
-  const metrics =
-    wanted === before?.config.telemetry.metrics
-      ? before.metrics
-      : wanted === false
-        ? undefined
-        : makeLateMetrics(wanted === true ? {} : { registry: wanted });
+  const metrics = metricsOf(config, before);
   const sinks = [makeLogSink(logger, redact), ...(metrics === undefined ? [] : [metrics])];
   const tracer = makeOtelTracer({ baggageKeys, enabled: traces, redact });
   return { telemetry: makeTelemetry(tracer, sinks), metrics, logger, redact, config };
@@ -93,7 +103,7 @@ export const connect = (
   const runnerId = env["FLAME_RUNNER_ID"]?.trim() || "local";
   const poolName = env["FLAME_POOL"]?.trim() || config.defaultPool;
   const isolated = isolatedRuns(config, telemetry, { runnerId, poolName });
-  const local = makeDispatcher({
+  const dispatcher = makeDispatcher({
     registry,
     telemetry,
     codec,
@@ -106,10 +116,14 @@ export const connect = (
     idempotency: idempotency && makeIdempotencyGuard({ idempotency, logger, redact, runnerId, exposeErrors }),
     isolated,
   });
-  const client = makeClient({ config, telemetry, codec, local });
-  if (isolated === undefined) return client;
+  const started =
+    config.mode === "local" && Object.keys(config.hooks).length > 0
+      ? startLocally(dispatcher, config.hooks, poolName, logger)
+      : undefined;
+  const client = makeClient({ config, telemetry, codec, local: started?.dispatcher ?? dispatcher });
+  if (isolated === undefined && started === undefined) return client;
   const shutdown: Client["shutdown"] = async (graceMs = shutdownGraceMs) => {
-    await Promise.all([client.shutdown(graceMs), isolated.close(graceMs)]);
+    await Promise.all([client.shutdown(graceMs), isolated?.close(graceMs, graceMs), started?.stop(graceMs)]);
   };
   return { ...client, shutdown };
 };

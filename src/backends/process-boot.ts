@@ -4,27 +4,31 @@
  */
 import { performance } from "node:perf_hooks";
 import type { RunnerExit, SpawnRequest } from "../contract/backend.ts";
-import { ConfigError, InvokeError } from "../contract/errors.ts";
+import { ConfigError, FlameError, InvokeError } from "../contract/errors.ts";
 import type { FlameErrorContext } from "../contract/errors.ts";
 import { addressFault } from "../contract/runner-url.ts";
-import { decodeReady, SUPERVISION_FD } from "../contract/supervision.ts";
-import type { ReadyMessage } from "../contract/supervision.ts";
+import { decodeSupervision, SUPERVISION_FD } from "../contract/supervision.ts";
+import type { FailedMessage, ReadyMessage } from "../contract/supervision.ts";
 import type { RunnerProcess } from "./process-child.ts";
 import type { ResolvedCommand } from "./process-command.ts";
 
 /** How a boot came out. */
 export type BootOutcome =
   | { readonly kind: "ready"; readonly message: ReadyMessage }
+  | { readonly kind: "failed"; readonly message: FailedMessage }
   | { readonly kind: "not_started"; readonly cause: Error }
-  | { readonly kind: "exited"; readonly exit: RunnerExit }
-  | { readonly kind: "timed_out" }
+  | { readonly kind: "exited"; readonly exit: RunnerExit; readonly during: string | undefined }
+  | { readonly kind: "timed_out"; readonly during: string | undefined }
   | { readonly kind: "canceled" }
   | { readonly kind: "garbled"; readonly text: string };
 
-const maxReadyLength = 16_384;
+const maxLineLength = 16_384;
 const maxTimerMs = 2_147_483_647;
 
-/** Waits for the first of: the ready line, the end of the process, the timeout, the pool's abort. */
+/** Whether the pool gave a boot up for its time, and not because nobody wants the runner. */
+const outOfTime = (reason: unknown): boolean => reason instanceof FlameError && reason.code === "no_runner";
+
+/** Waits for the first of: the ready line or one that says why there is none, the end of the process, the timeout, the pool's abort. */
 export const awaitBoot = (child: RunnerProcess, request: SpawnRequest): Promise<BootOutcome> =>
   new Promise((resolve) => {
     const settle = (outcome: BootOutcome): void => {
@@ -34,16 +38,25 @@ export const awaitBoot = (child: RunnerProcess, request: SpawnRequest): Promise<
       child.pipe.resume();
       resolve(outcome);
     };
-    const onAbort = (): void => settle({ kind: "canceled" });
-    const timer = setTimeout(() => settle({ kind: "timed_out" }), Math.min(request.timeoutMs, maxTimerMs));
+    const timedOut = (): void => settle({ kind: "timed_out", during });
+    const onAbort = (): void => (outOfTime(request.signal.reason) ? timedOut() : settle({ kind: "canceled" }));
+    const timer = setTimeout(timedOut, Math.min(request.timeoutMs, maxTimerMs));
 
+    let during: string | undefined;
     let text = "";
+    const onLine = (line: string): void => {
+      const message = decodeSupervision(line);
+      if (message === undefined) settle({ kind: "garbled", text: line });
+      else if ("ready" in message) settle({ kind: "ready", message });
+      else if ("failed" in message) settle({ kind: "failed", message });
+      else during = message.starting;
+    };
     const onData = (chunk: string): void => {
       text += chunk;
-      const end = text.indexOf("\n");
-      if (end < 0 && text.length <= maxReadyLength) return;
-      const message = end < 0 ? undefined : decodeReady(text.slice(0, end));
-      settle(message === undefined ? { kind: "garbled", text } : { kind: "ready", message });
+      const lines = text.split("\n");
+      text = lines.pop()!;
+      for (const line of lines) onLine(line);
+      if (text.length > maxLineLength) settle({ kind: "garbled", text });
     };
     child.pipe.setEncoding("utf8");
     child.pipe.on("data", onData);
@@ -51,7 +64,7 @@ export const awaitBoot = (child: RunnerProcess, request: SpawnRequest): Promise<
     void child.started.then((cause) => {
       if (cause !== undefined) settle({ kind: "not_started", cause });
     });
-    void child.exited.then((exit) => settle({ kind: "exited", exit }));
+    void child.exited.then((exit) => settle({ kind: "exited", exit, during }));
     if (request.signal.aborted) onAbort();
   });
 
@@ -85,6 +98,27 @@ const adviceOnExit = (
     return "A module that the entry imports is missing. If this program is bundled, build the runner as an entry point of its own, give the path of its output as entry, and deploy all files that the bundler wrote: see docs/bundlers.md.";
   return "Run the command by hand with FLAME_MODE=runner to see it fail.";
 };
+
+const whenItExited = (
+  { exit, during }: Extract<BootOutcome, { kind: "exited" }>,
+  elapsedMs: number,
+  lastLines: ReadonlyArray<string> | undefined,
+): string =>
+  during === undefined
+    ? `before it was ready, after ${elapsedMs} ms. ${adviceOnExit(exit, lastLines)}`
+    : `while ${during} was running, after ${elapsedMs} ms.`;
+
+const adviceOnTimeout = (during: string | undefined): string =>
+  during === undefined
+    ? "Check that the entry calls createRunnerServer(), or raise spawnTimeoutMs."
+    : `${during} was still running: make it end sooner, or raise spawnTimeoutMs.`;
+
+/** What the runner threw, as far as its line told. */
+const revive = ({ name, message, stack }: FailedMessage): Error =>
+  Object.defineProperties(new Error(message), {
+    name: { value: name, configurable: true, writable: true },
+    stack: { value: stack ?? `${name}: ${message}`, configurable: true, writable: true },
+  });
 
 const commandLine = ({ program, args }: ResolvedCommand): string => [program, ...args].join(" ");
 
@@ -129,10 +163,16 @@ export const bootError = (
         ...context,
         cause: outcome.cause,
       });
+    case "failed":
+      return new InvokeError(
+        "unavailable",
+        `${runner} could not start: ${outcome.message.failed} failed after ${elapsedMs} ms of its boot with ${outcome.message.name}: ${outcome.message.message.replace(/\.$/, "")}.${lastOutput(lastLines)}`,
+        { ...context, cause: revive(outcome.message) },
+      );
     case "exited":
       return new InvokeError(
         "unavailable",
-        `${runner} ${outcome.exit.reason} before it was ready, after ${elapsedMs} ms. ${adviceOnExit(outcome.exit, lastLines)} ` +
+        `${runner} ${outcome.exit.reason} ${whenItExited(outcome, elapsedMs, lastLines)} ` +
           `Command: ${commandLine(command)}.${lastOutput(lastLines)}`,
         context,
       );
@@ -140,7 +180,7 @@ export const bootError = (
       return new InvokeError(
         "unavailable",
         `${runner} was not ready after ${elapsedMs} ms and was killed (spawnTimeoutMs: ${request.timeoutMs}). ` +
-          `Check that the entry calls createRunnerServer(), or raise spawnTimeoutMs. Command: ${commandLine(command)}.${lastOutput(lastLines)}`,
+          `${adviceOnTimeout(outcome.during)} Command: ${commandLine(command)}.${lastOutput(lastLines)}`,
         context,
       );
     case "canceled":

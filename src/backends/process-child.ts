@@ -34,7 +34,10 @@ export interface RunnerProcess {
   kill(): void;
 }
 
-/** Output that is still to come after the exit is waited for as long as some comes, this often looked at. A grandchild can hold the pipe open for ever. */
+/**
+ * Output, and the last line of the pipe, that are still to come after the exit are waited for as long as some comes, this often looked
+ * at. A grandchild can hold the pipe open for ever.
+ */
 const outputLagMs = 100;
 /** Milliseconds after the exit at which output is not waited for any more. */
 const maxOutputLagMs = 2_000;
@@ -143,7 +146,8 @@ export const startRunnerProcess = (
     const settle = (exit: ProcessExit & { readonly error?: Error }): void => {
       over = true;
       forget();
-      pipe.destroy();
+      const lag = setTimeout(() => pipe.destroy(), maxOutputLagMs).unref();
+      pipe.once("close", () => clearTimeout(lag));
       resolve(exit);
     };
     child.once("exit", (code, signal) => settle({ code, signal }));

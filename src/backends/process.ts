@@ -11,8 +11,10 @@ import "../contract/runtime-check.ts";
 import { performance } from "node:perf_hooks";
 import type { Backend, RunnerHandle, SpawnRequest } from "../contract/backend.ts";
 import { longestTimerMs, milliseconds } from "../contract/check-number.ts";
+import { Episode } from "../contract/episode.ts";
 import { fileLocation, fn, oneOf, text } from "../contract/option-checks.ts";
 import { object, readOption } from "../contract/option-schema.ts";
+import { catchRejection, thrownText } from "../contract/user-function.ts";
 import { awaitBoot, bootError, readyFault } from "./process-boot.ts";
 import type { BootReport } from "./process-boot.ts";
 import { command, variables, words } from "./process-checks.ts";
@@ -97,11 +99,18 @@ type OutputSink = (output: RunnerOutput) => void;
 const outputSink = (options: ProcessBackendOptions): OutputSink => {
   const { onOutput } = options;
   if (onOutput === undefined) return options.logs === "ignore" ? () => {} : forwardLine;
+  const episode = new Episode();
+  const failed = (how: string) => (error: unknown) => {
+    if (!episode.begins(performance.now())) return;
+    process.emitWarning(`The process backend's onOutput ${how} ${thrownText(error)}; lines are lost while it does.`, {
+      code: "FLAME_ON_OUTPUT",
+    });
+  };
   return (output) => {
     try {
-      onOutput(output);
+      catchRejection(onOutput(output), failed("rejected with"));
     } catch (error) {
-      process.emitWarning(`The process backend's onOutput threw: ${String(error)}`, { code: "FLAME_ON_OUTPUT" });
+      failed("threw")(error);
     }
   };
 };
@@ -135,6 +144,16 @@ const readOutput = (
       tails = undefined;
     },
   };
+};
+
+/** The steps of a boot: what the runner itself has told is not part of its getting ready any more. */
+const bootPhases = (
+  spawn: number,
+  ready: number,
+  told: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> => {
+  const toldMs = Object.values(told).reduce((sum, ms) => sum + ms, 0);
+  return { spawn, ready: Math.max(0, ready - toldMs), ...told };
 };
 
 const discard = async (child: RunnerProcess): Promise<void> => {
@@ -208,7 +227,7 @@ export const processBackend = (given: ProcessBackendOptions): ProcessBackend => 
       id: request.runnerId,
       url: outcome.message.url,
       exited: child.exited,
-      bootPhases: { spawn: spawnedAt - startedAt, ready: performance.now() - spawnedAt },
+      bootPhases: bootPhases(spawnedAt - startedAt, performance.now() - spawnedAt, outcome.message.phases),
     };
     addressed.set(addressOf(handle), child);
     void child.exited.then(() => addressed.delete(addressOf(handle)));

@@ -4,7 +4,7 @@
  * infrastructure; the process backend (`firelight/backends/process`) is the
  * reference.
  */
-import type { Effect } from "effect";
+import type * as Effect from "effect/Effect";
 
 /** How a runner ended, as far as the backend can tell. */
 export interface RunnerExit {
@@ -40,7 +40,11 @@ export interface SpawnRequest {
   readonly env: Readonly<Record<string, string>>;
   /** The boot must be done within this many milliseconds. */
   readonly timeoutMs: number;
-  /** Aborted when the pool no longer wants the runner; stop and free what was started. */
+  /**
+   * Aborted when the pool no longer wants the runner; stop and free what was started. Its reason is an error with the code `canceled`
+   * when nobody needs the runner any more or the pool is shut down, and `no_runner` when `timeoutMs` is over: reject within a second
+   * then, and callers are told why.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -63,8 +67,14 @@ export interface Backend {
   /** Shown in telemetry as `flame.runner.backend`. Default `custom`. */
   readonly name?: string;
   spawn(request: SpawnRequest): EffectOrPromise<RunnerHandle>;
-  /** Stops a runner and frees what it held. Called at most once per runner by a pool; must not fail when it is gone already. */
+  /**
+   * Stops a runner and frees what it held. Called at most once per runner by a pool; must not fail when it is gone already. One that
+   * fails, or takes longer than twice the greater of `spawnTimeoutMs` and `drainTimeoutMs`, is logged as `flame.runner.not_ended`.
+   */
   terminate(runner: RunnerHandle): EffectOrPromise<unknown>;
-  /** Whether the runner can take work. `false` or a failure takes it out of the pool. */
+  /**
+   * Whether the runner can take work. `false` takes it out of the pool. Where it fails, gives anything but a boolean, or nothing
+   * within 5,000 ms, the runner itself is asked in its place, and the failure is logged.
+   */
   healthCheck?(runner: RunnerHandle): EffectOrPromise<boolean>;
 }

@@ -1,8 +1,9 @@
 /** Which versions of Bun keep the promise that a call without a retry policy runs at most once. */
 import { ConfigError } from "./errors.ts";
+import { oldestRuntimes } from "./version.ts";
 
 /** Before this version, Bun's HTTP client sent a POST a second time when a kept connection was closed under it. */
-const oldestBun = [1, 3, 14] as const;
+const oldestBun = oldestRuntimes.bun.split(".").map(Number);
 
 /**
  * What is wrong with a version of Bun, as a sentence; `undefined` if nothing. A canary such as `1.3.14-canary.20` counts as the version that

@@ -13,7 +13,7 @@ export const MAX_NODES = 2_000_000;
 export const MAX_MEMBERS = 131_072;
 
 /** Values in one message that plain JSON cannot say, and second ways to the same object, at most; superjson lists them in one object. */
-export const MAX_ANNOTATIONS = MAX_MEMBERS;
+export const MAX_ANNOTATIONS = 131_072;
 
 /** Digits of a bigint, at most: reading one takes time quadratic in its digits. */
 export const MAX_BIGINT_DIGITS = 4_096;

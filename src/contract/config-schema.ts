@@ -1,7 +1,7 @@
 /** The checks of the configuration of an instance. */
 import { integer, milliseconds } from "./check-number.ts";
-import { boolean, either, having, list, oneOf, record, text } from "./option-checks.ts";
-import { type Fields, object, required } from "./option-schema.ts";
+import { boolean, either, fn, having, list, oneOf, record, text } from "./option-checks.ts";
+import { type Check, check, type Fields, notAllowed, object, required } from "./option-schema.ts";
 import type {
   FlameConfig,
   Logger,
@@ -11,6 +11,7 @@ import type {
   TelemetryOptions,
 } from "./options.ts";
 import { isolationSchema } from "./isolation.ts";
+import type { RunnerHooks } from "./runner-hooks.ts";
 import { connectionFields, runnerUrl } from "./connection-schema.ts";
 import { backend, identifier, identifierRule, poolSchema } from "./pool-schema.ts";
 import { idempotencySchema } from "./resolve-idempotency.ts";
@@ -35,6 +36,18 @@ const security = object<SecurityOptions>(
   { secret: true },
 );
 
+const rising = "an array of seconds above 0, each greater than the one before, such as [0.1, 1, 10]";
+
+/** Bounds of buckets. */
+const buckets: Check<ReadonlyArray<number>> = check(rising, (value): ReadonlyArray<number> => {
+  const rises = (bound: unknown, index: number): boolean =>
+    typeof bound === "number" &&
+    Number.isFinite(bound) &&
+    bound > (index === 0 ? 0 : Number(Reflect.get(value as object, index - 1)));
+  if (Array.isArray(value) && value.every(rises)) return [...(value as ReadonlyArray<number>)];
+  throw notAllowed(value, rising);
+});
+
 const telemetry = object<TelemetryOptions>({
   metrics: either(
     boolean(),
@@ -46,11 +59,16 @@ const telemetry = object<TelemetryOptions>({
   ),
   baggageKeys: list(text()),
   traces: boolean(),
+  methods: list(text({ allowed: '"service/method" or "service/*"', pattern: /^[^/*]+\/([^/*]+|\*)$/ })),
+  buckets,
 });
 
 /** What a parent's configuration and a runner's options have in common. */
 export const servingFields: Fields<
-  Pick<FlameConfig, "invokePath" | "security" | "maxBodyBytes" | "exposeErrors" | "idempotency" | "isolation">
+  Pick<
+    FlameConfig,
+    "invokePath" | "security" | "maxBodyBytes" | "exposeErrors" | "idempotency" | "isolation" | keyof RunnerHooks
+  >
 > = {
   invokePath,
   security,
@@ -58,6 +76,8 @@ export const servingFields: Fields<
   exposeErrors: boolean(),
   idempotency: idempotencySchema,
   isolation: isolationSchema,
+  onRunnerStart: fn(),
+  onRunnerStop: fn(),
 };
 
 const poolOption = "is an option of a pool. Use pools: { default: { … } }.";

@@ -3,8 +3,9 @@
  * dispatches what it has verified, and local mode dispatches what the parent's
  * client has encoded. Both go through the same codec and give the same reply.
  */
-import type { Effect } from "effect";
+import type * as Effect from "effect/Effect";
 import type { RunnerTimings, TraceCarrier } from "./envelope.ts";
+import type { CallError } from "./errors.ts";
 
 /** A verified request to run a method. */
 export interface Invocation {
@@ -38,5 +39,7 @@ export interface InvocationReply {
 
 /** Runs invocations. Interrupting the effect aborts the handler's signal. It does not fail: a failure is a reply. */
 export interface Dispatcher {
+  /** Waits until invocations may come, `timeoutMs` milliseconds at most; `undefined` where there is nothing to wait for. */
+  prepare?(timeoutMs: number): Effect.Effect<void, CallError> | undefined;
   dispatch(invocation: Invocation): Effect.Effect<InvocationReply>;
 }

@@ -3,15 +3,27 @@
  * a hook; whoever ends the process calls {@link flushAll} first: a runner that
  * drains, and `flame.shutdown`.
  */
+import { longestTimerMs, milliseconds } from "./check-number.ts";
+import { fn } from "./option-checks.ts";
+import { object, readOption } from "./option-schema.ts";
 import { processWide } from "./process-wide.ts";
 import { messageOf } from "./thrown.ts";
 
-import { fn } from "./option-checks.ts";
-import { readOption } from "./option-schema.ts";
+/** Options of {@link onFlush}. */
+export interface FlushHookOptions {
+  /** Maximum time to wait for the hook, in milliseconds. Default: that of whoever ends the process, 5000. */
+  readonly timeoutMs?: number;
+}
+
+interface FlushHook {
+  readonly run: () => unknown;
+  readonly timeoutMs: number | undefined;
+}
 
 const hookSchema = fn();
+const optionsSchema = object<FlushHookOptions>({ timeoutMs: milliseconds({ min: 0, infinity: true }) });
 
-const hooks: Set<() => unknown> = processWide("flush-hooks", () => new Set());
+const hooks: Set<FlushHook> = processWide("flush-hooks", () => new Set());
 
 /**
  * Registers a hook that sends what is buffered. It may return a promise. Call the returned function to take it back.
@@ -23,9 +35,10 @@ const hooks: Set<() => unknown> = processWide("flush-hooks", () => new Set());
  * const stop = onFlush(() => provider.forceFlush());
  * ```
  */
-export const onFlush = (hook: () => unknown): (() => void) => {
+export const onFlush = (hook: () => unknown, options: FlushHookOptions = {}): (() => void) => {
   readOption(hookSchema, hook, "onFlush", "hook");
-  const entry = (): unknown => hook();
+  const { timeoutMs } = readOption(optionsSchema, options, "onFlush");
+  const entry: FlushHook = { run: hook, timeoutMs };
   hooks.add(entry);
   return () => {
     hooks.delete(entry);
@@ -34,9 +47,9 @@ export const onFlush = (hook: () => unknown): (() => void) => {
 
 const failed = "firelight: buffered telemetry could not be sent and is lost";
 
-const runHook = async (hook: () => unknown): Promise<void> => {
+const runHook = async (hook: FlushHook): Promise<void> => {
   try {
-    await hook();
+    await hook.run();
   } catch (error) {
     try {
       console.error(failed, error);
@@ -46,16 +59,20 @@ const runHook = async (hook: () => unknown): Promise<void> => {
   }
 };
 
-/**
- * Runs all hooks at once and waits for them, `timeoutMs` milliseconds at most. Never rejects: a hook that fails is
- * told to `console.error` and does not hold up the others.
- */
-export const flushAll = async (timeoutMs: number): Promise<void> => {
-  if (hooks.size === 0) return;
+const within = async (done: Promise<void>, timeoutMs: number): Promise<void> => {
+  if (timeoutMs > longestTimerMs) return done;
   let timer: NodeJS.Timeout | undefined;
   const expired = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, timeoutMs);
   });
-  await Promise.race([Promise.all([...hooks].map(runHook)), expired]);
+  await Promise.race([done, expired]);
   clearTimeout(timer);
+};
+
+/**
+ * Runs all hooks at once and waits for them, for each `timeoutMs` milliseconds at most unless it has a maximum of its own.
+ * Never rejects: a hook that fails is told to `console.error` and does not hold up the others.
+ */
+export const flushAll = async (timeoutMs: number): Promise<void> => {
+  await Promise.all([...hooks].map((hook) => within(runHook(hook), hook.timeoutMs ?? timeoutMs)));
 };

@@ -29,19 +29,31 @@ export interface IsolationOptions {
   readonly entry?: string | URL;
   /** Milliseconds that a handler has to end once its signal is aborted, before it is terminated. Default 100. */
   readonly graceMs?: number;
+  /** Milliseconds that a worker or child process may take to start, its `onRunnerStart` included. Default 30,000. */
+  readonly bootTimeoutMs?: number;
 }
 
 /** The same, filled in. */
 export interface ResolvedIsolation {
   readonly entry: string | URL | undefined;
   readonly graceMs: number;
+  readonly bootTimeoutMs: number;
 }
 
 /** The checks of {@link IsolationOptions}. */
-export const isolationSchema = object<IsolationOptions>({ entry: fileLocation(), graceMs: milliseconds({ min: 0 }) });
+export const isolationSchema = object<IsolationOptions>({
+  entry: fileLocation(),
+  graceMs: milliseconds({ min: 0 }),
+  bootTimeoutMs: milliseconds({ min: 1 }),
+});
 
 /** Fills in the defaults of options that were checked. */
-export const resolveIsolation = ({ entry, graceMs = 100 }: IsolationOptions = {}): ResolvedIsolation => ({
+export const resolveIsolation = ({
+  entry,
+  graceMs = 100,
+  bootTimeoutMs = 30_000,
+}: IsolationOptions = {}): ResolvedIsolation => ({
   entry,
   graceMs: Math.min(graceMs, longestTimerMs),
+  bootTimeoutMs: Math.min(bootTimeoutMs, longestTimerMs),
 });

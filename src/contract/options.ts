@@ -6,8 +6,11 @@ import type { Backend } from "./backend.ts";
 import type { IdempotencyOptions } from "./idempotency.ts";
 import type { CallError, FlameErrorCode } from "./errors.ts";
 import type { IsolationOptions } from "./isolation.ts";
+import type { Logger } from "./logger.ts";
 import type { PoolConfig, TlsOptions } from "./pool-options.ts";
+import type { RunnerHooks } from "./runner-hooks.ts";
 
+export type { Logger } from "./logger.ts";
 export type {
   PoolChange,
   PoolConfig,
@@ -20,14 +23,6 @@ export type {
 
 /** Where handlers run: in remote runners, here as a runner, or here in process. */
 export type Mode = "parent" | "runner" | "local";
-
-/** Receives Firelight's log records. `console` fits; so do pino and winston behind a three-line adapter. */
-export interface Logger {
-  debug?(message: string, meta?: Record<string, unknown>): void;
-  info(message: string, meta?: Record<string, unknown>): void;
-  warn(message: string, meta?: Record<string, unknown>): void;
-  error(message: string, meta?: Record<string, unknown>): void;
-}
 
 /** A code that errors may have, or a function that tells whether to try again. One that throws counts as a no. */
 export type RetryCondition = FlameErrorCode | ((error: CallError) => boolean);
@@ -147,6 +142,22 @@ export interface TelemetryOptions {
    * prom-client or @prometheus-io/client receives them beside the metrics you have.
    */
   readonly metrics?: boolean | MetricsRegistry;
+  /**
+   * The methods that metrics name, as `service/method` or `service/*`; the others count as `_OTHER` there. Spans and logs
+   * name every method. Limits the number of series, of which each method has about 118: see docs/observability.md.
+   * Default: every method.
+   *
+   * @throws ConfigError for anything else than such a list.
+   */
+  readonly methods?: ReadonlyArray<string>;
+  /**
+   * Upper bounds, in seconds, of the buckets of the histograms that each method has series in: calls, attempts, phases and,
+   * on runners, invocations. `[]` keeps their sums and counts alone. Histograms by pool, which alerts read, keep theirs.
+   * Instances that share a registry share those of the first. Default: those of docs/telemetry.md.
+   *
+   * @throws ConfigError unless they are positive numbers, each greater than the one before.
+   */
+  readonly buckets?: ReadonlyArray<number>;
   /** Baggage keys that may travel to runners. Default none. */
   readonly baggageKeys?: ReadonlyArray<string>;
   /**
@@ -156,8 +167,12 @@ export interface TelemetryOptions {
   readonly traces?: boolean;
 }
 
-/** Configuration of a Firelight instance. Every field has a default. */
-export interface FlameConfig {
+/**
+ * Configuration of a Firelight instance. Every field has a default. `onRunnerStart` and `onRunnerStop` are read where handlers run: on
+ * a runner and in its isolates, where options of `createRunnerServer` override them; and in local mode, where the first call waits for
+ * the one and `shutdown` runs the other.
+ */
+export interface FlameConfig extends RunnerHooks {
   /** Default: `FLAME_MODE`, else `runner` when `FLAME_RUNNER=true`, else `parent`. */
   readonly mode?: Mode;
   /** The pool of methods that name none. Default `default`. */

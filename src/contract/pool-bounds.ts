@@ -1,10 +1,13 @@
 /** What bounds a pool; all of it may change while the pool is in use. */
 import type { ScalingPolicy } from "./scaling.ts";
 
-/** A runner that has no calls. */
+/** A runner that the pool can do without. */
 export interface IdleRunner {
   readonly id: string;
-  /** Milliseconds without a call. */
+  /**
+   * Milliseconds for which the pool has not needed it: it had no calls, or those that it had would have found room on the runners
+   * that stay.
+   */
   readonly idleMs: number;
   /** Milliseconds since it was up. */
   readonly ageMs: number;
@@ -12,7 +15,11 @@ export interface IdleRunner {
   readonly served: number;
 }
 
-/** Decides whether an idle runner above `min` should end. Asked four times a second for each, so it must be fast. */
+/**
+ * Decides whether a runner above `min`, which the pool can do without, should end; one that has calls ends when they are done. Asked
+ * four times a second for each, so it must be fast. Where it throws or gives anything but a boolean, the runner stays, and that is
+ * logged once.
+ */
 export type IdlePredicate = (runner: IdleRunner) => boolean;
 
 export interface PoolBounds {
@@ -27,7 +34,7 @@ export interface PoolBounds {
   /** `spread` chooses the least loaded runner, `pack` the most loaded one that has room. */
   readonly routing: "spread" | "pack";
   readonly scaling: ScalingPolicy;
-  /** Milliseconds that a runner above `min` may be idle, or what decides that it has been idle long enough. */
+  /** Milliseconds that a runner above `min` may be unneeded, or what decides that it has been idle long enough. */
   readonly idleShutdownMs: number | IdlePredicate;
   /** Milliseconds that the whole pool may be idle before the runners of `min` end too. */
   readonly minIdleShutdownMs: number;

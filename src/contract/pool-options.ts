@@ -57,7 +57,7 @@ export interface PoolConfig {
   readonly runners?: ReadonlyArray<StaticRunner>;
   /** Starts this pool's runners. Default: `backend` of the configuration. */
   readonly backend?: Backend;
-  /** Milliseconds a runner may take to boot. Default 30 000. */
+  /** Milliseconds a runner may take to boot, its `onRunnerStart` included. Default 30 000. */
   readonly spawnTimeoutMs?: number;
   /** Most calls that wait for a slot; more are refused with `overloaded`. Default 10 000. */
   readonly maxQueue?: number;
@@ -65,12 +65,15 @@ export interface PoolConfig {
   readonly maxQueueWaitMs?: number;
   /** `spread` (default) sends a call to the least loaded runner, `pack` to the most loaded one that has room, so that others become idle. */
   readonly routing?: "spread" | "pack";
-  /** How many runners there should be, within `min` and `max`. Default: {@link reactive}, or {@link buffer} of `warm`. */
+  /**
+   * How many runners there should be, within `min` and `max`. Where it throws, or gives anything but a target of 0 or more with a
+   * reason, {@link reactive} decides, and that is logged once. Default: {@link reactive}, or {@link buffer} of `warm`.
+   */
   readonly scaling?: ScalingPolicy;
   /** Slots kept free beyond the calls that run, so that the next call need not wait for a boot. Default 0. */
   readonly warm?: number;
   /**
-   * Milliseconds after which an idle runner above `min` ends, or a function that decides it:
+   * Milliseconds after which a runner above `min` ends that neither calls nor the policy have needed, or a function that decides it:
    * `({ idleMs, served }) => idleMs > 60_000 || served > 1_000`. Default 30 000. `Infinity` keeps it.
    */
   readonly idleShutdownMs?: number | IdlePredicate;
@@ -98,9 +101,9 @@ export interface PoolConfig {
    * From 100; default 60 000. `Infinity` lets them live. Static runners never end by this.
    */
   readonly orphanTimeoutMs?: number;
-  /** Told when runners are started. */
+  /** Told when runners are started. What a hook throws or rejects with is logged once, and changes nothing. */
   readonly onGrow?: (change: PoolChange) => void;
-  /** Told when runners are ended because they are not needed. */
+  /** Told when runners are ended, or their boots canceled, because they are not needed. */
   readonly onShrink?: (change: PoolChange) => void;
   /** Told when every slot that the pool may have is in use and calls wait. */
   readonly onSaturated?: (saturation: {

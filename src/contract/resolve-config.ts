@@ -8,14 +8,16 @@ import type { Environment } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import type { ResolvedIdempotency } from "./idempotency.ts";
 import { type ResolvedIsolation, resolveIsolation } from "./isolation.ts";
-import type { FlameConfig, Logger, Mode, SigningKeyOptions, TelemetryOptions } from "./options.ts";
+import type { FlameConfig, Logger, Mode, SigningKeyOptions } from "./options.ts";
 import { readOption } from "./option-schema.ts";
 import { defaults } from "./options.ts";
 import { printText } from "./print-value.ts";
 import { resolveIdempotency } from "./resolve-idempotency.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
 import { resolvePool } from "./resolve-pool.ts";
+import { resolveRunnerHooks, type RunnerHooks } from "./runner-hooks.ts";
 import { type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
+import { type ResolvedTelemetry, resolveTelemetry } from "./resolve-telemetry.ts";
 import { resolveUrl } from "./runner-url.ts";
 
 /** A configuration with nothing left open. */
@@ -38,8 +40,9 @@ export interface ResolvedConfig {
   /** `undefined` when results are not kept. */
   readonly idempotency: ResolvedIdempotency | undefined;
   readonly isolation: ResolvedIsolation;
+  readonly hooks: RunnerHooks;
   readonly logger: Logger | undefined;
-  readonly telemetry: Required<TelemetryOptions>;
+  readonly telemetry: ResolvedTelemetry;
 }
 
 export type { Environment } from "./environment.ts";
@@ -103,11 +106,8 @@ export const resolveConfig = (given: FlameConfig, env: Environment): ResolvedCon
     exposeErrors: config.exposeErrors ?? defaults.exposeErrors,
     idempotency: resolveIdempotency(config.idempotency),
     isolation: resolveIsolation(config.isolation),
+    hooks: resolveRunnerHooks(config),
     logger: config.logger,
-    telemetry: {
-      metrics: config.telemetry?.metrics ?? true,
-      baggageKeys: config.telemetry?.baggageKeys ?? [],
-      traces: config.telemetry?.traces ?? true,
-    },
+    telemetry: resolveTelemetry(config.telemetry),
   };
 };

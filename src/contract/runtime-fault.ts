@@ -10,7 +10,8 @@ const isOlder = (version: string, than: string): boolean => {
 };
 
 /**
- * Why the package cannot run here, as a sentence; `undefined` where it can.
+ * Why the package cannot be loaded here, as a sentence; `undefined` where it can. An old Bun can load it: what is wrong
+ * with that is said when an instance is configured, see `bun-version.ts`.
  *
  * @param versions `process.versions`
  * @param program `process.execPath`
@@ -20,8 +21,6 @@ export const runtimeFault = (
   program: string,
 ): string | undefined => {
   const { node, bun } = versions;
-  const [name, version, oldest] =
-    bun === undefined ? ["Node", node, oldestRuntimes.node] : ["Bun", bun, oldestRuntimes.bun];
-  if (version === undefined || !isOlder(version, oldest)) return undefined;
-  return `Firelight needs Node ${oldestRuntimes.node} or newer, or Bun ${oldestRuntimes.bun} or newer, and this is ${name} ${version} (${program}). Install a newer ${name}, or run this program with one.`;
+  if (bun !== undefined || node === undefined || !isOlder(node, oldestRuntimes.node)) return undefined;
+  return `Firelight needs Node ${oldestRuntimes.node} or newer, or Bun ${oldestRuntimes.bun} or newer, and this is Node ${node} (${program}). Install a newer Node, or run this program with one.`;
 };

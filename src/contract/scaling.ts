@@ -29,7 +29,8 @@ export interface ScalingDecision {
 }
 
 /**
- * Decides how many runners a pool should have. Called after every change of the pool, so it must be fast.
+ * Decides how many runners a pool should have. Called after every change of the pool, so it must be fast. A target is rounded up.
+ * Where a policy throws, or gives anything else than a target of 0 or more, {@link reactive} decides in its place.
  *
  * @example
  * ```ts

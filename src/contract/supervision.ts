@@ -10,7 +10,7 @@ export const SUPERVISION_FD = 3;
 /** Set to `1` in the environment of a runner whose parent holds the pipe. */
 export const SUPERVISED_VARIABLE = "FLAME_SUPERVISED";
 
-/** The one line that a runner writes, as JSON, when it takes requests. */
+/** The line that a runner writes, as JSON, when it takes requests. */
 export interface ReadyMessage {
   readonly ready: true;
   /** Base URL, such as `http://127.0.0.1:4123`. */
@@ -18,13 +18,50 @@ export interface ReadyMessage {
   readonly port: number;
   readonly runnerId: string;
   readonly pid: number;
+  /** How long steps of the boot took that only the runner can tell, in milliseconds by name. */
+  readonly phases?: Readonly<Record<string, number>>;
 }
 
+/** The line that it writes before that where something of the user's has to be done first. */
+export interface StartingMessage {
+  readonly starting: string;
+}
+
+/** The line that it writes in place of the ready line when that has failed. */
+export interface FailedMessage {
+  readonly failed: string;
+  /** What was thrown. */
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+}
+
+export type SupervisionMessage = ReadyMessage | StartingMessage | FailedMessage;
+
 /** The line for a message, newline included. */
-export const encodeReady = (message: ReadyMessage): string => `${JSON.stringify(message)}\n`;
+export const encodeSupervision = (message: SupervisionMessage): string => `${JSON.stringify(message)}\n`;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const readPhases = (given: unknown): ReadyMessage["phases"] =>
+  typeof given !== "object" || given === null
+    ? undefined
+    : Object.fromEntries(Object.entries(given).filter(([, ms]) => typeof ms === "number"));
+
+const readReady = ({ url, port, runnerId, pid, phases }: Fields): ReadyMessage | undefined => {
+  if (typeof url !== "string" || typeof runnerId !== "string") return undefined;
+  if (typeof port !== "number" || typeof pid !== "number") return undefined;
+  const known = readPhases(phases);
+  return { ready: true, url, port, runnerId, pid, ...(known === undefined ? {} : { phases: known }) };
+};
+
+const readFailed = ({ failed, name, message, stack }: Fields): FailedMessage | undefined => {
+  if (typeof failed !== "string" || typeof name !== "string" || typeof message !== "string") return undefined;
+  return { failed, name, message, ...(typeof stack === "string" ? { stack } : {}) };
+};
 
 /** The message of a line, or `undefined` when the line is something else. */
-export const decodeReady = (line: string): ReadyMessage | undefined => {
+export const decodeSupervision = (line: string): SupervisionMessage | undefined => {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -32,8 +69,8 @@ export const decodeReady = (line: string): ReadyMessage | undefined => {
     return undefined;
   }
   if (typeof value !== "object" || value === null) return undefined;
-  const { ready, url, port, runnerId, pid } = value as Partial<Record<keyof ReadyMessage, unknown>>;
-  if (ready !== true || typeof url !== "string" || typeof runnerId !== "string") return undefined;
-  if (typeof port !== "number" || typeof pid !== "number") return undefined;
-  return { ready, url, port, runnerId, pid };
+  const fields = value as Fields;
+  if (fields["ready"] === true) return readReady(fields);
+  if (typeof fields["starting"] === "string") return { starting: fields["starting"] };
+  return readFailed(fields);
 };

@@ -4,4 +4,4 @@
 export const VERSION = "0.1.0";
 
 /** The oldest versions that it runs on. */
-export const oldestRuntimes = { node: "22.19.0", bun: "1.3.0" } as const;
+export const oldestRuntimes = { node: "22.19.0", bun: "1.3.14" } as const;

@@ -1,17 +1,17 @@
 /**
- * The OTLP/HTTP exporters of all three signals, in the encoding that is asked for.
- * JSON is for receivers without protobuf, and for people who want to read along; its
- * packages are loaded only then.
+ * The OTLP/HTTP exporters of all three signals, in the encoding that is asked for, and bounded: no export outlasts what
+ * a flush at the end of the process may take. Only the packages of the wanted encoding are loaded.
  */
-import { createRequire } from "node:module";
-import type * as logsJson from "@opentelemetry/exporter-logs-otlp-http";
-import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-proto";
-import type * as metricsJson from "@opentelemetry/exporter-metrics-otlp-http";
-import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-proto";
-import type * as traceJson from "@opentelemetry/exporter-trace-otlp-http";
-import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
-import type { logs, metrics, tracing } from "@opentelemetry/sdk-node";
-import { ConfigError } from "../contract/errors.ts";
+import type * as LogsProto from "@opentelemetry/exporter-logs-otlp-proto";
+import type * as MetricsProto from "@opentelemetry/exporter-metrics-otlp-proto";
+import type * as TracesProto from "@opentelemetry/exporter-trace-otlp-proto";
+import type { ExportResult } from "@opentelemetry/core";
+import type { LogRecordExporter } from "@opentelemetry/sdk-logs";
+import type { PushMetricExporter } from "@opentelemetry/sdk-metrics";
+import type { SpanExporter } from "@opentelemetry/sdk-trace";
+import { number, report, text } from "./environment.ts";
+import type { ExitFlush } from "./exit-flush.ts";
+import { loadRequired } from "./packages.ts";
 
 /** An encoding of OTLP over HTTP, by its name in `OTEL_EXPORTER_OTLP_PROTOCOL`. */
 export type OtlpProtocol = "http/protobuf" | "http/json";
@@ -27,58 +27,117 @@ type Signal = "traces" | "metrics" | "logs";
 
 const isProtocol = (value: string): value is OtlpProtocol => value === "http/protobuf" || value === "http/json";
 
+const variablesOf = (signal: Signal, setting: string): ReadonlyArray<string> => [
+  `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_${setting}`,
+  `OTEL_EXPORTER_OTLP_${setting}`,
+];
+
 /** As the specification wants it, a value that is not supported is reported and then taken for none. */
 const protocolOf = (signal: Signal, { protocol }: OtlpTarget): OtlpProtocol => {
   if (protocol !== undefined) return protocol;
-  for (const name of [`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_PROTOCOL`, "OTEL_EXPORTER_OTLP_PROTOCOL"]) {
-    const value = process.env[name]?.trim();
-    if (value === undefined || value === "") continue;
-    if (isProtocol(value)) return value;
-    console.warn(
-      `firelight: ${name} is "${value}", and startOpenTelemetry speaks "http/protobuf" and "http/json" alone. It sends http/protobuf; point the endpoint at the receiver's HTTP port, usually 4318.`,
-    );
-    break;
-  }
+  const name = variablesOf(signal, "PROTOCOL").find((one) => text(one) !== undefined);
+  const value = name === undefined ? undefined : text(name);
+  if (name === undefined || value === undefined) return "http/protobuf";
+  if (isProtocol(value)) return value;
+  report(
+    name,
+    `"http/protobuf" or "http/json"; startOpenTelemetry sends http/protobuf. Point the endpoint at the receiver's HTTP port, usually 4318`,
+  );
   return "http/protobuf";
 };
 
-const configOf = (signal: Signal, { endpoint, headers }: OtlpTarget) => ({
-  ...(endpoint === undefined ? undefined : { url: `${endpoint.replace(/\/+$/, "")}/v1/${signal}` }),
-  ...(headers === undefined ? undefined : { headers: { ...headers } }),
-});
+const standardTimeoutMs = 10_000;
 
-interface JsonPackages {
-  readonly traces: typeof traceJson;
-  readonly metrics: typeof metricsJson;
-  readonly logs: typeof logsJson;
+interface ExporterPackages {
+  readonly traces: typeof TracesProto;
+  readonly metrics: typeof MetricsProto;
+  readonly logs: typeof LogsProto;
 }
 
-const jsonPackages: Readonly<Record<Signal, string>> = {
-  traces: "@opentelemetry/exporter-trace-otlp-http",
-  metrics: "@opentelemetry/exporter-metrics-otlp-http",
-  logs: "@opentelemetry/exporter-logs-otlp-http",
+const packageNames: Readonly<Record<Signal, string>> = {
+  traces: "@opentelemetry/exporter-trace-otlp",
+  metrics: "@opentelemetry/exporter-metrics-otlp",
+  logs: "@opentelemetry/exporter-logs-otlp",
 };
 
-/** The package of a signal when JSON is wanted, else `undefined`. */
-const json = <S extends Signal>(signal: S, target: OtlpTarget): JsonPackages[S] | undefined => {
-  if (protocolOf(signal, target) !== "http/json") return undefined;
-  const name = jsonPackages[signal];
-  try {
-    return createRequire(import.meta.url)(name) as JsonPackages[S];
-  } catch (cause) {
-    throw new ConfigError(
-      `OTLP in JSON needs the package ${name}, which could not be loaded. Install it, or use http/protobuf.`,
-      { cause },
-    );
-  }
+/** The package of a signal and its encoding; both encodings have the same classes. */
+const packageOf = <S extends Signal>(signal: S, target: OtlpTarget): ExporterPackages[S] => {
+  const encoding = protocolOf(signal, target) === "http/json" ? "http" : "proto";
+  return loadRequired(`${packageNames[signal]}-${encoding}`) as ExporterPackages[S];
 };
 
-/** @throws {ConfigError} when JSON is wanted and its package is not installed; so do the others. */
-export const traceExporter = (target: OtlpTarget): tracing.SpanExporter =>
-  new (json("traces", target)?.OTLPTraceExporter ?? OTLPTraceExporter)(configOf("traces", target));
+/** What an exporter is made with; its time is that of the variables, and no more than it is given here. */
+const configsOf = (signal: Signal, { endpoint, headers }: OtlpTarget) => {
+  const timeoutMs = number(variablesOf(signal, "TIMEOUT"), 1) ?? standardTimeoutMs;
+  const target = {
+    ...(endpoint === undefined ? undefined : { url: `${endpoint.replace(/\/+$/, "")}/v1/${signal}` }),
+    ...(headers === undefined ? undefined : { headers: { ...headers } }),
+  };
+  return (maxTimeoutMs: number) => ({ ...target, timeoutMillis: Math.max(1, Math.min(timeoutMs, maxTimeoutMs)) });
+};
 
-export const metricExporter = (target: OtlpTarget): metrics.PushMetricExporter =>
-  new (json("metrics", target)?.OTLPMetricExporter ?? OTLPMetricExporter)(configOf("metrics", target));
+/** Makes an exporter whose exports, retries included, take so many milliseconds at most. */
+export type MakeExporter<Exporter> = (maxTimeoutMs: number) => Exporter;
 
-export const logExporter = (target: OtlpTarget): logs.LogRecordExporter =>
-  new (json("logs", target)?.OTLPLogExporter ?? OTLPLogExporter)(configOf("logs", target));
+/** @throws {ConfigError} when the package of the encoding is not installed; so do the others. */
+export const traceExporters = (target: OtlpTarget): MakeExporter<SpanExporter> => {
+  const { OTLPTraceExporter } = packageOf("traces", target);
+  const configOf = configsOf("traces", target);
+  return (maxTimeoutMs) => new OTLPTraceExporter(configOf(maxTimeoutMs));
+};
+
+export const metricExporters = (target: OtlpTarget): MakeExporter<PushMetricExporter> => {
+  const { OTLPMetricExporter } = packageOf("metrics", target);
+  const configOf = configsOf("metrics", target);
+  return (maxTimeoutMs) => new OTLPMetricExporter(configOf(maxTimeoutMs));
+};
+
+export const logExporters = (target: OtlpTarget): MakeExporter<LogRecordExporter> => {
+  const { OTLPLogExporter } = packageOf("logs", target);
+  const configOf = configsOf("logs", target);
+  return (maxTimeoutMs) => new OTLPLogExporter(configOf(maxTimeoutMs));
+};
+
+/** The SDK's `ExportResultCode.FAILED`. */
+const failed: number = 1;
+
+interface AnyExporter<Items> {
+  export(items: Items, done: (result: ExportResult) => void): void;
+  shutdown(): Promise<void>;
+  forceFlush?(): Promise<void>;
+}
+
+/** An exporter whose exports end with the flush at the end of the process that they are a part of. */
+interface BoundedExporter<Items> {
+  export(items: Items, done: (result: ExportResult) => void): void;
+  forceFlush(): Promise<void>;
+  shutdown(): Promise<void>;
+}
+
+/**
+ * An exporter whose exports take no longer than a flush at the end of the process. During such a flush, each export gets
+ * the time that is left, and fails at once when there is none.
+ */
+export const bounded = <Items>(
+  make: MakeExporter<AnyExporter<Items>>,
+  timeoutMs: number,
+  flush: ExitFlush,
+): BoundedExporter<Items> => {
+  const standard = make(timeoutMs);
+  return {
+    export: (items, done) => {
+      const { remainingMs } = flush;
+      if (remainingMs !== undefined && remainingMs < 1) {
+        done({ code: failed, error: new Error("the time to send telemetry at the end of the process is over") });
+        return;
+      }
+      const exporter = remainingMs === undefined ? standard : make(remainingMs);
+      exporter.export(items, (result) => {
+        flush.noteExport((result.code as number) !== failed);
+        done(result);
+      });
+    },
+    forceFlush: async () => standard.forceFlush?.(),
+    shutdown: () => standard.shutdown(),
+  };
+};

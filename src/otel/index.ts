@@ -3,11 +3,15 @@
  * log records and, on request, metrics over OTLP. Nothing happens on import.
  */
 import "../contract/runtime-check.ts";
-import { context, metrics as metricsApi, propagation, trace } from "@opentelemetry/api";
-import type { ProxyTracerProvider } from "@opentelemetry/api";
-import { logs as logsApi } from "@opentelemetry/api-logs";
-import type { NodeSDKConfiguration } from "@opentelemetry/sdk-node";
-import { NodeSDK, logs, metrics, resources } from "@opentelemetry/sdk-node";
+import {
+  context,
+  diag,
+  DiagConsoleLogger,
+  DiagLogLevel,
+  metrics as metricsApi,
+  propagation,
+  trace,
+} from "@opentelemetry/api";
 import { longestTimerMs, milliseconds } from "../contract/check-number.ts";
 import { onFlush } from "../contract/flush.ts";
 import { oneOf, text } from "../contract/option-checks.ts";
@@ -15,16 +19,30 @@ import { object, readOption } from "../contract/option-schema.ts";
 import type { Logger } from "../contract/options.ts";
 import { tellSpanExport } from "../contract/span-export.ts";
 import { exportLogs } from "../telemetry/logs.ts";
+import { isDisabled, logRecordLimits, spanLimits } from "./environment.ts";
+import { ExitFlush } from "./exit-flush.ts";
+import { onProcessEnd } from "./exit-hooks.ts";
 import type { OtlpProtocol } from "./exporters.ts";
-import { logExporter, metricExporter, traceExporter } from "./exporters.ts";
 import { makeOtelLogger } from "./logger.ts";
 import type { ReadableRegistry } from "./metrics.ts";
-import { FirelightMetricProducer } from "./metrics.ts";
-import { attributes, endpoint, headers, instrumentations, metricsSource } from "./option-checks.ts";
-import { CountingSpanProcessor } from "./span-count.ts";
+import {
+  attributes,
+  endpoint,
+  headers,
+  type Instrumentation,
+  instrumentations,
+  metricsSource,
+} from "./option-checks.ts";
+import { loadSdk, type Sdk } from "./packages.ts";
+import { diagnosticLevel, logPipeline, metricPipeline, spanPipeline } from "./pipelines.ts";
+import { propagatorFromEnvironment } from "./propagator.ts";
+import { makeResource } from "./resource.ts";
+import { samplerFromEnvironment } from "./sampler.ts";
 
 export type { OtlpProtocol } from "./exporters.ts";
-export type { ReadableRegistry } from "./metrics.ts";
+export type { CollectionResult } from "./metric-data.ts";
+export type { MetricProducerOptions, ReadableRegistry } from "./metrics.ts";
+export type { Instrumentation } from "./option-checks.ts";
 export { FirelightMetricProducer } from "./metrics.ts";
 
 /** What {@link startOpenTelemetry} may be told. The standard `OTEL_*` variables hold wherever an option is left out. */
@@ -41,8 +59,8 @@ export interface OpenTelemetryOptions {
    */
   readonly protocol?: OtlpProtocol;
   /**
-   * Pushes the metrics of a registry, or of something that has one. Do not also scrape it: they would count twice.
-   * Default: none is pushed.
+   * Pushes the metrics of a registry, or of something that has one, to the exporters of `OTEL_METRICS_EXPORTER`. Do not
+   * also scrape it: they would count twice. Default: none is pushed.
    */
   readonly metrics?: ReadableRegistry | { readonly registry: unknown };
   /** Milliseconds between two pushes of metrics. Default: `OTEL_METRIC_EXPORT_INTERVAL`, else 60 000. */
@@ -50,8 +68,13 @@ export interface OpenTelemetryOptions {
   /** More resource attributes. */
   readonly attributes?: Readonly<Record<string, string | number | boolean>>;
   /** Instrumentations to register, such as `getNodeAutoInstrumentations()`. */
-  readonly instrumentations?: NodeSDKConfiguration["instrumentations"];
-  /** Milliseconds that a flush at the end of the process may take. Default 5000. */
+  readonly instrumentations?: ReadonlyArray<Instrumentation | ReadonlyArray<Instrumentation>>;
+  /**
+   * Maximum time that sending what is buffered takes at the end of the process, all told, in milliseconds. No export takes
+   * longer at any time, whatever `OTEL_EXPORTER_OTLP_TIMEOUT` says. Default 5000.
+   *
+   * @throws {ConfigError} if it is below 1.
+   */
   readonly flushTimeoutMs?: number;
 }
 
@@ -64,7 +87,7 @@ const schema = object<OpenTelemetryOptions>({
   metricsIntervalMs: milliseconds({ min: 1, max: longestTimerMs }),
   attributes,
   instrumentations,
-  flushTimeoutMs: milliseconds({ min: 0, max: longestTimerMs }),
+  flushTimeoutMs: milliseconds({ min: 1, max: longestTimerMs }),
 });
 
 /** OpenTelemetry while it runs. */
@@ -73,99 +96,40 @@ export interface OtelHandle {
   readonly logger: Logger;
   /** Sends what is buffered. Rejects when it could not be sent. */
   flush(): Promise<void>;
-  /** Sends what is buffered, stops, and leaves the process as it was. */
+  /** Sends what is buffered, within `flushTimeoutMs`, stops, and leaves the process as it was. */
   shutdown(): Promise<void>;
 }
 
-interface Flushable {
-  forceFlush?(): Promise<void>;
+const registryOf = (metrics: NonNullable<OpenTelemetryOptions["metrics"]>): ReadableRegistry =>
+  "getMetricsAsJSON" in metrics ? metrics : (metrics.registry as ReadableRegistry);
+
+const register = (instrumentations: NonNullable<OpenTelemetryOptions["instrumentations"]>, sdk: Sdk): void => {
+  for (const instrumentation of instrumentations.flat() as ReadonlyArray<Instrumentation>) {
+    instrumentation.setTracerProvider(trace.getTracerProvider());
+    instrumentation.setMeterProvider(metricsApi.getMeterProvider());
+    instrumentation.setLoggerProvider?.(sdk.logsGlobal.getLoggerProvider() as never);
+    if (instrumentation.getConfig?.().enabled !== true) instrumentation.enable();
+  }
+};
+
+/** A provider of the SDK. */
+interface Provider {
+  forceFlush(): Promise<void>;
+  shutdown(): Promise<void>;
 }
-
-const environmentAttributes = {
-  "service.instance.id": "FLAME_RUNNER_ID",
-  "flame.pool.name": "FLAME_POOL",
-  "flame.runner.backend": "FLAME_BACKEND",
-} as const;
-
-/** Comes after the variables: a runner inherits `OTEL_RESOURCE_ATTRIBUTES` from its parent, but not its identity. */
-const flameDetector = (options: OpenTelemetryOptions): resources.ResourceDetector => ({
-  detect: () => {
-    const attributes: Record<string, string | number | boolean> = { "process.pid": process.pid, ...options.attributes };
-    for (const [name, variable] of Object.entries(environmentAttributes)) {
-      const value = process.env[variable];
-      if (value !== undefined && value !== "") attributes[name] = value;
-    }
-    return { attributes };
-  },
-});
-
-const registryOf = (source: NonNullable<OpenTelemetryOptions["metrics"]>): ReadableRegistry =>
-  "getMetricsAsJSON" in source ? source : (source.registry as ReadableRegistry);
-
-const environmentNumber = (name: string): number | undefined => {
-  const value = Number(process.env[name]);
-  return Number.isFinite(value) && value > 0 ? value : undefined;
-};
-
-const metricReader = (
-  options: OpenTelemetryOptions,
-  source: NonNullable<OpenTelemetryOptions["metrics"]>,
-): metrics.PeriodicExportingMetricReader => {
-  const interval = options.metricsIntervalMs ?? environmentNumber("OTEL_METRIC_EXPORT_INTERVAL") ?? 60_000;
-  return new metrics.PeriodicExportingMetricReader({
-    exporter: metricExporter(options),
-    exportIntervalMillis: interval,
-    exportTimeoutMillis: Math.min(interval, environmentNumber("OTEL_METRIC_EXPORT_TIMEOUT") ?? 30_000),
-    metricProducers: [new FirelightMetricProducer(registryOf(source))],
-  });
-};
-
-const isDisabled = (): boolean => process.env["OTEL_SDK_DISABLED"]?.trim().toLowerCase() === "true";
-
-const tracerProvider = (): Flushable => {
-  const provider = trace.getTracerProvider();
-  return ("getDelegate" in provider ? (provider as ProxyTracerProvider).getDelegate() : provider) as Flushable;
-};
-
-/** Flushes when the process is about to end by itself or is told to. Never ends it: that is for whoever else listens, or for the signal. */
-const flushAtEnd = (flush: () => Promise<void>, timeoutMs: number): (() => void) => {
-  const quietly = async (): Promise<void> => {
-    let timer: NodeJS.Timeout | undefined;
-    const expired = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs);
-    });
-    await Promise.race([
-      flush().catch((error: unknown) => console.error("firelight: telemetry could not be sent and is lost", error)),
-      expired,
-    ]);
-    clearTimeout(timer);
-  };
-  const onBeforeExit = (): void => void quietly();
-  const onSigterm = async (): Promise<void> => {
-    await quietly();
-    if (process.listeners("SIGTERM").some((listener) => listener !== onSigterm)) return;
-    process.off("SIGTERM", onSigterm);
-    process.kill(process.pid, "SIGTERM");
-  };
-  process.once("beforeExit", onBeforeExit);
-  process.on("SIGTERM", onSigterm);
-  return () => {
-    process.off("beforeExit", onBeforeExit);
-    process.off("SIGTERM", onSigterm);
-  };
-};
 
 let running: OtelHandle | undefined;
 
 const nothing = async (): Promise<void> => {};
+const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /**
  * Registers an OpenTelemetry SDK for the whole process: traces and log records over OTLP/HTTP, W3C
  * propagation, and a context manager on `AsyncLocalStorage`. On a runner, the resource names it. Buffers are flushed
- * before the process ends, by `flame.shutdown` and by a runner that drains. A second call while it runs gives the
- * same handle and ignores its options. With `OTEL_SDK_DISABLED=true` it does nothing.
+ * before the process ends by itself, by SIGTERM or by SIGINT, by `flame.shutdown` and by a runner that drains. A second
+ * call while it runs gives the same handle and ignores its options. With `OTEL_SDK_DISABLED=true` it does nothing.
  *
- * @throws {ConfigError} for an option that cannot work, and when JSON is asked for and its exporters are not installed.
+ * @throws {ConfigError} when a package of OpenTelemetry that it needs is not installed, or an option is out of range.
  *
  * @example
  * ```ts
@@ -177,33 +141,61 @@ const nothing = async (): Promise<void> => {};
 export const startOpenTelemetry = (given: OpenTelemetryOptions = {}): OtelHandle => {
   const options = readOption(schema, given, "startOpenTelemetry");
   if (running !== undefined) return running;
-  if (isDisabled()) return { logger: makeOtelLogger(), flush: nothing, shutdown: nothing };
-  const spanProcessor = new CountingSpanProcessor(traceExporter(options));
-  const logProcessor = new logs.BatchLogRecordProcessor({
-    exporter: logExporter(options),
-  });
-  const reader = options.metrics === undefined ? undefined : metricReader(options, options.metrics);
-  const sdk = new NodeSDK({
-    spanProcessors: [spanProcessor],
-    logRecordProcessors: [logProcessor],
-    metricReaders: reader === undefined ? [] : [reader],
-    resourceDetectors: [resources.envDetector, resources.hostDetector, flameDetector(options)],
-    instrumentations: options.instrumentations ?? [],
-    ...(options.serviceName === undefined ? undefined : { serviceName: options.serviceName }),
-  });
-  sdk.start();
-  const spans = tracerProvider();
+  const { flushTimeoutMs = 5_000 } = options;
+  if (isDisabled()) return { logger: silent, flush: nothing, shutdown: nothing };
+  const sdk = loadSdk();
+  const level = diagnosticLevel();
+  if (level !== undefined) diag.setLogger(new DiagConsoleLogger(), { logLevel: DiagLogLevel[level] });
 
+  const providers: Array<Provider> = [];
   const flush = async (): Promise<void> => {
-    await Promise.all([spans.forceFlush?.(), logProcessor.forceFlush(), reader?.forceFlush()]);
+    await Promise.all(providers.map((provider) => provider.forceFlush()));
   };
-  const logger = makeOtelLogger();
-  const stops = [
-    exportLogs(logger),
-    onFlush(flush),
-    tellSpanExport(() => spanProcessor.count),
-    flushAtEnd(flush, options.flushTimeoutMs ?? 5_000),
-  ];
+  const exitFlush = new ExitFlush(flush, flushTimeoutMs);
+  const pipeline = { sdk, target: options, flush: exitFlush, timeoutMs: flushTimeoutMs };
+  const resource = makeResource(sdk, options);
+  const { processors, counting } = spanPipeline(pipeline);
+  const logProcessors = logPipeline(pipeline);
+  const readers = metricPipeline(pipeline, options.metrics && registryOf(options.metrics), options.metricsIntervalMs);
+
+  context.setGlobalContextManager(new sdk.contextManager.AsyncLocalStorageContextManager().enable());
+  const propagator = propagatorFromEnvironment(sdk);
+  if (propagator !== undefined) propagation.setGlobalPropagator(propagator);
+  let logger = silent;
+  const stops: Array<() => void> = [];
+  if (processors.length > 0) {
+    const sampler = samplerFromEnvironment(sdk);
+    const provider = new sdk.trace.TracerProvider({
+      resource,
+      spanProcessors: processors,
+      spanLimits: spanLimits(),
+      ...(sampler && { sampler }),
+    });
+    trace.setGlobalTracerProvider(provider);
+    providers.push(provider);
+    if (counting !== undefined) stops.push(tellSpanExport(() => counting.count));
+  }
+  if (logProcessors.length > 0) {
+    const provider = new sdk.logs.LoggerProvider({
+      resource,
+      processors: logProcessors,
+      logRecordLimits: logRecordLimits(),
+    });
+    sdk.logsGlobal.setGlobalLoggerProvider(provider);
+    providers.push(provider);
+    logger = makeOtelLogger(provider.getLogger("firelight"));
+    stops.push(exportLogs(logger));
+  }
+  if (readers.length > 0) {
+    const provider = new sdk.metrics.MeterProvider({ resource, readers });
+    metricsApi.setGlobalMeterProvider(provider);
+    providers.push(provider);
+  }
+  register(options.instrumentations ?? [], sdk);
+  stops.push(
+    onFlush(() => exitFlush.run(), { timeoutMs: Infinity }),
+    onProcessEnd(exitFlush),
+  );
 
   running = {
     logger,
@@ -212,9 +204,9 @@ export const startOpenTelemetry = (given: OpenTelemetryOptions = {}): OtelHandle
       running = undefined;
       for (const stop of stops) stop();
       try {
-        await sdk.shutdown();
+        await exitFlush.run(() => Promise.all(providers.map((provider) => provider.shutdown())));
       } finally {
-        for (const api of [trace, context, propagation, metricsApi, logsApi]) api.disable();
+        for (const api of [trace, context, propagation, metricsApi, sdk.logsGlobal]) api.disable();
       }
     },
   };

@@ -1,41 +1,48 @@
 /** A logger whose records go to the OpenTelemetry logs pipeline, each in the trace it belongs to. */
+import type { Context } from "@opentelemetry/api";
 import { ROOT_CONTEXT, TraceFlags, trace } from "@opentelemetry/api";
-import type { LogAttributes } from "@opentelemetry/api-logs";
-import { SeverityNumber, logs } from "@opentelemetry/api-logs";
+import type { LogAttributes, Logger as LogsTarget } from "@opentelemetry/api-logs";
 import type { Logger } from "../contract/options.ts";
 import { valueText } from "../contract/thrown.ts";
-import { attributes } from "../telemetry/catalog.ts";
+import { attributes, unsampledFlags } from "../telemetry/catalog.ts";
 
-const severities = {
-  debug: SeverityNumber.DEBUG,
-  info: SeverityNumber.INFO,
-  warn: SeverityNumber.WARN,
-  error: SeverityNumber.ERROR,
-} as const;
+/** Numbers of OpenTelemetry's log data model. */
+const severities = { debug: 5, info: 9, warn: 13, error: 17 } as const;
 
 const attributeOf = (value: unknown): LogAttributes[string] =>
   typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : valueText(value);
 
-/** A logger over whatever OpenTelemetry logger provider is registered when it is made. */
-export const makeOtelLogger = (): Logger => {
-  const target = logs.getLogger("firelight");
+/** The flags of a record's span: those of the active span if it is that one, else sampled unless the record says otherwise. */
+const flagsOf = (traceFlags: unknown, spanId: string): number => {
+  const active = trace.getActiveSpan()?.spanContext();
+  if (active?.spanId === spanId) return active.traceFlags;
+  return traceFlags === unsampledFlags ? TraceFlags.NONE : TraceFlags.SAMPLED;
+};
+
+/** The context of the span that a record names; without one, the record belongs to the active span. */
+const contextOf = (traceId: unknown, spanId: unknown, traceFlags: unknown): Context | undefined =>
+  typeof traceId === "string" && typeof spanId === "string"
+    ? trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: flagsOf(traceFlags, spanId) })
+    : undefined;
+
+/** A logger over one of OpenTelemetry. */
+export const makeOtelLogger = (target: Pick<LogsTarget, "emit">): Logger => {
   const emit = (level: keyof typeof severities, message: string, meta: Record<string, unknown> = {}): void => {
     const {
       [attributes.traceId.name]: traceId,
       [attributes.spanId.name]: spanId,
+      [attributes.traceFlags.name]: traceFlags,
       [attributes.eventName.name]: eventName,
       ...rest
     } = meta;
-    const inTrace = typeof traceId === "string" && typeof spanId === "string";
+    const context = contextOf(traceId, spanId, traceFlags);
     target.emit({
       severityNumber: severities[level],
       severityText: level.toUpperCase(),
       body: message,
       attributes: Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, attributeOf(value)])),
       ...(typeof eventName === "string" ? { eventName } : undefined),
-      ...(inTrace
-        ? { context: trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: TraceFlags.SAMPLED }) }
-        : undefined),
+      ...(context === undefined ? undefined : { context }),
     });
   };
   return {

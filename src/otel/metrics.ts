@@ -4,11 +4,19 @@
  */
 import type { Attributes, HrTime } from "@opentelemetry/api";
 import { ValueType } from "@opentelemetry/api";
-import { metrics as sdk, resources } from "@opentelemetry/sdk-node";
-import { having } from "../contract/option-checks.ts";
-import { readOption } from "../contract/option-schema.ts";
+import { having, oneOf } from "../contract/option-checks.ts";
+import { object, readOption } from "../contract/option-schema.ts";
 import type { MetricSpec } from "../telemetry/catalog.ts";
 import { metrics as catalog } from "../telemetry/catalog.ts";
+import {
+  aggregationTemporalities,
+  type CollectionResult,
+  dataPointTypes,
+  emptyResource,
+  type HistogramValue,
+  type MetricData,
+} from "./metric-data.ts";
+import { SeriesMemory } from "./series-memory.ts";
 
 /** A sample as both Prometheus clients give it as JSON. */
 interface Sample {
@@ -34,10 +42,16 @@ const registryCheck = having<ReadableRegistry>("a registry of prom-client or @pr
   "getMetricsAsJSON",
 ]);
 
-interface Times {
-  readonly startTime: HrTime;
-  readonly endTime: HrTime;
+/** Options of {@link FirelightMetricProducer}. */
+export interface MetricProducerOptions {
+  /**
+   * Whether counters and histograms are `cumulative`, from the start of the process, or `delta`, from the collection
+   * before. A producer counts deltas for one reader: give each reader its own. Default `cumulative`.
+   */
+  readonly temporality?: "cumulative" | "delta";
 }
+
+const optionsSchema = object<MetricProducerOptions>({ temporality: oneOf(["cumulative", "delta"]) });
 
 const specs: ReadonlyMap<string, MetricSpec> = new Map(
   Object.values<MetricSpec>(catalog).flatMap((spec) => [
@@ -63,7 +77,7 @@ interface Series {
   count: number;
 }
 
-const seriesOf = (metric: JsonMetric): ReadonlyArray<Series> => {
+const seriesOf = (metric: JsonMetric): ReadonlyMap<string, Series> => {
   const all = new Map<string, Series>();
   for (const sample of metric.values ?? []) {
     const attributes = attributesOf(sample);
@@ -75,82 +89,100 @@ const seriesOf = (metric: JsonMetric): ReadonlyArray<Series> => {
     } else if (sample.metricName?.endsWith("_sum")) series.sum = sample.value;
     else if (sample.metricName?.endsWith("_count")) series.count = sample.value;
   }
-  return [...all.values()];
+  return all;
 };
 
-const histogramPoint = (series: Series, times: Times): sdk.DataPoint<sdk.Histogram> => {
+const histogramValue = (series: Series): HistogramValue => {
   const cumulative = series.cumulative.toSorted(([left], [right]) => left - right);
   return {
-    ...times,
-    attributes: series.attributes,
-    value: {
-      buckets: {
-        boundaries: cumulative.map(([bound]) => bound).filter(Number.isFinite),
-        counts: cumulative.map(([, count], index) => count - (cumulative[index - 1]?.[1] ?? 0)),
-      },
-      sum: series.sum,
-      count: series.count,
+    buckets: {
+      boundaries: cumulative.map(([bound]) => bound).filter(Number.isFinite),
+      counts: cumulative.map(([, count], index) => count - (cumulative[index - 1]?.[1] ?? 0)),
     },
+    sum: series.sum,
+    count: series.count,
   };
 };
 
-/** `undefined` for summaries, which have no counterpart. */
-const convert = (metric: JsonMetric, times: Times): sdk.MetricData | undefined => {
+const descriptorOf = (metric: JsonMetric): MetricData["descriptor"] => {
   const spec = specs.get(metric.name);
-  const shared = {
-    descriptor: {
-      name: spec?.name ?? metric.name,
-      description: metric.help,
-      unit: spec?.unit ?? "",
-      valueType: ValueType.DOUBLE,
-    },
-    aggregationTemporality: sdk.AggregationTemporality.CUMULATIVE,
+  return {
+    name: spec?.name ?? metric.name,
+    description: metric.help,
+    unit: spec?.unit ?? "",
+    valueType: ValueType.DOUBLE,
   };
-  const points = (): Array<sdk.DataPoint<number>> =>
-    (metric.values ?? []).map((sample) => ({ ...times, attributes: attributesOf(sample), value: sample.value }));
-  switch (metric.type) {
-    case "counter":
-      return { ...shared, dataPointType: sdk.DataPointType.SUM, isMonotonic: true, dataPoints: points() };
-    case "gauge":
-      return { ...shared, dataPointType: sdk.DataPointType.GAUGE, dataPoints: points() };
-    case "histogram":
-      return {
-        ...shared,
-        dataPointType: sdk.DataPointType.HISTOGRAM,
-        dataPoints: seriesOf(metric).map((series) => histogramPoint(series, times)),
-      };
-    default:
-      return undefined;
-  }
 };
 
 /**
  * Gives a metric reader what a Prometheus registry holds, with the units of the catalogue. Counters and histograms are
- * cumulative from the start of the process. Summaries and exemplars, which the OpenTelemetry SDK does not have, are left out.
+ * counted from the start of the process, or since the registry was last reset. Summaries and exemplars, which the
+ * OpenTelemetry SDK does not have, are left out.
  *
  * @example
  * ```ts
  * new PeriodicExportingMetricReader({ exporter, metricProducers: [new FirelightMetricProducer(registry)] });
  * ```
  */
-export class FirelightMetricProducer implements sdk.MetricProducer {
+export class FirelightMetricProducer {
   readonly #registry: ReadableRegistry;
+  readonly #temporality: "cumulative" | "delta";
+  readonly #memory: SeriesMemory;
 
-  /** @throws {ConfigError} when it is given no registry. */
-  constructor(registry: ReadableRegistry) {
+  /** @throws {ConfigError} when it is given no registry, or an option that cannot work. */
+  constructor(registry: ReadableRegistry, options: MetricProducerOptions = {}) {
     this.#registry = readOption(registryCheck, registry, "FirelightMetricProducer", "registry");
+    this.#temporality = readOption(optionsSchema, options, "FirelightMetricProducer").temporality ?? "cumulative";
+    this.#memory = new SeriesMemory(this.#temporality, hrTime(performance.timeOrigin));
   }
 
-  async collect(): Promise<sdk.CollectionResult> {
-    const resource = resources.emptyResource();
+  /** Reads the registry; an error of it is in `errors` of the result. */
+  async collect(): Promise<CollectionResult> {
     try {
       const json = (await this.#registry.getMetricsAsJSON()) as ReadonlyArray<JsonMetric>;
-      const startMs = performance.timeOrigin;
-      const times = { startTime: hrTime(startMs), endTime: hrTime(Math.max(startMs, Date.now())) };
-      const metrics = json.map((metric) => convert(metric, times)).filter((metric) => metric !== undefined);
-      return { resourceMetrics: { resource, scopeMetrics: [{ scope: { name: "firelight" }, metrics }] }, errors: [] };
+      const now = hrTime(Math.max(performance.timeOrigin, Date.now()));
+      const metrics = json.map((metric) => this.#convert(metric, now)).filter((metric) => metric !== undefined);
+      this.#memory.collected(now);
+      return {
+        resourceMetrics: { resource: emptyResource, scopeMetrics: [{ scope: { name: "firelight" }, metrics }] },
+        errors: [],
+      };
     } catch (error) {
-      return { resourceMetrics: { resource, scopeMetrics: [] }, errors: [error] };
+      return { resourceMetrics: { resource: emptyResource, scopeMetrics: [] }, errors: [error] };
+    }
+  }
+
+  /** `undefined` for summaries, which have no counterpart. */
+  #convert(metric: JsonMetric, now: HrTime): MetricData | undefined {
+    const shared = {
+      descriptor: descriptorOf(metric),
+      aggregationTemporality: aggregationTemporalities[this.#temporality],
+    };
+    switch (metric.type) {
+      case "counter": {
+        const dataPoints = (metric.values ?? []).flatMap((sample) => {
+          const attributes = attributesOf(sample);
+          return this.#memory.counter(metric.name + seriesKey(attributes), attributes, sample.value, now);
+        });
+        return { ...shared, dataPointType: dataPointTypes.sum, isMonotonic: true, dataPoints };
+      }
+      case "gauge": {
+        const dataPoints = (metric.values ?? []).map((sample) => ({
+          startTime: now,
+          endTime: now,
+          attributes: attributesOf(sample),
+          value: sample.value,
+        }));
+        return { ...shared, dataPointType: dataPointTypes.gauge, dataPoints };
+      }
+      case "histogram": {
+        const dataPoints = [...seriesOf(metric)].flatMap(([key, series]) =>
+          this.#memory.histogram(metric.name + key, series.attributes, histogramValue(series), now),
+        );
+        return { ...shared, dataPointType: dataPointTypes.histogram, dataPoints };
+      }
+      default:
+        return undefined;
     }
   }
 }

@@ -1,12 +1,21 @@
 /** The checks of what only `startOpenTelemetry` is given. */
-import type { NodeSDKConfiguration } from "@opentelemetry/sdk-node";
+import type { MeterProvider, TracerProvider } from "@opentelemetry/api";
 import { quantity } from "../contract/check-number.ts";
 import { boolean, either, record, text } from "../contract/option-checks.ts";
 import { type Check, check, notAllowed } from "../contract/option-schema.ts";
 import type { ReadableRegistry } from "./metrics.ts";
 
 type MetricsSource = ReadableRegistry | { readonly registry: unknown };
-type Instrumentations = NonNullable<NodeSDKConfiguration["instrumentations"]>;
+/** What `startOpenTelemetry` needs of an instrumentation. Those of every generation of OpenTelemetry's packages fit. */
+export interface Instrumentation {
+  setTracerProvider(provider: TracerProvider): void;
+  setMeterProvider(provider: MeterProvider): void;
+  setLoggerProvider?(provider: never): void;
+  getConfig?(): { readonly enabled?: boolean };
+  enable(): void;
+}
+
+type Instrumentations = ReadonlyArray<Instrumentation | ReadonlyArray<Instrumentation>>;
 
 const string = text({ allowed: "a string", pattern: /^/ });
 

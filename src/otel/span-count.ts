@@ -4,41 +4,40 @@
  */
 import type { Context } from "@opentelemetry/api";
 import { TraceFlags } from "@opentelemetry/api";
-import { core, tracing } from "@opentelemetry/sdk-node";
+import type * as SdkTrace from "@opentelemetry/sdk-trace";
 import type { SpanExport } from "../contract/span-export.ts";
 import { scopeName } from "../telemetry/otel-context.ts";
+import { batchSettings } from "./environment.ts";
 
-type Done = Parameters<tracing.SpanExporter["export"]>[1];
+type Done = Parameters<SdkTrace.SpanExporter["export"]>[1];
 
-const countOurs = (spans: ReadonlyArray<tracing.ReadableSpan>): number =>
+const countOurs = (spans: ReadonlyArray<SdkTrace.ReadableSpan>): number =>
   spans.reduce((count, span) => count + (span.instrumentationScope.name === scopeName ? 1 : 0), 0);
 
 const defaultQueueSize = 2_048;
-
-/** Most spans that wait to be sent, as for any batch processor of the SDK. */
-const queueSize = (): number => {
-  const value = Number(process.env["OTEL_BSP_MAX_QUEUE_SIZE"]);
-  return value > 0 ? value : defaultQueueSize;
-};
+/** The SDK's `ExportResultCode.FAILED`. */
+const failed: number = 1;
 
 /** The SDK's batch processor, with the bound of its queue kept here, where what does not fit can be counted. */
-export class CountingSpanProcessor implements tracing.SpanProcessor {
-  readonly #batch: tracing.BatchSpanProcessor;
-  readonly #exporter: tracing.SpanExporter;
-  readonly #queueSize = queueSize();
+export class CountingSpanProcessor implements SdkTrace.SpanProcessor {
+  readonly #batch: SdkTrace.BatchSpanProcessor;
+  readonly #exporter: SdkTrace.SpanExporter;
+  readonly #queueSize: number;
   #seen = false;
   #queued = 0;
   #unsent = 0;
   #failed = 0;
 
-  constructor(exporter: tracing.SpanExporter) {
+  constructor({ BatchSpanProcessor }: Pick<typeof SdkTrace, "BatchSpanProcessor">, exporter: SdkTrace.SpanExporter) {
     this.#exporter = exporter;
-    const counted: tracing.SpanExporter = {
+    const settings = batchSettings("BSP");
+    this.#queueSize = settings.maxQueueSize ?? defaultQueueSize;
+    const counted: SdkTrace.SpanExporter = {
       export: (spans, done) => this.#export(spans, done),
       shutdown: () => exporter.shutdown(),
       forceFlush: async () => exporter.forceFlush?.(),
     };
-    this.#batch = new tracing.BatchSpanProcessor(counted, { maxQueueSize: this.#queueSize * 2 });
+    this.#batch = new BatchSpanProcessor({ ...settings, exporter: counted, maxQueueSize: this.#queueSize * 2 });
   }
 
   /** Where Firelight's spans are; unknown as long as none came, which may be because another provider has them. */
@@ -46,9 +45,9 @@ export class CountingSpanProcessor implements tracing.SpanProcessor {
     return this.#seen ? { unsent: this.#unsent, failed: this.#failed } : undefined;
   }
 
-  onStart(_span: tracing.Span, _context: Context): void {}
+  onStart(_span: SdkTrace.Span, _context: Context): void {}
 
-  onEnd(span: tracing.ReadableSpan): void {
+  onEnd(span: SdkTrace.ReadableSpan): void {
     if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return;
     const isOurs = span.instrumentationScope.name === scopeName;
     this.#seen ||= isOurs;
@@ -69,12 +68,12 @@ export class CountingSpanProcessor implements tracing.SpanProcessor {
     return this.#batch.shutdown();
   }
 
-  #export(spans: Array<tracing.ReadableSpan>, done: Done): void {
+  #export(spans: Array<SdkTrace.ReadableSpan>, done: Done): void {
     this.#queued -= spans.length;
     const count = countOurs(spans);
     this.#exporter.export(spans, (result) => {
       this.#unsent -= count;
-      if (result.code !== core.ExportResultCode.SUCCESS) this.#failed += count;
+      if ((result.code as number) === failed) this.#failed += count;
       done(result);
     });
   }

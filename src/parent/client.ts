@@ -6,8 +6,9 @@
  *            └──── backoff ─────┘
  */
 import { randomBytes } from "node:crypto";
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import type { Codec } from "../contract/codec.ts";
+import { copiesNote } from "../contract/copies.ts";
 import type { Dispatcher } from "../contract/dispatch.ts";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
@@ -22,6 +23,7 @@ import { makeKeyring } from "../contract/signature.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import { acquire } from "./acquire.ts";
 import { attempt } from "./attempt.ts";
+import type { AttemptCause } from "./attempt-cause.ts";
 import { argumentsTooLarge } from "./attempt-errors.ts";
 import type { Call, CallOrigin, CallRequest } from "./call.ts";
 import {
@@ -33,6 +35,7 @@ import {
   errorOf,
   inheritedSignal,
   poolFor,
+  remainingMs,
   startCall,
 } from "./call.ts";
 import { makeFanOut } from "./fan-out.ts";
@@ -116,7 +119,6 @@ export const makeClient = ({ config, telemetry, codec, local, clock = new Sender
         heartbeat: remote === undefined ? () => {} : makeHeartbeat(remote),
         probe: (url) => probeRunner(transport, url),
         forget: transport.forget,
-        logger: config.logger,
       }),
       budget: pool.retryBudget === undefined ? undefined : new RetryBudget(pool.retryBudget),
       several: pool.bounds.max > 1,
@@ -131,7 +133,7 @@ export const makeClient = ({ config, telemetry, codec, local, clock = new Sender
   const noPool = (call: Call): CallError => {
     const known = [...lanes.keys()].join(", ") || "none";
     return new ConfigError(
-      `${call.method}: there is no pool "${call.pool}" (known: ${known}). Add it to pools, or set runnerUrl or a backend.`,
+      `${call.method}: there is no pool "${call.pool}" (known: ${known}). Add it to pools, or set runnerUrl or a backend.${known === "none" ? copiesNote() : ""}`,
       errorContext(call),
     );
   };
@@ -149,10 +151,19 @@ export const makeClient = ({ config, telemetry, codec, local, clock = new Sender
     return attempt(remote, call, lease, body, cause);
   };
 
+  const attemptHere = (here: Dispatcher, call: Call, body: Uint8Array, cause: AttemptCause) => {
+    countAttempt(call);
+    return localAttempt({ telemetry, codec, local: here }, call, body, cause);
+  };
+
   const attemptOnce: AttemptMaker["attemptOnce"] = (call, body, cause, avoid) => {
     if (local !== undefined) {
-      countAttempt(call);
-      return localAttempt({ telemetry, codec, local }, call, body, cause);
+      const prepared = local.prepare?.(remainingMs(call));
+      if (prepared === undefined) return attemptHere(local, call, body, cause);
+      return Effect.flatMap(
+        Effect.mapError(prepared, (error) => withContext(error, errorContext(call))),
+        () => attemptHere(local, call, body, cause),
+      );
     }
     const lane = lanes.get(call.pool);
     if (lane === undefined) return Effect.fail(noPool(call));

@@ -1,5 +1,6 @@
 /** A transport whose requests and connections leave no trace with agents: a hop is one span, and that one is Firelight's. */
-import { inNoContext, unobserved } from "../telemetry/unobserved.ts";
+import { inNoContext } from "../telemetry/no-context.ts";
+import { unobserved } from "../telemetry/unobserved.ts";
 import type { HttpExchange, HttpOutcome, HttpTransport } from "./transport.ts";
 
 class UnobservedExchange implements HttpExchange {

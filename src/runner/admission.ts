@@ -8,6 +8,8 @@ export interface AdmissionOptions {
   readonly runnerId: string;
   /** Invocations at a time; more are refused with `overloaded`. Default: as many as come, the pool bounds them. */
   readonly maxConcurrency?: number;
+  /** Whether it lets nothing in before {@link Admission.open}. Default `false`. */
+  readonly starting?: boolean;
 }
 
 /** An invocation that was let in. */
@@ -24,9 +26,13 @@ export interface Admission {
   /** A permit, or the error to refuse with; a refused invocation has provably not executed. */
   admit(): Permit | InvokeError;
   readonly inFlight: number;
+  /** Whether the runner is not ready yet. */
+  readonly starting: boolean;
   readonly draining: boolean;
   /** `performance.now()` at which an invocation last asked to be let in; `undefined` as long as none has. */
   readonly askedAt: number | undefined;
+  /** The runner is ready. */
+  open(): void;
   /** Lets nothing in from now on. */
   close(): void;
   /** Settles when nothing is running. */
@@ -35,7 +41,7 @@ export interface Admission {
   cancelAll(): number;
 }
 
-/** Milliseconds after which it is worth asking a full runner again. */
+/** Milliseconds after which it is worth asking a runner again that is full, or not ready. */
 const retryAfterMs = 100;
 
 class Entry implements Permit {
@@ -66,6 +72,7 @@ export const makeAdmission = (options: AdmissionOptions): Admission => {
   const { runnerId, maxConcurrency = Infinity } = options;
   const running = new Set<Entry>();
   let waiting: Array<() => void> = [];
+  let { starting = false } = options;
   let draining = false;
   let askedAt: number | undefined;
 
@@ -90,6 +97,13 @@ export const makeAdmission = (options: AdmissionOptions): Admission => {
           },
         );
       }
+      if (starting) {
+        return new InvokeError(
+          "unavailable",
+          `Runner ${runnerId} is not ready yet: its onRunnerStart is still running. The invocation did not run.`,
+          { runnerId, phase: "runner_queue", retryAfterMs },
+        );
+      }
       if (running.size >= maxConcurrency) {
         return new InvokeError(
           "overloaded",
@@ -108,11 +122,17 @@ export const makeAdmission = (options: AdmissionOptions): Admission => {
     get inFlight() {
       return running.size;
     },
+    get starting() {
+      return starting;
+    },
     get draining() {
       return draining;
     },
     get askedAt() {
       return askedAt;
+    },
+    open: () => {
+      starting = false;
     },
     close: () => {
       draining = true;

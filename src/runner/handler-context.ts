@@ -4,6 +4,7 @@ import type { TraceCarrier } from "../contract/envelope.ts";
 import { clockAnchorMs, clockStepMs } from "../contract/clock.ts";
 import type { RunningInvocation } from "../contract/invocation.ts";
 import type { Logger } from "../contract/options.ts";
+import { unsampledFlags } from "../telemetry/catalog.ts";
 import type { StageSpan } from "../telemetry/telemetry.ts";
 
 /** What is known when a handler starts. */
@@ -20,6 +21,7 @@ const invocationLogger = (logger: Logger, invocation: Invocation, span: StageSpa
     "flame.invocation.id": invocation.invocationId,
     "flame.attempt.number": invocation.attempt,
     ...(span.ids === undefined ? undefined : { trace_id: span.ids.traceId, span_id: span.ids.spanId }),
+    ...(span.ids?.sampled === false ? { trace_flags: unsampledFlags } : undefined),
     ...meta,
   });
   return {

@@ -10,6 +10,7 @@ import { exceptionMeta } from "../telemetry/exception.ts";
 import { makeRedactor } from "../telemetry/redaction.ts";
 import type { Admission } from "./admission.ts";
 import type { IsolatedRuns } from "./isolation/isolated-runs.ts";
+import type { LifeHooks } from "./life-hooks.ts";
 import type { Listener } from "./listen.ts";
 
 /** Options of {@link RunnerServer.stop}. */
@@ -34,6 +35,8 @@ export interface LifecycleOptions {
   readonly listener: Listener;
   /** Ends with the last invocation. */
   readonly isolated: Pick<IsolatedRuns, "close">;
+  /** What the user wants done after the last invocation. */
+  readonly hooks: Pick<LifeHooks, "stop">;
   readonly logger: Logger;
 }
 
@@ -79,8 +82,9 @@ const quiet = async (admission: Admission): Promise<void> => {
 };
 
 const drain = async (options: LifecycleOptions, stop: OwnStopOptions): Promise<void> => {
-  const { admission, listener, logger, runnerId } = options;
+  const { admission, hooks, isolated, listener, logger, runnerId } = options;
   const { drainTimeoutMs = options.drainTimeoutMs, freePort = false } = stop;
+  const startedAt = performance.now();
   admission.close();
   if (freePort) listener.freePort();
   if (admission.inFlight > 0)
@@ -91,9 +95,12 @@ const drain = async (options: LifecycleOptions, stop: OwnStopOptions): Promise<v
       `Runner ${runnerId} aborted ${aborted} invocations that were still running after ${drainTimeoutMs} ms of draining.`,
     );
   }
+  const leftMs = Math.max(0, drainTimeoutMs - (performance.now() - startedAt));
+  const stopped = hooks.stop(leftMs);
   await quiet(admission);
   await listener.close(closeGraceMs);
-  await Promise.all([options.isolated.close(0), flushAll(flushTimeoutMs)]);
+  await Promise.all([stopped, isolated.close(0, leftMs)]);
+  await flushAll(flushTimeoutMs);
 };
 
 /** Makes the function that ends a runner. Calling it again gives the first call's promise. */

@@ -8,7 +8,7 @@ import { ConfigError } from "../contract/errors.ts";
 import type { IncomingRequest } from "./arrival.ts";
 import { loadSrvx } from "./http-packages.ts";
 import { connectionLimits } from "./limits.ts";
-import { inNoContext } from "../telemetry/unobserved.ts";
+import { inNoContext } from "../telemetry/no-context.ts";
 import type { Answer } from "./respond.ts";
 import type { UnverifiedRequests } from "./unverified.ts";
 import { keepMethod, unwrapped } from "./unwrapped.ts";

@@ -14,13 +14,14 @@ import { type Check, check, notAllowed, object, OptionFault, readOption } from "
 import type { FlameConfig, SecurityOptions } from "../contract/options.ts";
 import { printText } from "../contract/print-value.ts";
 import { runnerIdOf } from "../contract/connection-schema.ts";
+import { resolveRunnerHooks, type RunnerHook, type RunnerHooks } from "../contract/runner-hooks.ts";
 import { shownAddress } from "../contract/runner-url.ts";
 import type { Environment, ResolvedConfig } from "../contract/resolve-config.ts";
 import { resolveIdempotency } from "../contract/resolve-idempotency.ts";
 import type { StopOptions } from "./lifecycle.ts";
 
 /** Options of {@link createRunnerServer}; what is left out comes from the environment, then the configuration. */
-export interface RunnerServerOptions {
+export interface RunnerServerOptions extends RunnerHooks {
   /** TCP port; 0 takes a free one. Default: `FLAME_PORT`, else 8080. */
   readonly port?: number;
   /** Address to listen on. Default: `FLAME_HOST`, else all interfaces. */
@@ -42,7 +43,10 @@ export interface RunnerServerOptions {
    * up and runs requests for any audience, since no parent can know it.
    */
   readonly runnerId?: string;
-  /** Milliseconds that {@link RunnerServer.stop} waits for running invocations before it aborts them, from 0; `Infinity` waits for all. Default 10 000. */
+  /**
+   * Milliseconds that {@link RunnerServer.stop} waits for running invocations before it aborts them, from 0; `Infinity` waits for all.
+   * What they leave of it is for `onRunnerStop`. Default 10,000.
+   */
   readonly drainTimeoutMs?: number;
   /** Invocations at a time; more are refused with `overloaded`, unexecuted. Default: no bound, the parent's pool sets it. */
   readonly maxConcurrency?: number;
@@ -69,6 +73,8 @@ export interface ResolvedRunnerOptions {
   readonly exposeErrors: boolean;
   readonly idempotency: ResolvedConfig["idempotency"];
   readonly isolation: ResolvedIsolation;
+  readonly onRunnerStart: RunnerHook | undefined;
+  readonly onRunnerStop: RunnerHook | undefined;
   readonly runnerId: string;
   /** Whether the id was given from outside, so that requests must name it. */
   readonly checkAudience: boolean;
@@ -177,6 +183,7 @@ export const resolveRunnerOptions = (
     exposeErrors: options.exposeErrors ?? config.exposeErrors,
     idempotency: options.idempotency === undefined ? config.idempotency : resolveIdempotency(options.idempotency),
     isolation: options.isolation === undefined ? config.isolation : resolveIsolation(options.isolation),
+    ...resolveRunnerHooks(options, config.hooks),
     runnerId: id ?? `runner-${randomBytes(4).toString("hex")}`,
     checkAudience: id !== undefined,
     poolName: env["FLAME_POOL"]?.trim() || config.defaultPool,
@@ -197,6 +204,8 @@ const fieldOf: Readonly<Record<keyof ResolvedRunnerOptions, keyof FlameConfig | 
   exposeErrors: "exposeErrors",
   idempotency: "idempotency",
   isolation: "isolation",
+  onRunnerStart: "onRunnerStart",
+  onRunnerStop: "onRunnerStop",
   runnerId: undefined,
   checkAudience: undefined,
   poolName: "defaultPool",

@@ -21,7 +21,7 @@ export interface ProbesOptions {
 export interface Probes {
   /** Alive: 200 for as long as the process answers. */
   health(): Answer;
-  /** 200 while invocations are taken, 503 from the start of a drain. */
+  /** 200 while invocations are taken, 503 until `onRunnerStart` is done and from the start of a drain. */
   ready(): Answer;
   metrics(): Promise<Answer>;
   /** For paths that lead nowhere. */
@@ -36,8 +36,14 @@ export const makeProbes = ({ runnerId, admission, metrics }: ProbesOptions): Pro
   return {
     health: () => json(200, { status: "ok", runnerId, uptimeMs: Math.round(performance.now() - startedAt) }),
     ready: () =>
-      admission.draining
-        ? lastOnConnection(json(503, { status: "draining", runnerId }, { "retry-after": retryAfterSeconds }))
+      admission.draining || admission.starting
+        ? lastOnConnection(
+            json(
+              503,
+              { status: admission.draining ? "draining" : "starting", runnerId },
+              { "retry-after": retryAfterSeconds },
+            ),
+          )
         : json(200, { status: "ready", runnerId, rssBytes: process.memoryUsage.rss() }),
     metrics: async () =>
       metrics === undefined

@@ -4,7 +4,8 @@
  *
  * arrive → verify → admit → dispatch (decode, execute, encode) → respond
  */
-import { Effect, Exit } from "effect";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
 import type { Elysia as ElysiaClass } from "elysia";
 import { makeCodec } from "../contract/codec.ts";
 import type { Dispatcher, Invocation } from "../contract/dispatch.ts";
@@ -21,13 +22,14 @@ import { type Arrival, arrive, type IncomingRequest } from "./arrival.ts";
 import { makeDispatcher } from "./dispatch.ts";
 import { makeIdempotencyGuard } from "./idempotency.ts";
 import { makeIsolatedRuns } from "./isolation/isolated-runs.ts";
+import { beginLife } from "./life.ts";
+import { LifeHooks } from "./life-hooks.ts";
 import { Freshness } from "./freshness.ts";
-import { makeStop, replacedStop, type StopOptions, stopOnSignals } from "./lifecycle.ts";
+import type { StopOptions } from "./lifecycle.ts";
 import { loadElysia } from "./http-packages.ts";
 import { listen, toResponse } from "./listen.ts";
-import { OrphanTimer } from "./orphan-timer.ts";
 import { makeProbes, methodNotAllowed, type MetricsText, type Probes } from "./probes.ts";
-import { readStop, resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
+import { resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
 import {
   type Answer,
   json,
@@ -38,7 +40,6 @@ import {
   unsignedError,
 } from "./respond.ts";
 import { makeRefusals, type Refusals } from "./refusals.ts";
-import { superviseRunner } from "./supervision.ts";
 import type { Refused } from "./refused.ts";
 import { UnverifiedRequests, unverifiedLimits } from "./unverified.ts";
 import { makeVerifier, type Verified, type Verifier } from "./verify.ts";
@@ -51,11 +52,15 @@ export interface RunnerServer {
   /** Base URL for clients on this machine, such as `http://127.0.0.1:4123`. */
   readonly url: string;
   readonly runnerId: string;
-  /** Resolves when requests are accepted; rejects with a `ConfigError` when the port cannot be had. */
+  /**
+   * Resolves when requests are accepted and `onRunnerStart` is done; rejects with a `ConfigError` when the port cannot be had, and
+   * with an `InvokeError` when `onRunnerStart` has failed.
+   */
   readonly ready: Promise<void>;
   /**
    * Stops in order: `/ready` says 503 and new invocations are refused as not executed, running ones get
-   * `drainTimeoutMs` to finish and are then aborted, sockets are closed, telemetry is flushed.
+   * `drainTimeoutMs` to finish and are then aborted, `onRunnerStop` has what they left of it, sockets are closed, telemetry is
+   * flushed.
    */
   stop(options?: StopOptions): Promise<void>;
 }
@@ -78,9 +83,6 @@ export interface RunnerServerDeps {
 
 /** Most nonces held in memory: about 100 MB when full, at the default window after some 6 000 requests a second for minutes. */
 const nonceCapacity = 1_000_000;
-
-/** Milliseconds that running invocations get when the parent is gone: nobody waits for their results. */
-const orphanDrainMs = 1_000;
 
 interface Stages {
   readonly unverified: UnverifiedRequests;
@@ -205,8 +207,7 @@ const asksForIsolation = (registry: RunnerServerDeps["registry"]): boolean =>
  */
 export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOptions = {}): RunnerServer => {
   const options = resolveRunnerOptions(given, deps.config, deps.env);
-  const { runnerId, security, maxBodyBytes, exposeErrors, idempotency, poolName, drainTimeoutMs, orphanTimeoutMs } =
-    options;
+  const { runnerId, security, maxBodyBytes, exposeErrors, idempotency, poolName } = options;
   const { registry, telemetry, logger } = deps;
 
   const keyring =
@@ -225,7 +226,11 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     checkAudience: options.checkAudience,
     freshness,
   });
-  const admission = makeAdmission({ runnerId, maxConcurrency: options.maxConcurrency });
+  const admission = makeAdmission({
+    runnerId,
+    maxConcurrency: options.maxConcurrency,
+    starting: options.onRunnerStart !== undefined,
+  });
   const redact = deps.redact ?? makeRedactor([]);
   const isolated = makeIsolatedRuns({
     ...options.isolation,
@@ -253,7 +258,6 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     idempotency: idempotency && makeIdempotencyGuard({ idempotency, logger, redact, runnerId, exposeErrors }),
     isolated,
   });
-  let orphanTimer: OrphanTimer | undefined;
   const unverified = new UnverifiedRequests(unverifiedLimits(maxBodyBytes));
   const refusals = makeRefusals(options, deps);
   const invoke = makeInvoke({
@@ -263,7 +267,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     dispatcher,
     runnerId,
     refusals,
-    onHeard: () => orphanTimer?.heard(),
+    onHeard: () => life.heard(),
   });
 
   const probes = makeProbes({ runnerId, admission, metrics: deps.metrics });
@@ -282,43 +286,19 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     },
   );
 
-  const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, isolated, logger });
-  let stopped = false;
-  let forgetSignals = (): void => {};
-  let stopSupervision = (): void => {};
-  const stop = async (stopOptions: StopOptions = {}): Promise<void> => {
-    const checked = stopOptions === replacedStop ? replacedStop : readStop(stopOptions);
-    stopped = true;
-    orphanTimer?.stop();
-    await drain(checked);
-    forgetSignals();
-    stopSupervision();
-  };
-  if (options.handleSignals) forgetSignals = stopOnSignals(stop, logger);
-  const orphaned = (detail: string): void => {
-    telemetry.emit({ _tag: "RunnerDraining", pool: poolName, runnerId, reason: "orphaned", detail });
-    void stop({ drainTimeoutMs: Math.min(drainTimeoutMs, orphanDrainMs) }).finally(() => process.exit(0));
-  };
-  const ready = Promise.all([listener.ready, deps.loading]).then(() => {
-    if (stopped) return;
-    if (orphanTimeoutMs !== undefined) {
-      orphanTimer = new OrphanTimer({
-        timeoutMs: orphanTimeoutMs,
-        busy: () => admission.inFlight > 0,
-        onOrphaned: () => {
-          const refused = refusals.explainSilence();
-          const silence = `no word from its parent within ${orphanTimeoutMs} ms`;
-          orphaned(refused === undefined ? silence : `${silence}; ${refused}`);
-        },
-      });
-    }
-    stopSupervision = superviseRunner({
-      url: listener.url,
-      port: listener.port,
-      runnerId,
-      env: deps.env,
-      onParentGone: () => orphaned("the process that started it is gone"),
-    });
+  const hooks = new LifeHooks({ hooks: options, runnerId, poolName, isolation: "none", logger });
+  const life = beginLife({
+    options,
+    admission,
+    listener,
+    isolated,
+    hooks,
+    refusals,
+    telemetry,
+    logger,
+    env: deps.env,
+    loading: deps.loading,
   });
-  return { port: listener.port, hostname: listener.hostname, url: listener.url, runnerId, ready, stop };
+  const { port, hostname, url } = listener;
+  return { port, hostname, url, runnerId, ready: life.ready, stop: life.stop };
 };

@@ -5,8 +5,14 @@
 import { fstatSync, writeSync } from "node:fs";
 import { ConfigError } from "../contract/errors.ts";
 import type { Environment } from "../contract/resolve-config.ts";
-import { encodeReady, SUPERVISED_VARIABLE, SUPERVISION_FD } from "../contract/supervision.ts";
-import { messageOf } from "../contract/thrown.ts";
+import {
+  encodeSupervision,
+  type FailedMessage,
+  type ReadyMessage,
+  SUPERVISED_VARIABLE,
+  SUPERVISION_FD,
+} from "../contract/supervision.ts";
+import { cutText, messageOf, readThrown } from "../contract/thrown.ts";
 import { makeOutputBlocking } from "./blocking-output.ts";
 import { takeOverWatch } from "./early-watch.ts";
 import { watchForParent } from "./orphan-watch.ts";
@@ -22,6 +28,9 @@ export interface SuperviseOptions {
   /** Called once when the parent is gone: drain, then exit. */
   readonly onParentGone: () => void;
 }
+
+/** Most characters of a message and of a stack that are told to the parent. */
+const mostFailureText = 4_000;
 
 const isPipe = (fd: number): boolean => {
   try {
@@ -42,18 +51,41 @@ const announce = (line: string): void => {
   }
 };
 
+/** What was thrown, in a line of bounded length. */
+const failure = (thrown: unknown): Omit<FailedMessage, "failed"> => {
+  const { name, message, stack } = readThrown(thrown);
+  return {
+    name,
+    message: cutText(message, mostFailureText),
+    ...(stack === undefined ? {} : { stack: cutText(stack, mostFailureText) }),
+  };
+};
+
+/** Tells the parent how far the boot is. */
+export interface Supervision {
+  /** Something of the user's, by this name, has to be done before the runner is ready. */
+  starting(what: string): void;
+  /** That has failed. */
+  failed(what: string, thrown: unknown): void;
+  /** The runner is ready. */
+  ready(phases: ReadyMessage["phases"]): void;
+  /** Ends the watch; the runner then outlives its parent. */
+  stop(): void;
+}
+
+const unsupervised: Supervision = { starting: () => {}, failed: () => {}, ready: () => {}, stop: () => {} };
+
 /**
- * Reports that this runner is ready and watches for the end of its parent. Call it
- * once, after the server listens. Does nothing unless `FLAME_SUPERVISED` is `1`.
+ * Watches for the end of the parent, and reports to it. Call it once, after the server listens. Does nothing unless
+ * `FLAME_SUPERVISED` is `1`.
  *
  * When the parent is gone, however it ended, `onParentGone` is called, and the process
  * is killed two seconds later even when a handler never gives the main thread back.
  *
- * @returns stops the watch; the runner then outlives its parent.
  * @throws {ConfigError} when `FLAME_SUPERVISED` is set but the parent's pipe did not get here.
  */
-export const superviseRunner = (options: SuperviseOptions): (() => void) => {
-  if (options.env[SUPERVISED_VARIABLE] !== "1") return () => {};
+export const superviseRunner = (options: SuperviseOptions): Supervision => {
+  if (options.env[SUPERVISED_VARIABLE] !== "1") return unsupervised;
   if (!isPipe(SUPERVISION_FD)) {
     throw new ConfigError(
       `${SUPERVISED_VARIABLE} is set, but descriptor ${SUPERVISION_FD} is not the pipe of a parent. ` +
@@ -62,14 +94,29 @@ export const superviseRunner = (options: SuperviseOptions): (() => void) => {
       { runnerId: options.runnerId },
     );
   }
-  const { url, port, runnerId } = options;
-  announce(encodeReady({ ready: true, url, port, runnerId, pid: process.pid }));
+  const { url, port, runnerId, onParentGone } = options;
   makeOutputBlocking();
-  const { onParentGone } = options;
   const onFailure = (cause: unknown): void =>
     process.emitWarning(
       `Runner ${runnerId} cannot watch for the end of its parent and would outlive it: ${messageOf(cause)}`,
       { code: "FLAME_ORPHAN_WATCH" },
     );
-  return takeOverWatch({ onParentGone, onFailure }) ?? watchForParent({ fd: SUPERVISION_FD, onParentGone, onFailure });
+  const stop =
+    takeOverWatch({ onParentGone, onFailure }) ?? watchForParent({ fd: SUPERVISION_FD, onParentGone, onFailure });
+  return {
+    starting: (what) => announce(encodeSupervision({ starting: what })),
+    failed: (what, thrown) => announce(encodeSupervision({ failed: what, ...failure(thrown) })),
+    ready: (phases) =>
+      announce(
+        encodeSupervision({
+          ready: true,
+          url,
+          port,
+          runnerId,
+          pid: process.pid,
+          ...(phases === undefined ? {} : { phases }),
+        }),
+      ),
+    stop,
+  };
 };

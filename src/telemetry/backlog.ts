@@ -11,10 +11,14 @@ const capacity = 256;
 /** Most milliseconds that an event waits; exemplars are that much younger than what they show. */
 const patienceMs = 100;
 
+/** Microtasks that a client takes to read a metric once it has begun. */
+const readingTurns = 3;
+
 export class Backlog {
   readonly #record: (event: FlameEvent) => void;
   #waiting: Array<FlameEvent> = [];
   #timer: NodeJS.Timeout | undefined;
+  #held = false;
 
   constructor(record: (event: FlameEvent) => void) {
     this.#record = record;
@@ -22,7 +26,7 @@ export class Backlog {
 
   add(event: FlameEvent): void {
     this.#waiting.push(event);
-    if (this.#waiting.length >= capacity) this.flush();
+    if (this.#waiting.length >= capacity && !this.#held) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), patienceMs).unref();
   }
 
@@ -33,5 +37,22 @@ export class Backlog {
     const events = this.#waiting;
     this.#waiting = [];
     for (const event of events) this.#record(event);
+  }
+
+  /**
+   * Records everything that waits, and nothing else while it is read. Both clients begin to read all metrics at once and
+   * finish in the microtasks that follow: events recorded meanwhile would be in some metrics of a scrape and not in others.
+   */
+  settle(): void {
+    if (this.#held) return;
+    this.flush();
+    this.#held = true;
+    void this.#release();
+  }
+
+  /** A histogram read as JSON takes two microtasks; whoever asked for all of them hears of it later than the third. */
+  async #release(): Promise<void> {
+    for (let turn = 0; turn < readingTurns; turn++) await Promise.resolve();
+    this.#held = false;
   }
 }

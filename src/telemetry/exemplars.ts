@@ -5,6 +5,7 @@
  * become exemplars. They are few: one per series and bucket in half a minute, and those whose span is marked already.
  */
 import { metrics } from "./catalog.ts";
+import type { MethodLabel } from "./method-labels.ts";
 import type { FlameEvent, SpanIds } from "./telemetry.ts";
 
 /** Milliseconds from one exemplar of a bucket to the next. */
@@ -20,12 +21,24 @@ const indexOf = (buckets: ReadonlyArray<number>, seconds: number): number => {
 
 /** Chooses exemplars, and marks their spans. */
 export class ExemplarChoice {
+  readonly #labelOf: MethodLabel;
+  readonly #buckets: ReadonlyArray<number> | undefined;
   readonly #now: () => number;
   /** When each bucket may have its next exemplar, by series. */
   readonly #nextAt = new Map<string, Float64Array>();
 
-  /** `now` is a clock in milliseconds that never goes back. */
-  constructor(now: () => number = () => performance.now()) {
+  /**
+   * @param now a clock in milliseconds that never goes back
+   * @param labelOf the label of a method. Default: the method
+   * @param buckets bounds of the histograms that methods have series in. Default: the catalogue's
+   */
+  constructor(
+    now: () => number = () => performance.now(),
+    labelOf: MethodLabel = (method) => method,
+    buckets?: ReadonlyArray<number>,
+  ) {
+    this.#labelOf = labelOf;
+    this.#buckets = buckets;
     this.#now = now;
   }
 
@@ -35,13 +48,13 @@ export class ExemplarChoice {
     const { span } = event;
     switch (event._tag) {
       case "CallEnded": {
-        const series = `call ${event.method} ${event.pool} ${event.error?.status ?? ""}`;
-        this.#offer(series, metrics.callDuration.buckets, event.durationMs, span);
+        const series = `call ${this.#labelOf(event.method)} ${event.pool} ${event.error?.status ?? ""}`;
+        this.#offer(series, this.#buckets ?? metrics.callDuration.buckets, event.durationMs, span);
         return;
       }
       case "AttemptEnded": {
-        const series = `${event.kind} ${event.method} ${event.pool} ${event.error?.status ?? ""}`;
-        this.#offer(series, metrics.attemptDuration.buckets, event.durationMs, span);
+        const series = `${event.kind} ${this.#labelOf(event.method)} ${event.pool} ${event.error?.status ?? ""}`;
+        this.#offer(series, this.#buckets ?? metrics.attemptDuration.buckets, event.durationMs, span);
         return;
       }
       case "AcquireEnded": {

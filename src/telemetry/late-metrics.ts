@@ -11,6 +11,8 @@ import type { EventSink, FlameEvent, PoolSnapshot } from "./telemetry.ts";
 export interface LateMetrics extends Required<EventSink> {
   readonly contentType: string;
   text(): Promise<string>;
+  /** Once they are there. */
+  readonly loaded: Promise<Metrics>;
   /** While they are being loaded; rejects with a `ConfigError` when they cannot be. */
   readonly loading: Promise<void> | undefined;
 }
@@ -24,28 +26,30 @@ interface WaitingPool {
   stop: (() => void) | undefined;
 }
 
-const load = async (options: MetricsOptions): Promise<Metrics> => {
+const load = async (options: MetricsOptions, before: LateMetrics | undefined): Promise<Metrics> => {
   const { makeMetrics } = await loadPackage(
     "prom-client",
     "There can be no metrics, which telemetry.metrics: false turns off",
     () => import("./prometheus.ts"),
   );
-  return makeMetrics(options);
+  return makeMetrics({ ...options, registry: options.registry ?? (await before?.loaded)?.registry });
 };
 
 /**
  * Starts to load them.
  *
+ * @param before those whose registry goes on where none is given
+
  * @throws {ConfigError} when the registry has another metric under one of the names.
  */
-export const makeLateMetrics = (options: MetricsOptions = {}): LateMetrics => {
+export const makeLateMetrics = (options: MetricsOptions = {}, before?: LateMetrics): LateMetrics => {
   if (options.registry !== undefined) checkRegistry(options.registry);
   const events: Array<FlameEvent> = [];
   const pools = new Set<WaitingPool>();
   let made: Metrics | undefined;
   let loading: Promise<void> | undefined;
 
-  const loaded = load(options);
+  const loaded = load(options, before);
   loading = loaded.then((metrics) => {
     made = metrics;
     loading = undefined;
@@ -73,6 +77,7 @@ export const makeLateMetrics = (options: MetricsOptions = {}): LateMetrics => {
       return options.registry?.contentType ?? ownContentType;
     },
     text: async () => (await loaded).text(),
+    loaded,
     get loading() {
       return loading;
     },

@@ -7,7 +7,7 @@ import type { CallError } from "../contract/errors.ts";
 import type { Logger } from "../contract/options.ts";
 import { processWide } from "../contract/process-wide.ts";
 import type { Facts, LogSpec } from "./catalog.ts";
-import { attributes, logs } from "./catalog.ts";
+import { attributes, logs, unsampledFlags } from "./catalog.ts";
 import { consoleLogger } from "./console-logger.ts";
 import { exceptionFacts } from "./exception.ts";
 import { guardLogger } from "./guarded-logger.ts";
@@ -106,6 +106,14 @@ const bootEnded = (event: Extract<FlameEvent, { _tag: "BootEnded" }>, redact: Re
   const runner = `Runner ${runnerId} of pool "${pool}"`;
   if (result === "ok")
     return { spec: logs.runnerReady, message: `${runner} is up after ${duration(durationMs)}.`, facts };
+  if (result === "canceled") {
+    const message = `The boot of runner ${runnerId} of pool "${pool}" was canceled after ${duration(durationMs)}.`;
+    return {
+      spec: logs.runnerBootCanceled,
+      message,
+      facts: { ...facts, reason: thrownFacts(error, redact).exceptionMessage },
+    };
+  }
   const how =
     result === "timeout"
       ? `was not up in time, after ${duration(durationMs)}`
@@ -210,6 +218,23 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
         facts: { pool, runnerId, terminationReason: reason, reason: detail },
       };
     }
+    case "RunnerNotEnded": {
+      const { pool, runnerId, backend, fault, error } = event;
+      const message = `The backend "${backend}" has not ended runner ${runnerId} of pool "${pool}": ${fault}. It may still run: see to it there.`;
+      return {
+        spec: logs.runnerNotEnded,
+        message,
+        facts: { pool, runnerId, backend, reason: fault, ...thrownFacts(error, redact) },
+      };
+    }
+    case "UserFunctionFailed": {
+      const { pool, name, fault, fallback, error } = event;
+      return {
+        spec: logs.userFunctionFailed,
+        message: `${name} of pool "${pool}" ${fault}; ${fallback}.`,
+        facts: { pool, functionName: name, reason: fault, ...thrownFacts(error, redact) },
+      };
+    }
     case "IsolateTerminated":
       return isolateTerminated(event);
     case "PoolSaturated": {
@@ -246,8 +271,14 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
   }
 };
 
+/** The span of a log record; the flags are those of most spans unless it says otherwise. */
+const spanFacts = (span: SpanIds | undefined): Facts =>
+  span === undefined
+    ? {}
+    : { traceId: span.traceId, spanId: span.spanId, traceFlags: span.sampled ? undefined : unsampledFlags };
+
 const metaOf = ({ spec, facts, span }: LogEntry, redact: Redactor): Record<string, unknown> => {
-  const all: Facts = { eventName: spec.name, traceId: span?.traceId, spanId: span?.spanId, ...facts };
+  const all: Facts = { eventName: spec.name, ...spanFacts(span), ...facts };
   const meta: Record<string, unknown> = {};
   for (const key in all) {
     const value = all[key as keyof Facts];

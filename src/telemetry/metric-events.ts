@@ -5,7 +5,7 @@
 import type { CallError } from "../contract/errors.ts";
 import type { CallPhase, metrics } from "./catalog.ts";
 import { RPC_SYSTEM, phases } from "./catalog.ts";
-import type { FlameEvent, SpanIds } from "./telemetry.ts";
+import type { BootOutcome, FlameEvent, SpanIds } from "./telemetry.ts";
 
 export type MetricKey = keyof typeof metrics;
 type KeyOfType<T> = { [K in MetricKey]: (typeof metrics)[K]["type"] extends T ? K : never }[MetricKey];
@@ -39,6 +39,9 @@ const callLabels = (method: string, pool: string, error: CallError | undefined):
 const recordPhase = (to: Instruments, method: string, pool: string, phase: CallPhase, ms: number): void => {
   if (ms > 0) to.observe("phaseDuration", { rpc_method: method, flame_pool_name: pool, phase }, seconds(ms));
 };
+
+/** Boots after which a runner that was being started is ended. */
+const bootEnds: Partial<Record<BootOutcome, string>> = { timeout: "boot_timeout", canceled: "canceled" };
 
 /** Records an event. Phases without duration are not observed: they add nothing to the sum. */
 export const recordEvent = (to: Instruments, event: FlameEvent): void => {
@@ -82,6 +85,8 @@ export const recordEvent = (to: Instruments, event: FlameEvent): void => {
     case "BootEnded": {
       const labels = { flame_pool_name: event.pool, backend: event.backend, result: event.result };
       to.observe("bootDuration", labels, seconds(event.durationMs));
+      const reason = bootEnds[event.result];
+      if (reason !== undefined) to.count("terminations", { flame_pool_name: event.pool, reason }, 1);
       return;
     }
     case "RunnerTerminated":
@@ -120,6 +125,8 @@ export const recordEvent = (to: Instruments, event: FlameEvent): void => {
     case "PoolSaturated":
     case "PoolScaled":
     case "IsolateTerminated":
+    case "RunnerNotEnded":
+    case "UserFunctionFailed":
       return;
   }
 };

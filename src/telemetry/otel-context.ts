@@ -12,9 +12,10 @@ import {
   propagation,
   trace,
 } from "@opentelemetry/api";
-import type { Tracer } from "effect";
+import type * as Tracer from "effect/Tracer";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import { currentInvocation } from "../contract/invocation.ts";
+import { inNoContext } from "./no-context.ts";
 import type { BaggageMember } from "./propagation.ts";
 import { boundTracestate, formatBaggage, formatTraceparent, parseBaggage, parseTraceparent } from "./propagation.ts";
 
@@ -26,6 +27,14 @@ const suppressTracing = createContextKey("OpenTelemetry SDK Context Key SUPPRESS
 
 /** The context in which instrumentations make no spans. */
 export const suppressed = (context: OtelContext): OtelContext => context.setValue(suppressTracing, true);
+
+const activeContext = (): OtelContext => otelContext.active();
+
+/**
+ * The context in which nothing is active. It is the context manager's own, because agents with a manager of their own
+ * keep more in a context than OpenTelemetry does, and lose it in one that begins with `ROOT_CONTEXT`.
+ */
+export const emptyContext = (): OtelContext => inNoContext(activeContext);
 
 const baggageEntry = ({ value, metadata }: BaggageMember): BaggageEntry =>
   metadata === undefined ? { value } : { value, metadata: baggageEntryMetadataFromString(metadata) };

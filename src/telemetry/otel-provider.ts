@@ -4,10 +4,17 @@
  * hook around every step of a fiber, which costs more than the spans themselves.
  */
 import { OtelTracer as OtelTracerService, make } from "@effect/opentelemetry/OtelTracer";
-import type { Attributes, Context as OtelContext, Tracer as OtelTracer } from "@opentelemetry/api";
-import { ProxyTracerProvider, trace } from "@opentelemetry/api";
-import { Effect, Tracer } from "effect";
-import { scopeName } from "./otel-context.ts";
+import type {
+  Attributes,
+  Context as OtelContext,
+  Span as OtelSpan,
+  SpanOptions as OtelSpanOptions,
+  Tracer as OtelTracer,
+} from "@opentelemetry/api";
+import { ProxyTracerProvider, ROOT_CONTEXT, context as otelContext, trace } from "@opentelemetry/api";
+import * as Effect from "effect/Effect";
+import * as Tracer from "effect/Tracer";
+import { emptyContext, scopeName } from "./otel-context.ts";
 
 /** Where a span is born: its context, and the attributes that samplers are to see. */
 export interface Birth {
@@ -44,12 +51,21 @@ export const makeProviderTracer = (): ProviderTracer => {
   let source: unknown;
   let target: OtelTracer = trace.getTracer(scopeName);
   let birth: Birth | undefined;
+  /** Whether whoever registered looks for the parent of a span in the active context, and not where it is named. */
+  let asksActive = false;
+
+  const startSpan = (name: string, options: OtelSpanOptions | undefined, context: OtelContext): OtelSpan =>
+    target.startSpan(name, options, context);
 
   const bridge: OtelTracer = {
-    startSpan: (name, options, context) =>
-      birth === undefined
-        ? target.startSpan(name, options, context)
-        : target.startSpan(name, { ...options, attributes: birth.attributes }, withParent(birth.context, context)),
+    startSpan: (name, options, context) => {
+      if (birth === undefined) return target.startSpan(name, options, context);
+      const within = withParent(birth.context, context);
+      const all = { ...options, attributes: birth.attributes };
+      return asksActive
+        ? otelContext.with(within, startSpan, undefined, name, all, within)
+        : target.startSpan(name, all, within);
+    },
     startActiveSpan: (...args: ReadonlyArray<unknown>) => Reflect.apply(target.startActiveSpan, target, args),
   };
   const spans = Effect.runSync(Effect.provideService(make, OtelTracerService, bridge));
@@ -63,6 +79,7 @@ export const makeProviderTracer = (): ProviderTracer => {
       if (current !== source) {
         source = current;
         target = provider.getTracer(scopeName);
+        asksActive = emptyContext() !== ROOT_CONTEXT;
       }
       return true;
     },

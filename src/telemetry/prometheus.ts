@@ -5,9 +5,8 @@
 import type { OpenMetricsContentType } from "prom-client";
 import { Registry } from "prom-client";
 import type { MetricsRegistry } from "../contract/options.ts";
-import { Backlog } from "./backlog.ts";
 import { ExemplarChoice } from "./exemplars.ts";
-import { recordEvent } from "./metric-events.ts";
+import { methodLabels, withMethod } from "./method-labels.ts";
 import { instrumentsOf } from "./registry-instruments.ts";
 import type { EventSink } from "./telemetry.ts";
 
@@ -18,6 +17,10 @@ export interface MetricsOptions {
   readonly side?: "parent" | "runner";
   /** The pool whose known label values start at zero without being watched, as on a runner. */
   readonly pool?: string;
+  /** Methods that labels name, as `service/method` or `service/*`. Default: every method. */
+  readonly methods?: ReadonlyArray<string> | undefined;
+  /** Bucket bounds, in seconds, of the histograms that methods have series in. Default: the catalogue's. */
+  readonly buckets?: ReadonlyArray<number> | undefined;
 }
 
 /** The metrics of an instance, and how to serve them. */
@@ -42,16 +45,15 @@ const ownRegistry = (): MetricsRegistry => {
  */
 export const makeMetrics = (options: MetricsOptions = {}): Metrics => {
   const registry = options.registry ?? ownRegistry();
-  const instruments = instrumentsOf(registry);
+  const instruments = instrumentsOf(registry, options.buckets);
   instruments.register(options.side);
   if (options.pool !== undefined) instruments.know(options.pool);
-  const backlog = new Backlog((event) => recordEvent(instruments, event));
-  instruments.beforeReading(() => backlog.flush());
-  const exemplars = new ExemplarChoice();
+  const labelOf = methodLabels(options.methods);
+  const exemplars = new ExemplarChoice(undefined, labelOf, instruments.buckets);
   return {
     emit: (event) => {
       exemplars.consider(event);
-      backlog.add(event);
+      instruments.backlog.add(labelOf === undefined ? event : withMethod(event, labelOf));
     },
     watchPool: (pool, snapshot) => {
       instruments.know(pool);

@@ -7,7 +7,8 @@ import { Counter, Gauge, Histogram } from "prom-client";
 import type { MetricsRegistry } from "../contract/options.ts";
 import type { MetricSpec } from "./catalog.ts";
 import { metrics } from "./catalog.ts";
-import type { Instruments, MetricKey } from "./metric-events.ts";
+import { Backlog } from "./backlog.ts";
+import { type Instruments, type MetricKey, recordEvent } from "./metric-events.ts";
 import type { PoolGauges } from "./pool-watch.ts";
 import { PoolWatch } from "./pool-watch.ts";
 import { familyName, findMetric, type MetricShape } from "./registry-check.ts";
@@ -31,30 +32,44 @@ const keepName = (counter: Counter, full: string, registry: MetricsRegistry): vo
 };
 
 /** Exemplars are kept whatever the registry's format is; only OpenMetrics shows them. So the client must not see the registry. */
-const construct = (spec: MetricSpec): Counter | Gauge | Histogram => {
+const construct = (spec: MetricSpec, buckets: ReadonlyArray<number>): Counter | Gauge | Histogram => {
   const config = { name: spec.name, help: spec.description, labelNames: [...spec.labels], registers: [] };
   if (spec.type === "counter") return new Counter(config);
   if (spec.type === "gauge") return new Gauge(config);
-  return new Histogram({ ...config, buckets: [...(spec.buckets ?? [])], enableExemplars: spec.exemplars === true });
+  return new Histogram({ ...config, buckets: [...buckets], enableExemplars: spec.exemplars === true });
 };
+
+/** Lets what was read of a counter stay what it is: both clients hand out the objects that they go on counting in. */
+const readCopies = (counter: Counter): void => {
+  const read = counter.get;
+  counter.get = async () => {
+    const metric = await read.call(counter);
+    return { ...metric, values: metric.values.map((value) => ({ ...value })) };
+  };
+};
+
+interface KnownPool {
+  readonly pool: string;
+  readonly backend: string | undefined;
+}
 
 export class RegistryInstruments implements Instruments {
   readonly pools = new PoolWatch();
+  /** Events that are not recorded yet. */
+  readonly backlog: Backlog = new Backlog((event) => recordEvent(this, event));
+  /** Bounds of the histograms that methods have series in; `undefined` for the catalogue's. */
+  readonly buckets: ReadonlyArray<number> | undefined;
   readonly #registry: MetricsRegistry;
   readonly #instruments = new Map<MetricKey, Counter | Gauge | Histogram>();
   /** Made by another copy of this package: its values are not ours to set to zero. */
   readonly #adopted = new Set<MetricKey>();
-  readonly #known = new Set<string>();
+  /** Pools, and pools with a backend, whose known label sets there are. */
+  readonly #known = new Map<string, KnownPool>();
   readonly #active = new Map<string, Map<string, number>>();
-  readonly #beforeReading: Array<() => void> = [];
 
-  constructor(registry: MetricsRegistry) {
+  constructor(registry: MetricsRegistry, buckets: ReadonlyArray<number> | undefined) {
     this.#registry = registry;
-  }
-
-  /** Runs something each time before values are read. */
-  beforeReading(run: () => void): void {
-    this.#beforeReading.push(run);
+    this.buckets = buckets;
   }
 
   /** Makes sure that the metrics of a side are registered; of both sides without one. */
@@ -90,16 +105,18 @@ export class RegistryInstruments implements Instruments {
   know(pool: string, backend?: string): void {
     const id = JSON.stringify([pool, backend]);
     if (this.#known.has(id)) return;
-    this.#known.add(id);
-    for (const [key, instrument] of this.#instruments) {
-      if (specs[key].labels.includes("backend") !== (backend !== undefined)) continue;
-      for (const labels of knownLabels(specs[key], {
-        flame_pool_name: [pool],
-        backend: backend === undefined ? [] : [backend],
-      })) {
-        if (instrument instanceof Counter) instrument.inc(labels, 0);
-        else if (instrument instanceof Histogram && !this.#adopted.has(key)) instrument.zero(labels);
-      }
+    const known = { pool, backend };
+    this.#known.set(id, known);
+    for (const key of this.#instruments.keys()) this.#startAtZero(key, known);
+  }
+
+  #startAtZero(key: MetricKey, { pool, backend }: KnownPool): void {
+    const instrument = this.#instruments.get(key);
+    if (specs[key].labels.includes("backend") !== (backend !== undefined)) return;
+    const given = { flame_pool_name: [pool], backend: backend === undefined ? [] : [backend] };
+    for (const labels of knownLabels(specs[key], given)) {
+      if (instrument instanceof Counter) instrument.inc(labels, 0);
+      else if (instrument instanceof Histogram && !this.#adopted.has(key)) instrument.zero(labels);
     }
   }
 
@@ -107,23 +124,45 @@ export class RegistryInstruments implements Instruments {
     const own = this.#instruments.get(key);
     const found = findMetric(this.#registry, spec) as Metric as Counter | Gauge | Histogram | undefined;
     if (found !== undefined && found === own) return;
-    const instrument = found ?? own ?? construct(spec);
+    const buckets = (spec.ownBuckets === true ? this.buckets : undefined) ?? spec.buckets ?? [];
+    const instrument = found ?? own ?? construct(spec, buckets);
     if (found === undefined) this.#registry.registerMetric(instrument as never);
     else this.#adopted.add(key);
     if (instrument === own) return;
     if (instrument instanceof Counter && found === undefined) keepName(instrument, spec.name, this.#registry);
     this.#instruments.set(key, instrument);
     this.#collectInto(key, instrument);
+    this.#resetWith(key, instrument);
+    if (instrument instanceof Counter) readCopies(instrument);
   }
 
+  /** Without a promise where there is none: clients then read all metrics in one go, and a scrape is of one moment. */
   #collectInto(key: MetricKey, instrument: MetricShape & (Counter | Gauge | Histogram)): void {
     const fill = this.#fillOf(key);
     const before = instrument.collect;
-    instrument.collect = async () => {
-      for (const run of this.#beforeReading) run();
-      if (before !== undefined) await before.call(instrument);
-      else if (instrument instanceof Gauge) instrument.reset();
+    const reset = instrument.reset;
+    instrument.collect = () => {
+      this.backlog.settle();
+      const filled = before?.call(instrument);
+      if (filled instanceof Promise) return filled.then(() => fill?.());
+      if (before === undefined && instrument instanceof Gauge) reset.call(instrument);
       fill?.();
+      return undefined;
+    };
+  }
+
+  /**
+   * What happened before a reset does not count after it, whether it was recorded or not; and what starts at zero starts
+   * there again. Calls in flight go on being in flight.
+   */
+  #resetWith(key: MetricKey, instrument: Counter | Gauge | Histogram): void {
+    const reset = instrument.reset;
+    instrument.reset = () => {
+      this.backlog.flush();
+      if (key === "slotBusy") this.pools.takeSeconds("busy");
+      if (key === "slotAvailable") this.pools.takeSeconds("available");
+      reset.call(instrument);
+      for (const known of this.#known.values()) this.#startAtZero(key, known);
     };
   }
 
@@ -176,18 +215,25 @@ export class RegistryInstruments implements Instruments {
 const knownLabels = (
   spec: MetricSpec,
   given: Readonly<Record<string, ReadonlyArray<string>>>,
-): ReadonlyArray<LabelSet> =>
-  spec.labels.reduce<ReadonlyArray<LabelSet>>(
+): ReadonlyArray<LabelSet> => {
+  const all = spec.labels.reduce<ReadonlyArray<LabelSet>>(
     (sets, label) =>
       sets.flatMap((set) => (given[label] ?? spec.known?.[label] ?? []).map((value) => ({ ...set, [label]: value }))),
     [{}],
   );
+  const isImpossible = (set: LabelSet): boolean =>
+    spec.impossible?.some((labels) => Object.entries(labels).every(([label, value]) => set[label] === value)) === true;
+  return all.filter((set) => !isImpossible(set));
+};
 
 const shared = new WeakMap<MetricsRegistry, RegistryInstruments>();
 
-/** The instruments of a registry: the same ones for everybody who asks with it. */
-export const instrumentsOf = (registry: MetricsRegistry): RegistryInstruments => {
-  const instruments = shared.get(registry) ?? new RegistryInstruments(registry);
+/** The instruments of a registry: the same ones for everybody who asks with it, with the buckets of whoever asks first. */
+export const instrumentsOf = (
+  registry: MetricsRegistry,
+  buckets: ReadonlyArray<number> | undefined,
+): RegistryInstruments => {
+  const instruments = shared.get(registry) ?? new RegistryInstruments(registry, buckets);
   shared.set(registry, instruments);
   return instruments;
 };

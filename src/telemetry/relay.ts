@@ -4,10 +4,10 @@
  * the runner is sent, and what a runner was sent is what its handler has, logs and sends on.
  */
 import type { Context as OtelContext } from "@opentelemetry/api";
-import { ROOT_CONTEXT, context as otelContext, trace } from "@opentelemetry/api";
-import { Effect } from "effect";
+import { context as otelContext, trace } from "@opentelemetry/api";
+import * as Effect from "effect/Effect";
 import type { TraceCarrier } from "../contract/envelope.ts";
-import { baggageIn, captureContext, carrierOf, fromCarrier, parentIn } from "./otel-context.ts";
+import { baggageIn, captureContext, carrierOf, emptyContext, fromCarrier, parentIn } from "./otel-context.ts";
 import type { HostContext, SpanIds, Stage, StageSpan, StageTracer } from "./telemetry.ts";
 import { noTracer } from "./telemetry.ts";
 
@@ -51,7 +51,7 @@ const contextOf = (stage: Stage): OtelContext | undefined => {
     case "handler":
       return stage.carrier.traceparent === undefined && stage.carrier.baggage === undefined
         ? undefined
-        : fromCarrier(ROOT_CONTEXT, stage.carrier, true);
+        : fromCarrier(emptyContext(), stage.carrier, true);
     case "acquire":
     case "backoff":
     case "boot":
@@ -68,5 +68,5 @@ export const makeRelay = (baggageKeys: ReadonlySet<string>): StageTracer => ({
     const received = stage._tag === "server" || stage._tag === "handler";
     return Effect.suspend(() => run(new RelayedSpan(context, received ? undefined : baggageKeys)));
   },
-  adopt: (carrier) => new RelayedSpan(fromCarrier(ROOT_CONTEXT, carrier, true), undefined),
+  adopt: (carrier) => new RelayedSpan(fromCarrier(emptyContext(), carrier, true), undefined),
 });

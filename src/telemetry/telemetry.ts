@@ -3,12 +3,14 @@
  * what happens here, in their own words; the adapters beside this file turn that
  * into spans, metrics and log records. Without adapters everything is a no-op.
  */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import type { TraceCarrier } from "../contract/envelope.ts";
+import { Episode } from "../contract/episode.ts";
 import type { CallError, FlameErrorCode } from "../contract/errors.ts";
 import type { IsolateKind } from "../contract/isolation.ts";
 import { messageOf } from "../contract/thrown.ts";
 import type { Facts, PhaseTimes } from "./catalog.ts";
+import type { PoolTrouble } from "./pool-trouble.ts";
 
 /** Identifies a span, for links and exemplars. */
 export interface SpanIds {
@@ -82,7 +84,8 @@ export interface PoolSnapshot {
 
 export type AcquireResult = "acquired" | "timeout" | "canceled" | "rejected";
 export type AcquireSource = "warm" | "queued" | "cold";
-export type TerminationReason = "idle" | "drain" | "crash" | "boot_timeout" | "unhealthy" | "recycled";
+export type TerminationReason = "idle" | "drain" | "crash" | "unhealthy" | "recycled";
+export type BootOutcome = "ok" | "error" | "timeout" | "canceled";
 /** What stood in the way of an attempt that the method's declarations allow. */
 export type RetryObstacle = "budget" | "condition" | "deadline" | "max_attempts";
 export type RejectionReason = "expired" | "mismatch" | "replay" | "unknown_key" | "malformed" | "instance";
@@ -154,7 +157,7 @@ export type FlameEvent =
       readonly pool: string;
       readonly runnerId: string;
       readonly backend: string;
-      readonly result: "ok" | "error" | "timeout";
+      readonly result: BootOutcome;
       readonly durationMs: number;
       readonly error?: unknown;
     }
@@ -173,6 +176,7 @@ export type FlameEvent =
       readonly reason: TerminationReason;
       readonly detail?: string;
     }
+  | PoolTrouble
   | { readonly _tag: "PoolSaturated"; readonly pool: string; readonly pending: number; readonly limit: number }
   | {
       readonly _tag: "PoolScaled";
@@ -283,7 +287,12 @@ export const noTracer: StageTracer = {
   adopt: (carrier) => ({ ...noSpan, carrier }),
 };
 
-/** Joins a tracer and sinks. A sink that throws is a defect of that sink: the error goes to `console.error`, the call goes on. */
+const sinkFailures = new Episode();
+
+/**
+ * Joins a tracer and sinks. A sink that throws is a defect of that sink: the first error of a series goes to `console.error`, and the
+ * call goes on.
+ */
 export const makeTelemetry = (tracer: StageTracer, sinks: ReadonlyArray<EventSink>): Telemetry => ({
   capture: tracer.capture,
   stage: tracer.stage,
@@ -293,7 +302,8 @@ export const makeTelemetry = (tracer: StageTracer, sinks: ReadonlyArray<EventSin
       try {
         sink.emit(event);
       } catch (error) {
-        console.error(`firelight error: a telemetry sink failed: ${messageOf(error)}`);
+        if (sinkFailures.begins(performance.now()))
+          console.error(`firelight error: a telemetry sink failed: ${messageOf(error)}`);
       }
     }
   },

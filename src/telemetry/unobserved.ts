@@ -9,6 +9,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type Channel, channel } from "node:diagnostics_channel";
 import { ROOT_CONTEXT, context as otelContext } from "@opentelemetry/api";
+import { inNoContext } from "./no-context.ts";
 import { suppressed } from "./otel-context.ts";
 
 /** What undici says about a request and its connection, on Node and in whichever copy. */
@@ -34,8 +35,7 @@ const channels = [...undiciChannels, ...datadogChannels].map((name) => channel(n
 const signs = [channel("undici:request:create"), channel("apm:net:tcp:start")] as const;
 
 const inside = new AsyncLocalStorage<true>();
-const nobodysContext = AsyncLocalStorage.snapshot();
-const unseen = inside.run(true, () => AsyncLocalStorage.snapshot());
+const unseen = inNoContext(() => inside.run(true, () => AsyncLocalStorage.snapshot()));
 const suppressedRoot = suppressed(ROOT_CONTEXT);
 
 /** Makes a channel say in here that it has no subscribers; everywhere else it says what it did. */
@@ -67,9 +67,3 @@ export const unobserved = <Args extends Array<unknown>, Result>(
   muteForAgents();
   return unseen(withoutTracing<Args, Result>, run, ...args);
 };
-
-/** Runs a function as if it began here: in no caller's context, and observed. For what comes back to users. */
-export const inNoContext = <Args extends Array<unknown>, Result>(
-  run: (...args: Args) => Result,
-  ...args: Args
-): Result => nobodysContext(run, ...args);

@@ -216,6 +216,36 @@ test("output arrives line by line with its runner, pool and stream", async () =>
   expect(lines).toContainEqual({ runnerId: "r1", poolName: "images", stream: "stderr", line: "a warning" });
 });
 
+test.each([
+  [
+    "throws",
+    () => {
+      throw new Error("full");
+    },
+    "threw Error: full",
+  ],
+  ["rejects", () => Promise.reject(new Error("full")), "rejected with Error: full"],
+  ["is a promise that never settles", () => new Promise<void>(() => {}), undefined],
+])("an onOutput that %s is told of once, and the runner serves", async (_, run, said) => {
+  const warnings: Array<string> = [];
+  const onWarning = (warning: Error): void => void warnings.push(warning.message);
+  const unhandled = vi.fn();
+  process.on("warning", onWarning).on("unhandledRejection", unhandled);
+  onTestFinished(() => void process.off("warning", onWarning).off("unhandledRejection", unhandled));
+  let lines = 0;
+  const onOutput = (): unknown => {
+    lines++;
+    return run();
+  };
+  const backend = backendOf("well", { entry, onOutput });
+  const { url } = await backend.spawn(request());
+  await waitFor(() => lines === 2, { what: "two lines" });
+  expect(await (await fetch(url)).text()).toBe("well");
+  const told = warnings.filter((message) => message.includes("onOutput"));
+  expect(told).toEqual(said === undefined ? [] : [expect.stringContaining(said)]);
+  expect(unhandled).not.toHaveBeenCalled();
+});
+
 test("output goes to the same stream of the parent behind the runner's id by default", async () => {
   const stdout = vi.spyOn(process.stdout, "write").mockReturnValue(true);
   const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true);

@@ -46,8 +46,8 @@ test("a hook that throws is logged, and calls go on", async () => {
   await withRunners({ onGrow, onSaturated: onGrow }, { config: { logger } });
   expect(await Promise.all([Probe.slow(50), Probe.slow(1), Probe.slow(1)])).toEqual([1, 1, 1]);
   expect(logged).toEqual([
-    'firelight: onGrow of the pool "default" threw; the pool goes on',
-    'firelight: onSaturated of the pool "default" threw; the pool goes on',
+    'onGrow of pool "default" threw Error: from the hook; the pool goes on.',
+    'onSaturated of pool "default" threw Error: from the hook; the pool goes on.',
   ]);
 });
 
@@ -150,4 +150,36 @@ test("a call may wait no longer than maxQueueWaitMs", async () => {
     message: expect.stringContaining("maxQueueWaitMs"),
   });
   await running;
+});
+
+test.each(["spread", "pack"] as const)("a pool shrinks under a trickle of calls (%s)", async (routing) => {
+  const shrunk: Array<PoolChange> = [];
+  const { flame, backend } = await withRunners({
+    max: 3,
+    maxConcurrency: 2,
+    routing,
+    idleShutdownMs: 400,
+    onShrink: (change) => shrunk.push(change),
+  });
+  const stats = () => flame.pools["default"]!.stats();
+  const done = new AbortController();
+  const burst = Array.from({ length: 6 }, () =>
+    Probe.slow
+      .with({ signal: done.signal })(60_000)
+      .catch(() => {}),
+  );
+  await waitFor(() => stats().runners.busy === 3, { what: "three busy runners", timeoutMs: 20_000 });
+  done.abort();
+  await Promise.all(burst);
+  await waitFor(
+    async () => {
+      expect(await Probe.echo("one at a time")).toBe("one at a time");
+      return backend.running().length === 1;
+    },
+    { what: "one runner under one call after the other", timeoutMs: 20_000, everyMs: 20 },
+  );
+  expect(shrunk.map(({ from, to }) => [from, to])).toEqual([
+    [3, 2],
+    [2, 1],
+  ]);
 });

@@ -178,6 +178,7 @@ const idempotencyFields: WrongFields<IdempotencyOptions> = {
 const isolationFields: WrongFields<IsolationOptions> = {
   entry: wrong("file", new URL("file:///runner.js")),
   graceMs: wrong("number", 0),
+  bootTimeoutMs: wrong("number", 1, { also: [0] }),
 };
 const securityFields: WrongFields<SecurityOptions> = {
   secret: wrong("text", secret),
@@ -196,6 +197,8 @@ const servingFields = {
   security: wrong("object", {}, { also: [secret] }),
   idempotency: wrong("object", false),
   isolation: wrong("object", {}),
+  onRunnerStart: wrong("function", unit),
+  onRunnerStop: wrong("function", unit),
 } as const;
 
 const pem = "-----BEGIN CERTIFICATE-----";
@@ -246,6 +249,8 @@ add<TelemetryOptions>("telemetry", {
     metrics: wrong("methods", new Registry(), { but: [true] }),
     baggageKeys: wrong("list", ["tenant"], { also: [[""]] }),
     traces: wrong("boolean", false),
+    methods: wrong("list", ["shop/*"], { also: [["shop"], ["a/b/c"], [5]] }),
+    buckets: wrong("bounds", [0.1, 1]),
   },
   ...partOfConfig("telemetry"),
 });

@@ -8,6 +8,10 @@ import { VERSION } from "../../src/contract/version.ts";
 
 type Copy = typeof here;
 
+/** The class of this copy by its name. */
+const classHere = (name: string): new (...args: never) => Error =>
+  Reflect.get(here, name) as new (...args: never) => Error;
+
 const root = join(import.meta.dirname, "../..");
 const folder = join(root, `.cache/two-copies-${process.pid}`);
 const secret = "a secret of this test only";
@@ -24,7 +28,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const ends: Array<() => Promise<void>> = [];
 afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
+  for (const end of ends.splice(0).toReversed()) await end();
 });
 
 const make = (copy: Copy, config: here.FlameConfig): here.Flame => {
@@ -46,7 +50,7 @@ describe("errors of the other copy", () => {
     const [ours, theirs] = [made(here), made(other)];
     for (const kind of Object.keys(ours)) {
       const expected = kind === name || (name === "FlameError" && kind !== "FlameMethodError");
-      expect([kind, ours[kind] instanceof here[name], theirs[kind] instanceof here[name]]).toEqual([
+      expect([kind, ours[kind] instanceof classHere(name), theirs[kind] instanceof classHere(name)]).toEqual([
         kind,
         expected,
         expected,
@@ -70,7 +74,7 @@ describe("errors of the other copy", () => {
     (value) => {
       if (value !== null && typeof value === "object" && "revoke" in value) value.revoke();
       const subject: unknown = value !== null && typeof value === "object" && "proxy" in value ? value.proxy : value;
-      for (const name of classes) expect(subject instanceof here[name]).toBe(false);
+      for (const name of classes) expect(subject instanceof classHere(name)).toBe(false);
     },
   );
 
@@ -126,6 +130,15 @@ describe("telemetry", () => {
     await make(here, { mode: "local" }).shutdown();
     expect(flushed).toBe(1);
     stop();
+  });
+});
+
+describe("a copy that nobody has configured", () => {
+  it("says with its first call that another one may be", async () => {
+    const lone = make(here, { mode: "parent" });
+    await expect(lone.fn("alone", async () => 1)()).rejects.toThrow(
+      /no pool "default" \(known: none\).*2 copies of firelight/,
+    );
   });
 });
 

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tracing } from "@opentelemetry/sdk-node";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
-import { type OtlpTarget, traceExporter } from "../../src/otel/exporters.ts";
+import { type OtlpTarget, traceExporters } from "../../src/otel/exporters.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -30,7 +30,7 @@ const received = async (
   });
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   const provider = new tracing.BasicTracerProvider({
-    spanProcessors: [new tracing.SimpleSpanProcessor(traceExporter({ endpoint, ...target }))],
+    spanProcessors: [new tracing.SimpleSpanProcessor(traceExporters({ endpoint, ...target })(5_000))],
   });
   provider.getTracer("test").startSpan("work").end();
   const arrived = await promise;

@@ -88,6 +88,7 @@ describe("startOpenTelemetry", () => {
         severity: "INFO",
         event: "flame.retry.scheduled",
         traceId: span.traceId,
+        flags: 1,
         attributes: expect.objectContaining({
           "rpc.method": "m/x",
           "flame.pool.name": "p",
@@ -192,6 +193,7 @@ describe("startOpenTelemetry", () => {
           rpc_status_code: "OK",
           flame_pool_name: "gpu",
         },
+        startedAt: expect.any(Number),
         value: 700.03,
         count: 2,
         bounds: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300],
@@ -210,7 +212,7 @@ describe("startOpenTelemetry", () => {
       kind: "gauge",
       points: [{ value: 3 }],
     });
-    expect(named("flame_runner_terminations_total").points).toHaveLength(6);
+    expect(named("flame_runner_terminations_total").points).toHaveLength(7);
     expect(receiver.metrics.map((metric) => metric.name)).not.toContain("flame_runner_terminations");
   });
 });

@@ -14,7 +14,8 @@ class Message {
     const varint = (): bigint => {
       let value = 0n;
       for (let shift = 0n; ; shift += 7n) {
-        const byte = bytes[at++]!;
+        const byte = bytes[at++];
+        if (byte === undefined) throw new Error("A message ends within a number.");
         value |= BigInt(byte & 0x7f) << shift;
         if (byte < 0x80) return value;
       }
@@ -79,6 +80,8 @@ export interface ReceivedMetric {
   readonly cumulative: boolean;
   readonly points: ReadonlyArray<{
     readonly attributes: Record<string, unknown>;
+    /** Nanoseconds since the epoch. */
+    readonly startedAt: number;
     readonly value: number;
     readonly count: number;
     readonly bounds: ReadonlyArray<number>;
@@ -110,9 +113,12 @@ export interface Received {
     severity: string;
     event: string;
     traceId: string;
+    flags: number;
     attributes: Record<string, unknown>;
   }>;
+  /** The newest push. */
   metrics: Array<ReceivedMetric>;
+  readonly pushes: Array<ReadonlyArray<ReceivedMetric>>;
 }
 
 const cumulativeTemporality = 2;
@@ -128,6 +134,7 @@ const readMetric = (metric: Message): ReceivedMetric => {
     cumulative: data.number(2) === cumulativeTemporality,
     points: data.all(1).map((point) => ({
       attributes: attributes(point, kind === "histogram" ? 9 : 7),
+      startedAt: point.fixed(2),
       value: kind === "histogram" ? point.double(5) : point.double(4),
       count: kind === "histogram" ? point.fixed(4) : 0,
       counts: kind === "histogram" ? point.packed(6, (buffer, at) => Number(buffer.readBigUInt64LE(at))) : [],
@@ -164,16 +171,20 @@ const read = (received: Received, path: string, body: Buffer): void => {
           severity: log.text(3),
           event: log.text(12),
           traceId: log.hex(9),
+          flags: log.bytes(8)?.readUInt32LE() ?? 0,
           attributes: attributes(log, 6),
         })),
       );
-    } else received.metrics = items.map(readMetric);
+    } else {
+      received.metrics = items.map(readMetric);
+      received.pushes.push(received.metrics);
+    }
   }
 };
 
 /** Listens, on a free port unless one is given, until disposed of. */
 export const startReceiver = async (port = 0): Promise<Received & AsyncDisposable & { readonly url: string }> => {
-  const received: Received = { paths: [], headers: [], resources: [], spans: [], logs: [], metrics: [] };
+  const received: Received = { paths: [], headers: [], resources: [], spans: [], logs: [], metrics: [], pushes: [] };
   const server = createServer((request, response) => {
     const chunks: Array<Buffer> = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));

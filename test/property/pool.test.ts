@@ -4,9 +4,10 @@
  */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { PoolBounds } from "../../src/contract/pool-bounds.ts";
+import type { IdleRunner, PoolBounds } from "../../src/contract/pool-bounds.ts";
 import { buffer, reactive, targetUtilization } from "../../src/contract/scaling.ts";
 import type { PoolEvent } from "../../src/parent/pool/events.ts";
+import { Driver } from "../parent/pool/driver.ts";
 import { PoolModel, RealPool } from "../parent/pool/model.ts";
 
 const seed = Number(process.env["FIRELIGHT_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
@@ -119,6 +120,13 @@ const anyCommands = fc.commands(
   { maxCommands: 120, size: "max" },
 );
 
+/** A function may decide in place of a number. */
+const anyIdleShutdown = (): fc.Arbitrary<PoolBounds["idleShutdownMs"]> =>
+  fc.oneof(
+    { weight: 4, arbitrary: maybe(0, 500) },
+    { weight: 1, arbitrary: fc.nat(500).map((ms) => (runner: IdleRunner) => runner.idleMs >= ms) },
+  );
+
 const maybe = (least: number, most: number) => fc.oneof(fc.constant(Infinity), fc.integer({ min: least, max: most }));
 
 const anyBounds: fc.Arbitrary<PoolBounds> = fc
@@ -129,7 +137,7 @@ const anyBounds: fc.Arbitrary<PoolBounds> = fc
     routing: fc.constantFrom("spread" as const, "pack" as const),
     scaling: fc.constantFrom(reactive, buffer(2), targetUtilization(0.5)),
     maxQueue: maybe(0, 5),
-    idleShutdownMs: maybe(0, 500),
+    idleShutdownMs: anyIdleShutdown(),
     minIdleShutdownMs: maybe(0, 2_000),
     maxCalls: maybe(1, 3),
     maxAgeMs: maybe(0, 1_000),
@@ -161,3 +169,38 @@ it.each(["elastic", "fixed"] as const)(
     );
   },
 );
+
+it("a pool has as many runners as a trickle of calls needs, whatever burst came before and however calls are spread", () => {
+  const anyTrickle = fc.record({
+    max: fc.integer({ min: 2, max: 8 }),
+    min: fc.nat(1),
+    maxConcurrency: fc.integer({ min: 1, max: 4 }),
+    routing: fc.constantFrom("spread" as const, "pack" as const),
+    idleShutdownMs: fc.constantFrom(1_000, ({ idleMs }: IdleRunner) => idleMs >= 1_000),
+    gapMs: fc.integer({ min: 40, max: 400 }),
+    atATime: fc.integer({ min: 1, max: 6 }),
+  });
+  fc.assert(
+    fc.property(anyTrickle, ({ gapMs, atATime, ...given }) => {
+      const pool = new Driver(given);
+      const slots = given.max * given.maxConcurrency;
+      for (let i = 0; i < slots; i++) pool.acquire();
+      for (const runnerId of [...pool.booting]) pool.bootSucceeds(runnerId);
+      for (const key of [...pool.leases.values()]) pool.release(key);
+      expect(pool.up.size).toBe(given.max);
+      const calls = Math.min(atATime, slots);
+      for (let i = 0; i < calls; i++) pool.acquire();
+      for (let waitedMs = 0; waitedMs < 4_000; waitedMs += gapMs) {
+        pool.advance(gapMs);
+        for (const key of [...pool.leases.values()]) {
+          pool.release(key);
+          pool.acquire();
+        }
+      }
+      pool.advance(gapMs);
+      expect(pool.refused.size).toBe(0);
+      expect(pool.up.size).toBe(Math.max(given.min, Math.ceil(calls / given.maxConcurrency)));
+    }),
+    { numRuns: 150, seed },
+  );
+});

@@ -4,7 +4,7 @@ import { superviseRunner } from "../../src/runner/supervision.ts";
 import { startProcess } from "../harness/start-process.ts";
 
 test("an unsupervised runner is left alone", () => {
-  const stop = superviseRunner({
+  const supervision = superviseRunner({
     url: "http://127.0.0.1:1",
     port: 1,
     runnerId: "r1",
@@ -13,7 +13,9 @@ test("an unsupervised runner is left alone", () => {
       throw new Error("nobody watches");
     },
   });
-  expect(stop()).toBeUndefined();
+  supervision.starting("onRunnerStart");
+  supervision.ready(undefined);
+  expect(supervision.stop()).toBeUndefined();
 });
 
 test("a supervised runner without its parent's pipe fails and says why", async () => {

@@ -91,6 +91,9 @@ const everyEvent: ReadonlyArray<FlameEvent> = [
     durationMs: 5,
     error: new Error("no port"),
   },
+  { _tag: "BootEnded", pool: "p", runnerId: "r", backend: "process", result: "canceled", durationMs: 5 },
+  { _tag: "RunnerNotEnded", pool: "p", runnerId: "r", backend: "process", fault: "Error: no" },
+  { _tag: "UserFunctionFailed", pool: "p", name: "onGrow", fault: "threw Error: no", fallback: "the pool goes on" },
   { _tag: "RunnerDraining", pool: "p", runnerId: "r", reason: "idle" },
   { _tag: "RunnerTerminated", pool: "p", runnerId: "r", reason: "crash", detail: "exit code 137" },
   { _tag: "RunnerTerminated", pool: "p", runnerId: "r", reason: "idle" },
@@ -246,7 +249,7 @@ describe("the log sink", () => {
     sink.emit(call(new InvokeError("transport_error", "It is gone.", { cause })));
     const lines = [...warn.mock.calls, ...error.mock.calls];
     expect([warn.mock.calls.length, error.mock.calls.length, log.mock.calls.length, info.mock.calls.length]).toEqual([
-      6, 4, 0, 0,
+      8, 5, 0, 0,
     ]);
     for (const args of lines) {
       expect(args).toHaveLength(1);

@@ -137,7 +137,7 @@ describe.each(Object.entries(registries))("metrics in a registry of %s", (_name,
       'flame_pool_slot_available_seconds_total{flame_pool_name="gpu"} 9',
     ]);
     expect(linesOf(text, "flame_runner_terminations_total")).toEqual(
-      ["idle", "drain", "crash", "boot_timeout", "unhealthy", "recycled"].map(
+      ["idle", "drain", "crash", "boot_timeout", "canceled", "unhealthy", "recycled"].map(
         (reason) =>
           `flame_runner_terminations_total{flame_pool_name="gpu",reason="${reason}"} ${reason === "crash" ? 1 : 0}`,
       ),
@@ -181,7 +181,7 @@ describe.each(Object.entries(registries))("metrics in a registry of %s", (_name,
       registry.setContentType(type);
       const text = await metrics.text();
       expect(metrics.contentType).toBe(type);
-      expect(linesOf(text, "flame_runner_terminations_total{")).toHaveLength(6);
+      expect(linesOf(text, "flame_runner_terminations_total{")).toHaveLength(7);
       expect(text).toContain(`\n${series}\n`);
       expect(text).toContain(`# TYPE flame_runner_terminations${type === openMetrics ? "" : "_total"} counter\n`);
     }

@@ -5,7 +5,8 @@ import { context, ROOT_CONTEXT, trace, TraceFlags } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { core } from "@opentelemetry/sdk-node";
 import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
-import { inNoContext, unobserved } from "../../src/telemetry/unobserved.ts";
+import { inNoContext } from "../../src/telemetry/no-context.ts";
+import { unobserved } from "../../src/telemetry/unobserved.ts";
 
 beforeEach(() => void context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable()));
 afterEach(() => context.disable());

@@ -1,5 +1,6 @@
 /** A backend whose runners are servers in this process: a second kind beside processes, and quick to break on purpose. */
 import type { Backend, RunnerExit, RunnerHandle, SpawnRequest } from "../../src/contract/backend.ts";
+import type { Registry } from "../../src/contract/registry.ts";
 import { createFlame } from "../../src/flame.ts";
 import type { RunnerServer } from "../../src/index.ts";
 
@@ -13,11 +14,11 @@ export interface InProcessBackend extends Backend {
   dispose(): Promise<void>;
 }
 
-const runnerServer = ({ env }: SpawnRequest): RunnerServer =>
-  createFlame({
-    telemetry: { metrics: false },
-    logger: { info: () => {}, warn: () => {}, error: () => {} },
-  }).createRunnerServer({
+const runnerServer = ({ env }: SpawnRequest, registry: Registry | undefined): RunnerServer =>
+  createFlame(
+    { telemetry: { metrics: false }, logger: { info: () => {}, warn: () => {}, error: () => {} } },
+    registry === undefined ? {} : { registry },
+  ).createRunnerServer({
     port: 0,
     hostname: "127.0.0.1",
     runnerId: env["FLAME_RUNNER_ID"],
@@ -25,7 +26,8 @@ const runnerServer = ({ env }: SpawnRequest): RunnerServer =>
     handleSignals: false,
   });
 
-export const inProcessBackend = (): InProcessBackend => {
+/** @param registry what its runners can run. Default: nothing. */
+export const inProcessBackend = (registry?: Registry): InProcessBackend => {
   const servers = new Map<string, { readonly server: RunnerServer; readonly over: (exit: RunnerExit) => void }>();
 
   const end = async (id: string): Promise<void> => {
@@ -39,7 +41,7 @@ export const inProcessBackend = (): InProcessBackend => {
     name: "in-process",
     spawn: async (request) => {
       request.signal.throwIfAborted();
-      const server = runnerServer(request);
+      const server = runnerServer(request, registry);
       const exited = new Promise<RunnerExit>((over) => servers.set(request.runnerId, { server, over }));
       await server.ready;
       if (request.signal.aborted) {

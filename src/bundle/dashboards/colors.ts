@@ -72,6 +72,7 @@ export const bootResultColors: Readonly<Record<Known<"bootDuration", "result">, 
   ok: colors.ok,
   error: colors.error,
   timeout: colors.timeout,
+  canceled: colors.quiet,
 };
 
 export const terminationColors: Readonly<Record<Known<"terminations", "reason">, string>> = {
@@ -81,6 +82,7 @@ export const terminationColors: Readonly<Record<Known<"terminations", "reason">,
   crash: colors.error,
   unhealthy: "light-red",
   boot_timeout: colors.timeout,
+  canceled: colors.quiet,
 };
 
 export const refusalColors: Readonly<Record<Known<"retriesRefused", "reason">, string>> = {

@@ -10,7 +10,7 @@ import { line } from "./layout.ts";
 import { dashboardLink, logsLink, runbookPanelLink, tracesLink } from "./links.ts";
 import { logList, traceList } from "./lists.ts";
 import { logql, promql, promqlNow, traceql } from "./queries.ts";
-import { namedSpans, runnerLogs } from "./search.ts";
+import { namedSpans, runnerLogs, spanAttribute } from "./search.ts";
 import { alertFrom, lookFrom, neutral } from "./thresholds.ts";
 import type { Choice } from "./variables.ts";
 
@@ -22,7 +22,8 @@ export const runners = (settings: BundleSettings): Dashboard => {
   const { thresholds } = settings;
   const select = makeSelect(settings, choices);
   const boots = select("bootDuration", {}, "count");
-  const failedBoots = select("bootDuration", { result: ["!=", "ok"] }, "count");
+  const failedBoots = select("bootDuration", { result: ["=~", "error|timeout"] }, "count");
+  const triedBoots = select("bootDuration", { result: ["!=", "canceled"] }, "count");
   const bootTime = select("bootDuration", { result: "ok" }, "bucket");
   const acquired = select("acquireDuration", { result: "acquired" }, "count");
   const cold = select("acquireDuration", { result: "acquired", source: "cold" }, "count");
@@ -33,7 +34,10 @@ export const runners = (settings: BundleSettings): Dashboard => {
   const offset = select("clockOffset", {}, "bucket");
 
   const bootTraces = tracesLink("Traces of boots", namedSpans("boot", "link"));
-  const failedBootTraces = tracesLink("Traces of failed boots", namedSpans("boot", "link", "status = error"));
+  const failedBootTraces = tracesLink(
+    "Traces of failed boots",
+    namedSpans("boot", "link", "status = error", `${spanAttribute("errorCode")} != "canceled"`),
+  );
   const logs = logsLink("Logs of runners", runnerLogs("link"));
   const toPools = dashboardLink(settings, { title: "Pools", to: "pools", from: choices });
   const runbook = {
@@ -115,7 +119,7 @@ export const runners = (settings: BundleSettings): Dashboard => {
           bars({
             title: "Boots by result",
             description:
-              "Runners that were started, counted for five minutes or more each. error: the backend or the program failed. timeout: it was not up within the pool's boot timeout.",
+              "Runners that were started, counted for five minutes or more each. error: the backend or the program failed. timeout: it was not up within the pool's boot timeout. canceled: nobody needed it any more, which is no failure.",
             queries: [promql(sum(increase(boots), "result"), "{{result}}")],
             unit: "short",
             colors: bootResultColors,
@@ -134,7 +138,7 @@ export const runners = (settings: BundleSettings): Dashboard => {
             title: "Failed boots by pool",
             description:
               "Share of the boots of the last ten minutes that failed or were not up in time. The line is FlameBootFailing.",
-            queries: [promql(share(increase(failedBoots, "10m"), increase(boots, "10m"), pool), `{{${pool}}}`)],
+            queries: [promql(share(increase(failedBoots, "10m"), increase(triedBoots, "10m"), pool), `{{${pool}}}`)],
             unit: "percentunit",
             levels: alertFrom(thresholds.bootFailureShare),
             links: [failedBootTraces, logs, runbook.failing],
@@ -167,7 +171,7 @@ export const runners = (settings: BundleSettings): Dashboard => {
           bars({
             title: "Ended runners by reason",
             description:
-              "Counted for five minutes or more each. idle, drain and recycled are well. crash: ended without being asked to. unhealthy: did not answer. boot_timeout: was not up in time.",
+              "Counted for five minutes or more each. idle, drain and recycled are well. crash: ended without being asked to. unhealthy: did not answer. boot_timeout: was not up in time. canceled: not needed any more while it booted.",
             queries: [promql(sum(increase(ends), "reason"), "{{reason}}")],
             unit: "short",
             colors: terminationColors,

@@ -17,7 +17,7 @@ const bootAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<Ale
   };
   const boots = (where: Where<"bootDuration">): string =>
     `sum by (job, flame_pool_name) (increase(${series("bootDuration", where, "count", selector)}[15m]))`;
-  const failed = boots({ result: ["!=", "ok"] });
+  const failed = boots({ result: ["=~", "error|timeout"] });
   const shared = { area: "runners", dashboard: "runners", variables: ["job", "pool"] } as const;
   return [
     {
@@ -38,7 +38,7 @@ const bootAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<Ale
       ...shared,
       name: "FlameBootFailing",
       severity: "ticket",
-      value: `${failed}\n/\n(${boots({})} > 0)`,
+      value: `${failed}\n/\n(${boots({ result: ["!=", "canceled"] })} > 0)`,
       comparison: { operator: ">", threshold: thresholds.bootFailureShare },
       conditions: [`on (job, flame_pool_name) ${failed} >= ${thresholds.minBoots}`],
       for: "2m",

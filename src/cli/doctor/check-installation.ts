@@ -16,38 +16,82 @@ const checkRuntime = (engines: Readonly<Record<string, string>>): Finding => {
     : failed("runtime", `${seen}, and ${wanted} is needed`, `Install a newer ${name}.`);
 };
 
-/** What it takes to send telemetry with `firelight/otel`. */
-const sdkPeers = [
-  "@opentelemetry/sdk-node",
-  "@opentelemetry/api-logs",
-  "@opentelemetry/exporter-trace-otlp-proto",
-  "@opentelemetry/exporter-logs-otlp-proto",
-  "@opentelemetry/exporter-metrics-otlp-proto",
-] as const;
+/**
+ * The versions that Firelight is made for. Its manifest accepts every version of an optional peer, so that installing it
+ * never changes that of an application.
+ */
+const sdkVersions: Readonly<Record<string, string>> = {
+  "@opentelemetry/sdk-trace": ">=2.9.0 <4",
+  "@opentelemetry/sdk-metrics": ">=2.9.0 <4",
+  "@opentelemetry/sdk-logs": ">=0.220.0 <4",
+  "@opentelemetry/context-async-hooks": ">=2.0.0 <4",
+  "@opentelemetry/exporter-trace-otlp-proto": ">=0.220.0 <1",
+  "@opentelemetry/exporter-metrics-otlp-proto": ">=0.220.0 <1",
+  "@opentelemetry/exporter-logs-otlp-proto": ">=0.220.0 <1",
+};
 
-const checkPeers = (peers: Readonly<Record<string, string>>, from: string): ReadonlyArray<Finding> => {
-  const found = Object.keys(peers).flatMap((name) => (name === api ? [] : (findPackage(name, from) ?? [])));
-  const unfit = found.filter(({ name, version }) => !isInRange(version, peers[name]!));
-  const missing = sdkPeers.filter((name) => !found.some((one) => one.name === name));
-  const findings = unfit.map(({ name, version }) =>
-    failed(
-      "packages",
-      `${name} is ${version}, and Firelight is made for ${peers[name]}`,
-      `npm i "${name}@${peers[name]}"`,
-    ),
+const registryVersions: Readonly<Record<string, string>> = { "@prometheus-io/client": ">=0.16.0 <1" };
+
+/** For `firelight dashboards` and `firelight/bundle`; other versions are often there for something else. */
+const bundleVersions: Readonly<Record<string, string>> = {
+  "@grafana/grafana-foundation-sdk": ">=0.0.21 <0.1",
+  yaml: ">=2.4.0 <3",
+};
+
+const sdkNode = "@opentelemetry/sdk-node";
+
+/** A package of the SDK, as `firelight/otel` finds it: by itself, or below `sdk-node`. */
+const findSdkPackage = (name: string, from: string): InstalledPackage | undefined => {
+  const found = findPackage(name, from);
+  if (found !== undefined) return found;
+  const parent = findPackage(sdkNode, from);
+  return parent && findPackage(name, parent.folder);
+};
+
+const isUnfit = ({ name, version }: InstalledPackage, versions: Readonly<Record<string, string>>): boolean =>
+  !isInRange(version, versions[name] ?? "*");
+
+const madeFor = ({ name, version }: InstalledPackage, range: string | undefined): string =>
+  `${name} is ${version}, and Firelight is made for ${range}`;
+
+const checkPeers = (from: string): ReadonlyArray<Finding> => {
+  const sdk = Object.keys(sdkVersions).flatMap((name) => findSdkPackage(name, from) ?? []);
+  const missing = Object.keys(sdkVersions).filter((name) => !sdk.some((one) => one.name === name));
+  const client = Object.keys(registryVersions).flatMap((name) => findPackage(name, from) ?? []);
+  const unfit = [
+    ...client.filter((found) => isUnfit(found, registryVersions)),
+    ...(missing.length === 0 ? sdk.filter((found) => isUnfit(found, sdkVersions)) : []),
+  ];
+  const ranges = { ...sdkVersions, ...registryVersions };
+  const findings = unfit.map((found) =>
+    failed("packages", madeFor(found, ranges[found.name]), `npm i "${found.name}@${ranges[found.name]}"`),
   );
-  if (missing.length === 0) findings.push(ok("packages", "all that firelight/otel needs is installed"));
-  else {
+  const bundle = Object.keys(bundleVersions).flatMap((name) => findPackage(name, from) ?? []);
+  for (const found of bundle.filter((one) => isUnfit(one, bundleVersions)))
     findings.push(
       skipped(
         "packages",
-        `firelight/otel cannot be used: ${missing.length === sdkPeers.length ? "its packages" : missing.join(", ")} ${missing.length === 1 ? "is" : "are"} not installed`,
+        `firelight dashboards may not work: ${madeFor(found, bundleVersions[found.name])}`,
+        `If you need it: npm i "${found.name}@${bundleVersions[found.name]}"`,
+      ),
+    );
+  if (missing.length === 0) findings.push(ok("packages", "all that firelight/otel needs is installed"));
+  else {
+    const all = missing.length === Object.keys(sdkVersions).length;
+    findings.push(
+      skipped(
+        "packages",
+        `firelight/otel cannot be used: ${all ? "its packages" : missing.join(", ")} ${missing.length === 1 ? "is" : "are"} not installed`,
         "Needed only if your service has no OpenTelemetry SDK of its own: see docs/observability.md.",
       ),
     );
   }
   return findings;
 };
+
+/** Whether all that `firelight/otel` needs is there. */
+export const hasSdk = (project: string): boolean =>
+  Object.keys(sdkVersions).every((name) => findSdkPackage(name, project) !== undefined);
 
 interface Copy extends InstalledPackage {
   /** Who would load it. */
@@ -100,10 +144,5 @@ const checkApi = (project: string, ours: string): Finding => {
 /** Looks at what is installed, from the folder of the project. */
 export const checkInstallation = (project: string): ReadonlyArray<Finding> => {
   const { folder, manifest } = firelight();
-  return [
-    checkRuntime(manifest.engines),
-    ...checkPeers(manifest.peerDependencies, project),
-    ...checkCopies(project),
-    checkApi(project, folder),
-  ];
+  return [checkRuntime(manifest.engines), ...checkPeers(project), ...checkCopies(project), checkApi(project, folder)];
 };

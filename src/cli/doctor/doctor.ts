@@ -8,10 +8,11 @@ import { type Command, type CommandContext, exitCodes } from "../command.ts";
 import { readAddress, readOptions, readRunnerAddress } from "../options.ts";
 import { fill, many, type Terminal, wrapped } from "../terminal.ts";
 import { UsageError } from "../trouble.ts";
-import { checkInstallation } from "./check-installation.ts";
+import { checkInstallation, hasSdk } from "./check-installation.ts";
 import { checkMetrics } from "./check-metrics.ts";
 import { checkOtlp } from "./check-otlp.ts";
 import { checkRunner, type RunnerQuestion } from "./check-runner.ts";
+import { checkSdk } from "./check-sdk.ts";
 import { type Finding, skipped } from "./finding.ts";
 import { readProject } from "./read-project.ts";
 
@@ -137,7 +138,7 @@ const examine = async (wanted: Wanted, env: CommandContext["env"]): Promise<Read
         ? skipped("metrics", "the parent's were not looked at", "Give --parent-metrics URL.")
         : await checkMetrics(wanted.metrics, "parent");
     return [
-      { title: "Installation", findings: checkInstallation(folder) },
+      { title: "Installation", findings: [...checkInstallation(folder), await checkSdk(folder, hasSdk(folder))] },
       { title: "Configuration", findings },
       ...(await runnerChapters(runnersOf(wanted.runners, config, secret))),
       { title: "Telemetry", findings: [metrics, await checkOtlp(wanted.otlp, env)] },

@@ -14,8 +14,9 @@ export const compareVersions = (left: string, right: string): number => {
   return 0;
 };
 
-/** Whether a version is within every bound of a range. */
+/** Whether a version is within every bound of a range; `*` has none. */
 export const isInRange = (version: string, range: string): boolean =>
+  range === "*" ||
   range.split(/\s+/).every((bound) => {
     const [, operator, limit = "0"] = /^(>=|<)?(.*)$/.exec(bound) ?? [];
     const difference = compareVersions(version, limit);

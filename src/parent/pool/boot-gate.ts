@@ -4,11 +4,14 @@ import type { PoolCommand } from "./events.ts";
 export class BootGate {
   /** Whether a boot may be tried now. */
   open = true;
+  /** What went wrong last. */
+  lastError: unknown;
   #failures = 0;
 
   /** A boot failed, or a runner died before it served anything. */
-  fail(): PoolCommand {
+  fail(error: unknown): PoolCommand {
     this.open = false;
+    this.lastError = error;
     return { _tag: "AllowBootLater", failures: ++this.#failures };
   }
 

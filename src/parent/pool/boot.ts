@@ -1,17 +1,18 @@
 /** Boots one runner: in a trace of its own, bounded in time, and cancelable. */
-import { Cause, Effect, Exit } from "effect";
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
 import type { Backend, RunnerHandle } from "../../contract/backend.ts";
 import { longestTimerMs } from "../../contract/check-number.ts";
 import type { TraceCarrier } from "../../contract/envelope.ts";
-import { ConfigError, InvokeError } from "../../contract/errors.ts";
-import type { Logger } from "../../contract/options.ts";
+import { InvokeError } from "../../contract/errors.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
-import { addressFault, runnerIdFault } from "../../contract/runner-url.ts";
-import type { SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
+import type { BootOutcome, SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
 import type { HeartbeatRefusal } from "./heartbeat-answers.ts";
 import type { LeasedRunner } from "./lease.ts";
 import type { Health } from "./probe.ts";
-import { settle } from "./settle.ts";
+import { type CheckedHandle, checkHandle } from "./runner-handle.ts";
+import { late, settle, within } from "./settle.ts";
 
 /** What all boots of a client share. */
 export interface BootEnvironment {
@@ -28,13 +29,12 @@ export interface BootEnvironment {
   probe(url: string): Promise<Health>;
   /** Frees connections to a runner that is gone. */
   forget(url: string): void;
-  readonly logger: Logger | undefined;
 }
 
 export type BootResult =
   | {
       readonly _tag: "up";
-      readonly handle: RunnerHandle;
+      readonly handle: CheckedHandle;
       readonly backend: Backend;
       readonly span: SpanIds | undefined;
     }
@@ -44,8 +44,10 @@ export type BootResult =
 export interface Boot {
   /** Its span, for links from the calls that wait for it. */
   readonly span: SpanIds | undefined;
+  /** `performance.now()` when it began. */
+  readonly startedAt: number;
   /** Stops it; settles when nothing of it is left. `done` is not called any more. */
-  cancel(): Promise<unknown>;
+  cancel(why: string): Promise<unknown>;
 }
 
 export interface BootOptions {
@@ -59,13 +61,8 @@ export interface BootOptions {
   readonly done: (result: BootResult) => void;
 }
 
-/** What is wrong with a handle that a backend gave. The URL and the id are not shown where they may have credentials. */
-const handleFault = ({ url, id }: RunnerHandle): string | undefined => {
-  const fault = addressFault(url);
-  if (fault !== undefined) return `whose url ${fault}`;
-  const idFault = runnerIdFault(id, 255);
-  return idFault === undefined ? undefined : `whose id ${idFault}`;
-};
+/** Milliseconds that a backend has to say why a boot took too long, which it knows better than the pool. */
+const explainMs = 1_000;
 
 /** Starts a boot; `done` is called once, unless it is canceled first. */
 export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environment, done }: BootOptions): Boot => {
@@ -73,33 +70,51 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
   const backendName = backend.name ?? "custom";
   const startedAt = performance.now();
   const abort = new AbortController();
-  let canceled = false;
-  let timedOut = false;
+  let result: BootOutcome | undefined;
   let ids: SpanIds | undefined;
+  let stop: (error: InvokeError) => void = () => {};
   telemetry.emit({ _tag: "RunnerBooting", pool: pool.name, runnerId, backend: backendName, reason });
+
+  const context = () =>
+    ({ pool: pool.name, runnerId, phase: "acquire", elapsedMs: performance.now() - startedAt }) as const;
 
   const timeout = () =>
     new InvokeError(
       "no_runner",
       `The runner ${runnerId} of the pool "${pool.name}" was not ready within ${pool.spawnTimeoutMs} ms (spawnTimeoutMs).`,
-      { pool: pool.name, runnerId, phase: "acquire", elapsedMs: performance.now() - startedAt },
+      context(),
     );
 
-  const unusable = (fault: string) =>
-    new ConfigError(`The backend of the pool "${pool.name}" gave a runner ${fault}`, { pool: pool.name, runnerId });
+  const spawnEnded = Promise.withResolvers<void>();
 
-  const spawn = (carrier: TraceCarrier): Effect.Effect<RunnerHandle, unknown> =>
+  /** Ends a runner that came up too late, or is none that could be used. */
+  const discard = (handle: RunnerHandle): Promise<void> =>
+    settle(() => backend.terminate(handle)).then(
+      () => {},
+      () => {},
+    );
+
+  const spawn = (carrier: TraceCarrier): Effect.Effect<CheckedHandle, unknown> =>
     Effect.callback((resume) => {
+      let spawned: Promise<RunnerHandle>;
       const timer = setTimeout(
         () => {
-          timedOut = true;
+          result = "timeout";
           const error = timeout();
           abort.abort(error);
-          resume(Effect.fail(error));
+          const explained = spawned.then(
+            () => error,
+            (better: unknown) => better ?? error,
+          );
+          void within(explainMs, explained).then((told) => resume(Effect.fail(told === late ? error : told)));
         },
         Math.min(pool.spawnTimeoutMs, longestTimerMs),
       );
-      const spawned = settle(() =>
+      stop = (error) => {
+        clearTimeout(timer);
+        resume(Effect.fail(error));
+      };
+      spawned = settle(() =>
         backend.spawn({
           poolName: pool.name,
           runnerId,
@@ -108,18 +123,21 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
           signal: abort.signal,
         }),
       );
-      spawned.then(
-        (handle) => {
-          clearTimeout(timer);
-          const fault = handleFault(handle);
-          if (timedOut || canceled || fault !== undefined) void settle(() => backend.terminate(handle)).catch(() => {});
-          resume(fault === undefined ? Effect.succeed(handle) : Effect.fail(unusable(fault)));
-        },
-        (error: unknown) => {
-          clearTimeout(timer);
+      const came = async (handle: RunnerHandle): Promise<void> => {
+        if (result !== undefined) return discard(handle);
+        try {
+          resume(Effect.succeed(checkHandle(handle, pool.name)));
+        } catch (error) {
           resume(Effect.fail(error));
-        },
-      );
+          await discard(handle);
+        }
+      };
+      void spawned
+        .finally(() => clearTimeout(timer))
+        .then(came, (error: unknown) => {
+          if (result !== "timeout") resume(Effect.fail(error));
+        })
+        .then(spawnEnded.resolve);
     });
 
   const program = telemetry.stage(
@@ -137,30 +155,48 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
     },
   );
 
-  const finished = Effect.runPromiseExit(program).then((exit) => {
-    if (canceled) return;
-    const ok = Exit.isSuccess(exit);
-    const error = ok ? undefined : Cause.squash(exit.cause);
+  const end = (how: BootOutcome, id: string, error?: unknown): void => {
+    result = how;
     telemetry.emit({
       _tag: "BootEnded",
       pool: pool.name,
-      runnerId: ok ? exit.value.id : runnerId,
+      runnerId: id,
       backend: backendName,
-      result: ok ? "ok" : timedOut ? "timeout" : "error",
+      result: how,
       durationMs: performance.now() - startedAt,
-      ...(ok ? {} : { error }),
+      ...(how === "ok" ? {} : { error }),
     });
-    done(ok ? { _tag: "up", handle: exit.value, backend, span: ids } : { _tag: "failed", error });
+  };
+
+  const over = Effect.runPromiseExit(program).then(async (exit) => {
+    if (result === "canceled") {
+      if (Exit.isSuccess(exit)) await discard(exit.value.given);
+    } else if (Exit.isSuccess(exit)) {
+      end("ok", exit.value.id);
+      done({ _tag: "up", handle: exit.value, backend, span: ids });
+    } else {
+      const error = Cause.squash(exit.cause);
+      end(result ?? "error", runnerId, error);
+      done({ _tag: "failed", error });
+    }
   });
 
   return {
+    startedAt,
     get span() {
       return ids;
     },
-    cancel: () => {
-      canceled = true;
-      abort.abort(new InvokeError("unavailable", `The pool "${pool.name}" is shut down.`, { pool: pool.name }));
-      return finished;
+    cancel: (why) => {
+      const error = new InvokeError(
+        "canceled",
+        `The boot of runner ${runnerId} of pool "${pool.name}" was canceled: ${why}.`,
+        context(),
+      );
+      end("canceled", runnerId, error);
+      abort.abort(error);
+      stop(error);
+      const leftMs = Math.max(0, startedAt + pool.spawnTimeoutMs - performance.now());
+      return within(leftMs, Promise.all([spawnEnded.promise, over]));
     },
   };
 };

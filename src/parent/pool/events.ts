@@ -44,6 +44,9 @@ export type PoolEvent =
 /** Why a call gets no lease. */
 export type RefusalReason = "closed" | "no_runner" | "boot_failed" | "queue_full" | "hopeless";
 
+/** Functions of the user that a pool decides with. */
+export type UserFunctionName = "scaling" | "idleShutdownMs";
+
 export type PoolCommand =
   | {
       readonly _tag: "Grant";
@@ -59,6 +62,10 @@ export type PoolCommand =
       readonly expectedWaitMs?: number;
     }
   | { readonly _tag: "Boot"; readonly runnerId: string; readonly ticket: number | undefined; readonly reason: string }
+  /** Nobody needs this boot any more. */
+  | { readonly _tag: "CancelBoot"; readonly runnerId: string }
+  /** Say in so many milliseconds that time has passed. */
+  | { readonly _tag: "LookLater"; readonly afterMs: number }
   | { readonly _tag: "Probe"; readonly runnerId: string; readonly afterFailures: number }
   /** A runner stops by itself: tell when it has ended, or when it is silent. */
   | { readonly _tag: "AwaitEnd"; readonly runnerId: string }
@@ -70,4 +77,6 @@ export type PoolCommand =
   /** Calls on this runner must end now. */
   | { readonly _tag: "Forsake"; readonly runnerId: string; readonly reason: TerminationReason }
   | { readonly _tag: "Scaled"; readonly from: number; readonly to: number; readonly reason: string }
-  | { readonly _tag: "Saturated"; readonly pending: number; readonly limit: number };
+  | { readonly _tag: "Saturated"; readonly pending: number; readonly limit: number }
+  /** A function of the user gave no answer that can be used, for the first time in a while. */
+  | { readonly _tag: "Misbehaved"; readonly name: UserFunctionName; readonly fault: string };

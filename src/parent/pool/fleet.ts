@@ -1,50 +1,42 @@
 /** The runners of a pool: starting, watching, probing and ending them. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RunnerExit, RunnerHandle } from "../../contract/backend.ts";
+import type { RunnerExit } from "../../contract/backend.ts";
 import { longestTimerMs } from "../../contract/check-number.ts";
 import { heartbeatsPerTimeout } from "../../contract/heartbeat.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import { normalAddress } from "../../contract/runner-url.ts";
+import { thrownText } from "../../contract/user-function.ts";
 import type { SpanIds, Telemetry, TerminationReason } from "../../telemetry/telemetry.ts";
+import { askBackend } from "./backend-health.ts";
 import type { Boot, BootEnvironment } from "./boot.ts";
 import { startBoot } from "./boot.ts";
 import { KnownInstances } from "../instances.ts";
+import { Endings } from "./endings.ts";
 import type { PoolEvent } from "./events.ts";
 import { HeartbeatAnswers } from "./heartbeat-answers.ts";
 import { exitNewsMs, type LostRunner, type PooledRunner } from "./lease.ts";
+import type { PoolNews } from "./news.ts";
 import type { Health } from "./probe.ts";
 import { probeDelayMs, unhealthy } from "./probe.ts";
+import { describeExit, inOrder, readExit } from "./runner-exit.ts";
+import type { CheckedHandle } from "./runner-handle.ts";
 import { settle } from "./settle.ts";
 import { SpanBook } from "./span-book.ts";
 
 /** Milliseconds without boots after the n-th failed one in a row: 100, doubling up to 30 s. */
 const bootPauseMs = (failures: number): number => Math.min(30_000, 100 * 2 ** (failures - 1));
 
-/** How a runner ended, with the exit code and the signal where its backend gives a reason that does not name them. */
-const describeExit = ({ code, signal, reason, outOfMemory }: RunnerExit): string => {
-  const codes = [
-    code === undefined || code === null ? undefined : `exit code ${code}`,
-    signal === undefined || signal === null ? undefined : `signal ${signal}`,
-    outOfMemory === true ? "out of memory" : undefined,
-  ].filter((part) => part !== undefined);
-  if (reason === undefined) return codes.join(", ") || "nothing is known of its end";
-  const more = codes.filter((part) => !reason.includes(part.replace(/^exit |^signal |^out /, "")));
-  return more.length === 0 ? reason : `${reason} (${more.join(", ")})`;
-};
-
-/** Whether a runner that was asked to end did so by itself, and so sent what it held. */
-const inOrder = ({ code, signal }: RunnerExit): boolean => code === 0 || signal === "SIGTERM" || signal === "SIGINT";
-
 export class Fleet {
   readonly #config: ResolvedPool;
   readonly #telemetry: Telemetry;
   readonly #environment: BootEnvironment;
+  readonly #news: PoolNews;
   readonly #tell: (event: PoolEvent) => void;
   readonly #runners: Map<string, PooledRunner> = new Map();
   readonly #boots: Map<string, Boot> = new Map();
   readonly #exits: Map<string, LostRunner> = new Map();
   readonly #timers: Set<NodeJS.Timeout> = new Set();
-  readonly #ending: Set<Promise<unknown>> = new Set();
+  readonly #endings: Endings;
   readonly #looking: NodeJS.Timeout | undefined;
   readonly #beating: NodeJS.Timeout | undefined;
   readonly #heartbeats: HeartbeatAnswers;
@@ -55,12 +47,15 @@ export class Fleet {
     config: ResolvedPool,
     telemetry: Telemetry,
     environment: BootEnvironment,
+    news: PoolNews,
     tell: (event: PoolEvent) => void,
   ) {
     this.#config = config;
     this.#telemetry = telemetry;
     this.#environment = environment;
+    this.#news = news;
     this.#tell = tell;
+    this.#endings = new Endings(config, telemetry);
     this.maxRssBytes = config.bounds.maxRssBytes;
     this.#heartbeats = new HeartbeatAnswers(config.name, telemetry);
     if (Number.isFinite(config.healthCheckMs))
@@ -90,6 +85,13 @@ export class Fleet {
   /** Whether a runner is being started. */
   get booting(): boolean {
     return this.#boots.size > 0;
+  }
+
+  /** Milliseconds since the oldest boot that is under way began. */
+  get bootingMs(): number {
+    let oldest = performance.now();
+    for (const { startedAt } of this.#boots.values()) oldest = Math.min(oldest, startedAt);
+    return performance.now() - oldest;
   }
 
   /** The spans of the boots that are under way. */
@@ -146,6 +148,11 @@ export class Fleet {
     if (runner !== undefined && runner.exited === undefined) this.#askUntilSilent(runnerId, runner, 1);
   }
 
+  /** Tells the pool, after so many milliseconds, that time has passed. */
+  lookLater(afterMs: number): void {
+    this.#later(Math.ceil(afterMs), () => this.#tell({ _tag: "Tick" }));
+  }
+
   /** Tells the pool, after a pause, that it may boot again. */
   allowBootLater(failures: number): void {
     this.#later(bootPauseMs(failures), () => this.#tell({ _tag: "BootAllowed" }));
@@ -157,14 +164,18 @@ export class Fleet {
     for (const listener of this.#runners.get(runnerId)?.listeners ?? []) listener.lost(reason, lost);
   }
 
+  /** Ends a boot; `false` where there is none. */
+  cancelBoot(runnerId: string, why: string): boolean {
+    const boot = this.#boots.get(runnerId);
+    if (boot === undefined) return false;
+    this.#boots.delete(runnerId);
+    this.#endings.add(runnerId, boot.cancel(why));
+    return true;
+  }
+
   /** Ends a runner, or its boot. */
   terminate(runnerId: string, reason: TerminationReason): void {
-    const boot = this.#boots.get(runnerId);
-    if (boot !== undefined) {
-      this.#boots.delete(runnerId);
-      this.#track(boot.cancel());
-      return;
-    }
+    if (this.cancelBoot(runnerId, "the pool is shut down")) return;
     const runner = this.#runners.get(runnerId);
     const detail = this.#exits.get(runnerId)?.how;
     this.#runners.delete(runnerId);
@@ -179,7 +190,7 @@ export class Fleet {
       ...(detail === undefined ? {} : { detail }),
     });
     this.#environment.forget(runner.url);
-    this.#track(this.#end(runner, reason));
+    this.#endings.add(runner.id, this.#end(runner, reason));
   }
 
   /** Settles when every runner that was being ended has ended. */
@@ -188,14 +199,16 @@ export class Fleet {
     clearInterval(this.#beating);
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
-    await Promise.allSettled(this.#ending);
+    await this.#endings.over();
   }
 
-  #up(runnerId: string, handle: RunnerHandle, span: SpanIds | undefined): void {
+  #up(runnerId: string, handle: CheckedHandle, span: SpanIds | undefined): void {
     const backend = this.#config.backend!;
+    if (handle.fault !== undefined)
+      this.#news.misbehaved("backend.spawn", handle.fault, "only failed calls and probes tell of the end of a runner");
     const url = normalAddress(handle.url);
     const exited = handle.exited
-      ?.catch((error: unknown): RunnerExit => ({ reason: String(error) }))
+      ?.then(readExit, (error: unknown): RunnerExit => ({ reason: thrownText(error) }))
       .then((exit) => {
         this.#exited(runnerId, { how: describeExit(exit), exit });
         return exit;
@@ -209,11 +222,8 @@ export class Fleet {
       answered: true,
       timeouts: 0,
       listeners: new Set(),
-      terminate: () => settle(() => backend.terminate(handle)),
-      healthCheck:
-        backend.healthCheck === undefined
-          ? undefined
-          : async () => ({ healthy: await settle(() => backend.healthCheck!(handle)) }),
+      terminate: () => settle(() => backend.terminate(handle.given)),
+      healthCheck: backend.healthCheck === undefined ? undefined : () => askBackend(backend, handle.given, this.#news),
       instances: new KnownInstances(),
       spans: this.#newBook(),
     };
@@ -285,17 +295,6 @@ export class Fleet {
   #newBook(): SpanBook {
     const pool = this.#config.name;
     return new SpanBook((outcome, count) => this.#telemetry.emit({ _tag: "RunnerSpans", pool, outcome, count }));
-  }
-
-  #track(ending: Promise<unknown>): void {
-    const tracked = ending
-      .catch((error: unknown) =>
-        this.#environment.logger?.warn(`firelight: a runner of the pool "${this.#config.name}" could not be ended`, {
-          error,
-        }),
-      )
-      .finally(() => this.#ending.delete(tracked));
-    this.#ending.add(tracked);
   }
 
   #later(delayMs: number, run: () => unknown): void {

@@ -1,6 +1,7 @@
 /** What a user sees of a pool. */
 import type { PoolUpdate } from "../../contract/options.ts";
 import type { PoolBounds } from "../../contract/pool-bounds.ts";
+import type { ScalingDecision } from "../../contract/scaling.ts";
 import type { PoolSnapshot } from "../../telemetry/telemetry.ts";
 
 /** A pool at one moment, and why it is as large as it is. */
@@ -22,3 +23,10 @@ export interface PoolHandle {
    */
   update(changes: PoolUpdate): void;
 }
+
+/** What a pool is and wants to be. */
+export const statsOf = (snapshot: PoolSnapshot, bounds: PoolBounds, { target, reason }: ScalingDecision): PoolStats => {
+  const { min, max } = bounds;
+  const explanation = target > max ? `${reason}; max is ${max}` : target < min ? `${reason}; min is ${min}` : reason;
+  return { ...snapshot, target: Math.min(Math.max(target, min), max), reason: explanation, bounds };
+};

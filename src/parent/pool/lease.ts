@@ -66,7 +66,8 @@ export interface PooledRunner extends LeasedRunner {
   /** Who wants to know when it is lost. */
   readonly listeners: Set<LostListener>;
   readonly terminate: () => Promise<unknown>;
-  readonly healthCheck: (() => Promise<Health>) | undefined;
+  /** What the backend says of its health; `undefined` where it says nothing. */
+  readonly healthCheck: (() => Promise<Health | undefined>) | undefined;
   /** Whether it has answered a call since the last look at it. */
   answered: boolean;
   /** Calls in a row that it did not answer in time. */

@@ -1,17 +1,27 @@
-/** Tells telemetry and the user's hooks what a pool does. A hook that throws is logged; the pool goes on. */
-import type { Logger } from "../../contract/options.ts";
+/**
+ * Tells telemetry and the user's hooks what a pool does. Whatever a hook or another function of the user does in place of
+ * its work is one log record for each series of failures; the pool goes on.
+ */
+import { Episode } from "../../contract/episode.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
+import { catchRejection, thrownText } from "../../contract/user-function.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
+import type { UserFunctionName } from "./events.ts";
+
+/** What holds where a function that the pool decides with gives no answer that can be used. */
+export const decisionFallbacks: Readonly<Record<UserFunctionName, string>> = {
+  scaling: "reactive decides how many runners there are",
+  idleShutdownMs: "the runners that it was asked about stay",
+};
 
 export class PoolNews {
   readonly #pool: ResolvedPool;
   readonly #telemetry: Telemetry;
-  readonly #logger: Logger | undefined;
+  readonly #episodes = new Map<string, Episode>();
 
-  constructor(pool: ResolvedPool, telemetry: Telemetry, logger: Logger | undefined) {
+  constructor(pool: ResolvedPool, telemetry: Telemetry) {
     this.#pool = pool;
     this.#telemetry = telemetry;
-    this.#logger = logger;
   }
 
   scaled(from: number, to: number, reason: string): void {
@@ -28,13 +38,21 @@ export class PoolNews {
     this.#call("onSaturated", () => this.#pool.hooks.onSaturated?.({ pool, waiting, limit }));
   }
 
-  #call(hook: string, run: () => void): void {
+  /** Says, once for each series, what a function of the user did and what the pool does now. */
+  misbehaved(name: string, fault: string, fallback: string, error?: unknown): void {
+    let episode = this.#episodes.get(name);
+    if (episode === undefined) this.#episodes.set(name, (episode = new Episode()));
+    if (!episode.begins(performance.now())) return;
+    this.#telemetry.emit({ _tag: "UserFunctionFailed", pool: this.#pool.name, name, fault, fallback, error });
+  }
+
+  #call(hook: string, run: () => unknown): void {
+    const failed = (how: string) => (error: unknown) =>
+      this.misbehaved(hook, `${how} ${thrownText(error)}`, "the pool goes on", error);
     try {
-      run();
+      catchRejection(run(), failed("rejected with"));
     } catch (error) {
-      (this.#logger ?? console).error(`firelight: ${hook} of the pool "${this.#pool.name}" threw; the pool goes on`, {
-        error,
-      });
+      failed("threw")(error);
     }
   }
 }

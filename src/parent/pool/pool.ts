@@ -3,7 +3,7 @@
  * state machine and carries out what that commands: leases go to the calls that
  * wait for them, everything about runners goes to the fleet.
  */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import type { CallError } from "../../contract/errors.ts";
 import { longestTimerMs } from "../../contract/check-number.ts";
 import { readPart } from "../../contract/option-schema.ts";
@@ -11,6 +11,7 @@ import type { PoolUpdate } from "../../contract/options.ts";
 import { poolUpdateSchema } from "../../contract/pool-schema.ts";
 import type { ResolvedPool } from "../../contract/resolve-pool.ts";
 import { resolveBounds } from "../../contract/resolve-pool.ts";
+import { reactive } from "../../contract/scaling.ts";
 import type { PoolSnapshot, SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
 import type { AcquireRequest, Pending } from "./acquire-request.ts";
 import type { BootEnvironment } from "./boot.ts";
@@ -18,9 +19,10 @@ import type { LeaseKey, PoolCommand, PoolEvent } from "./events.ts";
 import { Fleet } from "./fleet.ts";
 import type { Lease, LeaseOwner } from "./lease.ts";
 import { GrantedLease } from "./lease.ts";
-import type { PoolHandle, PoolStats } from "./handle.ts";
+import { type PoolHandle, type PoolStats, statsOf } from "./handle.ts";
 import { Holders } from "./holders.ts";
-import { PoolNews } from "./news.ts";
+import { decisionFallbacks, PoolNews } from "./news.ts";
+import type { Situation } from "./obstacle.ts";
 import { acquireTimeout, queueWaitExceeded, refusal } from "./refusal.ts";
 import { SlotTime } from "./slot-time.ts";
 import { PoolState } from "./state.ts";
@@ -53,8 +55,8 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#config = config;
     this.#maxQueueWaitMs = config.maxQueueWaitMs;
     this.#telemetry = telemetry;
-    this.#news = new PoolNews(config, telemetry, environment.logger);
-    this.#fleet = new Fleet(config, telemetry, environment, (event) => this.#step(event));
+    this.#news = new PoolNews(config, telemetry);
+    this.#fleet = new Fleet(config, telemetry, environment, this.#news, (event) => this.#step(event));
     const fixed = config.backend === undefined ? config.runners.map((runner) => runner.id) : undefined;
     this.#state = new PoolState(config.bounds, () => environment.nameRunner(config.name), fixed);
     this.#time = new SlotTime(performance.now());
@@ -116,7 +118,7 @@ export class Pool implements LeaseOwner, PoolHandle {
         () => {
           const waitedMs = performance.now() - startedAt;
           const giveUp = waitMs < request.remainingMs ? queueWaitExceeded : acquireTimeout;
-          const error = giveUp(this.name, request.method, this.snapshot(), waitedMs);
+          const error = giveUp(this.name, request.method, this.#situation(), waitedMs);
           this.#leave(ticket);
           resume(Effect.fail(error));
         },
@@ -142,20 +144,7 @@ export class Pool implements LeaseOwner, PoolHandle {
   }
 
   stats(): PoolStats {
-    const { bounds, scaler } = this.#state;
-    const { target, reason } = scaler.decision;
-    const explanation =
-      target > bounds.max
-        ? `${reason}; max is ${bounds.max}`
-        : target < bounds.min
-          ? `${reason}; min is ${bounds.min}`
-          : reason;
-    return {
-      ...this.snapshot(),
-      target: Math.min(Math.max(target, bounds.min), bounds.max),
-      reason: explanation,
-      bounds,
-    };
+    return statsOf(this.snapshot(), this.#state.bounds, this.#state.scaler.decision);
   }
 
   suspect(key: LeaseKey): void {
@@ -205,6 +194,20 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#ticker.stop();
     await this.#fleet.close();
     this.#unwatch();
+  }
+
+  /** What stands between a call and a slot. */
+  #situation(): Situation {
+    const { supply, bounds, bootFailure, scaler } = this.#state;
+    return {
+      ...this.snapshot(),
+      supply,
+      max: bounds.max,
+      maxConcurrency: bounds.maxConcurrency,
+      bootingMs: this.#fleet.bootingMs,
+      bootFailure,
+      policyReason: bounds.scaling === reactive ? undefined : scaler.decision.reason,
+    };
   }
 
   #enter(pending: Pending): number {
@@ -257,13 +260,19 @@ export class Pool implements LeaseOwner, PoolHandle {
       case "Refuse": {
         const pending = this.#pending.get(command.ticket);
         this.#pending.delete(command.ticket);
-        pending?.refused(refusal(this.name, pending.request.method, this.snapshot(), command));
+        pending?.refused(refusal(this.name, pending.request.method, this.#situation(), command));
         return;
       }
       case "Boot": {
         const asker = command.ticket === undefined ? undefined : this.#pending.get(command.ticket)?.request.span;
         return this.#fleet.boot(command.runnerId, command.reason, asker);
       }
+      case "CancelBoot":
+        return void this.#fleet.cancelBoot(command.runnerId, "nobody needs the runner any more");
+      case "LookLater":
+        return this.#fleet.lookLater(command.afterMs);
+      case "Misbehaved":
+        return this.#news.misbehaved(command.name, command.fault, decisionFallbacks[command.name]);
       case "Probe":
         return this.#fleet.probe(command.runnerId, command.afterFailures);
       case "AwaitEnd":

@@ -29,6 +29,8 @@ export interface RunnerRecord {
   leaving: boolean;
   /** Probes in a row that it left without an answer. */
   probeFailures: number;
+  /** Whether the pool can do without it: it gets calls only where no other has room, until it is idle and ends. */
+  spared: boolean;
 }
 
 /** How a pool routes. */
@@ -42,6 +44,7 @@ export interface Routing {
 type Runners = ReadonlyMap<string, RunnerRecord>;
 
 const isBetter = (candidate: RunnerRecord, best: RunnerRecord, order: "spread" | "pack"): boolean => {
+  if (candidate.spared !== best.spared) return best.spared;
   if (candidate.used !== best.used) return order === "spread" ? candidate.used < best.used : candidate.used > best.used;
   return order === "spread" ? candidate.lastGrant < best.lastGrant : candidate.lastGrant > best.lastGrant;
 };
@@ -81,7 +84,7 @@ const byAffinity = (runners: Runners, slots: number, key: string): RunnerRecord 
   let owner: RunnerRecord | undefined;
   let highest = -1;
   for (const runner of runners.values()) {
-    if (runner.phase !== "ready") continue;
+    if (runner.phase !== "ready" || runner.spared) continue;
     const weight = hash(key, runner.id);
     if (weight > highest) {
       highest = weight;

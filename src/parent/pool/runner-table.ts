@@ -4,7 +4,18 @@ import type { ScalingSnapshot } from "../../contract/scaling.ts";
 import type { PoolSnapshot } from "../../telemetry/telemetry.ts";
 import type { RunnerPhase, RunnerRecord } from "./routing.ts";
 
+/** Runners that take work, may take it again soon, or will when they have booted. */
+export interface Tally {
+  readonly alive: number;
+  /** Those of them that are being started. */
+  readonly booting: number;
+  /** Slots in use on them. */
+  readonly used: number;
+}
+
 export class RunnerTable extends Map<string, RunnerRecord> {
+  readonly #tally = { alive: 0, booting: 0, used: 0 };
+
   /** Takes in a runner, new at `now`. */
   add(id: string, phase: RunnerPhase, now: number): void {
     this.set(id, {
@@ -19,6 +30,7 @@ export class RunnerTable extends Map<string, RunnerRecord> {
       drainReason: undefined,
       leaving: false,
       probeFailures: 0,
+      spared: false,
     });
   }
 
@@ -30,7 +42,20 @@ export class RunnerTable extends Map<string, RunnerRecord> {
 
   /** Runners that take work, may take it again soon, or will when they have booted. */
   get alive(): number {
-    return this.size - this.count("draining") - this.count("ejected");
+    return this.tally().alive;
+  }
+
+  /** Counts in one pass and without an allocation, since it is done with every call; holds until the next count. */
+  tally(): Tally {
+    const tally = this.#tally;
+    tally.alive = tally.booting = tally.used = 0;
+    for (const { phase, used } of this.values()) {
+      if (phase === "draining" || phase === "ejected") continue;
+      tally.alive++;
+      tally.used += used;
+      if (phase === "booting") tally.booting++;
+    }
+    return tally;
   }
 
   /** Runners by the state that gauges show. */
@@ -45,14 +70,13 @@ export class RunnerTable extends Map<string, RunnerRecord> {
 
   /** What a scaling policy decides from. */
   scalingSnapshot({ min, max, maxConcurrency }: PoolBounds, waiting: number): ScalingSnapshot {
-    let used = 0;
-    for (const { phase, used: held } of this.values()) if (phase !== "draining" && phase !== "ejected") used += held;
+    const { booting, used } = this.tally();
     return {
       min,
       max,
       slotsPerRunner: maxConcurrency,
       ready: this.count("ready"),
-      booting: this.count("booting"),
+      booting,
       used,
       waiting,
     };

@@ -1,39 +1,59 @@
 /** Asks the scaling policy how many runners a pool should have, and keeps what it said. */
 import type { PoolBounds } from "../../contract/pool-bounds.ts";
-import type { ScalingDecision } from "../../contract/scaling.ts";
+import type { ScalingDecision, ScalingSnapshot } from "../../contract/scaling.ts";
 import { reactive } from "../../contract/scaling.ts";
+import { catchRejection, isThenable, returnedText, thrownText } from "../../contract/user-function.ts";
 import type { RunnerTable } from "./runner-table.ts";
 
-/** Runners that are missing, and why they are wanted. */
-export interface Missing {
-  readonly count: number;
-  readonly reason: string;
+/** What a policy said, and what was wrong with that. */
+interface Answer {
+  readonly decision: ScalingDecision | undefined;
+  readonly fault: string | undefined;
 }
 
-const nothing: Missing = { count: 0, reason: "" };
+const useless = (fault: string): Answer => ({ decision: undefined, fault });
+
+/** Reads what a policy returned, each field once: it may be anything. */
+const read = (given: unknown): Answer => {
+  if (typeof given !== "object" || given === null || isThenable(given)) {
+    catchRejection(given);
+    return useless(`returned ${returnedText(given)}, not { target, reason }`);
+  }
+  const { target, reason } = given as Record<keyof ScalingDecision, unknown>;
+  catchRejection(target);
+  catchRejection(reason);
+  if (typeof target !== "number" || !(target >= 0 && target < Infinity)) {
+    const what = target === undefined ? "no target" : `the target ${returnedText(target)}`;
+    return useless(`returned ${what}; a target is a number of runners, 0 or more`);
+  }
+  const runners = Math.ceil(target);
+  if (typeof reason === "string") return { decision: { target: runners, reason }, fault: undefined };
+  return {
+    decision: { target: runners, reason: "the scaling policy gave no reason" },
+    fault: "returned no reason; a reason is a string, and stats() shows it",
+  };
+};
+
+const ask = (policy: (snapshot: ScalingSnapshot) => unknown, snapshot: ScalingSnapshot): Answer => {
+  try {
+    return read(policy(snapshot));
+  } catch (error) {
+    return useless(`threw ${thrownText(error)}`);
+  }
+};
 
 export class Scaler {
   /** What the policy said last. */
   decision: ScalingDecision = { target: 0, reason: "nothing has happened yet" };
+  /** What was wrong with that, if anything. */
+  fault: string | undefined;
 
-  /** Asks anew. A policy that throws leaves the pool as large as it is. */
+  /** Asks again. Where the policy gives no answer that can be used, `reactive` decides. */
   decide(runners: RunnerTable, waiting: number, bounds: PoolBounds): ScalingDecision {
-    try {
-      this.decision = bounds.scaling(runners.scalingSnapshot(bounds, waiting));
-    } catch (error) {
-      this.decision = { target: runners.alive, reason: `the scaling policy threw: ${String(error)}` };
-    }
-    return this.decision;
-  }
-
-  /** What `min` and the policy want beyond what is there, within `max`; without `min` while the pool is asleep. */
-  missing(runners: RunnerTable, waiting: number, bounds: PoolBounds, asleep: boolean): Missing {
-    const { max, scaling } = bounds;
-    const min = asleep ? 0 : bounds.min;
-    const { alive } = runners;
-    if (scaling === reactive && waiting === 0 && alive >= min) return nothing;
-    const { target, reason } = this.decide(runners, waiting, bounds);
-    const count = Math.min(Math.max(target, min) - alive, max - runners.size);
-    return count > 0 ? { count, reason: target >= min ? reason : `min is ${min}` } : nothing;
+    const { decision, fault } = ask(bounds.scaling, runners.scalingSnapshot(bounds, waiting));
+    this.fault = fault;
+    if (decision !== undefined) return (this.decision = decision);
+    const { target, reason } = reactive(runners.scalingSnapshot(bounds, waiting));
+    return (this.decision = { target, reason: `the scaling policy ${fault}; reactive decides: ${reason}` });
   }
 }

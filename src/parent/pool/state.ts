@@ -5,48 +5,29 @@
  * decides on every call, and copying it each time would cost more than the call
  * — but depends on nothing else than the events it is given.
  */
-import type { TerminationReason } from "../../telemetry/telemetry.ts";
-import type { PoolBounds } from "../../contract/pool-bounds.ts";
-import { PoolBooks } from "./books.ts";
-import { BootGate } from "./boot-gate.ts";
 import type { LeaseKey, PoolCommand, PoolEvent, RefusalReason, RunnerWish } from "./events.ts";
 import type { RunnerRecord } from "./routing.ts";
 import { chooseRunner } from "./routing.ts";
-import { overdue } from "./retirement.ts";
+import type { Commands } from "./runner-life.ts";
 import { Saturation } from "./saturation.ts";
-import { Scaler } from "./scaler.ts";
+import { PoolSizing } from "./sizing.ts";
 import type { ProbeFinding } from "./verdict.ts";
 import { judge } from "./verdict.ts";
 import { WaitEstimate } from "./wait-estimate.ts";
 
-type Commands = Array<PoolCommand>;
-
-export class PoolState extends PoolBooks {
-  readonly scaler = new Scaler();
-  readonly #boots = new BootGate();
+export class PoolState extends PoolSizing {
   readonly #wait = new WaitEstimate();
   readonly #saturation = new Saturation();
-  readonly #nameRunner: () => string;
-  #now = 0;
   /** Whether it takes no calls any more. */
   closed = false;
-  #busyAt = 0;
-  /** Whether `min` was let go because nothing had been called for long. */
-  #asleep = false;
-
-  /** The ids are of the runners of a pool that neither boots nor ends any. */
-  constructor(bounds: PoolBounds, nameRunner: () => string, fixedRunnerIds?: ReadonlyArray<string>) {
-    super(bounds, fixedRunnerIds);
-    this.#nameRunner = nameRunner;
-  }
 
   /** Takes in what happened at `now`; gives what to do, in order. */
   step(event: PoolEvent, now: number): ReadonlyArray<PoolCommand> {
-    this.#now = now;
+    this.now = now;
     const commands: Commands = [];
     this.#take(event, commands);
     if (this.closed) return commands;
-    this.#scale(commands);
+    this.scale(commands);
     if (this.#saturation.begins(this.waiters.size, this.used, this.limit)) {
       commands.push({ _tag: "Saturated", pending: this.waiters.size, limit: this.limit });
     }
@@ -66,7 +47,7 @@ export class PoolState extends PoolBooks {
       case "BootFailed":
         return this.#bootFailed(event.runnerId, event.error, commands);
       case "BootAllowed":
-        this.#boots.open = true;
+        this.boots.open = true;
         return;
       case "Suspected":
         return this.#suspected(event.runnerId, commands);
@@ -77,12 +58,12 @@ export class PoolState extends PoolBooks {
       case "ProbeEnded":
         return this.#probeEnded(event.runnerId, event, commands);
       case "Lost":
-        return this.#lost(event.runnerId, event.reason, commands);
+        return this.lost(event.runnerId, event.reason, commands);
       case "Update":
         this.bounds = event.bounds;
         return this.#dispatch(commands);
       case "Tick":
-        return this.#tick(commands);
+        return this.tick(commands);
       case "Close":
         return this.#close(commands);
     }
@@ -91,7 +72,7 @@ export class PoolState extends PoolBooks {
   #acquire(ticket: number, wish: RunnerWish, remainingMs: number, commands: Commands): void {
     if (this.closed) return this.#refuse(ticket, "closed", commands);
     if (this.supply === "fixed" && this.runners.size === 0) return this.#refuse(ticket, "no_runner", commands);
-    this.#asleep = false;
+    this.asleep = false;
     const runner = this.waiters.size === 0 ? this.#choose(wish) : undefined;
     if (runner !== undefined) return this.#grant(ticket, runner, "warm", commands);
     if (this.waiters.size >= this.bounds.maxQueue) return this.#refuse(ticket, "queue_full", commands);
@@ -117,7 +98,7 @@ export class PoolState extends PoolBooks {
 
   #grant(ticket: number, runner: RunnerRecord, source: "warm" | "queued" | "cold", commands: Commands): void {
     commands.push({ _tag: "Grant", ticket, key: this.leases.take(runner), source });
-    if (runner.served >= this.bounds.maxCalls) this.#retire(runner, "recycled", commands);
+    if (runner.served >= this.bounds.maxCalls) this.retire(runner, "recycled", commands);
   }
 
   /** Gives free slots to waiters, first come first served. Those on the runner that has just booted waited for its boot. */
@@ -134,20 +115,21 @@ export class PoolState extends PoolBooks {
     const runner = this.runners.get(key.runnerId);
     if (!this.leases.giveBack(key, runner)) return;
     this.#wait.learn(heldMs);
-    this.#busyAt = this.#now;
+    this.busyAt = this.now;
     if (runner === undefined) return;
-    this.#boots.served();
-    if (runner.used === 0) runner.idleSince = this.#now;
+    this.boots.served();
+    if (runner.used === 0) runner.idleSince = this.now;
     if (runner.phase !== "draining" || runner.used > 0) return this.#dispatch(commands);
-    if (!runner.leaving) this.#remove(runner, runner.drainReason ?? "drain", commands);
+    if (!runner.leaving) this.remove(runner, runner.drainReason ?? "drain", commands);
   }
 
   #bootSucceeded(runnerId: string, commands: Commands): void {
     const runner = this.runners.get(runnerId);
     if (runner?.phase !== "booting") return;
+    this.patience.booted(this.now - runner.readySince);
     runner.phase = "ready";
-    runner.readySince = this.#now;
-    runner.idleSince = this.#now;
+    runner.readySince = this.now;
+    runner.idleSince = this.now;
     this.#dispatch(commands, runner);
   }
 
@@ -155,7 +137,7 @@ export class PoolState extends PoolBooks {
     const runner = this.runners.get(runnerId);
     if (runner?.phase !== "booting") return;
     this.runners.delete(runnerId);
-    commands.push(this.#boots.fail());
+    commands.push(this.boots.fail(error));
     if (this.runners.size > 0) return;
     for (const waiter of this.waiters.drain()) {
       commands.push({ _tag: "Refuse", ticket: waiter.ticket, why: "boot_failed", error });
@@ -176,7 +158,7 @@ export class PoolState extends PoolBooks {
     const runner = this.runners.get(runnerId);
     if (!draining || runner === undefined || runner.leaving) return;
     runner.leaving = true;
-    if (runner.phase !== "draining") this.#drain(runner, "drain", commands);
+    if (runner.phase !== "draining") this.drain(runner, "drain", commands);
     commands.push({ _tag: "AwaitEnd", runnerId });
   }
 
@@ -184,7 +166,7 @@ export class PoolState extends PoolBooks {
   #silent(runnerId: string, commands: Commands): void {
     const runner = this.runners.get(runnerId);
     if (runner?.leaving !== true) return;
-    if (runner.used === 0) this.#lost(runnerId, "drain", commands);
+    if (runner.used === 0) this.lost(runnerId, "drain", commands);
     else commands.push({ _tag: "AwaitEnd", runnerId });
   }
 
@@ -195,11 +177,11 @@ export class PoolState extends PoolBooks {
       case "keep":
         return;
       case "recycle":
-        return this.#retire(runner, "recycled", commands);
+        return this.retire(runner, "recycled", commands);
       case "suspect":
         return this.#suspected(runnerId, commands);
       case "end":
-        return this.#lost(runnerId, "unhealthy", commands);
+        return this.lost(runnerId, "unhealthy", commands);
       case "readmit":
         runner.probeFailures = 0;
         runner.phase = "ready";
@@ -210,85 +192,16 @@ export class PoolState extends PoolBooks {
     }
   }
 
-  #lost(runnerId: string, told: TerminationReason, commands: Commands): void {
-    const runner = this.runners.get(runnerId);
-    if (runner === undefined) return;
-    const reason = runner.leaving && runner.used === 0 ? "drain" : told;
-    this.leases.drop(runnerId);
-    commands.push({ _tag: "Forsake", runnerId, reason });
-    const failed = reason === "crash" || reason === "unhealthy";
-    if (this.supply === "elastic" && failed && runner.served === 0) commands.push(this.#boots.fail());
-    this.#remove(runner, reason, commands);
-  }
-
-  /** Lets a runner finish what it has, and then ends it. */
-  #retire(runner: RunnerRecord, reason: TerminationReason, commands: Commands): void {
-    if (this.supply === "fixed" || runner.phase === "draining") return;
-    if (runner.used === 0) return this.#remove(runner, reason, commands);
-    this.#drain(runner, reason, commands);
-  }
-
-  #drain(runner: RunnerRecord, reason: TerminationReason, commands: Commands): void {
-    runner.phase = "draining";
-    runner.drainSince = this.#now;
-    runner.drainReason = reason;
-    commands.push({ _tag: "Draining", runnerId: runner.id, reason });
-  }
-
-  #remove(runner: RunnerRecord, reason: TerminationReason, commands: Commands): void {
-    this.runners.delete(runner.id);
-    commands.push({ _tag: "Terminate", runnerId: runner.id, reason });
-  }
-
-  /** What the passing of time asks for: runners that are idle, old, or draining for too long end. */
-  #tick(commands: Commands): void {
-    const idleMs = this.used === 0 && this.waiters.size === 0 ? this.#now - this.#busyAt : 0;
-    this.#asleep ||= idleMs >= this.bounds.minIdleShutdownMs;
-    const floor = this.#asleep
-      ? 0
-      : Math.max(this.bounds.min, this.scaler.decide(this.runners, this.waiters.size, this.bounds).target);
-    for (const { runner, why } of overdue(this.runners, this.bounds, floor, this.#asleep, this.#now)) {
-      if (why === "drain_timeout") {
-        this.#lost(runner.id, runner.drainReason ?? "drain", commands);
-      } else if (why === "old") {
-        this.#retire(runner, "recycled", commands);
-      } else if (this.supply === "elastic") {
-        const from = this.runners.count("ready");
-        this.#retire(runner, "idle", commands);
-        commands.push({
-          _tag: "Scaled",
-          from,
-          to: from - 1,
-          reason: `idle for ${Math.round(this.#now - runner.idleSince)} ms`,
-        });
-      }
-    }
-  }
-
-  /** Boots what `min` and the policy want, within `max`. */
-  #scale(commands: Commands): void {
-    if (this.supply === "fixed" || !this.#boots.open) return;
-    const { alive } = this.runners;
-    const { count, reason } = this.scaler.missing(this.runners, this.waiters.size, this.bounds, this.#asleep);
-    if (count === 0) return;
-    for (let i = 0; i < count; i++) {
-      const runnerId = this.#nameRunner();
-      this.runners.add(runnerId, "booting", this.#now);
-      commands.push({ _tag: "Boot", runnerId, ticket: this.waiters.first()?.ticket, reason });
-    }
-    commands.push({ _tag: "Scaled", from: alive, to: alive + count, reason });
-  }
-
   #close(commands: Commands): void {
     if (this.closed) return;
     this.closed = true;
     for (const waiter of this.waiters.drain()) this.#refuse(waiter.ticket, "closed", commands);
     for (const runner of [...this.runners.values()]) {
       if (runner.used === 0) {
-        this.#remove(runner, "drain", commands);
+        this.remove(runner, "drain", commands);
       } else {
         runner.phase = "draining";
-        runner.drainSince = this.#now;
+        runner.drainSince = this.now;
         runner.drainReason = "drain";
       }
     }

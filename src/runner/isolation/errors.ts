@@ -1,9 +1,10 @@
 /** The errors of runs in isolates that the handler itself does not tell of. */
 import { type CallError, ConfigError, type FlameErrorContext, InvokeError } from "../../contract/errors.ts";
 import type { IsolateKind } from "../../contract/isolation.ts";
+import type { ThrownError } from "../../contract/thrown.ts";
 import type { Run } from "../run.ts";
 import type { IsolateExit } from "./link.ts";
-import { type BootFailure, isolateBootMs } from "./warm-isolates.ts";
+import type { BootFailure } from "./warm-isolates.ts";
 
 /** How messages call an isolate. */
 const called: Readonly<Record<IsolateKind, string>> = { worker: "worker", process: "child process" };
@@ -20,15 +21,53 @@ export const contextOf = ({ invocation, runnerId, executed }: Run): FlameErrorCo
 
 const unstarted = { executed: "no", phase: "runner_queue" } as const;
 
+/** An error like the one that was thrown in the isolate. */
+export const revive = ({ name, message, code, stack, cause, errors }: ThrownError): Error => {
+  const hidden = (value: unknown): PropertyDescriptor => ({ value, configurable: true, writable: true });
+  const error = errors === undefined ? new Error(message) : new AggregateError(errors.map(revive), message);
+  return Object.defineProperties(error, {
+    name: hidden(name),
+    stack: hidden(stack),
+    ...(code === undefined ? undefined : { code: { ...hidden(code), enumerable: true } }),
+    ...(cause === undefined ? undefined : { cause: hidden(revive(cause)) }),
+  });
+};
+
+/** Where isolates come from. */
+export interface IsolateSource {
+  readonly entry: string;
+  readonly bootTimeoutMs: number;
+}
+
 /** No isolate could be had. */
-export const bootError = (run: Run, kind: IsolateKind, entry: string, failure: BootFailure): CallError => {
+export const bootError = (
+  run: Run,
+  kind: IsolateKind,
+  { entry, bootTimeoutMs }: IsolateSource,
+  failure: BootFailure,
+): CallError => {
   const { method, runnerId } = run;
   const what = `${method.name} did not run on runner ${runnerId}: the ${called[kind]} for it`;
   if (failure._tag === "Ended" && failure.exit.starved) {
     const { how, cause } = failure.exit;
     return new InvokeError("overloaded", `${what} ${how}.`, { ...unstarted, cause });
   }
-  const why = failure._tag === "Silent" ? `had no methods after ${isolateBootMs} ms` : failure.exit.how;
+  if (failure._tag === "StartFailed") {
+    const { name, message } = failure.thrown;
+    const cause = revive(failure.thrown);
+    return new InvokeError("no_runner", `${what} could not start: onRunnerStart failed with ${name}: ${message}`, {
+      ...unstarted,
+      cause,
+    });
+  }
+  if (failure._tag === "Silent" && failure.starting) {
+    return new InvokeError(
+      "no_runner",
+      `${what} was not ready within ${bootTimeoutMs} ms, and onRunnerStart was still running. Make it end sooner, or raise isolation.bootTimeoutMs.`,
+      unstarted,
+    );
+  }
+  const why = failure._tag === "Silent" ? `had no methods after ${bootTimeoutMs} ms` : failure.exit.how;
   return new ConfigError(
     `${what}, which imported ${entry}, ${why}. That module must import the definitions and call flame.createRunnerServer() also in a ${called[kind]}` +
       " (import.meta.main can be false there); what it prints says more. Name another one with isolation.entry.",

@@ -2,17 +2,22 @@
  * An isolate at work: performs what its runner sends, with the methods that its own
  * copy of the code has registered, and says how it ended. It has one run at a time.
  */
-import { Cause, Effect, Exit, type Fiber } from "effect";
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import type * as Fiber from "effect/Fiber";
 import { whyUnregistered } from "../../contract/copies.ts";
 import { makeCodec } from "../../contract/codec.ts";
 import { encodeErrorBody } from "../../contract/error-body.ts";
 import { type CallError, InvokeError, RegistryError } from "../../contract/errors.ts";
 import type { Logger } from "../../contract/options.ts";
+import type { RunnerHooks } from "../../contract/runner-hooks.ts";
 import type { RegisteredMethod, Registry } from "../../contract/registry.ts";
 import { readThrown } from "../../contract/thrown.ts";
 import type { Redactor } from "../../telemetry/redaction.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
 import { failureOf } from "../failure.ts";
+import { LifeHooks } from "../life-hooks.ts";
 import { perform } from "../perform.ts";
 import { newRun, type Run } from "../run.ts";
 import type { RunnerLink } from "./inside.ts";
@@ -25,8 +30,14 @@ export interface IsolateHostDeps {
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly redact: Redactor;
+  readonly hooks: RunnerHooks;
   /** Ends what the instance has started, and sends out its telemetry. */
   readonly shutdown: () => Promise<void>;
+}
+
+/** An instance, and the hooks that it has for this isolate. */
+interface Instance extends IsolateHostDeps {
+  readonly life: LifeHooks;
 }
 
 /** A run that goes on. */
@@ -56,7 +67,10 @@ const endOf = (run: Run, exit: Exit.Exit<Uint8Array, CallError>): RunEnd => {
 
 class IsolateHost {
   readonly #link: RunnerLink;
-  readonly #instances: Array<IsolateHostDeps> = [];
+  readonly #instances: Array<Instance> = [];
+  /** Instances whose start hook is running. */
+  #starting = 0;
+  #ready = false;
   #current: Current | undefined;
 
   constructor(link: RunnerLink) {
@@ -65,8 +79,28 @@ class IsolateHost {
 
   /** Has the methods of one more instance. */
   join(deps: IsolateHostDeps): void {
-    this.#instances.push(deps);
-    if (this.#instances.length > 1) return;
+    const { runnerId, poolName, isolation } = this.#link.settings;
+    const { hooks, logger } = deps;
+    const life = new LifeHooks({ hooks, runnerId, poolName, isolation, logger });
+    this.#instances.push({ ...deps, life });
+    if (this.#instances.length === 1) this.#listen();
+    if (life.hasStart) this.#link.send({ _tag: "Starting" });
+    const starting = life.start();
+    if (starting === undefined) return this.#readyWhenStarted();
+    this.#starting++;
+    starting.then(
+      () => {
+        this.#starting--;
+        this.#readyWhenStarted();
+      },
+      (error: Error) => {
+        logger.error(error.message, { error });
+        this.#link.send({ _tag: "StartFailed", thrown: readThrown(error.cause ?? error) });
+      },
+    );
+  }
+
+  #listen(): void {
     this.#link.listen((message) => {
       switch (message._tag) {
         case "Run":
@@ -78,19 +112,32 @@ class IsolateHost {
         case "Cancel":
           return this.#current?.fiber.interruptUnsafe();
         case "Exit":
-          return void this.#exit();
+          return void this.#exit(message.stopMs);
       }
     });
+  }
+
+  #readyWhenStarted(): void {
+    if (this.#ready || this.#starting > 0) return;
+    this.#ready = true;
     this.#link.send({ _tag: "Ready" });
   }
 
   #run(message: RunMessage): void {
     for (const deps of this.#instances) {
       const method = deps.registry.find(message.method);
-      if (method !== undefined) return this.#start(deps, method, message);
+      if (method !== undefined) return this.#whenStarted(deps, () => this.#start(deps, method, message));
     }
     const missing = `The isolate of runner ${this.#link.settings.runnerId} has no method ${message.method}. Register it whenever the module is imported, before it calls createRunnerServer: import.meta.main and isMainThread differ there.${whyUnregistered(message.method)}`;
     this.#link.send({ _tag: "Ended", end: failed(new RegistryError(missing)) });
+  }
+
+  /** An instance may have joined late, when the isolate took runs already. */
+  #whenStarted({ life }: Instance, run: () => void): void {
+    const starting = life.start();
+    if (starting === undefined) return run();
+    const fail = (error: CallError): void => this.#link.send({ _tag: "Ended", end: failed(error) });
+    starting.then(run, fail);
   }
 
   #start(deps: IsolateHostDeps, method: RegisteredMethod, message: RunMessage): void {
@@ -145,7 +192,8 @@ class IsolateHost {
     this.#link.send({ _tag: "Ended", end: late === undefined ? endOf(run, exit) : succeeded(late) });
   }
 
-  async #exit(): Promise<void> {
+  async #exit(stopMs: number): Promise<void> {
+    await Promise.all(this.#instances.map(({ life }) => life.stop(stopMs)));
     await Promise.allSettled(this.#instances.map(({ shutdown }) => shutdown()));
     process.exit(0);
   }

@@ -3,10 +3,12 @@
  * time; who takes it leaves it again, and what it still does then has a short grace
  * before it is terminated.
  */
+import { longestTimerMs } from "../../contract/check-number.ts";
 import type { IsolateKind } from "../../contract/isolation.ts";
+import type { ThrownError } from "../../contract/thrown.ts";
 import { startChild } from "./child.ts";
 import type { IsolateExit, IsolateLink, LinkStart } from "./link.ts";
-import type { FromIsolate, RunEnd, RunMessage } from "./messages.ts";
+import type { FromIsolate, IsolateSettings, RunEnd, RunMessage } from "./messages.ts";
 import { startThread } from "./thread.ts";
 
 /** Milliseconds after which a thread that was terminated and goes on is inside native code. */
@@ -27,7 +29,8 @@ export interface RunListener {
 }
 
 /** What an isolate is started with. */
-export interface IsolateStart extends Pick<LinkStart, "entry" | "settings"> {
+export interface IsolateStart extends Pick<LinkStart, "entry"> {
+  readonly settings: Omit<IsolateSettings, "isolation">;
   /** Milliseconds that a handler has to end after its signal was aborted. */
   readonly graceMs: number;
 }
@@ -40,8 +43,8 @@ export interface IsolateOwner {
   gone(isolate: Isolate, atWork: boolean): void;
 }
 
-/** How a boot ended. */
-export type BootEnd = "ready" | IsolateExit;
+/** How a boot ended: it can be taken, it is no more, or its start hook threw. */
+export type BootEnd = "ready" | IsolateExit | { readonly thrown: ThrownError };
 
 export class Isolate {
   readonly kind: IsolateKind;
@@ -54,19 +57,22 @@ export class Isolate {
   #bootEnded: (end: BootEnd) => void = () => {};
   #state: "alive" | "stopping" | "gone" = "alive";
   #ready = false;
+  /** Whether its start hook is running. */
+  starting = false;
   #run: RunListener | undefined;
   #aborted = false;
   #left = true;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(kind: IsolateKind, { graceMs, ...start }: IsolateStart, owner: IsolateOwner) {
+  constructor(kind: IsolateKind, { graceMs, entry, settings }: IsolateStart, owner: IsolateOwner) {
     this.kind = kind;
     this.#owner = owner;
     this.#graceMs = graceMs;
     this.booted = new Promise((resolve) => (this.#bootEnded = resolve));
     const startLink = kind === "worker" ? startThread : startChild;
     this.#link = startLink({
-      ...start,
+      entry,
+      settings: { ...settings, isolation: kind },
       onMessage: (message) => this.#onMessage(message),
       onExit: (exit) => this.#onExit(exit),
     });
@@ -108,14 +114,14 @@ export class Isolate {
   }
 
   /**
-   * Ends it: in order where it is free, and where it has a run after that, or after `graceMs` milliseconds at most. Settles
-   * when it is gone.
+   * Ends it: in order where it is free, and where it has a run after that, or after `graceMs` milliseconds at most. Its stop hook
+   * has `stopMs` milliseconds. Settles when it is gone.
    */
-  end(graceMs: number): Promise<void> {
+  end(graceMs: number, stopMs: number): Promise<void> {
     if (this.#state === "alive" && this.#ready && this.#run === undefined) {
       this.#state = "stopping";
-      this.#link.send({ _tag: "Exit" });
-      this.#timer = setTimeout(() => this.#kill(), exitTimeoutMs);
+      this.#link.send({ _tag: "Exit", stopMs });
+      this.#timer = setTimeout(() => this.#kill(), Math.min(stopMs + exitTimeoutMs, longestTimerMs));
     } else if (this.#state === "alive" && this.#run === undefined) {
       this.#kill();
     } else if (this.#state === "alive" && !this.#left) {
@@ -126,8 +132,14 @@ export class Isolate {
 
   #onMessage(message: FromIsolate): void {
     switch (message._tag) {
+      case "Starting":
+        this.starting = true;
+        return;
+      case "StartFailed":
+        return this.#bootEnded({ thrown: message.thrown });
       case "Ready":
         this.#ready = true;
+        this.starting = false;
         return this.#bootEnded("ready");
       case "Started":
         return this.#run?.started();

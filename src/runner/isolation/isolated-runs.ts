@@ -2,17 +2,16 @@
  * Runs methods in isolates: takes one, sends it the invocation as it came, and
  * answers with what it says. The deadline is kept here, where the event loop is free.
  */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import { decodeErrorBody, errorFromBody } from "../../contract/error-body.ts";
 import { type CallError, FlameError, InvokeError } from "../../contract/errors.ts";
 import type { IsolateKind } from "../../contract/isolation.ts";
-import type { ThrownError } from "../../contract/thrown.ts";
 import type { StageSpan, Telemetry } from "../../telemetry/telemetry.ts";
 import { atDeadline } from "../deadline.ts";
 import { type InHandlerSpan, isLate, tooLate } from "../perform.ts";
 import type { Run } from "../run.ts";
 import { isolateEntry } from "./entry.ts";
-import { bootError, contextOf, deadlineError, lostError, stoppedError } from "./errors.ts";
+import { bootError, contextOf, deadlineError, lostError, revive, stoppedError } from "./errors.ts";
 import { Isolate } from "./isolate.ts";
 import { type IsolateSettings, ownBytes, type RunEnd } from "./messages.ts";
 import { WarmIsolates } from "./warm-isolates.ts";
@@ -22,7 +21,9 @@ export interface IsolatedRunsDeps {
   readonly entry: string | URL | undefined;
   /** Milliseconds that a handler has to end after its signal was aborted. */
   readonly graceMs: number;
-  readonly settings: () => IsolateSettings;
+  /** Milliseconds that an isolate may take until it takes runs. */
+  readonly bootTimeoutMs: number;
+  readonly settings: () => Omit<IsolateSettings, "isolation">;
   readonly telemetry: Pick<Telemetry, "emit">;
 }
 
@@ -32,23 +33,11 @@ export interface IsolatedRuns {
   perform(kind: IsolateKind, run: Run, inSpan: InHandlerSpan): Effect.Effect<Uint8Array, CallError>;
   /** @throws {ConfigError} when isolates would have no module to import. */
   check(): void;
-  /** Ends all isolates, and waits for it. What they still run has so many milliseconds. */
-  close(graceMs: number): Promise<void>;
+  /** Ends all isolates, and waits for it. What they still run has `graceMs` milliseconds, their stop hooks `stopMs`. */
+  close(graceMs: number, stopMs: number): Promise<void>;
 }
 
 type Outcome = Effect.Effect<Uint8Array, CallError>;
-
-/** An error like the one that was thrown in the isolate. */
-const revive = ({ name, message, code, stack, cause, errors }: ThrownError): Error => {
-  const hidden = (value: unknown): PropertyDescriptor => ({ value, configurable: true, writable: true });
-  const error = errors === undefined ? new Error(message) : new AggregateError(errors.map(revive), message);
-  return Object.defineProperties(error, {
-    name: hidden(name),
-    stack: hidden(stack),
-    ...(code === undefined ? undefined : { code: { ...hidden(code), enumerable: true } }),
-    ...(cause === undefined ? undefined : { cause: hidden(revive(cause)) }),
-  });
-};
 
 /** What a run came to, as if it had ended here. */
 const outcomeOf = (run: Run, end: RunEnd): Outcome => {
@@ -62,10 +51,11 @@ const outcomeOf = (run: Run, end: RunEnd): Outcome => {
   return Effect.fail(errorFromBody(body, { ...contextOf(run), cause: run.thrown }));
 };
 
-export const makeIsolatedRuns = ({ entry, graceMs, settings, telemetry }: IsolatedRunsDeps): IsolatedRuns => {
+export const makeIsolatedRuns = (deps: IsolatedRunsDeps): IsolatedRuns => {
+  const { entry, graceMs, bootTimeoutMs, settings, telemetry } = deps;
   let found: string | undefined;
   const entryPath = (): string => (found ??= isolateEntry(entry));
-  const isolates = new WarmIsolates(() => ({ entry: entryPath(), graceMs, settings: settings() }));
+  const isolates = new WarmIsolates(() => ({ entry: entryPath(), graceMs, settings: settings() }), bootTimeoutMs);
 
   const take = (kind: IsolateKind, run: Run): Effect.Effect<Isolate, CallError> =>
     Effect.callback((resume) => {
@@ -79,7 +69,8 @@ export const makeIsolatedRuns = ({ entry, graceMs, settings, telemetry }: Isolat
       const stopWaiting = run.onDeadline(() => end(Effect.fail(tooLate(run))));
       isolates.take(kind).then(
         (taken) => {
-          if (!(taken instanceof Isolate)) end(Effect.fail(bootError(run, kind, entryPath(), taken)));
+          if (!(taken instanceof Isolate))
+            end(Effect.fail(bootError(run, kind, { entry: entryPath(), bootTimeoutMs }, taken)));
           else if (over) taken.leave();
           else end(Effect.succeed(taken));
         },
@@ -187,6 +178,6 @@ export const makeIsolatedRuns = ({ entry, graceMs, settings, telemetry }: Isolat
       );
     },
     check: () => void entryPath(),
-    close: (graceMs) => isolates.close(graceMs),
+    close: (graceMs, stopMs) => isolates.close(graceMs, stopMs),
   };
 };

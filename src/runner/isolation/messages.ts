@@ -3,12 +3,15 @@
  * port of a worker thread, or over the IPC channel of a child process.
  */
 import type { Invocation } from "../../contract/dispatch.ts";
+import type { IsolateKind } from "../../contract/isolation.ts";
 import type { ThrownError } from "../../contract/thrown.ts";
 
 /** What an isolate must know of its runner. */
 export interface IsolateSettings {
   readonly runnerId: string;
   readonly poolName: string;
+  /** What it is. */
+  readonly isolation: IsolateKind;
   /** Where the runner listens; empty in local mode. */
   readonly url: string;
   readonly port: number;
@@ -36,8 +39,8 @@ export type ToIsolate =
   | { readonly _tag: "Expire" }
   /** The caller is gone, or the runner stops: abort the handler's signal. */
   | { readonly _tag: "Cancel" }
-  /** Send out what is buffered, and exit. */
-  | { readonly _tag: "Exit" };
+  /** Run the stop hook, for so many milliseconds at most, send out what is buffered, and exit. */
+  | { readonly _tag: "Exit"; readonly stopMs: number };
 
 /** How a run ended: the encoded result, or an `ErrorBody` as JSON and what the handler threw, for the runner's log. */
 export type RunEnd =
@@ -45,7 +48,11 @@ export type RunEnd =
   | { readonly outcome: "error"; readonly body: Uint8Array; readonly thrown: ThrownError | undefined };
 
 export type FromIsolate =
-  /** It has its methods. */
+  /** It has its methods, and runs `onRunnerStart`. */
+  | { readonly _tag: "Starting" }
+  /** That has failed. */
+  | { readonly _tag: "StartFailed"; readonly thrown: ThrownError }
+  /** It has its methods, and takes runs. */
   | { readonly _tag: "Ready" }
   /** The handler is being called. */
   | { readonly _tag: "Started" }

@@ -4,22 +4,27 @@
  * many as runs at a time had needed, and never more.
  */
 import type { IsolateKind } from "../../contract/isolation.ts";
+import type { ThrownError } from "../../contract/thrown.ts";
 import { type BootEnd, Isolate, type IsolateOwner, type IsolateStart } from "./isolate.ts";
 import type { IsolateExit } from "./link.ts";
 
-/** Milliseconds that an isolate may take to have its methods. */
-export const isolateBootMs = 30_000;
+/** Milliseconds that the stop hook of an isolate has that is not needed any more, while its runner goes on. */
+const idleStopMs = 5_000;
 
 /** Milliseconds after which an isolate that nobody takes ends. The last of its kind stays. */
 const idleMs = 60_000;
 
 /** Why there is no isolate. */
-export type BootFailure = { readonly _tag: "Silent" } | { readonly _tag: "Ended"; readonly exit: IsolateExit };
+export type BootFailure =
+  | { readonly _tag: "Silent"; readonly starting: boolean }
+  | { readonly _tag: "StartFailed"; readonly thrown: ThrownError }
+  | { readonly _tag: "Ended"; readonly exit: IsolateExit };
 
 const failedToStart = (cause: unknown): IsolateExit => ({ how: "could not be started", starved: true, cause });
 
 export class WarmIsolates implements IsolateOwner {
   readonly #start: () => IsolateStart;
+  readonly #bootTimeoutMs: number;
   readonly #all = new Set<Isolate>();
   /** Free ones; the one that was used last is taken first, so that the others can end. */
   readonly #free: Array<Isolate> = [];
@@ -27,10 +32,15 @@ export class WarmIsolates implements IsolateOwner {
   readonly #spares = new Map<IsolateKind, Promise<Isolate | BootFailure>>();
   readonly #timers = new Map<Isolate, NodeJS.Timeout>();
   #closed = false;
+  #stopMs = idleStopMs;
 
-  /** @param start what isolates are started with; asked for each, and may throw. */
-  constructor(start: () => IsolateStart) {
+  /**
+   * @param start what isolates are started with; asked for each, and may throw.
+   * @param bootTimeoutMs milliseconds that an isolate may take until it takes runs.
+   */
+  constructor(start: () => IsolateStart, bootTimeoutMs: number) {
     this.#start = start;
+    this.#bootTimeoutMs = bootTimeoutMs;
   }
 
   /** A free isolate, or a new one. What `start` throws rejects it. */
@@ -45,7 +55,7 @@ export class WarmIsolates implements IsolateOwner {
 
   free(isolate: Isolate): void {
     if (this.#closed) {
-      void isolate.end(0);
+      void isolate.end(0, this.#stopMs);
       return;
     }
     this.#free.push(isolate);
@@ -61,10 +71,14 @@ export class WarmIsolates implements IsolateOwner {
     if (atWork && !this.#closed) this.#replace(isolate.kind);
   }
 
-  /** Ends all of them, those with a run after `graceMs` milliseconds at most, and waits until they are gone. */
-  async close(graceMs: number): Promise<void> {
+  /**
+   * Ends all of them, those with a run after `graceMs` milliseconds at most, and waits until they are gone. Their stop hooks have
+   * `stopMs` milliseconds.
+   */
+  async close(graceMs: number, stopMs: number): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#all].map((isolate) => isolate.end(graceMs)));
+    this.#stopMs = stopMs;
+    await Promise.all([...this.#all].map((isolate) => isolate.end(graceMs, stopMs)));
   }
 
   /** One that is being started to replace another, or a new one. */
@@ -97,18 +111,19 @@ export class WarmIsolates implements IsolateOwner {
     }
     this.#all.add(isolate);
     const { promise: tooLong, resolve } = Promise.withResolvers<"silent">();
-    const timer = setTimeout(() => resolve("silent"), isolateBootMs);
+    const timer = setTimeout(() => resolve("silent"), this.#bootTimeoutMs);
     const end: BootEnd | "silent" = await Promise.race([isolate.booted, tooLong]);
     clearTimeout(timer);
     if (end === "ready") return isolate;
-    void isolate.end(0);
-    return end === "silent" ? { _tag: "Silent" } : { _tag: "Ended", exit: end };
+    void isolate.end(0, 0);
+    if (end === "silent") return { _tag: "Silent", starting: isolate.starting };
+    return "thrown" in end ? { _tag: "StartFailed", thrown: end.thrown } : { _tag: "Ended", exit: end };
   }
 
   #idle(isolate: Isolate): void {
     const others = this.#free.some((other) => other !== isolate && other.kind === isolate.kind);
     if (!others || !this.#forgetFree(isolate)) return;
-    void isolate.end(0);
+    void isolate.end(0, idleStopMs);
   }
 
   #forgetFree(isolate: Isolate): boolean {

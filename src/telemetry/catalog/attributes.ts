@@ -114,7 +114,7 @@ export const attributes = {
   terminationReason: attribute(
     "flame.runner.termination.reason",
     "string",
-    "`idle`, `drain`, `crash`, `boot_timeout`, `unhealthy` or `recycled`; `orphaned` when a runner says of itself that its parent is gone.",
+    "`idle`, `drain`, `crash`, `boot_timeout`, `canceled`, `unhealthy` or `recycled`; `orphaned` when a runner says of itself that its parent is gone.",
   ),
   instanceId: attribute("service.instance.id", "string", "Resource of a runner: its id."),
   phaseAcquireMs: attribute("flame.phase.acquire_ms", "double", "Getting a slot on a runner.", "ms"),
@@ -133,6 +133,11 @@ export const attributes = {
   eventName: attribute("event.name", "string", "Log records only: the name of the event."),
   traceId: attribute("trace_id", "string", "Log records and exemplars only: the trace."),
   spanId: attribute("span_id", "string", "Log records and exemplars only: the span."),
+  traceFlags: attribute(
+    "trace_flags",
+    "string",
+    "Log records only: `00` where the span is not sampled. Over OTLP, the flags of the record.",
+  ),
   exceptionType: attribute("exception.type", "string", "Log records only: the class of what was thrown."),
   exceptionMessage: attribute(
     "exception.message",
@@ -149,12 +154,20 @@ export const attributes = {
     "string",
     "Log records only: its stack, followed by its causes and the errors of an `AggregateError`, each with its code and stack, without secrets and capped.",
   ),
+  functionName: attribute(
+    "code.function.name",
+    "string",
+    "Log records only: the option whose function failed, such as `scaling` or `backend.spawn`.",
+  ),
   durationMs: attribute("flame.duration_ms", "double", "Log records only: how long it took.", "ms"),
   reason: attribute("flame.reason", "string", "Log records only: why it happened."),
 } satisfies Record<string, AttributeSpec>;
 
 /** Attributes by key, to be recorded on a span or log record. */
 export type Facts = { readonly [K in keyof typeof attributes]?: string | number | boolean | undefined };
+
+/** `trace_flags` of a span that is not sampled. */
+export const unsampledFlags = "00";
 
 /** The label of methods that are not registered: it keeps cardinality bounded. */
 export const OTHER_METHOD = "_OTHER";

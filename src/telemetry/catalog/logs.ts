@@ -23,6 +23,11 @@ export const logs = {
   runnerBooting: { name: "flame.runner.booting", level: "debug", description: "A runner is being started." },
   runnerReady: { name: "flame.runner.ready", level: "info", description: "A runner is up." },
   runnerBootFailed: { name: "flame.runner.boot_failed", level: "error", description: "A runner did not come up." },
+  runnerBootCanceled: {
+    name: "flame.runner.boot_canceled",
+    level: "info",
+    description: "A boot was canceled: nobody needed the runner any more, or the pool was shut down.",
+  },
   runnerDraining: {
     name: "flame.runner.draining",
     level: "info",
@@ -30,6 +35,11 @@ export const logs = {
   },
   runnerLost: { name: "flame.runner.lost", level: "warn", description: "A runner ended without being asked to." },
   runnerTerminated: { name: "flame.runner.terminated", level: "info", description: "A runner was stopped." },
+  runnerNotEnded: {
+    name: "flame.runner.not_ended",
+    level: "warn",
+    description: "The backend could not end a runner, or took too long; it may still be there.",
+  },
   isolateTerminated: {
     name: "flame.isolate.terminated",
     level: "warn",
@@ -45,6 +55,12 @@ export const logs = {
     name: "flame.pool.scaled",
     level: "info",
     description: "The pool started or stopped runners, and why.",
+  },
+  userFunctionFailed: {
+    name: "flame.user_function.failed",
+    level: "error",
+    description:
+      "A function that was given to Firelight, such as `scaling`, a hook or one of a backend, failed or gave nothing that can be used; and what holds in its place. Once for each series of failures.",
   },
   heartbeatRefused: {
     name: "flame.heartbeat.refused",

@@ -3,6 +3,8 @@
 /** Upper bounds of histogram buckets, in seconds. */
 const coarse = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300] as const;
 const fine = [0.0005, 0.001, 0.0025, ...coarse] as const;
+/** For histograms of which each method has several series. */
+const sparse = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 30, 120] as const;
 
 export interface MetricSpec {
   /** Prometheus name; the OTLP name is the same under the default translation. */
@@ -12,10 +14,14 @@ export interface MetricSpec {
   readonly labels: ReadonlyArray<string>;
   readonly description: string;
   readonly buckets?: ReadonlyArray<number>;
+  /** The buckets are those of `telemetry.buckets` where an instance names some: rules and alerts do not read them. */
+  readonly ownBuckets?: boolean;
   /** Observations carry `trace_id` and `span_id`. */
   readonly exemplars?: boolean;
   /** Label values that exist from the start, at zero. */
   readonly known?: Readonly<Record<string, ReadonlyArray<string>>>;
+  /** Combinations of known label values that never occur, and have no series. */
+  readonly impossible?: ReadonlyArray<Readonly<Record<string, string>>>;
   /** Which side keeps it. */
   readonly side: "parent" | "runner" | "both";
 }
@@ -26,6 +32,7 @@ export const metrics = {
     type: "histogram",
     unit: "s",
     buckets: coarse,
+    ownBuckets: true,
     exemplars: true,
     side: "parent",
     labels: ["rpc_system_name", "rpc_method", "rpc_status_code", "error_type", "flame_pool_name"],
@@ -35,7 +42,8 @@ export const metrics = {
     name: "flame_client_attempt_duration_seconds",
     type: "histogram",
     unit: "s",
-    buckets: coarse,
+    buckets: sparse,
+    ownBuckets: true,
     exemplars: true,
     side: "parent",
     labels: ["rpc_method", "rpc_status_code", "flame_pool_name", "attempt_kind"],
@@ -64,7 +72,8 @@ export const metrics = {
     name: "flame_invocation_phase_duration_seconds",
     type: "histogram",
     unit: "s",
-    buckets: fine,
+    buckets: sparse,
+    ownBuckets: true,
     side: "parent",
     labels: ["rpc_method", "flame_pool_name", "phase"],
     description: "Where the time of calls went. The phases of a call sum to its duration.",
@@ -86,6 +95,10 @@ export const metrics = {
     side: "parent",
     labels: ["flame_pool_name", "result", "source"],
     known: { result: ["acquired", "timeout", "canceled", "rejected"], source: ["warm", "queued", "cold"] },
+    impossible: [
+      { result: "timeout", source: "warm" },
+      { result: "canceled", source: "warm" },
+    ],
     description: "How long it took to get a slot on a runner.",
   },
   leaseDuration: {
@@ -162,8 +175,9 @@ export const metrics = {
     buckets: coarse,
     side: "parent",
     labels: ["flame_pool_name", "backend", "result"],
-    known: { result: ["ok", "error", "timeout"] },
-    description: "How long runners took to boot.",
+    known: { result: ["ok", "error", "timeout", "canceled"] },
+    description:
+      "How long runners took to boot, by result. `canceled`: nobody needed the runner any more, or the pool was shut down; not a failure.",
   },
   terminations: {
     name: "flame_runner_terminations_total",
@@ -171,8 +185,8 @@ export const metrics = {
     unit: "{runner}",
     side: "parent",
     labels: ["flame_pool_name", "reason"],
-    known: { reason: ["idle", "drain", "crash", "boot_timeout", "unhealthy", "recycled"] },
-    description: "Runners that ended, by reason.",
+    known: { reason: ["idle", "drain", "crash", "boot_timeout", "canceled", "unhealthy", "recycled"] },
+    description: "Runners that ended, by reason; `boot_timeout` and `canceled` ended before they were up.",
   },
   signatureRejections: {
     name: "flame_signature_rejections_total",
@@ -235,6 +249,7 @@ export const metrics = {
     type: "histogram",
     unit: "s",
     buckets: coarse,
+    ownBuckets: true,
     side: "runner",
     labels: ["rpc_system_name", "rpc_method", "rpc_status_code", "error_type", "flame_pool_name"],
     description: "Duration of invocations on the runner, for runners that live long enough to be scraped.",

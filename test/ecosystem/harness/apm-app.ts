@@ -17,13 +17,15 @@ export interface ApmApp extends AsyncDisposable {
   get(path: string): Promise<any>;
   /** The headers of requests to the upstream server. */
   readonly upstream: ReadonlyArray<IncomingHttpHeaders>;
+  /** What agents have sent so far. */
+  spans(): ReadonlyArray<AgentSpan>;
   /** Ends everything, so that all is sent, and gives what was. */
   end(): Promise<ReadonlyArray<AgentSpan>>;
   readonly receiver: ApmReceiver;
   output(): string;
 }
 
-export const orphanTimeoutMs = 900;
+export const orphanTimeoutMs = 2_400;
 
 const startUpstream = async () => {
   const asked: Array<IncomingHttpHeaders> = [];
@@ -81,15 +83,17 @@ export const startApmApp = async (
     if (port === undefined) throw new Error(`The parent ended:\n${printed}`);
     const get = async (path: string): Promise<any> => (await fetch(`http://127.0.0.1:${port}${path}`)).json();
     await waitFor(async () => (await get("/stats")).runners.idle >= 1, { what: "a runner", timeoutMs: 60_000 });
+    const spans = (): ReadonlyArray<AgentSpan> => [...receiver.spans(), ...newRelicSpans(scratch)];
     return {
       get,
+      spans,
       upstream: upstream.asked,
       receiver,
       output: () => printed,
       end: async () => {
         child.stdin.end();
         await exited;
-        return [...receiver.spans(), ...newRelicSpans(scratch)];
+        return spans();
       },
       [Symbol.asyncDispose]: dispose,
     };

@@ -59,6 +59,87 @@ describe("idle runners", () => {
     expect(asked.length).toBeGreaterThan(3);
   });
 
+  it("end under a trickle of calls, though each call resets the clock of another one", () => {
+    const pool = withRunners(4, { idleShutdownMs: 1_000 });
+    const used = new Set<string | undefined>();
+    for (let i = 0; i < 12; i++) {
+      const ticket = pool.acquire();
+      used.add(runnerOf(pool, ticket));
+      pool.advance(100);
+      pool.release(pool.granted.get(ticket)!.key);
+    }
+    expect(used.size).toBe(4);
+    expect(pool.up.size).toBe(1);
+    expect(pool.commands.filter(({ _tag }) => _tag === "Scaled").at(-1)).toMatchObject({
+      from: 2,
+      to: 1,
+      reason: expect.stringMatching(/^not needed for 1\d{3} ms: 1 were enough$/),
+    });
+  });
+
+  it("end under calls that overlap, once the others have taken over; nobody's call is cut short", () => {
+    const pool = withRunners(4, { maxConcurrency: 4, idleShutdownMs: 1_000, drainTimeoutMs: 10 });
+    const calls = [1, 2, 3, 4].map(() => pool.acquire());
+    expect(new Set(calls.map((ticket) => runnerOf(pool, ticket))).size).toBe(4);
+    pool.advance(900);
+    expect(pool.state.runners.count("ready")).toBe(4);
+    pool.advance(200);
+    pool.advance(60_000);
+    expect(pool.leases.size).toBe(4);
+    for (const ticket of calls) {
+      pool.release(pool.granted.get(ticket)!.key);
+      pool.acquire();
+    }
+    pool.advance(300);
+    expect(pool.up.size).toBe(1);
+    expect(pool.leases.size).toBe(4);
+    expect(pool.last("Forsake")).toBeUndefined();
+  });
+
+  it("that were to be spared are used again when the others have no room", () => {
+    const pool = withRunners(2, { maxConcurrency: 2, idleShutdownMs: 1_000 });
+    const [first, second] = [pool.acquire(), pool.acquire()];
+    pool.advance(1_000);
+    const spared = [...pool.state.runners.values()].filter((runner) => runner.spared).map(({ id }) => id);
+    expect(spared).toEqual([runnerOf(pool, first)]);
+    expect(runnerOf(pool, pool.acquire())).toBe(runnerOf(pool, second));
+    expect(runnerOf(pool, pool.acquire(undefined, "a key"))).toBe(spared[0]);
+    pool.advance(500);
+    expect([...pool.state.runners.values()].some((runner) => runner.spared)).toBe(false);
+    expect(pool.up.size).toBe(2);
+  });
+
+  it("stay as long as a burst within idleShutdownMs has needed them", () => {
+    const pool = withRunners(3, { idleShutdownMs: 1_000 });
+    for (let i = 0; i < 5; i++) {
+      const burst = [1, 2, 3].map(() => pool.acquire());
+      for (const ticket of burst) pool.release(pool.granted.get(ticket)!.key);
+      for (let j = 0; j < 9; j++) pool.advance(100);
+      expect(pool.up.size).toBe(3);
+    }
+  });
+
+  it("stay as long as a policy wanted them within idleShutdownMs", () => {
+    const pool = withRunners(4, { scaling: buffer(2), idleShutdownMs: 1_000 });
+    for (let i = 0; i < 30; i++) {
+      const ticket = pool.acquire();
+      pool.advance(100);
+      pool.release(pool.granted.get(ticket)!.key);
+    }
+    expect(pool.up.size + pool.booting.size).toBe(3);
+    for (let i = 0; i < 30; i++) pool.advance(100);
+    expect(pool.up.size).toBe(2);
+  });
+
+  it("above a lowered max end, whatever the policy wants", () => {
+    const pool = withRunners(3, { scaling: () => ({ target: 99, reason: "all" }), idleShutdownMs: 1_000 });
+    pool.update({ max: 1 });
+    pool.advance(999);
+    expect(pool.up.size).toBe(3);
+    pool.advance(1);
+    expect(pool.up.size).toBe(1);
+  });
+
   it("say why they end", () => {
     const pool = withRunners(1, { idleShutdownMs: 100 });
     const commands = pool.advance(150);
@@ -199,15 +280,106 @@ describe("scaling policies", () => {
   });
 });
 
-it("a policy that throws leaves the pool as large as it is, and says so", () => {
-  const pool = new Driver({
-    min: 1,
-    scaling: () => {
-      throw new Error("no idea");
-    },
+describe("boots that nobody needs any more", () => {
+  /** One runner that serves all of the calls while others are booted for them. */
+  const served = (boots: number): Driver => {
+    const pool = withRunners(1, { max: boots + 1 });
+    for (let i = 0; i <= boots; i++) pool.acquire();
+    expect(pool.booting.size).toBe(boots);
+    for (let i = 0; i <= boots; i++) pool.release([...pool.leases.values()][0]!);
+    expect(pool.granted.size).toBe(boots + 2);
+    return pool;
+  };
+
+  it("are canceled after a moment, and are no failures", () => {
+    const pool = served(3);
+    expect(pool.last("LookLater")).toEqual({ _tag: "LookLater", afterMs: 250 });
+    pool.advance(249);
+    expect(pool.booting.size).toBe(3);
+    const commands = pool.advance(1);
+    expect(commands.filter(({ _tag }) => _tag === "CancelBoot")).toHaveLength(3);
+    expect(commands.at(-1)).toEqual({ _tag: "Scaled", from: 4, to: 1, reason: "3 boots are not needed any more" });
+    expect([pool.booting.size, pool.bootsPaused]).toEqual([0, false]);
   });
-  expect(pool.booting.size).toBe(1);
-  expect(pool.state.scaler.decision.reason).toBe("the scaling policy threw: Error: no idea");
+
+  it("are canceled when those who waited have left", () => {
+    const pool = new Driver({ max: 2 });
+    const tickets = [pool.acquire(), pool.acquire()];
+    pool.abandon(tickets[0]!);
+    pool.advance(250);
+    expect(pool.booting.size).toBe(1);
+    pool.abandon(tickets[1]!);
+    pool.advance(250);
+    expect(pool.booting.size).toBe(0);
+  });
+
+  it("newest first, and none that min, warm slots or a waiting call want", () => {
+    const pool = new Driver({ min: 2, max: 4 });
+    pool.bootSucceeds("r1");
+    for (let i = 0; i < 4; i++) pool.acquire();
+    for (let i = 0; i < 4; i++) pool.release([...pool.leases.values()][0]!);
+    expect([...pool.booting]).toEqual(["r2", "r3", "r4"]);
+    pool.advance(10_000);
+    expect([...pool.booting]).toEqual(["r2"]);
+    pool.update({ scaling: buffer(3) });
+    expect(pool.booting.size).toBe(2);
+    const waiting = [1, 2].map(() => pool.acquire());
+    pool.update({ scaling: reactive, min: 0 });
+    pool.advance(10_000);
+    expect(pool.booting.size).toBe(1);
+    expect(pool.waiting).toEqual(waiting.slice(1));
+  });
+
+  it("go on when they are needed again within that moment", () => {
+    const pool = served(1);
+    pool.advance(200);
+    const [, waiting] = [pool.acquire(), pool.acquire()];
+    pool.advance(1_000);
+    pool.bootSucceeds("r2");
+    expect(runnerOf(pool, waiting)).toBe("r2");
+  });
+
+  it("get more time with each burst that comes again, until they come up: no endless booting and canceling", () => {
+    const pool = withRunners(1, { max: 2 });
+    const canceled = () => pool.commands.filter(({ _tag }) => _tag === "CancelBoot").length;
+    const bootMs = 1_500;
+    let ageMs = 0;
+    for (let burst = 0; burst < 20 && pool.up.size < 2; burst++) {
+      for (const ticket of [pool.acquire(), pool.acquire()]) pool.release(pool.granted.get(ticket)!.key);
+      for (let ms = 0; ms < 2_000; ms += 50) {
+        pool.advance(50);
+        ageMs = pool.booting.size === 0 ? 0 : ageMs + 50;
+        if (ageMs >= bootMs) pool.bootSucceeds([...pool.booting][0]!);
+      }
+    }
+    expect(pool.up.size).toBe(2);
+    expect(canceled()).toBeLessThanOrEqual(3);
+  });
+
+  it("are kept when they are about to be ready; not when they should have been for long", () => {
+    const slow = () => {
+      const pool = new Driver({ max: 2 });
+      pool.acquire();
+      pool.advance(1_000);
+      pool.bootSucceeds("r1");
+      pool.acquire();
+      pool.advance(700);
+      for (const key of [...pool.leases.values()]) pool.release(key);
+      return pool;
+    };
+    const pool = slow();
+    pool.release([...pool.leases.values()][0]!);
+    pool.advance(250);
+    expect(pool.booting.size).toBe(1);
+    pool.bootSucceeds("r2");
+    expect(pool.up.size).toBe(2);
+    const late = slow();
+    late.release([...late.leases.values()][0]!);
+    late.advance(799);
+    expect(late.booting.size).toBe(1);
+    late.advance(1);
+    expect(late.booting.size).toBe(0);
+  });
 });
 
 describe("bounds change while the pool is in use", () => {

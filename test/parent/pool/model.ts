@@ -43,6 +43,21 @@ const without = (waiting: Array<number>, ticket: number): void => {
   if (at >= 0) waiting.splice(at, 1);
 };
 
+/** How many runners a reactive pool has needed over time, as a list of changes. */
+class NeedHistory {
+  readonly #changes: Array<{ readonly at: number; readonly runners: number }> = [{ at: -Infinity, runners: 0 }];
+
+  record(at: number, runners: number): void {
+    if (this.#changes.at(-1)?.runners !== runners) this.#changes.push({ at, runners });
+  }
+
+  /** The most that were needed at any time from `since` on. */
+  most(since: number): number {
+    const first = this.#changes.findLastIndex(({ at }) => at <= since);
+    return Math.max(...this.#changes.slice(Math.max(0, first)).map(({ runners }) => runners));
+  }
+}
+
 export class PoolModel {
   /** Tickets that wait, in the order they came. */
   readonly waiting: Array<number> = [];
@@ -65,6 +80,7 @@ export class PoolModel {
   closed = false;
   /** Whether bounds were lowered below what may be in use: it goes when the calls that have it are done. */
   shrunk = false;
+  readonly #needs = new NeedHistory();
   #ticket = 0;
 
   constructor(given: PoolBounds, fixedRunnerIds?: ReadonlyArray<string>) {
@@ -89,6 +105,11 @@ export class PoolModel {
     if (late) assert.deepEqual(commands, [], "a late check-in changes nothing");
     if (event._tag === "BootFailed") this.#checkBootFailure(event.error, waited);
     this.#check(real.state);
+    if (!this.closed && this.supply === "elastic" && this.bounds.scaling === reactive) {
+      this.#needs.record(real.now, this.#needed(real.state));
+      if (event._tag === "Tick") this.#checkSize(real, commands);
+      this.#checkCanceled(real, commands);
+    }
     return commands;
   }
 
@@ -153,6 +174,9 @@ export class PoolModel {
         assert.ok(!this.closed && !this.bootsPaused, "no boot while boots are paused, or the pool is closed");
         this.booting.add(command.runnerId);
         return;
+      case "CancelBoot":
+        assert.ok(this.booting.delete(command.runnerId), "only a boot that is under way is canceled");
+        return;
       case "AllowBootLater":
         this.bootsPaused = true;
         return;
@@ -170,8 +194,10 @@ export class PoolModel {
       case "Terminate":
         return this.#checkEnd(command.runnerId, command.reason, because);
       case "Probe":
+      case "LookLater":
       case "Scaled":
       case "Saturated":
+      case "Misbehaved":
     }
   }
 
@@ -194,6 +220,35 @@ export class PoolModel {
       const left = [...this.up].filter((id) => !this.draining.has(id)).length;
       assert.ok(left >= this.bounds.min, "no runner of min ends for being idle");
     }
+  }
+
+  /** Runners for the calls that run and wait. */
+  #needed({ runners }: PoolState): number {
+    let calls = this.waiting.length;
+    for (const { phase, used } of runners.values()) if (phase !== "draining" && phase !== "ejected") calls += used;
+    return Math.min(this.bounds.max, Math.ceil(calls / this.bounds.maxConcurrency));
+  }
+
+  /** Of the runners that are up, as many as were needed lately stay, and no others for long, however the calls are spread. */
+  #checkSize({ state, now }: RealPool, commands: ReadonlyArray<PoolCommand>): void {
+    const { min, idleShutdownMs, minIdleShutdownMs } = this.bounds;
+    if (typeof idleShutdownMs !== "number") return;
+    const ready = [...state.runners.values()].filter(({ phase }) => phase === "ready");
+    const lately = this.#needs.most(now - idleShutdownMs);
+    const ended = commands.some((command) => command._tag === "Terminate" && command.reason === "idle");
+    if (ended && minIdleShutdownMs === Infinity)
+      assert.ok(ready.length >= lately, `${lately} runners were needed within ${idleShutdownMs} ms`);
+    if (ready.length <= Math.max(min, lately)) return;
+    for (const { id, used, readySince } of ready)
+      assert.ok(used > 0 || now - readySince < idleShutdownMs, `${id} is idle, and has not been needed for long`);
+  }
+
+  /** What is canceled is not needed. */
+  #checkCanceled({ state, now }: RealPool, commands: ReadonlyArray<PoolCommand>): void {
+    if (!commands.some(({ _tag }) => _tag === "CancelBoot")) return;
+    const { min, minIdleShutdownMs } = this.bounds;
+    const needed = Math.max(this.#needs.most(now), minIdleShutdownMs === Infinity ? min : 0);
+    assert.ok(state.runners.alive >= needed, "no boot that is needed is canceled");
   }
 
   /** With no runner left, whoever waits learns why. */

@@ -41,7 +41,7 @@ await flame.configure({
         },
       },
     },
-    dead: { runners: [{ id: "nobody", url: "http://localhost:9" }] },
+    dead: { runners: [{ id: "nobody", url: "http://nobody.localhost:9" }] },
   },
 });
 
@@ -54,6 +54,7 @@ const failure = (call) =>
 
 const routes = {
   "/fetch": () => work.fetchIt(UPSTREAM),
+  "/own-url": () => work.ownUrl(),
   "/pid": () => work.pid(),
   "/stats": () => ({ ...flame.pools.default.stats(), problems, runnerPorts }),
   "/report": () => globalThis.reportError("the user's own") ?? null,
@@ -65,7 +66,7 @@ const routes = {
       canceled: await canceled,
       timedOut: await failure(work.slow.with({ timeoutMs: 100 })(5_000)),
       unreachable: await failure(work.pid.with({ pool: "dead", timeoutMs: 500 })()),
-      retried: await failure(work.dieFirst.with({ retry: { maxAttempts: 3, executed: true } })()),
+      retried: await failure(work.dieFirst.with({ retry: { maxAttempts: 3 } })()),
     };
   },
 };

@@ -1,4 +1,6 @@
+import { createServer } from "node:http";
 import { flame } from "firelight";
-import "./services.js";
+import { startOwnServer } from "./services.js";
 
+await startOwnServer(createServer);
 await flame.createRunnerServer().ready;

@@ -1,12 +1,26 @@
 /** What the parent calls and the runners run. */
 import { defineMethod, flame } from "firelight";
 
+let ownUrl;
+
+/** A server that a user runs beside the runner's. */
+export const startOwnServer = (createServer) =>
+  new Promise((resolve) => {
+    const server = createServer((_request, response) => response.end("own"));
+    server.listen(0, "127.0.0.1", () => {
+      ownUrl = `http://127.0.0.1:${server.address().port}/own`;
+      resolve();
+    });
+    server.unref();
+  });
+
 export const work = flame.service("work", {
   /** Asks the upstream server, and tells what was asked with, and who asked. */
   fetchIt: defineMethod("fetchIt", async (ctx, url) => {
     const response = await fetch(url);
     return { pid: process.pid, trace: ctx.trace, upstream: await response.json() };
   }),
+  ownUrl: async () => ownUrl,
   pid: async () => process.pid,
   slow: defineMethod("slow", async (ctx, ms) => {
     await new Promise((resolve) => {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { flame } from "firelight";
 import { processBackend } from "firelight/backends/process";
+import "./services.js";
 
 /** The runner is a program of its own, which Next does not build. */
 const entry = join(/* turbopackIgnore: true */ process.cwd(), "runner.mjs");

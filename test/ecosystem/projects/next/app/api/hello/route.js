@@ -1,5 +1,4 @@
 import { hello } from "../../../lib/services.js";
-import "../../../lib/flame.js";
 
 export const dynamic = "force-dynamic";
 

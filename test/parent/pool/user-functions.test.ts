@@ -1,0 +1,130 @@
+/** Functions of the user that the pool decides with: whatever they do, the pool works on the documented fallback and says so once. */
+import { describe, expect, it } from "vitest";
+import type { IdlePredicate } from "../../../src/contract/pool-bounds.ts";
+import type { ScalingPolicy } from "../../../src/contract/scaling.ts";
+import type { PoolCommand } from "../../../src/parent/pool/events.ts";
+import { Driver } from "./driver.ts";
+
+const revoked = (): object => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+};
+
+const throwing = (thrown: unknown) => (): never => {
+  throw thrown;
+};
+
+/** What functions do that were written in a hurry; and what is said of it. */
+const misdeeds: ReadonlyArray<readonly [what: string, run: () => unknown, said: RegExp]> = [
+  ["throws", throwing(new TypeError("no idea")), /threw TypeError: no idea/],
+  ["throws a string", throwing("no idea"), /threw no idea/],
+  ["throws nothing", throwing(undefined), /threw nothing/],
+  ["throws a proxy that was revoked", throwing(revoked()), /threw an object/],
+  [
+    "throws an error that cannot be read",
+    throwing(Object.defineProperty(new Error("x"), "message", { get: throwing("no") })),
+    /threw Error: What was thrown cannot be read/,
+  ],
+  ["returns nothing", () => undefined, /returned nothing/],
+  ["returns null", () => null, /returned null/],
+  ["returns a string", () => "3", /returned "3"/],
+  ["returns NaN", () => NaN, /returned NaN/],
+  ["returns a number", () => 3, /returned 3/],
+  ["returns a promise", async () => ({ target: 3, reason: "async" }), /returned a promise/],
+  ["returns a promise that rejects", async () => throwing(new Error("later"))(), /returned a promise/],
+  ["returns a promise that never settles", () => new Promise(() => {}), /returned a promise/],
+];
+
+const misbehaved = (pool: Driver): ReadonlyArray<Extract<PoolCommand, { _tag: "Misbehaved" }>> =>
+  pool.commands.filter((command) => command._tag === "Misbehaved");
+
+/** Calls come and go for so long; all of them are served. */
+const work = (pool: Driver, ms: number): void => {
+  for (let i = 0; i < ms / 100; i++) {
+    const ticket = pool.acquire();
+    for (const runnerId of [...pool.booting]) pool.bootSucceeds(runnerId);
+    pool.advance(100);
+    pool.release(pool.granted.get(ticket)!.key);
+  }
+};
+
+describe("a scaling policy that", () => {
+  const targets: ReadonlyArray<readonly [what: string, run: () => unknown, said: RegExp]> = [
+    ["returns {}", () => ({}), /returned no target/],
+    ["returns the target NaN", () => ({ target: NaN, reason: "x" }), /returned the target NaN/],
+    ["returns the target Infinity", () => ({ target: Infinity, reason: "x" }), /returned the target Infinity/],
+    ["returns a target below 0", () => ({ target: -1, reason: "x" }), /returned the target -1/],
+    ["returns a target as text", () => ({ target: "3", reason: "x" }), /returned the target "3"/],
+    ["returns a target that is a promise", () => ({ target: Promise.reject(new Error("x")) }), /the target a promise/],
+    ["returns a proxy that was revoked", revoked, /threw TypeError/],
+    [
+      "returns a target that cannot be read",
+      () => ({
+        get target() {
+          return throwing("no")();
+        },
+      }),
+      /threw no/,
+    ],
+  ];
+
+  it.each([...misdeeds, ...targets])("%s leaves the decision to reactive, and is said once", (_, run, said) => {
+    const pool = new Driver({ max: 3, scaling: run as ScalingPolicy, idleShutdownMs: 1_000 });
+    const [first] = [pool.acquire(), pool.acquire()];
+    expect(pool.booting.size).toBe(2);
+    for (const runnerId of [...pool.booting]) pool.bootSucceeds(runnerId);
+    for (const { key } of pool.granted.values()) pool.release(key);
+    work(pool, 3_000);
+    expect(pool.granted.has(first)).toBe(true);
+    expect(pool.up.size).toBe(1);
+    expect(misbehaved(pool)).toEqual([{ _tag: "Misbehaved", name: "scaling", fault: expect.stringMatching(said) }]);
+    expect(pool.state.scaler.decision.reason).toMatch(said);
+    expect(pool.state.scaler.decision.reason).toMatch(/; reactive decides: \d calls run and \d wait$/);
+  });
+
+  it("gives no reason is followed all the same", () => {
+    const pool = new Driver({ max: 5, scaling: (() => ({ target: 2 })) as unknown as ScalingPolicy });
+    expect(pool.booting.size).toBe(2);
+    expect(misbehaved(pool)).toMatchObject([{ fault: expect.stringContaining("returned no reason") }]);
+  });
+
+  it("wants a part of a runner gets a whole one, and nothing is said", () => {
+    const pool = new Driver({ max: 5, scaling: () => ({ target: 1.2, reason: "a fifth" }) });
+    expect(pool.booting.size).toBe(2);
+    expect(misbehaved(pool)).toEqual([]);
+  });
+
+  it("fails again after it was well for a minute is told of again", () => {
+    let broken = true;
+    const scaling: ScalingPolicy = () => {
+      if (broken) throw new Error("no idea");
+      return { target: 0, reason: "none" };
+    };
+    const pool = new Driver({ scaling });
+    pool.advance(10_000);
+    broken = false;
+    pool.advance(61_000);
+    broken = true;
+    pool.advance(1_000);
+    pool.advance(1_000);
+    expect(misbehaved(pool)).toHaveLength(2);
+  });
+});
+
+describe("an idleShutdownMs that", () => {
+  it.each([...misdeeds, ["returns {}", () => ({}), /returned an object/] as const])(
+    "%s keeps the runners that it was asked about, and is said once",
+    (_, run, said) => {
+      const pool = new Driver({ max: 3, idleShutdownMs: run as IdlePredicate });
+      for (let i = 0; i < 3; i++) pool.acquire();
+      for (const runnerId of [...pool.booting]) pool.bootSucceeds(runnerId);
+      for (const { key } of pool.granted.values()) pool.release(key);
+      work(pool, 3_000);
+      expect(pool.up.size).toBe(3);
+      expect(misbehaved(pool)).toEqual([
+        { _tag: "Misbehaved", name: "idleShutdownMs", fault: expect.stringMatching(said) },
+      ]);
+    },
+  );
+});

@@ -1,0 +1,62 @@
+/** A user's logger may do anything; whoever logs is not hurt, and it is said once. */
+import { afterEach, beforeEach, describe, expect, it, type MockInstance, onTestFinished, vi } from "vitest";
+import type { Logger } from "../../src/contract/options.ts";
+import { guardLogger } from "../../src/telemetry/guarded-logger.ts";
+import { exportLogs, makeLogSink } from "../../src/telemetry/logs.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+let said: MockInstance<typeof console.error>;
+let unhandled: Array<unknown>;
+const note = (reason: unknown): void => void unhandled.push(reason);
+
+beforeEach(() => {
+  said = vi.spyOn(console, "error").mockImplementation(() => {});
+  unhandled = [];
+  process.on("unhandledRejection", note);
+});
+
+afterEach(() => {
+  process.off("unhandledRejection", note);
+  vi.restoreAllMocks();
+});
+
+const loggerThat = (run: () => unknown): Logger => ({ debug: run, info: run, warn: run, error: run });
+
+const fail = (thrown: unknown) => (): never => {
+  throw thrown;
+};
+
+describe("a logger that", () => {
+  it.each([
+    ["throws", fail(new Error("disk full")), /error of the configured logger threw Error: disk full; records are lost/],
+    ["throws nothing", fail(undefined), /threw nothing/],
+    ["throws what cannot be read", fail(Object.create(null)), /threw an object/],
+    ["rejects", async () => fail(new Error("disk full"))(), /rejected with Error: disk full/],
+    ["returns a broken thenable", () => ({ then: fail(new Error("no")) }), /rejected with Error: no/],
+  ])("%s is told of once and hurts nobody", async (_, run, text) => {
+    const logger = guardLogger(loggerThat(run));
+    for (let i = 0; i < 50; i++) logger.error("a record");
+    await waitFor(() => said.mock.calls.length > 0, { what: "a word about it" });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(said.mock.calls).toEqual([[expect.stringMatching(text)]]);
+    expect(unhandled).toEqual([]);
+  });
+
+  it("has not every method is called where it has one", () => {
+    const error = vi.fn();
+    const logger = guardLogger({ error } as unknown as Logger);
+    logger.info("one");
+    logger.debug?.("two");
+    logger.error("three", { a: 1 });
+    expect(error.mock.calls).toEqual([["three", { a: 1 }]]);
+    expect(said).not.toHaveBeenCalled();
+  });
+
+  it("throws does not keep records from the others", () => {
+    const written: Array<string> = [];
+    const write = (message: string): void => void written.push(message);
+    onTestFinished(exportLogs({ info: write, warn: write, error: write }));
+    makeLogSink(loggerThat(fail(new Error("no")))).emit({ _tag: "PoolSaturated", pool: "p", pending: 3, limit: 8 });
+    expect(written).toEqual([expect.stringContaining("saturated")]);
+  });
+});

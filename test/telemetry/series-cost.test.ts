@@ -1,0 +1,103 @@
+/** How many series methods cost, as docs/observability.md says, and how to have fewer. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { createFlame, type Flame, type TelemetryOptions } from "../../src/index.ts";
+import { startReceiver } from "../otel/otlp-receiver.ts";
+
+const security = { secret: "a secret of this test" };
+const names = Array.from({ length: 500 }, (_, index) => `m${index}`);
+const methods = Object.fromEntries(names.map((name) => [name, async (value: number) => value]));
+
+let runner: Flame;
+let runnerUrl: string;
+beforeAll(async () => {
+  runner = createFlame({ mode: "runner", security });
+  runner.service("catalog", methods);
+  const server = runner.createRunnerServer({ port: 0, hostname: "127.0.0.1", handleSignals: false });
+  await server.ready;
+  runnerUrl = server.url;
+});
+afterAll(() => runner.shutdown());
+
+/** The samples of a parent that called each method once. */
+const samplesAfterCalls = async (telemetry: TelemetryOptions): Promise<ReadonlyArray<string>> => {
+  await using parent = createFlame({ mode: "parent", runnerUrl, security, telemetry });
+  const service = parent.service("catalog", methods) as Record<string, (value: number) => Promise<number>>;
+  await Promise.all(names.map((name) => service[name]!(1)));
+  return (await parent.metrics()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+};
+
+/** Of a method whose calls succeed at the first attempt: 7 phases take time. */
+const perMethod = { all: 118, phases: 84 } as const;
+
+it("500 methods cost what the documentation says, and no method more than its calls have to tell", async () => {
+  const samples = await samplesAfterCalls({});
+  const byMethod = samples.filter((line) => line.includes("rpc_method="));
+  const phases = byMethod.filter((line) => line.startsWith("flame_invocation_phase_"));
+  expect(phases.length).toBeLessThanOrEqual(500 * perMethod.phases);
+  expect(byMethod.length - phases.length).toBe(500 * (perMethod.all - perMethod.phases));
+  expect(samples.length - byMethod.length).toBeLessThan(400);
+  const page = readFileSync(join(import.meta.dirname, "../../docs/observability.md"), "utf8");
+  expect(page.replaceAll(/ +/g, " ")).toContain(`| one method, all calls succeeding | ${perMethod.all} |`);
+});
+
+it("telemetry.methods keeps those that it names, and counts the others as _OTHER", async () => {
+  const samples = await samplesAfterCalls({ methods: ["catalog/m7", "other/*"] });
+  const labels = new Set(samples.flatMap((line) => /rpc_method="(.*?)"/.exec(line)?.[1] ?? []));
+  expect([...labels].toSorted()).toEqual(["_OTHER", "catalog/m7"]);
+  const calls = samples.filter((line) => line.startsWith("rpc_client_call_duration_seconds_count"));
+  expect(calls.map((line) => Number(line.split(" ")[1])).toSorted((left, right) => left - right)).toEqual([1, 499]);
+  expect(samples.length).toBeLessThan(2 * perMethod.all + 400);
+});
+
+it("telemetry.methods takes whole services", async () => {
+  const samples = await samplesAfterCalls({ methods: ["catalog/*"] });
+  expect(samples.filter((line) => line.includes("_OTHER"))).toEqual([]);
+});
+
+it.each([
+  [[0.1, 1], 2],
+  [[], 0],
+])(
+  "telemetry.buckets: %j gives the histograms of methods those bounds, and leaves those of pools",
+  async (buckets, count) => {
+    const samples = await samplesAfterCalls({ buckets });
+    const bounds = (name: string): number =>
+      new Set(
+        samples.flatMap((line) => (line.startsWith(`${name}_bucket`) ? (/le="(.*?)"/.exec(line)?.[1] ?? []) : [])),
+      ).size;
+    for (const name of [
+      "rpc_client_call_duration_seconds",
+      "flame_client_attempt_duration_seconds",
+      "flame_invocation_phase_duration_seconds",
+    ])
+      expect([name, bounds(name)]).toEqual([name, count + 1]);
+    expect(bounds("flame_pool_acquire_duration_seconds")).toBe(22);
+  },
+);
+
+it.each([
+  [{ methods: "catalog/*" }, 'telemetry.methods is "catalog/*". Use an array'],
+  [{ methods: ["catalog"] }, 'telemetry.methods[0] is "catalog". Use "service/method" or "service/*"'],
+  [{ methods: [7] }, 'telemetry.methods[0] is 7. Use "service/method" or "service/*"'],
+  [
+    { buckets: [1, 1] },
+    "telemetry.buckets is an array. Use an array of seconds above 0, each greater than the one before",
+  ],
+  [{ buckets: 3 }, "telemetry.buckets is 3. Use an array of seconds above 0"],
+])("%j is refused", async (telemetry, message) => {
+  await using flame = createFlame();
+  await expect(flame.configure({ mode: "local", telemetry: telemetry as never })).rejects.toThrow(message);
+});
+
+it("spans name methods that metrics do not", async () => {
+  const { startOpenTelemetry } = await import("../../src/otel/index.ts");
+  await using receiver = await startReceiver();
+  const otel = startOpenTelemetry({ endpoint: receiver.url });
+  await using flame = createFlame({ mode: "local", telemetry: { methods: [] } });
+  await flame.fn("quiet", async () => "done")();
+  expect(await flame.metrics()).toContain('rpc_method="_OTHER"');
+  await otel.shutdown();
+  expect(receiver.spans.map((span) => span.name)).toContain("quiet/default");
+});
