@@ -5,7 +5,7 @@
  * has examples.
  */
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
-import type { KeyObject } from "node:crypto";
+import type { Hmac, KeyObject } from "node:crypto";
 import type { RequestHead, ResponseHead } from "./envelope.ts";
 import { ConfigError } from "./errors.ts";
 import { requestLine, responseLine } from "./headers.ts";
@@ -75,8 +75,12 @@ const responseBase = (head: ResponseHead, bodyLength: number): string =>
   field(responseLine(head)) +
   `${bodyLength}:`;
 
+const startHmac = (base: string, key: SigningKey): Hmac => createHmac("sha256", keyObject(key)).update(base);
+
+const signatureOf = (hmac: Hmac): string => `v2=${hmac.digest("base64url")}`;
+
 const sign = (base: string, body: Uint8Array, key: SigningKey): string =>
-  `v2=${createHmac("sha256", keyObject(key)).update(base).update(body).digest("base64url")}`;
+  signatureOf(startHmac(base, key).update(body));
 
 const equal = (expected: string, given: string): boolean => {
   if (given.length !== expected.length) return false;
@@ -115,9 +119,9 @@ export const checkResponse = (
   signature: string,
   key: SigningKey,
 ): ResponseCheck => {
-  const hmac = createHmac("sha256", keyObject(key)).update(responseBase(head, bodyLength));
+  const hmac = startHmac(responseBase(head, bodyLength), key);
   return {
     update: (chunk) => void hmac.update(chunk),
-    holds: () => equal(`v1=${hmac.digest("base64url")}`, signature),
+    holds: () => equal(signatureOf(hmac), signature),
   };
 };

@@ -76,7 +76,7 @@ describe.each([
       { ok: false, error: { code: "payload_too_large", executed: "no", index: 1 } },
       { ok: true, value: 2 },
     ]);
-    expect(calls).toEqual([1, 2]);
+    expect(calls.toSorted()).toEqual([1, 2]);
   });
 
   test.each([1_000, 100_000, 3_000_000])(
