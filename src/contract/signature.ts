@@ -75,11 +75,12 @@ const responseBase = (head: ResponseHead, bodyLength: number): string =>
   field(responseLine(head)) +
   `${bodyLength}:`;
 
-/** The value of a signature header. */
-const valueOf = (hmac: Hmac): string => `v2=${hmac.digest("base64url")}`;
+const startHmac = (base: string, key: SigningKey): Hmac => createHmac("sha256", keyObject(key)).update(base);
+
+const signatureOf = (hmac: Hmac): string => `v2=${hmac.digest("base64url")}`;
 
 const sign = (base: string, body: Uint8Array, key: SigningKey): string =>
-  valueOf(createHmac("sha256", keyObject(key)).update(base).update(body));
+  signatureOf(startHmac(base, key).update(body));
 
 const equal = (expected: string, given: string): boolean => {
   if (given.length !== expected.length) return false;
@@ -118,9 +119,9 @@ export const checkResponse = (
   signature: string,
   key: SigningKey,
 ): ResponseCheck => {
-  const hmac = createHmac("sha256", keyObject(key)).update(responseBase(head, bodyLength));
+  const hmac = startHmac(responseBase(head, bodyLength), key);
   return {
     update: (chunk) => void hmac.update(chunk),
-    holds: () => equal(valueOf(hmac), signature),
+    holds: () => equal(signatureOf(hmac), signature),
   };
 };

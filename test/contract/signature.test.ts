@@ -12,7 +12,14 @@ import {
   responseHeaders,
   responseLine,
 } from "../../src/contract/headers.ts";
-import { makeKeyring, signRequest, signResponse, verifyRequest, verifyResponse } from "../../src/contract/signature.ts";
+import {
+  checkResponse,
+  makeKeyring,
+  signRequest,
+  signResponse,
+  verifyRequest,
+  verifyResponse,
+} from "../../src/contract/signature.ts";
 
 const key = { id: "default", secret: "correct horse battery staple" };
 
@@ -429,6 +436,22 @@ const vectors = JSON.parse(readFileSync(new URL("../vectors/protocol-v2.json", i
   readonly responses: ReadonlyArray<Vector<ResponseHead>>;
 };
 const protocol = readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8");
+
+describe("a response that is checked while it comes in", () => {
+  it.each(vectors.responses)("$name is signed as it is when it came whole", ({ secret, head, headers, bodyHex }) => {
+    const key = { id: head.keyId, secret };
+    const content = Buffer.from(bodyHex, "hex");
+    const holds = (length: number, ...chunks: ReadonlyArray<Uint8Array>): boolean => {
+      const check = checkResponse(head, length, headers["x-flame-signature"]!, key);
+      for (const chunk of chunks) check.update(chunk);
+      return check.holds();
+    };
+    expect(holds(content.length, content)).toBe(true);
+    expect(holds(content.length, content.subarray(0, 3), content.subarray(3))).toBe(true);
+    expect(holds(content.length, content, Buffer.from("x"))).toBe(false);
+    expect(holds(content.length + 1, content)).toBe(false);
+  });
+});
 
 describe("the protocol's vectors", () => {
   it.each(vectors.requests)(

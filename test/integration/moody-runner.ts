@@ -5,6 +5,7 @@ import { onTestFinished } from "vitest";
 import { makeCodec } from "../../src/contract/codec.ts";
 import type { CallError } from "../../src/contract/errors.ts";
 import { readRequestHead } from "../../src/contract/headers.ts";
+import { HEARTBEAT_METHOD } from "../../src/contract/heartbeat.ts";
 import type { Answer } from "../../src/runner/respond.ts";
 import { signedError, signedReply } from "../../src/runner/respond.ts";
 import { secret } from "./static-runners.ts";
@@ -12,7 +13,7 @@ import { secret } from "./static-runners.ts";
 export interface MoodyRunner {
   readonly id: string;
   readonly url: string;
-  /** When each request arrived, by `performance.now()`. */
+  /** When each call arrived, by `performance.now()`; heartbeats, which ask for its process, do not count. */
   readonly arrivals: ReadonlyArray<number>;
   /** What it refuses everything with; `undefined` makes it answer with its id. */
   mood: CallError | undefined;
@@ -31,12 +32,13 @@ export const startMoodyRunner = async (id: string, mood?: CallError): Promise<Mo
       response.writeHead(runner.mood === undefined ? 200 : 503).end();
       return;
     }
-    arrivals.push(performance.now());
+    const read = readRequestHead((name) => request.headers[name] as string | undefined);
+    if ("malformed" in read) throw new Error(read.malformed);
+    const isHeartbeat = read.head.method === HEARTBEAT_METHOD;
+    if (!isHeartbeat) arrivals.push(performance.now());
     request.resume().on("end", () => {
-      const read = readRequestHead((name) => request.headers[name] as string | undefined);
-      if ("malformed" in read) throw new Error(read.malformed);
       const answer: Answer =
-        runner.mood === undefined
+        runner.mood === undefined || isHeartbeat
           ? signedReply(read.head, key, id, { outcome: "ok", status: 200, body: codec.encode(id, "result"), timings })
           : signedError(read.head, key, id, performance.now(), runner.mood);
       response.writeHead(answer.status, { ...answer.headers }).end(answer.body);
