@@ -1,13 +1,14 @@
 /** Checks `src` against the rules in `layers.ts`. */
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { findFaults } from "./layers.ts";
+import { findBarrels, findFaults } from "./layers.ts";
 
 process.chdir(join(import.meta.dirname, ".."));
 const paths = globSync("src/**/*.ts")
   .map((path) => path.replaceAll("\\", "/"))
   .toSorted();
-const faults = findFaults(new Map(paths.map((path) => [path, readFileSync(path, "utf8")])));
+const files = new Map(paths.map((path) => [path, readFileSync(path, "utf8")]));
+const faults = [...findFaults(files), ...findBarrels(files)];
 
 for (const fault of faults) console.error(`✗ ${fault}`);
 if (faults.length > 0) process.exit(1);

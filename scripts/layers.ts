@@ -140,6 +140,16 @@ const purityFaults = (graph: ReadonlyMap<string, ReadonlyArray<Import>>): Readon
       .map(({ from, to }) => `${from} imports ${to}, and ${root} must stay pure.`);
   });
 
+/** Imports of `effect` as a whole, which take three times as long as those of its modules. */
+export const findBarrels = (files: ReadonlyMap<string, string>): ReadonlyArray<string> =>
+  [...files]
+    .flatMap(([path, source]) => importsOf(path, source))
+    .filter(({ to }) => to === "effect")
+    .map(
+      ({ from }) =>
+        `${from} imports effect as a whole, which every process would load. Import its modules: import * as Effect from "effect/Effect".`,
+    );
+
 /**
  * What breaks the rules, as sentences for a person.
  *

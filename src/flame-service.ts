@@ -1,5 +1,7 @@
 /** An instance of Firelight as a service of Effect: made with its layer, shut down with its scope. */
-import { Context, Effect, Layer } from "effect";
+import * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
 import type { ConfigError } from "./contract/errors.ts";
 import type { FlameConfig } from "./contract/options.ts";
 import { createFlame, type Flame } from "./flame.ts";

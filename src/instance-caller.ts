@@ -1,5 +1,5 @@
 /** Who carries the calls of an instance out: the client of its present configuration. */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import { FlameError, InvokeError, withContext, type CallError } from "./contract/errors.ts";
 import type { Caller } from "./contract/caller.ts";
 import type { Client } from "./parent/client.ts";

@@ -11,6 +11,7 @@ import { thisCopy } from "./contract/copies.ts";
 import { currentTurn } from "./contract/development.ts";
 import { processWide } from "./contract/process-wide.ts";
 import type { Registry } from "./contract/registry.ts";
+import { messageOf } from "./contract/thrown.ts";
 
 /** An instance that may be replaced. */
 interface Living {
@@ -43,7 +44,7 @@ const living: Map<string, Set<Living>> = processWide("instances", () => new Map(
 const own: Set<Living> = new Set();
 
 const warn = (cause: unknown): void =>
-  process.emitWarning(`Runners of earlier code did not end in order: ${String(cause)}`, { code: "FLAME_RELOADED" });
+  process.emitWarning(`Runners of earlier code did not end in order: ${messageOf(cause)}`, { code: "FLAME_RELOADED" });
 
 const replace = (instance: Living, all: Set<Living>, why: string): void => {
   all.delete(instance);

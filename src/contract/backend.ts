@@ -4,7 +4,7 @@
  * infrastructure; the process backend (`firelight/backends/process`) is the
  * reference.
  */
-import type { Effect } from "effect";
+import type * as Effect from "effect/Effect";
 
 /** How a runner ended, as far as the backend can tell. */
 export interface RunnerExit {

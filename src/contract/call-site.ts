@@ -10,22 +10,24 @@ export interface CallSite {
   readonly topLevel: boolean;
 }
 
-/** Helpers of compilers, which stand between a decorated class and its decorators. */
-const compilerHelper = /\/node_modules\/(?:tslib|@swc\/helpers|@babel\/runtime|@oxc-project\/runtime)\//;
+/** What stands between a definition and its call: helpers of compilers, and what bundlers evaluate modules with. */
+const helper =
+  /\/node_modules\/(?:tslib|@swc\/helpers|@babel\/runtime|@oxc-project\/runtime)\/|\[turbopack\]_runtime\.js$/;
 
 /** Frames that are looked at. */
 const depth = 12;
 
-/** `at file:1:2`, `at name (file:1:2)`, `at async file:1:2`. */
-const frame = /^\s*at (?:async )?(?:(.+?) \()?([^()]+?):(\d+)(?::(\d+))?\)?$/;
-
 /** What stack traces call the code of a module that is in no function. */
 const moduleCode = /^(?:eval|<anonymous>|Object\.<anonymous>|module evaluation|module code)$/;
 
+/** `at file:1:2`, `at name (file:1:2)`, `at async file:1:2`; names and files may have parentheses of their own. */
 const siteIn = (line: string): CallSite | undefined => {
-  const [, name, file, row, column = "0"] = frame.exec(line) ?? [];
-  if (file === undefined || file.startsWith("node:") || file === "native" || compilerHelper.test(file))
-    return undefined;
+  const [, frame = ""] = /^\s*at (?:async )?(.*)$/.exec(line) ?? [];
+  const opens = frame.endsWith(")") ? frame.lastIndexOf(" (") : -1;
+  const location = opens < 0 ? frame : frame.slice(opens + 2, -1);
+  const name = opens < 0 ? undefined : frame.slice(0, opens);
+  const [, file, row, column = "0"] = /^(.+?):(\d+)(?::(\d+))?$/.exec(location) ?? [];
+  if (file === undefined || file.startsWith("node:") || file === "native" || helper.test(file)) return undefined;
   return {
     file: file.replace(/[?#].*$/, ""),
     position: `${row}:${column}`,

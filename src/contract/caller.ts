@@ -1,5 +1,9 @@
 /** What stands behind remote methods: where they lead, and who carries their calls out. */
-import { Cause, Effect, Exit, Fiber, Option } from "effect";
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Fiber from "effect/Fiber";
+import * as Option from "effect/Option";
 import { InvokeError, type CallError } from "./errors.ts";
 import { onAbort } from "./on-abort.ts";
 import type { CallOptions } from "./options.ts";

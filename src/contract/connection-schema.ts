@@ -26,7 +26,7 @@ const pem = (name: string): Check<string | Uint8Array> => {
   return check(allowed, (value) => {
     const content = value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : value;
     if (typeof content === "string" && content.includes("-----BEGIN ")) return value as string | Uint8Array;
-    throw new OptionFault("", `is not PEM. Use ${allowed}.`);
+    throw new OptionFault("", `is not PEM. Use ${allowed}.`, undefined, !Array.isArray(value));
   });
 };
 

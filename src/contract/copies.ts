@@ -39,7 +39,7 @@ export const copiesNote = (detail = ""): string => {
   const list = all.map(({ version, path }) => `${version} in ${path}`).join("; ");
   return (
     ` This process has ${all.length} copies of firelight, which do not know of each other's methods: ${list}.${detail}` +
-    " Leave one: npm dedupe, or keep firelight out of the bundle; npm ls firelight and firelight doctor show who brings it."
+    " Leave one: npm dedupe, or keep firelight out of the bundle (Next: serverExternalPackages); npm ls firelight and firelight doctor show who brings it."
   );
 };
 

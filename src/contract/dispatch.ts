@@ -3,7 +3,7 @@
  * dispatches what it has verified, and local mode dispatches what the parent's
  * client has encoded. Both go through the same codec and give the same reply.
  */
-import type { Effect } from "effect";
+import type * as Effect from "effect/Effect";
 import type { RunnerTimings, TraceCarrier } from "./envelope.ts";
 import type { CallError } from "./errors.ts";
 

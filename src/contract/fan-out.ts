@@ -3,7 +3,9 @@
  * room for their calls, and results are handed on as they come.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { Effect, FiberSet, Semaphore } from "effect";
+import * as Effect from "effect/Effect";
+import * as FiberSet from "effect/FiberSet";
+import * as Semaphore from "effect/Semaphore";
 import { untilAborted, type RemoteTarget } from "./caller.ts";
 import { integer } from "./check-number.ts";
 import { callFields } from "./call-options.ts";

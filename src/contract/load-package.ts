@@ -1,5 +1,6 @@
 /** Loading a dependency when it is needed, and what to say when that fails. */
 import { ConfigError } from "./errors.ts";
+import { messageOf } from "./thrown.ts";
 
 /** What esbuild says in an ESM bundle in which CommonJS code asks for a module of Node. */
 const noRequire = /^Dynamic require of /;
@@ -23,7 +24,7 @@ export const loadPackage = async <Module>(
   try {
     return await load();
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     throw new ConfigError(
       `${purpose}: the package ${name} could not be loaded (${message.replace(/\.$/, "")}). ${adviceOn(message)}`,
       { cause },

@@ -1,5 +1,7 @@
 /** What `Method.map` gives: results to be awaited all at once, or taken one by one. */
-import { Effect, Exit, Fiber } from "effect";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Fiber from "effect/Fiber";
 import { asCallError, asPromise, type RemoteTarget } from "./caller.ts";
 import { InvokeError, type CallError } from "./errors.ts";
 import { readMap, fanOut, gather, type Deliver, type Items, type MapOptions } from "./fan-out.ts";

@@ -94,10 +94,10 @@ type Redefinition = "refused" | "reload" | "other layer";
  * layer of a framework, whose bundles hold copies of it.
  */
 const redefinition = (before: RegisteredMethod, definedAt: CallSite | undefined): Redefinition => {
-  if (turns.get(before) === currentTurn()) return "refused";
+  const later = turns.get(before) !== currentTurn();
   const rule = reloads();
   const earlier = before.definedAt;
-  const sameFile = rule !== "never" && earlier !== undefined && earlier.file === definedAt?.file;
+  const sameFile = later && rule !== "never" && earlier !== undefined && earlier.file === definedAt?.file;
   if (sameFile && (rule === "development" || earlier.position === definedAt.position)) return "reload";
   return evaluatesPerLayer() ? "other layer" : "refused";
 };
@@ -127,7 +127,7 @@ export const createRegistry = (): Registry => {
           );
         }
         if (reason === "reload") replaced ??= method.definedAt?.file;
-        else if (String(other.handler) !== String(method.handler)) changed ??= name;
+        else if (reloads() !== "never" && String(other.handler) !== String(method.handler)) changed ??= name;
       }
       const registered = { ...method, serviceId, name };
       turns.set(registered, currentTurn());

@@ -2,7 +2,7 @@
  * What callers hold: functions that look like the methods they stand for, as
  * promises or as Effects.
  */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import { callRemote, type RemoteTarget } from "./caller.ts";
 import { copiesNote } from "./copies.ts";
 import { RegistryError, type CallError } from "./errors.ts";

@@ -1,5 +1,5 @@
 /** Gets a lease for a call: at once if a slot is free, else in a stage of its own. */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import type { CallError } from "../contract/errors.ts";
 import { FlameError } from "../contract/errors.ts";
 import type { AcquireResult, AcquireSource, SpanIds, Telemetry } from "../telemetry/telemetry.ts";

@@ -1,4 +1,5 @@
 /** A single request, as a promise. */
+import { isInstance, messageOf } from "../contract/thrown.ts";
 import type { HttpRequest, HttpResponse, HttpTransport } from "./transport.ts";
 
 const noBody = new Uint8Array(0);
@@ -14,7 +15,7 @@ export const ask = (transport: HttpTransport, question: Question, timeoutMs: num
       if ("response" in outcome) resolve(outcome.response);
       else {
         const { cause } = outcome.failure;
-        reject(cause instanceof Error ? cause : new Error(String(cause)));
+        reject(isInstance(cause, Error) ? cause : new Error(messageOf(cause)));
       }
     });
     const timer = setTimeout(() => {

@@ -1,5 +1,5 @@
 /** One attempt: signs the request, sends it to the leased runner, and reads the answer. */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import { wallClockMs } from "../contract/clock.ts";
 import { clockOffset } from "../contract/clock-offset.ts";
 import type { RequestHead, RunnerTimings } from "../contract/envelope.ts";

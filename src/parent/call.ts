@@ -1,6 +1,7 @@
 /** One logical call: what was asked, until when, and where its time went. */
 import { randomUUID } from "node:crypto";
-import { Cause, Exit } from "effect";
+import * as Cause from "effect/Cause";
+import * as Exit from "effect/Exit";
 import type { CallTicket } from "../contract/caller.ts";
 import { longestTimerMs } from "../contract/check-number.ts";
 import type { RunnerTimings } from "../contract/envelope.ts";

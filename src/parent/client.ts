@@ -6,8 +6,9 @@
  *            └──── backoff ─────┘
  */
 import { randomBytes } from "node:crypto";
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import type { Codec } from "../contract/codec.ts";
+import { copiesNote } from "../contract/copies.ts";
 import type { Dispatcher } from "../contract/dispatch.ts";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
@@ -132,7 +133,7 @@ export const makeClient = ({ config, telemetry, codec, local, clock = new Sender
   const noPool = (call: Call): CallError => {
     const known = [...lanes.keys()].join(", ") || "none";
     return new ConfigError(
-      `${call.method}: there is no pool "${call.pool}" (known: ${known}). Add it to pools, or set runnerUrl or a backend.`,
+      `${call.method}: there is no pool "${call.pool}" (known: ${known}). Add it to pools, or set runnerUrl or a backend.${known === "none" ? copiesNote() : ""}`,
       errorContext(call),
     );
   };

@@ -1,5 +1,5 @@
 /** The calls of a fan-out: made from one place, with one span around them. */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import { type FanOutRequest, type FanOutRun, untilAborted } from "../contract/caller.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";

@@ -3,7 +3,9 @@
  * the others are interrupted. Each attempt has a branch of the call to write to; the call takes over the books of the branch that
  * decided.
  */
-import { Effect, Fiber, type Exit } from "effect";
+import * as Effect from "effect/Effect";
+import type * as Exit from "effect/Exit";
+import * as Fiber from "effect/Fiber";
 import { longestTimerMs } from "../contract/check-number.ts";
 import type { CallError } from "../contract/errors.ts";
 import { executedByEither } from "../contract/errors.ts";

@@ -1,5 +1,5 @@
 /** What stands between a call that tries again and its pool: what its pool's calls share, and how attempts are made there. */
-import type { Effect } from "effect";
+import type * as Effect from "effect/Effect";
 import type { CallError } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { AttemptCause } from "./attempt-cause.ts";

@@ -1,5 +1,7 @@
 /** One attempt in local mode: the same stages and the same encoding, with a function call for a network. */
-import { Effect, Exit, Fiber } from "effect";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Fiber from "effect/Fiber";
 import type { Codec } from "../contract/codec.ts";
 import type { Dispatcher, InvocationReply } from "../contract/dispatch.ts";
 import type { CallError } from "../contract/errors.ts";

@@ -1,5 +1,5 @@
 /** Attempts until one succeeds or none may follow: carries out what `retry.ts` decides, within the pool's retry budget. */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import type { CallError } from "../contract/errors.ts";
 import { executedByEither, withContext } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";

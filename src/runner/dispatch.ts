@@ -3,7 +3,8 @@
  * (decode, execute, encode) here or in an isolate, answer. Local mode dispatches through the same code, so a call there
  * and a call over the wire end alike.
  */
-import { type Cause, Effect } from "effect";
+import type * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
 import type { Codec } from "../contract/codec.ts";
 import type { Dispatcher, Invocation, InvocationReply } from "../contract/dispatch.ts";
 import { httpStatus, type RunnerTimings } from "../contract/envelope.ts";

@@ -3,7 +3,7 @@
  * deadline. A handler that ignores its signal goes on in the background; whatever
  * it ends with then is logged and dropped.
  */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import { FlameError, FlameMethodError, InvokeError } from "../contract/errors.ts";
 import { currentInvocation } from "../contract/invocation.ts";
 import { isInstance, readField, readThrown } from "../contract/thrown.ts";

@@ -1,5 +1,5 @@
 /** Reads the failure out of how an effect of the runner ended. */
-import { Cause } from "effect";
+import * as Cause from "effect/Cause";
 import { type CallError, InvokeError } from "../contract/errors.ts";
 
 /** The failure in a cause, or what to say of a defect of Firelight itself. */

@@ -5,7 +5,7 @@
  * conflict.
  */
 import { createHash } from "node:crypto";
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import type { CallError } from "../contract/errors.ts";
 import type { IdempotencyStore, ResolvedIdempotency } from "../contract/idempotency.ts";
 import { newNonce } from "../contract/nonce.ts";

@@ -1,5 +1,5 @@
 /** Runs a runner's `onRunnerStart` and `onRunnerStop`: each once, the second only after the first, and both bounded. */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import { longestTimerMs } from "../contract/check-number.ts";
 import { InvokeError } from "../contract/errors.ts";
 import type { RunnerHook, RunnerHookContext, RunnerHooks } from "../contract/runner-hooks.ts";

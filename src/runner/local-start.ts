@@ -1,5 +1,5 @@
 /** The hooks of a runner in local mode: the first call waits for the one, the end of the instance runs the other. */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import { longestTimerMs } from "../contract/check-number.ts";
 import type { Dispatcher } from "../contract/dispatch.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";

@@ -2,7 +2,7 @@
  * A run from its encoded arguments to its encoded result, where the handler is: on
  * the runner's own event loop, or inside of an isolate.
  */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import type { Codec } from "../contract/codec.ts";
 import type { Invocation } from "../contract/dispatch.ts";
 import { type CallError, FlameError, InvokeError } from "../contract/errors.ts";

@@ -4,7 +4,8 @@
  *
  * arrive → verify → admit → dispatch (decode, execute, encode) → respond
  */
-import { Effect, Exit } from "effect";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
 import type { Elysia as ElysiaClass } from "elysia";
 import { makeCodec } from "../contract/codec.ts";
 import type { Dispatcher, Invocation } from "../contract/dispatch.ts";

@@ -9,13 +9,18 @@
  */
 import type { Context as OtelContext } from "@opentelemetry/api";
 import { ROOT_CONTEXT, context as otelContext, trace } from "@opentelemetry/api";
-import type { Fiber } from "effect";
-import { Clock, Context, Effect, Option, References, Tracer } from "effect";
+import type * as Fiber from "effect/Fiber";
+import * as Clock from "effect/Clock";
+import * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import * as References from "effect/References";
+import * as Tracer from "effect/Tracer";
 import type { Facts, SpanSpec } from "./catalog.ts";
 import { RPC_SYSTEM, spans } from "./catalog.ts";
 import { emptyContext, fromCarrier, parentIn } from "./otel-context.ts";
 import { makeProviderTracer } from "./otel-provider.ts";
-import { EffectStageSpan, factAttributes } from "./otel-span.ts";
+import { EffectStageSpan, factAttributes, isOtelBacked } from "./otel-span.ts";
 import type { Redactor } from "./redaction.ts";
 import { makeRedactor } from "./redaction.ts";
 import { makeRelay } from "./relay.ts";
@@ -62,8 +67,11 @@ const surrounding = (fiber: AnyFiber, custom: Tracer.Tracer | undefined): Tracer
   return span;
 };
 
-const inherited = (around: Tracer.AnySpan | undefined): OtelContext | undefined =>
-  around === undefined ? undefined : Context.getOrUndefined(around.annotations, StageContext);
+/** The context of the stage around, with its span: agents want to see each span entered inside of its parent. */
+const inherited = (around: Tracer.AnySpan | undefined): OtelContext | undefined => {
+  const context = around === undefined ? undefined : Context.getOrUndefined(around.annotations, StageContext);
+  return context !== undefined && isOtelBacked(around!) ? trace.setSpan(context, around.span) : context;
+};
 
 const placeOf = (stage: Stage, around: Tracer.AnySpan | undefined): Place => {
   if (stage._tag === "call" && stage.apart !== undefined) {

@@ -12,7 +12,7 @@ import {
   propagation,
   trace,
 } from "@opentelemetry/api";
-import type { Tracer } from "effect";
+import type * as Tracer from "effect/Tracer";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import { currentInvocation } from "../contract/invocation.ts";
 import { inNoContext } from "./no-context.ts";

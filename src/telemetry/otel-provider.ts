@@ -12,7 +12,8 @@ import type {
   Tracer as OtelTracer,
 } from "@opentelemetry/api";
 import { ProxyTracerProvider, ROOT_CONTEXT, context as otelContext, trace } from "@opentelemetry/api";
-import { Effect, Tracer } from "effect";
+import * as Effect from "effect/Effect";
+import * as Tracer from "effect/Tracer";
 import { emptyContext, scopeName } from "./otel-context.ts";
 
 /** Where a span is born: its context, and the attributes that samplers are to see. */

@@ -5,8 +5,8 @@
  */
 import type { Attributes, Context as OtelContext, Span as OtelSpan, SpanContext } from "@opentelemetry/api";
 import { SpanStatusCode, TraceFlags, context as otelContext, trace } from "@opentelemetry/api";
-import type { Exit } from "effect";
-import { Tracer } from "effect";
+import type * as Exit from "effect/Exit";
+import * as Tracer from "effect/Tracer";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import type { RpcStatus } from "../contract/errors.ts";
 import type { Facts, SpanSpec } from "./catalog.ts";
@@ -22,7 +22,7 @@ interface OtelBacked {
   status: Tracer.SpanStatus;
 }
 
-const isOtelBacked = (span: object): span is OtelBacked =>
+export const isOtelBacked = (span: object): span is OtelBacked =>
   "span" in span && typeof span.span === "object" && span.span !== null && "spanContext" in span.span;
 
 /** Facts by the names of their attributes. */

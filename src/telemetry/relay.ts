@@ -5,7 +5,7 @@
  */
 import type { Context as OtelContext } from "@opentelemetry/api";
 import { context as otelContext, trace } from "@opentelemetry/api";
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import { baggageIn, captureContext, carrierOf, emptyContext, fromCarrier, parentIn } from "./otel-context.ts";
 import type { HostContext, SpanIds, Stage, StageSpan, StageTracer } from "./telemetry.ts";

@@ -3,7 +3,8 @@
  * failure its message and facts. Success is no status of its own, an
  * interruption is a cancellation, a timeout is what it is. Pure.
  */
-import { Cause, Exit } from "effect";
+import * as Cause from "effect/Cause";
+import * as Exit from "effect/Exit";
 import type { RpcStatus } from "../contract/errors.ts";
 import { FlameError } from "../contract/errors.ts";
 import { isInstance, messageOf, readField } from "../contract/thrown.ts";

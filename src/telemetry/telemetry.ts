@@ -3,7 +3,7 @@
  * what happens here, in their own words; the adapters beside this file turn that
  * into spans, metrics and log records. Without adapters everything is a no-op.
  */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import type { TraceCarrier } from "../contract/envelope.ts";
 import { Episode } from "../contract/episode.ts";
 import type { CallError, FlameErrorCode } from "../contract/errors.ts";

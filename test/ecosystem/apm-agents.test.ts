@@ -24,8 +24,8 @@ const isRoot = ({ parentId }: AgentSpan): boolean => !idPattern.test(parentId);
 /** Lets every way go that Firelight sends something on its own: calls, heartbeats, looks at health and memory, failures. */
 const exercise = async (app: ApmApp, recorded: ReadonlyArray<string>) => {
   const before = await app.get("/pid");
-  const until = performance.now() + 3 * orphanTimeoutMs;
-  await waitFor(() => performance.now() > until, { what: "three timeouts to pass" });
+  const until = performance.now() + 2 * orphanTimeoutMs;
+  await waitFor(() => performance.now() > until, { what: "two timeouts to pass" });
   const after = await app.get("/pid");
   const told = await app.get("/fetch");
   const own = await (await fetch(await app.get("/own-url"))).text();
@@ -70,7 +70,7 @@ it.each(cases)(
     await using app = await start(agent, on);
     const recorded = agent === "sentry for errors" ? [] : on === "both" ? ["parent", "runner"] : [on];
     const { before, after, told, own, quiet, trouble, runnerPorts } = await exercise(app, recorded);
-    expect(after, "the same runner, idle for three timeouts").toBe(before);
+    expect(after, "the same runner, idle for two timeouts").toBe(before);
     expect(told).toMatchObject({ pid: before });
     expect(own).toBe("own");
     expect(quiet.problems).toEqual([]);

@@ -36,7 +36,12 @@ const serve = async (command: "start" | "dev", env: Readonly<Record<string, stri
     env: { ...quiet, ...env },
   });
   await server.waitForOutput(/Ready in/, 120_000);
-  const get = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+  const get = async (path: string): Promise<string> => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`);
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${text}\n${server.output()}`);
+    return text;
+  };
   return { server, get };
 };
 

@@ -133,6 +133,15 @@ describe("telemetry", () => {
   });
 });
 
+describe("a copy that nobody has configured", () => {
+  it("says with its first call that another one may be", async () => {
+    const lone = make(here, { mode: "parent" });
+    await expect(lone.fn("alone", async () => 1)()).rejects.toThrow(
+      /no pool "default" \(known: none\).*2 copies of firelight/,
+    );
+  });
+});
+
 describe("a method that is registered with the other copy", () => {
   it("is missing on a runner of this one, with an error that names both copies and where it is", async () => {
     other.createFlame().fn("lost", async () => 1);

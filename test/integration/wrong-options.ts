@@ -28,6 +28,8 @@ export const wrongValues = {
   object: [...alien, "", "text", 5, true, [], nothing, new Date(), new URL("http://127.0.0.1")],
   /** An object of strings. */
   texts: [...alien, "", "text", 5, true, [], nothing, { a: 5 }, { a: null }, { a: {} }],
+  /** A list of rising numbers. */
+  bounds: [...alien, "", "text", 5, true, {}, nothing, [null], [{}], ["1"], [0], [2, 1], new Set([1])],
   list: [...alien, "", "text", 5, true, {}, nothing, [null], [5], [{}], new Set(["a"])],
   /** An object with methods. */
   methods: [...alien, "", "text", 5, true, {}, [], { unknown: nothing }],

@@ -212,7 +212,7 @@ describe("startOpenTelemetry", () => {
       kind: "gauge",
       points: [{ value: 3 }],
     });
-    expect(named("flame_runner_terminations_total").points).toHaveLength(6);
+    expect(named("flame_runner_terminations_total").points).toHaveLength(7);
     expect(receiver.metrics.map((metric) => metric.name)).not.toContain("flame_runner_terminations");
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { findFaults } from "../../scripts/layers.ts";
+import { findBarrels, findFaults } from "../../scripts/layers.ts";
 
 const faultsOf = (files: Record<string, string>): ReadonlyArray<string> => findFaults(new Map(Object.entries(files)));
 
@@ -48,6 +48,16 @@ describe("the rules of the house", () => {
     };
     expect(faultsOf(files)).toEqual([
       "src/parent/pool/queue.ts imports effect, and src/parent/pool/state.ts must stay pure.",
+    ]);
+  });
+
+  it("want the modules of effect, not all of it", () => {
+    const files = {
+      "src/parent/a.ts": `import { Effect } from "effect";`,
+      "src/parent/b.ts": `import * as Effect from "effect/Effect";`,
+    };
+    expect(findBarrels(new Map(Object.entries(files)))).toEqual([
+      expect.stringMatching(/^src\/parent\/a\.ts imports effect as a whole/),
     ]);
   });
 

@@ -1,5 +1,7 @@
 /** Boots one runner: in a trace of its own, bounded in time, and cancelable. */
-import { Cause, Effect, Exit } from "effect";
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
 import type { Backend, RunnerHandle } from "../../contract/backend.ts";
 import { longestTimerMs } from "../../contract/check-number.ts";
 import type { TraceCarrier } from "../../contract/envelope.ts";

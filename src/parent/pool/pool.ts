@@ -3,7 +3,7 @@
  * state machine and carries out what that commands: leases go to the calls that
  * wait for them, everything about runners goes to the fleet.
  */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import type { CallError } from "../../contract/errors.ts";
 import { longestTimerMs } from "../../contract/check-number.ts";
 import { readPart } from "../../contract/option-schema.ts";

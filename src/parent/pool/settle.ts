@@ -1,5 +1,5 @@
 /** Runs what a backend gives, in whichever style it is written, and no longer than it should take. */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import type { EffectOrPromise } from "../../contract/backend.ts";
 import { longestTimerMs } from "../../contract/check-number.ts";
 

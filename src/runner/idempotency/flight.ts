@@ -4,7 +4,10 @@
  * earlier leaves alone. A handler that goes on though it was given up keeps its key,
  * and if it returns in the end, its result is kept.
  */
-import { Cause, type Effect, Exit, type Fiber } from "effect";
+import * as Cause from "effect/Cause";
+import type * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import type * as Fiber from "effect/Fiber";
 import type { Invocation } from "../../contract/dispatch.ts";
 import type { CallError, Executed } from "../../contract/errors.ts";
 import type { IdempotencyClaim, IdempotencyState } from "../../contract/idempotency.ts";

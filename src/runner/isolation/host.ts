@@ -2,7 +2,10 @@
  * An isolate at work: performs what its runner sends, with the methods that its own
  * copy of the code has registered, and says how it ended. It has one run at a time.
  */
-import { Cause, Effect, Exit, type Fiber } from "effect";
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import type * as Fiber from "effect/Fiber";
 import { whyUnregistered } from "../../contract/copies.ts";
 import { makeCodec } from "../../contract/codec.ts";
 import { encodeErrorBody } from "../../contract/error-body.ts";

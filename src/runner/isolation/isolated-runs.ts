@@ -2,7 +2,7 @@
  * Runs methods in isolates: takes one, sends it the invocation as it came, and
  * answers with what it says. The deadline is kept here, where the event loop is free.
  */
-import { Effect } from "effect";
+import * as Effect from "effect/Effect";
 import { decodeErrorBody, errorFromBody } from "../../contract/error-body.ts";
 import { type CallError, FlameError, InvokeError } from "../../contract/errors.ts";
 import type { IsolateKind } from "../../contract/isolation.ts";

@@ -25,7 +25,7 @@ export interface ApmApp extends AsyncDisposable {
   output(): string;
 }
 
-export const orphanTimeoutMs = 900;
+export const orphanTimeoutMs = 2_400;
 
 const startUpstream = async () => {
   const asked: Array<IncomingHttpHeaders> = [];

@@ -66,7 +66,7 @@ const routes = {
       canceled: await canceled,
       timedOut: await failure(work.slow.with({ timeoutMs: 100 })(5_000)),
       unreachable: await failure(work.pid.with({ pool: "dead", timeoutMs: 500 })()),
-      retried: await failure(work.dieFirst.with({ retry: { maxAttempts: 3, executed: true } })()),
+      retried: await failure(work.dieFirst.with({ retry: { maxAttempts: 3 } })()),
     };
   },
 };
