@@ -62,6 +62,18 @@ const expectOneTrace = async (folder: string, runtime: RuntimeName): Promise<voi
   expect(metrics.find(({ name }) => name === "rpc_client_call_duration_seconds")?.points[0]?.count).toBe(1);
 };
 
+/** The verdicts of `firelight doctor` about the installation. */
+const doctorSays = async (folder: string, runtime: RuntimeName): Promise<Record<string, string>> => {
+  const program = join(folder, "node_modules/firelight/dist/cli/main.js");
+  await using doctor = await startProcess({ command: [runtimes[runtime], program, "doctor", "--json"], cwd: folder });
+  await doctor.exited;
+  const { chapters } = JSON.parse(doctor.output()) as {
+    chapters: ReadonlyArray<{ title: string; findings: ReadonlyArray<{ check: string; verdict: string }> }>;
+  };
+  const { findings } = chapters.find(({ title }) => title === "Installation")!;
+  return Object.fromEntries(findings.map(({ check, verdict }) => [check, verdict]));
+};
+
 /** What package managers say about peers that do not fit. */
 const conflict = /ERESOLVE|peer dep|incorrect peer|unmet|conflict/i;
 
@@ -75,7 +87,14 @@ describe.each(managers)("with %s", (manager) => {
       expect(said).not.toMatch(conflict);
       const manifest = join(folder, "node_modules/@opentelemetry/api/package.json");
       expect(JSON.parse(readFileSync(manifest, "utf8")).version).toMatch(api);
-      for (const runtime of runtimesOf[manager]) await expectOneTrace(folder, runtime);
+      for (const runtime of runtimesOf[manager]) {
+        await expectOneTrace(folder, runtime);
+        expect(await doctorSays(folder, runtime)).toMatchObject({
+          packages: "ok",
+          "OpenTelemetry API": "ok",
+          "OpenTelemetry SDK": "ok",
+        });
+      }
     });
   });
 

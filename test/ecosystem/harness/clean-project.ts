@@ -6,13 +6,15 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { runtimes } from "../../harness/runtimes.ts";
 import { installProject } from "./projects.ts";
 
 const root = join(import.meta.dirname, "../../..");
-const cache = join(root, ".cache/ecosystem");
+/** Outside of this project, whose own packages a program below it would find. */
+const cache = process.env["FIRELIGHT_ECOSYSTEM_CACHE"] ?? join(tmpdir(), "firelight-ecosystem");
 const run = promisify(execFile);
 
 export type PackageManager = "npm" | "pnpm" | "bun";
