@@ -45,7 +45,7 @@ export const parentOf = (
     mode: "parent",
     security: { secret },
     logger: { info: keep, warn: keep, error: keep },
-    pools: { default: { runners, ...pool } },
+    pools: { default: { runners: runners.map(({ id, url }) => ({ id, url })), ...pool } },
     ...config,
   });
   onTestFinished(() => flame.shutdown());
