@@ -88,7 +88,7 @@ export class PoolSizing extends RunnerLife {
       const reason =
         idleMs >= unneededMs
           ? `idle for ${Math.round(idleMs)} ms`
-          : `not needed for ${Math.round(unneededMs)} ms: ${from - 1} were enough`;
+          : `not needed for ${Math.round(unneededMs)} ms: ${from - 1} ${from === 2 ? "was" : "were"} enough`;
       this.retire(runner, "idle", commands);
       commands.push({ _tag: "Scaled", from, to: from - 1, reason });
     }
