@@ -83,7 +83,7 @@ describe.each(managers)("with %s", (manager) => {
     ["OpenTelemetry 2.x", older, "1.9."],
   ])("and %s", (_, packages, api) => {
     it("the README's words install, and one call is one trace of all signals", async () => {
-      const { folder, said } = await install(manager, basics, packages);
+      const { folder, said } = await install(manager, basics, [...packages, "prom-client"]);
       expect(said).not.toMatch(conflict);
       const manifest = join(folder, "node_modules/@opentelemetry/api/package.json");
       expect(JSON.parse(readFileSync(manifest, "utf8")).version).toMatch(api);

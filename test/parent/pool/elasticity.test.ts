@@ -73,7 +73,7 @@ describe("idle runners", () => {
     expect(pool.commands.filter(({ _tag }) => _tag === "Scaled").at(-1)).toMatchObject({
       from: 2,
       to: 1,
-      reason: expect.stringMatching(/^not needed for 1\d{3} ms: 1 were enough$/),
+      reason: expect.stringMatching(/^not needed for 1\d{3} ms: 1 was enough$/),
     });
   });
 
