@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { loadedBy } from "../../scripts/import-cost.ts";
 
-const always = ["@effect/opentelemetry", "@opentelemetry/api", "copy-anything", "effect", "superjson"];
+const always = ["@opentelemetry/api", "copy-anything", "effect", "superjson"];
 const metrics = ["bintrees", "prom-client", "tdigest"];
 
 describe.skipIf("bun" in process.versions)("what is loaded", () => {
