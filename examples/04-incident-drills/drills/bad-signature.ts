@@ -25,7 +25,11 @@ export const badSignature: Drill = {
   },
   stage: async ({ backend, configure, crowd, untilUp }) => {
     const runner = await startStaticRunner(partner, secret);
-    await configure({ backend, min: 1, max: 1, maxConcurrency: 8 }, { [partner]: { runners: [runner] } }, secret);
+    await configure(
+      { backend, min: 1, max: 1, maxConcurrency: 8 },
+      { [partner]: { runners: [{ id: runner.id, url: runner.url }] } },
+      secret,
+    );
     await untilUp(1);
     crowd.arrivals(5.7, () => Shop.price("lamp"));
     crowd.arrivals(0.3, () => Shop.catalogue.with({ pool: partner })(3));
