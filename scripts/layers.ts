@@ -32,9 +32,9 @@ const packageRooms: ReadonlyArray<readonly [name: RegExp, rooms: ReadonlyArray<s
 
 /** Decisions without effects: neither these files nor what they import may import a package or a part of the runtime. */
 const pureFiles: ReadonlyArray<string> = [
-  "src/parent/pool/state.ts",
+  "src/parent/pool/core/state.ts",
   "src/parent/pool/scaling.ts",
-  "src/parent/retry.ts",
+  "src/parent/retry-policy.ts",
   "src/parent/retry-budget.ts",
 ];
 

@@ -1,5 +1,5 @@
 /** How code that is not handed a context finds the invocation that it runs in. */
-import { currentInvocation as storage, type InvocationContext } from "./contract/invocation.ts";
+import { currentInvocation as storage, type InvocationContext } from "./contract/api/invocation.ts";
 
 /**
  * The invocation that surrounds the running code, or `undefined` outside of handlers. Plain functions and decorated

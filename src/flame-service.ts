@@ -3,7 +3,7 @@ import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type { ConfigError } from "./contract/errors.ts";
-import type { FlameConfig } from "./contract/options.ts";
+import type { FlameConfig } from "./contract/config/options.ts";
 import { createFlame, type Flame } from "./flame.ts";
 
 const Key: Context.ServiceClass<FlameService, "firelight/FlameService", Flame> = Context.Service<FlameService, Flame>()(

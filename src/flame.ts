@@ -3,32 +3,32 @@
  * made from the configuration on the other, and the runner server for processes
  * that run what others call.
  */
-import { makeCodec } from "./contract/codec.ts";
-import { configSchema } from "./contract/config-schema.ts";
-import { configuration } from "./contract/configured.ts";
-import { makeDecorators, type MethodDecoratorMaker, type ServiceDecorator } from "./contract/decorators.ts";
+import { makeCodec } from "./contract/codec/codec.ts";
+import { configSchema } from "./contract/config/config-schema.ts";
+import { configuration } from "./contract/config/config-symbol.ts";
+import { makeDecorators, type MethodDecoratorMaker, type ServiceDecorator } from "./contract/api/decorators.ts";
 import { InvokeError } from "./contract/errors.ts";
-import { flushAll } from "./contract/flush.ts";
-import { having } from "./contract/option-checks.ts";
-import { object, readOption } from "./contract/option-schema.ts";
-import { mergeConfig } from "./contract/merge-config.ts";
-import type { FlameConfig } from "./contract/options.ts";
-import { resolveRunnerHooks } from "./contract/runner-hooks.ts";
-import { resolveConfig, type ResolvedConfig } from "./contract/resolve-config.ts";
-import { createRegistry, type Registry } from "./contract/registry.ts";
-import { toEffect, type ToEffect } from "./contract/remote.ts";
+import { flushAll } from "./contract/process/flush.ts";
+import { having } from "./contract/validation/option-checks.ts";
+import { object, readOption } from "./contract/validation/option-schema.ts";
+import { mergeConfig } from "./contract/config/merge-config.ts";
+import type { FlameConfig } from "./contract/config/options.ts";
+import { resolveRunnerHooks } from "./contract/config/runner-hooks.ts";
+import { resolveConfig, type ResolvedConfig } from "./contract/config/resolve-config.ts";
+import { createRegistry, type Registry } from "./contract/api/registry.ts";
+import { toEffect, type ToEffect } from "./contract/api/remote-method.ts";
 import type { Client } from "./parent/client.ts";
-import type { PoolHandle } from "./parent/pool/handle.ts";
+import type { PoolHandle } from "./parent/pool/stats.ts";
 import { callerOf } from "./instance-caller.ts";
-import { makeMakers, type Makers } from "./proxy.ts";
+import { makeMakers, type Makers } from "./service-factories.ts";
 import { trackInstance } from "./reload.ts";
 import { readRunnerOptions, type RunnerServerOptions } from "./runner/options.ts";
 import { createRunnerServer, type RunnerServer } from "./runner/server.ts";
 import { SenderClock } from "./parent/sender-clock.ts";
-import { serveInIsolate, standIn } from "./runner/isolation/host.ts";
-import { runnerLink } from "./runner/isolation/inside.ts";
+import { serveInIsolate, standIn } from "./runner/isolation/isolate-server.ts";
+import { runnerLink } from "./runner/isolation/runner-link.ts";
 import { RunningServers } from "./running-servers.ts";
-import { connect, observe, type Observation } from "./runtime.ts";
+import { connect, observe, type Observation } from "./wiring.ts";
 
 /** Reads the metrics of an instance. */
 export interface MetricsReader {

@@ -1,18 +1,18 @@
 /** The front door of Firelight. */
-import "./contract/runtime-check.ts";
+import "./contract/process/runtime-check.ts";
 
 export { createFlame, flame, flameService } from "./flame.ts";
 export { FlameService } from "./flame-service.ts";
 export { currentInvocation } from "./current-invocation.ts";
-export { defineMethod } from "./contract/service.ts";
-export { createRegistry } from "./contract/registry.ts";
-export { toEffect } from "./contract/remote.ts";
-export { onFlush } from "./contract/flush.ts";
-export { buffer, reactive, targetUtilization } from "./contract/scaling.ts";
+export { defineMethod } from "./contract/api/service.ts";
+export { createRegistry } from "./contract/api/registry.ts";
+export { toEffect } from "./contract/api/remote-method.ts";
+export { onFlush } from "./contract/process/flush.ts";
+export { buffer, reactive, targetUtilization } from "./contract/config/scaling.ts";
 export { ConfigError, FlameError, FlameMethodError, InvokeError, RegistryError } from "./contract/errors.ts";
 
 export type { Flame, FlameParts, MetricsReader } from "./flame.ts";
-export type { EffectFunctionMaker, EffectServiceMaker, FunctionMaker, Makers, ServiceMaker } from "./proxy.ts";
+export type { EffectFunctionMaker, EffectServiceMaker, FunctionMaker, Makers, ServiceMaker } from "./service-factories.ts";
 export type {
   AnyMethodDefinition,
   DefineMethod,
@@ -20,7 +20,7 @@ export type {
   PlainMethod,
   ServiceDefinition,
   ServiceMember,
-} from "./contract/service.ts";
+} from "./contract/api/service.ts";
 export type {
   EffectMapMethod,
   EffectMethod,
@@ -36,10 +36,10 @@ export type {
   RemoteMethodOf,
   RemoteService,
   ToEffect,
-} from "./contract/remote.ts";
-export type { Items, MapOptions, MapOutcome } from "./contract/fan-out.ts";
-export type { Job, JobStatus } from "./contract/job.ts";
-export type { MapRun } from "./contract/map-run.ts";
+} from "./contract/api/remote-method.ts";
+export type { Items, MapOptions, MapOutcome } from "./contract/api/fan-out.ts";
+export type { Job, JobStatus } from "./contract/api/job.ts";
+export type { MapRun } from "./contract/api/map-result.ts";
 export type {
   FlameClassDecorator,
   FlameMethodDecorator,
@@ -47,9 +47,9 @@ export type {
   MethodOptions,
   ServiceDecorator,
   ServiceOptions,
-} from "./contract/decorators.ts";
-export type { InstanceFactory } from "./contract/class-host.ts";
-export type { MethodRegistration, RegisteredMethod, RegisteredService, Registry } from "./contract/registry.ts";
+} from "./contract/api/decorators.ts";
+export type { InstanceFactory } from "./contract/api/class-instance.ts";
+export type { MethodRegistration, RegisteredMethod, RegisteredService, Registry } from "./contract/api/registry.ts";
 export type {
   CallError,
   Executed,
@@ -59,16 +59,16 @@ export type {
   RemoteFailure,
   RpcStatus,
 } from "./contract/errors.ts";
-export type { CallSite } from "./contract/call-site.ts";
-export type { FlushHookOptions } from "./contract/flush.ts";
-export type { DefinitionOptions } from "./contract/definition-options.ts";
-export type { Isolation, IsolationOptions } from "./contract/isolation.ts";
+export type { CallSite } from "./contract/process/call-site.ts";
+export type { FlushHookOptions } from "./contract/process/flush.ts";
+export type { DefinitionOptions } from "./contract/config/definition-options.ts";
+export type { Isolation, IsolationOptions } from "./contract/config/isolation.ts";
 export type {
   IdempotencyClaim,
   IdempotencyOptions,
   IdempotencyState,
   IdempotencyStore,
-} from "./contract/idempotency.ts";
+} from "./contract/config/idempotency.ts";
 export type {
   CallOptions,
   FlameConfig,
@@ -89,15 +89,15 @@ export type {
   StaticRunner,
   TelemetryOptions,
   TlsOptions,
-} from "./contract/options.ts";
-export type { IdlePredicate, IdleRunner, PoolBounds } from "./contract/pool-bounds.ts";
-export type { ScalingDecision, ScalingPolicy, ScalingSnapshot } from "./contract/scaling.ts";
-export type { PoolHandle, PoolStats } from "./parent/pool/handle.ts";
+} from "./contract/config/options.ts";
+export type { IdlePredicate, IdleRunner, PoolBounds } from "./contract/config/pool-bounds.ts";
+export type { ScalingDecision, ScalingPolicy, ScalingSnapshot } from "./contract/config/scaling.ts";
+export type { PoolHandle, PoolStats } from "./parent/pool/stats.ts";
 export type { PoolSnapshot } from "./telemetry/telemetry.ts";
-export type { InvocationContext } from "./contract/invocation.ts";
-export type { TraceCarrier } from "./contract/envelope.ts";
-export type { Backend, EffectOrPromise, RunnerExit, RunnerHandle, SpawnRequest } from "./contract/backend.ts";
+export type { InvocationContext } from "./contract/api/invocation.ts";
+export type { TraceCarrier } from "./contract/wire/envelope.ts";
+export type { Backend, EffectOrPromise, RunnerExit, RunnerHandle, SpawnRequest } from "./contract/config/backend.ts";
 export type { RunnerServerOptions } from "./runner/options.ts";
-export type { RunnerHook, RunnerHookContext, RunnerHooks } from "./contract/runner-hooks.ts";
+export type { RunnerHook, RunnerHookContext, RunnerHooks } from "./contract/config/runner-hooks.ts";
 export type { RunnerServer } from "./runner/server.ts";
-export type { StopOptions } from "./runner/lifecycle.ts";
+export type { StopOptions } from "./runner/lifecycle/shutdown.ts";

@@ -1,7 +1,7 @@
 /** Who carries the calls of an instance out: the client of its present configuration. */
 import * as Effect from "effect/Effect";
 import { FlameError, InvokeError, withContext, type CallError } from "./contract/errors.ts";
-import type { Caller } from "./contract/caller.ts";
+import type { Caller } from "./contract/api/caller.ts";
 import type { Client } from "./parent/client.ts";
 
 /** What is needed of an instance. */

@@ -6,11 +6,11 @@
  * comes to the same `createFlame` at the top level of a module, or to the same services, once more. Nothing is
  * remembered anywhere else.
  */
-import { callSite, type CallSite } from "./contract/call-site.ts";
-import { thisCopy } from "./contract/copies.ts";
-import { currentTurn } from "./contract/development.ts";
-import { processWide } from "./contract/process-wide.ts";
-import type { Registry } from "./contract/registry.ts";
+import { callSite, type CallSite } from "./contract/process/call-site.ts";
+import { thisCopy } from "./contract/process/copies.ts";
+import { currentTurn } from "./contract/process/development.ts";
+import { processWide } from "./contract/process/process-wide.ts";
+import type { Registry } from "./contract/api/registry.ts";
 import { messageOf } from "./contract/thrown.ts";
 
 /** An instance that may be replaced. */

@@ -1,7 +1,7 @@
 /** The runner servers of an instance that have not stopped, and what they hold fixed of its configuration. */
 import { ConfigError } from "./contract/errors.ts";
-import type { Environment, ResolvedConfig } from "./contract/resolve-config.ts";
-import { replacedStop, type StopOptions } from "./runner/lifecycle.ts";
+import type { Environment, ResolvedConfig } from "./contract/config/resolve-config.ts";
+import { replacedStop, type StopOptions } from "./runner/lifecycle/shutdown.ts";
 import { fixedByServing, type RunnerServerOptions } from "./runner/options.ts";
 import type { RunnerServer } from "./runner/server.ts";
 

@@ -3,10 +3,10 @@ import { execFile } from "node:child_process";
 import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
-import type { CallStory } from "../../src/cli/explain/story.ts";
+import type { CallStory } from "../../src/cli/explain/call-report.ts";
 import type { Clue, ListedCall } from "./drill.ts";
 
-export type { CallStory } from "../../src/cli/explain/story.ts";
+export type { CallStory } from "../../src/cli/explain/call-report.ts";
 
 const run = promisify(execFile);
 

@@ -3,12 +3,12 @@
  * come, what happened, what the runner printed last, and what to do about it.
  */
 import { performance } from "node:perf_hooks";
-import type { RunnerExit, SpawnRequest } from "../contract/backend.ts";
+import type { RunnerExit, SpawnRequest } from "../contract/config/backend.ts";
 import { ConfigError, FlameError, InvokeError } from "../contract/errors.ts";
 import type { FlameErrorContext } from "../contract/errors.ts";
-import { addressFault } from "../contract/runner-url.ts";
-import { decodeSupervision, SUPERVISION_FD } from "../contract/supervision.ts";
-import type { FailedMessage, ReadyMessage } from "../contract/supervision.ts";
+import { addressFault } from "../contract/config/runner-url.ts";
+import { decodeSupervision, SUPERVISION_FD } from "../contract/process/supervision.ts";
+import type { FailedMessage, ReadyMessage } from "../contract/process/supervision.ts";
 import type { RunnerProcess } from "./process-child.ts";
 import type { ResolvedCommand } from "./process-command.ts";
 

@@ -1,6 +1,6 @@
 /** The checks of options that say what a process is started with. */
-import { list, record, text } from "../contract/option-checks.ts";
-import { type Check, check, notAllowed } from "../contract/option-schema.ts";
+import { list, record, text } from "../contract/validation/option-checks.ts";
+import { type Check, check, notAllowed } from "../contract/validation/option-schema.ts";
 
 const string = text({ allowed: "a string", pattern: /^/ });
 

@@ -6,8 +6,8 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { PassThrough } from "node:stream";
 import type { Duplex, Readable } from "node:stream";
-import type { RunnerExit } from "../contract/backend.ts";
-import { SUPERVISION_FD } from "../contract/supervision.ts";
+import type { RunnerExit } from "../contract/config/backend.ts";
+import { SUPERVISION_FD } from "../contract/process/supervision.ts";
 import type { ResolvedCommand } from "./process-command.ts";
 import type { MemoryWatch } from "./process-memory.ts";
 

@@ -4,11 +4,11 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { SpawnRequest } from "../contract/backend.ts";
+import type { SpawnRequest } from "../contract/config/backend.ts";
 import { ConfigError } from "../contract/errors.ts";
-import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/heartbeat.ts";
-import { inheritedRuntimeArgs } from "../contract/runtime-args.ts";
-import { SUPERVISED_VARIABLE } from "../contract/supervision.ts";
+import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/wire/heartbeat.ts";
+import { inheritedRuntimeArgs } from "../contract/process/exec-argv.ts";
+import { SUPERVISED_VARIABLE } from "../contract/process/supervision.ts";
 
 /** What to run. See the options of the process backend of the same names. */
 export interface CommandOptions {
@@ -36,7 +36,7 @@ export interface ResolvedCommand {
 const preloaded = (): URL | undefined => {
   const here: string | undefined = import.meta.url;
   const [, packageFiles, extension] = /^(file:.*\/)backends\/process-command(\.[jt]s)$/.exec(here ?? "") ?? [];
-  const url = packageFiles === undefined ? undefined : new URL(`${packageFiles}runner/preload${extension}`);
+  const url = packageFiles === undefined ? undefined : new URL(`${packageFiles}runner/lifecycle/preload${extension}`);
   return url !== undefined && existsSync(url) ? url : undefined;
 };
 

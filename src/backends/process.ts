@@ -7,13 +7,13 @@
  * by its death, which each runner sees at the end of the pipe that it shares with it;
  * a module that is loaded before its entry looks there from the start.
  */
-import "../contract/runtime-check.ts";
+import "../contract/process/runtime-check.ts";
 import { performance } from "node:perf_hooks";
-import type { Backend, RunnerHandle, SpawnRequest } from "../contract/backend.ts";
-import { longestTimerMs, milliseconds } from "../contract/check-number.ts";
-import { Episode } from "../contract/episode.ts";
-import { fileLocation, fn, oneOf, text } from "../contract/option-checks.ts";
-import { object, readOption } from "../contract/option-schema.ts";
+import type { Backend, RunnerHandle, SpawnRequest } from "../contract/config/backend.ts";
+import { longestTimerMs, milliseconds } from "../contract/validation/check-number.ts";
+import { Episode } from "../contract/failure-series.ts";
+import { fileLocation, fn, oneOf, text } from "../contract/validation/option-checks.ts";
+import { object, readOption } from "../contract/validation/option-schema.ts";
 import { catchRejection, thrownText } from "../contract/user-function.ts";
 import { awaitBoot, bootError, readyFault } from "./process-boot.ts";
 import type { BootReport } from "./process-boot.ts";

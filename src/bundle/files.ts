@@ -1,5 +1,5 @@
 /** Everything that the bundle writes. */
-import { completeSettings } from "./complete-settings.ts";
+import { completeSettings } from "./resolve-settings.ts";
 import { dashboardFiles } from "./dashboards/files.ts";
 import { ruleFiles } from "./rules/rule-files.ts";
 import { readRunbookPage } from "./runbook-page.ts";

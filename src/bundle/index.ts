@@ -3,10 +3,10 @@
  *
  * Needs `@grafana/grafana-foundation-sdk` and `yaml`.
  */
-import "../contract/runtime-check.ts";
+import "../contract/process/runtime-check.ts";
 
 export { type AlertName, alertNames } from "./alert-names.ts";
-export { type BundleOptions, completeSettings, type PartialSettings } from "./complete-settings.ts";
+export { type BundleOptions, completeSettings, type PartialSettings } from "./resolve-settings.ts";
 export { bundleFiles } from "./files.ts";
 export {
   annotationQueriesOf,
@@ -14,7 +14,7 @@ export {
   type DashboardQuery,
   panelsOf,
   variableQueriesOf,
-} from "./panels-of.ts";
+} from "./list-panels.ts";
 export type { AlertAnnotations, AlertRule, AlertSpec, Area, Comparison, Severity } from "./rules/alert-rule.ts";
 export type { AlertDashboard, DashboardVariable } from "./rules/dashboard-url.ts";
 export { alerts } from "./rules/alerts.ts";

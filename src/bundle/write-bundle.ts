@@ -1,8 +1,8 @@
 /** Puts the bundle's files into a folder. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { text } from "../contract/option-checks.ts";
-import { readOption } from "../contract/option-schema.ts";
+import { text } from "../contract/validation/option-checks.ts";
+import { readOption } from "../contract/validation/option-schema.ts";
 import { bundleFiles } from "./files.ts";
 import type { BundleSettings } from "./settings.ts";
 

@@ -2,13 +2,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { BundleOptions } from "../bundle/complete-settings.ts";
+import type { BundleOptions } from "../bundle/resolve-settings.ts";
 import type { BundleSettings } from "../bundle/settings.ts";
 import { ConfigError } from "../contract/errors.ts";
 import { type Command, exitCodes } from "./command.ts";
 import { readOptions } from "./options.ts";
 import { many } from "./terminal.ts";
-import { Trouble, UsageError } from "./trouble.ts";
+import { Trouble, UsageError } from "./errors.ts";
 
 const help = `firelight dashboards --out DIR [--settings FILE] [--name NAME] [--uid UID] [--grafana-url URL] [--runbook-url URL]
                      [--objective SHARE] [--selector MATCHERS] [--check]

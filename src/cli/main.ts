@@ -4,7 +4,7 @@ import "./runtime-check.ts";
 import { readFileSync } from "node:fs";
 import { type Command, type ExitCode, exitCodes } from "./command.ts";
 import { makeTerminal } from "./terminal.ts";
-import { Trouble, UsageError } from "./trouble.ts";
+import { Trouble, UsageError } from "./errors.ts";
 
 interface Entry {
   readonly summary: string;

@@ -1,7 +1,7 @@
 /** Reads the options of a command, and says in one sentence what is wrong with them. */
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { addressFault, normalAddress, shownAddress } from "../contract/runner-url.ts";
-import { UsageError } from "./trouble.ts";
+import { addressFault, normalAddress, shownAddress } from "../contract/config/runner-url.ts";
+import { UsageError } from "./errors.ts";
 
 type OptionsConfig = NonNullable<ParseArgsConfig["options"]>;
 

@@ -1,5 +1,5 @@
 /** Ends the command with one sentence on a runtime that is too old, before it loads anything else. */
-import { runtimeFault } from "../contract/runtime-fault.ts";
+import { runtimeFault } from "../contract/process/runtime-fault.ts";
 import { exitCodes } from "./command.ts";
 
 const fault = runtimeFault(process.versions, process.execPath);

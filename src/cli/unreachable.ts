@@ -1,8 +1,8 @@
 /** Asks servers over HTTP, and says in words why one did not answer. */
-import { type ResolvedConnection, resolveConnection } from "../contract/resolve-connection.ts";
-import { ask as send } from "../parent/ask.ts";
-import { makeTransport } from "../parent/make-transport.ts";
-import type { HttpResponse } from "../parent/transport.ts";
+import { type ResolvedConnection, resolveConnection } from "../contract/config/resolve-connection.ts";
+import { ask as send } from "../parent/transport/ask.ts";
+import { makeTransport } from "../parent/transport/make-transport.ts";
+import type { HttpResponse } from "../parent/transport/transport.ts";
 
 /** Why there was no answer, and what to do. */
 export interface Unreachable {

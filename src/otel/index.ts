@@ -2,7 +2,7 @@
  * OpenTelemetry in one call, for those who have not set it up themselves: traces,
  * log records and, on request, metrics over OTLP. Nothing happens on import.
  */
-import "../contract/runtime-check.ts";
+import "../contract/process/runtime-check.ts";
 import {
   context,
   diag,
@@ -12,13 +12,13 @@ import {
   propagation,
   trace,
 } from "@opentelemetry/api";
-import { longestTimerMs, milliseconds } from "../contract/check-number.ts";
-import { onFlush } from "../contract/flush.ts";
-import { oneOf, text } from "../contract/option-checks.ts";
-import { object, readOption } from "../contract/option-schema.ts";
-import type { Logger } from "../contract/options.ts";
-import { processWide } from "../contract/process-wide.ts";
-import { tellSpanExport } from "../contract/span-export.ts";
+import { longestTimerMs, milliseconds } from "../contract/validation/check-number.ts";
+import { onFlush } from "../contract/process/flush.ts";
+import { oneOf, text } from "../contract/validation/option-checks.ts";
+import { object, readOption } from "../contract/validation/option-schema.ts";
+import type { Logger } from "../contract/config/options.ts";
+import { processWide } from "../contract/process/process-wide.ts";
+import { tellSpanExport } from "../contract/wire/span-export.ts";
 import { exportLogs } from "../telemetry/logs.ts";
 import { isDisabled, logRecordLimits, spanLimits } from "./environment.ts";
 import { ExitFlush } from "./exit-flush.ts";

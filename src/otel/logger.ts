@@ -2,7 +2,7 @@
 import type { Context } from "@opentelemetry/api";
 import { ROOT_CONTEXT, TraceFlags, trace } from "@opentelemetry/api";
 import type { LogAttributes, Logger as LogsTarget } from "@opentelemetry/api-logs";
-import type { Logger } from "../contract/options.ts";
+import type { Logger } from "../contract/config/options.ts";
 import { valueText } from "../contract/thrown.ts";
 import { attributes, unsampledFlags } from "../telemetry/catalog.ts";
 

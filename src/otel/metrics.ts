@@ -4,8 +4,8 @@
  */
 import type { Attributes, HrTime } from "@opentelemetry/api";
 import { ValueType } from "@opentelemetry/api";
-import { having, oneOf } from "../contract/option-checks.ts";
-import { object, readOption } from "../contract/option-schema.ts";
+import { having, oneOf } from "../contract/validation/option-checks.ts";
+import { object, readOption } from "../contract/validation/option-schema.ts";
 import type { MetricSpec } from "../telemetry/catalog.ts";
 import { metrics as catalog } from "../telemetry/catalog.ts";
 import {

@@ -1,8 +1,8 @@
 /** The checks of what only `startOpenTelemetry` is given. */
 import type { MeterProvider, TracerProvider } from "@opentelemetry/api";
-import { quantity } from "../contract/check-number.ts";
-import { boolean, either, record, text } from "../contract/option-checks.ts";
-import { type Check, check, notAllowed } from "../contract/option-schema.ts";
+import { quantity } from "../contract/validation/check-number.ts";
+import { boolean, either, record, text } from "../contract/validation/option-checks.ts";
+import { type Check, check, notAllowed } from "../contract/validation/option-schema.ts";
 import type { ReadableRegistry } from "./metrics.ts";
 
 type MetricsSource = ReadableRegistry | { readonly registry: unknown };

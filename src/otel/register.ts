@@ -2,7 +2,7 @@
  * Starts OpenTelemetry from the `OTEL_*` variables, before anything else is loaded:
  * `node --import firelight/otel/register app.js` or `bun --preload firelight/otel/register app.ts`.
  */
-import "../contract/runtime-check.ts";
+import "../contract/process/runtime-check.ts";
 import { startOpenTelemetry } from "./index.ts";
 
 startOpenTelemetry();

@@ -5,7 +5,7 @@
 import type { Context } from "@opentelemetry/api";
 import { TraceFlags } from "@opentelemetry/api";
 import type * as SdkTrace from "@opentelemetry/sdk-trace";
-import type { SpanExport } from "../contract/span-export.ts";
+import type { SpanExport } from "../contract/wire/span-export.ts";
 import { scopeName } from "../telemetry/otel-context.ts";
 import { batchSettings } from "./environment.ts";
 

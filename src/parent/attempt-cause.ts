@@ -1,6 +1,6 @@
 /** Why an attempt is made, and what its span says of it wherever it runs. */
 import type { Facts } from "../telemetry/catalog.ts";
-import type { Call } from "./call.ts";
+import type { Call } from "./run-call.ts";
 
 export type AttemptKind = "first" | "retry" | "hedge";
 

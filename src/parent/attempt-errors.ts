@@ -1,12 +1,12 @@
 /** The errors of attempts that got no answer: what failed where, and whether the handler may have run. */
-import type { RunnerExit } from "../contract/backend.ts";
+import type { RunnerExit } from "../contract/config/backend.ts";
 import type { CallError, FlameErrorContext } from "../contract/errors.ts";
 import { InvokeError } from "../contract/errors.ts";
 import { messageOf } from "../contract/thrown.ts";
-import type { Call } from "./call.ts";
-import { errorContext } from "./call.ts";
+import type { Call } from "./run-call.ts";
+import { errorContext } from "./run-call.ts";
 import type { LeasedRunner, LostRunner } from "./pool/lease.ts";
-import type { HttpFailure } from "./transport.ts";
+import type { HttpFailure } from "./transport/transport.ts";
 
 /** Which call an attempt is made for, and where. */
 export interface AttemptPlace {

@@ -7,25 +7,25 @@
  */
 import { randomBytes } from "node:crypto";
 import * as Effect from "effect/Effect";
-import type { Codec } from "../contract/codec.ts";
-import { copiesNote } from "../contract/copies.ts";
-import type { Dispatcher } from "../contract/dispatch.ts";
-import type { TraceCarrier } from "../contract/envelope.ts";
+import type { Codec } from "../contract/codec/codec.ts";
+import { copiesNote } from "../contract/process/copies.ts";
+import type { Dispatcher } from "../contract/wire/dispatcher.ts";
+import type { TraceCarrier } from "../contract/wire/envelope.ts";
 import type { CallError } from "../contract/errors.ts";
 import { ConfigError, FlameError, withContext } from "../contract/errors.ts";
-import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/heartbeat.ts";
-import { untilAborted, type FanOutRequest, type FanOutRun } from "../contract/caller.ts";
-import { currentInvocation } from "../contract/invocation.ts";
-import type { ResolvedConfig } from "../contract/resolve-config.ts";
-import type { ResolvedPool } from "../contract/resolve-pool.ts";
-import type { SigningKey } from "../contract/signature.ts";
-import { makeKeyring } from "../contract/signature.ts";
+import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/wire/heartbeat.ts";
+import { untilAborted, type FanOutRequest, type FanOutRun } from "../contract/api/caller.ts";
+import { currentInvocation } from "../contract/api/invocation.ts";
+import type { ResolvedConfig } from "../contract/config/resolve-config.ts";
+import type { ResolvedPool } from "../contract/config/resolve-pool.ts";
+import type { SigningKey } from "../contract/wire/signature.ts";
+import { makeKeyring } from "../contract/wire/signature.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
 import { acquire } from "./acquire.ts";
 import { attempt } from "./attempt.ts";
 import type { AttemptCause } from "./attempt-cause.ts";
 import { argumentsTooLarge } from "./attempt-errors.ts";
-import type { Call, CallOrigin, CallRequest } from "./call.ts";
+import type { Call, CallOrigin, CallRequest } from "./run-call.ts";
 import {
   countAttempt,
   callFacts,
@@ -37,19 +37,19 @@ import {
   poolFor,
   remainingMs,
   startCall,
-} from "./call.ts";
+} from "./run-call.ts";
 import { makeFanOut } from "./fan-out.ts";
 import { makeHeartbeat } from "./heartbeat.ts";
 import { localAttempt } from "./local-attempt.ts";
-import { makeTransport } from "./make-transport.ts";
-import type { PoolHandle } from "./pool/handle.ts";
+import { makeTransport } from "./transport/make-transport.ts";
+import type { PoolHandle } from "./pool/stats.ts";
 import { Pool } from "./pool/pool.ts";
-import { probeRunner } from "./pool/probe.ts";
-import type { AttemptMaker, Lane } from "./lane.ts";
-import { persist } from "./persist.ts";
+import { probeRunner } from "./pool/runners/probe.ts";
+import type { AttemptMaker, Lane } from "./pool-context.ts";
+import { persist } from "./retry-loop.ts";
 import { RetryBudget } from "./retry-budget.ts";
 import { SenderClock } from "./sender-clock.ts";
-import type { HttpTransport } from "./transport.ts";
+import type { HttpTransport } from "./transport/transport.ts";
 
 export interface ClientDeps {
   readonly config: ResolvedConfig;

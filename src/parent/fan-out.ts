@@ -1,9 +1,9 @@
 /** The calls of a fan-out: made from one place, with one span around them. */
 import * as Effect from "effect/Effect";
-import { type FanOutRequest, type FanOutRun, untilAborted } from "../contract/caller.ts";
+import { type FanOutRequest, type FanOutRun, untilAborted } from "../contract/api/caller.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import type { CallOrigin, CallRequest } from "./call.ts";
+import type { CallOrigin, CallRequest } from "./run-call.ts";
 
 export interface FanOutDeps {
   readonly telemetry: Telemetry;

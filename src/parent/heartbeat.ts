@@ -1,8 +1,8 @@
 /** Tells runners that this parent lives, so that those of a dead one know that they are orphans. */
 import { randomUUID } from "node:crypto";
-import { newNonce } from "../contract/headers.ts";
-import { HEARTBEAT_METHOD } from "../contract/heartbeat.ts";
-import type { HeartbeatRefusal } from "./pool/heartbeat-answers.ts";
+import { newNonce } from "../contract/wire/headers.ts";
+import { HEARTBEAT_METHOD } from "../contract/wire/heartbeat.ts";
+import type { HeartbeatRefusal } from "./pool/runners/heartbeat-answers.ts";
 import type { LeasedRunner } from "./pool/lease.ts";
 import { RunnerExchange, type RunnerExchangeDeps } from "./runner-exchange.ts";
 

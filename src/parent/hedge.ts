@@ -6,19 +6,19 @@
 import * as Effect from "effect/Effect";
 import type * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
-import { longestTimerMs } from "../contract/check-number.ts";
+import { longestTimerMs } from "../contract/validation/check-number.ts";
 import type { CallError } from "../contract/errors.ts";
 import { executedByEither } from "../contract/errors.ts";
-import type { HedgeOptions } from "../contract/options.ts";
-import { defaults } from "../contract/options.ts";
+import type { HedgeOptions } from "../contract/config/options.ts";
+import { defaults } from "../contract/config/options.ts";
 import { acquireElsewhere } from "./acquire.ts";
 import type { AttemptCause } from "./attempt-cause.ts";
-import type { Call } from "./call.ts";
-import { errorOf } from "./call.ts";
-import { budgetText, noteRefusal, noteRetry } from "./explain.ts";
-import type { AttemptMaker, Lane } from "./lane.ts";
+import type { Call } from "./run-call.ts";
+import { errorOf } from "./run-call.ts";
+import { budgetText, noteRefusal, noteRetry } from "./retry-events.ts";
+import type { AttemptMaker, Lane } from "./pool-context.ts";
 import type { Lease } from "./pool/lease.ts";
-import { mayPass } from "./retry.ts";
+import { mayPass } from "./retry-policy.ts";
 
 type Branch = Fiber.Fiber<unknown, CallError>;
 

@@ -2,16 +2,16 @@
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
-import type { Codec } from "../contract/codec.ts";
-import type { Dispatcher, InvocationReply } from "../contract/dispatch.ts";
+import type { Codec } from "../contract/codec/codec.ts";
+import type { Dispatcher, InvocationReply } from "../contract/wire/dispatcher.ts";
 import type { CallError } from "../contract/errors.ts";
 import { executedByEither, withContext } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type AttemptCause, attemptFacts } from "./attempt-cause.ts";
 
-import type { Call } from "./call.ts";
-import { attemptMs, errorContext, errorOf } from "./call.ts";
-import { readBody, type ReplyResult } from "./reply.ts";
+import type { Call } from "./run-call.ts";
+import { attemptMs, errorContext, errorOf } from "./run-call.ts";
+import { readBody, type ReplyResult } from "./read-response.ts";
 
 export interface LocalAttemptDeps {
   readonly telemetry: Telemetry;

@@ -2,7 +2,7 @@
  * The retry budget of a pool: how much its calls may be tried again, whoever makes them. A bucket of tokens, after gRPC's retry
  * throttling: failures cost, successes earn, and below half there are no more attempts than calls. Pure.
  */
-import type { RetryBudgetOptions } from "../contract/options.ts";
+import type { RetryBudgetOptions } from "../contract/config/options.ts";
 
 export class RetryBudget {
   readonly limits: Required<RetryBudgetOptions>;

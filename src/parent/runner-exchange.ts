@@ -2,19 +2,19 @@
  * A signed request to a runner, and the answer. A request names the process that may execute it, so a runner of which no
  * process is known is asked first, and one that was restarted is sent the request again, signed for the new process.
  */
-import { wallClockMs } from "../contract/clock.ts";
-import type { Codec } from "../contract/codec.ts";
-import type { RequestHead } from "../contract/envelope.ts";
+import { wallClockMs } from "../contract/wire/clock.ts";
+import type { Codec } from "../contract/codec/codec.ts";
+import type { RequestHead } from "../contract/wire/envelope.ts";
 import { type FlameErrorContext, InvokeError, withContext } from "../contract/errors.ts";
-import { requestHeaders } from "../contract/headers.ts";
-import { HEARTBEAT_METHOD } from "../contract/heartbeat.ts";
-import { askingAudience, type InstanceNote, readInstanceNote } from "../contract/instance.ts";
-import { isObject } from "../contract/json-guard.ts";
-import type { ResolvedConfig } from "../contract/resolve-config.ts";
-import { type Keyring, signRequest } from "../contract/signature.ts";
+import { requestHeaders } from "../contract/wire/headers.ts";
+import { HEARTBEAT_METHOD } from "../contract/wire/heartbeat.ts";
+import { askingAudience, type InstanceNote, readInstanceNote } from "../contract/wire/instance.ts";
+import { isObject } from "../contract/codec/json-bounds.ts";
+import type { ResolvedConfig } from "../contract/config/resolve-config.ts";
+import { type Keyring, signRequest } from "../contract/wire/signature.ts";
 import type { LeasedRunner } from "./pool/lease.ts";
-import { checkOversized, type OversizedReply, readReply, type Reply } from "./reply.ts";
-import { responseLimit, ResponseTooLarge } from "./response-body.ts";
+import { checkOversized, type OversizedReply, readReply, type Reply } from "./read-response.ts";
+import { responseLimit, ResponseTooLarge } from "./transport/response-body.ts";
 import { type Anchor, type SenderClock, timeBy } from "./sender-clock.ts";
 import type {
   BodyCheck,
@@ -24,7 +24,7 @@ import type {
   HttpTransport,
   OversizedListener,
   ResponseStart,
-} from "./transport.ts";
+} from "./transport/transport.ts";
 
 export interface RunnerExchangeDeps {
   readonly config: Pick<ResolvedConfig, "invokePath" | "maxBodyBytes">;

@@ -2,7 +2,7 @@
  * What time a parent says it is when it asks a runner for its instance. Its wall clock; but when that was set since a runner last
  * took its word, first the time that it would be otherwise: runners that go by the same clock as before know nothing of the step.
  */
-import { clockAnchorMs, clockStepMs, ClockWatch } from "../contract/clock.ts";
+import { clockAnchorMs, clockStepMs, ClockWatch } from "../contract/wire/clock.ts";
 
 /** One way to tell the time: the wall clock less `performance.now()`. */
 export type Anchor = number;

@@ -3,22 +3,22 @@
  * not told.
  */
 import { randomBytes } from "node:crypto";
-import { integer, milliseconds } from "../contract/check-number.ts";
-import { servingFields } from "../contract/config-schema.ts";
+import { integer, milliseconds } from "../contract/validation/check-number.ts";
+import { servingFields } from "../contract/config/config-schema.ts";
 import { ConfigError } from "../contract/errors.ts";
-import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/heartbeat.ts";
-import type { IdempotencyOptions } from "../contract/idempotency.ts";
-import { type IsolationOptions, type ResolvedIsolation, resolveIsolation } from "../contract/isolation.ts";
-import { boolean } from "../contract/option-checks.ts";
-import { type Check, check, notAllowed, object, OptionFault, readOption } from "../contract/option-schema.ts";
-import type { FlameConfig, SecurityOptions } from "../contract/options.ts";
-import { printText } from "../contract/print-value.ts";
-import { runnerIdOf } from "../contract/connection-schema.ts";
-import { resolveRunnerHooks, type RunnerHook, type RunnerHooks } from "../contract/runner-hooks.ts";
-import { shownAddress } from "../contract/runner-url.ts";
-import type { Environment, ResolvedConfig } from "../contract/resolve-config.ts";
-import { resolveIdempotency } from "../contract/resolve-idempotency.ts";
-import type { StopOptions } from "./lifecycle.ts";
+import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/wire/heartbeat.ts";
+import type { IdempotencyOptions } from "../contract/config/idempotency.ts";
+import { type IsolationOptions, type ResolvedIsolation, resolveIsolation } from "../contract/config/isolation.ts";
+import { boolean } from "../contract/validation/option-checks.ts";
+import { type Check, check, notAllowed, object, OptionFault, readOption } from "../contract/validation/option-schema.ts";
+import type { FlameConfig, SecurityOptions } from "../contract/config/options.ts";
+import { printText } from "../contract/validation/print-value.ts";
+import { runnerIdOf } from "../contract/config/connection-schema.ts";
+import { resolveRunnerHooks, type RunnerHook, type RunnerHooks } from "../contract/config/runner-hooks.ts";
+import { shownAddress } from "../contract/config/runner-url.ts";
+import type { Environment, ResolvedConfig } from "../contract/config/resolve-config.ts";
+import { resolveIdempotency } from "../contract/config/resolve-idempotency.ts";
+import type { StopOptions } from "./lifecycle/shutdown.ts";
 
 /** Options of {@link createRunnerServer}; what is left out comes from the environment, then the configuration. */
 export interface RunnerServerOptions extends RunnerHooks {

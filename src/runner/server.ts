@@ -7,28 +7,28 @@
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import type { Elysia as ElysiaClass } from "elysia";
-import { makeCodec } from "../contract/codec.ts";
-import type { Dispatcher, Invocation } from "../contract/dispatch.ts";
+import { makeCodec } from "../contract/codec/codec.ts";
+import type { Dispatcher, Invocation } from "../contract/wire/dispatcher.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
-import type { Logger } from "../contract/options.ts";
-import type { Environment, ResolvedConfig } from "../contract/resolve-config.ts";
-import type { Registry } from "../contract/registry.ts";
-import { makeKeyring } from "../contract/signature.ts";
+import type { Logger } from "../contract/config/options.ts";
+import type { Environment, ResolvedConfig } from "../contract/config/resolve-config.ts";
+import type { Registry } from "../contract/api/registry.ts";
+import { makeKeyring } from "../contract/wire/signature.ts";
 import { exceptionMeta } from "../telemetry/exception.ts";
 import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import { type Admission, makeAdmission, type Permit } from "./admission.ts";
-import { type Arrival, arrive, type IncomingRequest } from "./arrival.ts";
-import { makeDispatcher } from "./dispatch.ts";
-import { makeIdempotencyGuard } from "./idempotency.ts";
-import { makeIsolatedRuns } from "./isolation/isolated-runs.ts";
-import { beginLife } from "./life.ts";
-import { LifeHooks } from "./life-hooks.ts";
-import { Freshness } from "./freshness.ts";
-import type { StopOptions } from "./lifecycle.ts";
-import { loadElysia } from "./http-packages.ts";
-import { listen, toResponse } from "./listen.ts";
-import { makeProbes, methodNotAllowed, type MetricsText, type Probes } from "./probes.ts";
+import { type Admission, makeAdmission, type Permit } from "./request/admission.ts";
+import { type Arrival, arrive, type IncomingRequest } from "./http/incoming.ts";
+import { makeDispatcher } from "./request/dispatch.ts";
+import { makeIdempotencyGuard } from "./idempotency/idempotency.ts";
+import { makeIsolatedRuns } from "./isolation/isolate-runner.ts";
+import { beginLife } from "./lifecycle/lifecycle.ts";
+import { LifeHooks } from "./lifecycle/hooks.ts";
+import { Freshness } from "./request/freshness.ts";
+import type { StopOptions } from "./lifecycle/shutdown.ts";
+import { loadElysia } from "./http/http-packages.ts";
+import { listen, toResponse } from "./http/listen.ts";
+import { makeProbes, methodNotAllowed, type MetricsText, type Probes } from "./http/health-endpoints.ts";
 import { resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
 import {
   type Answer,
@@ -38,11 +38,11 @@ import {
   signedHeard,
   signedReply,
   unsignedError,
-} from "./respond.ts";
-import { makeRefusals, type Refusals } from "./refusals.ts";
-import type { Refused } from "./refused.ts";
-import { UnverifiedRequests, unverifiedLimits } from "./unverified.ts";
-import { makeVerifier, type Verified, type Verifier } from "./verify.ts";
+} from "./http/respond.ts";
+import { makeRefusals, type Refusals } from "./request/rejection-log.ts";
+import type { Refused } from "./request/rejected.ts";
+import { UnverifiedRequests, unverifiedLimits } from "./http/unverified.ts";
+import { makeVerifier, type Verified, type Verifier } from "./request/verify.ts";
 
 /** A runner that listens. */
 export interface RunnerServer {

@@ -3,7 +3,7 @@
  * spans, documentation, dashboards and tests are made from this page; a name
  * that is not here does not exist.
  */
-import "../contract/runtime-check.ts";
+import "../contract/process/runtime-check.ts";
 
 export * from "./catalog/attributes.ts";
 export * from "./catalog/logs.ts";

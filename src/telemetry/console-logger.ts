@@ -1,5 +1,5 @@
 /** The logger of programs that configure none: it writes to the console. */
-import type { Logger } from "../contract/options.ts";
+import type { Logger } from "../contract/config/options.ts";
 import { attributes, logs } from "./catalog.ts";
 
 const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, " ");

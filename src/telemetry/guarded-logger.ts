@@ -1,6 +1,6 @@
 /** A user's logger that cannot hurt whoever logs: what it throws or rejects with is said once on the console, and dropped. */
-import { Episode } from "../contract/episode.ts";
-import type { Logger } from "../contract/options.ts";
+import { Episode } from "../contract/failure-series.ts";
+import type { Logger } from "../contract/config/options.ts";
 import { catchRejection, thrownText } from "../contract/user-function.ts";
 
 type Level = keyof Logger;

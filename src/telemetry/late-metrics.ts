@@ -2,7 +2,7 @@
  * Metrics whose client library is loaded when an instance is set up, not when this package is imported. Until it is
  * there, events and pools wait for it; an instance makes no call before.
  */
-import { loadPackage } from "../contract/load-package.ts";
+import { loadPackage } from "../contract/process/load-package.ts";
 import type { Metrics, MetricsOptions } from "./prometheus.ts";
 import { checkRegistry } from "./registry-check.ts";
 import type { EventSink, FlameEvent, PoolSnapshot } from "./telemetry.ts";

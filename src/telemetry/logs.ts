@@ -4,8 +4,8 @@
  * record per side.
  */
 import type { CallError } from "../contract/errors.ts";
-import type { Logger } from "../contract/options.ts";
-import { processWide } from "../contract/process-wide.ts";
+import type { Logger } from "../contract/config/options.ts";
+import { processWide } from "../contract/process/process-wide.ts";
 import type { Facts, LogSpec } from "./catalog.ts";
 import { attributes, logs, unsampledFlags } from "./catalog.ts";
 import { consoleLogger } from "./console-logger.ts";

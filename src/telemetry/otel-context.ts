@@ -13,8 +13,8 @@ import {
   trace,
 } from "@opentelemetry/api";
 import type * as Tracer from "effect/Tracer";
-import type { TraceCarrier } from "../contract/envelope.ts";
-import { currentInvocation } from "../contract/invocation.ts";
+import type { TraceCarrier } from "../contract/wire/envelope.ts";
+import { currentInvocation } from "../contract/api/invocation.ts";
 import { inNoContext } from "./no-context.ts";
 import type { BaggageMember } from "./propagation.ts";
 import { boundTracestate, formatBaggage, formatTraceparent, parseBaggage, parseTraceparent } from "./propagation.ts";

@@ -7,7 +7,7 @@ import type { Attributes, Context as OtelContext, Span as OtelSpan, SpanContext 
 import { SpanStatusCode, TraceFlags, context as otelContext, trace } from "@opentelemetry/api";
 import type * as Exit from "effect/Exit";
 import * as Tracer from "effect/Tracer";
-import type { TraceCarrier } from "../contract/envelope.ts";
+import type { TraceCarrier } from "../contract/wire/envelope.ts";
 import type { RpcStatus } from "../contract/errors.ts";
 import type { Facts, SpanSpec } from "./catalog.ts";
 import { attributes, spans } from "./catalog.ts";

@@ -4,7 +4,7 @@
  */
 import type { OpenMetricsContentType } from "prom-client";
 import { Registry } from "prom-client";
-import type { MetricsRegistry } from "../contract/options.ts";
+import type { MetricsRegistry } from "../contract/config/options.ts";
 import { ExemplarChoice } from "./exemplars.ts";
 import { methodLabels, withMethod } from "./method-labels.ts";
 import { instrumentsOf } from "./registry-instruments.ts";

@@ -1,6 +1,6 @@
 /** Whether a user's registry can take the metrics of the catalogue. It needs no client library, so it can be asked at once. */
 import { ConfigError } from "../contract/errors.ts";
-import type { MetricsRegistry } from "../contract/options.ts";
+import type { MetricsRegistry } from "../contract/config/options.ts";
 import type { MetricSpec } from "./catalog.ts";
 import { metrics } from "./catalog.ts";
 

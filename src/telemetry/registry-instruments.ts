@@ -4,13 +4,13 @@
  */
 import type { Metric } from "prom-client";
 import { Counter, Gauge, Histogram } from "prom-client";
-import type { MetricsRegistry } from "../contract/options.ts";
+import type { MetricsRegistry } from "../contract/config/options.ts";
 import type { MetricSpec } from "./catalog.ts";
 import { metrics } from "./catalog.ts";
-import { Backlog } from "./backlog.ts";
+import { Backlog } from "./event-buffer.ts";
 import { type Instruments, type MetricKey, recordEvent } from "./metric-events.ts";
-import type { PoolGauges } from "./pool-watch.ts";
-import { PoolWatch } from "./pool-watch.ts";
+import type { PoolGauges } from "./pool-gauges.ts";
+import { PoolWatch } from "./pool-gauges.ts";
 import { familyName, findMetric, type MetricShape } from "./registry-check.ts";
 import type { SpanIds } from "./telemetry.ts";
 

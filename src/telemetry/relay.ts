@@ -6,7 +6,7 @@
 import type { Context as OtelContext } from "@opentelemetry/api";
 import { context as otelContext, trace } from "@opentelemetry/api";
 import * as Effect from "effect/Effect";
-import type { TraceCarrier } from "../contract/envelope.ts";
+import type { TraceCarrier } from "../contract/wire/envelope.ts";
 import { baggageIn, captureContext, carrierOf, emptyContext, fromCarrier, parentIn } from "./otel-context.ts";
 import type { HostContext, SpanIds, Stage, StageSpan, StageTracer } from "./telemetry.ts";
 import { noTracer } from "./telemetry.ts";

@@ -4,10 +4,10 @@
  * into spans, metrics and log records. Without adapters everything is a no-op.
  */
 import * as Effect from "effect/Effect";
-import type { TraceCarrier } from "../contract/envelope.ts";
-import { Episode } from "../contract/episode.ts";
+import type { TraceCarrier } from "../contract/wire/envelope.ts";
+import { Episode } from "../contract/failure-series.ts";
 import type { CallError, FlameErrorCode } from "../contract/errors.ts";
-import type { IsolateKind } from "../contract/isolation.ts";
+import type { IsolateKind } from "../contract/config/isolation.ts";
 import { messageOf } from "../contract/thrown.ts";
 import type { Facts, PhaseTimes } from "./catalog.ts";
 import type { PoolTrouble } from "./pool-trouble.ts";

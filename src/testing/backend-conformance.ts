@@ -5,14 +5,14 @@
  */
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
-import type { Backend, RunnerHandle } from "../contract/backend.ts";
-import { integer, longestTimerMs, milliseconds } from "../contract/check-number.ts";
-import { invokePath } from "../contract/config-schema.ts";
-import { fn } from "../contract/option-checks.ts";
-import { object, readOption, required } from "../contract/option-schema.ts";
-import { defaults } from "../contract/options.ts";
-import { addressFault, runnerIdFault } from "../contract/runner-url.ts";
-import { settle } from "../parent/pool/settle.ts";
+import type { Backend, RunnerHandle } from "../contract/config/backend.ts";
+import { integer, longestTimerMs, milliseconds } from "../contract/validation/check-number.ts";
+import { invokePath } from "../contract/config/config-schema.ts";
+import { fn } from "../contract/validation/option-checks.ts";
+import { object, readOption, required } from "../contract/validation/option-schema.ts";
+import { defaults } from "../contract/config/options.ts";
+import { addressFault, runnerIdFault } from "../contract/config/runner-url.ts";
+import { settle } from "../parent/pool/to-promise.ts";
 import type { SpawnOutcome } from "./backend-trial.ts";
 import { Trial } from "./backend-trial.ts";
 import { assertIdentity, readyStatus } from "./runner-ping.ts";

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Backend, RunnerHandle, SpawnRequest } from "../contract/backend.ts";
-import { defaults } from "../contract/options.ts";
-import type { SigningKey } from "../contract/signature.ts";
-import { settle } from "../parent/pool/settle.ts";
+import type { Backend, RunnerHandle, SpawnRequest } from "../contract/config/backend.ts";
+import { defaults } from "../contract/config/options.ts";
+import type { SigningKey } from "../contract/wire/signature.ts";
+import { settle } from "../parent/pool/to-promise.ts";
 
 const poolName = "conformance";
 const lookEveryMs = 20;

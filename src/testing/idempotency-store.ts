@@ -3,9 +3,9 @@
  * run: each is a name and a function that rejects when the store fails it.
  */
 import assert from "node:assert/strict";
-import { fn } from "../contract/option-checks.ts";
-import { readOption } from "../contract/option-schema.ts";
-import type { IdempotencyClaim, IdempotencyState, IdempotencyStore } from "../contract/idempotency.ts";
+import { fn } from "../contract/validation/option-checks.ts";
+import { readOption } from "../contract/validation/option-schema.ts";
+import type { IdempotencyClaim, IdempotencyState, IdempotencyStore } from "../contract/config/idempotency.ts";
 
 /** One thing that a store must do. */
 export interface StoreCheck {

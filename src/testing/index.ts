@@ -1,5 +1,5 @@
 /** What helps to test code around Firelight, with any test runner. */
-import "../contract/runtime-check.ts";
+import "../contract/process/runtime-check.ts";
 
 export { idempotencyStoreConformance } from "./idempotency-store.ts";
 export type { StoreCheck } from "./idempotency-store.ts";

@@ -1,10 +1,10 @@
 /** Asks a runner, as a parent would, whether it takes work and whether it is the one that was spawned. */
 import assert from "node:assert/strict";
-import type { RunnerHandle } from "../contract/backend.ts";
-import { wallClockMs } from "../contract/clock.ts";
-import { httpStatus } from "../contract/envelope.ts";
-import { plainConnection } from "../contract/resolve-connection.ts";
-import { normalAddress } from "../contract/runner-url.ts";
+import type { RunnerHandle } from "../contract/config/backend.ts";
+import { wallClockMs } from "../contract/wire/clock.ts";
+import { httpStatus } from "../contract/wire/envelope.ts";
+import { plainConnection } from "../contract/config/resolve-connection.ts";
+import { normalAddress } from "../contract/config/runner-url.ts";
 import {
   forInstance,
   type Ping,
@@ -13,11 +13,11 @@ import {
   readPing,
   signPing,
   signQuestion,
-} from "../contract/ping.ts";
-import type { SigningKey } from "../contract/signature.ts";
-import { ask, type Question } from "../parent/ask.ts";
-import { makeTransport } from "../parent/make-transport.ts";
-import type { HttpResponse } from "../parent/transport.ts";
+} from "../contract/wire/ping.ts";
+import type { SigningKey } from "../contract/wire/signature.ts";
+import { ask, type Question } from "../parent/transport/ask.ts";
+import { makeTransport } from "../parent/transport/make-transport.ts";
+import type { HttpResponse } from "../parent/transport/transport.ts";
 
 const askTimeoutMs = 5_000;
 

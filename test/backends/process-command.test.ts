@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { inheritedRuntimeArgs } from "../../src/contract/runtime-args.ts";
+import { inheritedRuntimeArgs } from "../../src/contract/process/exec-argv.ts";
 
 test("a runner inherits loaders, preloads and limits", () => {
   const flags = [

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { processBackend } from "../../src/backends/process.ts";
 import type { ProcessBackend, ProcessBackendOptions, RunnerOutput } from "../../src/backends/process.ts";
-import type { SpawnRequest } from "../../src/contract/backend.ts";
+import type { SpawnRequest } from "../../src/contract/config/backend.ts";
 import { ConfigError, FlameError, InvokeError } from "../../src/contract/errors.ts";
 import { runtimes } from "../harness/runtimes.ts";
 import { commandLineOf, isAlive } from "../harness/start-process.ts";

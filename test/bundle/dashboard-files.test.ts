@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { alertNames } from "../../src/bundle/alert-names.ts";
-import { completeSettings } from "../../src/bundle/complete-settings.ts";
+import { completeSettings } from "../../src/bundle/resolve-settings.ts";
 import { dashboardFiles } from "../../src/bundle/dashboards/files.ts";
 import { runbookLink, runbookPanelId } from "../../src/bundle/runbook-link.ts";
 import { readRunbookPage } from "../../src/bundle/runbook-page.ts";

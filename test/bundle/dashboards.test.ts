@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { foreignSeries } from "../../src/bundle/foreign-series.ts";
+import { foreignSeries } from "../../src/bundle/external-series.ts";
 import { metrics, type MetricSpec } from "../../src/telemetry/catalog.ts";
 import { promqlWords, variablesIn } from "./promql-words.ts";
 import { expectedEmpty } from "./rightly-empty.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { alertNames } from "../../src/bundle/alert-names.ts";
-import { foreignSeries } from "../../src/bundle/foreign-series.ts";
+import { foreignSeries } from "../../src/bundle/external-series.ts";
 import { alerts } from "../../src/bundle/rules/alerts.ts";
 import { burnRates } from "../../src/bundle/rules/burn-rate.ts";
 import { inhibitions, inhibitRules } from "../../src/bundle/rules/inhibitions.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { completeSettings } from "../../src/bundle/complete-settings.ts";
+import { completeSettings } from "../../src/bundle/resolve-settings.ts";
 import { bundleFiles } from "../../src/bundle/files.ts";
 import { findDrift, writeBundle } from "../../src/bundle/write-bundle.ts";
 

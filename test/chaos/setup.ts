@@ -7,7 +7,7 @@ import { onTestFinished } from "vitest";
 import type { ProcessBackend } from "../../src/backends/process.ts";
 import { processBackend } from "../../src/backends/process.ts";
 import { FlameError } from "../../src/contract/errors.ts";
-import type { FlameConfig, PoolConfig } from "../../src/contract/options.ts";
+import type { FlameConfig, PoolConfig } from "../../src/contract/config/options.ts";
 import { flame } from "../../src/index.ts";
 import type { Ledger, LedgerReport } from "../harness/ledger.ts";
 import { openLedger, readLedger } from "../harness/ledger.ts";

@@ -1,4 +1,4 @@
-import { currentInvocation } from "../../src/contract/invocation.ts";
+import { currentInvocation } from "../../src/contract/api/invocation.ts";
 import { decoratorFacts, type Classes, type World } from "./decorators-suite.ts";
 
 const classes = ({ flame, flameService }: World): Classes => {

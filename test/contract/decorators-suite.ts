@@ -1,12 +1,12 @@
 /** The facts about decorators, which hold for both kinds of them. Each kind brings its own classes. */
 import { Effect } from "effect";
 import { describe, expect, test } from "vitest";
-import { makeDecorators, type MethodDecoratorMaker, type ServiceDecorator } from "../../src/contract/decorators.ts";
+import { makeDecorators, type MethodDecoratorMaker, type ServiceDecorator } from "../../src/contract/api/decorators.ts";
 import { RegistryError } from "../../src/contract/errors.ts";
-import { currentInvocation, type InvocationContext } from "../../src/contract/invocation.ts";
-import type { CallOptions } from "../../src/contract/options.ts";
-import { createRegistry, type Registry } from "../../src/contract/registry.ts";
-import { toEffect, type Caller } from "../../src/contract/remote.ts";
+import { currentInvocation, type InvocationContext } from "../../src/contract/api/invocation.ts";
+import type { CallOptions } from "../../src/contract/config/options.ts";
+import { createRegistry, type Registry } from "../../src/contract/api/registry.ts";
+import { toEffect, type Caller } from "../../src/contract/api/remote-method.ts";
 
 /** A process with decorators, whose calls run handlers as a runner would. */
 export interface World {

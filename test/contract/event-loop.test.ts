@@ -1,8 +1,8 @@
 /** How long any message within the default cap keeps the event loop busy, in processor time of its thread. */
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { makeCodec } from "../../src/contract/codec.ts";
-import { defaults } from "../../src/contract/options.ts";
+import { makeCodec } from "../../src/contract/codec/codec.ts";
+import { defaults } from "../../src/contract/config/options.ts";
 
 const codec = makeCodec();
 const mebibyte = 1024 * 1024;

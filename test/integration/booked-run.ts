@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { processBackend, type ProcessBackend } from "../../src/backends/process.ts";
-import type { CallOptions, PoolConfig } from "../../src/contract/options.ts";
+import type { CallOptions, PoolConfig } from "../../src/contract/config/options.ts";
 import { flame } from "../../src/index.ts";
 import { startOpenTelemetry } from "../../src/otel/index.ts";
 import { readSamples, total, type Labels } from "../harness/exposition.ts";

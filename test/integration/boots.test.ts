@@ -6,7 +6,7 @@ import { node, tracing } from "@opentelemetry/sdk-node";
 import { expect, onTestFinished, test } from "vitest";
 import { processBackend, type ProcessBackend } from "../../src/backends/process.ts";
 import type { InvokeError } from "../../src/contract/errors.ts";
-import type { PoolChange, PoolConfig } from "../../src/contract/options.ts";
+import type { PoolChange, PoolConfig } from "../../src/contract/config/options.ts";
 import type { Flame } from "../../src/flame.ts";
 import { isAlive } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";

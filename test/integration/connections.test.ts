@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { checkRunner } from "../../src/cli/doctor/check-runner.ts";
-import { resolveConnection } from "../../src/contract/resolve-connection.ts";
+import { resolveConnection } from "../../src/contract/config/resolve-connection.ts";
 import type { Backend, FlameConfig, PoolConfig, RunnerServer } from "../../src/index.ts";
 import { createFlame } from "../../src/index.ts";
 import { pemOf } from "../harness/certificates.ts";

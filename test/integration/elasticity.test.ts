@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { InvokeError } from "../../src/contract/errors.ts";
-import type { PoolChange } from "../../src/contract/options.ts";
+import type { PoolChange } from "../../src/contract/config/options.ts";
 import { isAlive } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { fileStore } from "../../examples/05-redis-idempotency-store/file-store.ts";
-import type { IdempotencyStore } from "../../src/contract/idempotency.ts";
+import type { IdempotencyStore } from "../../src/contract/config/idempotency.ts";
 import { createFlame, defineMethod, FlameError, type Flame } from "../../src/index.ts";
 import { openLedger, readLedger } from "../harness/ledger.ts";
 import { silent } from "./setup.ts";

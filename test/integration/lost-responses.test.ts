@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { httpStatus } from "../../src/contract/envelope.ts";
+import { httpStatus } from "../../src/contract/wire/envelope.ts";
 import type { FlameOptions } from "../../src/index.ts";
 import { InvokeError } from "../../src/index.ts";
 import { openLedger, readLedger } from "../harness/ledger.ts";

@@ -2,12 +2,12 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
-import { makeCodec } from "../../src/contract/codec.ts";
+import { makeCodec } from "../../src/contract/codec/codec.ts";
 import type { CallError } from "../../src/contract/errors.ts";
-import { readRequestHead } from "../../src/contract/headers.ts";
-import { HEARTBEAT_METHOD } from "../../src/contract/heartbeat.ts";
-import type { Answer } from "../../src/runner/respond.ts";
-import { signedError, signedReply } from "../../src/runner/respond.ts";
+import { readRequestHead } from "../../src/contract/wire/headers.ts";
+import { HEARTBEAT_METHOD } from "../../src/contract/wire/heartbeat.ts";
+import type { Answer } from "../../src/runner/http/respond.ts";
+import { signedError, signedReply } from "../../src/runner/http/respond.ts";
 import { secret } from "./static-runners.ts";
 
 export interface MoodyRunner {

@@ -2,10 +2,10 @@
 import { Registry } from "prom-client";
 import { describe, expect, test } from "vitest";
 import { type ProcessBackendOptions, processBackend } from "../../src/backends/process.ts";
-import { type BundleOptions, completeSettings } from "../../src/bundle/complete-settings.ts";
+import { type BundleOptions, completeSettings } from "../../src/bundle/resolve-settings.ts";
 import { defaultSettings, type ServiceLevel, type Thresholds } from "../../src/bundle/settings.ts";
 import { writeBundle } from "../../src/bundle/write-bundle.ts";
-import { resolveConfig } from "../../src/contract/resolve-config.ts";
+import { resolveConfig } from "../../src/contract/config/resolve-config.ts";
 import {
   buffer,
   type CallOptions,

@@ -4,7 +4,7 @@ import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-ho
 import { node, tracing } from "@opentelemetry/sdk-node";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { processBackend } from "../../src/backends/process.ts";
-import { HEARTBEAT_METHOD } from "../../src/contract/heartbeat.ts";
+import { HEARTBEAT_METHOD } from "../../src/contract/wire/heartbeat.ts";
 import { type Backend, flame } from "../../src/index.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";

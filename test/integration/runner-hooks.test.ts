@@ -5,7 +5,7 @@ import { node, tracing } from "@opentelemetry/sdk-node";
 import { expect, onTestFinished, test } from "vitest";
 import { processBackend, type ProcessBackend } from "../../src/backends/process.ts";
 import { InvokeError } from "../../src/contract/errors.ts";
-import type { PoolConfig } from "../../src/contract/options.ts";
+import type { PoolConfig } from "../../src/contract/config/options.ts";
 import { createFlame, flame } from "../../src/flame.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Hooked } from "./fixtures/hooked-services.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { ProcessBackend } from "../../src/backends/process.ts";
 import { processBackend } from "../../src/backends/process.ts";
-import type { FlameConfig, PoolConfig } from "../../src/contract/options.ts";
+import type { FlameConfig, PoolConfig } from "../../src/contract/config/options.ts";
 import type { Flame } from "../../src/flame.ts";
 import { flame } from "../../src/index.ts";
 

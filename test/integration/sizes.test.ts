@@ -2,10 +2,10 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { makeCodec } from "../../src/contract/codec.ts";
-import { readRequestHead } from "../../src/contract/headers.ts";
+import { makeCodec } from "../../src/contract/codec/codec.ts";
+import { readRequestHead } from "../../src/contract/wire/headers.ts";
 import { createFlame, flame, FlameMethodError, type PoolConfig } from "../../src/index.ts";
-import { signedReply } from "../../src/runner/respond.ts";
+import { signedReply } from "../../src/runner/http/respond.ts";
 import { InProcess, InWorker } from "./fixtures/isolated-services.ts";
 import { entryOf, silent, withRunners } from "./setup.ts";
 import { failureOf, parentOf, secret, startStaticRunner } from "./static-runners.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import * as here from "../../src/index.ts";
-import { VERSION } from "../../src/contract/version.ts";
+import { VERSION } from "../../src/contract/process/version.ts";
 
 type Copy = typeof here;
 

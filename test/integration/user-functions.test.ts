@@ -3,9 +3,9 @@
  * working pool, and nothing of it gets out as an uncaught error.
  */
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import type { Backend, RunnerHandle, SpawnRequest } from "../../src/contract/backend.ts";
-import { createRegistry } from "../../src/contract/registry.ts";
-import type { Logger, PoolConfig } from "../../src/contract/options.ts";
+import type { Backend, RunnerHandle, SpawnRequest } from "../../src/contract/config/backend.ts";
+import { createRegistry } from "../../src/contract/api/registry.ts";
+import type { Logger, PoolConfig } from "../../src/contract/config/options.ts";
 import { createFlame, type Flame } from "../../src/flame.ts";
 import { currentInvocation } from "../../src/index.ts";
 import { waitFor } from "../harness/wait-for.ts";

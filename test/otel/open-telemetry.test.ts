@@ -2,7 +2,7 @@ import { context, trace } from "@opentelemetry/api";
 import { logs } from "@opentelemetry/api-logs";
 import { Effect } from "effect";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { flushAll } from "../../src/contract/flush.ts";
+import { flushAll } from "../../src/contract/process/flush.ts";
 import type { OpenTelemetryOptions, OtelHandle } from "../../src/otel/index.ts";
 import { startOpenTelemetry } from "../../src/otel/index.ts";
 import { makeLogSink } from "../../src/telemetry/logs.ts";

@@ -43,11 +43,11 @@ describe("the rules of the house", () => {
 
   it("keep the pool's decisions pure, through what they import", () => {
     const files = {
-      "src/parent/pool/state.ts": `import type { Effect } from "effect";\nimport { queue } from "./queue.ts";`,
+      "src/parent/pool/core/state.ts": `import type { Effect } from "effect";\nimport { queue } from "./queue.ts";`,
       "src/parent/pool/queue.ts": `import { Effect } from "effect";\nexport const queue = Effect.void;`,
     };
     expect(faultsOf(files)).toEqual([
-      "src/parent/pool/queue.ts imports effect, and src/parent/pool/state.ts must stay pure.",
+      "src/parent/pool/queue.ts imports effect, and src/parent/pool/core/state.ts must stay pure.",
     ]);
   });
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { RetryBudgetOptions } from "../../src/contract/options.ts";
-import { resolveConfig } from "../../src/contract/resolve-config.ts";
+import type { RetryBudgetOptions } from "../../src/contract/config/options.ts";
+import { resolveConfig } from "../../src/contract/config/resolve-config.ts";
 import { RetryBudget } from "../../src/parent/retry-budget.ts";
 
 const limits = { maxTokens: 10, tokenRatio: 0.1 };

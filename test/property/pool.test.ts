@@ -4,9 +4,9 @@
  */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { IdleRunner, PoolBounds } from "../../src/contract/pool-bounds.ts";
-import { buffer, reactive, targetUtilization } from "../../src/contract/scaling.ts";
-import type { PoolEvent } from "../../src/parent/pool/events.ts";
+import type { IdleRunner, PoolBounds } from "../../src/contract/config/pool-bounds.ts";
+import { buffer, reactive, targetUtilization } from "../../src/contract/config/scaling.ts";
+import type { PoolEvent } from "../../src/parent/pool/core/events.ts";
 import { Driver } from "../parent/pool/driver.ts";
 import { PoolModel, RealPool } from "../parent/pool/model.ts";
 

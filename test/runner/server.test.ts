@@ -1,8 +1,8 @@
 import { createServer } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { resolveConfig } from "../../src/contract/resolve-config.ts";
+import { resolveConfig } from "../../src/contract/config/resolve-config.ts";
 import { ConfigError } from "../../src/contract/errors.ts";
-import { createRegistry } from "../../src/contract/registry.ts";
+import { createRegistry } from "../../src/contract/api/registry.ts";
 import type { RunnerServerOptions } from "../../src/runner/options.ts";
 import { createRunnerServer, type RunnerServer } from "../../src/runner/server.ts";
 import { noTelemetry } from "../../src/telemetry/telemetry.ts";

@@ -3,8 +3,8 @@
  * on standard input; standard output says how far it is, its URL first.
  */
 import { once } from "node:events";
-import { resolveConfig } from "../../src/contract/resolve-config.ts";
-import { createRegistry } from "../../src/contract/registry.ts";
+import { resolveConfig } from "../../src/contract/config/resolve-config.ts";
+import { createRegistry } from "../../src/contract/api/registry.ts";
 import { createRunnerServer } from "../../src/runner/server.ts";
 import { noTelemetry } from "../../src/telemetry/telemetry.ts";
 

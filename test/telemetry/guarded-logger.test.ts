@@ -1,6 +1,6 @@
 /** A user's logger may do anything; whoever logs is not hurt, and it is said once. */
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, onTestFinished, vi } from "vitest";
-import type { Logger } from "../../src/contract/options.ts";
+import type { Logger } from "../../src/contract/config/options.ts";
 import { guardLogger } from "../../src/telemetry/guarded-logger.ts";
 import { exportLogs, makeLogSink } from "../../src/telemetry/logs.ts";
 import { waitFor } from "../harness/wait-for.ts";

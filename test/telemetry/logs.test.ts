@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { InvokeError } from "../../src/contract/errors.ts";
-import type { Logger } from "../../src/contract/options.ts";
+import type { Logger } from "../../src/contract/config/options.ts";
 import { attributes, logs } from "../../src/telemetry/catalog.ts";
 import { exportLogs, makeLogSink } from "../../src/telemetry/logs.ts";
 import { makeRedactor } from "../../src/telemetry/redaction.ts";

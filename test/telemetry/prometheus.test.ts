@@ -2,7 +2,7 @@ import * as successor from "@prometheus-io/client";
 import * as client from "prom-client";
 import { describe, expect, it } from "vitest";
 import { ConfigError, InvokeError } from "../../src/contract/errors.ts";
-import type { MetricsRegistry } from "../../src/contract/options.ts";
+import type { MetricsRegistry } from "../../src/contract/config/options.ts";
 import type { MetricSpec } from "../../src/telemetry/catalog.ts";
 import { metrics as catalog } from "../../src/telemetry/catalog.ts";
 import type { Metrics } from "../../src/telemetry/prometheus.ts";

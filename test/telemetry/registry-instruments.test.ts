@@ -2,7 +2,7 @@
 import * as successor from "@prometheus-io/client";
 import * as client from "prom-client";
 import { describe, expect, it } from "vitest";
-import type { MetricsRegistry } from "../../src/contract/options.ts";
+import type { MetricsRegistry } from "../../src/contract/config/options.ts";
 import { FirelightMetricProducer, type ReadableRegistry } from "../../src/otel/metrics.ts";
 import { makeMetrics, type Metrics } from "../../src/telemetry/prometheus.ts";
 import type { PoolSnapshot } from "../../src/telemetry/telemetry.ts";

@@ -2,9 +2,9 @@ import { ROOT_CONTEXT, SpanKind, context, propagation, trace } from "@openteleme
 import { core, tracing } from "@opentelemetry/sdk-node";
 import { Effect, Tracer } from "effect";
 import { afterEach, describe, expect, it } from "vitest";
-import type { TraceCarrier } from "../../src/contract/envelope.ts";
-import type { InvocationContext } from "../../src/contract/invocation.ts";
-import { currentInvocation } from "../../src/contract/invocation.ts";
+import type { TraceCarrier } from "../../src/contract/wire/envelope.ts";
+import type { InvocationContext } from "../../src/contract/api/invocation.ts";
+import { currentInvocation } from "../../src/contract/api/invocation.ts";
 import { makeOtelTracer } from "../../src/telemetry/opentelemetry.ts";
 import type { StageSpan } from "../../src/telemetry/telemetry.ts";
 import { callStage, forget, record, runCall, tracer } from "./recorded-spans.ts";

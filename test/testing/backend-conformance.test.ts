@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Effect } from "effect";
 import { describe, expect, test } from "vitest";
 import { processBackend } from "../../src/backends/process.ts";
-import type { Backend } from "../../src/contract/backend.ts";
+import type { Backend } from "../../src/contract/config/backend.ts";
 import { backendConformance } from "../../src/testing/index.ts";
 import type { ConformanceCheck } from "../../src/testing/index.ts";
 import type { InProcessBackend } from "./in-process-backend.ts";

@@ -1,6 +1,6 @@
 /** A backend whose runners are servers in this process: a second kind beside processes, and quick to break on purpose. */
-import type { Backend, RunnerExit, RunnerHandle, SpawnRequest } from "../../src/contract/backend.ts";
-import type { Registry } from "../../src/contract/registry.ts";
+import type { Backend, RunnerExit, RunnerHandle, SpawnRequest } from "../../src/contract/config/backend.ts";
+import type { Registry } from "../../src/contract/api/registry.ts";
 import { createFlame } from "../../src/flame.ts";
 import type { RunnerServer } from "../../src/index.ts";
 

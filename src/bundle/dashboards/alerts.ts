@@ -1,7 +1,7 @@
 /** The alerts as panels: how many fire now, and what fired when. Each leads to its section of the runbook. */
 import type { Panel } from "@grafana/grafana-foundation-sdk/dashboard";
 import { alertNames } from "../alert-names.ts";
-import { foreign } from "../foreign-series.ts";
+import { foreign } from "../external-series.ts";
 import type { BundleSettings } from "../settings.ts";
 import { colors } from "./colors.ts";
 import { max } from "./expressions.ts";

@@ -7,7 +7,7 @@ import {
   type DashboardLink,
   DashboardLinkType,
 } from "@grafana/grafana-foundation-sdk/dashboard";
-import { foreign } from "../foreign-series.ts";
+import { foreign } from "../external-series.ts";
 import type { BundleSettings } from "../settings.ts";
 import { colors } from "./colors.ts";
 import { layOut, type Section } from "./layout.ts";

@@ -1,6 +1,6 @@
 /** Runners: how they boot and end, and whether their clocks and signatures are right. */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { foreign } from "../foreign-series.ts";
+import { foreign } from "../external-series.ts";
 import type { BundleSettings } from "../settings.ts";
 import { bootResultColors, terminationColors } from "./colors.ts";
 import { makeDashboard } from "./dashboard.ts";

@@ -1,6 +1,6 @@
 /** Telemetry health: what gets lost on the way. Whether the other dashboards can be believed. */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { foreign } from "../foreign-series.ts";
+import { foreign } from "../external-series.ts";
 import type { BundleSettings } from "../settings.ts";
 import { colors, spanOutcomeColors } from "./colors.ts";
 import { makeDashboard } from "./dashboard.ts";

@@ -1,5 +1,5 @@
 /** All alerts, in the order of their names and of the runbook. */
-import { completeSettings } from "../complete-settings.ts";
+import { completeSettings } from "../resolve-settings.ts";
 import type { BundleSettings } from "../settings.ts";
 import { type AlertRule, completeAlert } from "./alert-rule.ts";
 import { budgetAlerts } from "./budget-alerts.ts";

@@ -1,5 +1,5 @@
 /** Alerts on telemetry itself: whether the other alerts, and the traces, can be believed. */
-import { foreign } from "../foreign-series.ts";
+import { foreign } from "../external-series.ts";
 import { series, type Where } from "../series.ts";
 import type { BundleSettings } from "../settings.ts";
 import type { AlertSpec } from "./alert-rule.ts";

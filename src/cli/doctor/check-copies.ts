@@ -1,5 +1,5 @@
 /** Checks that the packages of a project would all load one copy of Firelight. */
-import { packageCopies } from "../../contract/copies.ts";
+import { packageCopies } from "../../contract/process/copies.ts";
 import { type Finding, failed } from "./finding.ts";
 import { dependenciesOf, findPackage, type InstalledPackage } from "./installed-package.ts";
 

@@ -1,5 +1,5 @@
 /** Checks an endpoint that serves metrics: that it can be scraped, and has what the dashboards read. */
-import { withoutSecrets } from "../../contract/runner-url.ts";
+import { withoutSecrets } from "../../contract/config/runner-url.ts";
 import { metrics, type MetricSpec } from "../../telemetry/catalog.ts";
 import { alertOf } from "../alerts.ts";
 import { harmless, many } from "../terminal.ts";

@@ -1,5 +1,5 @@
 /** Checks that what should receive OTLP over HTTP does, with an export of nothing. */
-import { shownAddress, withoutSecrets } from "../../contract/runner-url.ts";
+import { shownAddress, withoutSecrets } from "../../contract/config/runner-url.ts";
 import { alertOf } from "../alerts.ts";
 import type { CommandContext } from "../command.ts";
 import { harmless } from "../terminal.ts";

@@ -1,7 +1,7 @@
 /** Checks a runner: that it is reachable, takes work, has the same secret and nearly the same time, and serves its metrics. */
-import type { ResolvedConnection } from "../../contract/resolve-connection.ts";
-import type { SigningKey } from "../../contract/signature.ts";
-import { fieldOf, isObject, textIn } from "../json-shape.ts";
+import type { ResolvedConnection } from "../../contract/config/resolve-connection.ts";
+import type { SigningKey } from "../../contract/wire/signature.ts";
+import { fieldOf, isObject, textIn } from "../json.ts";
 import { duration } from "../terminal.ts";
 import { ask, jsonIn } from "../unreachable.ts";
 import { checkMetrics } from "./check-metrics.ts";

@@ -3,13 +3,13 @@
  * in both directions, and measures the difference of their clocks. Nothing is
  * executed: the ping asks for a method that no runner has.
  */
-import { wallClockMs } from "../../contract/clock.ts";
-import { clockOffset } from "../../contract/clock-offset.ts";
-import { ANY_RUNNER, httpStatus } from "../../contract/envelope.ts";
-import { decodeErrorBody } from "../../contract/error-body.ts";
-import { forInstance, type Ping, type PingReading, readPing, signPing, signQuestion } from "../../contract/ping.ts";
-import type { ResolvedConnection } from "../../contract/resolve-connection.ts";
-import type { SigningKey } from "../../contract/signature.ts";
+import { wallClockMs } from "../../contract/wire/clock.ts";
+import { clockOffset } from "../../contract/wire/clock-offset.ts";
+import { ANY_RUNNER, httpStatus } from "../../contract/wire/envelope.ts";
+import { decodeErrorBody } from "../../contract/wire/error-body.ts";
+import { forInstance, type Ping, type PingReading, readPing, signPing, signQuestion } from "../../contract/wire/ping.ts";
+import type { ResolvedConnection } from "../../contract/config/resolve-connection.ts";
+import type { SigningKey } from "../../contract/wire/signature.ts";
 import { alertOf } from "../alerts.ts";
 import { duration, harmless } from "../terminal.ts";
 import { type Answer, ask } from "../unreachable.ts";

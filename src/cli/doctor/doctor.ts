@@ -1,13 +1,13 @@
 /** `firelight doctor`: looks at a configuration and all that it needs, and says how to fix what fails. */
-import { defaults } from "../../contract/options.ts";
-import { plainConnection } from "../../contract/resolve-connection.ts";
-import type { ResolvedConfig } from "../../contract/resolve-config.ts";
-import { ANY_RUNNER } from "../../contract/envelope.ts";
+import { defaults } from "../../contract/config/options.ts";
+import { plainConnection } from "../../contract/config/resolve-connection.ts";
+import type { ResolvedConfig } from "../../contract/config/resolve-config.ts";
+import { ANY_RUNNER } from "../../contract/wire/envelope.ts";
 import { runbookOf } from "../alerts.ts";
 import { type Command, type CommandContext, exitCodes } from "../command.ts";
 import { readAddress, readOptions, readRunnerAddress } from "../options.ts";
 import { fill, many, type Terminal, wrapped } from "../terminal.ts";
-import { UsageError } from "../trouble.ts";
+import { UsageError } from "../errors.ts";
 import { checkInstallation, hasSdk } from "./check-installation.ts";
 import { checkMetrics } from "./check-metrics.ts";
 import { checkOtlp } from "./check-otlp.ts";

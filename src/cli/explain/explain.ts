@@ -3,13 +3,13 @@ import { existsSync } from "node:fs";
 import { type Command, type CommandContext, exitCodes } from "../command.ts";
 import { readAddress, readOptions } from "../options.ts";
 import { duration, fill, harmless, many, type Terminal } from "../terminal.ts";
-import { UsageError } from "../trouble.ts";
+import { UsageError } from "../errors.ts";
 import { hasFailed, lengthMs, methodOf, textOf } from "./facts.ts";
-import { readId, traceIdBytes } from "../json-shape.ts";
-import { printStory } from "./print-story.ts";
+import { readId, traceIdBytes } from "../json.ts";
+import { printStory } from "./render-report.ts";
 import { readTelemetryFile } from "./read-telemetry.ts";
 import { type Span, type TelemetryData, together } from "./telemetry-data.ts";
-import { tellStory } from "./tell-story.ts";
+import { tellStory } from "./analyze-call.ts";
 import { TraceIndex } from "./trace-index.ts";
 import { loadTrace, type TraceStore } from "./trace-store.ts";
 

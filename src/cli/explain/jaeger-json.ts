@@ -2,7 +2,7 @@
  * Reads what Jaeger's query API answers under `/api/traces`: tags for attributes,
  * references for parent and links, logs for events, microseconds for time.
  */
-import { fieldOf, listIn, numberIn, readId, spanIdBytes, textIn, traceIdBytes } from "../json-shape.ts";
+import { fieldOf, listIn, numberIn, readId, spanIdBytes, textIn, traceIdBytes } from "../json.ts";
 import { exceptionIn } from "./otlp-json.ts";
 import type { Attributes, AttributeValue, Span, SpanKind, SpanRef } from "./telemetry-data.ts";
 

@@ -3,7 +3,7 @@
  * answers it (names for numbers, ids in base64), and as version 3 of Jaeger's API does.
  */
 import { attributes } from "../../telemetry/catalog.ts";
-import { fieldOf, isObject, listIn, numberIn, readId, spanIdBytes, textIn, traceIdBytes } from "../json-shape.ts";
+import { fieldOf, isObject, listIn, numberIn, readId, spanIdBytes, textIn, traceIdBytes } from "../json.ts";
 import type {
   Attributes,
   AttributeValue,

@@ -1,6 +1,6 @@
 /** Draws the waterfall of a call and the share of each phase. */
 import { columnsOf, duration, fill, harmless, shorten, type Terminal } from "../terminal.ts";
-import type { CallStory } from "./story.ts";
+import type { CallStory } from "./call-report.ts";
 import type { RowKind, TimelineRow } from "./timeline.ts";
 
 const colours = {

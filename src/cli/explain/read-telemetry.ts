@@ -1,8 +1,8 @@
 /** Reads telemetry out of JSON, whichever of the known shapes it has, and out of files of it. */
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { InputError } from "../trouble.ts";
-import { fieldOf, isObject, listIn } from "../json-shape.ts";
+import { InputError } from "../errors.ts";
+import { fieldOf, isObject, listIn } from "../json.ts";
 import { readJaegerTrace } from "./jaeger-json.ts";
 import { readResourceLogs, readResourceSpans } from "./otlp-json.ts";
 import { type TelemetryData, together } from "./telemetry-data.ts";

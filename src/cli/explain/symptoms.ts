@@ -1,6 +1,6 @@
 /** What was wrong with a call, as far as its story says so, and the alerts that watch for it. */
 import { alertOf, type AlertName, type NearAlert, runbookOf, type Symptom } from "../alerts.ts";
-import type { CallStory } from "./story.ts";
+import type { CallStory } from "./call-report.ts";
 
 type Told = Omit<CallStory, "alerts">;
 

@@ -1,5 +1,5 @@
 /** Finds spans by their id, their parent and their links; and the calls among them. */
-import { Trouble } from "../trouble.ts";
+import { Trouble } from "../errors.ts";
 import { hasFailed, isCall, isServer, lengthMs, textOf } from "./facts.ts";
 import type { LogRecord, Span, SpanRef, TelemetryData } from "./telemetry-data.ts";
 

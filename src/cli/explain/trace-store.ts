@@ -1,6 +1,6 @@
 /** Asks Tempo or Jaeger for a trace, and for those that it links to. */
-import { InputError, Trouble } from "../trouble.ts";
-import { withoutSecrets } from "../../contract/runner-url.ts";
+import { InputError, Trouble } from "../errors.ts";
+import { withoutSecrets } from "../../contract/config/runner-url.ts";
 import { ask, jsonIn } from "../unreachable.ts";
 import { jaegerErrorIn, readTelemetry } from "./read-telemetry.ts";
 import { type TelemetryData, together } from "./telemetry-data.ts";

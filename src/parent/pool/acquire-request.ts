@@ -1,7 +1,7 @@
 /** A call that wants a lease, and how it learns what comes of it. */
 import type { CallError } from "../../contract/errors.ts";
 import type { SpanIds } from "../../telemetry/telemetry.ts";
-import type { RunnerWish } from "./events.ts";
+import type { RunnerWish } from "./core/events.ts";
 import type { Lease } from "./lease.ts";
 
 /** A call that wants a lease. */

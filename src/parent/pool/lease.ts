@@ -1,10 +1,10 @@
 /** A lease: a slot on a runner, held until released. */
-import type { RunnerExit } from "../../contract/backend.ts";
+import type { RunnerExit } from "../../contract/config/backend.ts";
 import type { AcquireSource, SpanIds, TerminationReason } from "../../telemetry/telemetry.ts";
-import type { KnownInstances } from "../instances.ts";
-import type { LeaseKey } from "./events.ts";
-import type { Health } from "./probe.ts";
-import type { SpanBook } from "./span-book.ts";
+import type { KnownInstances } from "../runner-instances.ts";
+import type { LeaseKey } from "./core/events.ts";
+import type { Health } from "./runners/probe.ts";
+import type { SpanBook } from "./span-accounting.ts";
 
 /** A runner that a lease leads to. */
 export interface LeasedRunner {

@@ -5,28 +5,28 @@
  */
 import * as Effect from "effect/Effect";
 import type { CallError } from "../../contract/errors.ts";
-import { longestTimerMs } from "../../contract/check-number.ts";
-import { readPart } from "../../contract/option-schema.ts";
-import type { PoolUpdate } from "../../contract/options.ts";
-import { poolUpdateSchema } from "../../contract/pool-schema.ts";
-import type { ResolvedPool } from "../../contract/resolve-pool.ts";
-import { resolveBounds } from "../../contract/resolve-pool.ts";
-import { reactive } from "../../contract/scaling.ts";
+import { longestTimerMs } from "../../contract/validation/check-number.ts";
+import { readPart } from "../../contract/validation/option-schema.ts";
+import type { PoolUpdate } from "../../contract/config/options.ts";
+import { poolUpdateSchema } from "../../contract/config/pool-schema.ts";
+import type { ResolvedPool } from "../../contract/config/resolve-pool.ts";
+import { resolveBounds } from "../../contract/config/resolve-pool.ts";
+import { reactive } from "../../contract/config/scaling.ts";
 import type { PoolSnapshot, SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
 import type { AcquireRequest, Pending } from "./acquire-request.ts";
-import type { BootEnvironment } from "./boot.ts";
-import type { LeaseKey, PoolCommand, PoolEvent } from "./events.ts";
-import { Fleet } from "./fleet.ts";
+import type { BootEnvironment } from "./runners/boot.ts";
+import type { LeaseKey, PoolCommand, PoolEvent } from "./core/events.ts";
+import { Fleet } from "./runners/runner-manager.ts";
 import type { Lease, LeaseOwner } from "./lease.ts";
 import { GrantedLease } from "./lease.ts";
-import { type PoolHandle, type PoolStats, statsOf } from "./handle.ts";
-import { Holders } from "./holders.ts";
-import { decisionFallbacks, PoolNews } from "./news.ts";
-import type { Situation } from "./obstacle.ts";
-import { acquireTimeout, queueWaitExceeded, refusal } from "./refusal.ts";
+import { type PoolHandle, type PoolStats, statsOf } from "./stats.ts";
+import { Holders } from "./slot-holders.ts";
+import { decisionFallbacks, PoolNews } from "./hooks.ts";
+import type { Situation } from "./core/obstacle.ts";
+import { acquireTimeout, queueWaitExceeded, refusal } from "./acquire-errors.ts";
 import { SlotTime } from "./slot-time.ts";
-import { PoolState } from "./state.ts";
-import { Ticker } from "./ticker.ts";
+import { PoolState } from "./core/state.ts";
+import { Ticker } from "./tick-timer.ts";
 
 /** Most links from a waiting call to boots, and to calls that hold slots. */
 const mostLinks = 8;

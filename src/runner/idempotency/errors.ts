@@ -1,5 +1,5 @@
 /** What callers hear when a key, and not the handler, decides how their call ends. Keys themselves are never named. */
-import type { Invocation } from "../../contract/dispatch.ts";
+import type { Invocation } from "../../contract/wire/dispatcher.ts";
 import { type Executed, InvokeError } from "../../contract/errors.ts";
 
 export const conflictError = (method: string): InvokeError =>

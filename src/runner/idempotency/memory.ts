@@ -4,7 +4,7 @@
  * with a key would be worse. Keys that are running are never forgotten. Pure: the
  * clock is handed in.
  */
-import type { IdempotencyClaim, IdempotencyState, IdempotencyStore } from "../../contract/idempotency.ts";
+import type { IdempotencyClaim, IdempotencyState, IdempotencyStore } from "../../contract/config/idempotency.ts";
 
 export interface MemoryStoreOptions {
   /** Most results held. */

@@ -7,8 +7,8 @@ import type {
   IdempotencyState,
   IdempotencyStore,
   ResolvedIdempotency,
-} from "../../contract/idempotency.ts";
-import type { Logger } from "../../contract/options.ts";
+} from "../../contract/config/idempotency.ts";
+import type { Logger } from "../../contract/config/options.ts";
 import { exceptionMeta } from "../../telemetry/exception.ts";
 import type { Redactor } from "../../telemetry/redaction.ts";
 

@@ -4,8 +4,8 @@
  * runner is gone, however that ended.
  */
 import { spawn, type ChildProcess } from "node:child_process";
-import { inheritedRuntimeArgs } from "../../contract/runtime-args.ts";
-import { type IsolateExit, isolateEnv, type StartLink } from "./link.ts";
+import { inheritedRuntimeArgs } from "../../contract/process/exec-argv.ts";
+import { type IsolateExit, isolateEnv, type StartLink } from "./isolate-link.ts";
 import { type FromIsolate, ISOLATE_MARKER } from "./messages.ts";
 
 /** The descriptor of the pipe in the child. */

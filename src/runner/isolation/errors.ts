@@ -1,10 +1,10 @@
 /** The errors of runs in isolates that the handler itself does not tell of. */
 import { type CallError, ConfigError, type FlameErrorContext, InvokeError } from "../../contract/errors.ts";
-import type { IsolateKind } from "../../contract/isolation.ts";
+import type { IsolateKind } from "../../contract/config/isolation.ts";
 import type { ThrownError } from "../../contract/thrown.ts";
-import type { Run } from "../run.ts";
-import type { IsolateExit } from "./link.ts";
-import type { BootFailure } from "./warm-isolates.ts";
+import type { Run } from "../handler/execution.ts";
+import type { IsolateExit } from "./isolate-link.ts";
+import type { BootFailure } from "./isolate-pool.ts";
 
 /** How messages call an isolate. */
 const called: Readonly<Record<IsolateKind, string>> = { worker: "worker", process: "child process" };

@@ -3,11 +3,11 @@
  * time; who takes it leaves it again, and what it still does then has a short grace
  * before it is terminated.
  */
-import { longestTimerMs } from "../../contract/check-number.ts";
-import type { IsolateKind } from "../../contract/isolation.ts";
+import { longestTimerMs } from "../../contract/validation/check-number.ts";
+import type { IsolateKind } from "../../contract/config/isolation.ts";
 import type { ThrownError } from "../../contract/thrown.ts";
 import { startChild } from "./child.ts";
-import type { IsolateExit, IsolateLink, LinkStart } from "./link.ts";
+import type { IsolateExit, IsolateLink, LinkStart } from "./isolate-link.ts";
 import type { FromIsolate, IsolateSettings, RunEnd, RunMessage } from "./messages.ts";
 import { startThread } from "./thread.ts";
 

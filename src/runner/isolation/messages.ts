@@ -2,8 +2,8 @@
  * What a runner and its isolates say to each other, as structured clones: over the
  * port of a worker thread, or over the IPC channel of a child process.
  */
-import type { Invocation } from "../../contract/dispatch.ts";
-import type { IsolateKind } from "../../contract/isolation.ts";
+import type { Invocation } from "../../contract/wire/dispatcher.ts";
+import type { IsolateKind } from "../../contract/config/isolation.ts";
 import type { ThrownError } from "../../contract/thrown.ts";
 
 /** What an isolate must know of its runner. */

@@ -1,7 +1,7 @@
 /** An isolate that is a worker thread of the runner. */
 import { resolve } from "node:path";
 import { Worker, type WorkerOptions } from "node:worker_threads";
-import { type IsolateExit, isolateEnv, type StartLink } from "./link.ts";
+import { type IsolateExit, isolateEnv, type StartLink } from "./isolate-link.ts";
 import { type FromIsolate, ISOLATE_MARKER } from "./messages.ts";
 
 const preloadFlag = /^(?:-r|--preload|--require|--import)(?:=(.*))?$/;

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CallStory } from "../../../src/cli/explain/story.ts";
+import type { CallStory } from "../../../src/cli/explain/call-report.ts";
 import { recordRun, type RecordedRun } from "../recorded-run.ts";
 import { firelight } from "../run-cli.ts";
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { alertNames } from "../../../src/bundle/alert-names.ts";
 import { alertOf, runbookOf } from "../../../src/cli/alerts.ts";
 import { readTelemetry } from "../../../src/cli/explain/read-telemetry.ts";
-import { tellStory } from "../../../src/cli/explain/tell-story.ts";
+import { tellStory } from "../../../src/cli/explain/analyze-call.ts";
 import { TraceIndex } from "../../../src/cli/explain/trace-index.ts";
 import { attributes, spans } from "../../../src/telemetry/catalog.ts";
 

@@ -1,7 +1,7 @@
 /** Drives a pool's state machine as its shell would, beside the model that checks each step. */
-import type { PoolBounds } from "../../../src/contract/pool-bounds.ts";
-import type { LeaseKey, PoolCommand, PoolEvent } from "../../../src/parent/pool/events.ts";
-import type { PoolState } from "../../../src/parent/pool/state.ts";
+import type { PoolBounds } from "../../../src/contract/config/pool-bounds.ts";
+import type { LeaseKey, PoolCommand, PoolEvent } from "../../../src/parent/pool/core/events.ts";
+import type { PoolState } from "../../../src/parent/pool/core/state.ts";
 import { bounds, PoolModel, RealPool } from "./model.ts";
 
 export class Driver extends PoolModel {

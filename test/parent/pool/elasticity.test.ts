@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { buffer, reactive, targetUtilization } from "../../../src/contract/scaling.ts";
+import { buffer, reactive, targetUtilization } from "../../../src/contract/config/scaling.ts";
 import { Driver } from "./driver.ts";
 
 /** A pool with this many runners up and idle. */

@@ -3,10 +3,10 @@
  * checks that they fit what came before, and after each step what must always hold.
  */
 import assert from "node:assert/strict";
-import type { PoolBounds } from "../../../src/contract/pool-bounds.ts";
-import { reactive } from "../../../src/contract/scaling.ts";
-import type { LeaseKey, PoolCommand, PoolEvent } from "../../../src/parent/pool/events.ts";
-import { PoolState } from "../../../src/parent/pool/state.ts";
+import type { PoolBounds } from "../../../src/contract/config/pool-bounds.ts";
+import { reactive } from "../../../src/contract/config/scaling.ts";
+import type { LeaseKey, PoolCommand, PoolEvent } from "../../../src/parent/pool/core/events.ts";
+import { PoolState } from "../../../src/parent/pool/core/state.ts";
 
 /** Bounds that bound nothing but what a test names. */
 export const bounds = (given: Partial<PoolBounds> = {}): PoolBounds => ({

@@ -1,8 +1,8 @@
 /** Functions of the user that the pool decides with: whatever they do, the pool works on the documented fallback and says so once. */
 import { describe, expect, it } from "vitest";
-import type { IdlePredicate } from "../../../src/contract/pool-bounds.ts";
-import type { ScalingPolicy } from "../../../src/contract/scaling.ts";
-import type { PoolCommand } from "../../../src/parent/pool/events.ts";
+import type { IdlePredicate } from "../../../src/contract/config/pool-bounds.ts";
+import type { ScalingPolicy } from "../../../src/contract/config/scaling.ts";
+import type { PoolCommand } from "../../../src/parent/pool/core/events.ts";
 import { Driver } from "./driver.ts";
 
 const revoked = (): object => {

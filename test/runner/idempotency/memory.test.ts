@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { IdempotencyClaim } from "../../../src/contract/idempotency.ts";
+import type { IdempotencyClaim } from "../../../src/contract/config/idempotency.ts";
 import { makeMemoryStore } from "../../../src/runner/idempotency/memory.ts";
 import { idempotencyStoreConformance } from "../../../src/testing/idempotency-store.ts";
 

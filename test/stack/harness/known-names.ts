@@ -1,5 +1,5 @@
 /** Which names may stand in queries: those of the catalogue, of recording rules, and of series that others make. */
-import { foreignSeries } from "../../../src/bundle/foreign-series.ts";
+import { foreignSeries } from "../../../src/bundle/external-series.ts";
 import { attributes, metrics, type MetricSpec } from "../../../src/telemetry/catalog.ts";
 import { promqlNames } from "./promql.ts";
 import { logqlNames, traceqlNames } from "./search-languages.ts";

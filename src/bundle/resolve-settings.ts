@@ -1,0 +1,125 @@
+/** Settings as a user writes them, with the rest filled in, and checked. */
+import { number, quantity } from "../contract/validation/check-number.ts";
+import { list, oneOf, text } from "../contract/validation/option-checks.ts";
+import { type Check, check, notAllowed, object, readOption } from "../contract/validation/option-schema.ts";
+import { alertNames } from "./alert-names.ts";
+import { type BundleSettings, defaultSettings, type ServiceLevel, type Thresholds } from "./settings.ts";
+
+export type PartialSettings<Of> = {
+  readonly [Key in keyof Of]?: Of[Key] extends ReadonlyArray<unknown>
+    ? Of[Key]
+    : Of[Key] extends object
+      ? PartialSettings<Of[Key]>
+      : Of[Key];
+};
+
+/** Settings of which everything may be left out. */
+export type BundleOptions = PartialSettings<BundleSettings>;
+
+/** Grafana takes uids of 40 characters; those of its alerts are the uid, a hyphen and the alert's name. */
+const longestUid = 40 - 1 - Math.max(...alertNames.map((name) => name.replace(/^Flame/, "").length));
+
+const uid = text({
+  allowed: `lower-case letters, digits and single hyphens, ${longestUid} characters at most`,
+  pattern: new RegExp(`^(?=.{1,${longestUid}}$)[a-z0-9]+(-[a-z0-9]+)*$`),
+});
+
+const isAddress = (value: unknown): value is string =>
+  typeof value === "string" && /^https?:$/.test(URL.parse(value)?.protocol ?? "");
+
+const address = (example: string): Check<string> => {
+  const allowed = `an address such as ${example}`;
+  return check(allowed, (value) => {
+    if (isAddress(value)) return value;
+    throw notAllowed(value, allowed);
+  });
+};
+
+/** The statuses of gRPC. */
+const statuses: ReadonlyArray<string> = [
+  "OK",
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED",
+];
+
+const positive = quantity("a number", { above: 0 });
+
+const thresholds = object<PartialSettings<Thresholds>>({
+  saturationHigh: positive,
+  saturationFull: positive,
+  forecastSeconds: positive,
+  forecastShare: positive,
+  acquireSeconds: positive,
+  acquireTimeoutShare: positive,
+  amplification: positive,
+  deadlineShare: positive,
+  bootSeconds: positive,
+  bootFailureShare: positive,
+  crashes: positive,
+  signatureRejections: positive,
+  clockOffsetSeconds: positive,
+  lostSpanShare: positive,
+  minEvents: positive,
+  minBoots: positive,
+});
+
+const slo = object<PartialSettings<ServiceLevel>>({
+  objective: quantity("the share of calls that must succeed, such as 0.999,", { above: 0, below: 1 }),
+  windowDays: quantity("a number of days; the slowest alert looks at 3 days, so use", { min: 3 }),
+  ignoredStatuses: list(oneOf<string>(statuses)),
+  minFailures: number("calls", { min: 0 }),
+});
+
+const schema = object<BundleOptions>(
+  {
+    name: text({ allowed: "a name for the dashboards, such as the service's", pattern: /\S/ }),
+    uid,
+    grafanaUrl: address("https://grafana.example"),
+    runbookUrl: address("https://wiki.example/firelight"),
+    datasources: object<PartialSettings<BundleSettings["datasources"]>>({
+      prometheus: text(),
+      tempo: text(),
+      loki: text(),
+    }),
+    selector: text({ allowed: `a string of matchers, such as 'job=~"shop.*"'`, pattern: /^/ }),
+    slo,
+    thresholds,
+  },
+  { allowed: 'an object such as { name: "Shop", uid: "shop" }' },
+);
+
+/**
+ * The settings with defaults for what is left out.
+ *
+ * ```ts
+ * completeSettings({ name: "Shop", uid: "shop", slo: { objective: 0.995 } });
+ * ```
+ *
+ * @throws {ConfigError} for a setting that does not exist, is of another kind, or cannot work.
+ */
+export const completeSettings = (options: BundleOptions = {}): BundleSettings => {
+  const given = readOption(schema, options, "", "The settings");
+  const { datasources, grafanaUrl, slo: level, thresholds: limits } = defaultSettings;
+  return {
+    ...defaultSettings,
+    ...given,
+    grafanaUrl: (given.grafanaUrl ?? grafanaUrl).replace(/\/+$/, ""),
+    datasources: { ...datasources, ...given.datasources },
+    slo: { ...level, ...given.slo },
+    thresholds: { ...limits, ...given.thresholds },
+  };
+};

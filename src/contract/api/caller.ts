@@ -1,0 +1,123 @@
+/** What stands behind remote methods: where they lead, and who carries their calls out. */
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Fiber from "effect/Fiber";
+import * as Option from "effect/Option";
+import { InvokeError, type CallError } from "../errors.ts";
+import { onAbort } from "./on-abort.ts";
+import type { CallOptions } from "../config/options.ts";
+
+/** What is settled about a call before it is made, for callers that keep an eye on it. */
+export interface CallTicket {
+  /** The invocation id. */
+  readonly id: string;
+  /** Called when the first attempt begins: from here on the handler may run. */
+  readonly started: () => void;
+}
+
+/** Many calls of one method, made as one piece of work. */
+export interface FanOutRequest {
+  /** `service/method`. */
+  readonly method: string;
+  /** Those of each call. */
+  readonly options: CallOptions;
+  /** Calls at a time. Default: as many as the pool can run, 16 where nothing tells. */
+  readonly concurrency: number | undefined;
+}
+
+/** What a fan-out makes its calls with. */
+export interface FanOutCalls {
+  /** Calls at a time. */
+  readonly concurrency: number;
+  call(args: ReadonlyArray<unknown>): Effect.Effect<unknown, CallError>;
+}
+
+/** Runs the calls of a fan-out as one piece of work. */
+export type FanOutRun = (
+  work: (calls: FanOutCalls) => Effect.Effect<void, CallError>,
+) => Effect.Effect<void, CallError>;
+
+/** Carries calls out. Its methods must be called in the caller's own stack, so that they see what is active there; they never throw. */
+export interface Caller {
+  call(
+    method: string,
+    args: ReadonlyArray<unknown>,
+    options: CallOptions,
+    ticket?: CallTicket,
+  ): Effect.Effect<unknown, CallError>;
+  fanOut(request: FanOutRequest): FanOutRun;
+}
+
+/** Where a remote method leads. */
+export interface RemoteTarget {
+  readonly caller: Caller;
+  /** `service/method`. */
+  readonly method: string;
+  readonly options: CallOptions;
+}
+
+/** Makes a call and gives its result as a promise that rejects with a {@link CallError}. */
+export const callRemote = (target: RemoteTarget, args: ReadonlyArray<unknown>, ticket?: CallTicket): Promise<unknown> =>
+  asPromise(target.caller.call(target.method, args, target.options, ticket), target.method);
+
+/** Runs what calls `method` and gives its result as a promise that rejects with a {@link CallError}. */
+export const asPromise = async <A>(effect: Effect.Effect<A, CallError>, method: string): Promise<A> => {
+  const exit = await Effect.runPromiseExit(effect);
+  if (Exit.isSuccess(exit)) return exit.value;
+  throw asCallError(exit.cause, method);
+};
+
+/** The error that a cause tells of. */
+export const asCallError = (cause: Cause.Cause<CallError>, method: string): CallError => {
+  const failure = Cause.findErrorOption(cause);
+  if (Option.isSome(failure)) return failure.value;
+  if (Cause.hasInterruptsOnly(cause))
+    return new InvokeError("canceled", `The call of ${method} was interrupted.`, { method });
+  return new InvokeError(
+    "invoke_error",
+    `The call of ${method} ended with a defect in Firelight itself; see its cause.`,
+    {
+      method,
+      cause: Cause.squash(cause),
+    },
+  );
+};
+
+/**
+ * Interrupts an effect as soon as one of the signals is aborted, and then fails with `failure`, which is asked when nothing of the
+ * effect runs any more. With a signal that is aborted already, the effect does not begin.
+ */
+export const untilAborted = <A>(
+  effect: Effect.Effect<A, CallError>,
+  signals: ReadonlyArray<AbortSignal | undefined>,
+  failure: (reason: unknown) => CallError,
+): Effect.Effect<A, CallError> =>
+  Effect.withFiber((parent) => {
+    const over = signals.find((signal) => signal?.aborted === true);
+    if (over !== undefined) return Effect.fail(failure(over.reason));
+    return Effect.callback<A, CallError>((resume) => {
+      let abortedBy: AbortSignal | undefined;
+      const fiber = Effect.runForkWith(parent.context)(effect);
+      const stops = signals.map(
+        (signal) =>
+          signal &&
+          onAbort(signal, () => {
+            abortedBy ??= signal;
+            fiber.interruptUnsafe();
+          }),
+      );
+      const stopListening = (): void => {
+        for (const stop of stops) stop?.();
+      };
+      fiber.addObserver((exit) => {
+        stopListening();
+        const canceled = abortedBy !== undefined && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause);
+        resume(canceled ? Effect.fail(failure(abortedBy?.reason)) : exit);
+      });
+      return Effect.suspend(() => {
+        stopListening();
+        return Fiber.interrupt(fiber);
+      });
+    });
+  });

@@ -1,0 +1,57 @@
+/**
+ * What a handler is told about the invocation it serves, and how code below it
+ * finds out without being handed it.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { TraceCarrier } from "../wire/envelope.ts";
+import type { Logger } from "../config/options.ts";
+import { processWide } from "../process/process-wide.ts";
+
+/**
+ * The first argument of every handler made with `defineMethod`.
+ *
+ * @example
+ * ```ts
+ * defineMethod.render(async (ctx, scene: Scene) => {
+ *   const response = await fetch(scene.url, { signal: ctx.signal });
+ *   ctx.logger.info("scene loaded", { bytes: response.headers.get("content-length") });
+ * });
+ * ```
+ */
+export interface InvocationContext {
+  readonly invocationId: string;
+  /** `service/method`. */
+  readonly method: string;
+  /** When the caller stops waiting, in milliseconds since 1970 by this machine's clock; `null` without a deadline. */
+  readonly deadline: number | null;
+  /**
+   * Aborted at the deadline, when the caller cancels and when it disconnects; of a detached call only at the deadline and
+   * when the runner stops. Hand it to everything that takes a signal.
+   */
+  readonly signal: AbortSignal;
+  /**
+   * The trace context of this handler, ready to be sent on as headers. In a process that records no spans it is the
+   * caller's. Empty when the call belongs to no trace.
+   */
+  readonly trace: TraceCarrier;
+  /** From 1; more than 1 means that the call was tried before. */
+  readonly attempt: number;
+  readonly idempotencyKey: string | undefined;
+  /** Logs with the invocation's id, method, attempt and trace id on each record. */
+  readonly logger: Logger;
+}
+
+/** What calls that a handler makes inherit. */
+export interface RunningInvocation extends InvocationContext {
+  /** The deadline by `performance.now()`, which does not move when the system clock is set; `Infinity` without one. It may grow. */
+  deadlineAt?(): number;
+}
+
+/**
+ * The invocation that surrounds the running code, if any. Calls made from inside a handler continue it, also those made
+ * with another copy of this package.
+ */
+export const currentInvocation: AsyncLocalStorage<RunningInvocation> = processWide(
+  "current-invocation",
+  () => new AsyncLocalStorage<RunningInvocation>(),
+);

@@ -1,0 +1,167 @@
+/**
+ * What a process can run: every method by its explicit `service/method` id. The
+ * same definitions fill it on the parent and on the runner, so that the two agree
+ * on ids and never on code.
+ */
+import type { CallSite } from "../process/call-site.ts";
+import { thisCopy } from "../process/copies.ts";
+import { currentTurn, evaluatesPerLayer, reloads } from "../process/development.ts";
+import { RegistryError } from "../errors.ts";
+import { RESERVED_SERVICE } from "../wire/heartbeat.ts";
+import type { InvocationContext } from "./invocation.ts";
+import type { DefinitionOptions } from "../config/definition-options.ts";
+
+/** A method that can be run. */
+export interface RegisteredMethod {
+  readonly serviceId: string;
+  readonly id: string;
+  /** `service/method`, as it travels. */
+  readonly name: string;
+  /** Options of the service and the method, merged. */
+  readonly options: DefinitionOptions;
+  /** The function that the user wrote. Registering a method again with the same one is fine, with another an error. */
+  readonly handler: Function;
+  /** Where it was defined, if that is known. Outside of production, a module that is evaluated again replaces its methods. */
+  readonly definedAt?: CallSite | undefined;
+  /** Runs it. May throw, and may return a promise or a plain value. */
+  invoke(context: InvocationContext, args: ReadonlyArray<unknown>): unknown;
+}
+
+/** A service: the methods under one id. */
+export interface RegisteredService {
+  readonly id: string;
+  /** Methods by their id. */
+  readonly methods: ReadonlyMap<string, RegisteredMethod>;
+}
+
+/** What is registered under one method id of a service. */
+export type MethodRegistration = Pick<RegisteredMethod, "id" | "options" | "handler" | "definedAt" | "invoke">;
+
+/**
+ * Holds services and finds methods.
+ *
+ * @example
+ * ```ts
+ * flame.registry.getService("math")?.methods.has("add");
+ * ```
+ */
+export interface Registry {
+  /**
+   * Adds methods to a service, all of them or none.
+   *
+   * Where `NODE_ENV` is not `production`, methods of a module that is evaluated again replace those of its earlier
+   * evaluation, with a warning (`FLAME_RELOADED`).
+   *
+   * @throws {RegistryError} for an id that cannot travel, and for a method that is registered with another handler.
+   */
+  register(serviceId: string, methods: ReadonlyArray<MethodRegistration>): void;
+  getService(id: string): RegisteredService | undefined;
+  getMethod(serviceId: string, methodId: string): RegisteredMethod | undefined;
+  /** Finds a method by `service/method`. */
+  find(name: string): RegisteredMethod | undefined;
+  /** Every service, in the order of registration. */
+  services(): ReadonlyArray<RegisteredService>;
+}
+
+const grammar = /^[A-Za-z0-9_$.:@-]{1,128}$/;
+
+/**
+ * Gives the id back if it can travel.
+ *
+ * @throws {RegistryError} saying what an id may look like, or that it is taken.
+ */
+export const checkId = (kind: "service" | "method", id: unknown): string => {
+  if (kind === "service" && id === RESERVED_SERVICE) {
+    throw new RegistryError(`The service id "${RESERVED_SERVICE}" is Firelight's own. Choose another one.`);
+  }
+  if (typeof id === "string" && grammar.test(id)) return id;
+  const shown = typeof id === "string" ? JSON.stringify(id) : String(id);
+  throw new RegistryError(
+    `${shown} cannot be the id of a ${kind}. Use 1 to 128 of the characters A-Z a-z 0-9 _ $ . : @ - (an id travels in a header and in metric labels).`,
+  );
+};
+
+/** The name under which a method travels. */
+export const methodName = (serviceId: string, methodId: string): string => `${serviceId}/${methodId}`;
+
+/** When methods were registered. */
+const turns = new WeakMap<RegisteredMethod, object>();
+
+type Redefinition = "refused" | "reload" | "other layer";
+
+/**
+ * Why a method may be defined once more: its module was evaluated again, later on and in the same file; or in another
+ * layer of a framework, whose bundles hold copies of it.
+ */
+const redefinition = (before: RegisteredMethod, definedAt: CallSite | undefined): Redefinition => {
+  const later = turns.get(before) !== currentTurn();
+  const rule = reloads();
+  const earlier = before.definedAt;
+  const sameFile = later && rule !== "never" && earlier !== undefined && earlier.file === definedAt?.file;
+  if (sameFile && (rule === "development" || earlier.position === definedAt.position)) return "reload";
+  return evaluatesPerLayer() ? "other layer" : "refused";
+};
+
+const warn = (message: string): void => process.emitWarning(message, { code: "FLAME_RELOADED" });
+
+const shown = (site: CallSite | undefined): string => (site === undefined ? "" : ` (at ${site.file}:${site.position})`);
+
+/** Makes an empty registry. Hand one to two `createFlame` calls to let them share their definitions. */
+export const createRegistry = (): Registry => {
+  const services = new Map<string, { readonly id: string; readonly methods: Map<string, RegisteredMethod> }>();
+  const byName = new Map<string, RegisteredMethod>();
+
+  const check = (serviceId: string, methods: ReadonlyArray<MethodRegistration>): ReadonlyArray<RegisteredMethod> => {
+    const batch = new Map<string, RegisteredMethod>();
+    let replaced: string | undefined;
+    let changed: string | undefined;
+    for (const method of methods) {
+      const name = methodName(serviceId, checkId("method", method.id));
+      const other = batch.get(name) ?? byName.get(name);
+      if (other !== undefined && other.handler !== method.handler) {
+        const reason = redefinition(other, method.definedAt);
+        if (reason === "refused") {
+          throw new RegistryError(
+            `${name} is already registered with another handler${shown(other.definedAt)}. Rename one of the two${shown(method.definedAt)}, or define the service once and import it where it is needed.`,
+            { method: name },
+          );
+        }
+        if (reason === "reload") replaced ??= method.definedAt?.file;
+        else if (reloads() !== "never" && String(other.handler) !== String(method.handler)) changed ??= name;
+      }
+      const registered = { ...method, serviceId, name };
+      turns.set(registered, currentTurn());
+      batch.set(name, registered);
+    }
+    if (replaced !== undefined) {
+      warn(
+        `${replaced} was evaluated again: its methods of "${serviceId}" replace the earlier ones. Runners that other processes started keep the code that they have.`,
+      );
+    }
+    if (changed !== undefined)
+      warn(
+        `${changed} was defined again with other code, which replaces the earlier one. If these are two methods, rename one.`,
+      );
+    return [...batch.values()];
+  };
+
+  return {
+    register: (serviceId, methods) => {
+      const checked = check(checkId("service", serviceId), methods);
+      let service = services.get(serviceId);
+      if (service === undefined) {
+        service = { id: serviceId, methods: new Map() };
+        services.set(serviceId, service);
+      }
+      for (const method of checked) {
+        service.methods.set(method.id, method);
+        byName.set(method.name, method);
+        thisCopy.methods.add(method.name);
+      }
+    },
+    getService: (id) => services.get(id),
+    getMethod: (serviceId, methodId) => byName.get(methodName(serviceId, methodId)),
+    find: (name) => byName.get(name),
+    services: () => [...services.values()],
+  };
+};

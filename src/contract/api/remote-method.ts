@@ -1,0 +1,247 @@
+/**
+ * What callers hold: functions that look like the methods they stand for, as
+ * promises or as Effects.
+ */
+import * as Effect from "effect/Effect";
+import { callRemote, type RemoteTarget } from "./caller.ts";
+import { copiesNote } from "../process/copies.ts";
+import { RegistryError, type CallError } from "../errors.ts";
+import { readMap, mapToArray, type Items, type MapOptions, type MapOutcome } from "./fan-out.ts";
+import { spawn, type Job } from "./job.ts";
+import { mapLater, type MapRun } from "./map-result.ts";
+import { type CallOptions } from "../config/options.ts";
+import { mergeOptions } from "../config/call-options.ts";
+import { readCall } from "../config/definition-options.ts";
+import type { MethodDefinition, ServiceDefinition } from "./service.ts";
+
+export { callRemote, type Caller, type RemoteTarget } from "./caller.ts";
+
+/** Calls a method for many items: an item is its first argument. */
+export interface MapMethod<Item, Result> {
+  <Given extends Item>(
+    items: Items<Given>,
+    options: MapOptions & { readonly onError: "collect" },
+  ): MapRun<MapOutcome<Given, Result>>;
+  (items: Items<Item>, options?: MapOptions & { readonly onError?: "stop" }): MapRun<Result>;
+}
+
+/** Calls a method for many items, as an Effect of all results. */
+export interface EffectMapMethod<Item, Result> {
+  <Given extends Item>(
+    items: Items<Given>,
+    options: MapOptions & { readonly onError: "collect" },
+  ): Effect.Effect<ReadonlyArray<MapOutcome<Given, Result>>, CallError>;
+  (
+    items: Items<Item>,
+    options?: MapOptions & { readonly onError?: "stop" },
+  ): Effect.Effect<ReadonlyArray<Result>, CallError>;
+}
+
+/** `Map` for a method that can be called with one argument, `never` for others. */
+export type IfUnary<Args extends Array<any>, Map> = [Args[0]] extends Args ? Map : never;
+
+/** A method as a function that returns a promise. It rejects with a {@link CallError}. */
+export interface RemoteMethod<Args extends Array<any>, Result> extends FanOutMethods<Args, Result> {
+  (...args: Args): Promise<Result>;
+  /**
+   * The same method with options for the calls made through it. They win over those of the method and the service, field by field.
+   *
+   * @throws {ConfigError} for an option that cannot work.
+   *
+   * @example
+   * ```ts
+   * await Billing.charge.with({ timeoutMs: 500, signal })({ amount: 50 });
+   * ```
+   */
+  with(options: CallOptions): RemoteMethod<Args, Result>;
+}
+
+/** What a method that returns promises can do beside being called once and awaited. */
+export interface FanOutMethods<Args extends Array<any>, Result> {
+  /**
+   * Calls the method for each item, with at most `concurrency` calls at a time, under one span. Items are read one by one,
+   * when there is room for a call. Await it for all results, or iterate over it to take them one by one; it begins then.
+   * For more than one argument, map over objects or over a method that takes a tuple.
+   *
+   * @throws {ConfigError} for what cannot be iterated, and for an option that cannot work.
+   *
+   * @example
+   * ```ts
+   * const thumbnails = await Photos.thumbnail.with({ timeoutMs: 5_000 }).map(photos, { concurrency: 8 });
+   *
+   * for await (const outcome of Photos.thumbnail.map(readPhotos(), { ordered: false, onError: "collect" })) {
+   *   if (outcome.ok) await store(outcome.value);
+   *   else console.warn(outcome.item, outcome.error.code);
+   * }
+   * ```
+   */
+  readonly map: IfUnary<Args, MapMethod<Args[0], Result>>;
+  /**
+   * Makes the call and gives a {@link Job} at once: its id, its status, its result for whoever asks, and how to cancel it.
+   *
+   * @example
+   * ```ts
+   * const job = Reports.build.with({ timeoutMs: 600_000 }).spawn("2026-11");
+   * ```
+   */
+  spawn(...args: Args): Job<Result>;
+}
+
+/** A method as a function that returns an Effect. */
+export interface EffectMethod<Args extends Array<any>, Result> {
+  (...args: Args): Effect.Effect<Result, CallError>;
+  /** The same method with options for the calls made through it; see {@link RemoteMethod.with}. */
+  with(options: CallOptions): EffectMethod<Args, Result>;
+  /** Calls the method for each item; see {@link FanOutMethods.map}. Interrupting it cancels the calls under way. */
+  readonly map: IfUnary<Args, EffectMapMethod<Args[0], Result>>;
+}
+
+/** A plain function that is asynchronous already stays as it is, type parameters included, and is remote. */
+export type RemoteAsyncFunction<Method extends (...args: any) => Promise<any>> = Method & RemoteFunctionTools<Method>;
+
+/** What a {@link RemoteAsyncFunction} can do beside being called. */
+export interface RemoteFunctionTools<Method extends (...args: any) => Promise<any>> extends FanOutMethods<
+  Parameters<Method>,
+  Awaited<ReturnType<Method>>
+> {
+  /** The same function with options for the calls made through it; see {@link RemoteMethod.with}. */
+  with(options: CallOptions): RemoteAsyncFunction<Method>;
+}
+
+/** What callers see of a method: the context is gone, the result a promise. */
+export type RemoteMethodOf<Member> =
+  Member extends MethodDefinition<infer Args, infer Result>
+    ? RemoteMethod<Args, Awaited<Result>>
+    : Member extends (...args: any) => Promise<any>
+      ? RemoteAsyncFunction<Member>
+      : Member extends (...args: infer Args) => infer Result
+        ? RemoteMethod<Args, Awaited<Result>>
+        : never;
+
+/** What callers see of a method as an Effect. */
+export type EffectMethodOf<Member> =
+  Member extends MethodDefinition<infer Args, infer Result>
+    ? EffectMethod<Args, Awaited<Result>>
+    : Member extends (...args: infer Args) => infer Result
+      ? EffectMethod<Args, Awaited<Result>>
+      : never;
+
+/** What callers see of a service. */
+export type RemoteService<Definition extends ServiceDefinition> = {
+  readonly [Key in keyof Definition]: RemoteMethodOf<Definition[Key]>;
+};
+
+/** What callers see of a service as Effects. */
+export type EffectService<Definition extends ServiceDefinition> = {
+  readonly [Key in keyof Definition]: EffectMethodOf<Definition[Key]>;
+};
+
+/** The methods of an object that `toEffect` turns into Effects: those that return promises. */
+export type EffectsOf<Service> = {
+  readonly [Key in keyof Service as Service[Key] extends (...args: any) => Promise<any> ? Key : never]: EffectMethodOf<
+    Service[Key]
+  >;
+};
+
+const targets = new WeakMap<Function, () => RemoteTarget>();
+
+/**
+ * Remembers where a function leads, for {@link toEffect}.
+ *
+ * @param target Gives the target when a call is made; may throw a RegistryError.
+ */
+export const leadsTo = (method: Function, target: () => RemoteTarget): void => {
+  targets.set(method, target);
+};
+
+const callOptions = (base: CallOptions, more: CallOptions): CallOptions => {
+  const signal = more.signal ?? base.signal;
+  return signal === undefined ? mergeOptions(base, more) : { ...mergeOptions(base, more), signal };
+};
+
+const withOptions = (target: RemoteTarget, options: CallOptions): RemoteTarget => {
+  const checked = readCall(options, `${target.method}.with`);
+  return { ...target, options: callOptions(target.options, checked) };
+};
+
+/** Makes the promise face of a method. */
+export const remoteMethod = (target: RemoteTarget): RemoteMethod<Array<any>, unknown> => {
+  const method = Object.assign((...args: Array<unknown>) => callRemote(target, args), {
+    with: (options: CallOptions) => remoteMethod(withOptions(target, options)),
+    map: (items: Items<unknown>, options?: MapOptions) => mapLater(target, items, options),
+    spawn: (...args: Array<unknown>) => spawn(target, args),
+  }) as RemoteMethod<Array<any>, unknown>;
+  leadsTo(method, () => target);
+  return Object.defineProperty(method, "name", { value: target.method });
+};
+
+/** Makes the Effect face of a method. */
+export const effectMethod = (target: () => RemoteTarget): EffectMethod<Array<any>, unknown> =>
+  Object.assign(
+    (...args: Array<unknown>) =>
+      Effect.suspend(() => {
+        const { caller, method, options } = target();
+        return caller.call(method, args, options);
+      }),
+    {
+      with: (options: CallOptions) => {
+        const narrowed = withOptions(target(), options);
+        return effectMethod(() => narrowed);
+      },
+      map: (items: Items<unknown>, options: MapOptions = {}) => {
+        const checked = readMap(target().method, items, options);
+        return Effect.suspend(() => mapToArray(target(), items, checked));
+      },
+    },
+  ) as EffectMethod<Array<any>, unknown>;
+
+/** Turns a remote method, or every remote method of an object, into Effects. */
+export interface ToEffect {
+  <Method extends (...args: any) => Promise<any>>(method: Method): EffectMethodOf<Method>;
+  <Service extends object>(service: Service): EffectsOf<Service>;
+}
+
+/**
+ * Turns a method of a service, a `flame.fn`, a decorated method or a whole service into Effects. Running one makes the call;
+ * interrupting it cancels the call. Options given by `.with` are kept.
+ *
+ * Of a class's instance, the methods that are remote are taken, inherited ones included.
+ *
+ * @throws {RegistryError} for a function that leads nowhere, such as one that was not made by Firelight.
+ *
+ * @example
+ * ```ts
+ * const charge = flame.toEffect(Billing.charge);
+ * const program = charge({ amount: 50 }).pipe(Effect.catchTag("InvokeError", (error) => Effect.succeed(error.code)));
+ * ```
+ */
+export const toEffect: ToEffect = ((source: Function | object) => {
+  if (typeof source === "function") {
+    const target = targets.get(source);
+    if (target === undefined) {
+      throw new RegistryError(
+        `toEffect got ${source.name === "" ? "a function" : `the function ${source.name}`} that is not remote. Give it a method of flame.service, a flame.fn, or a method decorated with @flame, and do not bind or wrap it first.${copiesNote()}`,
+      );
+    }
+    return effectMethod(target);
+  }
+  const effects = new Map<string, EffectMethod<Array<any>, unknown>>();
+  const seen = new Set<string>();
+  for (
+    let level: object | null = source;
+    level !== null && level !== Object.prototype;
+    level = Object.getPrototypeOf(level)
+  ) {
+    for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
+      const target = typeof property.value === "function" ? targets.get(property.value) : undefined;
+      if (target !== undefined && !seen.has(key)) effects.set(key, effectMethod(target));
+      seen.add(key);
+    }
+  }
+  if (effects.size === 0) {
+    throw new RegistryError(
+      `toEffect got an object without remote methods. Give it a flame.service or an instance of a class decorated with @flameService.${copiesNote()}`,
+    );
+  }
+  return Object.freeze(Object.fromEntries(effects));
+}) as ToEffect;

@@ -1,0 +1,173 @@
+/**
+ * How a service is written down: plain functions, and handlers made with
+ * {@link defineMethod}, by the names under which callers see them.
+ */
+import { RegistryError } from "../errors.ts";
+import type { InvocationContext } from "./invocation.ts";
+import { named } from "./id-proxy.ts";
+import { mergeDefinitions, readDefinition, type DefinitionOptions } from "../config/definition-options.ts";
+import { checkId, methodName, type MethodRegistration } from "./registry.ts";
+
+const brand: unique symbol = Symbol.for("firelight/MethodDefinition");
+
+/** A handler with its id and options, made with {@link defineMethod}. */
+export interface MethodDefinition<Args extends Array<any> = Array<any>, Result = any> extends AnyMethodDefinition {
+  readonly handler: (context: InvocationContext, ...args: Args) => Result;
+}
+
+/** A method definition of whatever type. It leaves the handler's type open, so that type parameters are inferred from the handler alone. */
+export interface AnyMethodDefinition {
+  readonly id: string;
+  readonly options: DefinitionOptions;
+  readonly [brand]: true;
+}
+
+/** A function that is a method as it stands: it gets the caller's arguments and no context. */
+export type PlainMethod = (...args: Array<any>) => unknown;
+
+/** What can be a method of a service. */
+export type ServiceMember = AnyMethodDefinition | PlainMethod;
+
+/** The methods of a service, by the name of the property that callers use. A plain function's name is its id too. */
+export type ServiceDefinition = Readonly<Record<string, ServiceMember>>;
+
+/** Makes method definitions; see {@link defineMethod}. */
+export interface DefineMethod {
+  <Args extends Array<unknown>, Result>(
+    id: string,
+    handler: (context: InvocationContext, ...args: Args) => Result,
+    options?: DefinitionOptions,
+  ): MethodDefinition<Args, Result>;
+  readonly [id: string]: <Args extends Array<unknown>, Result>(
+    handler: (context: InvocationContext, ...args: Args) => Result,
+    options?: DefinitionOptions,
+  ) => MethodDefinition<Args, Result>;
+}
+
+const define = (
+  id: string,
+  handler: (context: InvocationContext, ...args: Array<any>) => unknown,
+  options: DefinitionOptions = {},
+): MethodDefinition => {
+  checkId("method", id);
+  if (typeof handler !== "function") {
+    throw new RegistryError(
+      `defineMethod("${id}") got ${describe(handler)} as its handler. Give it a function: (context, ...args) => result.`,
+    );
+  }
+  const checked = readDefinition(options, `defineMethod("${id}")`);
+  return Object.freeze({ id, handler, options: checked, [brand]: true as const });
+};
+
+/**
+ * Defines a method whose handler gets an {@link InvocationContext} first. Callers do not see that argument.
+ *
+ * With `noUncheckedIndexedAccess`, TypeScript cannot know that `defineMethod.charge` exists: use `defineMethod("charge", …)`.
+ *
+ * @param options Options of every call of this method; a call's own win over them, and they win over the service's.
+ * @throws {RegistryError} for an id that cannot travel, and for a handler that is not a function.
+ * @throws {ConfigError} for an option that cannot work.
+ *
+ * @example
+ * ```ts
+ * const Billing = flame.service("billing", {
+ *   charge: defineMethod("charge", async (ctx, req: { amount: number }) => {
+ *     ctx.signal.throwIfAborted();
+ *     return { ok: true, charged: req.amount };
+ *   }, { timeoutMs: 5_000 }),
+ * });
+ * ```
+ */
+export const defineMethod: DefineMethod = named<DefineMethod>(define);
+
+/** One method of a service, as both its callers and its registration need it. */
+export interface ServiceMethod {
+  /** The property by which callers reach it. */
+  readonly key: string;
+  /** `service/method`. */
+  readonly name: string;
+  readonly registration: MethodRegistration;
+}
+
+/**
+ * Reads a service's definition.
+ *
+ * @throws {RegistryError} naming the member that cannot be a method, and how to fix it.
+ * @throws {ConfigError} for an option that cannot work.
+ */
+export const readService = (
+  serviceId: string,
+  definition: ServiceDefinition,
+  options: DefinitionOptions = {},
+): ReadonlyArray<ServiceMethod> => {
+  checkId("service", serviceId);
+  const checked = readDefinition(options, `service "${serviceId}"`);
+  if (typeof definition !== "object" || definition === null) {
+    throw new RegistryError(
+      `Service "${serviceId}" got ${describe(definition)}. Give it an object of functions: { add: async (a: number, b: number) => a + b }.`,
+    );
+  }
+  const members = Object.entries(definition);
+  if (members.length === 0) {
+    throw new RegistryError(
+      `Service "${serviceId}" has no methods. Give it an object with functions of its own; the methods of a class are registered with @flameService.`,
+    );
+  }
+  return members.map(([key, member]) => readMethod(serviceId, key, member, checked, definition));
+};
+
+/**
+ * Reads one method. A definition's own id wins over the key. `receiver` is what a plain function sees as `this`.
+ *
+ * @throws {RegistryError} when it is neither a function nor made with `defineMethod`.
+ */
+export const readMethod = (
+  serviceId: string,
+  key: string,
+  member: unknown,
+  options: DefinitionOptions,
+  receiver?: object,
+): ServiceMethod => {
+  if (key === "then") {
+    throw new RegistryError(
+      `Service "${serviceId}" has a member "then", which would make every await of the service call it. Name the property otherwise; defineMethod("then", …) keeps the id.`,
+    );
+  }
+  if (isMethodDefinition(member)) {
+    return {
+      key,
+      name: methodName(serviceId, member.id),
+      registration: {
+        id: member.id,
+        options: mergeDefinitions(options, member.options),
+        handler: member.handler,
+        invoke: (context, args) => member.handler(context, ...args),
+      },
+    };
+  }
+  if (typeof member === "function") {
+    return {
+      key,
+      name: methodName(serviceId, checkId("method", key)),
+      registration: {
+        id: key,
+        options: mergeDefinitions(options),
+        handler: member,
+        invoke: (_context, args) => Reflect.apply(member, receiver, args),
+      },
+    };
+  }
+  throw new RegistryError(
+    `Member "${key}" of service "${serviceId}" is ${describe(member)}. Use a function or defineMethod("${key}", …), and keep other values outside of the service.`,
+    { method: methodName(serviceId, key) },
+  );
+};
+
+const isMethodDefinition = (value: unknown): value is MethodDefinition =>
+  typeof value === "object" && value !== null && brand in value;
+
+const describe = (value: unknown): string => {
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+};

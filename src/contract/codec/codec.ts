@@ -1,0 +1,163 @@
+/**
+ * How arguments and results become bytes, and bytes become values again. The
+ * bytes are superjson's JSON in UTF-8: `{"json":…,"meta"?:…}`. Three things are
+ * ours: plain data skips superjson (same bytes, a fraction of the time), what
+ * would be lost on the way is refused where it is sent, and what arrives is
+ * read by a reader that is linear in its size whatever it says.
+ *
+ * Values travel by copy. Within one message, an object that is reached by two
+ * ways arrives as one object. What travels is data: elements of arrays and
+ * enumerable properties with string keys. An `Error` arrives as an `Error` with
+ * its name, message, cause and enumerable properties, without its stack; a
+ * `Buffer` arrives as a `Uint8Array`.
+ */
+import { isUtf8 } from "node:buffer";
+import { setImmediate as turn } from "node:timers/promises";
+import { makeSuperJson } from "./custom-types.ts";
+import { InvokeError } from "../errors.ts";
+import { isQuickToRead } from "./json-cost.ts";
+import { isObject, requireSafeJson } from "./json-bounds.ts";
+import { JsonReader } from "./json-reader.ts";
+import { isPlain } from "./plain-json.ts";
+import { isRefusal, requireSendable } from "./assert-serializable.ts";
+import { readMeta } from "./superjson-reader.ts";
+import { messageOf } from "../thrown.ts";
+
+/** Turns values into bytes and back. */
+export interface Codec {
+  /**
+   * Encodes a value as UTF-8 JSON. `what` names it in errors, such as `arguments of billing/charge`.
+   *
+   * @throws {InvokeError} `serialization_error` with the path of what cannot be sent, and what to send instead.
+   */
+  encode(value: unknown, what: string): Uint8Array;
+  /**
+   * Decodes bytes that came over the wire. The time it takes is linear in their number.
+   *
+   * @throws {InvokeError} `serialization_error` when they are not what {@link Codec.encode} makes.
+   */
+  decode(bytes: Uint8Array, what: string): unknown;
+  /** Whether {@link Codec.decode} takes a few milliseconds at most; other messages are for {@link Codec.decodeInSlices}. */
+  isQuickToDecode(bytes: Uint8Array): boolean;
+  /**
+   * The same as {@link Codec.decode}, in slices of a few milliseconds between which the event loop goes on. Rejects with
+   * the signal's reason once that is aborted.
+   */
+  decodeInSlices(bytes: Uint8Array, what: string, signal?: AbortSignal): Promise<unknown>;
+}
+
+/** Milliseconds of work between two turns of the event loop. */
+const sliceMs = 8;
+
+/** Values that are read between two looks at the clock. */
+const valuesPerStep = 2_048;
+
+const utf8 = (bytes: Uint8Array): string => {
+  if (!isUtf8(bytes)) throw new TypeError("the body is not UTF-8");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+};
+
+/** The parts of a message. What is wrong with it is told without its content. */
+const readParts = (envelope: unknown): { readonly json: unknown; readonly meta?: unknown } => {
+  if (!isObject(envelope) || !Object.hasOwn(envelope, "json")) {
+    throw new TypeError('the body is not an object with a field "json"');
+  }
+  for (const key of Object.keys(envelope)) {
+    if (key !== "json" && key !== "meta") throw new TypeError('the body has a field beside "json" and "meta"');
+  }
+  return envelope as { json: unknown; meta?: unknown };
+};
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new TypeError("the body is not JSON");
+  }
+};
+
+const finish = (steps: Generator<void, unknown>): unknown => {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+};
+
+const readEnvelope = (bytes: Uint8Array): unknown => {
+  const { json, meta } = readParts(parse(utf8(bytes)));
+  requireSafeJson(json);
+  return meta === undefined ? json : finish(readMeta(json, meta));
+};
+
+/** The same, with pauses. */
+function* envelopeSteps(bytes: Uint8Array): Generator<void, unknown> {
+  if (!isUtf8(bytes)) throw new TypeError("the body is not UTF-8");
+  const reader = new JsonReader(bytes);
+  while (!reader.read(valuesPerStep)) yield;
+  const { json, meta } = readParts(reader.value);
+  return meta === undefined ? json : yield* readMeta(json, meta);
+}
+
+const inSlices = async (steps: Generator<void, unknown>, signal: AbortSignal | undefined): Promise<unknown> => {
+  for (;;) {
+    await turn();
+    signal?.throwIfAborted();
+    const until = performance.now() + sliceMs;
+    while (performance.now() < until) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  }
+};
+
+const decodeError = (cause: unknown, bytes: Uint8Array, what: string): InvokeError =>
+  new InvokeError(
+    "serialization_error",
+    `${what}: ${bytes.byteLength} bytes arrived intact but cannot be decoded: ${messageOf(cause)}. Run the same version of firelight on both sides.`,
+    { phase: "decode", cause },
+  );
+
+/**
+ * Makes a codec. It has a superjson of its own: types that the host registers with the global one do not change the wire.
+ *
+ * @example
+ * ```ts
+ * const codec = makeCodec();
+ * const bytes = codec.encode([{ at: new Date(), photo: new Uint8Array(3) }], "arguments of photos/resize");
+ * codec.decode(bytes, "arguments of photos/resize");
+ * ```
+ */
+export const makeCodec = (): Codec => {
+  const superJson = makeSuperJson();
+  return {
+    encode: (value, what) => {
+      try {
+        if (isPlain(value)) return Buffer.from(`{"json":${JSON.stringify(value)}}`);
+        requireSendable(value, what);
+        return Buffer.from(superJson.stringify(value));
+      } catch (cause) {
+        if (isRefusal(cause)) throw cause;
+        throw new InvokeError("serialization_error", `${what}: could not be encoded (${messageOf(cause)}).`, {
+          phase: "encode",
+          cause,
+        });
+      }
+    },
+    decode: (bytes, what) => {
+      try {
+        return readEnvelope(bytes);
+      } catch (cause) {
+        throw decodeError(cause, bytes, what);
+      }
+    },
+    isQuickToDecode: isQuickToRead,
+    decodeInSlices: async (bytes, what, signal) => {
+      try {
+        return await inSlices(envelopeSteps(bytes), signal);
+      } catch (cause) {
+        if (signal?.aborted === true) throw signal.reason;
+        throw decodeError(cause, bytes, what);
+      }
+    },
+  };
+};

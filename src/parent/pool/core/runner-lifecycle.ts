@@ -1,0 +1,49 @@
+/** How the runners of a pool end: at once, after their calls, or without having been asked. */
+import type { TerminationReason } from "../../../telemetry/telemetry.ts";
+import { PoolBooks } from "./pool-state-base.ts";
+import { BootGate } from "./boot-backoff.ts";
+import type { PoolCommand } from "./events.ts";
+import type { RunnerRecord } from "./routing.ts";
+
+export type Commands = Array<PoolCommand>;
+
+export class RunnerLife extends PoolBooks {
+  protected readonly boots: BootGate = new BootGate();
+  protected now = 0;
+
+  /** Why no boots are tried for now. */
+  get bootFailure(): { readonly error: unknown } | undefined {
+    return this.boots.open ? undefined : { error: this.boots.lastError };
+  }
+
+  protected lost(runnerId: string, told: TerminationReason, commands: Commands): void {
+    const runner = this.runners.get(runnerId);
+    if (runner === undefined) return;
+    const reason = runner.leaving && runner.used === 0 ? "drain" : told;
+    this.leases.drop(runnerId);
+    commands.push({ _tag: "Forsake", runnerId, reason });
+    const failed = reason === "crash" || reason === "unhealthy";
+    if (this.supply === "elastic" && failed && runner.served === 0)
+      commands.push(this.boots.fail(`a runner ended before it had served a call (${reason}).`));
+    this.remove(runner, reason, commands);
+  }
+
+  /** Lets a runner finish what it has, and then ends it. */
+  protected retire(runner: RunnerRecord, reason: TerminationReason, commands: Commands): void {
+    if (this.supply === "fixed" || runner.phase === "draining") return;
+    if (runner.used === 0) return this.remove(runner, reason, commands);
+    this.drain(runner, reason, commands);
+  }
+
+  protected drain(runner: RunnerRecord, reason: TerminationReason, commands: Commands): void {
+    runner.phase = "draining";
+    runner.drainSince = this.now;
+    runner.drainReason = reason;
+    commands.push({ _tag: "Draining", runnerId: runner.id, reason });
+  }
+
+  protected remove(runner: RunnerRecord, reason: TerminationReason, commands: Commands): void {
+    this.runners.delete(runner.id);
+    commands.push({ _tag: "Terminate", runnerId: runner.id, reason });
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * The pool as a state machine: it is told what happened and when, and says what
+ * to do. It has no clock, no timers and no I/O, so that every rule of pooling can
+ * be tested by itself. {@link PoolState.step} changes the state in place — a pool
+ * decides on every call, and copying it each time would cost more than the call
+ * — but depends on nothing else than the events it is given.
+ */
+import type { LeaseKey, PoolCommand, PoolEvent, RefusalReason, RunnerWish } from "./events.ts";
+import type { RunnerRecord } from "./routing.ts";
+import { chooseRunner } from "./routing.ts";
+import type { Commands } from "./runner-lifecycle.ts";
+import { Saturation } from "./saturation.ts";
+import { PoolSizing } from "./sizing.ts";
+import type { ProbeFinding } from "./health.ts";
+import { judge } from "./health.ts";
+import { WaitEstimate } from "./wait-estimate.ts";
+
+export class PoolState extends PoolSizing {
+  readonly #wait = new WaitEstimate();
+  readonly #saturation = new Saturation();
+  /** Whether it takes no calls any more. */
+  closed = false;
+
+  /** Takes in what happened at `now`; gives what to do, in order. */
+  step(event: PoolEvent, now: number): ReadonlyArray<PoolCommand> {
+    this.now = now;
+    const commands: Commands = [];
+    this.#take(event, commands);
+    if (this.closed) return commands;
+    this.scale(commands);
+    if (this.#saturation.begins(this.waiters.size, this.used, this.limit)) {
+      commands.push({ _tag: "Saturated", pending: this.waiters.size, limit: this.limit });
+    }
+    return commands;
+  }
+
+  #take(event: PoolEvent, commands: Commands): void {
+    switch (event._tag) {
+      case "Acquire":
+        return this.#acquire(event.ticket, event.wish, event.remainingMs, commands);
+      case "Abandon":
+        return this.waiters.remove(event.ticket);
+      case "Release":
+        return this.#release(event.key, event.heldMs, commands);
+      case "BootSucceeded":
+        return this.#bootSucceeded(event.runnerId, commands);
+      case "BootFailed":
+        return this.#bootFailed(event.runnerId, event.error, commands);
+      case "BootAllowed":
+        this.boots.open = true;
+        return;
+      case "Suspected":
+        return this.#suspected(event.runnerId, commands);
+      case "Refused":
+        return this.#refused(event.runnerId, event.draining, commands);
+      case "Silent":
+        return this.#silent(event.runnerId, commands);
+      case "ProbeEnded":
+        return this.#probeEnded(event.runnerId, event, commands);
+      case "Lost":
+        return this.lost(event.runnerId, event.reason, commands);
+      case "Update":
+        this.bounds = event.bounds;
+        return this.#dispatch(commands);
+      case "Tick":
+        return this.tick(commands);
+      case "Close":
+        return this.#close(commands);
+    }
+  }
+
+  #acquire(ticket: number, wish: RunnerWish, remainingMs: number, commands: Commands): void {
+    if (this.closed) return this.#refuse(ticket, "closed", commands);
+    if (this.supply === "fixed" && this.runners.size === 0) return this.#refuse(ticket, "no_runner", commands);
+    this.asleep = false;
+    const runner = this.waiters.size === 0 ? this.#choose(wish) : undefined;
+    if (runner !== undefined) return this.#grant(ticket, runner, "warm", commands);
+    if (this.waiters.size >= this.bounds.maxQueue) return this.#refuse(ticket, "queue_full", commands);
+    if (this.used >= this.limit && this.#wait.exceeds(this.waiters.size, this.limit, remainingMs)) {
+      return this.#refuse(ticket, "hopeless", commands);
+    }
+    this.waiters.add({ ticket, wish });
+  }
+
+  #refuse(ticket: number, why: RefusalReason, commands: Commands): void {
+    commands.push({
+      _tag: "Refuse",
+      ticket,
+      why,
+      expectedWaitMs: this.#wait.expectedMs(this.waiters.size, this.limit),
+    });
+  }
+
+  #choose(wish: RunnerWish): RunnerRecord | undefined {
+    const { maxConcurrency, routing } = this.bounds;
+    return chooseRunner(this.runners, { slots: maxConcurrency, order: routing, insist: this.panics }, wish);
+  }
+
+  #grant(ticket: number, runner: RunnerRecord, source: "warm" | "queued" | "cold", commands: Commands): void {
+    commands.push({ _tag: "Grant", ticket, key: this.leases.take(runner), source });
+    if (runner.served >= this.bounds.maxCalls) this.retire(runner, "recycled", commands);
+  }
+
+  /** Gives free slots to waiters, first come first served. Those on the runner that has just booted waited for its boot. */
+  #dispatch(commands: Commands, booted?: RunnerRecord): void {
+    for (let waiter = this.waiters.first(); waiter !== undefined; waiter = this.waiters.first()) {
+      const runner = this.#choose(waiter.wish);
+      if (runner === undefined) return;
+      this.waiters.remove(waiter.ticket);
+      this.#grant(waiter.ticket, runner, runner === booted ? "cold" : "queued", commands);
+    }
+  }
+
+  #release(key: LeaseKey, heldMs: number, commands: Commands): void {
+    const runner = this.runners.get(key.runnerId);
+    if (!this.leases.giveBack(key, runner)) return;
+    this.#wait.learn(heldMs);
+    this.busyAt = this.now;
+    if (runner === undefined) return;
+    this.boots.served();
+    if (runner.used === 0) runner.idleSince = this.now;
+    if (runner.phase !== "draining" || runner.used > 0) return this.#dispatch(commands);
+    if (!runner.leaving) this.remove(runner, runner.drainReason ?? "drain", commands);
+  }
+
+  #bootSucceeded(runnerId: string, commands: Commands): void {
+    const runner = this.runners.get(runnerId);
+    if (runner?.phase !== "booting") return;
+    this.patience.booted(this.now - runner.readySince);
+    runner.phase = "ready";
+    runner.readySince = this.now;
+    runner.idleSince = this.now;
+    this.#dispatch(commands, runner);
+  }
+
+  #bootFailed(runnerId: string, error: unknown, commands: Commands): void {
+    const runner = this.runners.get(runnerId);
+    if (runner?.phase !== "booting") return;
+    this.runners.delete(runnerId);
+    commands.push(this.boots.fail(error));
+    if (this.runners.size > 0) return;
+    for (const waiter of this.waiters.drain()) {
+      commands.push({ _tag: "Refuse", ticket: waiter.ticket, why: "boot_failed", error });
+    }
+  }
+
+  #suspected(runnerId: string, commands: Commands): void {
+    const runner = this.runners.get(runnerId);
+    if (runner?.phase !== "ready") return;
+    runner.phase = "suspect";
+    commands.push({ _tag: "Probe", runnerId, afterFailures: 0 });
+    this.#dispatch(commands);
+  }
+
+  /** A fixed runner gets no calls until its successor answers. One of a backend that drains ends by itself, and is not hurried. */
+  #refused(runnerId: string, draining: boolean, commands: Commands): void {
+    if (this.supply === "fixed") return this.#suspected(runnerId, commands);
+    const runner = this.runners.get(runnerId);
+    if (!draining || runner === undefined || runner.leaving) return;
+    runner.leaving = true;
+    if (runner.phase !== "draining") this.drain(runner, "drain", commands);
+    commands.push({ _tag: "AwaitEnd", runnerId });
+  }
+
+  /** A runner that leaves is gone when it is silent; one that still has calls may only be busy. */
+  #silent(runnerId: string, commands: Commands): void {
+    const runner = this.runners.get(runnerId);
+    if (runner?.leaving !== true) return;
+    if (runner.used === 0) this.lost(runnerId, "drain", commands);
+    else commands.push({ _tag: "AwaitEnd", runnerId });
+  }
+
+  #probeEnded(runnerId: string, finding: ProbeFinding, commands: Commands): void {
+    const runner = this.runners.get(runnerId);
+    if (runner === undefined) return;
+    switch (judge(runner, finding, this.bounds, this.supply === "elastic")) {
+      case "keep":
+        return;
+      case "recycle":
+        return this.retire(runner, "recycled", commands);
+      case "suspect":
+        return this.#suspected(runnerId, commands);
+      case "end":
+        return this.lost(runnerId, "unhealthy", commands);
+      case "readmit":
+        runner.probeFailures = 0;
+        runner.phase = "ready";
+        return this.#dispatch(commands);
+      case "eject":
+        runner.phase = "ejected";
+        commands.push({ _tag: "Probe", runnerId, afterFailures: ++runner.probeFailures });
+    }
+  }
+
+  #close(commands: Commands): void {
+    if (this.closed) return;
+    this.closed = true;
+    for (const waiter of this.waiters.drain()) this.#refuse(waiter.ticket, "closed", commands);
+    for (const runner of [...this.runners.values()]) {
+      if (runner.used === 0) {
+        this.remove(runner, "drain", commands);
+      } else {
+        runner.phase = "draining";
+        runner.drainSince = this.now;
+        runner.drainReason = "drain";
+      }
+    }
+  }
+}

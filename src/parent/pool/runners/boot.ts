@@ -1,0 +1,202 @@
+/** Boots one runner: in a trace of its own, bounded in time, and cancelable. */
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import type { Backend, RunnerHandle } from "../../../contract/config/backend.ts";
+import { longestTimerMs } from "../../../contract/validation/check-number.ts";
+import type { TraceCarrier } from "../../../contract/wire/envelope.ts";
+import { InvokeError } from "../../../contract/errors.ts";
+import type { ResolvedPool } from "../../../contract/config/resolve-pool.ts";
+import type { BootOutcome, SpanIds, Telemetry } from "../../../telemetry/telemetry.ts";
+import type { HeartbeatRefusal } from "./heartbeat-answers.ts";
+import type { LeasedRunner } from "../lease.ts";
+import type { Health } from "./probe.ts";
+import { type CheckedHandle, checkHandle } from "./runner-handle.ts";
+import { late, settle, within } from "../to-promise.ts";
+
+/** What all boots of a client share. */
+export interface BootEnvironment {
+  /** A new id for a runner of this pool. */
+  nameRunner(poolName: string): string;
+  /** The environment of a runner. */
+  env(pool: ResolvedPool, runnerId: string, carrier: TraceCarrier): Readonly<Record<string, string>>;
+  /** Tells a runner that this parent lives, and hears what it says to that. */
+  heartbeat(
+    runner: Pick<LeasedRunner, "id" | "url" | "audience" | "instances">,
+    answered: (refusal: HeartbeatRefusal | undefined) => void,
+  ): void;
+  /** Asks a runner whether it takes work; rejects when it does not answer. */
+  probe(url: string): Promise<Health>;
+  /** Frees connections to a runner that is gone. */
+  forget(url: string): void;
+}
+
+export type BootResult =
+  | {
+      readonly _tag: "up";
+      readonly handle: CheckedHandle;
+      readonly backend: Backend;
+      readonly span: SpanIds | undefined;
+    }
+  | { readonly _tag: "failed"; readonly error: unknown };
+
+/** A boot that is under way. */
+export interface Boot {
+  /** Its span, for links from the calls that wait for it. */
+  readonly span: SpanIds | undefined;
+  /** `performance.now()` when it began. */
+  readonly startedAt: number;
+  /** Stops it; settles when nothing of it is left. `done` is not called any more. */
+  cancel(why: string): Promise<unknown>;
+}
+
+export interface BootOptions {
+  readonly pool: ResolvedPool;
+  readonly runnerId: string;
+  readonly reason: string;
+  /** The span of the call that asked for it. */
+  readonly asker: SpanIds | undefined;
+  readonly telemetry: Telemetry;
+  readonly environment: BootEnvironment;
+  readonly done: (result: BootResult) => void;
+}
+
+/** Milliseconds that a backend has to say why a boot took too long, which it knows better than the pool. */
+const explainMs = 1_000;
+
+/** Starts a boot; `done` is called once, unless it is canceled first. */
+export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environment, done }: BootOptions): Boot => {
+  const backend = pool.backend!;
+  const backendName = backend.name ?? "custom";
+  const startedAt = performance.now();
+  const abort = new AbortController();
+  let result: BootOutcome | undefined;
+  let ids: SpanIds | undefined;
+  let stop: (error: InvokeError) => void = () => {};
+  telemetry.emit({ _tag: "RunnerBooting", pool: pool.name, runnerId, backend: backendName, reason });
+
+  const context = () =>
+    ({ pool: pool.name, runnerId, phase: "acquire", elapsedMs: performance.now() - startedAt }) as const;
+
+  const timeout = () =>
+    new InvokeError(
+      "no_runner",
+      `The runner ${runnerId} of the pool "${pool.name}" was not ready within ${pool.spawnTimeoutMs} ms (spawnTimeoutMs).`,
+      context(),
+    );
+
+  const spawnEnded = Promise.withResolvers<void>();
+
+  /** Ends a runner that came up too late, or is none that could be used. */
+  const discard = (handle: RunnerHandle): Promise<void> =>
+    settle(() => backend.terminate(handle)).then(
+      () => {},
+      () => {},
+    );
+
+  const spawn = (carrier: TraceCarrier): Effect.Effect<CheckedHandle, unknown> =>
+    Effect.callback((resume) => {
+      let spawned: Promise<RunnerHandle>;
+      const timer = setTimeout(
+        () => {
+          result = "timeout";
+          const error = timeout();
+          abort.abort(error);
+          const explained = spawned.then(
+            () => error,
+            (better: unknown) => better ?? error,
+          );
+          void within(explainMs, explained).then((told) => resume(Effect.fail(told === late ? error : told)));
+        },
+        Math.min(pool.spawnTimeoutMs, longestTimerMs),
+      );
+      stop = (error) => {
+        clearTimeout(timer);
+        resume(Effect.fail(error));
+      };
+      spawned = settle(() =>
+        backend.spawn({
+          poolName: pool.name,
+          runnerId,
+          env: environment.env(pool, runnerId, carrier),
+          timeoutMs: pool.spawnTimeoutMs,
+          signal: abort.signal,
+        }),
+      );
+      const came = async (handle: RunnerHandle): Promise<void> => {
+        if (result !== undefined) return discard(handle);
+        try {
+          resume(Effect.succeed(checkHandle(handle, pool.name)));
+        } catch (error) {
+          resume(Effect.fail(error));
+          await discard(handle);
+        }
+      };
+      void spawned
+        .finally(() => clearTimeout(timer))
+        .then(came, (error: unknown) => {
+          if (result !== "timeout") resume(Effect.fail(error));
+        })
+        .then(spawnEnded.resolve);
+    });
+
+  const program = telemetry.stage(
+    {
+      _tag: "boot",
+      facts: { pool: pool.name, backend: backendName, runnerId },
+      links: asker === undefined ? [] : [asker],
+    },
+    (span) => {
+      ids = span.ids;
+      return Effect.map(spawn(span.carrier), (handle) => {
+        if (handle.bootPhases !== undefined) span.noteBootPhases(handle.bootPhases);
+        return handle;
+      });
+    },
+  );
+
+  const end = (how: BootOutcome, id: string, error?: unknown): void => {
+    result = how;
+    telemetry.emit({
+      _tag: "BootEnded",
+      pool: pool.name,
+      runnerId: id,
+      backend: backendName,
+      result: how,
+      durationMs: performance.now() - startedAt,
+      ...(how === "ok" ? {} : { error }),
+    });
+  };
+
+  const over = Effect.runPromiseExit(program).then(async (exit) => {
+    if (result === "canceled") {
+      if (Exit.isSuccess(exit)) await discard(exit.value.given);
+    } else if (Exit.isSuccess(exit)) {
+      end("ok", exit.value.id);
+      done({ _tag: "up", handle: exit.value, backend, span: ids });
+    } else {
+      const error = Cause.squash(exit.cause);
+      end(result ?? "error", runnerId, error);
+      done({ _tag: "failed", error });
+    }
+  });
+
+  return {
+    startedAt,
+    get span() {
+      return ids;
+    },
+    cancel: (why) => {
+      const error = new InvokeError(
+        "canceled",
+        `The boot of runner ${runnerId} of pool "${pool.name}" was canceled: ${why}.`,
+        context(),
+      );
+      end("canceled", runnerId, error);
+      abort.abort(error);
+      stop(error);
+      const leftMs = Math.max(0, startedAt + pool.spawnTimeoutMs - performance.now());
+      return within(leftMs, Promise.all([spawnEnded.promise, over]));
+    },
+  };
+};

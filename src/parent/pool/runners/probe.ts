@@ -1,0 +1,41 @@
+/** Finds out whether a runner is there and takes work. */
+import { ask } from "../../transport/ask.ts";
+import type { HttpTransport } from "../../transport/transport.ts";
+
+const probeTimeoutMs = 1_000;
+const maxAnswerBytes = 65_536;
+
+/** What a probe found. */
+export interface Health {
+  readonly healthy: boolean;
+  /** Resident memory of the runner's process, in bytes, where it said. */
+  readonly rssBytes?: number;
+}
+
+/** What is found of a runner that does not answer. */
+export const unhealthy: Health = { healthy: false };
+
+/** Milliseconds until the next probe: at once first, then 100 ms doubling up to 5 s. */
+export const probeDelayMs = (afterFailures: number): number =>
+  afterFailures === 0 ? 0 : Math.min(5_000, 100 * 2 ** (afterFailures - 1));
+
+const parse = (body: Uint8Array): unknown => {
+  try {
+    return JSON.parse(Buffer.from(body).toString("utf8")) as unknown;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Asks the runner at this address whether it accepts work, over the connections that its calls use; it has a second to say so. */
+export const probeRunner = async (transport: HttpTransport, url: string): Promise<Health> => {
+  const { status, body } = await ask(
+    transport,
+    { url, path: "/ready", maxResponseBytes: maxAnswerBytes },
+    probeTimeoutMs,
+  );
+  const said = parse(body);
+  const rssBytes = typeof said === "object" && said !== null && "rssBytes" in said ? said.rssBytes : undefined;
+  const healthy = status >= 200 && status < 300;
+  return { healthy, ...(typeof rssBytes === "number" ? { rssBytes } : {}) };
+};

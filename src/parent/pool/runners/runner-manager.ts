@@ -1,0 +1,308 @@
+/** The runners of a pool: starting, watching, probing and ending them. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RunnerExit } from "../../../contract/config/backend.ts";
+import { longestTimerMs } from "../../../contract/validation/check-number.ts";
+import { heartbeatsPerTimeout } from "../../../contract/wire/heartbeat.ts";
+import type { ResolvedPool } from "../../../contract/config/resolve-pool.ts";
+import { normalAddress } from "../../../contract/config/runner-url.ts";
+import { thrownText } from "../../../contract/user-function.ts";
+import type { SpanIds, Telemetry, TerminationReason } from "../../../telemetry/telemetry.ts";
+import { askBackend } from "./backend-health.ts";
+import type { Boot, BootEnvironment } from "./boot.ts";
+import { startBoot } from "./boot.ts";
+import { KnownInstances } from "../../runner-instances.ts";
+import { Endings } from "./terminations.ts";
+import type { PoolEvent } from "../core/events.ts";
+import { HeartbeatAnswers } from "./heartbeat-answers.ts";
+import { exitNewsMs, type LostRunner, type PooledRunner } from "../lease.ts";
+import type { PoolNews } from "../hooks.ts";
+import type { Health } from "./probe.ts";
+import { probeDelayMs, unhealthy } from "./probe.ts";
+import { describeExit, inOrder, readExit } from "./runner-exit.ts";
+import type { CheckedHandle } from "./runner-handle.ts";
+import { settle } from "../to-promise.ts";
+import { SpanBook } from "../span-accounting.ts";
+
+/** Milliseconds without boots after the n-th failed one in a row: 100, doubling up to 30 s. */
+const bootPauseMs = (failures: number): number => Math.min(30_000, 100 * 2 ** (failures - 1));
+
+export class Fleet {
+  readonly #config: ResolvedPool;
+  readonly #telemetry: Telemetry;
+  readonly #environment: BootEnvironment;
+  readonly #news: PoolNews;
+  readonly #tell: (event: PoolEvent) => void;
+  readonly #runners: Map<string, PooledRunner> = new Map();
+  readonly #boots: Map<string, Boot> = new Map();
+  readonly #exits: Map<string, LostRunner> = new Map();
+  readonly #timers: Set<NodeJS.Timeout> = new Set();
+  readonly #endings: Endings;
+  readonly #looking: NodeJS.Timeout | undefined;
+  readonly #beating: NodeJS.Timeout | undefined;
+  readonly #heartbeats: HeartbeatAnswers;
+  /** Where memory has a bound, busy runners are asked for it too. */
+  maxRssBytes: number;
+
+  constructor(
+    config: ResolvedPool,
+    telemetry: Telemetry,
+    environment: BootEnvironment,
+    news: PoolNews,
+    tell: (event: PoolEvent) => void,
+  ) {
+    this.#config = config;
+    this.#telemetry = telemetry;
+    this.#environment = environment;
+    this.#news = news;
+    this.#tell = tell;
+    this.#endings = new Endings(config, telemetry);
+    this.maxRssBytes = config.bounds.maxRssBytes;
+    this.#heartbeats = new HeartbeatAnswers(config.name, telemetry);
+    if (Number.isFinite(config.healthCheckMs))
+      this.#looking = setInterval(() => this.#look(), Math.min(config.healthCheckMs, longestTimerMs)).unref();
+    if (config.backend !== undefined && Number.isFinite(config.orphanTimeoutMs)) {
+      const everyMs = Math.min(config.orphanTimeoutMs / heartbeatsPerTimeout, longestTimerMs);
+      this.#beating = setInterval(() => {
+        for (const runner of this.#runners.values()) this.#beat(runner);
+      }, everyMs).unref();
+    }
+    for (const runner of config.runners) {
+      this.#runners.set(runner.id, {
+        ...runner,
+        boot: undefined,
+        exited: undefined,
+        answered: true,
+        timeouts: 0,
+        listeners: new Set(),
+        terminate: () => Promise.resolve(),
+        healthCheck: undefined,
+        instances: new KnownInstances(),
+        spans: this.#newBook(),
+      });
+    }
+  }
+
+  /** Whether a runner is being started. */
+  get booting(): boolean {
+    return this.#boots.size > 0;
+  }
+
+  /** Milliseconds since the oldest boot that is under way began. */
+  get bootingMs(): number {
+    let oldest = performance.now();
+    for (const { startedAt } of this.#boots.values()) oldest = Math.min(oldest, startedAt);
+    return performance.now() - oldest;
+  }
+
+  /** The spans of the boots that are under way. */
+  get bootSpans(): ReadonlyArray<SpanIds> {
+    return [...this.#boots.values()].flatMap(({ span }) => span ?? []);
+  }
+
+  /** A runner that is up. */
+  get(runnerId: string): PooledRunner {
+    const runner = this.#runners.get(runnerId);
+    if (runner === undefined)
+      throw new Error(`pool ${this.#config.name}: a lease was granted on ${runnerId}, which is not up`);
+    return runner;
+  }
+
+  /** Starts a runner; the pool is told what comes of it. */
+  boot(runnerId: string, reason: string, asker: SpanIds | undefined): void {
+    const boot = startBoot({
+      pool: this.#config,
+      runnerId,
+      reason,
+      asker,
+      telemetry: this.#telemetry,
+      environment: this.#environment,
+      done: (result) => {
+        this.#boots.delete(runnerId);
+        if (result._tag === "failed") {
+          this.#tell({ _tag: "BootFailed", runnerId, error: result.error });
+        } else {
+          this.#up(runnerId, result.handle, result.span);
+        }
+      },
+    });
+    this.#boots.set(runnerId, boot);
+  }
+
+  /** Tells that a runner takes no new work. */
+  draining(runnerId: string, reason: TerminationReason): void {
+    this.#telemetry.emit({ _tag: "RunnerDraining", pool: this.#config.name, runnerId: this.get(runnerId).id, reason });
+  }
+
+  /** Asks a runner, after a while, whether it takes work. */
+  probe(runnerId: string, afterFailures: number): void {
+    const runner = this.#runners.get(runnerId);
+    if (runner === undefined) return;
+    this.#later(probeDelayMs(afterFailures), () => {
+      void this.#ask(runnerId, runner);
+    });
+  }
+
+  /** Waits for a runner that stops by itself: where the backend does not tell of its end, it is asked until it is silent. */
+  awaitEnd(runnerId: string): void {
+    const runner = this.#runners.get(runnerId);
+    if (runner !== undefined && runner.exited === undefined) this.#askUntilSilent(runnerId, runner, 1);
+  }
+
+  /** Tells the pool, after so many milliseconds, that time has passed. */
+  lookLater(afterMs: number): void {
+    this.#later(Math.ceil(afterMs), () => this.#tell({ _tag: "Tick" }));
+  }
+
+  /** Tells the pool, after a pause, that it may boot again. */
+  allowBootLater(failures: number): void {
+    this.#later(bootPauseMs(failures), () => this.#tell({ _tag: "BootAllowed" }));
+  }
+
+  /** Ends the calls that a runner has. */
+  forsake(runnerId: string, reason: TerminationReason): void {
+    const lost = this.#exits.get(runnerId);
+    for (const listener of this.#runners.get(runnerId)?.listeners ?? []) listener.lost(reason, lost);
+  }
+
+  /** Ends a boot; `false` where there is none. */
+  cancelBoot(runnerId: string, why: string): boolean {
+    const boot = this.#boots.get(runnerId);
+    if (boot === undefined) return false;
+    this.#boots.delete(runnerId);
+    this.#endings.add(runnerId, boot.cancel(why));
+    return true;
+  }
+
+  /** Ends a runner, or its boot. */
+  terminate(runnerId: string, reason: TerminationReason): void {
+    if (this.cancelBoot(runnerId, "the pool is shut down")) return;
+    const runner = this.#runners.get(runnerId);
+    const detail = this.#exits.get(runnerId)?.how;
+    this.#runners.delete(runnerId);
+    this.#exits.delete(runnerId);
+    if (runner === undefined) return;
+    if (this.#config.backend === undefined) return runner.spans.settled();
+    this.#telemetry.emit({
+      _tag: "RunnerTerminated",
+      pool: this.#config.name,
+      runnerId: runner.id,
+      reason,
+      ...(detail === undefined ? {} : { detail }),
+    });
+    this.#environment.forget(runner.url);
+    this.#endings.add(runner.id, this.#end(runner, reason));
+  }
+
+  /** Settles when every runner that was being ended has ended. */
+  async close(): Promise<void> {
+    clearInterval(this.#looking);
+    clearInterval(this.#beating);
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    await this.#endings.over();
+  }
+
+  #up(runnerId: string, handle: CheckedHandle, span: SpanIds | undefined): void {
+    const backend = this.#config.backend!;
+    if (handle.fault !== undefined)
+      this.#news.misbehaved("backend.spawn", handle.fault, "only failed calls and probes tell of the end of a runner");
+    const url = normalAddress(handle.url);
+    const exited = handle.exited
+      ?.then(readExit, (error: unknown): RunnerExit => ({ reason: thrownText(error) }))
+      .then((exit) => {
+        this.#exited(runnerId, { how: describeExit(exit), exit });
+        return exit;
+      });
+    const runner: PooledRunner = {
+      id: handle.id,
+      url,
+      audience: handle.id,
+      boot: span,
+      exited,
+      answered: true,
+      timeouts: 0,
+      listeners: new Set(),
+      terminate: () => settle(() => backend.terminate(handle.given)),
+      healthCheck: backend.healthCheck === undefined ? undefined : () => askBackend(backend, handle.given, this.#news),
+      instances: new KnownInstances(),
+      spans: this.#newBook(),
+    };
+    this.#runners.set(runnerId, runner);
+    if (this.#beating !== undefined) this.#beat(runner);
+    this.#tell({ _tag: "BootSucceeded", runnerId });
+  }
+
+  #beat(runner: PooledRunner): void {
+    this.#environment.heartbeat(runner, (refusal) => this.#heartbeats.answered(runner, refusal));
+  }
+
+  /** Looks at every runner that has not answered a call since the last look. */
+  #look(): void {
+    for (const [runnerId, runner] of this.#runners) {
+      if (runner.answered && this.maxRssBytes === Infinity) runner.answered = false;
+      else void this.#ask(runnerId, runner);
+    }
+  }
+
+  /** What the backend says, where it says something; only the runner itself knows its memory. */
+  async #healthOf({ url, healthCheck }: PooledRunner): Promise<Health> {
+    const said = await healthCheck?.();
+    if (said !== undefined && (!said.healthy || this.maxRssBytes === Infinity)) return said;
+    const answer = await this.#environment.probe(url).catch((error: unknown) => {
+      if (said === undefined) throw error;
+      return said;
+    });
+    return { ...answer, healthy: said?.healthy ?? answer.healthy };
+  }
+
+  #askUntilSilent(runnerId: string, runner: PooledRunner, look: number): void {
+    this.#later(probeDelayMs(look), async () => {
+      const answers = await this.#environment.probe(runner.url).then(
+        () => true,
+        () => false,
+      );
+      if (this.#runners.get(runnerId) !== runner) return;
+      if (answers) this.#askUntilSilent(runnerId, runner, look + 1);
+      else this.#tell({ _tag: "Silent", runnerId });
+    });
+  }
+
+  async #ask(runnerId: string, runner: PooledRunner): Promise<void> {
+    const health = await this.#healthOf(runner).catch(() => unhealthy);
+    if (!health.healthy) await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
+    if (!health.healthy && this.#config.backend === undefined) runner.spans.lost();
+    if (this.#runners.get(runnerId) === runner) this.#tell({ _tag: "ProbeEnded", runnerId, ...health });
+  }
+
+  #exited(runnerId: string, lost: LostRunner): void {
+    const runner = this.#runners.get(runnerId);
+    if (runner === undefined) return;
+    const refused = this.#heartbeats.explain(runner);
+    this.#exits.set(runnerId, refused === undefined ? lost : { ...lost, how: `${lost.how}; ${refused}` });
+    this.#tell({ _tag: "Lost", runnerId, reason: "crash" });
+  }
+
+  /** Ends a runner, and closes its book by how it went. */
+  async #end(runner: PooledRunner, reason: TerminationReason): Promise<void> {
+    const failed = reason === "crash" || reason === "unhealthy";
+    if (reason === "crash") runner.spans.lost();
+    await runner.terminate();
+    const exit = await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
+    if (exit === undefined ? failed : !inOrder(exit)) runner.spans.lost();
+    else runner.spans.settled();
+  }
+
+  #newBook(): SpanBook {
+    const pool = this.#config.name;
+    return new SpanBook((outcome, count) => this.#telemetry.emit({ _tag: "RunnerSpans", pool, outcome, count }));
+  }
+
+  #later(delayMs: number, run: () => unknown): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      void run();
+    }, delayMs);
+    timer.unref();
+    this.#timers.add(timer);
+  }
+}

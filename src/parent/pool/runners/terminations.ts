@@ -1,0 +1,43 @@
+/** The runners and boots that are being ended. One that its backend cannot end is told of, and not waited for without end. */
+import { longestTimerMs } from "../../../contract/validation/check-number.ts";
+import type { ResolvedPool } from "../../../contract/config/resolve-pool.ts";
+import { thrownText } from "../../../contract/user-function.ts";
+import type { Telemetry } from "../../../telemetry/telemetry.ts";
+import { late, within } from "../to-promise.ts";
+
+export class Endings {
+  readonly #pool: ResolvedPool;
+  readonly #telemetry: Telemetry;
+  readonly #open: Set<Promise<unknown>> = new Set();
+
+  constructor(pool: ResolvedPool, telemetry: Telemetry) {
+    this.#pool = pool;
+    this.#telemetry = telemetry;
+  }
+
+  add(runnerId: string, ending: Promise<unknown>): void {
+    const { name: pool, backend, spawnTimeoutMs, bounds } = this.#pool;
+    const longestMs = 2 * Math.max(spawnTimeoutMs, Math.min(bounds.drainTimeoutMs, longestTimerMs / 2));
+    const failed = (fault: string, error?: unknown): void =>
+      this.#telemetry.emit({
+        _tag: "RunnerNotEnded",
+        pool,
+        runnerId,
+        backend: backend?.name ?? "custom",
+        fault,
+        error,
+      });
+    const open = within(longestMs, ending)
+      .then(
+        (how) => (how === late ? failed(`it did not do so within ${longestMs} ms`) : undefined),
+        (error: unknown) => failed(thrownText(error), error),
+      )
+      .finally(() => this.#open.delete(open));
+    this.#open.add(open);
+  }
+
+  /** Settles when all of them are over. */
+  async over(): Promise<void> {
+    await Promise.allSettled(this.#open);
+  }
+}

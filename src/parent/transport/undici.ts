@@ -1,0 +1,142 @@
+/** HTTP on Node: undici's dispatch API, one connection pool per runner. */
+import type { Dispatcher } from "undici";
+import { Pool } from "undici";
+import type { ResolvedConnection } from "../../contract/config/resolve-connection.ts";
+import { Connector } from "./connector.ts";
+import { ResponseBody } from "./response-body.ts";
+import type { HttpExchange, HttpOutcome, HttpRequest, HttpTransport, ResponseStart } from "./transport.ts";
+
+/** The connections to one runner. */
+interface Route {
+  readonly pool: Pool;
+  readonly connector: Connector;
+}
+
+/** The head of a response, as undici gives it. */
+class Start implements ResponseStart {
+  readonly status: number;
+  readonly #headers: Readonly<Record<string, string | Array<string> | undefined>>;
+
+  constructor(status: number, headers: Readonly<Record<string, string | Array<string> | undefined>>) {
+    this.status = status;
+    this.#headers = headers;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#headers[name];
+    return Array.isArray(value) ? value.join(", ") : value;
+  }
+}
+
+class Exchange implements HttpExchange, Dispatcher.DispatchHandler {
+  readonly #request: HttpRequest;
+  readonly #connector: Connector;
+  readonly #done: (outcome: HttpOutcome) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #body: ResponseBody | undefined;
+  #over = false;
+  /** Set when undici is about to write the request to an open connection. */
+  sent = false;
+
+  constructor(request: HttpRequest, connector: Connector, done: (outcome: HttpOutcome) => void) {
+    this.#request = request;
+    this.#connector = connector;
+    this.#done = done;
+  }
+
+  abort(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#controller?.abort(new Error("aborted"));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#over) controller.abort(new Error("aborted"));
+    else this.sent = true;
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | Array<string> | undefined>,
+  ): void {
+    this.#connector.answered();
+    this.#body = new ResponseBody(this.#request, new Start(status, headers));
+    if (this.#body.refused) this.#refuse(controller);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#body!.add(chunk);
+    if (this.#body!.refused) this.#refuse(controller);
+  }
+
+  onResponseEnd(): void {
+    this.#end(this.#body!.outcome());
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, cause: Error): void {
+    if (this.sent && this.#body === undefined) this.#connector.unanswered();
+    this.#end({ failure: { sent: this.sent, cause } });
+  }
+
+  #refuse(controller: Dispatcher.DispatchController): void {
+    this.#end(this.#body!.outcome());
+    controller.abort(new Error("aborted"));
+  }
+
+  #end(outcome: HttpOutcome): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#done(outcome);
+  }
+}
+
+const end = async ({ pool, connector }: Route): Promise<void> => {
+  const destroyed = pool.destroy();
+  connector.close();
+  await destroyed.catch(() => {});
+};
+
+/** Makes a transport on undici. Connections open when they are first needed. */
+export const makeUndiciTransport = (connection: ResolvedConnection): HttpTransport => {
+  const routes = new Map<string, Route>();
+  const routeOf = (url: string): Route => {
+    let route = routes.get(url);
+    if (route === undefined) {
+      const connector = new Connector(url, connection);
+      const pool = new Pool(connector.origin, {
+        pipelining: 1,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        connections: null,
+        allowH2: false,
+        connect: (_, connected) =>
+          void connector.open((...opened) => connected(...(opened as Parameters<typeof connected>))),
+      });
+      route = { pool, connector };
+      routes.set(url, route);
+    }
+    return route;
+  };
+  return {
+    send: (request, done) => {
+      const { pool, connector } = routeOf(request.url);
+      const { method = "POST", headers, body } = request;
+      const exchange = new Exchange(request, connector, done);
+      const path = connector.prefix === "" ? request.path : connector.prefix + request.path;
+      pool.dispatch({ path, method, headers, body: method === "GET" ? null : body }, exchange);
+      return exchange;
+    },
+    forget: (url) => {
+      const route = routes.get(url);
+      routes.delete(url);
+      if (route !== undefined) void end(route);
+    },
+    close: async () => {
+      const all = [...routes.values()];
+      routes.clear();
+      await Promise.all(all.map(end));
+    },
+  };
+};

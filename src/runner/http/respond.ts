@@ -1,0 +1,108 @@
+/**
+ * Turns what came of a request into a response. A reply to a verified request is
+ * signed with the key that the request was signed with, and bound to its nonce;
+ * a refusal of anything else is not signed, because nobody asked in earnest.
+ */
+import type { InvocationReply } from "../../contract/wire/dispatcher.ts";
+import { httpStatus, type RequestHead, type ResponseHead, type RunnerTimings } from "../../contract/wire/envelope.ts";
+import { encodeErrorBody } from "../../contract/wire/error-body.ts";
+import type { CallError } from "../../contract/errors.ts";
+import { responseHeaders } from "../../contract/wire/headers.ts";
+import type { InstanceNote } from "../../contract/wire/instance.ts";
+import { type SigningKey, signResponse } from "../../contract/wire/signature.ts";
+import { wallClockMs } from "../../contract/wire/clock.ts";
+
+/** A response, before it takes the form that the runtime's HTTP server wants. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | string;
+}
+
+const jsonType = "application/json";
+
+/** A plain JSON answer, for everything that is not an invocation. */
+export const json = (status: number, value: unknown, headers?: Readonly<Record<string, string>>): Answer => ({
+  status,
+  headers: { "content-type": jsonType, "cache-control": "no-store", ...headers },
+  body: JSON.stringify(value),
+});
+
+/** The same answer, as the last one on its connection. */
+export const lastOnConnection = (answer: Answer): Answer => ({
+  ...answer,
+  headers: { ...answer.headers, connection: "close" },
+});
+
+const retryAfter = (error: CallError): Readonly<Record<string, string>> | undefined =>
+  error.retryAfterMs === undefined
+    ? undefined
+    : { "retry-after": String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))) };
+
+/** An answer that carries an error and no signature. */
+export const unsignedError = (status: number, error: CallError): Answer => ({
+  status,
+  headers: { "content-type": jsonType, "cache-control": "no-store", ...retryAfter(error) },
+  body: encodeErrorBody(error, false),
+});
+
+/** The signed answer to a verified request. */
+export const signedReply = (head: RequestHead, key: SigningKey, runnerId: string, reply: InvocationReply): Answer => {
+  const response: ResponseHead = {
+    nonce: head.nonce,
+    invocationId: head.invocationId,
+    attempt: head.attempt,
+    runnerId,
+    keyId: key.id,
+    status: reply.status,
+    outcome: reply.outcome,
+    timings: reply.timings,
+  };
+  const headers = responseHeaders(response, signResponse(response, reply.body, key));
+  headers["content-type"] = jsonType;
+  return { status: reply.status, headers, body: reply.body };
+};
+
+/** The times of a request that reached no handler. */
+const withoutHandler = (arrivedAt: number): RunnerTimings => {
+  const queueMs = performance.now() - arrivedAt;
+  const sentMs = wallClockMs();
+  return { receivedMs: sentMs - queueMs, sentMs, queueMs, handlerMs: 0, spans: 0 };
+};
+
+/** The signed answer to a heartbeat: that it was heard, and by which process. */
+export const signedHeard = (
+  head: RequestHead,
+  key: SigningKey,
+  runnerId: string,
+  arrivedAt: number,
+  heard: { readonly instance: InstanceNote } | null,
+): Answer =>
+  signedReply(head, key, runnerId, {
+    outcome: "ok",
+    status: 200,
+    body: Buffer.from(JSON.stringify({ json: heard })),
+    timings: withoutHandler(arrivedAt),
+  });
+
+/**
+ * A signed answer for a verified request that was not dispatched, or whose dispatch was broken off; says whether the runner is
+ * `draining`, and for which instance to sign again.
+ */
+export const signedError = (
+  head: RequestHead,
+  key: SigningKey,
+  runnerId: string,
+  arrivedAt: number,
+  error: CallError,
+  draining = false,
+  instance?: InstanceNote,
+): Answer => {
+  const answer = signedReply(head, key, runnerId, {
+    outcome: "error",
+    status: httpStatus[error.code],
+    body: encodeErrorBody(error, false, draining, instance),
+    timings: withoutHandler(arrivedAt),
+  });
+  return { ...answer, headers: { ...answer.headers, ...retryAfter(error) } };
+};

@@ -1,0 +1,217 @@
+/**
+ * An isolate at work: performs what its runner sends, with the methods that its own
+ * copy of the code has registered, and says how it ended. It has one run at a time.
+ */
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import type * as Fiber from "effect/Fiber";
+import { whyUnregistered } from "../../contract/process/copies.ts";
+import { makeCodec } from "../../contract/codec/codec.ts";
+import { encodeErrorBody } from "../../contract/wire/error-body.ts";
+import { type CallError, InvokeError, RegistryError } from "../../contract/errors.ts";
+import type { Logger } from "../../contract/config/options.ts";
+import type { RunnerHooks } from "../../contract/config/runner-hooks.ts";
+import type { RegisteredMethod, Registry } from "../../contract/api/registry.ts";
+import { readThrown } from "../../contract/thrown.ts";
+import type { Redactor } from "../../telemetry/redaction.ts";
+import type { Telemetry } from "../../telemetry/telemetry.ts";
+import { failureOf } from "../handler/failure.ts";
+import { LifeHooks } from "../lifecycle/hooks.ts";
+import { perform } from "../handler/invoke.ts";
+import { newRun, type Run } from "../handler/execution.ts";
+import type { RunnerLink } from "./runner-link.ts";
+import { type IsolateSettings, ownBytes, type RunEnd, type RunMessage } from "./messages.ts";
+import type { RunnerServer } from "../server.ts";
+
+/** What an instance brings into its isolate. */
+export interface IsolateHostDeps {
+  readonly registry: Pick<Registry, "find">;
+  readonly telemetry: Telemetry;
+  readonly logger: Logger;
+  readonly redact: Redactor;
+  readonly hooks: RunnerHooks;
+  /** Ends what the instance has started, and sends out its telemetry. */
+  readonly shutdown: () => Promise<void>;
+}
+
+/** An instance, and the hooks that it has for this isolate. */
+interface Instance extends IsolateHostDeps {
+  readonly life: LifeHooks;
+}
+
+/** A run that goes on. */
+interface Current {
+  readonly fiber: Fiber.Fiber<Uint8Array, CallError>;
+  readonly expire: () => void;
+  readonly extend: (timeoutMs: number) => void;
+}
+
+const codec = makeCodec();
+
+const failed = (error: CallError, thrown?: unknown): RunEnd => ({
+  outcome: "error",
+  body: encodeErrorBody(error, true),
+  thrown: thrown === undefined ? undefined : readThrown(thrown),
+});
+
+const succeeded = (body: Uint8Array): RunEnd => ({ outcome: "ok", body: ownBytes(body) });
+
+const endOf = (run: Run, exit: Exit.Exit<Uint8Array, CallError>): RunEnd => {
+  if (Exit.isSuccess(exit)) return succeeded(exit.value);
+  if (!Cause.hasInterruptsOnly(exit.cause)) return failed(failureOf(exit.cause), run.thrown);
+  return failed(
+    new InvokeError("canceled", `${run.method.name} was cancelled.`, { executed: run.executed, phase: "handler" }),
+  );
+};
+
+class IsolateHost {
+  readonly #link: RunnerLink;
+  readonly #instances: Array<Instance> = [];
+  /** Instances whose start hook is running. */
+  #starting = 0;
+  #ready = false;
+  #current: Current | undefined;
+
+  constructor(link: RunnerLink) {
+    this.#link = link;
+  }
+
+  /** Has the methods of one more instance. */
+  join(deps: IsolateHostDeps): void {
+    const { runnerId, poolName, isolation } = this.#link.settings;
+    const { hooks, logger } = deps;
+    const life = new LifeHooks({ hooks, runnerId, poolName, isolation, logger });
+    this.#instances.push({ ...deps, life });
+    if (this.#instances.length === 1) this.#listen();
+    if (life.hasStart) this.#link.send({ _tag: "Starting" });
+    const starting = life.start();
+    if (starting === undefined) return this.#readyWhenStarted();
+    this.#starting++;
+    starting.then(
+      () => {
+        this.#starting--;
+        this.#readyWhenStarted();
+      },
+      (error: Error) => {
+        logger.error(error.message, { error });
+        this.#link.send({ _tag: "StartFailed", thrown: readThrown(error.cause ?? error) });
+      },
+    );
+  }
+
+  #listen(): void {
+    this.#link.listen((message) => {
+      switch (message._tag) {
+        case "Run":
+          return this.#run(message);
+        case "Extend":
+          return this.#current?.extend(message.timeoutMs);
+        case "Expire":
+          return this.#current?.expire();
+        case "Cancel":
+          return this.#current?.fiber.interruptUnsafe();
+        case "Exit":
+          return void this.#exit(message.stopMs);
+      }
+    });
+  }
+
+  #readyWhenStarted(): void {
+    if (this.#ready || this.#starting > 0) return;
+    this.#ready = true;
+    this.#link.send({ _tag: "Ready" });
+  }
+
+  #run(message: RunMessage): void {
+    for (const deps of this.#instances) {
+      const method = deps.registry.find(message.method);
+      if (method !== undefined) return this.#whenStarted(deps, () => this.#start(deps, method, message));
+    }
+    const missing = `The isolate of runner ${this.#link.settings.runnerId} has no method ${message.method}. Register it whenever the module is imported, before it calls createRunnerServer: import.meta.main and isMainThread differ there.${whyUnregistered(message.method)}`;
+    this.#link.send({ _tag: "Ended", end: failed(new RegistryError(missing)) });
+  }
+
+  /** An instance may have joined late, when the isolate took runs already. */
+  #whenStarted({ life }: Instance, run: () => void): void {
+    const starting = life.start();
+    if (starting === undefined) return run();
+    const fail = (error: CallError): void => this.#link.send({ _tag: "Ended", end: failed(error) });
+    starting.then(run, fail);
+  }
+
+  #start(deps: IsolateHostDeps, method: RegisteredMethod, message: RunMessage): void {
+    const { runnerId, maxBodyBytes } = this.#link.settings;
+    const { timeoutMs, carrier, body } = message;
+    const arrivedAt = performance.now();
+    let deadlineAt = arrivedAt + timeoutMs;
+    let expire = (): void => {};
+    const told: RegisteredMethod = {
+      ...method,
+      invoke: (context, args) => {
+        this.#link.send({ _tag: "Started" });
+        return method.invoke(context, args);
+      },
+    };
+    const run = newRun({
+      method: told,
+      invocation: {
+        method: message.method,
+        invocationId: message.invocationId,
+        attempt: message.attempt,
+        idempotencyKey: message.idempotencyKey,
+        timeoutMs,
+        carrier,
+        body,
+        arrivedAt,
+        clockOffsetMs: undefined,
+      },
+      runnerId,
+      logger: deps.logger,
+      redact: deps.redact,
+      deadlineAt: () => deadlineAt,
+      onDeadline: (over) => {
+        expire = over;
+        return () => {};
+      },
+    });
+    const performed = perform({ codec, maxBodyBytes }, run, (inside) => inside(deps.telemetry.adopt(carrier)));
+    const fiber = Effect.runFork(performed);
+    this.#current = {
+      fiber,
+      expire: () => expire(),
+      extend: (moreMs) => (deadlineAt = performance.now() + moreMs),
+    };
+    fiber.addObserver((exit) => void this.#ended(run, exit));
+  }
+
+  /** The run is over when its handler is, which may go on after it was given up. */
+  async #ended(run: Run, exit: Exit.Exit<Uint8Array, CallError>): Promise<void> {
+    const late = Exit.isSuccess(exit) ? undefined : await run.late()?.catch(() => undefined);
+    this.#current = undefined;
+    this.#link.send({ _tag: "Ended", end: late === undefined ? endOf(run, exit) : succeeded(late) });
+  }
+
+  async #exit(stopMs: number): Promise<void> {
+    await Promise.all(this.#instances.map(({ life }) => life.stop(stopMs)));
+    await Promise.allSettled(this.#instances.map(({ shutdown }) => shutdown()));
+    process.exit(0);
+  }
+}
+
+let host: IsolateHost | undefined;
+
+/** Lets the runner behind the link run the methods of an instance here. */
+export const serveInIsolate = (link: RunnerLink, deps: IsolateHostDeps): void => {
+  (host ??= new IsolateHost(link)).join(deps);
+};
+
+/** What stands for the runner's server in its isolates: it says where the runner is, and is never ready itself. */
+export const standIn = ({ port, hostname, url, runnerId }: IsolateSettings): RunnerServer => ({
+  port,
+  hostname,
+  url,
+  runnerId,
+  ready: new Promise(() => {}),
+  stop: async () => {},
+});

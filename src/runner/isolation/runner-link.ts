@@ -1,0 +1,85 @@
+/**
+ * Whether this thread or process is an isolate, and its end of the link to the
+ * runner. The runner says so when it starts it; the module that it imports does the
+ * rest, by making its runner server as always.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { processWide } from "../../contract/process/process-wide.ts";
+import { messageOf } from "../../contract/thrown.ts";
+import { makeOutputBlocking } from "../lifecycle/blocking-output.ts";
+import { watchForParent } from "../lifecycle/parent-pipe-watch.ts";
+import { ownGroup, RUNNER_PIPE_FD } from "./child.ts";
+import { type FromIsolate, ISOLATE_MARKER, type IsolateSettings, type ToIsolate } from "./messages.ts";
+
+/** An isolate's end of the link. */
+export interface RunnerLink {
+  readonly settings: IsolateSettings;
+  send(message: FromIsolate): void;
+  /** Hears what the runner says, from the first word on. To be called once. */
+  listen(onMessage: (message: ToIsolate) => void): void;
+}
+
+const threadLink = (): RunnerLink | undefined => {
+  const given: unknown = workerData;
+  if (parentPort === null || typeof given !== "object" || given === null || !(ISOLATE_MARKER in given))
+    return undefined;
+  const port = parentPort;
+  return {
+    settings: given[ISOLATE_MARKER] as IsolateSettings,
+    send: (message) => port.postMessage(message),
+    listen: (onMessage) => void port.on("message", onMessage),
+  };
+};
+
+/** The runner ends its isolates. A signal to all processes of a service must not take them from a runner that drains. */
+const leaveSignalsToRunner = (): void => {
+  for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => {});
+};
+
+/**
+ * Ends the process for an error that nobody caught. Bun does so by itself only once the entry has been evaluated, which waits
+ * for a server that is never ready here.
+ */
+const endWhenUncaught = (): void => {
+  for (const event of ["uncaughtException", "unhandledRejection"]) {
+    process.on(event, (error: unknown) => {
+      if (process.listenerCount(event) > 1) return;
+      console.error(error);
+      process.exit(1);
+    });
+  }
+};
+
+const processLink = (): RunnerLink | undefined => {
+  const given = process.env[ISOLATE_MARKER];
+  if (given === undefined || process.send === undefined) return undefined;
+  delete process.env[ISOLATE_MARKER];
+  leaveSignalsToRunner();
+  makeOutputBlocking();
+  if ("Bun" in globalThis) endWhenUncaught();
+  const target = ownGroup ? -process.pid : process.pid;
+  const end = (): void => void process.kill(target, "SIGKILL");
+  watchForParent({
+    fd: RUNNER_PIPE_FD,
+    graceMs: 0,
+    target,
+    onParentGone: end,
+    onFailure: (cause) => {
+      process.emitWarning(`An isolate cannot watch for the end of its runner: ${messageOf(cause)}`, {
+        code: "FLAME_ORPHAN_WATCH",
+      });
+    },
+  });
+  process.once("disconnect", end);
+  return {
+    settings: JSON.parse(given) as IsolateSettings,
+    send: (message) => void process.send?.(message, undefined, undefined, () => {}),
+    listen: (onMessage) => void process.on("message", onMessage),
+  };
+};
+
+/** Looked for once: the marker is taken out of the environment, where no copy of this package would find it again. */
+const known = processWide("runner-link", (): { found?: { readonly link: RunnerLink | undefined } } => ({}));
+
+/** The link to the runner of which this is an isolate; `undefined` anywhere else. */
+export const runnerLink = (): RunnerLink | undefined => (known.found ??= { link: threadLink() ?? processLink() }).link;

@@ -1,0 +1,47 @@
+/**
+ * Notices that a parent has been silent for too long. Looks are counted, not time: a process that got no processor,
+ * or was kept busy by a handler, has not read yet what its parent sent meanwhile.
+ */
+import { longestTimerMs } from "../../contract/validation/check-number.ts";
+
+/** Looks within one timeout. */
+const looksPerTimeout = 10;
+
+export interface OrphanTimerOptions {
+  /** Milliseconds of silence that make an orphan. */
+  readonly timeoutMs: number;
+  /** Whether invocations are running: the wait begins when they are done. */
+  readonly busy: () => boolean;
+  /** Called once. */
+  readonly onOrphaned: () => void;
+}
+
+export class OrphanTimer {
+  readonly #options: OrphanTimerOptions;
+  readonly #timer: NodeJS.Timeout;
+  #silentLooks = 0;
+
+  /** Starts to wait. Does not keep the process alive. */
+  constructor(options: OrphanTimerOptions) {
+    this.#options = options;
+    this.#timer = setInterval(
+      () => this.#look(),
+      Math.min(options.timeoutMs / looksPerTimeout, longestTimerMs),
+    ).unref();
+  }
+
+  /** The parent has spoken. */
+  heard(): void {
+    this.#silentLooks = 0;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    if (this.#options.busy() || ++this.#silentLooks < looksPerTimeout) return;
+    this.stop();
+    this.#options.onOrphaned();
+  }
+}

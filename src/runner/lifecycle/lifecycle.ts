@@ -1,0 +1,103 @@
+/**
+ * A runner's life around its invocations: it is ready when it listens and its start hook is done, it ends in order when it is
+ * stopped, by a signal too, and it ends itself when its parent is gone.
+ */
+import type { Logger } from "../../contract/config/options.ts";
+import type { Environment } from "../../contract/config/resolve-config.ts";
+import type { Telemetry } from "../../telemetry/telemetry.ts";
+import type { Admission } from "../request/admission.ts";
+import type { IsolatedRuns } from "../isolation/isolate-runner.ts";
+import type { LifeHooks } from "./hooks.ts";
+import { makeStop, replacedStop, type StopOptions, stopOnSignals } from "./shutdown.ts";
+import type { Listener } from "../http/listen.ts";
+import { readStop, type ResolvedRunnerOptions } from "../options.ts";
+import { OrphanTimer } from "./heartbeat-timeout.ts";
+import type { Refusals } from "../request/rejection-log.ts";
+import { superviseRunner } from "./supervision.ts";
+
+export interface LifeDeps {
+  readonly options: ResolvedRunnerOptions;
+  readonly admission: Admission;
+  readonly listener: Listener;
+  readonly isolated: IsolatedRuns;
+  readonly hooks: LifeHooks;
+  readonly refusals: Refusals;
+  readonly telemetry: Telemetry;
+  readonly logger: Logger;
+  readonly env: Environment;
+  /** What must be loaded before the runner is ready. */
+  readonly loading?: Promise<unknown> | undefined;
+}
+
+export interface Life {
+  readonly ready: Promise<void>;
+  stop(options?: StopOptions): Promise<void>;
+  /** Somebody who holds the secret has spoken. */
+  heard(): void;
+}
+
+/** Milliseconds that running invocations get when the parent is gone: nobody waits for their results. */
+const orphanDrainMs = 1_000;
+
+/** Begins it, as soon as the listener listens. */
+export const beginLife = (deps: LifeDeps): Life => {
+  const { options, admission, listener, isolated, hooks, refusals, telemetry, logger, env } = deps;
+  const { runnerId, poolName, drainTimeoutMs, orphanTimeoutMs } = options;
+  const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, isolated, hooks, logger });
+  let stopped = false;
+  let orphanTimer: OrphanTimer | undefined;
+  let forgetSignals = (): void => {};
+  let stopSupervision = (): void => {};
+
+  const stop = async (stopOptions: StopOptions = {}): Promise<void> => {
+    const checked = stopOptions === replacedStop ? replacedStop : readStop(stopOptions);
+    stopped = true;
+    orphanTimer?.stop();
+    await drain(checked);
+    forgetSignals();
+    stopSupervision();
+  };
+  if (options.handleSignals) forgetSignals = stopOnSignals(stop, logger);
+
+  const orphaned = (detail: string): void => {
+    telemetry.emit({ _tag: "RunnerDraining", pool: poolName, runnerId, reason: "orphaned", detail });
+    void stop({ drainTimeoutMs: Math.min(drainTimeoutMs, orphanDrainMs) }).finally(() => process.exit(0));
+  };
+
+  const start = async (): Promise<void> => {
+    if (stopped) return;
+    const { url, port } = listener;
+    const onParentGone = (): void => orphaned("the process that started it is gone");
+    const supervision = superviseRunner({ url, port, runnerId, env, onParentGone });
+    stopSupervision = supervision.stop;
+    if (hooks.hasStart) supervision.starting("onRunnerStart");
+    const starting = hooks.start();
+    if (starting !== undefined) {
+      try {
+        await starting;
+      } catch (error) {
+        if (stopped) return;
+        supervision.failed("onRunnerStart", (error as Error).cause);
+        logger.error((error as Error).message, { error });
+        await stop({ drainTimeoutMs: 0 });
+        throw error;
+      }
+      if (stopped) return;
+    }
+    admission.open();
+    if (orphanTimeoutMs !== undefined) {
+      orphanTimer = new OrphanTimer({
+        timeoutMs: orphanTimeoutMs,
+        busy: () => admission.inFlight > 0,
+        onOrphaned: () => {
+          const refused = refusals.explainSilence();
+          const silence = `no word from its parent within ${orphanTimeoutMs} ms`;
+          orphaned(refused === undefined ? silence : `${silence}; ${refused}`);
+        },
+      });
+    }
+    supervision.ready(hooks.startMs === undefined ? undefined : { on_runner_start: hooks.startMs });
+  };
+
+  return { ready: Promise.all([listener.ready, deps.loading]).then(start), stop, heard: () => orphanTimer?.heard() };
+};

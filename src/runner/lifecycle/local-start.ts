@@ -1,0 +1,90 @@
+/** The hooks of a runner in local mode: the first call waits for the one, the end of the instance runs the other. */
+import * as Effect from "effect/Effect";
+import { longestTimerMs } from "../../contract/validation/check-number.ts";
+import type { Dispatcher } from "../../contract/wire/dispatcher.ts";
+import { type CallError, InvokeError } from "../../contract/errors.ts";
+import type { Logger } from "../../contract/config/options.ts";
+import type { RunnerHooks } from "../../contract/config/runner-hooks.ts";
+import { messageOf } from "../../contract/thrown.ts";
+import { LifeHooks } from "./hooks.ts";
+
+export interface LocalStart {
+  /** The same, after `onRunnerStart`. */
+  readonly dispatcher: Dispatcher;
+  /** Waits for what is running, then runs `onRunnerStop` if `onRunnerStart` was done; both within so many milliseconds. */
+  stop(graceMs: number): Promise<void>;
+}
+
+const place = { phase: "acquire", executed: "no", retryable: false } as const;
+
+/** Puts the hooks around a dispatcher. A start that has failed is tried again with the next call. */
+export const startLocally = (
+  dispatcher: Dispatcher,
+  hooks: RunnerHooks,
+  poolName: string,
+  logger: Logger,
+): LocalStart => {
+  const fresh = (): LifeHooks => new LifeHooks({ hooks, runnerId: "local", poolName, isolation: "none", logger });
+  let life = fresh();
+  let running = 0;
+  let idle = (): void => {};
+
+  const failed = (tried: LifeHooks, error: Error): CallError => {
+    if (life === tried) life = fresh();
+    return new InvokeError("no_runner", messageOf(error), { ...place, cause: error.cause });
+  };
+
+  const prepare = (timeoutMs: number): Effect.Effect<void, CallError> | undefined => {
+    const tried = life;
+    const starting = tried.start();
+    if (starting === undefined) return undefined;
+    return Effect.callback((resume) => {
+      const late = (): void =>
+        resume(
+          Effect.fail(
+            new InvokeError(
+              "timeout",
+              `onRunnerStart was still running when the ${Math.round(timeoutMs)} ms of the call were over.`,
+              place,
+            ),
+          ),
+        );
+      const timer = setTimeout(late, Math.min(timeoutMs, longestTimerMs));
+      starting.then(
+        () => resume(Effect.void),
+        (error: Error) => resume(Effect.fail(failed(tried, error))),
+      );
+      void starting.catch(() => {}).finally(() => clearTimeout(timer));
+      return Effect.sync(() => clearTimeout(timer));
+    });
+  };
+
+  return {
+    dispatcher: {
+      prepare,
+      dispatch: (invocation) =>
+        Effect.suspend(() => {
+          running++;
+          return Effect.ensuring(
+            dispatcher.dispatch(invocation),
+            Effect.sync(() => {
+              if (--running === 0) idle();
+            }),
+          );
+        }),
+    },
+    stop: async (graceMs) => {
+      const startedAt = performance.now();
+      if (running > 0) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, Math.min(graceMs, longestTimerMs));
+          idle = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+      await life.stop(Math.max(0, graceMs - (performance.now() - startedAt)));
+    },
+  };
+};

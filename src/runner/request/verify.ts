@@ -1,0 +1,209 @@
+/**
+ * Decides whether a request may be believed. Nothing of the body is parsed and
+ * no trace context is trusted before the signature holds. The order is from
+ * cheap to dear, and a nonce is spent only by a request whose signature holds:
+ *
+ * head → key → window → body, under a limit → signature → audience → instance → nonce
+ *
+ * What is refused before the signature holds is answered without a signature,
+ * and whoever sent it does not learn whether the key or the signature was wrong.
+ */
+import { wallClockMs } from "../../contract/wire/clock.ts";
+import { ANY_RUNNER, header, type RequestHead } from "../../contract/wire/envelope.ts";
+import { ConfigError, InvokeError } from "../../contract/errors.ts";
+import { readRequestHead } from "../../contract/wire/headers.ts";
+import { HEARTBEAT_METHOD } from "../../contract/wire/heartbeat.ts";
+import { type Addressee, type InstanceNote, readAudience } from "../../contract/wire/instance.ts";
+import { type Keyring, type SigningKey, verifyRequest } from "../../contract/wire/signature.ts";
+import type { Arrival, BodyRead } from "../http/incoming.ts";
+import { checkFreshness } from "./check-freshness.ts";
+import type { Freshness } from "./freshness.ts";
+import { refuse, type Refused, signatureError } from "./rejected.ts";
+
+/** A request that may be believed. */
+export interface Verified {
+  readonly _tag: "Verified";
+  readonly head: RequestHead;
+  readonly key: SigningKey;
+  readonly body: Uint8Array;
+  /** The runner's clock less the parent's, travel time included, in milliseconds. */
+  readonly clockOffsetMs: number;
+  /** Set for a heartbeat: what it is answered with. Only those who speak of instances are told of one. */
+  readonly heard: { readonly instance: InstanceNote } | null | undefined;
+  /** It asks for this process's instance, and so proves nothing of when it was sent. */
+  readonly asks: boolean;
+}
+
+export interface VerifierOptions {
+  /** `undefined` refuses everything: a runner without a secret must not run code for strangers. */
+  readonly keyring: Keyring | undefined;
+  readonly maxBodyBytes: number;
+  readonly runnerId: string;
+  /** Whether `runnerId` was given from outside, so that parents know it and requests must name it. */
+  readonly checkAudience: boolean;
+  readonly freshness: Freshness;
+}
+
+export type Verifier = (arrival: Arrival) => Promise<Verified | Refused>;
+
+const doesNotHold =
+  "The signature does not hold: the two sides have different secrets (security.secret or FLAME_SECRET) or key ids, or something on the way " +
+  "(a proxy, gateway or mesh) changed an x-flame-* header or the body. The runner's log says which key it was.";
+
+const noSecret = new ConfigError(
+  "This runner has no secret and runs nothing. Set security.secret, or FLAME_SECRET, to the same long random string on the runner and on the parent.",
+  { phase: "runner_queue" },
+);
+
+const skew = (offsetMs: number, windowMs: number): string => {
+  const direction = offsetMs > 0 ? "before" : "after";
+  return (
+    `The request was signed ${Math.abs(Math.round(offsetMs))} ms ${direction} this runner's clock; ${windowMs} ms before or after are allowed. ` +
+    "Either it was under way too long or the clocks differ: synchronize the clocks of parent and runner, or raise security.windowMs on the runner."
+  );
+};
+
+const malformed = (arrival: Arrival, problem: string): Refused =>
+  arrival.header(header.signature) === null
+    ? refuse(
+        401,
+        signatureError(
+          "The request is not signed. A runner runs what a parent with the same secret has signed, and nothing else.",
+        ),
+        { reason: "malformed" },
+      )
+    : refuse(400, signatureError(`The head of the request cannot be read: ${problem}.`), { reason: "malformed" });
+
+const unsupportedMedia = (arrival: Arrival): string | undefined => {
+  const encoding = arrival.header("content-encoding");
+  if (encoding !== null && encoding.trim().toLowerCase() !== "identity") {
+    return `The body has the content-encoding "${encoding.slice(0, 40)}". Send it without one.`;
+  }
+  const type = arrival.header("content-type") ?? "";
+  if (type.split(";", 1)[0]?.trim().toLowerCase() !== "application/json") {
+    return `The body has the content-type "${type.slice(0, 80)}". Send application/json.`;
+  }
+  return undefined;
+};
+
+const tooLarge = (declared: string | null, maxBytes: number): Refused => {
+  const size = declared === null ? `more than ${maxBytes}` : declared;
+  return refuse(
+    413,
+    new InvokeError(
+      "payload_too_large",
+      `The request body has ${size} bytes; this runner takes ${maxBytes}. Send less, or raise maxBodyBytes on both sides.`,
+      {
+        phase: "runner_queue",
+      },
+    ),
+  );
+};
+
+const unread = { executed: "no", phase: "runner_queue" } as const;
+
+/** What is said where a body was not read to its end. */
+const incomplete: Readonly<Record<Exclude<BodyRead, Uint8Array | "too_large">, Refused>> = {
+  cut_off: refuse(400, new InvokeError("transport_error", "The connection ended before the request body did.", unread)),
+  too_slow: refuse(
+    408,
+    new InvokeError(
+      "transport_error",
+      "The request body came in too slowly, and the runner stopped reading it. Check the network between parent and runner.",
+      unread,
+    ),
+  ),
+  overloaded: refuse(
+    503,
+    new InvokeError(
+      "overloaded",
+      "The runner holds as much of unverified requests as it may, and this one made no progress. Check the network between parent and runner, or who else sends requests to it.",
+      unread,
+    ),
+  ),
+};
+
+/** Reads the body once the head allows it, without reading a byte of one that is known to be too large. */
+const readBody = async (arrival: Arrival, maxBytes: number): Promise<Uint8Array | Refused> => {
+  const media = unsupportedMedia(arrival);
+  if (media !== undefined) {
+    return refuse(
+      415,
+      new InvokeError("serialization_error", media, { executed: "no", retryable: false, phase: "runner_queue" }),
+    );
+  }
+  const declared = arrival.header("content-length");
+  if (declared !== null && !(Number(declared) <= maxBytes)) return tooLarge(declared, maxBytes);
+  const body = await arrival.readBody(maxBytes);
+  if (body === "too_large") return tooLarge(declared, maxBytes);
+  return typeof body === "string" ? incomplete[body] : body;
+};
+
+const answerTo = ({ instances }: Addressee, freshness: Freshness): Verified["heard"] =>
+  instances === undefined ? null : { instance: freshness.note };
+
+export const makeVerifier = (options: VerifierOptions): Verifier => {
+  const { keyring, maxBodyBytes, runnerId, freshness } = options;
+
+  const checkAudience = ({ runner }: Addressee, head: RequestHead, key: SigningKey): Refused | undefined => {
+    if (!options.checkAudience || runner === runnerId || runner === ANY_RUNNER) return undefined;
+    return refuse(
+      401,
+      signatureError(
+        `The request was signed for runner ${runner} and reached runner ${runnerId}. Check the runner's id and URL in the pool.`,
+      ),
+      {
+        reason: "mismatch",
+        signer: { head, key },
+      },
+    );
+  };
+
+  return async (arrival) => {
+    if (keyring === undefined) return refuse(500, noSecret);
+    freshness.watchClock();
+    const receivedMs = wallClockMs();
+
+    const read = readRequestHead(arrival.header);
+    if ("malformed" in read) return malformed(arrival, read.malformed);
+    const { head, signature } = read;
+
+    const key = keyring.find(head.keyId);
+    if (key === undefined) {
+      return refuse(401, signatureError(doesNotHold), {
+        reason: "unknown_key",
+        detail: `The key id "${head.keyId}" is not in this runner's keyring.`,
+      });
+    }
+
+    const addressee = readAudience(head.audience);
+    const outsideMs = freshness.outsideWindow(head, addressee, receivedMs);
+    if (outsideMs !== undefined) {
+      return refuse(401, signatureError(skew(outsideMs, freshness.windowMs)), { reason: "expired" });
+    }
+
+    const body = await readBody(arrival, maxBodyBytes);
+    if (!(body instanceof Uint8Array)) return body;
+
+    if (!verifyRequest(head, body, signature, key)) {
+      return refuse(401, signatureError(doesNotHold), {
+        reason: "mismatch",
+        detail: `The signature of invocation ${head.invocationId}, attempt ${head.attempt}, does not match with key "${key.id}": the sender has another secret under that id, or something on the way (a proxy, gateway or mesh) changed an x-flame-* header or the body.`,
+      });
+    }
+
+    arrival.verified();
+    return (
+      checkAudience(addressee, head, key) ??
+      checkFreshness(freshness, runnerId, addressee, { head, key }) ?? {
+        _tag: "Verified",
+        head,
+        key,
+        body,
+        clockOffsetMs: receivedMs - head.createdMs,
+        heard: head.method === HEARTBEAT_METHOD ? answerTo(addressee, freshness) : undefined,
+        asks: addressee.instances === "asking",
+      }
+    );
+  };
+};

@@ -1,0 +1,129 @@
+/**
+ * What stands behind an instance while one configuration holds: the client that
+ * carries its calls, and what observes them.
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { Codec } from "./contract/codec/codec.ts";
+import type { Logger } from "./contract/config/options.ts";
+import type { Environment, ResolvedConfig } from "./contract/config/resolve-config.ts";
+import type { Registry } from "./contract/api/registry.ts";
+import { makeClient, shutdownGraceMs, type Client } from "./parent/client.ts";
+import type { SenderClock } from "./parent/sender-clock.ts";
+import { makeDispatcher } from "./runner/request/dispatch.ts";
+import { makeIdempotencyGuard } from "./runner/idempotency/idempotency.ts";
+import { runnerLink } from "./runner/isolation/runner-link.ts";
+import { type IsolatedRuns, makeIsolatedRuns } from "./runner/isolation/isolate-runner.ts";
+import { startLocally } from "./runner/lifecycle/local-start.ts";
+import { guardLogger } from "./telemetry/guarded-logger.ts";
+import { consoleLogger, makeLogSink } from "./telemetry/logs.ts";
+import { makeOtelTracer } from "./telemetry/opentelemetry.ts";
+import { type LateMetrics, makeLateMetrics } from "./telemetry/late-metrics.ts";
+import { makeRedactor, type Redactor } from "./telemetry/redaction.ts";
+import { makeTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
+
+/** What an instance tells about itself, and to whom. */
+export interface Observation {
+  readonly telemetry: Telemetry;
+  readonly metrics: LateMetrics | undefined;
+  readonly logger: Logger;
+  /** Makes what others threw safe to record. */
+  readonly redact: Redactor;
+  /** The configuration that it was made for. */
+  readonly config: ResolvedConfig;
+}
+
+const secretsIn = ({ security }: ResolvedConfig): ReadonlyArray<string> => [
+  ...(security.secret === undefined ? [] : [security.secret]),
+  ...security.acceptKeys.map((key) => key.secret),
+];
+
+/** Whether two configurations are observed alike. */
+const observedAlike = (one: ResolvedConfig, other: ResolvedConfig): boolean =>
+  one.logger === other.logger &&
+  one.telemetry.metrics === other.telemetry.metrics &&
+  isDeepStrictEqual(one.telemetry.methods, other.telemetry.methods) &&
+  isDeepStrictEqual(one.telemetry.buckets, other.telemetry.buckets) &&
+  one.telemetry.traces === other.telemetry.traces &&
+  isDeepStrictEqual(one.telemetry.baggageKeys, other.telemetry.baggageKeys) &&
+  isDeepStrictEqual(secretsIn(one), secretsIn(other));
+
+/** Instruments are the registry's, so that counters go on where a registry does. */
+const metricsOf = (
+  { telemetry: { metrics: wanted, methods, buckets } }: ResolvedConfig,
+  before: Observation | undefined,
+): LateMetrics | undefined => {
+  if (wanted === false) return undefined;
+  const own = before?.config.telemetry.metrics === true ? before.metrics : undefined;
+  return wanted === true
+    ? makeLateMetrics({ methods, buckets }, own)
+    : makeLateMetrics({ registry: wanted, methods, buckets });
+};
+
+/** Puts the adapters that the configuration asks for behind the seam. What went on before goes on where it can, counters too. */
+export const observe = (config: ResolvedConfig, before?: Observation): Observation => {
+  if (before !== undefined && observedAlike(before.config, config)) return before;
+  const { baggageKeys, traces } = config.telemetry;
+  const logger = guardLogger(config.logger ?? consoleLogger);
+  const redact = makeRedactor(secretsIn(config));
+  const metrics = metricsOf(config, before);
+  const sinks = [makeLogSink(logger, redact), ...(metrics === undefined ? [] : [metrics])];
+  const tracer = makeOtelTracer({ baggageKeys, enabled: traces, redact });
+  return { telemetry: makeTelemetry(tracer, sinks), metrics, logger, redact, config };
+};
+
+/** Whether calls run in this process: in local mode, and on a runner that was given no pools of its own. */
+const runsHere = (config: ResolvedConfig): boolean =>
+  config.mode === "local" || (config.mode === "runner" && config.pools.size === 0);
+
+/**
+ * What runs handlers with an isolation where calls stay in this process. Nothing does in an isolate, which can be stopped
+ * as it is, and in local mode without an entry: importing what the process was started with would do everything twice.
+ */
+const isolatedRuns = (
+  { mode, isolation, maxBodyBytes }: ResolvedConfig,
+  telemetry: Telemetry,
+  place: { readonly runnerId: string; readonly poolName: string },
+): IsolatedRuns | undefined => {
+  if (runnerLink() !== undefined || (mode === "local" && isolation.entry === undefined)) return undefined;
+  const settings = { ...place, url: "", port: 0, hostname: "", maxBodyBytes };
+  return makeIsolatedRuns({ ...isolation, settings: () => settings, telemetry });
+};
+
+/** Makes the client of a configuration. Calls that stay on a runner are told under its id and pool, from `env`. */
+export const connect = (
+  config: ResolvedConfig,
+  registry: Registry,
+  codec: Codec,
+  { telemetry, logger, redact }: Observation,
+  env: Environment,
+  clock?: SenderClock,
+): Client => {
+  if (!runsHere(config)) return makeClient({ config, telemetry, codec, ...(clock === undefined ? {} : { clock }) });
+  const { idempotency, exposeErrors, maxBodyBytes } = config;
+  const runnerId = env["FLAME_RUNNER_ID"]?.trim() || "local";
+  const poolName = env["FLAME_POOL"]?.trim() || config.defaultPool;
+  const isolated = isolatedRuns(config, telemetry, { runnerId, poolName });
+  const dispatcher = makeDispatcher({
+    registry,
+    telemetry,
+    codec,
+    logger,
+    redact,
+    poolName,
+    runnerId,
+    exposeErrors,
+    maxBodyBytes,
+    idempotency: idempotency && makeIdempotencyGuard({ idempotency, logger, redact, runnerId, exposeErrors }),
+    isolated,
+  });
+  const started =
+    config.mode === "local" && Object.keys(config.hooks).length > 0
+      ? startLocally(dispatcher, config.hooks, poolName, logger)
+      : undefined;
+  const client = makeClient({ config, telemetry, codec, local: started?.dispatcher ?? dispatcher });
+  if (isolated === undefined && started === undefined) return client;
+  const shutdown: Client["shutdown"] = async (graceMs = shutdownGraceMs) => {
+    await Promise.all([client.shutdown(graceMs), isolated?.close(graceMs, graceMs), started?.stop(graceMs)]);
+  };
+  return { ...client, shutdown };
+};

@@ -1,0 +1,166 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { createFlame, currentInvocation, defineMethod, FlameMethodError } from "../../../src/index.ts";
+import { waitFor } from "../../harness/wait-for.ts";
+
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
+
+const setup = () => {
+  const flame = createFlame({ mode: "local", logger: silent });
+  onTestFinished(() => flame.shutdown());
+  const gate = Promise.withResolvers<string>();
+  const seen = { started: 0, aborted: 0, ids: [] as Array<string> };
+  const service = flame.service("work", {
+    gated: defineMethod("gated", async (ctx, prefix: string) => {
+      seen.started++;
+      seen.ids.push(ctx.invocationId);
+      ctx.signal.addEventListener("abort", () => seen.aborted++);
+      const aborted = new Promise<never>((_resolve, reject) => {
+        ctx.signal.addEventListener("abort", () => reject(ctx.signal.reason as Error));
+      });
+      return prefix + (await Promise.race([gate.promise, aborted]));
+    }),
+    deaf: async () => {
+      seen.started++;
+      const { signal } = currentInvocation()!;
+      signal.addEventListener("abort", () => seen.aborted++);
+      const result = await gate.promise;
+      seen.ids.push(result);
+      return result;
+    },
+    fail: async (): Promise<string> => {
+      throw new FlameMethodError("broken", "It is broken.");
+    },
+  });
+  return { flame, service, gate, seen };
+};
+
+describe("a job", () => {
+  test("has the invocation's id at once, tells where it is and gives its result as often as asked", async () => {
+    const { service, gate, seen } = setup();
+    const job = service.gated.spawn("got ");
+    await waitFor(() => seen.started === 1, { what: "the handler" });
+    expect(seen.ids).toEqual([job.id]);
+    expect(job.status()).toBe("running");
+    gate.resolve("it");
+    expect(await job.result()).toBe("got it");
+    expect(job.status()).toBe("done");
+    expect(await job.result()).toBe("got it");
+    job.cancel();
+    expect(job.status()).toBe("done");
+  });
+
+  test("has an id of its own each time", () => {
+    const { service } = setup();
+    const jobs = [service.fail.spawn(), service.fail.spawn()];
+    expect(new Set(jobs.map(({ id }) => id)).size).toBe(2);
+  });
+
+  test("that fails bothers nobody who does not ask", async () => {
+    const { service } = setup();
+    const unhandled: Array<unknown> = [];
+    const onUnhandled = (error: unknown): void => void unhandled.push(error);
+    process.on("unhandledRejection", onUnhandled);
+    onTestFinished(() => void process.off("unhandledRejection", onUnhandled));
+    const job = service.fail.spawn();
+    await waitFor(() => job.status() === "failed", { what: "the failure" });
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(unhandled).toEqual([]);
+    await expect(job.result()).rejects.toMatchObject({ code: "remote_error", invocationId: job.id });
+  });
+
+  test("is canceled with a reason, through to the handler", async () => {
+    const { service, seen } = setup();
+    const job = service.gated.spawn("");
+    await waitFor(() => seen.started === 1, { what: "the handler" });
+    const reason = new Error("no longer wanted");
+    job.cancel(reason);
+    await expect(job.result()).rejects.toMatchObject({ code: "canceled", cause: reason });
+    expect(job.status()).toBe("canceled");
+    expect(seen.aborted).toBe(1);
+  });
+
+  test("ends with the signal of its call's options", async () => {
+    const { service, seen } = setup();
+    const controller = new AbortController();
+    const job = service.gated.with({ signal: controller.signal }).spawn("");
+    await waitFor(() => seen.started === 1, { what: "the handler" });
+    controller.abort("stop");
+    await expect(job.result()).rejects.toMatchObject({ code: "canceled", cause: "stop" });
+    const late = service.gated.with({ signal: controller.signal }).spawn("");
+    await expect(late.result()).rejects.toMatchObject({ code: "canceled", executed: "no" });
+    expect(seen.started).toBe(1);
+  });
+
+  test("is canceled at the end of its scope, and waited for", async () => {
+    const { service, gate, seen } = setup();
+    let canceled;
+    {
+      await using job = service.gated.spawn("");
+      canceled = job;
+      await waitFor(() => seen.started === 1, { what: "the handler" });
+    }
+    expect(canceled.status()).toBe("canceled");
+    gate.resolve("late");
+    {
+      await using job = service.gated.spawn("");
+      expect(await job.result()).toBe("late");
+    }
+  });
+
+  test("fails typed when the instance cannot call", async () => {
+    const { flame, service } = setup();
+    await flame.shutdown();
+    const job = service.fail.spawn();
+    await expect(job.result()).rejects.toMatchObject({ code: "unavailable" });
+    expect(job.status()).toBe("failed");
+  });
+});
+
+describe("a detached call", () => {
+  test("ends for its caller when it is canceled, and its handler goes on", async () => {
+    const { service, gate, seen } = setup();
+    const job = service.deaf.with({ detached: true }).spawn();
+    await waitFor(() => seen.started === 1, { what: "the handler" });
+    job.cancel();
+    await expect(job.result()).rejects.toMatchObject({
+      code: "canceled",
+      executed: "unknown",
+      message: expect.stringContaining("goes on until its deadline"),
+    });
+    expect(seen.aborted).toBe(0);
+    gate.resolve("finished");
+    await waitFor(() => seen.ids.length === 1, { what: "the handler to finish" });
+    expect(seen).toMatchObject({ aborted: 0, ids: ["finished"] });
+  });
+
+  test("still ends at its deadline", async () => {
+    const { service, seen } = setup();
+    const call = service.deaf.with({ detached: true, timeoutMs: 50 })();
+    await expect(call).rejects.toMatchObject({ code: "timeout" });
+    await waitFor(() => seen.aborted === 1, { what: "the handler's signal" });
+  });
+
+  test("is an option of methods too, which a call may take back; anything but a boolean is refused", async () => {
+    const { flame, seen } = setup();
+    const wait = flame.fn(
+      "wait",
+      async () => {
+        seen.started++;
+        currentInvocation()?.signal.addEventListener("abort", () => seen.aborted++);
+        await new Promise(() => {});
+      },
+      { detached: true, timeoutMs: 5_000 },
+    );
+    const kept = wait.spawn();
+    await waitFor(() => seen.started === 1, { what: "the handler" });
+    kept.cancel();
+    await kept.result().catch(() => {});
+    expect(seen.aborted).toBe(0);
+    const ended = wait.with({ detached: false }).spawn();
+    await waitFor(() => seen.started === 2, { what: "the handler" });
+    ended.cancel();
+    await waitFor(() => seen.aborted === 1, { what: "the handler's signal" });
+    expect(() => wait.with({ detached: "yes" as never })).toThrow(/detached is "yes"/);
+  });
+});

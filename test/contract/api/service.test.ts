@@ -1,0 +1,278 @@
+import { Cause, Effect, Exit, Option } from "effect";
+import { describe, expect, test } from "vitest";
+import { ConfigError, InvokeError, RegistryError, type CallError } from "../../../src/contract/errors.ts";
+import type { InvocationContext } from "../../../src/contract/api/invocation.ts";
+import type { CallOptions } from "../../../src/contract/config/options.ts";
+import { createRegistry, type Registry } from "../../../src/contract/api/registry.ts";
+import { toEffect, type Caller } from "../../../src/contract/api/remote-method.ts";
+import { defineMethod } from "../../../src/contract/api/service.ts";
+import { makeMakers, type Makers } from "../../../src/service-factories.ts";
+
+interface Seen {
+  readonly method: string;
+  readonly args: ReadonlyArray<unknown>;
+  readonly options: CallOptions;
+}
+
+const context = { invocationId: "i-1" } as InvocationContext;
+
+/** Runs methods straight from the registry, and writes down what was asked. */
+const setup = (answer?: Effect.Effect<unknown, CallError>): Makers & { registry: Registry; seen: Array<Seen> } => {
+  const registry = createRegistry();
+  const seen: Array<Seen> = [];
+  const caller: Caller = {
+    call: (method, args, options) => {
+      seen.push({ method, args, options });
+      return answer ?? Effect.promise(async () => registry.find(method)?.invoke(context, args));
+    },
+    fanOut: () => () => Effect.die("see fan-out.test.ts"),
+  };
+  return { ...makeMakers(registry, caller), registry, seen };
+};
+
+describe("a service", () => {
+  test("has the same methods in both spellings", async () => {
+    const { service, registry } = setup();
+    const one = service("one", { add: async (a: number, b: number) => a + b });
+    const two = service.two!({ add: async (a: number, b: number) => a + b });
+    expect(await one.add(1, 2)).toBe(3);
+    expect(await two.add(3, 4)).toBe(7);
+    expect(registry.services().map(({ id }) => id)).toEqual(["one", "two"]);
+  });
+
+  test("hands the context to handlers of defineMethod and not to plain functions", async () => {
+    const { service } = setup();
+    const s = service("s", {
+      plain: (...args: Array<unknown>) => args,
+      defined: defineMethod("defined", (ctx, ...args: Array<unknown>) => [ctx.invocationId, ...args]),
+      named: defineMethod.named!((ctx, ...args: Array<unknown>) => [ctx.invocationId, ...args]),
+    });
+    expect(await s.plain(1)).toEqual([1]);
+    expect(await s.defined(1)).toEqual(["i-1", 1]);
+    expect(await s.named(2)).toEqual(["i-1", 2]);
+  });
+
+  test("gives plain functions their definition as this", async () => {
+    const { service } = setup();
+    const counter = service("counter", {
+      step: () => 2,
+      twice(n: number): number {
+        return this.step() * n;
+      },
+    });
+    expect(await counter.twice(5)).toBe(10);
+  });
+
+  test("travels under the id of the definition, whatever its key is", async () => {
+    const { service, seen, registry } = setup();
+    const s = service("s", { chargeCard: defineMethod("charge", () => "ok") });
+    expect(await s.chargeCard()).toBe("ok");
+    expect(seen[0]?.method).toBe("s/charge");
+    expect(registry.find("s/chargeCard")).toBeUndefined();
+  });
+
+  test("cannot be changed, and can be awaited without calling anything", async () => {
+    const { service, seen } = setup();
+    const s = service("s", { a: () => 1 });
+    expect(() => Object.assign(s, { b: () => 2 })).toThrow(TypeError);
+    expect(await (s as unknown)).toBe(s);
+    expect(await (service as unknown)).toBe(service);
+    expect(seen).toEqual([]);
+  });
+
+  test("may be defined again with the same functions, not with others", () => {
+    const { service } = setup();
+    const definition = { a: () => 1, b: defineMethod("b", () => 2) };
+    service("s", definition);
+    expect(() => service("s", definition)).not.toThrow();
+    expect(() => service("s", { c: () => 3 })).not.toThrow();
+    expect(() => service("s", { a: () => 1 })).toThrow(/s\/a is already registered with another handler/);
+    expect(() => service("t", { one: defineMethod("x", () => 1), two: defineMethod("x", () => 2) })).toThrow(
+      RegistryError,
+    );
+  });
+
+  test.each([
+    ["a number", { rate: 3 }, /Member "rate" of service "s" is a number.*defineMethod\("rate", …\)/],
+    ["an object", { nested: { a: (): number => 1 } }, /Member "nested" of service "s" is an object/],
+    ["nothing", { gone: undefined }, /Member "gone" of service "s" is undefined/],
+    ["a member whose name cannot travel", { "a b": (): number => 1 }, /"a b" cannot be the id of a method/],
+    ["no method at all", {}, /has no methods/],
+    [
+      "an instance of a class",
+      new (class Billing {
+        charge(): number {
+          return 1;
+        }
+      })(),
+      /@flameService/,
+    ],
+    ["null", null, /got null/],
+  ])("refuses %s", (_what, definition, message) => {
+    const { service, registry } = setup();
+    expect(() => service("s", definition as never)).toThrow(
+      expect.objectContaining({ _tag: "RegistryError", message: expect.stringMatching(message) }),
+    );
+    expect(registry.services()).toEqual([]);
+  });
+
+  test("refuses a member that would make it thenable, and takes its id under another name", async () => {
+    const { service } = setup();
+    const go = defineMethod("then", () => "went");
+    // oxlint-disable-next-line unicorn/no-thenable
+    expect(() => service("s", { then: go })).toThrow(/every await of the service/);
+    expect(await service("s", { go }).go()).toBe("went");
+  });
+
+  test("refuses ids that cannot travel", () => {
+    const { service, fn } = setup();
+    expect(() => service("a/b", { a: () => 1 })).toThrow(RegistryError);
+    expect(() => fn("", () => 1)).toThrow(RegistryError);
+    expect(() => defineMethod("a b", () => 1)).toThrow(RegistryError);
+    expect(() => defineMethod("a", "not a function" as never)).toThrow(/got a string as its handler/);
+  });
+});
+
+describe("the named spelling", () => {
+  test("leaves what every function has alone", () => {
+    const { service } = setup();
+    const maker = service as unknown as Record<string, unknown>;
+    for (const key of ["call", "apply", "bind", "constructor", "toString", "hasOwnProperty"]) {
+      expect(maker[key], key).toBe(Reflect.get(Function.prototype, key));
+    }
+    expect(maker["length"]).toBeTypeOf("number");
+    expect(maker["name"]).toBeTypeOf("string");
+    for (const key of ["then", "toJSON", "prototype", "arguments", "caller"]) expect(maker[key], key).toBeUndefined();
+  });
+
+  test("leaves those ids to the string form", async () => {
+    const { service, fn } = setup();
+    for (const id of ["then", "call", "apply", "bind", "length", "name", "prototype"]) {
+      expect(await service(id, { go: () => id }).go()).toBe(id);
+      expect(await fn(`${id}.fn`, () => id)()).toBe(id);
+      expect(defineMethod(id, () => id).id).toBe(id);
+    }
+  });
+});
+
+describe("a single function", () => {
+  test("is the method default of its own service", async () => {
+    const { fn, fnEffect, seen } = setup();
+    const ping = fn("ping", async () => "pong");
+    const echo = fn.echo!((value: string) => value);
+    const who = fn(
+      "who",
+      defineMethod("me", (ctx) => ctx.invocationId),
+    );
+    const wait = fnEffect("wait", async () => "waited");
+    expect(await ping()).toBe("pong");
+    expect(await echo("a")).toBe("a");
+    expect(await who()).toBe("i-1");
+    expect(await Effect.runPromise(wait())).toBe("waited");
+    expect(seen.map(({ method }) => method)).toEqual(["ping/default", "echo/default", "who/me", "wait/default"]);
+  });
+});
+
+describe("options", () => {
+  test("merge service under method under call, field by field", async () => {
+    const { service, seen } = setup();
+    const signal = new AbortController().signal;
+    const s = service(
+      "s",
+      { a: defineMethod("a", () => 1, { timeoutMs: 20, retry: { maxAttempts: 3 } }), b: () => 2 },
+      { pool: "gpu", timeoutMs: 10, retry: { maxAttempts: 2, baseDelayMs: 7 } },
+    );
+    await s.a();
+    await s.b();
+    await s.a.with({ timeoutMs: 30, signal, idempotencyKey: "k" })();
+    await s.a.with({ timeoutMs: 30, signal }).with({ pool: "cpu" })();
+    expect(seen.map(({ options }) => options)).toEqual([
+      { pool: "gpu", timeoutMs: 20, retry: { maxAttempts: 3, baseDelayMs: 7 } },
+      { pool: "gpu", timeoutMs: 10, retry: { maxAttempts: 2, baseDelayMs: 7 } },
+      { pool: "gpu", timeoutMs: 30, idempotencyKey: "k", signal, retry: { maxAttempts: 3, baseDelayMs: 7 } },
+      { pool: "cpu", timeoutMs: 30, signal, retry: { maxAttempts: 3, baseDelayMs: 7 } },
+    ]);
+    await s.a();
+    expect(seen[4]?.options).toEqual(seen[0]?.options);
+  });
+
+  test("reach calls that are Effects", async () => {
+    const { serviceEffect, service, seen } = setup();
+    const s = serviceEffect("s", { a: () => 1 });
+    await Effect.runPromise(s.a.with({ timeoutMs: 5 })());
+    const promised = service("p", { a: async () => 1 }, { pool: "gpu" });
+    await Effect.runPromise(toEffect(promised.a.with({ timeoutMs: 6 }))());
+    await Effect.runPromise(toEffect(promised).a.with({ timeoutMs: 7 })());
+    expect(seen.map(({ options }) => options)).toEqual([
+      { timeoutMs: 5 },
+      { pool: "gpu", timeoutMs: 6 },
+      { pool: "gpu", timeoutMs: 7 },
+    ]);
+  });
+
+  test("are checked where they are given", () => {
+    const { service, fn } = setup();
+    const s = service("s", { a: () => 1 });
+    expect(() => service("x", { a: () => 1 }, { timeoutMs: -1 })).toThrow(/service "x": timeoutMs is -1/);
+    expect(() => fn("x", () => 1, { retry: { maxAttempts: 0 } })).toThrow(/fn "x": retry.maxAttempts is 0/);
+    expect(() => defineMethod("x", () => 1, { idempotencyKey: "ü" })).toThrow(ConfigError);
+    expect(() => s.a.with({ timeoutMs: Number.NaN })).toThrow(/s\/a\.with: timeoutMs is NaN/);
+  });
+});
+
+describe("how a call ends", () => {
+  const failure = new InvokeError("timeout", "too late");
+
+  test("a failure rejects the promise with the very error, and fails the Effect with it", async () => {
+    const { service, serviceEffect } = setup(Effect.fail(failure));
+    await expect(service("s", { a: () => 1 }).a()).rejects.toBe(failure);
+    const exit = await Effect.runPromiseExit(serviceEffect("e", { a: () => 1 }).a());
+    expect(Exit.isFailure(exit) && Option.getOrUndefined(Cause.findErrorOption(exit.cause))).toBe(failure);
+  });
+
+  test("a defect and an interruption reject with a CallError too", async () => {
+    const bug = new Error("bug");
+    await expect(setup(Effect.die(bug)).fn("f", () => 1)()).rejects.toMatchObject({
+      _tag: "InvokeError",
+      code: "invoke_error",
+      cause: bug,
+      method: "f/default",
+    });
+    await expect(setup(Effect.interrupt).fn("f", () => 1)()).rejects.toMatchObject({
+      _tag: "InvokeError",
+      code: "canceled",
+    });
+  });
+
+  test("a promise's call starts in the stack of its caller, an Effect's when it runs", () => {
+    const { fn, fnEffect, seen } = setup(Effect.succeed(1));
+    void fn("now", () => 1)();
+    expect(seen.map(({ method }) => method)).toEqual(["now/default"]);
+    const later = fnEffect("later", () => 1)();
+    expect(seen).toHaveLength(1);
+    Effect.runSync(later);
+    Effect.runSync(later);
+    expect(seen.map(({ method }) => method)).toEqual(["now/default", "later/default", "later/default"]);
+  });
+});
+
+describe("toEffect", () => {
+  test("takes a method, a function and a whole service", async () => {
+    const { service, fn } = setup();
+    const calc = service("calc", { square: async (n: number) => n * n, twice: (n: number) => 2 * n });
+    const ping = fn("ping", async () => "pong");
+    expect(await Effect.runPromise(toEffect(calc.square)(4))).toBe(16);
+    expect(await Effect.runPromise(toEffect(ping)())).toBe("pong");
+    const effects = toEffect(calc);
+    expect(Object.keys(effects)).toEqual(["square", "twice"]);
+    expect(await Effect.runPromise(effects.twice(4))).toBe(8);
+  });
+
+  test("refuses what leads nowhere", () => {
+    const { service } = setup();
+    const calc = service("calc", { square: async (n: number) => n * n });
+    expect(() => toEffect(async () => 1)).toThrow(RegistryError);
+    expect(() => toEffect(calc.square.bind(calc))).toThrow(/do not bind or wrap it first/);
+    expect(() => toEffect({ a: async () => 1 })).toThrow(/without remote methods/);
+  });
+});

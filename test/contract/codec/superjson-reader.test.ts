@@ -1,0 +1,343 @@
+import * as fc from "fast-check";
+import { SuperJSON } from "superjson";
+import { describe, expect, it } from "vitest";
+import { makeCodec } from "../../../src/contract/codec/codec.ts";
+import { MAX_ANNOTATIONS, MAX_DEPTH, MAX_NODES } from "../../../src/contract/codec/limits.ts";
+import { InvokeError } from "../../../src/contract/errors.ts";
+
+const codec = makeCodec();
+const what = "arguments of billing/charge";
+
+const bytes = (value: unknown): Uint8Array => Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
+const nested = (depth: number, inner: unknown = "end"): unknown => {
+  let value = inner;
+  for (let level = 0; level < depth; level++) value = [value];
+  return value;
+};
+const copies = (count: number): ReadonlyArray<object> => Array.from({ length: count }, () => ({}));
+
+const caught = (run: () => unknown): InvokeError => {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof InvokeError) return error;
+    throw error;
+  }
+  throw new Error("Nothing was thrown.");
+};
+
+const hostile = (value: unknown): string => {
+  const error = caught(() => codec.decode(bytes(value), what));
+  expect(error).toMatchObject({ code: "serialization_error", phase: "decode", retryable: false });
+  expect(error.message.startsWith(`${what}: `)).toBe(true);
+  return error.message;
+};
+
+describe("hostile bytes", () => {
+  it.each<[string, unknown, RegExp]>([
+    ["no JSON", "{", /cannot be decoded: /],
+    [
+      "nothing",
+      "",
+      /0 bytes arrived intact but cannot be decoded: .*Run the same version of firelight on both sides\.$/,
+    ],
+    ["a byte order mark", '\ufeff{"json":1}', /cannot be decoded/],
+    ["no envelope", [1], /not an object with a field "json"/],
+    ["no json", { meta: {} }, /not an object with a field "json"/],
+    ["an unknown field", { json: 1, extra: 2 }, /has a field beside "json" and "meta"/],
+    ["__proto__", '{"json":[{"__proto__":{"admin":true}}]}', /key __proto__, which is refused/],
+    ["an escaped __proto__", '{"json":[{"__pro\\u0074o__":{"admin":true}}]}', /key __proto__, which is refused/],
+    ["constructor", { json: { a: { constructor: 1 } } }, /key constructor, which is refused/],
+    ["prototype", { json: { prototype: 1 } }, /key prototype, which is refused/],
+    [
+      "__proto__ in a path",
+      '{"json":{},"meta":{"v":1,"values":{"__proto__.x":["undefined"]}}}',
+      /annotations name __proto__/,
+    ],
+    [
+      "__proto__ as a path",
+      '{"json":{},"meta":{"v":1,"values":{"__proto__":["undefined"]}}}',
+      /annotations name __proto__/,
+    ],
+    [
+      "constructor in an equality",
+      { json: { a: {} }, meta: { v: 1, referentialEqualities: { a: ["constructor.prototype.x"] } } },
+      /annotations name constructor/,
+    ],
+    [
+      "an inherited path",
+      { json: { a: {} }, meta: { v: 1, values: { "a.toString": ["undefined"] } } },
+      /a path that is not there/,
+    ],
+    [
+      "an array's length",
+      { json: [[1, 2]], meta: { v: 1, values: { "0.length": ["undefined"] } } },
+      /a path that is not there/,
+    ],
+    [
+      "a path into a string",
+      { json: "abc", meta: { v: 1, values: { "0": ["undefined"] } } },
+      /a path that is not there/,
+    ],
+    ["a malformed escape", { json: {}, meta: { v: 1, values: { "a\\b": ["undefined"] } } }, /malformed path/],
+    ["meta that is none", { json: 1, meta: 7 }, /not superjson's version 1/],
+    ["the legacy version", { json: [null], meta: { values: { "0": ["undefined"] } } }, /not superjson's version 1/],
+    ["an unknown field of meta", { json: 1, meta: { v: 1, more: 1 } }, /annotations have an unknown field/],
+    ["values that are none", { json: 1, meta: { v: 1, values: "Date" } }, /annotations are malformed/],
+    ["an empty annotation", { json: 1, meta: { v: 1, values: [] } }, /annotations are malformed/],
+    [
+      "a regexp",
+      { json: "/(a+)+$/", meta: { v: 1, values: ["regexp"] } },
+      /regular expression, which is refused because a pattern can stall/,
+    ],
+    [
+      "a class",
+      { json: {}, meta: { v: 1, values: [["class", "Object"]] } },
+      /a type with parameters, which is not accepted/,
+    ],
+    ["a symbol", { json: "x", meta: { v: 1, values: [["symbol", "x"]] } }, /which is not accepted/],
+    [
+      "superjson's typed array with a length",
+      { json: 1e9, meta: { v: 1, values: [["typed-array", "Uint8Array"]] } },
+      /which is not accepted/,
+    ],
+    ["an inherited annotation", { json: 1, meta: { v: 1, values: ["toString"] } }, /a type that is not accepted/],
+    [
+      "an unknown custom type",
+      { json: 1, meta: { v: 1, values: [["custom", "__proto__"]] } },
+      /custom type that this side does not know/,
+    ],
+    [
+      "an immense bigint",
+      { json: "9".repeat(5000), meta: { v: 1, values: ["bigint"] } },
+      /annotated as bigint that is none/,
+    ],
+    ["a bigint that is hexadecimal", { json: "0x10", meta: { v: 1, values: ["bigint"] } }, /annotated as bigint/],
+    ["a Date that is none", { json: "yesterday", meta: { v: 1, values: ["Date"] } }, /annotated as Date/],
+    [
+      "a Date out of the calendar",
+      { json: "2026-13-40T00:00:00.000Z", meta: { v: 1, values: ["Date"] } },
+      /annotated as Date/,
+    ],
+    ["a number that is none", { json: "12", meta: { v: 1, values: ["number"] } }, /annotated as number/],
+    ["a map that is none", { json: [[1, 2, 3]], meta: { v: 1, values: ["map"] } }, /annotated as map/],
+    ["a set that is none", { json: "abc", meta: { v: 1, values: ["set"] } }, /annotated as set/],
+    ["a URL that is none", { json: "no url", meta: { v: 1, values: ["URL"] } }, /annotated as URL/],
+    [
+      "an Error that is none",
+      { json: { name: 1, message: "x" }, meta: { v: 1, values: ["Error"] } },
+      /annotated as Error/,
+    ],
+    [
+      "an error whose data is a stack",
+      { json: { name: "a", message: "b", data: { stack: "x" } }, meta: { v: 1, values: [["custom", "error"]] } },
+      /annotated as error/,
+    ],
+    ["undefined that is something", { json: 1, meta: { v: 1, values: ["undefined"] } }, /annotated as undefined/],
+    ["bytes that are none", { json: "a*b=", meta: { v: 1, values: [["custom", "bytes"]] } }, /annotated as bytes/],
+    ["bytes cut short", { json: "aGVsbG", meta: { v: 1, values: [["custom", "bytes"]] } }, /annotated as bytes/],
+    [
+      "an unknown typed array",
+      { json: { type: "Object", base64: "" }, meta: { v: 1, values: [["custom", "binary"]] } },
+      /annotated as binary/,
+    ],
+    [
+      "bytes that do not fill a typed array",
+      { json: { type: "Int32Array", base64: "AAA=" }, meta: { v: 1, values: [["custom", "binary"]] } },
+      /cannot be decoded/,
+    ],
+    [
+      "a root that refers to itself",
+      { json: { a: null }, meta: { v: 1, referentialEqualities: [["a"]] } },
+      /refers back to itself/,
+    ],
+    [
+      "a part that refers to itself",
+      { json: { a: { b: null } }, meta: { v: 1, referentialEqualities: { a: ["a.b"] } } },
+      /refers back to itself/,
+    ],
+    [
+      "two parts that refer to each other",
+      {
+        json: { a: { b: { a: 1 } }, b: { a: { b: 1 } } },
+        meta: { v: 1, referentialEqualities: { a: ["b.a"], b: ["a.b"] } },
+      },
+      /refers back to itself/,
+    ],
+    [
+      "equalities that are none",
+      { json: {}, meta: { v: 1, referentialEqualities: { a: "b" } } },
+      /annotations are malformed/,
+    ],
+    [
+      "an equality of nothing",
+      { json: {}, meta: { v: 1, referentialEqualities: { a: ["b"] } } },
+      /a path that is not there/,
+    ],
+    [
+      "annotations that are too deep",
+      { json: [], meta: { v: 1, values: { [Array(300).fill("0").join(".")]: ["undefined"] } } },
+      /annotations are more than 200 deep/,
+    ],
+    [
+      "annotations nested too deep",
+      {
+        json: [],
+        meta: {
+          v: 1,
+          values: Array(300)
+            .fill(0)
+            .reduce((tree) => ["set", { "0": tree }], ["set"]),
+        },
+      },
+      /annotations are more than 200 deep/,
+    ],
+  ])("are refused: %s", (_name, value, message) => {
+    expect(hostile(value)).toMatch(message);
+    expect(({} as Record<string, unknown>)["admin"]).toBeUndefined();
+    expect(({} as Record<string, unknown>)["x"]).toBeUndefined();
+  });
+
+  it("that are not UTF-8 are refused", () => {
+    expect(caught(() => codec.decode(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d), what)).code).toBe(
+      "serialization_error",
+    );
+  });
+
+  it("are refused for their depth without exhausting the stack", () => {
+    hostile(`{"json":${"[".repeat(500_000)}${"]".repeat(500_000)}}`);
+    hostile(`{"json":1,"meta":${'{"a":'.repeat(200_000)}1${"}".repeat(200_000)}}`);
+    hostile(`{"json":1,"meta":{"v":1,"values":${'["set",{"a":'.repeat(100_000)}["set"]${"}]".repeat(100_000)}}}`);
+  });
+
+  it("are refused for the number of values and of annotations", () => {
+    expect(hostile(`{"json":[${"1,".repeat(MAX_NODES)}1]}`)).toMatch(/more than 2000000 values/);
+    const values = Object.fromEntries(Array.from({ length: MAX_ANNOTATIONS + 1 }, (_, at) => [at, ["undefined"]]));
+    expect(hostile({ json: [], meta: { v: 1, values } })).toMatch(/more than 131072 annotations/);
+    const inner = Object.fromEntries(Array.from({ length: MAX_ANNOTATIONS }, (_, at) => [at, ["undefined"]]));
+    expect(hostile({ json: [], meta: { v: 1, values: { a: ["set", inner] } } })).toMatch(
+      /more than 131072 annotations/,
+    );
+  });
+
+  it.each<[string, () => unknown]>([
+    [
+      "one value shared a hundred thousand times",
+      () => ({
+        json: copies(100_001),
+        meta: { v: 1, referentialEqualities: { "0": Array.from({ length: 100_000 }, (_, at) => `${at + 1}`) } },
+      }),
+    ],
+    [
+      "a chain of equalities",
+      () => ({
+        json: copies(50_001),
+        meta: {
+          v: 1,
+          referentialEqualities: Object.fromEntries(
+            Array.from({ length: 50_000 }, (_, at) => [`${at}`, [`${at + 1}`]]),
+          ),
+        },
+      }),
+    ],
+    [
+      "members of a large set, shared",
+      () => ({
+        json: { l: copies(50_000), s: copies(50_000) },
+        meta: {
+          v: 1,
+          values: { s: ["set"] },
+          referentialEqualities: Object.fromEntries(
+            Array.from({ length: 50_000 }, (_, at) => [`l.${at}`, [`s.${at}`]]),
+          ),
+        },
+      }),
+    ],
+    [
+      "many annotations at the greatest depth",
+      () => ({
+        json: nested(MAX_DEPTH - 1, Array(5_000).fill(null)),
+        meta: {
+          v: 1,
+          values: Object.fromEntries(
+            Array.from({ length: 5_000 }, (_, at) => [`${"0.".repeat(MAX_DEPTH - 1)}${at}`, ["undefined"]]),
+          ),
+        },
+      }),
+    ],
+    [
+      "bigints of the greatest length",
+      () => ({
+        json: Array(250).fill("9".repeat(4096)),
+        meta: { v: 1, values: Object.fromEntries(Array.from({ length: 250 }, (_, at) => [at, ["bigint"]])) },
+      }),
+    ],
+  ])("of a legal form take time in proportion to their size: %s", (_name, build) => {
+    const input = bytes(build());
+    const started = performance.now();
+    codec.decode(input, what);
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  it("of any kind end in a value or a serialization_error", () => {
+    const path = fc.constantFrom("", "0", "1", "a", "a.0", "0.a", "a.b", "\\.", "length", "0.0.0");
+    const annotation = fc.constantFrom<unknown>(
+      "undefined",
+      "Date",
+      "set",
+      "map",
+      "Error",
+      "bigint",
+      "number",
+      "URL",
+      "regexp",
+      ["custom", "bytes"],
+      ["custom", "binary"],
+      ["custom", "error"],
+      ["class", "x"],
+      null,
+      1,
+      [],
+    );
+    const tree = fc.letrec((tie) => ({
+      node: fc.oneof(
+        { depthSize: "small" },
+        fc.tuple(annotation),
+        fc.tuple(annotation, tie("children")),
+        tie("children"),
+        fc.jsonValue(),
+      ),
+      children: fc.dictionary(path, tie("node"), { maxKeys: 3 }),
+    })).node;
+    const json = fc.letrec((tie) => ({
+      node: fc.oneof(
+        { depthSize: "small" },
+        fc.jsonValue({ maxDepth: 1 }),
+        fc.array(tie("node"), { maxLength: 3 }),
+        fc.dictionary(fc.constantFrom("a", "b", "name", "message", "data", "."), tie("node")),
+      ),
+    })).node;
+    const equalities = fc.dictionary(path, fc.array(path, { maxLength: 3 }), { maxKeys: 3 });
+    fc.assert(
+      fc.property(json, tree, equalities, fc.boolean(), (value, values, referentialEqualities, shared) => {
+        const input = bytes({ json: value, meta: shared ? { v: 1, values, referentialEqualities } : { v: 1, values } });
+        try {
+          codec.decode(input, what);
+        } catch (error) {
+          expect(error).toMatchObject({ code: "serialization_error" });
+          expect((error as Error).message).not.toMatch(/stack|undefined \(|not a function|Cannot read/);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("do not reach a superjson that the host has configured", () => {
+    class Money {
+      amount = 1;
+    }
+    SuperJSON.registerClass(Money, "Money");
+    expect(caught(() => codec.encode([new Money()], what)).message).toMatch(/instance of Money/);
+    expect(hostile({ json: {}, meta: { v: 1, values: [["class", "Money"]] } })).toMatch(/not accepted/);
+  });
+});

@@ -1,0 +1,55 @@
+/** The place in a user's code that called a function of the package, out of stack traces as runtimes and bundlers make them. */
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { callSite, type CallSite } from "../../../src/contract/process/call-site.ts";
+
+afterEach(() => vi.restoreAllMocks());
+
+/** What is found in a stack trace of these lines. */
+const foundIn = (...lines: ReadonlyArray<string>): CallSite | undefined => {
+  vi.spyOn(Error, "captureStackTrace").mockImplementation((holder) => {
+    (holder as { stack?: string }).stack = ["Error", ...lines.map((line) => `    at ${line}`)].join("\n");
+  });
+  return callSite(foundIn);
+};
+
+const called = (): { readonly site: CallSite | undefined } => ({ site: callSite(called) });
+
+describe("a call site", () => {
+  it("is the place of the call, on this runtime", () => {
+    expect(called().site?.file).toMatch(/test\/contract\/call-site\.test\.ts$/);
+  });
+
+  it.each([
+    ["file:///app/math.ts:3:14", { file: "file:///app/math.ts", position: "3:14", topLevel: true }],
+    ["/app/math.ts?v=2:3:14", { file: "/app/math.ts", position: "3:14", topLevel: true }],
+    ["eval (/app/math.ts:3:14)", { file: "/app/math.ts", position: "3:14", topLevel: true }],
+    ["async file:///app/math.ts:3:14", { file: "file:///app/math.ts", position: "3:14", topLevel: true }],
+    ["makeMath (/app/math.ts:3:14)", { file: "/app/math.ts", position: "3:14", topLevel: false }],
+    ["/app/(shop)/page.ts:3:14", { file: "/app/(shop)/page.ts", position: "3:14", topLevel: true }],
+    [
+      "eval (webpack-internal:///(rsc)/./math.ts:3:14)",
+      { file: "webpack-internal:///(rsc)/./math.ts", position: "3:14", topLevel: true },
+    ],
+    [
+      "module evaluation (/app/.next/[root]__1._.js:1:203)",
+      { file: "/app/.next/[root]__1._.js", position: "1:203", topLevel: true },
+    ],
+    ["C:\\app\\math.ts:3:14", { file: "C:\\app\\math.ts", position: "3:14", topLevel: true }],
+  ])("is read from %s", (line, site) => {
+    expect(foundIn(line)).toEqual(site);
+  });
+
+  it("is the first that is neither the runtime's nor a compiler's helper", () => {
+    const site = foundIn(
+      "__decorate (/app/node_modules/tslib/tslib.js:1:2)",
+      "ModuleJob.run (node:internal/modules/esm/module_job:430:25)",
+      "Context.asyncModule [as a] (/app/.next/server/chunks/[turbopack]_runtime.js:789:5)",
+      "file:///app/math.ts:3:14",
+    );
+    expect(site?.file).toBe("file:///app/math.ts");
+  });
+
+  it("is not made up", () => {
+    expect(foundIn("<anonymous>", "new Promise (<anonymous>)", "native")).toBeUndefined();
+  });
+});

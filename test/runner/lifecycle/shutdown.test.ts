@@ -1,0 +1,195 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { onFlush } from "../../../src/contract/process/flush.ts";
+import { resolveConfig } from "../../../src/contract/config/resolve-config.ts";
+import { createRegistry } from "../../../src/contract/api/registry.ts";
+import { createRunnerServer } from "../../../src/runner/server.ts";
+import { noTelemetry } from "../../../src/telemetry/telemetry.ts";
+import { errorOf, fact, openRequest, send, sign, startRunner, verifiedHead } from "../runner-client.ts";
+
+/** A runner with one invocation that runs until it is released or aborted. */
+const startBusy = async (drainTimeoutMs?: number) => {
+  const started = fact();
+  const release = fact<string>();
+  const reason = fact<unknown>();
+  const runner = await startRunner({
+    handlers: {
+      hold: (context) => {
+        context.signal.addEventListener("abort", () => reason.settle(context.signal.reason));
+        started.settle();
+        return release.promise;
+      },
+      quick: () => "quick",
+    },
+    options: { drainTimeoutMs },
+  });
+  const held = send(runner, sign("test/hold", []));
+  await started.promise;
+  return { runner, held, release, reason };
+};
+
+describe("stop", () => {
+  it("lets running invocations finish and refuses new ones, unexecuted and signed", async () => {
+    const { runner, held, release } = await startBusy();
+    const stopped = runner.server.stop();
+    const ready = await fetch(`${runner.server.url}/ready`);
+    expect([ready.status, ready.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect((await fetch(`${runner.server.url}/health`)).status).toBe(200);
+    const refused = await send(runner, sign("test/quick", []));
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get("connection")?.toLowerCase()).toBe("close");
+    expect(verifiedHead(refused).outcome).toBe("error");
+    expect(errorOf(refused)).toMatchObject({ code: "unavailable", executed: "no", retryable: true });
+
+    release.settle("finished");
+    const reply = await held;
+    expect(reply.status).toBe(200);
+    expect(verifiedHead(reply).outcome).toBe("ok");
+    await stopped;
+    await expect(fetch(`${runner.server.url}/health`)).rejects.toThrow();
+  });
+
+  it("aborts what does not finish in time, and still answers it", async () => {
+    const { runner, held, reason } = await startBusy(50);
+    await runner.server.stop();
+    expect(await reason.promise).toMatchObject({ code: "canceled" });
+    const reply = await held;
+    expect(verifiedHead(reply).status).toBe(503);
+    expect(errorOf(reply)).toMatchObject({ code: "unavailable", executed: "yes" });
+    expect(runner.logs).toContainEqual(
+      expect.objectContaining({ level: "warn", message: expect.stringContaining("50 ms of draining") }),
+    );
+  });
+
+  it("right after the start leaves nothing listening", async () => {
+    const server = createRunnerServer(
+      { config: resolveConfig({}, {}), registry: createRegistry(), telemetry: noTelemetry, logger: console, env: {} },
+      { port: 0, hostname: "127.0.0.1" },
+    );
+    await server.stop();
+    await expect(fetch(`${server.url}/health`)).rejects.toThrow();
+  });
+
+  it("closes connections that are kept alive", async () => {
+    const runner = await startRunner();
+    const idle = connect(runner.server.port, "127.0.0.1");
+    idle.write("GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+    await once(idle, "data");
+    const closed = once(idle, "close");
+    await runner.server.stop();
+    await closed;
+  });
+
+  it.skipIf("Bun" in globalThis)("closes connections on which nothing came", async () => {
+    const runner = await startRunner();
+    const silent = connect(runner.server.port, "127.0.0.1");
+    await once(silent, "connect");
+    const closed = once(silent, "close");
+    silent.resume();
+    await runner.server.stop();
+    await closed;
+  });
+
+  it("does not wait for a request that never ends", async () => {
+    const runner = await startRunner();
+    const { request, answered } = openRequest(runner, { ...sign("test/quick", []).headers, "content-length": "10" });
+    answered.catch(() => {});
+    await once(
+      request.on("socket", () => {}),
+      "socket",
+    );
+    request.write("half");
+    await fetch(`${runner.server.url}/health`);
+    await runner.server.stop();
+    request.destroy();
+  }, 10_000);
+
+  it("flushes telemetry after the last invocation, and is done once for all callers", async () => {
+    const { runner, held, release } = await startBusy();
+    const order: Array<string> = [];
+    onTestFinished(onFlush(() => void order.push("flushed")));
+    void release.promise.then(() => order.push("finished"));
+    const stops = [runner.server.stop(), runner.server.stop()];
+    release.settle("finished");
+    await Promise.all(stops);
+    expect((await held).status).toBe(200);
+    expect(order).toEqual(["finished", "flushed"]);
+  });
+});
+
+describe("signals", () => {
+  const program = fileURLToPath(new URL("../signal-runner.ts", import.meta.url));
+
+  /** A runner process that has one invocation running, which ends when `finish` is sent to it. */
+  const startProcess = async () => {
+    const child = spawn(process.execPath, [program], { stdio: ["pipe", "pipe", "inherit"] });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
+    const exited = once(child, "exit");
+    await expect.poll(() => output, { timeout: 10_000 }).toMatch(/^http.*\n/);
+    const held = send({ server: { url: output.trim() } }, sign("test/hold", []));
+    held.catch(() => {});
+    await expect.poll(() => output).toContain("running");
+    return { child, exited, held, output: () => output };
+  };
+
+  it("SIGTERM drains, then ends the process with code 0", async () => {
+    const { child, exited, held, output } = await startProcess();
+    child.kill("SIGTERM");
+    await expect.poll(output).toContain("drains");
+    child.stdin.end("finish\n");
+    expect((await held).status).toBe(200);
+    expect(await exited).toEqual([0, null]);
+  });
+
+  it("a second signal ends it at once with code 1", async () => {
+    const { child, exited, output } = await startProcess();
+    child.kill("SIGTERM");
+    await expect.poll(output).toContain("drains");
+    child.kill("SIGINT");
+    expect(await exited).toEqual([1, null]);
+  });
+
+  it("are not listened to after stop, nor without being asked", async () => {
+    const before = process.listenerCount("SIGTERM");
+    const plain = await startRunner();
+    expect(process.listenerCount("SIGTERM")).toBe(before);
+    const asked = await startRunner({ options: { handleSignals: true } });
+    const started = await startRunner({ env: { FLAME_RUNNER_ID: "runner-7" } });
+    expect(process.listenerCount("SIGTERM")).toBe(before + 1);
+    await asked.server.stop();
+    expect(process.listenerCount("SIGTERM")).toBe(before + 1);
+    await Promise.all([plain, started].map((runner) => runner.server.stop()));
+    expect(process.listenerCount("SIGTERM")).toBe(before);
+  });
+});
+
+describe("admission", () => {
+  it("refuses what is over maxConcurrency as overloaded, and takes work again afterwards", async () => {
+    const started = fact();
+    const release = fact();
+    const runner = await startRunner({
+      handlers: {
+        hold: () => {
+          started.settle();
+          return release.promise;
+        },
+      },
+      options: { maxConcurrency: 1 },
+    });
+    const held = send(runner, sign("test/hold", []));
+    await started.promise;
+    const refused = await send(runner, sign("test/hold", []));
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get("retry-after")).toBe("1");
+    expect(verifiedHead(refused).outcome).toBe("error");
+    expect(errorOf(refused)).toMatchObject({ code: "overloaded", executed: "no" });
+    release.settle();
+    expect((await held).status).toBe(200);
+    expect((await send(runner, sign("test/hold", []))).status).toBe(200);
+  });
+});

@@ -1,0 +1,394 @@
+import { describe, expect, it } from "vitest";
+import { requestHeaders } from "../../../src/contract/wire/headers.ts";
+import { HEARTBEAT_METHOD } from "../../../src/contract/wire/heartbeat.ts";
+import { askingAudience, type InstanceNote, withInstance } from "../../../src/contract/wire/instance.ts";
+import { makeKeyring } from "../../../src/contract/wire/signature.ts";
+import { Freshness } from "../../../src/runner/request/freshness.ts";
+import { makeVerifier } from "../../../src/runner/request/verify.ts";
+import { waitFor } from "../../harness/wait-for.ts";
+import {
+  codec,
+  errorOf,
+  key,
+  openRequest,
+  send,
+  sign,
+  type SignedRequest,
+  type StartOptions,
+  startRunner,
+  type TestRunner,
+  verifiedHead,
+} from "../runner-client.ts";
+
+let runs = 0;
+const count = (): number => (runs += 1);
+
+const start = (more: StartOptions = {}): Promise<TestRunner> => startRunner({ handlers: { count }, ...more });
+
+/** The reasons of the rejections that were reported. */
+const reasons = (runner: TestRunner): Array<string> =>
+  runner.events.flatMap((event) => (event._tag === "SignatureRejected" ? [event.reason] : []));
+
+const expectNotRun = async (work: () => Promise<void>): Promise<void> => {
+  const before = runs;
+  await work();
+  expect(runs).toBe(before);
+};
+
+describe("verification", () => {
+  it("runs a signed request and signs the reply, bound to the request's nonce", async () => {
+    const runner = await start();
+    const request = sign("test/count", []);
+    const reply = await send(runner, request);
+    expect(reply.status).toBe(200);
+    expect(verifiedHead(reply)).toMatchObject({
+      nonce: request.head.nonce,
+      invocationId: "inv-1",
+      attempt: 1,
+      outcome: "ok",
+      runnerId: runner.server.runnerId,
+    });
+    for (const other of [{ nonce: "A".repeat(22) }, { invocationId: "inv-2" }, { attempt: 2 }]) {
+      expect(() => verifiedHead({ ...reply, request: { ...reply.request, ...other } })).toThrow("signature");
+    }
+    expect(() => verifiedHead({ ...reply, status: 201 })).toThrow("signature");
+  });
+
+  it("refuses an unsigned request", () =>
+    expectNotRun(async () => {
+      const runner = await start();
+      const response = await fetch(`${runner.server.url}/invoke`, {
+        method: "POST",
+        body: "[]",
+        headers: { "content-type": "application/json" },
+      });
+      expect(response.status).toBe(401);
+      expect(await response.json()).toMatchObject({ code: "signature_error", executed: "no", retryable: false });
+      expect(response.headers.get("x-flame-signature")).toBeNull();
+      expect(reasons(runner)).toEqual(["malformed"]);
+    }));
+
+  it.each(["1", "3"])("refuses the wire version %s, which it does not know", (version) =>
+    expectNotRun(async () => {
+      const runner = await start();
+      const request = sign("test/count", []);
+      const line = (request.headers["x-flame-request"] ?? "").replace(/^2 /, `${version} `);
+      const reply = await send(runner, request, { headers: { "x-flame-request": line } });
+      expect(reply.status).toBe(400);
+      expect(errorOf(reply).message).toContain(
+        `x-flame-request is of version ${version}, and this side speaks 2: run the same version of firelight on both sides`,
+      );
+      expect(reply.headers.get("x-flame-signature")).toBeNull();
+      expect(reasons(runner)).toEqual(["malformed"]);
+    }),
+  );
+
+  it("names every likely cause of a signature that does not hold", async () => {
+    const runner = await start();
+    const reply = await send(runner, sign("test/count", [], {}, { ...key, secret: "another" }));
+    const { message } = errorOf(reply);
+    for (const cause of ["FLAME_SECRET", "key id", "proxy", "mesh", "x-flame-*"]) expect(message).toContain(cause);
+  });
+
+  it("tells a stranger nothing about which of key and signature was wrong, and the log everything", () =>
+    expectNotRun(async () => {
+      const runner = await start();
+      const wrongKey = await send(runner, sign("test/count", [], {}, { id: "other", secret: key.secret }));
+      const wrongSecret = await send(runner, sign("test/count", [], {}, { id: key.id, secret: "guess" }));
+      const wrongBody = await send(runner, sign("test/count", []), { body: Buffer.from('{"json":[1]}') });
+      for (const reply of [wrongKey, wrongSecret, wrongBody]) {
+        expect(reply.status).toBe(401);
+        expect(reply.text).toBe(wrongKey.text);
+        expect(reply.headers.get("x-flame-signature")).toBeNull();
+      }
+      expect(reasons(runner)).toEqual(["unknown_key", "mismatch", "mismatch"]);
+      expect(runner.events[0]).toMatchObject({ detail: expect.stringContaining('"other"') });
+    }));
+
+  it.each([
+    ["method", { method: "test/other" }],
+    ["invocation id", { invocationId: "inv-2" }],
+    ["attempt", { attempt: 2 }],
+    ["audience", { audience: "someone" }],
+    ["created time", { createdMs: Date.now() + 1_000 }],
+    ["nonce", { nonce: "A".repeat(22) }],
+    ["timeout", { timeoutMs: 7 }],
+    ["idempotency key", { idempotencyKey: "7" }],
+    ["traceparent", { traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01` }],
+    ["tracestate", { tracestate: "a=b" }],
+    ["baggage", { baggage: "a=b" }],
+  ])("refuses a request whose %s was changed", (_field, change) =>
+    expectNotRun(async () => {
+      const runner = await start();
+      const request = sign("test/count", []);
+      const headers = requestHeaders({ ...request.head, ...change }, request.headers["x-flame-signature"] ?? "");
+      const reply = await send(runner, request, { headers });
+      expect(reply.status).toBe(401);
+      expect(reasons(runner)).toEqual(["mismatch"]);
+    }),
+  );
+
+  it("refuses a request whose line is malformed without a signature to answer with", () =>
+    expectNotRun(async () => {
+      const runner = await start();
+      const request = sign("test/count", []);
+      const line = `${request.headers["x-flame-request"]} more`;
+      const reply = await send(runner, request, { headers: { "x-flame-request": line } });
+      expect(reply.status).toBe(400);
+      expect(errorOf(reply)).toMatchObject({ code: "signature_error", executed: "no", retryable: false });
+      expect(reply.headers.get("x-flame-signature")).toBeNull();
+      expect(reply.headers.get("x-flame-response")).toBeNull();
+      expect(reasons(runner)).toEqual(["malformed"]);
+    }));
+
+  it("says by how much and in which direction the clocks differ", () =>
+    expectNotRun(async () => {
+      const runner = await start({ config: { security: { secret: key.secret, windowMs: 1_000 } } });
+      const late = errorOf(await send(runner, sign("test/count", [], { createdMs: Date.now() - 90_000 })));
+      const early = errorOf(await send(runner, sign("test/count", [], { createdMs: Date.now() + 90_000 })));
+      expect(late.message).toMatch(/signed 9\d{4} ms before this runner's clock; 1000 ms/);
+      expect(early.message).toMatch(/signed (89|90)\d{3} ms after this runner's clock/);
+      expect(reasons(runner)).toEqual(["expired", "expired"]);
+    }));
+
+  it("runs equal requests once, also when they arrive together", async () => {
+    const runner = await start();
+    const before = runs;
+    const request = sign("test/count", []);
+    const replies = await Promise.all(Array.from({ length: 8 }, () => send(runner, request)));
+    expect(runs).toBe(before + 1);
+    expect(replies.filter((reply) => reply.status === 200)).toHaveLength(1);
+    expect(reasons(runner)).toEqual(Array(7).fill("replay"));
+    const refused = replies.find((reply) => reply.status === 401);
+    expect(
+      refused?.headers.get("x-flame-signature"),
+      "a signed refusal could be handed to the parent in place of the real reply",
+    ).toBeNull();
+  });
+
+  it("refuses without a signature, and to be tried later, what it could not remember", async () => {
+    const verify = makeVerifier({
+      keyring: makeKeyring(key, []),
+      maxBodyBytes: 1_000,
+      runnerId: "runner-7",
+      checkAudience: true,
+      freshness: new Freshness({ windowMs: 60_000, capacity: 1, onClockStep: () => {} }),
+    });
+    const arrive = (request: SignedRequest) =>
+      verify({
+        arrivedAt: performance.now(),
+        header: (name) => request.headers[name] ?? null,
+        readBody: () => Promise.resolve(request.body),
+        verified: () => {},
+        attend: () => () => {},
+      });
+    const first = sign("test/count", []);
+    expect(await arrive(first)).toMatchObject({ _tag: "Verified" });
+    expect(await arrive(sign("test/count", []))).toMatchObject({
+      status: 503,
+      error: { code: "unavailable", executed: "no", retryAfterMs: 60_000 },
+      reason: undefined,
+      signer: undefined,
+    });
+    expect(await arrive(first), "a replay is known as one however full the memory is").toMatchObject({
+      status: 401,
+      reason: "replay",
+      signer: undefined,
+    });
+  });
+
+  it("spends no nonce on a request whose signature does not hold", async () => {
+    const runner = await start();
+    const request = sign("test/count", []);
+    await send(runner, request, { body: Buffer.from("forged") });
+    expect((await send(runner, request)).status).toBe(200);
+  });
+
+  describe("of requests that name a process of the runner", () => {
+    const other = "A".repeat(22);
+    const instanceOf = async (runner: TestRunner): Promise<InstanceNote> => {
+      const reply = await send(runner, sign(HEARTBEAT_METHOD, [], { audience: askingAudience("*") }));
+      expect(reply.status).toBe(200);
+      expect(verifiedHead(reply).outcome).toBe("ok");
+      return (codec.decode(reply.body, "heartbeat") as { instance: InstanceNote }).instance;
+    };
+    const naming = ({ id, nowMs }: InstanceNote, moreMs = 0): SignedRequest =>
+      sign("test/count", [], { audience: withInstance("*", id, nowMs + moreMs) });
+
+    it("runs what names this one, once, whatever its sender's clock says", async () => {
+      const runner = await start();
+      const before = runs;
+      const { id, nowMs } = await instanceOf(runner);
+      const audience = withInstance(withInstance("*", other, 7), id, nowMs);
+      const request = sign("test/count", [], { audience, createdMs: Date.now() - 3_600_000 });
+      expect((await send(runner, request)).status).toBe(200);
+      const again = await send(runner, request);
+      expect(again.status).toBe(401);
+      expect(again.headers.get("x-flame-signature")).toBeNull();
+      expect(reasons(runner)).toEqual(["replay"]);
+      expect(runs).toBe(before + 1);
+    });
+
+    it("refuses what names another one, says in a signed answer which it is, and runs it when it is signed for that", async () => {
+      const runner = await start();
+      const before = runs;
+      const reply = await send(runner, naming({ id: other, nowMs: 0 }));
+      expect(reply.status).toBe(503);
+      expect(verifiedHead(reply).outcome).toBe("error");
+      expect(errorOf(reply)).toMatchObject({ code: "unavailable", executed: "no", retryable: true });
+      expect(reasons(runner)).toEqual(["instance"]);
+      expect(runs).toBe(before);
+      expect((await send(runner, naming(errorOf(reply).instance!))).status).toBe(200);
+      expect(runs).toBe(before + 1);
+    });
+
+    it("runs nothing for a request that asks which process it is", () =>
+      expectNotRun(async () => {
+        const runner = await start({ env: { FLAME_RUNNER_ID: "runner-7" } });
+        const reply = await send(runner, sign("test/count", [], { audience: askingAudience("runner-7") }));
+        expect(reply.status).toBe(503);
+        expect(verifiedHead(reply).outcome).toBe("error");
+        expect(errorOf(reply)).toMatchObject({ executed: "no", instance: { id: expect.any(String) } });
+        const elsewhere = await send(runner, sign(HEARTBEAT_METHOD, [], { audience: askingAudience("runner-8") }));
+        expect(errorOf(elsewhere)).toMatchObject({ code: "signature_error", executed: "no" });
+      }));
+
+    it("says its time, in a signed answer, to one that is late by its clock, and signs nothing for one that is ahead", () =>
+      expectNotRun(async () => {
+        const runner = await start();
+        const now = await instanceOf(runner);
+        const short = await start({ config: { security: { secret: key.secret, windowMs: 200 } } });
+        const shortNow = await instanceOf(short);
+        await waitFor(async () => (await instanceOf(short)).nowMs > 300, { what: "the window to pass" });
+        const late = await send(short, naming({ id: shortNow.id, nowMs: 0 }));
+        expect(verifiedHead(late).outcome).toBe("error");
+        expect(errorOf(late)).toMatchObject({ code: "unavailable", executed: "no", instance: { id: shortNow.id } });
+        const ahead = await send(runner, naming(now, 90_000));
+        expect(ahead.status).toBe(401);
+        expect(ahead.headers.get("x-flame-signature")).toBeNull();
+        expect(reasons(runner)).toEqual(["expired"]);
+      }));
+  });
+
+  it("refuses, without a signature, what was created before it began and names no process", () =>
+    expectNotRun(async () => {
+      const createdMs = Date.now() - 1_000;
+      const runner = await start();
+      const reply = await send(runner, sign("test/count", [], { createdMs }));
+      expect(reply.status).toBe(503);
+      expect(reply.headers.get("x-flame-signature"), "the process before it may have run it").toBeNull();
+      expect(errorOf(reply)).toMatchObject({
+        code: "unavailable",
+        message: expect.stringMatching(/\d+ ms before runner/),
+      });
+      expect(errorOf(reply).retryAfterMs).toBeGreaterThanOrEqual(1_000);
+      expect(reasons(runner)).toEqual(["instance"]);
+      expect((await send(runner, sign(HEARTBEAT_METHOD, [], { createdMs }))).text).toBe('{"json":null}');
+    }));
+
+  it("insists on its own id as the audience when the id was given", () =>
+    expectNotRun(async () => {
+      const runner = await start({ env: { FLAME_RUNNER_ID: "runner-7" } });
+      const reply = await send(runner, sign("test/count", [], { audience: "runner-8" }));
+      expect(reply.status).toBe(401);
+      expect(verifiedHead(reply)).toMatchObject({ runnerId: "runner-7", outcome: "error" });
+      expect(errorOf(reply)).toMatchObject({
+        code: "signature_error",
+        executed: "no",
+        message: expect.stringContaining("runner-8"),
+      });
+    }));
+
+  it("takes its own id and * as the audience, and any when it made its id up", async () => {
+    const named = await start({ options: { runnerId: "runner-7" } });
+    expect((await send(named, sign("test/count", [], { audience: "runner-7" }))).status).toBe(200);
+    expect((await send(named, sign("test/count", [], { audience: "*" }))).status).toBe(200);
+    const nameless = await start();
+    expect((await send(nameless, sign("test/count", [], { audience: "whoever" }))).status).toBe(200);
+  });
+
+  it("answers with the key that it was asked with", async () => {
+    const old = { id: "old", secret: "the secret before" };
+    const runner = await start({ config: { security: { secret: key.secret, acceptKeys: [old] } } });
+    expect(verifiedHead(await send(runner, sign("test/count", [], {}, old)), old).keyId).toBe("old");
+  });
+
+  it("refuses everything without a secret, and says once in the log what to set", () =>
+    expectNotRun(async () => {
+      const runner = await start({ config: { security: {} } });
+      for (const _ of [1, 2]) {
+        const reply = await send(runner, sign("test/count", []));
+        expect(reply.status).toBe(500);
+        expect(errorOf(reply)).toMatchObject({
+          code: "config_error",
+          executed: "no",
+          message: expect.stringContaining("FLAME_SECRET"),
+        });
+      }
+      expect(runner.logs.filter((log) => log.level === "error")).toHaveLength(1);
+    }));
+});
+
+describe("the body", () => {
+  const small = { options: { maxBodyBytes: 1_000 } } as const;
+
+  it("is refused by its declared length before a byte of it is read", async () => {
+    const runner = await start(small);
+    const { request, answered } = openRequest(runner, {
+      ...sign("test/count", []).headers,
+      "content-length": "1000000000",
+    });
+    request.flushHeaders();
+    const answer = await answered;
+    request.destroy();
+    expect(answer.status).toBe(413);
+    expect(answer.connection).toBe("close");
+    expect(JSON.parse(answer.text)).toMatchObject({
+      code: "payload_too_large",
+      executed: "no",
+      message: expect.stringMatching(/1000000000 bytes; this runner takes 1000\b/),
+    });
+  });
+
+  it("is counted while it comes when it is chunked", async () => {
+    const runner = await start(small);
+    const { request, answered } = openRequest(runner, {
+      ...sign("test/count", []).headers,
+      "transfer-encoding": "chunked",
+    });
+    request.write("x".repeat(600));
+    request.write("x".repeat(600));
+    const answer = await answered;
+    request.destroy();
+    expect(answer.status).toBe(413);
+    expect(JSON.parse(answer.text)).toMatchObject({ code: "payload_too_large" });
+  });
+
+  it("is accepted in chunks under the limit", async () => {
+    const runner = await start(small);
+    const signed = sign("test/count", ["in pieces"]);
+    const { request, answered } = openRequest(runner, { ...signed.headers, "transfer-encoding": "chunked" });
+    request.write(signed.body.subarray(0, 5));
+    request.end(signed.body.subarray(5));
+    expect((await answered).status).toBe(200);
+  });
+
+  it.each([
+    ["content-encoding", "gzip"],
+    ["content-type", "text/plain"],
+  ])("is refused with %s %s", async (name, value) => {
+    const runner = await start();
+    const reply = await send(runner, sign("test/count", []), { headers: { [name]: value } });
+    expect(reply.status).toBe(415);
+    expect(errorOf(reply).message).toContain(value);
+  });
+
+  it("that is signed and not decodable is a serialization_error, unexecuted", () =>
+    expectNotRun(async () => {
+      const runner = await start();
+      const reply = await send(runner, sign("test/count", { not: "an array" } as never));
+      expect(reply.status).toBe(400);
+      expect(verifiedHead(reply).outcome).toBe("error");
+      expect(errorOf(reply)).toMatchObject({ code: "serialization_error", executed: "no", retryable: false });
+    }));
+});
