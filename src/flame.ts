@@ -5,7 +5,7 @@
  */
 import { makeCodec } from "./contract/codec/codec.ts";
 import { configSchema } from "./contract/config/config-schema.ts";
-import { configuration } from "./contract/config/config-symbol.ts";
+import { configSymbol } from "./contract/config/config-symbol.ts";
 import { makeDecorators, type MethodDecoratorMaker, type ServiceDecorator } from "./contract/api/decorators.ts";
 import { InvokeError } from "./contract/errors.ts";
 import { flushAll } from "./contract/process/flush.ts";
@@ -20,15 +20,15 @@ import { toEffect, type ToEffect } from "./contract/api/remote-method.ts";
 import type { Client } from "./parent/client.ts";
 import type { PoolHandle } from "./parent/pool/stats.ts";
 import { callerOf } from "./instance-caller.ts";
-import { makeMakers, type Makers } from "./service-factories.ts";
+import { makeServiceFactories, type ServiceFactories } from "./service-factories.ts";
 import { trackInstance } from "./reload.ts";
 import { readRunnerOptions, type RunnerServerOptions } from "./runner/options.ts";
 import { createRunnerServer, type RunnerServer } from "./runner/server.ts";
 import { SenderClock } from "./parent/sender-clock.ts";
-import { serveInIsolate, standIn } from "./runner/isolation/isolate-server.ts";
+import { serveInIsolate, isolateServerStub } from "./runner/isolation/isolate-server.ts";
 import { runnerLink } from "./runner/isolation/runner-link.ts";
 import { RunningServers } from "./running-servers.ts";
-import { connect, observe, type Observation } from "./wiring.ts";
+import { createClient, makeTelemetryStack, type TelemetryStack } from "./wiring.ts";
 
 /** Reads the metrics of an instance. */
 export interface MetricsReader {
@@ -43,7 +43,7 @@ export interface MetricsReader {
  *
  * Nothing starts and no environment is read before it is configured or used.
  */
-export interface Flame extends MethodDecoratorMaker, Makers, AsyncDisposable {
+export interface Flame extends MethodDecoratorMaker, ServiceFactories, AsyncDisposable {
   /** Everything that this process can run. */
   readonly registry: Registry;
   /** Decorates classes: `@flame.serviceDecorator("math") class MathService { … }`. */
@@ -109,7 +109,7 @@ const partsSchema = object<FlameParts>({
 });
 
 /** The part of an instance that changes: its configuration and what was made from it. */
-class Lifecycle {
+class Instance {
   readonly #registry: Registry;
   readonly #codec = makeCodec();
   readonly #servers = new RunningServers();
@@ -117,7 +117,7 @@ class Lifecycle {
   #clock = new SenderClock();
   #config: FlameConfig;
   #resolved: ResolvedConfig | undefined;
-  #observation: Observation | undefined;
+  #observation: TelemetryStack | undefined;
   #client: Client | undefined;
   #ended = false;
   #ending: Promise<void> | undefined;
@@ -136,8 +136,8 @@ class Lifecycle {
     return (this.#resolved ??= resolveConfig(this.#config, process.env));
   }
 
-  get observation(): Observation {
-    return this.#observe(this.resolved);
+  get observation(): TelemetryStack {
+    return this.#makeTelemetryStack(this.resolved);
   }
 
   /** While something is loaded without which no call may begin. */
@@ -147,7 +147,7 @@ class Lifecycle {
 
   get client(): Client {
     this.#refuseWhenEnded();
-    return (this.#client ??= this.#connect(this.resolved));
+    return (this.#client ??= this.#createClient(this.resolved));
   }
 
   async configure(config: FlameConfig): Promise<void> {
@@ -156,7 +156,7 @@ class Lifecycle {
     const resolved = resolveConfig(merged, process.env);
     this.#servers.refuseChange(resolved, process.env);
     this.#clock = new SenderClock();
-    const client = resolved.mode === "parent" ? this.#connect(resolved) : undefined;
+    const client = resolved.mode === "parent" ? this.#createClient(resolved) : undefined;
     const before = this.#client;
     this.#config = merged;
     this.#resolved = resolved;
@@ -179,7 +179,7 @@ class Lifecycle {
         hooks: resolveRunnerHooks(options, this.resolved.hooks),
         shutdown: () => this.shutdown(),
       });
-      return standIn(link.settings);
+      return isolateServerStub(link.settings);
     }
     const config = this.resolved;
     const server = createRunnerServer(
@@ -230,12 +230,12 @@ class Lifecycle {
     }
   }
 
-  #observe(config: ResolvedConfig): Observation {
-    return (this.#observation = observe(config, this.#observation));
+  #makeTelemetryStack(config: ResolvedConfig): TelemetryStack {
+    return (this.#observation = makeTelemetryStack(config, this.#observation));
   }
 
-  #connect(config: ResolvedConfig): Client {
-    return connect(config, this.#registry, this.#codec, this.#observe(config), process.env, this.#clock);
+  #createClient(config: ResolvedConfig): Client {
+    return createClient(config, this.#registry, this.#codec, this.#makeTelemetryStack(config), process.env, this.#clock);
   }
 
   #refuseWhenEnded(): void {
@@ -259,7 +259,7 @@ class Lifecycle {
  */
 export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): Flame => {
   const registry = readOption(partsSchema, parts, "createFlame", "parts").registry ?? createRegistry();
-  const lifecycle = new Lifecycle(config, registry);
+  const lifecycle = new Instance(config, registry);
   const definitions = trackInstance(createFlame, registry, lifecycle);
 
   const caller = callerOf(lifecycle);
@@ -282,7 +282,7 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
   ) as MetricsReader;
 
   const shutdown = (): Promise<void> => lifecycle.shutdown();
-  const instance = Object.assign(decorators.method, makeMakers(definitions, caller), {
+  const instance = Object.assign(decorators.method, makeServiceFactories(definitions, caller), {
     registry,
     serviceDecorator: decorators.service,
     toEffect,
@@ -294,7 +294,7 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
   });
   return Object.defineProperties(instance, {
     pools: { get: () => lifecycle.client.pools, enumerable: true },
-    [configuration]: { get: () => lifecycle.given },
+    [configSymbol]: { get: () => lifecycle.given },
   }) as typeof instance & Pick<Flame, "pools">;
 };
 

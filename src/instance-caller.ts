@@ -39,10 +39,10 @@ export const callerOf = (instance: CallingInstance): Caller => {
   };
 
   return {
-    call: (method, args, options, ticket) => {
+    call: (method, args, options, observer) => {
       const client = clientFor(method);
       if (client instanceof FlameError) return Effect.fail(client);
-      return onceLoaded(method, client.call({ method, args, options, ticket }));
+      return onceLoaded(method, client.call({ method, args, options, observer }));
     },
     fanOut: (request) => {
       const client = clientFor(request.method);

@@ -4,7 +4,7 @@
  */
 import type { CallSite } from "./contract/process/call-site.ts";
 import { definitionSite } from "./contract/process/development.ts";
-import { named } from "./contract/api/id-proxy.ts";
+import { withIdProperties } from "./contract/api/id-proxy.ts";
 import { readDefinition, type DefinitionOptions } from "./contract/config/definition-options.ts";
 import { checkId, type Registry } from "./contract/api/registry.ts";
 import { effectMethod, remoteMethod, type Caller, type RemoteTarget } from "./contract/api/remote-method.ts";
@@ -71,7 +71,7 @@ export interface EffectFunctionMaker {
 }
 
 /** All makers of one Firelight instance. */
-export interface Makers {
+export interface ServiceFactories {
   readonly service: ServiceMaker;
   readonly serviceEffect: EffectServiceMaker;
   readonly fn: FunctionMaker;
@@ -82,7 +82,7 @@ export interface Makers {
 const singleMethod = "default";
 
 /** Makes the makers that fill a registry and call through a caller. */
-export const makeMakers = (registry: Registry, caller: Caller): Makers => {
+export const makeServiceFactories = (registry: Registry, caller: Caller): ServiceFactories => {
   const target = ({ name, registration }: ServiceMethod): RemoteTarget => ({
     caller,
     method: name,
@@ -95,30 +95,30 @@ export const makeMakers = (registry: Registry, caller: Caller): Makers => {
       methods.map(({ registration }) => ({ ...registration, definedAt })),
     );
 
-  const service = (face: (target: RemoteTarget) => unknown) => {
+  const service = (wrap: (target: RemoteTarget) => unknown) => {
     const make = (id: string, definition: ServiceDefinition, options?: DefinitionOptions): unknown => {
       const methods = readService(id, definition, options);
       register(id, methods, definitionSite(make));
-      return Object.freeze(Object.fromEntries(methods.map((method) => [method.key, face(target(method))])));
+      return Object.freeze(Object.fromEntries(methods.map((method) => [method.key, wrap(target(method))])));
     };
     return make;
   };
 
-  const single = (face: (target: RemoteTarget) => unknown) => {
+  const single = (wrap: (target: RemoteTarget) => unknown) => {
     const make = (id: string, handler: ServiceMember, options: DefinitionOptions = {}): unknown => {
       const checked = readDefinition(options, `fn "${checkId("service", id)}"`);
       const method = readMethod(id, singleMethod, handler, checked);
       register(id, [method], definitionSite(make));
-      return face(target(method));
+      return wrap(target(method));
     };
     return make;
   };
 
   const asEffect = (to: RemoteTarget): unknown => effectMethod(() => to);
   return {
-    service: named(service(remoteMethod)),
-    serviceEffect: named(service(asEffect)),
-    fn: named(single(remoteMethod)),
-    fnEffect: named(single(asEffect)),
+    service: withIdProperties(service(remoteMethod)),
+    serviceEffect: withIdProperties(service(asEffect)),
+    fn: withIdProperties(single(remoteMethod)),
+    fnEffect: withIdProperties(single(asEffect)),
   };
 };

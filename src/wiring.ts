@@ -12,7 +12,7 @@ import type { SenderClock } from "./parent/sender-clock.ts";
 import { makeDispatcher } from "./runner/request/dispatch.ts";
 import { makeIdempotencyGuard } from "./runner/idempotency/idempotency.ts";
 import { runnerLink } from "./runner/isolation/runner-link.ts";
-import { type IsolatedRuns, makeIsolatedRuns } from "./runner/isolation/isolate-runner.ts";
+import { type IsolateRunner, makeIsolatedRuns } from "./runner/isolation/isolate-runner.ts";
 import { startLocally } from "./runner/lifecycle/local-start.ts";
 import { guardLogger } from "./telemetry/guarded-logger.ts";
 import { consoleLogger, makeLogSink } from "./telemetry/logs.ts";
@@ -22,7 +22,7 @@ import { makeRedactor, type Redactor } from "./telemetry/redaction.ts";
 import { makeTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
 
 /** What an instance tells about itself, and to whom. */
-export interface Observation {
+export interface TelemetryStack {
   readonly telemetry: Telemetry;
   readonly metrics: LateMetrics | undefined;
   readonly logger: Logger;
@@ -50,7 +50,7 @@ const observedAlike = (one: ResolvedConfig, other: ResolvedConfig): boolean =>
 /** Instruments are the registry's, so that counters go on where a registry does. */
 const metricsOf = (
   { telemetry: { metrics: wanted, methods, buckets } }: ResolvedConfig,
-  before: Observation | undefined,
+  before: TelemetryStack | undefined,
 ): LateMetrics | undefined => {
   if (wanted === false) return undefined;
   const own = before?.config.telemetry.metrics === true ? before.metrics : undefined;
@@ -60,7 +60,7 @@ const metricsOf = (
 };
 
 /** Puts the adapters that the configuration asks for behind the seam. What went on before goes on where it can, counters too. */
-export const observe = (config: ResolvedConfig, before?: Observation): Observation => {
+export const makeTelemetryStack = (config: ResolvedConfig, before?: TelemetryStack): TelemetryStack => {
   if (before !== undefined && observedAlike(before.config, config)) return before;
   const { baggageKeys, traces } = config.telemetry;
   const logger = guardLogger(config.logger ?? consoleLogger);
@@ -72,7 +72,7 @@ export const observe = (config: ResolvedConfig, before?: Observation): Observati
 };
 
 /** Whether calls run in this process: in local mode, and on a runner that was given no pools of its own. */
-const runsHere = (config: ResolvedConfig): boolean =>
+const isLocal = (config: ResolvedConfig): boolean =>
   config.mode === "local" || (config.mode === "runner" && config.pools.size === 0);
 
 /**
@@ -83,22 +83,22 @@ const isolatedRuns = (
   { mode, isolation, maxBodyBytes }: ResolvedConfig,
   telemetry: Telemetry,
   place: { readonly runnerId: string; readonly poolName: string },
-): IsolatedRuns | undefined => {
+): IsolateRunner | undefined => {
   if (runnerLink() !== undefined || (mode === "local" && isolation.entry === undefined)) return undefined;
   const settings = { ...place, url: "", port: 0, hostname: "", maxBodyBytes };
   return makeIsolatedRuns({ ...isolation, settings: () => settings, telemetry });
 };
 
 /** Makes the client of a configuration. Calls that stay on a runner are told under its id and pool, from `env`. */
-export const connect = (
+export const createClient = (
   config: ResolvedConfig,
   registry: Registry,
   codec: Codec,
-  { telemetry, logger, redact }: Observation,
+  { telemetry, logger, redact }: TelemetryStack,
   env: Environment,
   clock?: SenderClock,
 ): Client => {
-  if (!runsHere(config)) return makeClient({ config, telemetry, codec, ...(clock === undefined ? {} : { clock }) });
+  if (!isLocal(config)) return makeClient({ config, telemetry, codec, ...(clock === undefined ? {} : { clock }) });
   const { idempotency, exposeErrors, maxBodyBytes } = config;
   const runnerId = env["FLAME_RUNNER_ID"]?.trim() || "local";
   const poolName = env["FLAME_POOL"]?.trim() || config.defaultPool;

@@ -1,7 +1,7 @@
 /** What a drill is: something that breaks, and everything that must be seen of it. */
 import type { AlertName } from "../../src/bundle/alert-names.ts";
 import type { Scene } from "./program/scene.ts";
-import type { CallStory } from "./explained.ts";
+import type { CallReport } from "./explained.ts";
 
 /** A panel of a dashboard that an incident must move. */
 export interface MovingPanel {
@@ -31,7 +31,7 @@ export interface Clue {
   /** Whether a call of the list is worth a look: its outcome as in `rpc.status_code`. */
   readonly look: (call: ListedCall) => boolean;
   /** What the story of the call says about the cause, in words; `undefined` when it does not tell. */
-  readonly cause: (story: CallStory) => string | undefined;
+  readonly cause: (story: CallReport) => string | undefined;
 }
 
 /** No trace at all, of calls that the metrics count: their own way is broken, and `firelight doctor` says where. */

@@ -3,10 +3,10 @@ import { execFile } from "node:child_process";
 import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
-import type { CallStory } from "../../src/cli/explain/call-report.ts";
+import type { CallReport } from "../../src/cli/explain/call-report.ts";
 import type { Clue, ListedCall } from "./drill.ts";
 
-export type { CallStory } from "../../src/cli/explain/call-report.ts";
+export type { CallReport } from "../../src/cli/explain/call-report.ts";
 
 const run = promisify(execFile);
 
@@ -43,7 +43,7 @@ export const hasTelemetry = (files: ReadonlyArray<string>): boolean => written(f
 /** A call whose trace told the cause. */
 export interface ToldCall {
   readonly call: ListedCall;
-  readonly story: CallStory;
+  readonly story: CallReport;
   /** The cause, in words. */
   readonly cause: string;
 }
@@ -59,7 +59,7 @@ export const findClue = async (files: ReadonlyArray<string>, { look, cause }: Cl
   if (!list.fine) return undefined;
   for (const call of (JSON.parse(list.text) as ReadonlyArray<ListedCall>).filter(look).slice(0, mostLooks)) {
     const { text } = await firelight("explain", ...present, "--call", call.invocationId, "--json");
-    const story = JSON.parse(text) as CallStory;
+    const story = JSON.parse(text) as CallReport;
     const told = cause(story);
     if (told !== undefined) return { call, story, cause: told };
   }

@@ -10,8 +10,8 @@
 import "../contract/process/runtime-check.ts";
 import { performance } from "node:perf_hooks";
 import type { Backend, RunnerHandle, SpawnRequest } from "../contract/config/backend.ts";
-import { longestTimerMs, milliseconds } from "../contract/validation/check-number.ts";
-import { Episode } from "../contract/failure-series.ts";
+import { maxTimerMs, milliseconds } from "../contract/validation/check-number.ts";
+import { FailureSeries } from "../contract/failure-series.ts";
 import { fileLocation, fn, oneOf, text } from "../contract/validation/option-checks.ts";
 import { object, readOption } from "../contract/validation/option-schema.ts";
 import { catchRejection, thrownText } from "../contract/user-function.ts";
@@ -88,7 +88,7 @@ const schema = object<ProcessBackendOptions>({
   host: text(),
   logs: oneOf(["forward", "inherit", "ignore"]),
   onOutput: fn<NonNullable<ProcessBackendOptions["onOutput"]>>(),
-  stopGraceMs: milliseconds({ min: 0, max: longestTimerMs }),
+  stopGraceMs: milliseconds({ min: 0, max: maxTimerMs }),
 });
 
 const defaultStopGraceMs = 10_000;
@@ -99,7 +99,7 @@ type OutputSink = (output: RunnerOutput) => void;
 const outputSink = (options: ProcessBackendOptions): OutputSink => {
   const { onOutput } = options;
   if (onOutput === undefined) return options.logs === "ignore" ? () => {} : forwardLine;
-  const episode = new Episode();
+  const episode = new FailureSeries();
   const failed = (how: string) => (error: unknown) => {
     if (!episode.begins(performance.now())) return;
     process.emitWarning(`The process backend's onOutput ${how} ${thrownText(error)}; lines are lost while it does.`, {

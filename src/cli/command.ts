@@ -28,7 +28,7 @@ export interface Command {
    * Runs it.
    *
    * @param args what stands behind the command's name
-   * @throws {Trouble} for everything that a person can do something about
+   * @throws {CliError} for everything that a person can do something about
    */
   run(args: ReadonlyArray<string>, context: CommandContext): Promise<ExitCode>;
 }

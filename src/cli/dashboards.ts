@@ -8,7 +8,7 @@ import { ConfigError } from "../contract/errors.ts";
 import { type Command, exitCodes } from "./command.ts";
 import { readOptions } from "./options.ts";
 import { many } from "./terminal.ts";
-import { Trouble, UsageError } from "./errors.ts";
+import { CliError, UsageError } from "./errors.ts";
 
 const help = `firelight dashboards --out DIR [--settings FILE] [--name NAME] [--uid UID] [--grafana-url URL] [--runbook-url URL]
                      [--objective SHARE] [--selector MATCHERS] [--check]
@@ -51,7 +51,7 @@ const loadBundle = async () => {
   } catch (error) {
     const missing = /(@grafana\/grafana-foundation-sdk|yaml)\b/.exec(error instanceof Error ? error.message : "")?.[1];
     if (missing === undefined) throw error;
-    throw new Trouble(
+    throw new CliError(
       `The package ${missing} is not installed. Run: npm install --save-dev @grafana/grafana-foundation-sdk yaml`,
     );
   }
@@ -64,7 +64,7 @@ const readSettings = async (file: string): Promise<unknown> => {
     if (path.endsWith(".json")) return JSON.parse(readFileSync(path, "utf8"));
     return ((await import(pathToFileURL(path).href)) as { readonly default?: unknown }).default ?? {};
   } catch (error) {
-    throw new Trouble(`${file} cannot be read: ${(error as Error).message}`);
+    throw new CliError(`${file} cannot be read: ${(error as Error).message}`);
   }
 };
 
@@ -125,7 +125,7 @@ export const dashboards: Command = {
       terminal.aside(`${many(written.length, "file")} written to ${place}.`);
       return exitCodes.fine;
     } catch (error) {
-      if (error instanceof Error && "code" in error) throw new Trouble(`Cannot write to ${place}: ${error.message}`);
+      if (error instanceof Error && "code" in error) throw new CliError(`Cannot write to ${place}: ${error.message}`);
       throw error;
     }
   },

@@ -2,7 +2,7 @@
 import { type ExitCode, exitCodes } from "./command.ts";
 
 /** Something that a person can do something about; printed without a stack. */
-export class Trouble extends Error {
+export class CliError extends Error {
   readonly exitCode: ExitCode;
 
   /** @param message what happened, and what to do now */
@@ -14,14 +14,14 @@ export class Trouble extends Error {
 }
 
 /** A command line that is not understood. */
-export class UsageError extends Trouble {
+export class UsageError extends CliError {
   constructor(message: string) {
     super(message, exitCodes.usage);
   }
 }
 
 /** Data that is not what it should be, and where. */
-export class InputError extends Trouble {
+export class InputError extends CliError {
   /** The file or address. */
   readonly source: string;
   /** From 1, where the input has lines. */

@@ -4,7 +4,7 @@ import { isObject } from "../contract/codec/json-bounds.ts";
 export { isObject };
 
 /** A list, or an empty one where there is none. */
-export const listIn = (owner: unknown, ...names: ReadonlyArray<string>): ReadonlyArray<unknown> => {
+export const getArray = (owner: unknown, ...names: ReadonlyArray<string>): ReadonlyArray<unknown> => {
   if (!isObject(owner)) return [];
   for (const name of names) {
     const value = owner[name];
@@ -14,17 +14,17 @@ export const listIn = (owner: unknown, ...names: ReadonlyArray<string>): Readonl
 };
 
 /** Whatever a field holds. */
-export const fieldOf = (owner: unknown, name: string): unknown => (isObject(owner) ? owner[name] : undefined);
+export const getField = (owner: unknown, name: string): unknown => (isObject(owner) ? owner[name] : undefined);
 
 /** A text that is not empty. */
-export const textIn = (owner: unknown, name: string): string | undefined => {
-  const value = fieldOf(owner, name);
+export const getString = (owner: unknown, name: string): string | undefined => {
+  const value = getField(owner, name);
   return typeof value === "string" && value !== "" ? value : undefined;
 };
 
 /** A number, also one that is written as text because JSON's have too few digits. */
 export const numberIn = (owner: unknown, name: string): number | undefined => {
-  const value = fieldOf(owner, name);
+  const value = getField(owner, name);
   if (value === undefined || value === null || value === "") return undefined;
   const number = Number(value);
   return Number.isNaN(number) ? undefined : number;

@@ -4,7 +4,7 @@ import "./runtime-check.ts";
 import { readFileSync } from "node:fs";
 import { type Command, type ExitCode, exitCodes } from "./command.ts";
 import { makeTerminal } from "./terminal.ts";
-import { Trouble, UsageError } from "./errors.ts";
+import { CliError, UsageError } from "./errors.ts";
 
 interface Entry {
   readonly summary: string;
@@ -74,7 +74,7 @@ const main = async ([name, ...args]: ReadonlyArray<string>): Promise<ExitCode> =
 };
 
 const failed = (error: unknown): ExitCode => {
-  if (error instanceof Trouble) {
+  if (error instanceof CliError) {
     terminal.aside(`firelight: ${error.message}`);
     return error.exitCode;
   }

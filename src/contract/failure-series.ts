@@ -4,7 +4,7 @@
  */
 const quietMs = 60_000;
 
-export class Episode {
+export class FailureSeries {
   #lastAt = -Infinity;
 
   /** Takes in a failure at `now`; whether it is the first of its series. */

@@ -12,7 +12,7 @@ import {
   propagation,
   trace,
 } from "@opentelemetry/api";
-import { longestTimerMs, milliseconds } from "../contract/validation/check-number.ts";
+import { maxTimerMs, milliseconds } from "../contract/validation/check-number.ts";
 import { onFlush } from "../contract/process/flush.ts";
 import { oneOf, text } from "../contract/validation/option-checks.ts";
 import { object, readOption } from "../contract/validation/option-schema.ts";
@@ -93,10 +93,10 @@ const schema = object<OpenTelemetryOptions>({
   headers,
   protocol: oneOf(["http/protobuf", "http/json"]),
   metrics: metricsSource,
-  metricsIntervalMs: milliseconds({ min: 1, max: longestTimerMs }),
+  metricsIntervalMs: milliseconds({ min: 1, max: maxTimerMs }),
   attributes,
   instrumentations,
-  flushTimeoutMs: milliseconds({ min: 1, max: longestTimerMs }),
+  flushTimeoutMs: milliseconds({ min: 1, max: maxTimerMs }),
 });
 
 /** OpenTelemetry while it runs. */

@@ -5,7 +5,7 @@ import { FlameError } from "../contract/errors.ts";
 import type { AcquireResult, AcquireSource, SpanIds, Telemetry } from "../telemetry/telemetry.ts";
 import type { Call } from "./run-call.ts";
 import { errorOf, remainingMs } from "./run-call.ts";
-import type { RunnerWish } from "./pool/core/events.ts";
+import type { RunnerPreference } from "./pool/core/events.ts";
 import type { Lease } from "./pool/lease.ts";
 import type { AcquireRequest } from "./pool/acquire-request.ts";
 import type { Pool } from "./pool/pool.ts";
@@ -17,19 +17,19 @@ const resultOf = (error: CallError | undefined): AcquireResult => {
 };
 
 /** Asks a pool. The call holds the lease from the moment it is granted. */
-class Visit implements AcquireRequest {
+class SlotRequest implements AcquireRequest {
   readonly #call: Call;
   readonly #pool: Pool;
   readonly #telemetry: Telemetry;
   readonly #startedAt = performance.now();
-  readonly wish: RunnerWish;
+  readonly preference: RunnerPreference;
   readonly queueDepth: number;
 
   constructor(call: Call, pool: Pool, avoid: string | undefined, telemetry: Telemetry) {
     this.#call = call;
     this.#pool = pool;
     this.#telemetry = telemetry;
-    this.wish = { avoid, affinityKey: call.options.affinityKey };
+    this.preference = { avoid, affinityKey: call.options.affinityKey };
     this.queueDepth = pool.queueDepth;
   }
 
@@ -78,7 +78,7 @@ export const acquire = (
   avoid: string | undefined,
   telemetry: Telemetry,
 ): Lease | Effect.Effect<Lease, CallError> => {
-  const visit = new Visit(call, pool, avoid, telemetry);
+  const visit = new SlotRequest(call, pool, avoid, telemetry);
   const immediate = pool.tryAcquire(visit);
   if (immediate instanceof FlameError) {
     visit.ended("rejected", "warm");
@@ -118,7 +118,7 @@ export const acquireElsewhere = (
 ): Lease | undefined => {
   const { runners, slotsUsed, slotsProvisioned, pending } = pool.snapshot();
   if (pending > 0 || slotsUsed >= slotsProvisioned || runners.idle + runners.busy <= busy.size) return undefined;
-  const visit = new Visit(call, pool, avoid, telemetry);
+  const visit = new SlotRequest(call, pool, avoid, telemetry);
   const lease = pool.tryAcquire(visit);
   if (lease === undefined || lease instanceof FlameError) return undefined;
   if (busy.has(lease.runner.id)) {

@@ -1,5 +1,5 @@
 /** Why an attempt is made, and what its span says of it wherever it runs. */
-import type { Facts } from "../telemetry/catalog.ts";
+import type { SpanFields } from "../telemetry/catalog.ts";
 import type { Call } from "./run-call.ts";
 
 export type AttemptKind = "first" | "retry" | "hedge";
@@ -11,7 +11,7 @@ export interface AttemptCause {
 }
 
 /** What the span of every attempt says, wherever it runs. */
-export const attemptFacts = (call: Call, body: Uint8Array, cause: AttemptCause): Facts => ({
+export const attemptFacts = (call: Call, body: Uint8Array, cause: AttemptCause): SpanFields => ({
   method: call.method,
   pool: call.pool,
   attempt: call.attempts,

@@ -45,8 +45,8 @@ import { makeTransport } from "./transport/make-transport.ts";
 import type { PoolHandle } from "./pool/stats.ts";
 import { Pool } from "./pool/pool.ts";
 import { probeRunner } from "./pool/runners/probe.ts";
-import type { AttemptMaker, Lane } from "./pool-context.ts";
-import { persist } from "./retry-loop.ts";
+import type { AttemptMaker, PoolContext } from "./pool-context.ts";
+import { withRetries } from "./retry-loop.ts";
 import { RetryBudget } from "./retry-budget.ts";
 import { SenderClock } from "./sender-clock.ts";
 import type { HttpTransport } from "./transport/transport.ts";
@@ -110,7 +110,7 @@ export const makeClient = ({ config, telemetry, codec, local, clock = new Sender
   const key = signingKey(config);
   const keyring = key === undefined ? undefined : makeKeyring(key, config.security.acceptKeys);
 
-  const makeLane = (pool: ResolvedPool, transport: HttpTransport): Lane => {
+  const makeLane = (pool: ResolvedPool, transport: HttpTransport): PoolContext => {
     const remote = keyring === undefined ? undefined : { config, telemetry, codec, transport, keyring, clock };
     return {
       pool: new Pool(pool, telemetry, {
@@ -165,16 +165,16 @@ export const makeClient = ({ config, telemetry, codec, local, clock = new Sender
         () => attemptHere(local, call, body, cause),
       );
     }
-    const lane = lanes.get(call.pool);
-    if (lane === undefined) return Effect.fail(noPool(call));
-    if (lane.remote === undefined) return Effect.fail(noSecret(call));
-    const lease = acquire(call, lane.pool, avoid, telemetry);
+    const context = lanes.get(call.pool);
+    if (context === undefined) return Effect.fail(noPool(call));
+    if (context.remote === undefined) return Effect.fail(noSecret(call));
+    const lease = acquire(call, context.pool, avoid, telemetry);
     return Effect.isEffect(lease)
       ? Effect.flatMap(lease, (granted) => attemptOn(call, body, cause, granted))
       : attemptOn(call, body, cause, lease);
   };
 
-  const maker: AttemptMaker = { telemetry, laneOf: (pool) => lanes.get(pool), attemptOnce, attemptOn };
+  const maker: AttemptMaker = { telemetry, poolContextOf: (pool) => lanes.get(pool), attemptOnce, attemptOn };
 
   const encode = (call: Call): Uint8Array | CallError => {
     const startedAt = performance.now();
@@ -230,7 +230,7 @@ export const makeClient = ({ config, telemetry, codec, local, clock = new Sender
         const body = encode(call);
         const { signal } = call.options;
         const inherited = inheritedSignal(call);
-        const start = () => (body instanceof FlameError ? Effect.fail(body) : persist(maker, call, body));
+        const start = () => (body instanceof FlameError ? Effect.fail(body) : withRetries(maker, call, body));
         return Effect.onExitPrimitive(
           signal === undefined && inherited === undefined
             ? start()

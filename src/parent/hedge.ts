@@ -1,12 +1,12 @@
 /**
  * Attempts at the same time: while one has no answer, another is started on another runner. The first success wins and
- * the others are interrupted. Each attempt has a branch of the call to write to; the call takes over the books of the branch that
+ * the others are interrupted. Each attempt writes to a copy of the call; the call takes over the state of the copy that
  * decided.
  */
 import * as Effect from "effect/Effect";
 import type * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
-import { longestTimerMs } from "../contract/validation/check-number.ts";
+import { maxTimerMs } from "../contract/validation/check-number.ts";
 import type { CallError } from "../contract/errors.ts";
 import { executedByEither } from "../contract/errors.ts";
 import type { HedgeOptions } from "../contract/config/options.ts";
@@ -16,7 +16,7 @@ import type { AttemptCause } from "./attempt-cause.ts";
 import type { Call } from "./run-call.ts";
 import { errorOf } from "./run-call.ts";
 import { budgetText, noteRefusal, noteRetry } from "./retry-events.ts";
-import type { AttemptMaker, Lane } from "./pool-context.ts";
+import type { AttemptMaker, PoolContext } from "./pool-context.ts";
 import type { Lease } from "./pool/lease.ts";
 import { mayPass } from "./retry-policy.ts";
 
@@ -28,11 +28,11 @@ export const mayHedge = ({ options }: Call): boolean =>
   options.hedge !== false &&
   (options.idempotent === true || options.idempotencyKey !== undefined);
 
-const branchOf = (call: Call): Call => ({ ...call, phases: { ...call.phases }, lease: undefined, trunk: call });
+const branchOf = (call: Call): Call => ({ ...call, phases: { ...call.phases }, lease: undefined, parentCall: call });
 
 class Race {
   readonly #maker: AttemptMaker;
-  readonly #lane: Lane;
+  readonly #context: PoolContext;
   readonly #call: Call;
   readonly #body: Uint8Array;
   readonly #options: HedgeOptions;
@@ -46,14 +46,14 @@ class Race {
 
   constructor(
     maker: AttemptMaker,
-    lane: Lane,
+    context: PoolContext,
     call: Call,
     body: Uint8Array,
     fork: (effect: Effect.Effect<unknown, CallError>) => Branch,
     resume: (effect: Effect.Effect<unknown, CallError>) => void,
   ) {
     this.#maker = maker;
-    this.#lane = lane;
+    this.#context = context;
     this.#call = call;
     this.#body = body;
     this.#options = call.options.hedge as HedgeOptions;
@@ -62,8 +62,8 @@ class Race {
   }
 
   start(cause: AttemptCause, avoid: string | undefined): void {
-    const branch = branchOf(this.#call);
-    this.#run(branch, this.#maker.attemptOnce(branch, this.#body, cause, avoid));
+    const hedgedCall = branchOf(this.#call);
+    this.#run(hedgedCall, this.#maker.attemptOnce(hedgedCall, this.#body, cause, avoid));
     if (!this.#over) this.#wait(this.#options.delayMs);
   }
 
@@ -82,14 +82,14 @@ class Race {
     );
   }
 
-  #run(branch: Call, effect: Effect.Effect<unknown, CallError>): void {
+  #run(hedgedCall: Call, effect: Effect.Effect<unknown, CallError>): void {
     const fiber = this.#fork(effect);
-    this.#running.set(fiber, branch);
-    fiber.addObserver((exit) => this.#ended(fiber, branch, exit));
+    this.#running.set(fiber, hedgedCall);
+    fiber.addObserver((exit) => this.#ended(fiber, hedgedCall, exit));
   }
 
   #wait(ms: number): void {
-    this.#timer = setTimeout(() => this.#tick(), Math.min(ms, longestTimerMs));
+    this.#timer = setTimeout(() => this.#tick(), Math.min(ms, maxTimerMs));
   }
 
   /** Starts a hedge if the latest attempt has had its time; with no slot elsewhere, it looks again later. */
@@ -99,49 +99,49 @@ class Race {
     const latest = leases.at(-1);
     const dueMs = latest === undefined ? delayMs : latest.grantedAt + delayMs - performance.now();
     if (latest === undefined || dueMs > 1) return this.#wait(dueMs);
-    const { budget, pool } = this.#lane;
+    const { budget, pool } = this.#context;
     if (budget?.spare === false)
       return noteRefusal(this.#maker.telemetry, this.#call, "budget", budgetText(this.#call.pool, budget));
-    const branch = branchOf(this.#call);
-    branch.phases.backoff += performance.now() - this.#startedAt;
+    const hedgedCall = branchOf(this.#call);
+    hedgedCall.phases.backoff += performance.now() - this.#startedAt;
     const busy = new Set(leases.flatMap((lease) => (lease === undefined ? [] : [lease.runner.id])));
-    const lease = acquireElsewhere(branch, pool, latest.runner.id, busy, this.#maker.telemetry);
+    const lease = acquireElsewhere(hedgedCall, pool, latest.runner.id, busy, this.#maker.telemetry);
     if (lease !== undefined) {
       budget?.charge();
-      this.#hedge(branch, lease);
+      this.#hedge(hedgedCall, lease);
     }
     if (this.#running.size < maxAttempts) this.#wait(delayMs);
   }
 
-  #hedge(branch: Call, lease: Lease): void {
+  #hedge(hedgedCall: Call, lease: Lease): void {
     const reason = `no answer after ${this.#options.delayMs} ms`;
     this.#call.hedges++;
     noteRetry(this.#maker.telemetry, this.#call, 0, reason);
-    this.#run(branch, this.#maker.attemptOn(branch, this.#body, { kind: "hedge", reason }, lease));
+    this.#run(hedgedCall, this.#maker.attemptOn(hedgedCall, this.#body, { kind: "hedge", reason }, lease));
   }
 
-  #ended(fiber: Branch, branch: Call, exit: Exit.Exit<unknown, CallError>): void {
+  #ended(fiber: Branch, hedgedCall: Call, exit: Exit.Exit<unknown, CallError>): void {
     this.#running.delete(fiber);
-    branch.lease?.release();
+    hedgedCall.lease?.release();
     if (this.#over) return;
-    const error = errorOf(exit, branch);
+    const error = errorOf(exit, hedgedCall);
     if (error !== undefined) {
       this.#call.executed = executedByEither(this.#call.executed, error.executed);
       if (this.#running.size > 0 && mayPass(error)) return;
     }
     this.#over = true;
     clearTimeout(this.#timer);
-    this.#takeOver(branch);
+    this.#takeOver(hedgedCall);
     if (error !== undefined && this.#running.size > 0)
       this.#call.executed = executedByEither(this.#call.executed, "unknown");
     this.#resume(Effect.andThen(Fiber.interruptAll([...this.#running.keys()]), exit));
   }
 
   /** Its way is the one that the call's duration is made of. */
-  #takeOver(branch: Call): void {
-    Object.assign(this.#call.phases, branch.phases);
-    this.#call.coldStart = branch.coldStart;
-    this.#call.acquired = branch.acquired;
+  #takeOver(hedgedCall: Call): void {
+    Object.assign(this.#call.phases, hedgedCall.phases);
+    this.#call.coldStart = hedgedCall.coldStart;
+    this.#call.acquired = hedgedCall.acquired;
   }
 }
 
@@ -153,12 +153,12 @@ export const hedged = (
   cause: AttemptCause,
   avoid: string | undefined,
 ): Effect.Effect<unknown, CallError> => {
-  const lane = maker.laneOf(call.pool);
-  if (lane === undefined) return maker.attemptOnce(call, body, cause, avoid);
+  const context = maker.poolContextOf(call.pool);
+  if (context === undefined) return maker.attemptOnce(call, body, cause, avoid);
   return Effect.withFiber((fiber) => {
     const fork = Effect.runForkWith(fiber.context);
     return Effect.callback<unknown, CallError>((resume) => {
-      const race = new Race(maker, lane, call, body, fork, resume);
+      const race = new Race(maker, context, call, body, fork, resume);
       race.start(cause, avoid);
       return Effect.suspend(() => race.stop());
     });

@@ -11,7 +11,7 @@ import type { RetryBudget } from "./retry-budget.ts";
 import type { HttpTransport } from "./transport/transport.ts";
 
 /** What the calls of a pool share. */
-export interface Lane {
+export interface PoolContext {
   readonly pool: Pool;
   readonly budget: RetryBudget | undefined;
   /** Whether it may have more runners than one. */
@@ -26,7 +26,7 @@ export interface Lane {
 export interface AttemptMaker {
   readonly telemetry: Telemetry;
   /** `undefined` in local mode, where there is no pool to protect and no other runner. */
-  readonly laneOf: (pool: string) => Lane | undefined;
+  readonly poolContextOf: (pool: string) => PoolContext | undefined;
   /** One attempt, with a lease of its own. */
   readonly attemptOnce: (
     call: Call,

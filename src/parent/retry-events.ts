@@ -1,5 +1,5 @@
 /** Says why a call gets another attempt, or why it gets none though its options allow it. */
-import type { RetryObstacle, Telemetry } from "../telemetry/telemetry.ts";
+import type { RetryDenialReason, Telemetry } from "../telemetry/telemetry.ts";
 import type { Call } from "./run-call.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 
@@ -17,7 +17,7 @@ export const noteRetry = (telemetry: Telemetry, call: Call, delayMs: number, rea
   });
 
 /** Tells of an attempt that will not be made. */
-export const noteRefusal = (telemetry: Telemetry, call: Call, obstacle: RetryObstacle, reason: string): void =>
+export const noteRefusal = (telemetry: Telemetry, call: Call, obstacle: RetryDenialReason, reason: string): void =>
   telemetry.emit({
     _tag: "RetryRefused",
     method: call.method,

@@ -10,19 +10,19 @@ import { budgetText, noteRefusal, noteRetry } from "./retry-events.ts";
 import { hedged, mayHedge } from "./hedge.ts";
 import type { AttemptMaker } from "./pool-context.ts";
 import type { RetryBudget } from "./retry-budget.ts";
-import type { RetryDecision, RetryRefusal } from "./retry-policy.ts";
+import type { RetryDecision, RetryDenial } from "./retry-policy.ts";
 import { decideRetry } from "./retry-policy.ts";
 
 const firstAttempt: AttemptCause = { kind: "first", reason: undefined };
 
-const overBudget = (call: Call, decision: RetryDecision, budget: RetryBudget | undefined): RetryRefusal | undefined => {
+const overBudget = (call: Call, decision: RetryDecision, budget: RetryBudget | undefined): RetryDenial | undefined => {
   if (!decision.retry) return decision.refusal;
   if (budget === undefined || (decision.charged ? budget.charge() : budget.open)) return undefined;
   return { obstacle: "budget", text: budgetText(call.pool, budget) };
 };
 
 /** The error that the call ends with: what the last attempt failed with, what is known from all of them, and why there are no more. */
-const finalError = (call: Call, error: CallError, refusal: RetryRefusal | undefined): CallError => {
+const finalError = (call: Call, error: CallError, refusal: RetryDenial | undefined): CallError => {
   const notes: Array<string> = [];
   if (call.executed !== error.executed && error.executed === "no") {
     notes.push(call.executed === "yes" ? "An earlier attempt ran it." : "An earlier attempt may have run it.");
@@ -57,7 +57,7 @@ const rounds = (
 ): Effect.Effect<unknown, CallError> => {
   const round = mayHedge(call) ? hedged(maker, call, body, cause, avoid) : maker.attemptOnce(call, body, cause, avoid);
   return Effect.catch(round, (error) => {
-    const lane = maker.laneOf(call.pool);
+    const context = maker.poolContextOf(call.pool);
     call.executed = executedByEither(call.executed, error.executed);
     const decision = decideRetry({
       error,
@@ -66,11 +66,11 @@ const rounds = (
       hedges: call.hedges,
       retry: call.options.retry,
       idempotent: call.options.idempotent === true,
-      elsewhere: lane?.several === true,
+      elsewhere: context?.several === true,
       remainingMs: remainingMs(call),
       chance: Math.random(),
     });
-    const refusal = overBudget(call, decision, lane?.budget);
+    const refusal = overBudget(call, decision, context?.budget);
     if (refusal !== undefined) {
       call.refused = refusal.obstacle;
       noteRefusal(maker.telemetry, call, refusal.obstacle, refusal.text);
@@ -91,5 +91,5 @@ const rounds = (
 };
 
 /** Makes attempts until one succeeds or none may follow. */
-export const persist = (maker: AttemptMaker, call: Call, body: Uint8Array): Effect.Effect<unknown, CallError> =>
+export const withRetries = (maker: AttemptMaker, call: Call, body: Uint8Array): Effect.Effect<unknown, CallError> =>
   rounds(maker, call, body, firstAttempt, 0, undefined, 1);

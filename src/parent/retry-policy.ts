@@ -3,7 +3,7 @@ import type { CallError, FlameErrorCode } from "../contract/errors.ts";
 import type { RetryOptions } from "../contract/config/options.ts";
 import { defaults } from "../contract/config/options.ts";
 import { messageOf } from "../contract/thrown.ts";
-import type { RetryObstacle } from "../telemetry/telemetry.ts";
+import type { RetryDenialReason } from "../telemetry/telemetry.ts";
 
 /** Attempts beyond the retry policy that failures which provably did not execute may cause. */
 export const failoverAttempts = 2;
@@ -45,14 +45,14 @@ export interface RetrySituation {
 }
 
 /** An attempt that is not made. */
-export interface RetryRefusal {
-  readonly obstacle: RetryObstacle;
+export interface RetryDenial {
+  readonly obstacle: RetryDenialReason;
   /** The same for a person, as the rest of a sentence. */
   readonly text: string;
 }
 
 export type RetryDecision =
-  | { readonly retry: false; readonly refusal?: RetryRefusal }
+  | { readonly retry: false; readonly refusal?: RetryDenial }
   | {
       readonly retry: true;
       readonly delayMs: number;
@@ -67,7 +67,7 @@ export type RetryDecision =
 
 const no: RetryDecision = { retry: false };
 
-const refuse = (obstacle: RetryObstacle, text: string): RetryDecision => ({
+const refuse = (obstacle: RetryDenialReason, text: string): RetryDecision => ({
   retry: false,
   refusal: { obstacle, text },
 });

@@ -2,8 +2,8 @@
 import { randomUUID } from "node:crypto";
 import * as Cause from "effect/Cause";
 import * as Exit from "effect/Exit";
-import type { CallTicket } from "../contract/api/caller.ts";
-import { longestTimerMs } from "../contract/validation/check-number.ts";
+import type { CallObserver } from "../contract/api/caller.ts";
+import { maxTimerMs } from "../contract/validation/check-number.ts";
 import type { RunnerTimings } from "../contract/wire/envelope.ts";
 import type { CallError, Executed, FlameErrorContext } from "../contract/errors.ts";
 import { FlameError, InvokeError } from "../contract/errors.ts";
@@ -11,8 +11,8 @@ import type { RunningInvocation } from "../contract/api/invocation.ts";
 import type { CallOptions } from "../contract/config/options.ts";
 import type { ResolvedConfig } from "../contract/config/resolve-config.ts";
 import { isInstance, messageOf } from "../contract/thrown.ts";
-import type { Facts, PhaseTimes } from "../telemetry/catalog.ts";
-import type { HostContext, RetryObstacle, SpanIds } from "../telemetry/telemetry.ts";
+import type { SpanFields, PhaseTimes } from "../telemetry/catalog.ts";
+import type { HostContext, RetryDenialReason, SpanIds } from "../telemetry/telemetry.ts";
 import type { Lease } from "./pool/lease.ts";
 
 /** What a proxy asks for. */
@@ -23,7 +23,7 @@ export interface CallRequest {
   /** Those of the service, the method and the call, merged. */
   readonly options: CallOptions;
   /** Set when the caller keeps an eye on the call. */
-  readonly ticket?: CallTicket | undefined;
+  readonly observer?: CallObserver | undefined;
 }
 
 /** Where a call hangs in the caller's telemetry. */
@@ -45,7 +45,7 @@ export interface Call {
   readonly pool: string;
   readonly invocationId: string;
   readonly origin: CallOrigin;
-  readonly ticket: CallTicket | undefined;
+  readonly observer: CallObserver | undefined;
   /** `performance.now()` at the start. */
   readonly startedAt: number;
   /** What the call was allowed, in milliseconds. */
@@ -58,12 +58,12 @@ export interface Call {
   /** What is known of the handler from the attempts that ended so far without a result. */
   executed: Executed;
   /** Why it was not tried again, where its options allowed that. */
-  refused: RetryObstacle | undefined;
-  /** The call that this is a branch of, while several attempts run at a time. */
-  readonly trunk: Call | undefined;
+  refused: RetryDenialReason | undefined;
+  /** The call that this is a copy of, while several attempts run at a time. */
+  readonly parentCall: Call | undefined;
   coldStart: boolean;
   /** How the latest lease was got. */
-  acquired: Facts;
+  acquired: SpanFields;
   /** The lease that the running attempt holds. */
   lease: Lease | undefined;
   span: SpanIds | undefined;
@@ -89,17 +89,17 @@ export const startCall = (request: CallRequest, config: ResolvedConfig, origin: 
     args: request.args,
     options: request.options,
     pool: poolFor(request.options, config),
-    invocationId: request.ticket?.id ?? randomUUID(),
+    invocationId: request.observer?.id ?? randomUUID(),
     origin,
-    ticket: request.ticket,
+    observer: request.observer,
     startedAt: performance.now(),
-    timeoutMs: Math.max(0, Math.min(own, inherited, longestTimerMs)),
+    timeoutMs: Math.max(0, Math.min(own, inherited, maxTimerMs)),
     phases: { acquire: 0, encode: 0, network: 0, runner_queue: 0, handler: 0, decode: 0, backoff: 0, other: 0 },
     attempts: 0,
     hedges: 0,
     executed: "no",
     refused: undefined,
-    trunk: undefined,
+    parentCall: undefined,
     coldStart: false,
     acquired: {},
     lease: undefined,
@@ -111,8 +111,8 @@ export const startCall = (request: CallRequest, config: ResolvedConfig, origin: 
  * The signal of the invocation that made the call, with which the call ends. A detached call goes on without its caller, and
  * so does a job.
  */
-export const inheritedSignal = ({ origin, options, ticket }: Call): AbortSignal | undefined =>
-  options.detached === true || ticket !== undefined || origin.covered === true ? undefined : origin.outer?.signal;
+export const inheritedSignal = ({ origin, options, observer }: Call): AbortSignal | undefined =>
+  options.detached === true || observer !== undefined || origin.covered === true ? undefined : origin.outer?.signal;
 
 /** Milliseconds left, never below zero. */
 export const remainingMs = (call: Call): number => Math.max(0, call.startedAt + call.timeoutMs - performance.now());
@@ -125,8 +125,8 @@ export const attemptMs = (call: Call): number => {
 
 /** Gives an attempt its number: the next one of the whole call. */
 export const countAttempt = (call: Call): void => {
-  call.attempts = call.trunk === undefined ? call.attempts + 1 : ++call.trunk.attempts;
-  if (call.attempts === 1) call.ticket?.started();
+  call.attempts = call.parentCall === undefined ? call.attempts + 1 : ++call.parentCall.attempts;
+  if (call.attempts === 1) call.observer?.started();
 };
 
 /** What every error of this call should say. */
@@ -189,7 +189,7 @@ export const closePhases = (call: Call, durationMs: number): PhaseTimes => {
 };
 
 /** What the span of a call says when the call is over. */
-export const callFacts = (call: Call): Facts => ({
+export const callFacts = (call: Call): SpanFields => ({
   attemptCount: call.attempts,
   retryRefused: call.refused,
   coldStart: call.coldStart,

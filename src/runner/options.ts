@@ -195,7 +195,7 @@ export const resolveRunnerOptions = (
 };
 
 /** The field of the configuration that an option is read from where `createRunnerServer` is not given it. */
-const fieldOf: Readonly<Record<keyof ResolvedRunnerOptions, keyof FlameConfig | undefined>> = {
+const getField: Readonly<Record<keyof ResolvedRunnerOptions, keyof FlameConfig | undefined>> = {
   port: undefined,
   hostname: undefined,
   invokePath: "invokePath",
@@ -215,7 +215,7 @@ const fieldOf: Readonly<Record<keyof ResolvedRunnerOptions, keyof FlameConfig | 
   orphanTimeoutMs: undefined,
 };
 
-const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> =>
+const isPlainJson = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" &&
   value !== null &&
   (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype);
@@ -223,8 +223,8 @@ const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> =>
 /** Whether two settings say the same. Objects of the user's, such as stores, are the same only if they are one. */
 const alike = (one: unknown, other: unknown): boolean =>
   Object.is(one, other) ||
-  (isPlain(one) &&
-    isPlain(other) &&
+  (isPlainJson(one) &&
+    isPlainJson(other) &&
     Object.keys(one).length === Object.keys(other).length &&
     Object.keys(one).every((key) => alike(one[key], other[key])));
 
@@ -240,7 +240,7 @@ export const fixedByServing = (
   env: Environment,
 ): ReadonlyArray<string> => {
   const [old, next] = [before, after].map((config) => resolveRunnerOptions(given, config, env));
-  const differing = Object.entries(fieldOf).flatMap(([option, field]) => {
+  const differing = Object.entries(getField).flatMap(([option, field]) => {
     const key = option as keyof ResolvedRunnerOptions;
     return field === undefined || alike(old?.[key], next?.[key]) ? [] : [field];
   });

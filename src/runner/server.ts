@@ -23,7 +23,7 @@ import { makeDispatcher } from "./request/dispatch.ts";
 import { makeIdempotencyGuard } from "./idempotency/idempotency.ts";
 import { makeIsolatedRuns } from "./isolation/isolate-runner.ts";
 import { beginLife } from "./lifecycle/lifecycle.ts";
-import { LifeHooks } from "./lifecycle/hooks.ts";
+import { LifecycleHooks } from "./lifecycle/hooks.ts";
 import { Freshness } from "./request/freshness.ts";
 import type { StopOptions } from "./lifecycle/shutdown.ts";
 import { loadElysia } from "./http/http-packages.ts";
@@ -35,11 +35,11 @@ import {
   json,
   lastOnConnection,
   signedError,
-  signedHeard,
+  signedHeartbeatAck,
   signedReply,
   unsignedError,
 } from "./http/respond.ts";
-import { makeRefusals, type Refusals } from "./request/rejection-log.ts";
+import { makeRefusals, type RejectionLog } from "./request/rejection-log.ts";
 import type { Refused } from "./request/rejected.ts";
 import { UnverifiedRequests, unverifiedLimits } from "./http/unverified.ts";
 import { makeVerifier, type Verified, type Verifier } from "./request/verify.ts";
@@ -90,9 +90,9 @@ interface Stages {
   readonly admission: Admission;
   readonly dispatcher: Dispatcher;
   readonly runnerId: string;
-  readonly refusals: Refusals;
+  readonly refusals: RejectionLog;
   /** Somebody who holds the secret has spoken. */
-  readonly onHeard: () => void;
+  readonly onHeartbeat: () => void;
 }
 
 const toInvocation = ({ head, body, clockOffsetMs }: Verified, arrivedAt: number): Invocation => ({
@@ -108,7 +108,7 @@ const toInvocation = ({ head, body, clockOffsetMs }: Verified, arrivedAt: number
 });
 
 /** Why a running invocation gave no reply: the runner stops; or its caller is gone, who does not hear this. */
-const brokenOff = (permit: Permit, runnerId: string, method: string): CallError =>
+const interruptedError = (permit: Permit, runnerId: string, method: string): CallError =>
   permit.canceled
     ? new InvokeError("unavailable", `Runner ${runnerId} stopped while ${method} was running and aborted it.`, {
         executed: "yes",
@@ -134,7 +134,7 @@ const run = ({ dispatcher, runnerId }: Stages, verified: Verified, permit: Permi
       resolve(
         Exit.isSuccess(exit)
           ? signedReply(head, key, runnerId, exit.value)
-          : signedError(head, key, runnerId, arrival.arrivedAt, brokenOff(permit, runnerId, head.method)),
+          : signedError(head, key, runnerId, arrival.arrivedAt, interruptedError(permit, runnerId, head.method)),
       );
     });
   });
@@ -157,9 +157,9 @@ const makeInvoke =
     const { head, key, heard } = verified;
     if (!verified.asks) {
       stages.refusals.accepted();
-      stages.onHeard();
+      stages.onHeartbeat();
     }
-    if (heard !== undefined) return toResponse(signedHeard(head, key, stages.runnerId, arrival.arrivedAt, heard));
+    if (heard !== undefined) return toResponse(signedHeartbeatAck(head, key, stages.runnerId, arrival.arrivedAt, heard));
 
     const permit = stages.admission.admit();
     const answer =
@@ -267,7 +267,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     dispatcher,
     runnerId,
     refusals,
-    onHeard: () => life.heard(),
+    onHeartbeat: () => life.heard(),
   });
 
   const probes = makeProbes({ runnerId, admission, metrics: deps.metrics });
@@ -286,7 +286,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     },
   );
 
-  const hooks = new LifeHooks({ hooks: options, runnerId, poolName, isolation: "none", logger });
+  const hooks = new LifecycleHooks({ hooks: options, runnerId, poolName, isolation: "none", logger });
   const life = beginLife({
     options,
     admission,

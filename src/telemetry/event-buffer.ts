@@ -9,12 +9,12 @@ import type { FlameEvent } from "./telemetry.ts";
 const capacity = 256;
 
 /** Most milliseconds that an event waits; exemplars are that much younger than what they show. */
-const patienceMs = 100;
+const flushAfterMs = 100;
 
 /** Microtasks that a client takes to read a metric once it has begun. */
 const readingTurns = 3;
 
-export class Backlog {
+export class EventBuffer {
   readonly #record: (event: FlameEvent) => void;
   #waiting: Array<FlameEvent> = [];
   #timer: NodeJS.Timeout | undefined;
@@ -27,7 +27,7 @@ export class Backlog {
   add(event: FlameEvent): void {
     this.#waiting.push(event);
     if (this.#waiting.length >= capacity && !this.#held) this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), patienceMs).unref();
+    else this.#timer ??= setTimeout(() => this.flush(), flushAfterMs).unref();
   }
 
   /** Records everything that waits. */

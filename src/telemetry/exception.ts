@@ -1,9 +1,9 @@
 /** What was thrown, as attributes of log records. */
-import { attributes, type Facts } from "./catalog.ts";
+import { attributes, type SpanFields } from "./catalog.ts";
 import { type Redactor, safeError } from "./redaction.ts";
 
-/** Facts about something that was thrown: its type, message, code, and its stack with all causes. */
-export const exceptionFacts = (thrown: unknown, redact: Redactor): Facts => {
+/** Attributes of a thrown value: its type, message, code, and its stack with all causes. */
+export const exceptionFacts = (thrown: unknown, redact: Redactor): SpanFields => {
   const { type, message, code, stack } = safeError(thrown, redact);
   return { exceptionType: type, exceptionMessage: message, exceptionCode: code, exceptionStack: stack };
 };
@@ -13,8 +13,8 @@ export const exceptionMeta = (thrown: unknown, redact: Redactor): Record<string,
   const meta: Record<string, unknown> = {};
   const facts = exceptionFacts(thrown, redact);
   for (const key in facts) {
-    const value = facts[key as keyof Facts];
-    if (value !== undefined) meta[attributes[key as keyof Facts].name] = value;
+    const value = facts[key as keyof SpanFields];
+    if (value !== undefined) meta[attributes[key as keyof SpanFields].name] = value;
   }
   return meta;
 };

@@ -1,5 +1,5 @@
 /** A user's logger that cannot hurt whoever logs: what it throws or rejects with is said once on the console, and dropped. */
-import { Episode } from "../contract/failure-series.ts";
+import { FailureSeries } from "../contract/failure-series.ts";
 import type { Logger } from "../contract/config/options.ts";
 import { catchRejection, thrownText } from "../contract/user-function.ts";
 
@@ -19,7 +19,7 @@ const say = (text: string): void => {
 export const guardLogger = (logger: Logger): Logger => {
   const known = guards.get(logger);
   if (known !== undefined) return known;
-  const episode = new Episode();
+  const episode = new FailureSeries();
   const failed = (level: Level, how: string) => (error: unknown) => {
     if (!episode.begins(performance.now())) return;
     say(

@@ -6,7 +6,7 @@
 import type { CallError } from "../contract/errors.ts";
 import type { Logger } from "../contract/config/options.ts";
 import { processWide } from "../contract/process/process-wide.ts";
-import type { Facts, LogSpec } from "./catalog.ts";
+import type { SpanFields, LogSpec } from "./catalog.ts";
 import { attributes, logs, unsampledFlags } from "./catalog.ts";
 import { consoleLogger } from "./console-logger.ts";
 import { exceptionFacts } from "./exception.ts";
@@ -21,7 +21,7 @@ interface LogEntry {
   /** Where it differs from the catalogue's. */
   readonly level?: LogSpec["level"];
   readonly message: string;
-  readonly facts: Facts;
+  readonly facts: SpanFields;
   readonly span?: SpanIds | undefined;
 }
 
@@ -44,7 +44,7 @@ export const exportLogs = (logger: Logger): (() => void) => {
 
 const duration = (ms: number): string => (ms < 10_000 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(1)} s`);
 
-const errorFacts = (error: CallError): Facts => ({
+const errorFacts = (error: CallError): SpanFields => ({
   errorType: error.status,
   errorCode: error.code,
   errorPhase: error.phase,
@@ -57,7 +57,7 @@ const errorFacts = (error: CallError): Facts => ({
 const levelOf = (error: CallError): LogSpec["level"] | undefined => (error.code === "canceled" ? "debug" : undefined);
 
 /** What was thrown; where nothing was, what is known of the failure of a handler. */
-const thrownFacts = (thrown: unknown, redact: Redactor, error?: CallError): Facts => {
+const thrownFacts = (thrown: unknown, redact: Redactor, error?: CallError): SpanFields => {
   const known = thrown ?? error?.remote;
   return known === undefined ? {} : exceptionFacts(known, redact);
 };
@@ -69,7 +69,7 @@ const clientException = (
 ): LogEntry => {
   const { method, pool, invocationId, attempts, durationMs, span } = event;
   const bare = error.code === "canceled" && error.cause === undefined;
-  const exception: Facts = bare ? {} : { ...exceptionFacts(error, redact), exceptionCode: undefined };
+  const exception: SpanFields = bare ? {} : { ...exceptionFacts(error, redact), exceptionCode: undefined };
   const tries = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
   return {
     spec: logs.clientException,
@@ -272,19 +272,19 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
 };
 
 /** The span of a log record; the flags are those of most spans unless it says otherwise. */
-const spanFacts = (span: SpanIds | undefined): Facts =>
+const spanFacts = (span: SpanIds | undefined): SpanFields =>
   span === undefined
     ? {}
     : { traceId: span.traceId, spanId: span.spanId, traceFlags: span.sampled ? undefined : unsampledFlags };
 
 const metaOf = ({ spec, facts, span }: LogEntry, redact: Redactor): Record<string, unknown> => {
-  const all: Facts = { eventName: spec.name, ...spanFacts(span), ...facts };
+  const all: SpanFields = { eventName: spec.name, ...spanFacts(span), ...facts };
   const meta: Record<string, unknown> = {};
   for (const key in all) {
-    const value = all[key as keyof Facts];
+    const value = all[key as keyof SpanFields];
     if (value === undefined) continue;
     const safe = typeof value === "string" && (key === "reason" || key === "retryReason") ? redact(value) : value;
-    meta[attributes[key as keyof Facts].name] = safe;
+    meta[attributes[key as keyof SpanFields].name] = safe;
   }
   return meta;
 };

@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import * as References from "effect/References";
 import * as Tracer from "effect/Tracer";
-import type { Facts, SpanSpec } from "./catalog.ts";
+import type { SpanFields, SpanSpec } from "./catalog.ts";
 import { RPC_SYSTEM, spans } from "./catalog.ts";
 import { emptyContext, fromCarrier, parentIn } from "./otel-context.ts";
 import { makeProviderTracer } from "./otel-provider.ts";
@@ -42,7 +42,7 @@ const surrounds: ReadonlySet<Stage["_tag"]> = new Set(["call", "map", "server", 
 class StageContext extends Context.Service<StageContext, OtelContext>()("firelight/telemetry/StageContext") {}
 
 /** Where a stage hangs. */
-interface Place {
+interface SpanParent {
   readonly parent: Tracer.AnySpan | undefined;
   readonly context: OtelContext;
 }
@@ -73,7 +73,7 @@ const inherited = (around: Tracer.AnySpan | undefined): OtelContext | undefined 
   return context !== undefined && isOtelBacked(around!) ? trace.setSpan(context, around.span) : context;
 };
 
-const placeOf = (stage: Stage, around: Tracer.AnySpan | undefined): Place => {
+const spanParentOf = (stage: Stage, around: Tracer.AnySpan | undefined): SpanParent => {
   if (stage._tag === "call" && stage.apart !== undefined) {
     return { context: trace.deleteSpan(hostContext(stage.host) ?? otelContext.active()), parent: undefined };
   }
@@ -100,7 +100,7 @@ const placeOf = (stage: Stage, around: Tracer.AnySpan | undefined): Place => {
   }
 };
 
-const factsOf = (stage: Stage): Facts =>
+const factsOf = (stage: Stage): SpanFields =>
   stage._tag === "call" || stage._tag === "server"
     ? { system: RPC_SYSTEM, method: stage.method, ...stage.facts }
     : stage.facts;
@@ -150,7 +150,7 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
     custom: Tracer.Tracer | undefined,
     startTime: bigint,
   ): [Tracer.Span, EffectStageSpan] => {
-    const { parent, context } = placeOf(stage, surrounding(fiber, custom));
+    const { parent, context } = spanParentOf(stage, surrounding(fiber, custom));
     const spec: SpanSpec = spans[stage._tag];
     const facts = factAttributes(factsOf(stage));
     const spanOptions = {

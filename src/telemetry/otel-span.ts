@@ -9,7 +9,7 @@ import type * as Exit from "effect/Exit";
 import * as Tracer from "effect/Tracer";
 import type { TraceCarrier } from "../contract/wire/envelope.ts";
 import type { RpcStatus } from "../contract/errors.ts";
-import type { Facts, SpanSpec } from "./catalog.ts";
+import type { SpanFields, SpanSpec } from "./catalog.ts";
 import { attributes, spans } from "./catalog.ts";
 import { carrierOf } from "./otel-context.ts";
 import type { Redactor } from "./redaction.ts";
@@ -25,17 +25,17 @@ interface OtelBacked {
 export const isOtelBacked = (span: object): span is OtelBacked =>
   "span" in span && typeof span.span === "object" && span.span !== null && "spanContext" in span.span;
 
-/** Facts by the names of their attributes. */
-export const factAttributes = (facts: Facts): Attributes => {
+/** Fields by the names of their span attributes. */
+export const factAttributes = (facts: SpanFields): Attributes => {
   const named: Attributes = {};
   for (const key in facts) {
-    const value = facts[key as keyof Facts];
-    if (value !== undefined) named[attributes[key as keyof Facts].name] = value;
+    const value = facts[key as keyof SpanFields];
+    if (value !== undefined) named[attributes[key as keyof SpanFields].name] = value;
   }
   return named;
 };
 
-const stagesWith = (attribute: keyof Facts): ReadonlySet<string> =>
+const stagesWith = (attribute: keyof SpanFields): ReadonlySet<string> =>
   new Set(
     Object.entries<SpanSpec>(spans)
       .filter(([, spec]) => spec.attributes.includes(attribute))
@@ -85,14 +85,14 @@ export class EffectStageSpan implements StageSpan {
     this.ids = trace.isSpanContextValid(this.#identity) ? { traceId, spanId, sampled, exemplar } : undefined;
   }
 
-  note(facts: Facts): void {
+  note(facts: SpanFields): void {
     if (facts.status !== undefined) this.#noted = facts.status as RpcStatus;
     if (!this.#recording) return;
     const otel = this.#otel?.span;
     for (const key in facts) {
-      const value = facts[key as keyof Facts];
+      const value = facts[key as keyof SpanFields];
       if (value === undefined) continue;
-      const { name } = attributes[key as keyof Facts];
+      const { name } = attributes[key as keyof SpanFields];
       if (otel === undefined) this.#options.span.attribute(name, value);
       else otel.setAttribute(name, value);
     }

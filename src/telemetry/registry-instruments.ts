@@ -7,7 +7,7 @@ import { Counter, Gauge, Histogram } from "prom-client";
 import type { MetricsRegistry } from "../contract/config/options.ts";
 import type { MetricSpec } from "./catalog.ts";
 import { metrics } from "./catalog.ts";
-import { Backlog } from "./event-buffer.ts";
+import { EventBuffer } from "./event-buffer.ts";
 import { type Instruments, type MetricKey, recordEvent } from "./metric-events.ts";
 import type { PoolGauges } from "./pool-gauges.ts";
 import { PoolWatch } from "./pool-gauges.ts";
@@ -56,7 +56,7 @@ interface KnownPool {
 export class RegistryInstruments implements Instruments {
   readonly pools = new PoolWatch();
   /** Events that are not recorded yet. */
-  readonly backlog: Backlog = new Backlog((event) => recordEvent(this, event));
+  readonly backlog: EventBuffer = new EventBuffer((event) => recordEvent(this, event));
   /** Bounds of the histograms that methods have series in; `undefined` for the catalogue's. */
   readonly buckets: ReadonlyArray<number> | undefined;
   readonly #registry: MetricsRegistry;

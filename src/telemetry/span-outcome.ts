@@ -8,36 +8,36 @@ import * as Exit from "effect/Exit";
 import type { RpcStatus } from "../contract/errors.ts";
 import { FlameError } from "../contract/errors.ts";
 import { isInstance, messageOf, readField } from "../contract/thrown.ts";
-import type { Facts } from "./catalog.ts";
+import type { SpanFields } from "./catalog.ts";
 
 /** What a stage's span says at its end. */
 export interface SpanOutcome {
   readonly status: RpcStatus;
   /** Present on failure. */
-  readonly failure: { readonly message: string; readonly facts: Facts } | undefined;
+  readonly failure: { readonly message: string; readonly facts: SpanFields } | undefined;
 }
 
 const succeeded: SpanOutcome = { status: "OK", failure: undefined };
 
-const failed = (status: RpcStatus, message: string, facts?: Facts): SpanOutcome => ({
+const failed = (status: RpcStatus, message: string, facts?: SpanFields): SpanOutcome => ({
   status,
   failure: { message, facts: { ...facts, errorType: status } },
 });
 
 const canceled = failed("CANCELLED", "The stage was cancelled.");
 
-const textIn = (error: unknown, field: string): string | undefined => {
+const getString = (error: unknown, field: string): string | undefined => {
   const value = readField(error, field);
   return typeof value === "string" ? value : undefined;
 };
 
 const ofError = (error: unknown, unexplained: RpcStatus): SpanOutcome => {
-  const status = isInstance(error, FlameError) ? textIn(error, "status") : undefined;
+  const status = isInstance(error, FlameError) ? getString(error, "status") : undefined;
   if (status === undefined) return failed(unexplained, messageOf(error));
   return failed(status as RpcStatus, messageOf(error), {
-    errorCode: textIn(error, "code"),
-    errorPhase: textIn(error, "phase"),
-    executed: textIn(error, "executed"),
+    errorCode: getString(error, "code"),
+    errorPhase: getString(error, "phase"),
+    executed: getString(error, "executed"),
   });
 };
 

@@ -5,11 +5,11 @@
  */
 import * as Effect from "effect/Effect";
 import type { TraceCarrier } from "../contract/wire/envelope.ts";
-import { Episode } from "../contract/failure-series.ts";
+import { FailureSeries } from "../contract/failure-series.ts";
 import type { CallError, FlameErrorCode } from "../contract/errors.ts";
 import type { IsolateKind } from "../contract/config/isolation.ts";
 import { messageOf } from "../contract/thrown.ts";
-import type { Facts, PhaseTimes } from "./catalog.ts";
+import type { SpanFields, PhaseTimes } from "./catalog.ts";
 import type { PoolTrouble } from "./pool-trouble.ts";
 
 /** Identifies a span, for links and exemplars. */
@@ -29,10 +29,10 @@ export interface SpanIds {
 /** The span of a stage that is running. */
 export interface StageSpan {
   /**
-   * Records what became known. Facts with the value `undefined` are left out. A `status` other than `OK` makes the
+   * Records what became known. Fields with the value `undefined` are left out. A `status` other than `OK` makes the
    * stage a failure of that status though its effect succeeds or is interrupted.
    */
-  note(facts: Facts): void;
+  note(facts: SpanFields): void;
   /** Records how long the steps of a boot took, in milliseconds by name. */
   noteBootPhases(phases: Readonly<Record<string, number>>): void;
   /** Adds a link to another span. */
@@ -50,19 +50,19 @@ export type Stage =
   | {
       readonly _tag: "call";
       readonly method: string;
-      readonly facts: Facts;
+      readonly facts: SpanFields;
       /** What was active in the host when the call was made; see {@link Telemetry.capture}. */
       readonly host: HostContext | undefined;
       /** Set for a call that begins a trace of its own in place of being a child: the span that it links to. */
       readonly apart?: SpanIds | undefined;
     }
-  | { readonly _tag: "map"; readonly facts: Facts; readonly host: HostContext | undefined }
-  | { readonly _tag: "acquire"; readonly facts: Facts }
-  | { readonly _tag: "boot"; readonly facts: Facts; readonly links: ReadonlyArray<SpanIds> }
-  | { readonly _tag: "attempt"; readonly facts: Facts; readonly host: HostContext | undefined }
-  | { readonly _tag: "backoff"; readonly facts: Facts }
-  | { readonly _tag: "server"; readonly method: string; readonly facts: Facts; readonly carrier: TraceCarrier }
-  | { readonly _tag: "handler"; readonly facts: Facts; readonly carrier: TraceCarrier };
+  | { readonly _tag: "map"; readonly facts: SpanFields; readonly host: HostContext | undefined }
+  | { readonly _tag: "acquire"; readonly facts: SpanFields }
+  | { readonly _tag: "boot"; readonly facts: SpanFields; readonly links: ReadonlyArray<SpanIds> }
+  | { readonly _tag: "attempt"; readonly facts: SpanFields; readonly host: HostContext | undefined }
+  | { readonly _tag: "backoff"; readonly facts: SpanFields }
+  | { readonly _tag: "server"; readonly method: string; readonly facts: SpanFields; readonly carrier: TraceCarrier }
+  | { readonly _tag: "handler"; readonly facts: SpanFields; readonly carrier: TraceCarrier };
 
 /** What was active in the host process when a call was made. Opaque to the house. */
 export interface HostContext {
@@ -87,7 +87,7 @@ export type AcquireSource = "warm" | "queued" | "cold";
 export type TerminationReason = "idle" | "drain" | "crash" | "unhealthy" | "recycled";
 export type BootOutcome = "ok" | "error" | "timeout" | "canceled";
 /** What stood in the way of an attempt that the method's declarations allow. */
-export type RetryObstacle = "budget" | "condition" | "deadline" | "max_attempts";
+export type RetryDenialReason = "budget" | "condition" | "deadline" | "max_attempts";
 export type RejectionReason = "expired" | "mismatch" | "replay" | "unknown_key" | "malformed" | "instance";
 
 export type IdempotencyOutcome = "executed" | "joined" | "replayed" | "conflict" | "unavailable";
@@ -132,7 +132,7 @@ export type FlameEvent =
       readonly invocationId: string;
       /** Attempts so far. */
       readonly attempts: number;
-      readonly obstacle: RetryObstacle;
+      readonly obstacle: RetryDenialReason;
       readonly reason: string;
       readonly span: SpanIds | undefined;
     }
@@ -287,7 +287,7 @@ export const noTracer: StageTracer = {
   adopt: (carrier) => ({ ...noSpan, carrier }),
 };
 
-const sinkFailures = new Episode();
+const sinkFailures = new FailureSeries();
 
 /**
  * Joins a tracer and sinks. A sink that throws is a defect of that sink: the first error of a series goes to `console.error`, and the

@@ -6,13 +6,13 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import type { Backend, RunnerHandle } from "../contract/config/backend.ts";
-import { integer, longestTimerMs, milliseconds } from "../contract/validation/check-number.ts";
+import { integer, maxTimerMs, milliseconds } from "../contract/validation/check-number.ts";
 import { invokePath } from "../contract/config/config-schema.ts";
 import { fn } from "../contract/validation/option-checks.ts";
 import { object, readOption, required } from "../contract/validation/option-schema.ts";
 import { defaults } from "../contract/config/options.ts";
 import { addressFault, runnerIdFault } from "../contract/config/runner-url.ts";
-import { settle } from "../parent/pool/to-promise.ts";
+import { toPromise } from "../parent/pool/to-promise.ts";
 import type { SpawnOutcome } from "./backend-trial.ts";
 import { Trial } from "./backend-trial.ts";
 import { assertIdentity, readyStatus } from "./runner-ping.ts";
@@ -58,7 +58,7 @@ const schema = object<BackendConformanceOptions>({
   disposeBackend: fn<NonNullable<BackendConformanceOptions["disposeBackend"]>>(),
   concurrency: integer("runners", { min: 1 }),
   spawnTimeoutMs: milliseconds({ min: 1 }),
-  settleMs: milliseconds({ min: 1, max: longestTimerMs }),
+  settleMs: milliseconds({ min: 1, max: maxTimerMs }),
   invokePath,
 });
 
@@ -157,7 +157,7 @@ const checks: Readonly<Record<string, CheckBody>> = {
     const runner = await trial.spawn();
     const healthy = (): Promise<boolean> =>
       trial.inTime(
-        settle(() => backend.healthCheck!(runner)),
+        toPromise(() => backend.healthCheck!(runner)),
         "healthCheck",
       );
     assert.equal(await healthy(), true, "healthCheck says that a runner that is up is not healthy.");

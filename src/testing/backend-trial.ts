@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Backend, RunnerHandle, SpawnRequest } from "../contract/config/backend.ts";
 import { defaults } from "../contract/config/options.ts";
 import type { SigningKey } from "../contract/wire/signature.ts";
-import { settle } from "../parent/pool/to-promise.ts";
+import { toPromise } from "../parent/pool/to-promise.ts";
 
 const poolName = "conformance";
 const lookEveryMs = 20;
@@ -62,7 +62,7 @@ export class Trial<B extends Backend> {
 
   /** Spawns a runner that may fail to come up, but not later than `settleMs` after its time is over. */
   async trySpawn(request: SpawnRequest): Promise<SpawnOutcome> {
-    const spawned = settle(() => this.backend.spawn(request)).then(
+    const spawned = toPromise(() => this.backend.spawn(request)).then(
       (runner): SpawnOutcome => {
         this.#spawned.push(runner);
         return { runner };
@@ -75,7 +75,7 @@ export class Trial<B extends Backend> {
   /** Terminates a runner as a pool does. */
   async terminate(runner: RunnerHandle): Promise<void> {
     await this.inTime(
-      settle(() => this.backend.terminate(runner)),
+      toPromise(() => this.backend.terminate(runner)),
       "terminate",
     );
   }

@@ -18,7 +18,7 @@ const longMs = 60_000;
 /** A lease or a time to live that a check waits out. */
 const shortMs = 150;
 /** How long something that must happen may take. */
-const patienceMs = 10_000;
+const flushAfterMs = 10_000;
 
 const storeMaker = fn("a function that gives a store");
 
@@ -39,9 +39,9 @@ const rival = ({ key, fingerprint }: IdempotencyClaim, change: Partial<Idempoten
   makeClaim({ key, fingerprint, ...change });
 
 const until = async (what: string, holds: () => Promise<boolean>): Promise<void> => {
-  const endsAt = performance.now() + patienceMs;
+  const endsAt = performance.now() + flushAfterMs;
   while (!(await holds())) {
-    assert.ok(performance.now() < endsAt, `${what} did not happen within ${patienceMs} ms`);
+    assert.ok(performance.now() < endsAt, `${what} did not happen within ${flushAfterMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 };

@@ -40,7 +40,7 @@ const takeRequest = (bytes: Buffer): { readonly request: Captured; readonly rest
 };
 
 /** One client, and the connection that stands for it with a runner. */
-class Passage {
+class RequestState {
   readonly #client: Socket;
   #runner: Socket | undefined;
   #held: Array<Buffer> = [];
@@ -94,13 +94,13 @@ class Passage {
 /** Starts one that leads to these ports of 127.0.0.1, in turn; ends with the test. */
 export const startRecordingProxy = async (...ports: ReadonlyArray<number>): Promise<RecordingProxy> => {
   const captured: Array<Captured> = [];
-  const passages = new Set<Passage>();
+  const passages = new Set<RequestState>();
   let targets = ports;
   let turn = 0;
   let holding = false;
   const next = (): number => targets[turn++ % targets.length]!;
   const server = createServer((client) => {
-    const passage = new Passage(client);
+    const passage = new RequestState(client);
     passages.add(passage);
     client.on("close", () => passages.delete(passage));
     let read: Buffer = Buffer.alloc(0);

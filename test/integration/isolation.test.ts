@@ -48,8 +48,8 @@ const pids = async (): Promise<{ readonly runner: number; readonly isolate: numb
 
 test("an isolate's server says where the runner listens", async () => {
   await runners();
-  const standIn = flame.fn("stand-in", async () => ({ hostname: "", port: 0, url: "" }));
-  const { hostname, port, url } = await standIn();
+  const isolateServerStub = flame.fn("stand-in", async () => ({ hostname: "", port: 0, url: "" }));
+  const { hostname, port, url } = await isolateServerStub();
   expect({ hostname, url }).toEqual({ hostname: "127.0.0.1", url: `http://127.0.0.1:${port}` });
 });
 

@@ -32,10 +32,10 @@ const to =
     return chosen === undefined ? undefined : make(chosen, model, pick);
   };
 
-const wish = (model: PoolModel, avoid: string | undefined, affinityKey: string | undefined): PoolEvent => ({
+const preference = (model: PoolModel, avoid: string | undefined, affinityKey: string | undefined): PoolEvent => ({
   _tag: "Acquire",
-  ticket: model.nextTicket(),
-  wish: { avoid, affinityKey },
+  waiterId: model.nextWaiterId(),
+  preference: { avoid, affinityKey },
   remainingMs: Infinity,
 });
 
@@ -44,12 +44,12 @@ const elasticRunners = (model: PoolModel): Iterable<string> => (model.supply ===
 const booting = (model: PoolModel): Iterable<string> => model.booting;
 
 const happenings: Readonly<Record<string, Happening>> = {
-  acquire: (model) => wish(model, undefined, undefined),
-  acquireAvoiding: (model, pick) => wish(model, one(model.up, pick), undefined),
-  acquireWithKey: (model, pick) => wish(model, undefined, `key ${pick % 5}`),
+  acquire: (model) => preference(model, undefined, undefined),
+  acquireAvoiding: (model, pick) => preference(model, one(model.up, pick), undefined),
+  acquireWithKey: (model, pick) => preference(model, undefined, `key ${pick % 5}`),
   abandon: to(
     (model) => model.waiting,
-    (ticket) => ({ _tag: "Abandon", ticket }),
+    (waiterId) => ({ _tag: "Abandon", waiterId }),
   ),
   release: to(
     (model) => model.leases.values(),

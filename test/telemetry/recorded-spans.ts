@@ -3,7 +3,7 @@ import { context, propagation, trace } from "@opentelemetry/api";
 import { node, tracing } from "@opentelemetry/sdk-node";
 import { Effect } from "effect";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import type { Facts } from "../../src/telemetry/catalog.ts";
+import type { SpanFields } from "../../src/telemetry/catalog.ts";
 import { makeOtelTracer } from "../../src/telemetry/opentelemetry.ts";
 import type { HostContext, Stage, StageSpan } from "../../src/telemetry/telemetry.ts";
 
@@ -51,7 +51,7 @@ export const tracer = makeOtelTracer({ baggageKeys: ["tenant"], enabled: true })
 /** A call stage as the client makes it: the host is captured in the caller's stack. */
 export const callStage = (
   host: HostContext | undefined = tracer.capture(),
-  facts: Facts = {},
+  facts: SpanFields = {},
   method = "billing/charge",
 ): Stage => ({
   _tag: "call",
@@ -61,5 +61,5 @@ export const callStage = (
 });
 
 /** Runs `inside` as a call, from the caller's own stack. */
-export const runCall = <A, E>(inside: (span: StageSpan) => Effect.Effect<A, E>, facts?: Facts): Promise<A> =>
+export const runCall = <A, E>(inside: (span: StageSpan) => Effect.Effect<A, E>, facts?: SpanFields): Promise<A> =>
   Effect.runPromise(tracer.stage(callStage(tracer.capture(), facts), inside));

@@ -1,4 +1,4 @@
-/** Facts about the types of standard decorators. */
+/** Checks of the types of standard decorators. */
 import { expectTypeOf } from "vitest";
 import type { Effect } from "effect";
 import { flame, flameService, toEffect, type CallError } from "../../src/index.ts";

@@ -1,4 +1,4 @@
-/** Facts about the types of services and functions, checked by the compiler. */
+/** Checks of the types of services and functions, checked by the compiler. */
 import type { Effect } from "effect";
 import { expectTypeOf } from "vitest";
 import {

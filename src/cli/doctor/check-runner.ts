@@ -1,7 +1,7 @@
 /** Checks a runner: that it is reachable, takes work, has the same secret and nearly the same time, and serves its metrics. */
 import type { ResolvedConnection } from "../../contract/config/resolve-connection.ts";
 import type { SigningKey } from "../../contract/wire/signature.ts";
-import { fieldOf, isObject, textIn } from "../json.ts";
+import { getField, isObject, getString } from "../json.ts";
 import { duration } from "../terminal.ts";
 import { ask, jsonIn } from "../unreachable.ts";
 import { checkMetrics } from "./check-metrics.ts";
@@ -26,9 +26,9 @@ const checkHealth = async ({ url, connection }: Place): Promise<Finding> => {
   const answer = await ask(`${url}/health`, { connection, base: url });
   if ("problem" in answer) return failed("reachable", answer.problem, answer.fix);
   const health = jsonIn(answer);
-  const runnerId = textIn(health, "runnerId");
+  const runnerId = getString(health, "runnerId");
   if (answer.status === 200 && runnerId !== undefined) {
-    const upMs = Number(fieldOf(health, "uptimeMs"));
+    const upMs = Number(getField(health, "uptimeMs"));
     return ok("reachable", `runner ${runnerId}, up for ${duration(upMs)}`);
   }
   return failed(
@@ -42,7 +42,7 @@ const checkReady = async ({ url, connection }: Place): Promise<Finding> => {
   const answer = await ask(`${url}/ready`, { connection, base: url });
   if ("problem" in answer) return failed("ready", answer.problem, answer.fix);
   if (answer.status === 200) return ok("ready", "it takes work");
-  const status = isObject(jsonIn(answer)) ? textIn(jsonIn(answer), "status") : undefined;
+  const status = isObject(jsonIn(answer)) ? getString(jsonIn(answer), "status") : undefined;
   return status === "draining"
     ? failed(
         "ready",

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { configuration } from "../../contract/config/config-symbol.ts";
+import { configSymbol } from "../../contract/config/config-symbol.ts";
 import { ConfigError } from "../../contract/errors.ts";
 import type { FlameConfig } from "../../contract/config/options.ts";
 import { type Environment, type ResolvedConfig, resolveConfig } from "../../contract/config/resolve-config.ts";
@@ -85,12 +85,12 @@ const examine = (where: string, given: FlameConfig, env: Environment): Omit<Proj
 const nothing = async (): Promise<void> => {};
 
 interface Instance {
-  readonly [configuration]: FlameConfig;
+  readonly [configSymbol]: FlameConfig;
   shutdown(): Promise<void>;
 }
 
 const isInstance = (value: unknown): value is Instance =>
-  typeof value === "function" && typeof (value as unknown as Record<symbol, unknown>)[configuration] === "object";
+  typeof value === "function" && typeof (value as unknown as Record<symbol, unknown>)[configSymbol] === "object";
 
 const load = async (file: string): Promise<unknown> => {
   const loaded = (await import(pathToFileURL(file).href)) as { readonly default?: unknown; readonly flame?: unknown };
@@ -133,7 +133,7 @@ export const readProject = async (folder: string, file: string | undefined, env:
   }
   if (isInstance(value)) {
     const instance = value;
-    return { ...examine(where, instance[configuration], env), close: () => instance.shutdown() };
+    return { ...examine(where, instance[configSymbol], env), close: () => instance.shutdown() };
   }
   if (typeof value === "object" && value !== null) return { ...examine(where, value, env), close: nothing };
   return unusable(

@@ -5,7 +5,7 @@ import { type attributes, type CallPhase, logs, phases } from "../../telemetry/c
 import { type AttemptStory, tellAttempts } from "./attempts.ts";
 import { hasFailed, isTrue, lengthMs, methodOf, numberOf, textOf } from "./facts.ts";
 import { tellFirstError } from "./first-error.ts";
-import type { CallStory, Failure, PhaseShare, RetrySafety } from "./call-report.ts";
+import type { CallReport, Failure, PhaseShare, RetrySafety } from "./call-report.ts";
 import { nearestAlerts } from "./symptoms.ts";
 import type { Span } from "./telemetry-data.ts";
 import { drawTimeline } from "./timeline.ts";
@@ -63,7 +63,7 @@ const obstacles: Readonly<Record<string, string>> = {
   condition: "retry.on does not match the error",
 };
 
-const tellRefusal = (index: TraceIndex, call: Span): CallStory["refused"] => {
+const tellRefusal = (index: TraceIndex, call: Span): CallReport["refused"] => {
   const obstacle = textOf(call, "retryRefused");
   if (obstacle === undefined) return undefined;
   const record = index.logsOf([call]).find(({ event }) => event === logs.retryRefused.name);
@@ -90,7 +90,7 @@ const tellLostRunners = (
 };
 
 /** Tells the story of a call. */
-export const tellStory = (index: TraceIndex, call: Span): CallStory => {
+export const analyzeCall = (index: TraceIndex, call: Span): CallReport => {
   const attempts = tellAttempts(index, call);
   const waits = tellWaits(index, call);
   const told = {

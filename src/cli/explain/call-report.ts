@@ -28,7 +28,7 @@ export interface Failure {
   readonly retrySafety: RetrySafety;
 }
 
-export interface CallStory {
+export interface CallReport {
   readonly method: string;
   readonly pool: string | undefined;
   readonly traceId: string;

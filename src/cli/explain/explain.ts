@@ -6,10 +6,10 @@ import { duration, fill, harmless, many, type Terminal } from "../terminal.ts";
 import { UsageError } from "../errors.ts";
 import { hasFailed, lengthMs, methodOf, textOf } from "./facts.ts";
 import { readId, traceIdBytes } from "../json.ts";
-import { printStory } from "./render-report.ts";
+import { renderReport } from "./render-report.ts";
 import { readTelemetryFile } from "./read-telemetry.ts";
 import { type Span, type TelemetryData, together } from "./telemetry-data.ts";
-import { tellStory } from "./analyze-call.ts";
+import { analyzeCall } from "./analyze-call.ts";
 import { TraceIndex } from "./trace-index.ts";
 import { loadTrace, type TraceStore } from "./trace-store.ts";
 
@@ -164,10 +164,10 @@ export const explain: Command = {
       return exitCodes.fine;
     }
     const call = index.choose({ traceId, call: values.call });
-    const story = tellStory(index, call);
+    const story = analyzeCall(index, call);
     if (values.json === true) terminal.line(JSON.stringify(story, undefined, 2));
     else {
-      printStory(terminal, story);
+      renderReport(terminal, story);
       printOthers(terminal, calls, call);
     }
     return exitCodes.fine;

@@ -2,7 +2,7 @@
  * Reads what Jaeger's query API answers under `/api/traces`: tags for attributes,
  * references for parent and links, logs for events, microseconds for time.
  */
-import { fieldOf, listIn, numberIn, readId, spanIdBytes, textIn, traceIdBytes } from "../json.ts";
+import { getField, getArray, numberIn, readId, spanIdBytes, getString, traceIdBytes } from "../json.ts";
 import { exceptionIn } from "./otlp-json.ts";
 import type { Attributes, AttributeValue, Span, SpanKind, SpanRef } from "./telemetry-data.ts";
 
@@ -13,10 +13,10 @@ const numeric: ReadonlySet<unknown> = new Set(["int64", "float64"]);
 const readTags = (tags: ReadonlyArray<unknown>): Attributes =>
   Object.fromEntries(
     tags.flatMap((tag) => {
-      const key = textIn(tag, "key");
-      const value = fieldOf(tag, "value");
+      const key = getString(tag, "key");
+      const value = getField(tag, "value");
       if (key === undefined || value === undefined || value === null) return [];
-      const read = numeric.has(fieldOf(tag, "type")) ? Number(value) : value;
+      const read = numeric.has(getField(tag, "type")) ? Number(value) : value;
       return [[key, typeof read === "object" ? JSON.stringify(read) : (read as AttributeValue)] as const];
     }),
   );
@@ -26,23 +26,23 @@ interface Reference extends SpanRef {
 }
 
 const readReference = (reference: unknown): Reference | undefined => {
-  const traceId = readId(fieldOf(reference, "traceID"), traceIdBytes);
-  const spanId = readId(fieldOf(reference, "spanID"), spanIdBytes);
+  const traceId = readId(getField(reference, "traceID"), traceIdBytes);
+  const spanId = readId(getField(reference, "spanID"), spanIdBytes);
   if (traceId === undefined || spanId === undefined) return undefined;
-  return { traceId, spanId, parent: fieldOf(reference, "refType") === "CHILD_OF" };
+  return { traceId, spanId, parent: getField(reference, "refType") === "CHILD_OF" };
 };
 
 const readSpan = (span: unknown, processes: unknown): Span => {
-  const traceId = readId(fieldOf(span, "traceID"), traceIdBytes);
-  const spanId = readId(fieldOf(span, "spanID"), spanIdBytes);
-  const name = textIn(span, "operationName") ?? "(no name)";
+  const traceId = readId(getField(span, "traceID"), traceIdBytes);
+  const spanId = readId(getField(span, "spanID"), spanIdBytes);
+  const name = getString(span, "operationName") ?? "(no name)";
   if (traceId === undefined || spanId === undefined) throw new TypeError(`the span "${name}" has no traceID or spanID`);
-  const facts = readTags(listIn(span, "tags"));
-  const references = listIn(span, "references").flatMap((reference) => readReference(reference) ?? []);
+  const facts = readTags(getArray(span, "tags"));
+  const references = getArray(span, "references").flatMap((reference) => readReference(reference) ?? []);
   const parent = references.find((reference) => reference.parent && reference.traceId === traceId);
   const kind = facts["span.kind"];
   const startMs = (numberIn(span, "startTime") ?? 0) / 1_000;
-  const process = fieldOf(processes, textIn(span, "processID") ?? "") ?? fieldOf(span, "process");
+  const process = getField(processes, getString(span, "processID") ?? "") ?? getField(span, "process");
   return {
     traceId,
     spanId,
@@ -56,8 +56,8 @@ const readSpan = (span: unknown, processes: unknown): Span => {
       facts["otel.status_description"] === undefined ? undefined : String(facts["otel.status_description"]),
     attributes: facts,
     links: references.filter((reference) => reference !== parent).map(({ traceId, spanId }) => ({ traceId, spanId })),
-    exceptions: listIn(span, "logs").flatMap((log) => exceptionIn(readTags(listIn(log, "fields"))) ?? []),
-    service: textIn(process, "serviceName") ?? "unknown",
+    exceptions: getArray(span, "logs").flatMap((log) => exceptionIn(readTags(getArray(log, "fields"))) ?? []),
+    service: getString(process, "serviceName") ?? "unknown",
   };
 };
 
@@ -67,4 +67,4 @@ const readSpan = (span: unknown, processes: unknown): Span => {
  * @throws {TypeError} for a span without ids.
  */
 export const readJaegerTrace = (trace: unknown): ReadonlyArray<Span> =>
-  listIn(trace, "spans").map((span) => readSpan(span, fieldOf(trace, "processes")));
+  getArray(trace, "spans").map((span) => readSpan(span, getField(trace, "processes")));

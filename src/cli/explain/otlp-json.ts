@@ -3,7 +3,7 @@
  * answers it (names for numbers, ids in base64), and as version 3 of Jaeger's API does.
  */
 import { attributes } from "../../telemetry/catalog.ts";
-import { fieldOf, isObject, listIn, numberIn, readId, spanIdBytes, textIn, traceIdBytes } from "../json.ts";
+import { getField, isObject, getArray, numberIn, readId, spanIdBytes, getString, traceIdBytes } from "../json.ts";
 import type {
   Attributes,
   AttributeValue,
@@ -34,9 +34,9 @@ const readValue = (value: unknown): AttributeValue | undefined => {
 
 const readAttributes = (owner: unknown): Attributes =>
   Object.fromEntries(
-    listIn(owner, "attributes").flatMap((pair) => {
-      const key = textIn(pair, "key");
-      const value = readValue(fieldOf(pair, "value"));
+    getArray(owner, "attributes").flatMap((pair) => {
+      const key = getString(pair, "key");
+      const value = readValue(getField(pair, "value"));
       return key === undefined || value === undefined ? [] : [[key, value] as const];
     }),
   );
@@ -44,8 +44,8 @@ const readAttributes = (owner: unknown): Attributes =>
 const readTime = (owner: unknown, name: string): number => (numberIn(owner, name) ?? 0) / 1e6;
 
 const readRef = (owner: unknown): SpanRef | undefined => {
-  const traceId = readId(fieldOf(owner, "traceId"), traceIdBytes);
-  const spanId = readId(fieldOf(owner, "spanId"), spanIdBytes);
+  const traceId = readId(getField(owner, "traceId"), traceIdBytes);
+  const spanId = readId(getField(owner, "spanId"), spanIdBytes);
   return traceId === undefined || spanId === undefined ? undefined : { traceId, spanId };
 };
 
@@ -61,27 +61,27 @@ export const exceptionIn = (facts: Attributes): RecordedException | undefined =>
 };
 
 const readExceptions = (span: unknown): ReadonlyArray<RecordedException> =>
-  listIn(span, "events").flatMap((event) => exceptionIn(readAttributes(event)) ?? []);
+  getArray(span, "events").flatMap((event) => exceptionIn(readAttributes(event)) ?? []);
 
 const failedCodes: ReadonlySet<unknown> = new Set([2, "STATUS_CODE_ERROR"]);
 
 const readSpan = (span: unknown, service: string): Span => {
   const ref = readRef(span);
-  const name = textIn(span, "name");
+  const name = getString(span, "name");
   if (ref === undefined) throw new TypeError(`the span "${name ?? "without a name"}" has no traceId or no spanId`);
   const startMs = readTime(span, "startTimeUnixNano");
-  const status = fieldOf(span, "status");
+  const status = getField(span, "status");
   return {
     ...ref,
-    parentSpanId: readId(fieldOf(span, "parentSpanId"), spanIdBytes),
+    parentSpanId: readId(getField(span, "parentSpanId"), spanIdBytes),
     name: name ?? "(no name)",
-    kind: readKind(fieldOf(span, "kind")),
+    kind: readKind(getField(span, "kind")),
     startMs,
     endMs: Math.max(startMs, readTime(span, "endTimeUnixNano")),
-    failed: failedCodes.has(fieldOf(status, "code")),
-    statusMessage: textIn(status, "message"),
+    failed: failedCodes.has(getField(status, "code")),
+    statusMessage: getString(status, "message"),
     attributes: readAttributes(span),
-    links: listIn(span, "links").flatMap((link) => readRef(link) ?? []),
+    links: getArray(span, "links").flatMap((link) => readRef(link) ?? []),
     exceptions: readExceptions(span),
     service,
   };
@@ -90,17 +90,17 @@ const readSpan = (span: unknown, service: string): Span => {
 const readLog = (record: unknown): LogRecord => {
   const facts = readAttributes(record);
   return {
-    traceId: readId(fieldOf(record, "traceId"), traceIdBytes),
-    spanId: readId(fieldOf(record, "spanId"), spanIdBytes),
+    traceId: readId(getField(record, "traceId"), traceIdBytes),
+    spanId: readId(getField(record, "spanId"), spanIdBytes),
     timeMs: readTime(record, "timeUnixNano") || readTime(record, "observedTimeUnixNano"),
-    event: textIn(record, "eventName") ?? asText(facts[attributes.eventName.name]),
-    body: String(readValue(fieldOf(record, "body")) ?? ""),
+    event: getString(record, "eventName") ?? asText(facts[attributes.eventName.name]),
+    body: String(readValue(getField(record, "body")) ?? ""),
     attributes: facts,
   };
 };
 
 const serviceOf = (group: unknown): string =>
-  String(readAttributes(fieldOf(group, "resource"))["service.name"] ?? "unknown");
+  String(readAttributes(getField(group, "resource"))["service.name"] ?? "unknown");
 
 /**
  * The spans of `resourceSpans`.
@@ -109,13 +109,13 @@ const serviceOf = (group: unknown): string =>
  */
 export const readResourceSpans = (groups: ReadonlyArray<unknown>): ReadonlyArray<Span> =>
   groups.flatMap((group) =>
-    listIn(group, "scopeSpans", "instrumentationLibrarySpans").flatMap((scope) =>
-      listIn(scope, "spans").map((span) => readSpan(span, serviceOf(group))),
+    getArray(group, "scopeSpans", "instrumentationLibrarySpans").flatMap((scope) =>
+      getArray(scope, "spans").map((span) => readSpan(span, serviceOf(group))),
     ),
   );
 
 /** The records of `resourceLogs`. */
 export const readResourceLogs = (groups: ReadonlyArray<unknown>): ReadonlyArray<LogRecord> =>
   groups.flatMap((group) =>
-    listIn(group, "scopeLogs").flatMap((scope) => listIn(scope, "logRecords").map((record) => readLog(record))),
+    getArray(group, "scopeLogs").flatMap((scope) => getArray(scope, "logRecords").map((record) => readLog(record))),
   );

@@ -1,6 +1,6 @@
 /** Draws the waterfall of a call and the share of each phase. */
 import { columnsOf, duration, fill, harmless, shorten, type Terminal } from "../terminal.ts";
-import type { CallStory } from "./call-report.ts";
+import type { CallReport } from "./call-report.ts";
 import type { RowKind, TimelineRow } from "./timeline.ts";
 
 const colours = {
@@ -33,7 +33,7 @@ const axis = (totalMs: number, cells: number): string => {
 };
 
 /** Prints the waterfall. A bar that ends in ▸ goes on after the call's end. */
-export const printTimeline = (terminal: Terminal, { timeline, durationMs }: CallStory): void => {
+export const printTimeline = (terminal: Terminal, { timeline, durationMs }: CallReport): void => {
   const half = Math.floor(terminal.columns / 2);
   const texts = timeline.map(({ branch, label, note }) => {
     const name = shorten(harmless(label), half - columnsOf(branch) - columnsOf(note ?? ""));
@@ -58,7 +58,7 @@ export const printTimeline = (terminal: Terminal, { timeline, durationMs }: Call
 const shareCells = 30;
 
 /** Prints where the time went. Phases that took nothing worth a line are added up. */
-export const printPhases = (terminal: Terminal, { phases }: CallStory): void => {
+export const printPhases = (terminal: Terminal, { phases }: CallReport): void => {
   const small = phases.filter(({ share }) => share < 0.005);
   const rows: ReadonlyArray<readonly [name: string, ms: number, share: number]> = [
     ...phases.filter(({ share }) => share >= 0.005).map(({ phase, ms, share }) => [phase, ms, share] as const),

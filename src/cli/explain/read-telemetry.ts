@@ -2,7 +2,7 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { InputError } from "../errors.ts";
-import { fieldOf, isObject, listIn } from "../json.ts";
+import { getField, isObject, getArray } from "../json.ts";
 import { readJaegerTrace } from "./jaeger-json.ts";
 import { readResourceLogs, readResourceSpans } from "./otlp-json.ts";
 import { type TelemetryData, together } from "./telemetry-data.ts";
@@ -15,12 +15,12 @@ const wrappings = ["trace", "result"] as const;
 const readObject = (value: Record<string, unknown>): TelemetryData | undefined => {
   if (Object.keys(value).length === 0) return nothing;
   if (Array.isArray(value["resourceSpans"]) || Array.isArray(value["batches"]))
-    return { ...nothing, spans: readResourceSpans(listIn(value, "resourceSpans", "batches")) };
+    return { ...nothing, spans: readResourceSpans(getArray(value, "resourceSpans", "batches")) };
   if (Array.isArray(value["resourceLogs"]))
-    return { ...nothing, logs: readResourceLogs(listIn(value, "resourceLogs")) };
+    return { ...nothing, logs: readResourceLogs(getArray(value, "resourceLogs")) };
   if (Array.isArray(value["resourceMetrics"])) return nothing;
   if (Array.isArray(value["data"])) {
-    return { ...nothing, spans: listIn(value, "data").flatMap((trace) => readJaegerTrace(trace)) };
+    return { ...nothing, spans: getArray(value, "data").flatMap((trace) => readJaegerTrace(trace)) };
   }
   const inner = wrappings.map((name) => value[name]).find(isObject);
   return inner === undefined ? undefined : readObject(inner);
@@ -116,7 +116,7 @@ export const readTelemetryFile = async (file: string): Promise<TelemetryData> =>
 
 /** Why a server says that it has no such trace, if it says so in Jaeger's way. */
 export const jaegerErrorIn = (value: unknown): string | undefined => {
-  const [error] = listIn(value, "errors");
-  const message = fieldOf(error, "msg");
+  const [error] = getArray(value, "errors");
+  const message = getField(error, "msg");
   return typeof message === "string" ? message : undefined;
 };

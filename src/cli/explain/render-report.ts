@@ -2,7 +2,7 @@
 import { duration, many, type Terminal, wrapped } from "../terminal.ts";
 import type { AttemptStory } from "./attempts.ts";
 import { printPhases, printTimeline } from "./print-timeline.ts";
-import type { CallStory } from "./call-report.ts";
+import type { CallReport } from "./call-report.ts";
 import type { Obstacle, WaitStory } from "./waits.ts";
 
 const percent = (share: number): string => `${Math.round(share * 100)} %`;
@@ -10,7 +10,7 @@ const percent = (share: number): string => `${Math.round(share * 100)} %`;
 const listed = (items: ReadonlyArray<string>): string => items.join(", ");
 
 /** One sentence that answers the question. */
-export const headline = ({ method, durationMs, failure, attemptCount, coldStart }: CallStory): string => {
+export const headline = ({ method, durationMs, failure, attemptCount, coldStart }: CallReport): string => {
   const tries = many(attemptCount, "attempt");
   if (failure === undefined) {
     const cold = coldStart === undefined ? "" : `; ${percent(coldStart.share)} of it was a cold start`;
@@ -81,7 +81,7 @@ interface Section {
   readonly lines: ReadonlyArray<string>;
 }
 
-const waitSection = ({ waits, acquireSource }: CallStory): Section => ({
+const waitSection = ({ waits, acquireSource }: CallReport): Section => ({
   title: "What it waited for",
   lines:
     waits.length === 0
@@ -92,7 +92,7 @@ const waitSection = ({ waits, acquireSource }: CallStory): Section => ({
         ]),
 });
 
-const coldSection = ({ coldStart, durationMs }: CallStory): Section => ({
+const coldSection = ({ coldStart, durationMs }: CallReport): Section => ({
   title: "Cold start",
   lines:
     coldStart === undefined
@@ -100,7 +100,7 @@ const coldSection = ({ coldStart, durationMs }: CallStory): Section => ({
       : [`${duration(coldStart.waitedMs)} of ${duration(durationMs)}, ${percent(coldStart.share)} of the call`],
 });
 
-const errorSection = ({ failure, attempts, firstError, refused, lostRunners }: CallStory): Section => {
+const errorSection = ({ failure, attempts, firstError, refused, lostRunners }: CallReport): Section => {
   const said = new Set([failure?.message, ...attempts.map(({ message }) => message)]);
   const lines = [
     ...(firstError === undefined
@@ -122,7 +122,7 @@ const errorSection = ({ failure, attempts, firstError, refused, lostRunners }: C
   return { title: "What went wrong first", lines };
 };
 
-const alertSection = ({ alerts }: CallStory): Section => ({
+const alertSection = ({ alerts }: CallReport): Section => ({
   title: "Nearest alert",
   lines: alerts.map(({ alert, because, runbook }) => `${alert}: ${because}. ${runbook}`),
 });
@@ -138,7 +138,7 @@ const printSection = (terminal: Terminal, { title, lines }: Section): void => {
 };
 
 /** Prints all of it. */
-export const printStory = (terminal: Terminal, story: CallStory): void => {
+export const renderReport = (terminal: Terminal, story: CallReport): void => {
   const { failure, pool, invocationId, traceId, startedAt, deadlineMs, detached } = story;
   for (const line of wrapped(headline(story), terminal.columns, ""))
     terminal.line(terminal.style(["bold", failure === undefined ? "green" : "red"], line));

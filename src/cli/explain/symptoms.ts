@@ -1,8 +1,8 @@
 /** What was wrong with a call, as far as its story says so, and the alerts that watch for it. */
 import { alertOf, type AlertName, type NearAlert, runbookOf, type Symptom } from "../alerts.ts";
-import type { CallStory } from "./call-report.ts";
+import type { CallReport } from "./call-report.ts";
 
-type Told = Omit<CallStory, "alerts">;
+type Told = Omit<CallReport, "alerts">;
 
 /** From this share of a call on, waiting is worth a word. */
 const muchOfIt = 0.25;

@@ -1,5 +1,5 @@
 /** Finds spans by their id, their parent and their links; and the calls among them. */
-import { Trouble } from "../errors.ts";
+import { CliError } from "../errors.ts";
 import { hasFailed, isCall, isServer, lengthMs, textOf } from "./facts.ts";
 import type { LogRecord, Span, SpanRef, TelemetryData } from "./telemetry-data.ts";
 
@@ -81,7 +81,7 @@ export class TraceIndex {
   /**
    * The call that is asked about.
    *
-   * @throws {Trouble} when it is not there, saying what is.
+   * @throws {CliError} when it is not there, saying what is.
    */
   choose({ traceId, call }: CallChoice): Span {
     const candidates = this.calls(traceId);
@@ -90,7 +90,7 @@ export class TraceIndex {
         ? candidates[0]
         : candidates.find((span) => span.spanId === call || textOf(span, "invocationId")?.startsWith(call) === true);
     if (wanted !== undefined) return wanted;
-    throw new Trouble(this.#absence({ traceId, call }, candidates.length));
+    throw new CliError(this.#absence({ traceId, call }, candidates.length));
   }
 
   #absence({ traceId, call }: CallChoice, calls: number): string {

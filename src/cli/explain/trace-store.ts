@@ -1,5 +1,5 @@
 /** Asks Tempo or Jaeger for a trace, and for those that it links to. */
-import { InputError, Trouble } from "../errors.ts";
+import { InputError, CliError } from "../errors.ts";
 import { withoutSecrets } from "../../contract/config/runner-url.ts";
 import { ask, jsonIn } from "../unreachable.ts";
 import { jaegerErrorIn, readTelemetry } from "./read-telemetry.ts";
@@ -32,14 +32,14 @@ const read = (value: unknown, address: string): TelemetryData => {
 /**
  * One trace; `undefined` when the server does not have it.
  *
- * @throws {Trouble} when the server cannot be asked, or answers something else.
+ * @throws {CliError} when the server cannot be asked, or answers something else.
  */
 const fetchTrace = async (store: TraceStore, traceId: string): Promise<TelemetryData | undefined> => {
   for (const path of paths[store.kind]) {
     const address = `${store.url}${path}${traceId}`;
     const shown = withoutSecrets(address);
     const answer = await ask(address, { headers: { accept: "application/json", ...store.headers } });
-    if ("problem" in answer) throw new Trouble(`${names[store.kind]}: ${answer.problem}. ${answer.fix}`);
+    if ("problem" in answer) throw new CliError(`${names[store.kind]}: ${answer.problem}. ${answer.fix}`);
     if (answer.status === 404) continue;
     const value = jsonIn(answer);
     if (answer.status !== 200) {
@@ -48,7 +48,7 @@ const fetchTrace = async (store: TraceStore, traceId: string): Promise<Telemetry
         answer.status === 401 || answer.status === 403
           ? ' Give it what it asks for, as in --header "authorization: Bearer …".'
           : "";
-      throw new Trouble(`${shown} answered ${answer.status}: ${said}.${fix}`);
+      throw new CliError(`${shown} answered ${answer.status}: ${said}.${fix}`);
     }
     if (value === undefined)
       throw new InputError(shown, undefined, "the answer is not JSON: is this the API's address?");
@@ -64,12 +64,12 @@ const mostLinked = 12;
 /**
  * A trace and the traces that it links to: of the boots and calls that it waited for.
  *
- * @throws {Trouble} when the server does not have it, or cannot be asked.
+ * @throws {CliError} when the server does not have it, or cannot be asked.
  */
 export const loadTrace = async (store: TraceStore, traceId: string): Promise<TelemetryData> => {
   const trace = await fetchTrace(store, traceId);
   if (trace === undefined) {
-    throw new Trouble(
+    throw new CliError(
       `${names[store.kind]} at ${withoutSecrets(store.url)} has no trace ${traceId}. ` +
         "It may not have arrived yet (wait for the SDK's and the collector's batches), was not sampled, or is older than what is kept.",
     );

@@ -9,7 +9,7 @@ import { onAbort } from "./on-abort.ts";
 import type { CallOptions } from "../config/options.ts";
 
 /** What is settled about a call before it is made, for callers that keep an eye on it. */
-export interface CallTicket {
+export interface CallObserver {
   /** The invocation id. */
   readonly id: string;
   /** Called when the first attempt begins: from here on the handler may run. */
@@ -44,7 +44,7 @@ export interface Caller {
     method: string,
     args: ReadonlyArray<unknown>,
     options: CallOptions,
-    ticket?: CallTicket,
+    observer?: CallObserver,
   ): Effect.Effect<unknown, CallError>;
   fanOut(request: FanOutRequest): FanOutRun;
 }
@@ -58,8 +58,8 @@ export interface RemoteTarget {
 }
 
 /** Makes a call and gives its result as a promise that rejects with a {@link CallError}. */
-export const callRemote = (target: RemoteTarget, args: ReadonlyArray<unknown>, ticket?: CallTicket): Promise<unknown> =>
-  asPromise(target.caller.call(target.method, args, target.options, ticket), target.method);
+export const callRemote = (target: RemoteTarget, args: ReadonlyArray<unknown>, observer?: CallObserver): Promise<unknown> =>
+  asPromise(target.caller.call(target.method, args, target.options, observer), target.method);
 
 /** Runs what calls `method` and gives its result as a promise that rejects with a {@link CallError}. */
 export const asPromise = async <A>(effect: Effect.Effect<A, CallError>, method: string): Promise<A> => {

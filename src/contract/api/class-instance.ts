@@ -13,7 +13,7 @@ export type InstanceFactory = () => object | Promise<object>;
 /** Keeps the instance of one class. */
 export interface ClassHost {
   /** Replaces `new Class()`. */
-  makeWith(factory: InstanceFactory): void;
+  setFactory(factory: InstanceFactory): void;
   /** The instance. A factory that failed is asked again by the next invocation. */
   instance(): object | Promise<object>;
 }
@@ -24,7 +24,7 @@ const outsideInvocations = AsyncLocalStorage.snapshot();
 const making = new AsyncLocalStorage<Function>();
 
 /** Whether `self` is an instance that handlers run on, at work on an invocation or being made by its factory. Its methods call each other directly. */
-export const isAtWork = (self: unknown): boolean => {
+export const isHandling = (self: unknown): boolean => {
   if (typeof self !== "object" || self === null) return false;
   const owner = making.getStore();
   if (owner !== undefined && self instanceof owner) return true;
@@ -32,7 +32,7 @@ export const isAtWork = (self: unknown): boolean => {
 };
 
 /** The host of a class: always the same one for the same class. */
-export const hostOf = (owner: Function): ClassHost => {
+export const classInstanceOf = (owner: Function): ClassHost => {
   const known = hosts.get(owner);
   if (known !== undefined) return known;
   const host = makeHost(owner);
@@ -65,7 +65,7 @@ const makeHost = (owner: Function): ClassHost => {
   };
 
   return {
-    makeWith: (given) => {
+    setFactory: (given) => {
       factory = given;
     },
     instance: () => {

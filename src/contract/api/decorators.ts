@@ -6,7 +6,7 @@
  * run it in process, on the very object it was called on: in a runner process,
  * and when an instance at work on an invocation calls a method of its own.
  */
-import { hostOf, isAtWork, type InstanceFactory } from "./class-instance.ts";
+import { classInstanceOf, isHandling, type InstanceFactory } from "./class-instance.ts";
 import type { CallSite } from "../process/call-site.ts";
 import { copiesNote, thisCopy } from "../process/copies.ts";
 import { definitionSite } from "../process/development.ts";
@@ -16,7 +16,7 @@ import { fn, text } from "../validation/option-checks.ts";
 import { object, readOption } from "../validation/option-schema.ts";
 import { printText } from "../validation/print-value.ts";
 import { checkId, methodName, type MethodRegistration, type Registry } from "./registry.ts";
-import { callRemote, leadsTo, type Caller, type RemoteTarget } from "./remote-method.ts";
+import { callRemote, registerTarget, type Caller, type RemoteTarget } from "./remote-method.ts";
 
 /** Options of a decorated method. */
 export interface MethodOptions extends DefinitionOptions {
@@ -139,13 +139,13 @@ export const makeDecorators = (
     const target = (): RemoteTarget => slot.target ?? unregistered(slot);
     const remote = async (args: ReadonlyArray<unknown>): Promise<unknown> => callRemote(target(), args);
     const wrapper = function (this: unknown, ...args: Array<unknown>): unknown {
-      if (isAtWork(this) || (this !== undefined && host.isRunner())) return slot.original.apply(this, args);
+      if (isHandling(this) || (this !== undefined && host.isRunner())) return slot.original.apply(this, args);
       return remote(args);
     };
     Object.defineProperty(wrapper, "name", { value: slot.key });
     Object.defineProperty(wrapper, decoratedBy, { value: thisCopy.path });
     slots.set(wrapper, slot);
-    leadsTo(wrapper, target);
+    registerTarget(wrapper, target);
     return wrapper;
   };
 
@@ -258,7 +258,7 @@ export const makeDecorators = (
 
       const settle = (final: Function): void => {
         for (const slot of own) slot.owner = final;
-        if (factory !== undefined) hostOf(final).makeWith(factory);
+        if (factory !== undefined) classInstanceOf(final).setFactory(factory);
       };
       settle(owner);
       context?.addInitializer(function (this: Function) {
@@ -278,7 +278,7 @@ const runOn = (slot: Slot, serviceId: string, args: ReadonlyArray<unknown>): unk
     );
   }
   if (slot.isStatic) return slot.original.apply(slot.owner, args);
-  const instance = hostOf(slot.owner).instance();
+  const instance = classInstanceOf(slot.owner).instance();
   return instance instanceof Promise
     ? instance.then((made) => slot.original.apply(made, args))
     : slot.original.apply(instance, args);

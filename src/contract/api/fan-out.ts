@@ -37,7 +37,7 @@ export type MapOutcome<Item, Result> =
   | { readonly ok: false; readonly error: CallError; readonly item: Item; readonly index: number };
 
 /** Takes the result of one item. The item's place among the calls is free when the effect has ended. */
-export type Deliver = (result: unknown, index: number) => Effect.Effect<void>;
+export type OnResult = (result: unknown, index: number) => Effect.Effect<void>;
 
 /** Items as they are read: in the context of whoever gave them, and closed when the rest is not wanted. */
 class Source {
@@ -154,7 +154,7 @@ export const fanOut = (
   target: RemoteTarget,
   items: Items<unknown>,
   options: MapOptions,
-): ((deliver: Deliver) => Effect.Effect<void, CallError>) => {
+): ((deliver: OnResult) => Effect.Effect<void, CallError>) => {
   const { method } = target;
   const { signal, ...each } = target.options;
   const source = new Source(items, method);
@@ -191,12 +191,12 @@ export const mapToArray = (
 
 /** Keeps all results of a fan-out. */
 export const gather = (
-  run: (deliver: Deliver) => Effect.Effect<void, CallError>,
+  run: (deliver: OnResult) => Effect.Effect<void, CallError>,
   ordered: boolean,
 ): Effect.Effect<ReadonlyArray<unknown>, CallError> =>
   Effect.suspend(() => {
     const results: Array<unknown> = [];
-    const keep: Deliver = (result, index) =>
+    const keep: OnResult = (result, index) =>
       Effect.sync(() => {
         results[ordered ? index : results.length] = result;
       });

@@ -4,7 +4,7 @@
  */
 
 /** Names that every function or promise has a meaning for already; as ids they take the string form. */
-const taken: ReadonlySet<string> = new Set(["then", "toJSON", "prototype", "arguments", "caller"]);
+const reservedNames: ReadonlySet<string> = new Set(["then", "toJSON", "prototype", "arguments", "caller"]);
 
 /**
  * Lets a function whose first argument is an id be called by property too.
@@ -13,10 +13,10 @@ const taken: ReadonlySet<string> = new Set(["then", "toJSON", "prototype", "argu
  * `bind`, `length`, `name`, `prototype`, `constructor`, `toString`, `toJSON`, …) keep their meaning: use the string form
  * for an id like these.
  */
-export const named = <Made>(make: (id: string, ...rest: ReadonlyArray<never>) => unknown): Made =>
+export const withIdProperties = <Made>(make: (id: string, ...rest: ReadonlyArray<never>) => unknown): Made =>
   new Proxy(make, {
     get: (target, key, receiver) => {
-      if (typeof key === "string" && taken.has(key)) return undefined;
+      if (typeof key === "string" && reservedNames.has(key)) return undefined;
       if (typeof key === "symbol" || key in target) return Reflect.get(target, key, receiver);
       return make.bind(undefined, key);
     },

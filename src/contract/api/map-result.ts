@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
 import { asCallError, asPromise, type RemoteTarget } from "./caller.ts";
 import { InvokeError, type CallError } from "../errors.ts";
-import { readMap, fanOut, gather, type Deliver, type Items, type MapOptions } from "./fan-out.ts";
+import { readMap, fanOut, gather, type OnResult, type Items, type MapOptions } from "./fan-out.ts";
 
 /**
  * A map that begins when it is awaited or iterated, and not before. It is good for one of the two, once; awaiting it again
@@ -15,12 +15,12 @@ import { readMap, fanOut, gather, type Deliver, type Items, type MapOptions } fr
  */
 export interface MapRun<Result> extends Promise<ReadonlyArray<Result>>, AsyncIterable<Result> {}
 
-interface Offer {
+interface PendingResult {
   readonly result: unknown;
   readonly taken: () => void;
 }
 
-interface Taker {
+interface PendingNext {
   readonly resolve: (next: IteratorResult<unknown, undefined>) => void;
   readonly reject: (error: CallError) => void;
 }
@@ -29,17 +29,17 @@ const nothingMore = { done: true, value: undefined } as const;
 
 /** Hands results over from calls to a loop, each when the loop asks for it. */
 class ResultIterator implements AsyncIterator<unknown, undefined> {
-  readonly #run: (deliver: Deliver) => Effect.Effect<void, CallError>;
+  readonly #run: (deliver: OnResult) => Effect.Effect<void, CallError>;
   readonly #ordered: boolean;
   readonly #method: string;
-  readonly #offers = new Map<number, Offer>();
-  readonly #takers: Array<Taker> = [];
+  readonly #offers = new Map<number, PendingResult>();
+  readonly #takers: Array<PendingNext> = [];
   #nextIndex = 0;
   #fiber: Fiber.Fiber<void, CallError> | undefined;
   #ended = false;
   #error: CallError | undefined;
 
-  constructor(run: (deliver: Deliver) => Effect.Effect<void, CallError>, ordered: boolean, method: string) {
+  constructor(run: (deliver: OnResult) => Effect.Effect<void, CallError>, ordered: boolean, method: string) {
     this.#run = run;
     this.#ordered = ordered;
     this.#method = method;
@@ -79,7 +79,7 @@ class ResultIterator implements AsyncIterator<unknown, undefined> {
   }
 
   /** The result that is to be taken next, if it is there. */
-  #upcoming(): [number, Offer] | undefined {
+  #upcoming(): [number, PendingResult] | undefined {
     if (!this.#ordered) return this.#offers.entries().next().value;
     const offer = this.#offers.get(this.#nextIndex);
     return offer === undefined ? undefined : [this.#nextIndex, offer];
@@ -109,7 +109,7 @@ class ResultIterator implements AsyncIterator<unknown, undefined> {
 }
 
 class LazyMap implements MapRun<unknown> {
-  readonly #run: (deliver: Deliver) => Effect.Effect<void, CallError>;
+  readonly #run: (deliver: OnResult) => Effect.Effect<void, CallError>;
   readonly #ordered: boolean;
   readonly #method: string;
   #all: Promise<ReadonlyArray<unknown>> | undefined;

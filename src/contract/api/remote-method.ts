@@ -150,7 +150,7 @@ const targets = new WeakMap<Function, () => RemoteTarget>();
  *
  * @param target Gives the target when a call is made; may throw a RegistryError.
  */
-export const leadsTo = (method: Function, target: () => RemoteTarget): void => {
+export const registerTarget = (method: Function, target: () => RemoteTarget): void => {
   targets.set(method, target);
 };
 
@@ -171,7 +171,7 @@ export const remoteMethod = (target: RemoteTarget): RemoteMethod<Array<any>, unk
     map: (items: Items<unknown>, options?: MapOptions) => mapLater(target, items, options),
     spawn: (...args: Array<unknown>) => spawn(target, args),
   }) as RemoteMethod<Array<any>, unknown>;
-  leadsTo(method, () => target);
+  registerTarget(method, () => target);
   return Object.defineProperty(method, "name", { value: target.method });
 };
 

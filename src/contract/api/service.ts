@@ -4,7 +4,7 @@
  */
 import { RegistryError } from "../errors.ts";
 import type { InvocationContext } from "./invocation.ts";
-import { named } from "./id-proxy.ts";
+import { withIdProperties } from "./id-proxy.ts";
 import { mergeDefinitions, readDefinition, type DefinitionOptions } from "../config/definition-options.ts";
 import { checkId, methodName, type MethodRegistration } from "./registry.ts";
 
@@ -78,7 +78,7 @@ const define = (
  * });
  * ```
  */
-export const defineMethod: DefineMethod = named<DefineMethod>(define);
+export const defineMethod: DefineMethod = withIdProperties<DefineMethod>(define);
 
 /** One method of a service, as both its callers and its registration need it. */
 export interface ServiceMethod {

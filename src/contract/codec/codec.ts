@@ -18,7 +18,7 @@ import { InvokeError } from "../errors.ts";
 import { isQuickToRead } from "./json-cost.ts";
 import { isObject, requireSafeJson } from "./json-bounds.ts";
 import { JsonReader } from "./json-reader.ts";
-import { isPlain } from "./plain-json.ts";
+import { isPlainJson } from "./plain-json.ts";
 import { isRefusal, requireSendable } from "./assert-serializable.ts";
 import { readMeta } from "./superjson-reader.ts";
 import { messageOf } from "../thrown.ts";
@@ -132,7 +132,7 @@ export const makeCodec = (): Codec => {
   return {
     encode: (value, what) => {
       try {
-        if (isPlain(value)) return Buffer.from(`{"json":${JSON.stringify(value)}}`);
+        if (isPlainJson(value)) return Buffer.from(`{"json":${JSON.stringify(value)}}`);
         requireSendable(value, what);
         return Buffer.from(superJson.stringify(value));
       } catch (cause) {

@@ -45,4 +45,4 @@ const isPlainValue = (value: unknown, depth: number, walk: Walk): boolean => {
  * True for null, strings, booleans, finite numbers but -0, and dense arrays and plain objects of these in which no object
  * occurs twice and no key is forbidden. False means only that superjson has to look at it.
  */
-export const isPlain = (value: unknown): boolean => isPlainValue(value, 0, { seen: new Set(), nodes: 0 });
+export const isPlainJson = (value: unknown): boolean => isPlainValue(value, 0, { seen: new Set(), nodes: 0 });

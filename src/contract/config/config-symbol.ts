@@ -1,4 +1,4 @@
-/** How tools that check a configuration get at the one that an instance has. */
+/** How tools that check a configuration read the one that an instance has. */
 
-/** The key under which an instance has its configuration, in every copy of this package. Not for programs: it holds secrets. */
-export const configuration: unique symbol = Symbol.for("firelight/configuration");
+/** The key under which an instance stores its configuration, in every copy of this package. Not for programs: it holds secrets. */
+export const configSymbol: unique symbol = Symbol.for("firelight/configuration");

@@ -2,7 +2,7 @@
  * Handlers that run apart from the runner's event loop: where they may run, and
  * what must be known to do it.
  */
-import { longestTimerMs, milliseconds } from "../validation/check-number.ts";
+import { maxTimerMs, milliseconds } from "../validation/check-number.ts";
 import { fileLocation } from "../validation/option-checks.ts";
 import { object } from "../validation/option-schema.ts";
 
@@ -54,6 +54,6 @@ export const resolveIsolation = ({
   bootTimeoutMs = 30_000,
 }: IsolationOptions = {}): ResolvedIsolation => ({
   entry,
-  graceMs: Math.min(graceMs, longestTimerMs),
-  bootTimeoutMs: Math.min(bootTimeoutMs, longestTimerMs),
+  graceMs: Math.min(graceMs, maxTimerMs),
+  bootTimeoutMs: Math.min(bootTimeoutMs, maxTimerMs),
 });

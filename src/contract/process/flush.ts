@@ -3,7 +3,7 @@
  * a hook; whoever ends the process calls {@link flushAll} first: a runner that
  * drains, and `flame.shutdown`.
  */
-import { longestTimerMs, milliseconds } from "../validation/check-number.ts";
+import { maxTimerMs, milliseconds } from "../validation/check-number.ts";
 import { fn } from "../validation/option-checks.ts";
 import { object, readOption } from "../validation/option-schema.ts";
 import { processWide } from "./process-wide.ts";
@@ -60,7 +60,7 @@ const runHook = async (hook: FlushHook): Promise<void> => {
 };
 
 const within = async (done: Promise<void>, timeoutMs: number): Promise<void> => {
-  if (timeoutMs > longestTimerMs) return done;
+  if (timeoutMs > maxTimerMs) return done;
   let timer: NodeJS.Timeout | undefined;
   const expired = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, timeoutMs);

@@ -2,7 +2,7 @@
 import { type Check, check, notAllowed } from "./option-schema.ts";
 
 /** The longest delay of a timer, in milliseconds, some 25 days; a timer with a longer one fires at once. */
-export const longestTimerMs: number = 2 ** 31 - 1;
+export const maxTimerMs: number = 2 ** 31 - 1;
 
 /** Which numbers are allowed. */
 export interface NumberRange {

@@ -1,4 +1,4 @@
-/** Nonces: what makes each signed request one of its kind. */
+/** Nonces: random ids that make each signed request unique. */
 import { randomFillSync } from "node:crypto";
 
 const NONCE_BYTES = 16;

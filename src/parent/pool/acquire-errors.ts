@@ -36,7 +36,7 @@ export const refusal = (pool: string, method: string, situation: Situation, comm
           adviceFor(situation, "maxQueue"),
         { ...where, retryAfterMs: retryAfterMs(command.expectedWaitMs) },
       );
-    case "hopeless":
+    case "deadline_unreachable":
       return new InvokeError(
         "overloaded",
         `${method}: a slot in the pool "${pool}" is expected in ${Math.round(command.expectedWaitMs ?? 0)} ms, long after the call's deadline ` +

@@ -1,13 +1,13 @@
 /** A call that wants a lease, and how it learns what comes of it. */
 import type { CallError } from "../../contract/errors.ts";
 import type { SpanIds } from "../../telemetry/telemetry.ts";
-import type { RunnerWish } from "./core/events.ts";
+import type { RunnerPreference } from "./core/events.ts";
 import type { Lease } from "./lease.ts";
 
 /** A call that wants a lease. */
 export interface AcquireRequest {
   readonly method: string;
-  readonly wish: RunnerWish;
+  readonly preference: RunnerPreference;
   /** What is left of the call's deadline, in milliseconds. */
   readonly remainingMs: number;
   /** The span of the call, for links from a boot that it causes. */

@@ -2,7 +2,7 @@
  * Tells telemetry and the user's hooks what a pool does. Whatever a hook or another function of the user does in place of
  * its work is one log record for each series of failures; the pool goes on.
  */
-import { Episode } from "../../contract/failure-series.ts";
+import { FailureSeries } from "../../contract/failure-series.ts";
 import type { ResolvedPool } from "../../contract/config/resolve-pool.ts";
 import { catchRejection, thrownText } from "../../contract/user-function.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
@@ -14,10 +14,10 @@ export const decisionFallbacks: Readonly<Record<UserFunctionName, string>> = {
   idleShutdownMs: "the runners that it was asked about stay",
 };
 
-export class PoolNews {
+export class PoolHooks {
   readonly #pool: ResolvedPool;
   readonly #telemetry: Telemetry;
-  readonly #episodes = new Map<string, Episode>();
+  readonly #episodes = new Map<string, FailureSeries>();
 
   constructor(pool: ResolvedPool, telemetry: Telemetry) {
     this.#pool = pool;
@@ -41,7 +41,7 @@ export class PoolNews {
   /** Says, once for each series, what a function of the user did and what the pool does now. */
   misbehaved(name: string, fault: string, fallback: string, error?: unknown): void {
     let episode = this.#episodes.get(name);
-    if (episode === undefined) this.#episodes.set(name, (episode = new Episode()));
+    if (episode === undefined) this.#episodes.set(name, (episode = new FailureSeries()));
     if (!episode.begins(performance.now())) return;
     this.#telemetry.emit({ _tag: "UserFunctionFailed", pool: this.#pool.name, name, fault, fallback, error });
   }

@@ -4,7 +4,7 @@ import type { AcquireSource, SpanIds, TerminationReason } from "../../telemetry/
 import type { KnownInstances } from "../runner-instances.ts";
 import type { LeaseKey } from "./core/events.ts";
 import type { Health } from "./runners/probe.ts";
-import type { SpanBook } from "./span-accounting.ts";
+import type { SpanAccounting } from "./span-accounting.ts";
 
 /** A runner that a lease leads to. */
 export interface LeasedRunner {
@@ -15,12 +15,12 @@ export interface LeasedRunner {
   /** Which of its processes are known, and the time by their clocks. */
   readonly instances: KnownInstances;
   /** What became of the spans that it recorded. */
-  readonly spans: SpanBook;
+  readonly spans: SpanAccounting;
   /** Settles when it has ended and the pool knows, where the backend can tell. */
   readonly exited: Promise<RunnerExit> | undefined;
 }
 
-/** Milliseconds in which the news that a runner has ended may follow the failure of its connections. */
+/** How long to wait for the exit event after a connection fails, in milliseconds. */
 export const exitNewsMs = 500;
 
 /** How a runner ended, as its backend tells. */

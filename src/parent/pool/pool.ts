@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect";
 import type { CallError } from "../../contract/errors.ts";
-import { longestTimerMs } from "../../contract/validation/check-number.ts";
+import { maxTimerMs } from "../../contract/validation/check-number.ts";
 import { readPart } from "../../contract/validation/option-schema.ts";
 import type { PoolUpdate } from "../../contract/config/options.ts";
 import { poolUpdateSchema } from "../../contract/config/pool-schema.ts";
@@ -16,38 +16,38 @@ import type { PoolSnapshot, SpanIds, Telemetry } from "../../telemetry/telemetry
 import type { AcquireRequest, Pending } from "./acquire-request.ts";
 import type { BootEnvironment } from "./runners/boot.ts";
 import type { LeaseKey, PoolCommand, PoolEvent } from "./core/events.ts";
-import { Fleet } from "./runners/runner-manager.ts";
+import { RunnerManager } from "./runners/runner-manager.ts";
 import type { Lease, LeaseOwner } from "./lease.ts";
 import { GrantedLease } from "./lease.ts";
 import { type PoolHandle, type PoolStats, statsOf } from "./stats.ts";
-import { Holders } from "./slot-holders.ts";
-import { decisionFallbacks, PoolNews } from "./hooks.ts";
+import { SlotHolders } from "./slot-holders.ts";
+import { decisionFallbacks, PoolHooks } from "./hooks.ts";
 import type { Situation } from "./core/obstacle.ts";
 import { acquireTimeout, queueWaitExceeded, refusal } from "./acquire-errors.ts";
 import { SlotTime } from "./slot-time.ts";
 import { PoolState } from "./core/state.ts";
-import { Ticker } from "./tick-timer.ts";
+import { TickTimer } from "./tick-timer.ts";
 
 /** Most links from a waiting call to boots, and to calls that hold slots. */
-const mostLinks = 8;
+const maxLinks = 8;
 
 export class Pool implements LeaseOwner, PoolHandle {
   readonly name: string;
   readonly #config: ResolvedPool;
   readonly #telemetry: Telemetry;
-  readonly #news: PoolNews;
+  readonly #hooks: PoolHooks;
   readonly #state: PoolState;
-  readonly #fleet: Fleet;
+  readonly #fleet: RunnerManager;
   readonly #pending: Map<number, Pending> = new Map();
-  readonly #holders = new Holders();
+  readonly #holders = new SlotHolders();
   readonly #inbox: Array<PoolEvent> = [];
   readonly #time: SlotTime;
   readonly #unwatch: () => void;
-  readonly #ticker = new Ticker(() => this.#step({ _tag: "Tick" }));
+  readonly #ticker = new TickTimer(() => this.#step({ _tag: "Tick" }));
   #maxQueueWaitMs: number;
   #changes: PoolUpdate = {};
   #stepping = false;
-  #nextTicket = 1;
+  #nextWaiterId = 1;
   #idle: Array<() => void> = [];
 
   constructor(config: ResolvedPool, telemetry: Telemetry, environment: BootEnvironment) {
@@ -55,8 +55,8 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#config = config;
     this.#maxQueueWaitMs = config.maxQueueWaitMs;
     this.#telemetry = telemetry;
-    this.#news = new PoolNews(config, telemetry);
-    this.#fleet = new Fleet(config, telemetry, environment, this.#news, (event) => this.#step(event));
+    this.#hooks = new PoolHooks(config, telemetry);
+    this.#fleet = new RunnerManager(config, telemetry, environment, this.#hooks, (event) => this.#step(event));
     const fixed = config.backend === undefined ? config.runners.map((runner) => runner.id) : undefined;
     this.#state = new PoolState(config.bounds, () => environment.nameRunner(config.name), fixed);
     this.#time = new SlotTime(performance.now());
@@ -81,18 +81,18 @@ export class Pool implements LeaseOwner, PoolHandle {
 
   /** What a call that waits now waits for: the boots under way, and calls that hold slots. A bounded number of each. */
   obstacles(): ReadonlyArray<SpanIds> {
-    return [...this.#fleet.bootSpans.slice(0, mostLinks), ...this.#holders.first(mostLinks)];
+    return [...this.#fleet.bootSpans.slice(0, maxLinks), ...this.#holders.first(maxLinks)];
   }
 
   /** A lease if a slot is free now and nobody waits for one. */
   tryAcquire(request: AcquireRequest): Lease | CallError | undefined {
     let outcome: Lease | CallError | undefined;
-    const ticket = this.#enter({
+    const waiterId = this.#enter({
       request,
       granted: (lease) => (outcome = lease),
       refused: (error) => (outcome = error),
     });
-    if (outcome === undefined) this.#leave(ticket);
+    if (outcome === undefined) this.#leave(waiterId);
     return outcome;
   }
 
@@ -102,7 +102,7 @@ export class Pool implements LeaseOwner, PoolHandle {
     return Effect.callback((resume) => {
       let timer: NodeJS.Timeout | undefined;
       const startedAt = performance.now();
-      const ticket = this.#enter({
+      const waiterId = this.#enter({
         request,
         granted: (lease) => {
           clearTimeout(timer);
@@ -113,20 +113,20 @@ export class Pool implements LeaseOwner, PoolHandle {
           resume(Effect.fail(error));
         },
       });
-      if (!this.#pending.has(ticket)) return;
+      if (!this.#pending.has(waiterId)) return;
       timer = setTimeout(
         () => {
           const waitedMs = performance.now() - startedAt;
           const giveUp = waitMs < request.remainingMs ? queueWaitExceeded : acquireTimeout;
           const error = giveUp(this.name, request.method, this.#situation(), waitedMs);
-          this.#leave(ticket);
+          this.#leave(waiterId);
           resume(Effect.fail(error));
         },
-        Math.min(waitMs, longestTimerMs),
+        Math.min(waitMs, maxTimerMs),
       );
       return Effect.sync(() => {
         clearTimeout(timer);
-        this.#leave(ticket);
+        this.#leave(waiterId);
       });
     });
   }
@@ -211,15 +211,15 @@ export class Pool implements LeaseOwner, PoolHandle {
   }
 
   #enter(pending: Pending): number {
-    const ticket = this.#nextTicket++;
-    this.#pending.set(ticket, pending);
-    const { wish, remainingMs } = pending.request;
-    this.#step({ _tag: "Acquire", ticket, wish, remainingMs });
-    return ticket;
+    const waiterId = this.#nextWaiterId++;
+    this.#pending.set(waiterId, pending);
+    const { preference, remainingMs } = pending.request;
+    this.#step({ _tag: "Acquire", waiterId, preference, remainingMs });
+    return waiterId;
   }
 
-  #leave(ticket: number): void {
-    if (this.#pending.delete(ticket)) this.#step({ _tag: "Abandon", ticket });
+  #leave(waiterId: number): void {
+    if (this.#pending.delete(waiterId)) this.#step({ _tag: "Abandon", waiterId });
   }
 
   /** Takes one event after the other: what a command causes is an event of its own, taken when the command is done. */
@@ -244,8 +244,8 @@ export class Pool implements LeaseOwner, PoolHandle {
   #carryOut(command: PoolCommand, now: number): void {
     switch (command._tag) {
       case "Grant": {
-        const pending = this.#pending.get(command.ticket);
-        this.#pending.delete(command.ticket);
+        const pending = this.#pending.get(command.waiterId);
+        this.#pending.delete(command.waiterId);
         const runner = this.#fleet.get(command.key.runnerId);
         const lease = new GrantedLease(command.key, runner, command.source, now, this);
         if (pending === undefined) {
@@ -258,21 +258,21 @@ export class Pool implements LeaseOwner, PoolHandle {
         return;
       }
       case "Refuse": {
-        const pending = this.#pending.get(command.ticket);
-        this.#pending.delete(command.ticket);
+        const pending = this.#pending.get(command.waiterId);
+        this.#pending.delete(command.waiterId);
         pending?.refused(refusal(this.name, pending.request.method, this.#situation(), command));
         return;
       }
       case "Boot": {
-        const asker = command.ticket === undefined ? undefined : this.#pending.get(command.ticket)?.request.span;
-        return this.#fleet.boot(command.runnerId, command.reason, asker);
+        const requestedBy = command.waiterId === undefined ? undefined : this.#pending.get(command.waiterId)?.request.span;
+        return this.#fleet.boot(command.runnerId, command.reason, requestedBy);
       }
       case "CancelBoot":
         return void this.#fleet.cancelBoot(command.runnerId, "nobody needs the runner any more");
       case "LookLater":
         return this.#fleet.lookLater(command.afterMs);
       case "Misbehaved":
-        return this.#news.misbehaved(command.name, command.fault, decisionFallbacks[command.name]);
+        return this.#hooks.misbehaved(command.name, command.fault, decisionFallbacks[command.name]);
       case "Probe":
         return this.#fleet.probe(command.runnerId, command.afterFailures);
       case "AwaitEnd":
@@ -281,14 +281,14 @@ export class Pool implements LeaseOwner, PoolHandle {
         return this.#fleet.allowBootLater(command.failures);
       case "Terminate":
         return this.#fleet.terminate(command.runnerId, command.reason);
-      case "Forsake":
+      case "FailCalls":
         return this.#fleet.forsake(command.runnerId, command.reason);
       case "Draining":
         return this.#fleet.draining(command.runnerId, command.reason);
       case "Scaled":
-        return this.#news.scaled(command.from, command.to, command.reason);
+        return this.#hooks.scaled(command.from, command.to, command.reason);
       case "Saturated":
-        return this.#news.saturated(command.pending, command.limit);
+        return this.#hooks.saturated(command.pending, command.limit);
     }
   }
 }

@@ -2,7 +2,7 @@
 import type { SpanIds } from "../../telemetry/telemetry.ts";
 import type { LeaseKey } from "./core/events.ts";
 
-export class Holders {
+export class SlotHolders {
   readonly #spans: Map<number, SpanIds> = new Map();
 
   add({ lease }: LeaseKey, span: SpanIds | undefined): void {

@@ -17,10 +17,10 @@ const longestOvertakenMs = 5_000;
 /** Most spans of one request on a runner: the server's and the handler's. */
 const spansOfRequest = 2;
 
-export class SpanBook {
-  readonly #tell: (fate: SpanFate, count: number) => void;
-  /** Spans that answers vouched for. */
-  #vouched = 0;
+export class SpanAccounting {
+  readonly #tell: (outcome: SpanFate, count: number) => void;
+  /** Spans that responses acknowledged. */
+  #acknowledged = 0;
   /** Those of them that are known to have left. */
   #reported = 0;
   /** What the newest answer said that the runner had still to send, and never would. */
@@ -32,10 +32,10 @@ export class SpanBook {
   /** Recorded requests under way. */
   #open = 0;
   /** Those that nobody waits for any more, as long as the runner need not have noticed. */
-  #adrift = 0;
+  #unaccounted = 0;
   #adriftAt = 0;
 
-  constructor(tell: (fate: SpanFate, count: number) => void) {
+  constructor(tell: (outcome: SpanFate, count: number) => void) {
     this.#tell = tell;
   }
 
@@ -54,14 +54,14 @@ export class SpanBook {
 
   /** Takes what the answer to a request tells whose spans are not recorded. */
   learn({ spans, sentMs, exported }: RunnerTimings, sentAt: number): void {
-    this.#vouched += spans;
+    this.#acknowledged += spans;
     if (exported !== undefined && (sentMs >= this.#newestMs || this.#newestMs - sentMs > longestOvertakenMs)) {
       this.#newestMs = sentMs;
       this.#unsent = exported.unsent;
       this.#fail(exported.failed);
-      if (sentAt > this.#adriftAt) this.#adrift = 0;
+      if (sentAt > this.#adriftAt) this.#unaccounted = 0;
     }
-    this.#report(this.#vouched - this.#unsent);
+    this.#report(this.#acknowledged - this.#unsent);
   }
 
   /** It never reached the runner. */
@@ -73,28 +73,28 @@ export class SpanBook {
   abandoned(generation: number): void {
     if (generation !== this.#generation) return;
     this.#open -= 1;
-    this.#adrift += 1;
+    this.#unaccounted += 1;
     this.#adriftAt = performance.now();
   }
 
   /** The runner has ended in order, with its buffers sent. */
   settled(): void {
-    this.#report(this.#vouched);
+    this.#report(this.#acknowledged);
     this.#unsent = 0;
-    this.#adrift = 0;
+    this.#unaccounted = 0;
   }
 
   /** The runner is gone, with what it held. */
   lost(): void {
-    const count = this.#unsent + spansOfRequest * (this.#open + this.#adrift);
+    const count = this.#unsent + spansOfRequest * (this.#open + this.#unaccounted);
     if (count > 0) this.#tell("lost", count);
     this.#generation += 1;
-    this.#vouched = 0;
+    this.#acknowledged = 0;
     this.#reported = 0;
     this.#unsent = 0;
     this.#failed = 0;
     this.#open = 0;
-    this.#adrift = 0;
+    this.#unaccounted = 0;
   }
 
   /** A count that fell is that of a new process at the same address. */

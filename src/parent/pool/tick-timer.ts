@@ -7,7 +7,7 @@ const tickMs = ({ idleShutdownMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs }:
   return Math.min(1_000, Math.max(20, Math.min(idleMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs) / 4));
 };
 
-export class Ticker {
+export class TickTimer {
   readonly #run: () => void;
   #timer: NodeJS.Timeout | undefined;
 

@@ -6,7 +6,7 @@ interface Address {
 }
 
 const addresses = new Map<string, Address>();
-const mostAddresses = 10_000;
+const maxAddresses = 10_000;
 
 const parse = (url: string): Address => {
   const { hostname, port, protocol } = new URL(url);
@@ -17,7 +17,7 @@ const parse = (url: string): Address => {
 export const addressOf = (url: string): Address => {
   let address = addresses.get(url);
   if (address === undefined) {
-    if (addresses.size >= mostAddresses) addresses.clear();
+    if (addresses.size >= maxAddresses) addresses.clear();
     address = parse(url);
     addresses.set(url, address);
   }

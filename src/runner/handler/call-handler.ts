@@ -78,7 +78,7 @@ const canceledError = (run: Run): InvokeError =>
   );
 
 /** Hears the end of a handler that nobody waits for any more. */
-const dropLate = (run: Run, error: InvokeError): void => {
+const logLateResult = (run: Run, error: InvokeError): void => {
   if (run.pending === undefined) return;
   const since = performance.now();
   const report = (outcome: string, exception?: Record<string, unknown>): void =>
@@ -126,7 +126,7 @@ export const execute = (run: Run, args: ReadonlyArray<unknown>, span: StageSpan)
     const abort = (error: InvokeError): void => {
       ended = true;
       run.endedAt = performance.now();
-      dropLate(run, error);
+      logLateResult(run, error);
       controller.abort(error);
     };
     const stopWaiting = run.onDeadline(() => {

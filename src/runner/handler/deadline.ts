@@ -1,5 +1,5 @@
 /** Deadlines of invocations, as times of `performance.now()`. */
-import { longestTimerMs } from "../../contract/validation/check-number.ts";
+import { maxTimerMs } from "../../contract/validation/check-number.ts";
 
 /** Milliseconds before a deadline in which what ends an invocation is its deadline. */
 const deadlineSlackMs = 25;
@@ -17,7 +17,7 @@ export const isDue = (deadlineAt: number): boolean => deadlineAt - performance.n
 export const atDeadline = (deadlineAt: () => number, over: () => void): (() => void) => {
   let timer: NodeJS.Timeout | undefined;
   const wait = (leftMs: number): void => {
-    if (leftMs > longestTimerMs) return;
+    if (leftMs > maxTimerMs) return;
     timer = setTimeout(
       () => {
         const moreMs = deadlineAt() - performance.now();

@@ -18,7 +18,7 @@ export interface PerformDeps {
 }
 
 /** Runs something inside the span of the handler. */
-export type InHandlerSpan = (
+export type WithHandlerSpan = (
   inside: (span: StageSpan) => Effect.Effect<Uint8Array, CallError>,
 ) => Effect.Effect<Uint8Array, CallError>;
 
@@ -81,7 +81,7 @@ const performWith = (
   deps: PerformDeps,
   run: Run,
   args: ReadonlyArray<unknown>,
-  inSpan: InHandlerSpan,
+  inSpan: WithHandlerSpan,
 ): Effect.Effect<Uint8Array, CallError> => {
   if (isLate(run)) return Effect.fail(tooLate(run));
   const encode = (value: unknown): Uint8Array => encodeResult(deps, run.method.name, value);
@@ -100,7 +100,7 @@ const performWith = (
 };
 
 /** Decodes, and within the handler's span executes and encodes. */
-export const perform = (deps: PerformDeps, run: Run, inSpan: InHandlerSpan): Effect.Effect<Uint8Array, CallError> => {
+export const perform = (deps: PerformDeps, run: Run, inSpan: WithHandlerSpan): Effect.Effect<Uint8Array, CallError> => {
   if (!deps.codec.isQuickToDecode(run.invocation.body)) {
     return Effect.flatMap(decodeArgumentsInSlices(deps.codec, run.invocation), (args) =>
       performWith(deps, run, args, inSpan),

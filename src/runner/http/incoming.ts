@@ -9,7 +9,7 @@ import { connectionLimits } from "./connection-limits.ts";
 import type { CutReason, UnverifiedRequests } from "./unverified.ts";
 
 /** A body, or why there is none: it grew past the limit, the connection ended before it did, or a limit of {@link UnverifiedRequests} was reached. */
-export type BodyRead = Uint8Array | "too_large" | "cut_off" | CutReason;
+export type BodyRead = Uint8Array | "too_large" | "incomplete" | CutReason;
 
 export interface Arrival {
   /** `performance.now()` at which it was handed over. */
@@ -63,8 +63,8 @@ const readNodeBody = (request: IncomingMessage, maxBytes: number, unverified: Un
       unread.received(chunk.byteLength);
     };
     const onEnd = (): void => done(join(chunks, size));
-    const onCut = (): void => done("cut_off");
-    if (request.destroyed) return resolve("cut_off");
+    const onCut = (): void => done("incomplete");
+    if (request.destroyed) return resolve("incomplete");
     request.once("end", onEnd).once("close", onCut).once("error", onCut);
     const unread = unverified.open(
       { read: () => void request.on("data", onData), cut: stop },
@@ -119,7 +119,7 @@ const readWebChunks = (
         unread.received(next.value.byteLength);
       }
     };
-    const unread = unverified.open({ read: () => void readOn().catch(() => done("cut_off")), cut: stop }, declared);
+    const unread = unverified.open({ read: () => void readOn().catch(() => done("incomplete")), cut: stop }, declared);
   });
 
 /** A small body of declared length is read in one go: HTTP holds it to its word. */
@@ -138,7 +138,7 @@ const readWebBody = (request: Request, maxBytes: number, unverified: UnverifiedR
     const read = (): void =>
       void request.arrayBuffer().then(
         (bytes) => done(new Uint8Array(bytes)),
-        () => done("cut_off"),
+        () => done("incomplete"),
       );
     const unread = unverified.open({ read, cut: done }, declared);
   });

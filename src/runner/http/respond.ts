@@ -71,7 +71,7 @@ const withoutHandler = (arrivedAt: number): RunnerTimings => {
 };
 
 /** The signed answer to a heartbeat: that it was heard, and by which process. */
-export const signedHeard = (
+export const signedHeartbeatAck = (
   head: RequestHead,
   key: SigningKey,
   runnerId: string,

@@ -12,7 +12,7 @@ import { newNonce } from "../../contract/wire/nonce.ts";
 import type { Logger } from "../../contract/config/options.ts";
 import type { Redactor } from "../../telemetry/redaction.ts";
 import { conflictError } from "./errors.ts";
-import { Flight, type FlightOptions, type KeyedRequest } from "./in-flight.ts";
+import { InFlightExecution, type FlightOptions, type KeyedRequest } from "./in-flight.ts";
 import { makeMemoryStore } from "./memory.ts";
 import { makeStoreCalls } from "./store-calls.ts";
 
@@ -48,7 +48,7 @@ const memoryStore = ({ idempotency, logger, runnerId }: IdempotencyGuardOptions)
 export const makeIdempotencyGuard = (options: IdempotencyGuardOptions): IdempotencyGuard => {
   const { idempotency, logger, redact, runnerId, exposeErrors } = options;
   const { ttlMs, leaseMs, maxReplyBytes } = idempotency;
-  const flights = new Map<string, Flight>();
+  const flights = new Map<string, InFlightExecution>();
   const store = makeStoreCalls({
     store: idempotency.store ?? memoryStore(options),
     ttlMs,
@@ -59,7 +59,7 @@ export const makeIdempotencyGuard = (options: IdempotencyGuardOptions): Idempote
   });
   const flightOptions: FlightOptions = { store, runnerId, exposeErrors, maxReplyBytes };
 
-  const launch = (flight: Flight): void => {
+  const launch = (flight: InFlightExecution): void => {
     const { key } = flight.claim;
     flights.set(key, flight);
     void flight.fly().then((landing) => {
@@ -80,7 +80,7 @@ export const makeIdempotencyGuard = (options: IdempotencyGuardOptions): Idempote
       }
       const flight =
         running ??
-        new Flight(flightOptions, { key, fingerprint, owner: newNonce() }, request, Effect.runForkWith(fiber.context));
+        new InFlightExecution(flightOptions, { key, fingerprint, owner: newNonce() }, request, Effect.runForkWith(fiber.context));
       return Effect.callback((resume) => {
         const leave = flight.attach(request, (result) => {
           if (result === "again") resume(guard(request));

@@ -13,7 +13,7 @@ import type { CallError, Executed } from "../../contract/errors.ts";
 import type { IdempotencyClaim, IdempotencyState } from "../../contract/config/idempotency.ts";
 import type { IdempotencyOutcome } from "../../telemetry/telemetry.ts";
 import { failureOf } from "../handler/failure.ts";
-import { longestTimerMs } from "../../contract/validation/check-number.ts";
+import { maxTimerMs } from "../../contract/validation/check-number.ts";
 import { brokenError, conflictError, deadlineError, unavailableError } from "./errors.ts";
 import { decodeSaved, encodeSaved, isFinal, type Result, tooLargeToKeep } from "./saved-response.ts";
 import type { StoreCalls } from "./store-calls.ts";
@@ -37,12 +37,12 @@ export interface FlightOptions {
 }
 
 /** How a flight ended for those who wait. `again`: the key is free, and whoever still wants to may have it. */
-export type Landing = { readonly outcome: IdempotencyOutcome; readonly result: Result } | "again";
+export type Outcome = { readonly outcome: IdempotencyOutcome; readonly result: Result } | "again";
 
 type Run = Effect.Effect<Uint8Array, CallError>;
 type Forked = Fiber.Fiber<Uint8Array, CallError>;
 
-interface Waiter {
+interface WaitingCall {
   readonly request: KeyedRequest;
   readonly deadlineAt: number;
   readonly resume: (result: Result | "again") => void;
@@ -55,12 +55,12 @@ const longestPollMs = 1_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-export class Flight {
+export class InFlightExecution {
   readonly claim: IdempotencyClaim;
   readonly #options: FlightOptions;
   readonly #starter: KeyedRequest;
   readonly #fork: (run: Run) => Forked;
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters = new Set<WaitingCall>();
   #deadlineAt = -Infinity;
   #stopKeeping = (): Promise<void> => Promise.resolve();
   #fiber: Forked | undefined;
@@ -77,18 +77,18 @@ export class Flight {
   /** Waits for the end, at most until the request's deadline. Returns how to stop waiting. */
   attach(request: KeyedRequest, resume: (result: Result | "again") => void): () => void {
     const { arrivedAt, timeoutMs } = request.invocation;
-    const waiter: Waiter = { request, deadlineAt: arrivedAt + timeoutMs, resume, timer: undefined };
+    const waiter: WaitingCall = { request, deadlineAt: arrivedAt + timeoutMs, resume, timer: undefined };
     this.#waiters.add(waiter);
     this.#deadlineAt = Math.max(this.#deadlineAt, waiter.deadlineAt);
     const leftMs = waiter.deadlineAt - performance.now();
-    if (leftMs <= longestTimerMs) waiter.timer = setTimeout(() => this.#deadline(waiter), Math.max(0, leftMs));
+    if (leftMs <= maxTimerMs) waiter.timer = setTimeout(() => this.#deadline(waiter), Math.max(0, leftMs));
     return () => {
       if (this.#waiters.has(waiter)) this.#giveUp(waiter);
     };
   }
 
   /** Flies, once. Whoever waits when this settles is to {@link land} with what it gives. */
-  async fly(): Promise<Landing> {
+  async fly(): Promise<Outcome> {
     try {
       const state = await this.#ask();
       if (state === "unwanted") return "again";
@@ -102,7 +102,7 @@ export class Flight {
   }
 
   /** Tells everybody who waits. */
-  land(landing: Landing): void {
+  land(landing: Outcome): void {
     for (const waiter of this.#waiters) {
       this.#remove(waiter);
       if (landing === "again") {
@@ -125,7 +125,7 @@ export class Flight {
     }
   }
 
-  #withoutRunning(state: Exclude<IdempotencyState, { state: "started" }> | undefined): Landing {
+  #withoutRunning(state: Exclude<IdempotencyState, { state: "started" }> | undefined): Outcome {
     const { method } = this.#starter.invocation;
     if (state?.state === "done") return { outcome: "replayed", result: decodeSaved(state.reply, method) };
     return state?.state === "conflict"
@@ -133,7 +133,7 @@ export class Flight {
       : { outcome: "unavailable", result: { error: unavailableError(method, this.#options.runnerId) } };
   }
 
-  async #run(): Promise<Landing> {
+  async #run(): Promise<Outcome> {
     this.#stage = "running";
     const exit = await new Promise<Exit.Exit<Uint8Array, CallError>>((resolve) => {
       this.#fiber = this.#fork(this.#starter.run(() => this.#deadlineAt));
@@ -147,14 +147,14 @@ export class Flight {
     return this.#afterGivingUp();
   }
 
-  async #afterGivingUp(): Promise<Landing> {
+  async #afterGivingUp(): Promise<Outcome> {
     this.#stage = "given up";
     const body = await this.#starter.late()?.catch(() => undefined);
     return body === undefined ? this.#free() : this.#settle({ body });
   }
 
   /** Keeps a result that is final, and frees the key for any other. */
-  async #settle(result: Result): Promise<Landing> {
+  async #settle(result: Result): Promise<Outcome> {
     this.#stage = "settling";
     await this.#stopKeeping();
     const { store, exposeErrors, maxReplyBytes } = this.#options;
@@ -169,23 +169,23 @@ export class Flight {
     return { outcome: "executed", result };
   }
 
-  async #free(): Promise<Landing> {
+  async #free(): Promise<Outcome> {
     await this.#stopKeeping();
     await this.#options.store.abandon(this.claim);
     return "again";
   }
 
   /** The starter ran the handler; everybody else waited for that. */
-  #outcomeFor({ request }: Waiter, outcome: IdempotencyOutcome): IdempotencyOutcome {
+  #outcomeFor({ request }: WaitingCall, outcome: IdempotencyOutcome): IdempotencyOutcome {
     return outcome === "executed" && (request !== this.#starter || this.#stage === "asking") ? "joined" : outcome;
   }
 
-  #remove(waiter: Waiter): void {
+  #remove(waiter: WaitingCall): void {
     clearTimeout(waiter.timer);
     this.#waiters.delete(waiter);
   }
 
-  #giveUp(waiter: Waiter): void {
+  #giveUp(waiter: WaitingCall): void {
     waiter.request.decided(this.#outcomeFor(waiter, "executed"));
     this.#remove(waiter);
     if (this.#waiters.size > 0 || this.#stage !== "running") return;
@@ -194,7 +194,7 @@ export class Flight {
   }
 
   /** A run ends itself at the last of the deadlines; whoever has an earlier one, or does not wait for a run, ends here. */
-  #deadline(waiter: Waiter): void {
+  #deadline(waiter: WaitingCall): void {
     if (this.#stage === "running" && waiter.deadlineAt >= this.#deadlineAt) return;
     const executed: Executed = this.#stage === "asking" ? "unknown" : "yes";
     this.#giveUp(waiter);

@@ -22,7 +22,7 @@ export type BootFailure =
 
 const failedToStart = (cause: unknown): IsolateExit => ({ how: "could not be started", starved: true, cause });
 
-export class WarmIsolates implements IsolateOwner {
+export class IsolatePool implements IsolateOwner {
   readonly #start: () => IsolateStart;
   readonly #bootTimeoutMs: number;
   readonly #all = new Set<Isolate>();

@@ -8,13 +8,13 @@ import { type CallError, FlameError, InvokeError } from "../../contract/errors.t
 import type { IsolateKind } from "../../contract/config/isolation.ts";
 import type { StageSpan, Telemetry } from "../../telemetry/telemetry.ts";
 import { atDeadline } from "../handler/deadline.ts";
-import { type InHandlerSpan, isLate, tooLate } from "../handler/invoke.ts";
+import { type WithHandlerSpan, isLate, tooLate } from "../handler/invoke.ts";
 import type { Run } from "../handler/execution.ts";
 import { isolateEntry } from "./entry.ts";
 import { bootError, contextOf, deadlineError, lostError, revive, stoppedError } from "./errors.ts";
 import { Isolate } from "./isolate.ts";
 import { type IsolateSettings, ownBytes, type RunEnd } from "./messages.ts";
-import { WarmIsolates } from "./isolate-pool.ts";
+import { IsolatePool } from "./isolate-pool.ts";
 
 export interface IsolatedRunsDeps {
   /** The module that isolates import. Default: the one that this process was started with. */
@@ -28,9 +28,9 @@ export interface IsolatedRunsDeps {
 }
 
 /** Runs methods apart from this event loop. Nothing is started before the first run. */
-export interface IsolatedRuns {
+export interface IsolateRunner {
   /** A run from its encoded arguments to its encoded result. Interrupting it stops the handler. */
-  perform(kind: IsolateKind, run: Run, inSpan: InHandlerSpan): Effect.Effect<Uint8Array, CallError>;
+  perform(kind: IsolateKind, run: Run, inSpan: WithHandlerSpan): Effect.Effect<Uint8Array, CallError>;
   /** @throws {ConfigError} when isolates would have no module to import. */
   check(): void;
   /** Ends all isolates, and waits for it. What they still run has `graceMs` milliseconds, their stop hooks `stopMs`. */
@@ -51,11 +51,11 @@ const outcomeOf = (run: Run, end: RunEnd): Outcome => {
   return Effect.fail(errorFromBody(body, { ...contextOf(run), cause: run.thrown }));
 };
 
-export const makeIsolatedRuns = (deps: IsolatedRunsDeps): IsolatedRuns => {
+export const makeIsolatedRuns = (deps: IsolatedRunsDeps): IsolateRunner => {
   const { entry, graceMs, bootTimeoutMs, settings, telemetry } = deps;
   let found: string | undefined;
   const entryPath = (): string => (found ??= isolateEntry(entry));
-  const isolates = new WarmIsolates(() => ({ entry: entryPath(), graceMs, settings: settings() }), bootTimeoutMs);
+  const isolates = new IsolatePool(() => ({ entry: entryPath(), graceMs, settings: settings() }), bootTimeoutMs);
 
   const take = (kind: IsolateKind, run: Run): Effect.Effect<Isolate, CallError> =>
     Effect.callback((resume) => {

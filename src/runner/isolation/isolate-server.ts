@@ -17,7 +17,7 @@ import { readThrown } from "../../contract/thrown.ts";
 import type { Redactor } from "../../telemetry/redaction.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
 import { failureOf } from "../handler/failure.ts";
-import { LifeHooks } from "../lifecycle/hooks.ts";
+import { LifecycleHooks } from "../lifecycle/hooks.ts";
 import { perform } from "../handler/invoke.ts";
 import { newRun, type Run } from "../handler/execution.ts";
 import type { RunnerLink } from "./runner-link.ts";
@@ -37,7 +37,7 @@ export interface IsolateHostDeps {
 
 /** An instance, and the hooks that it has for this isolate. */
 interface Instance extends IsolateHostDeps {
-  readonly life: LifeHooks;
+  readonly life: LifecycleHooks;
 }
 
 /** A run that goes on. */
@@ -81,7 +81,7 @@ class IsolateHost {
   join(deps: IsolateHostDeps): void {
     const { runnerId, poolName, isolation } = this.#link.settings;
     const { hooks, logger } = deps;
-    const life = new LifeHooks({ hooks, runnerId, poolName, isolation, logger });
+    const life = new LifecycleHooks({ hooks, runnerId, poolName, isolation, logger });
     this.#instances.push({ ...deps, life });
     if (this.#instances.length === 1) this.#listen();
     if (life.hasStart) this.#link.send({ _tag: "Starting" });
@@ -207,7 +207,7 @@ export const serveInIsolate = (link: RunnerLink, deps: IsolateHostDeps): void =>
 };
 
 /** What stands for the runner's server in its isolates: it says where the runner is, and is never ready itself. */
-export const standIn = ({ port, hostname, url, runnerId }: IsolateSettings): RunnerServer => ({
+export const isolateServerStub = ({ port, hostname, url, runnerId }: IsolateSettings): RunnerServer => ({
   port,
   hostname,
   url,

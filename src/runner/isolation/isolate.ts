@@ -3,7 +3,7 @@
  * time; who takes it leaves it again, and what it still does then has a short grace
  * before it is terminated.
  */
-import { longestTimerMs } from "../../contract/validation/check-number.ts";
+import { maxTimerMs } from "../../contract/validation/check-number.ts";
 import type { IsolateKind } from "../../contract/config/isolation.ts";
 import type { ThrownError } from "../../contract/thrown.ts";
 import { startChild } from "./child.ts";
@@ -121,7 +121,7 @@ export class Isolate {
     if (this.#state === "alive" && this.#ready && this.#run === undefined) {
       this.#state = "stopping";
       this.#link.send({ _tag: "Exit", stopMs });
-      this.#timer = setTimeout(() => this.#kill(), Math.min(stopMs + exitTimeoutMs, longestTimerMs));
+      this.#timer = setTimeout(() => this.#kill(), Math.min(stopMs + exitTimeoutMs, maxTimerMs));
     } else if (this.#state === "alive" && this.#run === undefined) {
       this.#kill();
     } else if (this.#state === "alive" && !this.#left) {

@@ -2,7 +2,7 @@
  * Notices that a parent has been silent for too long. Looks are counted, not time: a process that got no processor,
  * or was kept busy by a handler, has not read yet what its parent sent meanwhile.
  */
-import { longestTimerMs } from "../../contract/validation/check-number.ts";
+import { maxTimerMs } from "../../contract/validation/check-number.ts";
 
 /** Looks within one timeout. */
 const looksPerTimeout = 10;
@@ -16,7 +16,7 @@ export interface OrphanTimerOptions {
   readonly onOrphaned: () => void;
 }
 
-export class OrphanTimer {
+export class HeartbeatTimeout {
   readonly #options: OrphanTimerOptions;
   readonly #timer: NodeJS.Timeout;
   #silentLooks = 0;
@@ -26,7 +26,7 @@ export class OrphanTimer {
     this.#options = options;
     this.#timer = setInterval(
       () => this.#look(),
-      Math.min(options.timeoutMs / looksPerTimeout, longestTimerMs),
+      Math.min(options.timeoutMs / looksPerTimeout, maxTimerMs),
     ).unref();
   }
 

@@ -1,6 +1,6 @@
 /** Runs a runner's `onRunnerStart` and `onRunnerStop`: each once, the second only after the first, and both bounded. */
 import * as Effect from "effect/Effect";
-import { longestTimerMs } from "../../contract/validation/check-number.ts";
+import { maxTimerMs } from "../../contract/validation/check-number.ts";
 import { InvokeError } from "../../contract/errors.ts";
 import type { RunnerHook, RunnerHookContext, RunnerHooks } from "../../contract/config/runner-hooks.ts";
 import { messageOf } from "../../contract/thrown.ts";
@@ -17,7 +17,7 @@ const settled = async (hook: RunnerHook, context: RunnerHookContext): Promise<vo
 /** Whether the work was over within so many milliseconds. Never rejects. */
 const within = (ms: number, work: Promise<unknown>): Promise<boolean> =>
   new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), Math.min(ms, longestTimerMs));
+    const timer = setTimeout(() => resolve(false), Math.min(ms, maxTimerMs));
     const over = (): void => {
       clearTimeout(timer);
       resolve(true);
@@ -25,7 +25,7 @@ const within = (ms: number, work: Promise<unknown>): Promise<boolean> =>
     work.then(over, over);
   });
 
-export class LifeHooks {
+export class LifecycleHooks {
   readonly #options: LifeHooksOptions;
   readonly #startAbort = new AbortController();
   #starting: Promise<void> | undefined;
@@ -102,7 +102,7 @@ export class LifeHooks {
         }),
       );
     if (leftMs() === 0) expire();
-    const timer = setTimeout(expire, Math.min(leftMs(), longestTimerMs));
+    const timer = setTimeout(expire, Math.min(leftMs(), maxTimerMs));
     const stopped = settled(hooks.onRunnerStop, this.#context(abort.signal)).catch((error: unknown) =>
       logger.error(`onRunnerStop of runner ${runnerId} failed: ${messageOf(error)}`, { error }),
     );

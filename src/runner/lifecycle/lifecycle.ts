@@ -6,22 +6,22 @@ import type { Logger } from "../../contract/config/options.ts";
 import type { Environment } from "../../contract/config/resolve-config.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
 import type { Admission } from "../request/admission.ts";
-import type { IsolatedRuns } from "../isolation/isolate-runner.ts";
-import type { LifeHooks } from "./hooks.ts";
+import type { IsolateRunner } from "../isolation/isolate-runner.ts";
+import type { LifecycleHooks } from "./hooks.ts";
 import { makeStop, replacedStop, type StopOptions, stopOnSignals } from "./shutdown.ts";
 import type { Listener } from "../http/listen.ts";
 import { readStop, type ResolvedRunnerOptions } from "../options.ts";
-import { OrphanTimer } from "./heartbeat-timeout.ts";
-import type { Refusals } from "../request/rejection-log.ts";
+import { HeartbeatTimeout } from "./heartbeat-timeout.ts";
+import type { RejectionLog } from "../request/rejection-log.ts";
 import { superviseRunner } from "./supervision.ts";
 
 export interface LifeDeps {
   readonly options: ResolvedRunnerOptions;
   readonly admission: Admission;
   readonly listener: Listener;
-  readonly isolated: IsolatedRuns;
-  readonly hooks: LifeHooks;
-  readonly refusals: Refusals;
+  readonly isolated: IsolateRunner;
+  readonly hooks: LifecycleHooks;
+  readonly refusals: RejectionLog;
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly env: Environment;
@@ -45,7 +45,7 @@ export const beginLife = (deps: LifeDeps): Life => {
   const { runnerId, poolName, drainTimeoutMs, orphanTimeoutMs } = options;
   const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, isolated, hooks, logger });
   let stopped = false;
-  let orphanTimer: OrphanTimer | undefined;
+  let orphanTimer: HeartbeatTimeout | undefined;
   let forgetSignals = (): void => {};
   let stopSupervision = (): void => {};
 
@@ -86,7 +86,7 @@ export const beginLife = (deps: LifeDeps): Life => {
     }
     admission.open();
     if (orphanTimeoutMs !== undefined) {
-      orphanTimer = new OrphanTimer({
+      orphanTimer = new HeartbeatTimeout({
         timeoutMs: orphanTimeoutMs,
         busy: () => admission.inFlight > 0,
         onOrphaned: () => {

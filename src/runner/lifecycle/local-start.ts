@@ -1,12 +1,12 @@
 /** The hooks of a runner in local mode: the first call waits for the one, the end of the instance runs the other. */
 import * as Effect from "effect/Effect";
-import { longestTimerMs } from "../../contract/validation/check-number.ts";
+import { maxTimerMs } from "../../contract/validation/check-number.ts";
 import type { Dispatcher } from "../../contract/wire/dispatcher.ts";
 import { type CallError, InvokeError } from "../../contract/errors.ts";
 import type { Logger } from "../../contract/config/options.ts";
 import type { RunnerHooks } from "../../contract/config/runner-hooks.ts";
 import { messageOf } from "../../contract/thrown.ts";
-import { LifeHooks } from "./hooks.ts";
+import { LifecycleHooks } from "./hooks.ts";
 
 export interface LocalStart {
   /** The same, after `onRunnerStart`. */
@@ -24,12 +24,12 @@ export const startLocally = (
   poolName: string,
   logger: Logger,
 ): LocalStart => {
-  const fresh = (): LifeHooks => new LifeHooks({ hooks, runnerId: "local", poolName, isolation: "none", logger });
+  const fresh = (): LifecycleHooks => new LifecycleHooks({ hooks, runnerId: "local", poolName, isolation: "none", logger });
   let life = fresh();
   let running = 0;
   let idle = (): void => {};
 
-  const failed = (tried: LifeHooks, error: Error): CallError => {
+  const failed = (tried: LifecycleHooks, error: Error): CallError => {
     if (life === tried) life = fresh();
     return new InvokeError("no_runner", messageOf(error), { ...place, cause: error.cause });
   };
@@ -49,7 +49,7 @@ export const startLocally = (
             ),
           ),
         );
-      const timer = setTimeout(late, Math.min(timeoutMs, longestTimerMs));
+      const timer = setTimeout(late, Math.min(timeoutMs, maxTimerMs));
       starting.then(
         () => resume(Effect.void),
         (error: Error) => resume(Effect.fail(failed(tried, error))),
@@ -77,7 +77,7 @@ export const startLocally = (
       const startedAt = performance.now();
       if (running > 0) {
         await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, Math.min(graceMs, longestTimerMs));
+          const timer = setTimeout(resolve, Math.min(graceMs, maxTimerMs));
           idle = () => {
             clearTimeout(timer);
             resolve();

@@ -3,14 +3,14 @@
  * not finish in time, closes its sockets and hands over its telemetry.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { longestTimerMs } from "../../contract/validation/check-number.ts";
+import { maxTimerMs } from "../../contract/validation/check-number.ts";
 import { flushAll } from "../../contract/process/flush.ts";
 import type { Logger } from "../../contract/config/options.ts";
 import { exceptionMeta } from "../../telemetry/exception.ts";
 import { makeRedactor } from "../../telemetry/redaction.ts";
 import type { Admission } from "../request/admission.ts";
-import type { IsolatedRuns } from "../isolation/isolate-runner.ts";
-import type { LifeHooks } from "./hooks.ts";
+import type { IsolateRunner } from "../isolation/isolate-runner.ts";
+import type { LifecycleHooks } from "./hooks.ts";
 import type { Listener } from "../http/listen.ts";
 
 /** Options of {@link RunnerServer.stop}. */
@@ -34,9 +34,9 @@ export interface LifecycleOptions {
   readonly admission: Admission;
   readonly listener: Listener;
   /** Ends with the last invocation. */
-  readonly isolated: Pick<IsolatedRuns, "close">;
+  readonly isolated: Pick<IsolateRunner, "close">;
   /** What the user wants done after the last invocation. */
-  readonly hooks: Pick<LifeHooks, "stop">;
+  readonly hooks: Pick<LifecycleHooks, "stop">;
   readonly logger: Logger;
 }
 
@@ -61,7 +61,7 @@ const flushTimeoutMs = 5_000;
 const idleWithin = (admission: Admission, ms: number): Promise<boolean> => {
   if (admission.inFlight === 0) return Promise.resolve(true);
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), Math.min(ms, longestTimerMs));
+    const timer = setTimeout(() => resolve(false), Math.min(ms, maxTimerMs));
     void admission.idle().then(() => {
       clearTimeout(timer);
       resolve(true);

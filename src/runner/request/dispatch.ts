@@ -22,8 +22,8 @@ import { atDeadline, isDue } from "../handler/deadline.ts";
 import { failureOf } from "../handler/failure.ts";
 import { type IdempotencyGuard } from "../idempotency/idempotency.ts";
 import type { KeyedRequest } from "../idempotency/in-flight.ts";
-import type { IsolatedRuns } from "../isolation/isolate-runner.ts";
-import { type InHandlerSpan, perform } from "../handler/invoke.ts";
+import type { IsolateRunner } from "../isolation/isolate-runner.ts";
+import { type WithHandlerSpan, perform } from "../handler/invoke.ts";
 import { newRun, type Run } from "../handler/execution.ts";
 
 export interface DispatcherDeps {
@@ -43,13 +43,13 @@ export interface DispatcherDeps {
   /** Makes a request with a key run once. Without it, keys only reach the handlers. */
   readonly idempotency?: IdempotencyGuard;
   /** Runs the methods that ask for it apart. Without it, all run here. */
-  readonly isolated?: Pick<IsolatedRuns, "perform">;
+  readonly isolated?: Pick<IsolateRunner, "perform">;
 }
 
 const defaultRedactor = makeRedactor([]);
 
 /** What is known of an invocation while it is on its way through. */
-interface Passage {
+interface RequestState {
   readonly invocation: Invocation;
   /** `undefined` as long as no handler could be found for it. */
   run: Run | undefined;
@@ -74,13 +74,13 @@ const unregistered = (deps: DispatcherDeps, name: string): RegistryError => {
 
 const deadlineOf = ({ arrivedAt, timeoutMs }: Invocation): number => arrivedAt + timeoutMs;
 
-const noteGivenUp = (deadlineAt: () => number, span: StageSpan): Effect.Effect<void> =>
+const noteAborted = (deadlineAt: () => number, span: StageSpan): Effect.Effect<void> =>
   Effect.sync(() => span.note({ status: isDue(deadlineAt()) ? "DEADLINE_EXCEEDED" : "CANCELLED" }));
 
 /** Runs the found method: here, or in an isolate if it asks for one. */
 const serve = (
   deps: DispatcherDeps,
-  passage: Passage,
+  passage: RequestState,
   method: RegisteredMethod,
   deadlineAt: () => number,
 ): Effect.Effect<Uint8Array, CallError> => {
@@ -102,9 +102,9 @@ const serve = (
     facts: { method: method.name, isolation: apart?.kind, requestBytes: invocation.body.byteLength },
     carrier: invocation.carrier,
   } as const;
-  const inSpan: InHandlerSpan = (inside) => {
+  const inSpan: WithHandlerSpan = (inside) => {
     passage.run = run;
-    return deps.telemetry.stage(stage, (span) => Effect.onInterrupt(inside(span), () => noteGivenUp(deadlineAt, span)));
+    return deps.telemetry.stage(stage, (span) => Effect.onInterrupt(inside(span), () => noteAborted(deadlineAt, span)));
   };
   return apart === undefined ? perform(deps, run, inSpan) : apart.in.perform(apart.kind, run, inSpan);
 };
@@ -112,7 +112,7 @@ const serve = (
 /** An invocation with a key, for whoever sees to it that it runs once. */
 const keyedRequest = (
   deps: DispatcherDeps,
-  passage: Passage,
+  passage: RequestState,
   method: RegisteredMethod,
   span: StageSpan,
 ): KeyedRequest => ({
@@ -126,12 +126,12 @@ const keyedRequest = (
 });
 
 /** Spans that were recorded here; those of a trace that only passes through are somebody else's. */
-const recordedSpans = ({ span, run }: Passage): number => {
+const recordedSpans = ({ span, run }: RequestState): number => {
   if (span?.sampled !== true || span.relayed === true) return 0;
   return run === undefined ? 1 : 2;
 };
 
-const timings = (passage: Passage): RunnerTimings => {
+const timings = (passage: RequestState): RunnerTimings => {
   const { arrivedAt } = passage.invocation;
   const now = performance.now();
   const sentMs = wallClockMs();
@@ -149,7 +149,7 @@ const timings = (passage: Passage): RunnerTimings => {
 export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
   let served = false;
 
-  const ended = (passage: Passage, error: CallError | undefined): void => {
+  const ended = (passage: RequestState, error: CallError | undefined): void => {
     const { invocation, run } = passage;
     deps.telemetry.emit({
       _tag: "ServerEnded",
@@ -164,12 +164,12 @@ export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
     });
   };
 
-  const succeed = (passage: Passage, body: Uint8Array): InvocationReply => {
+  const succeed = (passage: RequestState, body: Uint8Array): InvocationReply => {
     ended(passage, undefined);
     return { outcome: "ok", status: 200, body, timings: timings(passage) };
   };
 
-  const fail = (passage: Passage, cause: Cause.Cause<CallError>): InvocationReply => {
+  const fail = (passage: RequestState, cause: Cause.Cause<CallError>): InvocationReply => {
     const { invocation, run } = passage;
     const error = withContext(failureOf(cause), {
       method: invocation.method,
@@ -189,7 +189,7 @@ export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
   };
 
   /** Whoever asked is gone. */
-  const abandoned = (passage: Passage): InvokeError => {
+  const abandoned = (passage: RequestState): InvokeError => {
     const { method, invocationId, attempt } = passage.invocation;
     const elsewhere = passage.invocation.idempotencyKey === undefined ? "no" : "unknown";
     const executed = passage.run === undefined || passage.run.executed === "no" ? elsewhere : passage.run.executed;
@@ -203,7 +203,7 @@ export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
   return {
     dispatch: (invocation) =>
       Effect.suspend(() => {
-        const passage: Passage = { invocation, run: undefined, span: undefined };
+        const passage: RequestState = { invocation, run: undefined, span: undefined };
         const method = deps.registry.find(invocation.method);
         const name = method?.name ?? OTHER_METHOD;
         const stage = {
@@ -232,7 +232,7 @@ export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
               : deps.idempotency(keyedRequest(deps, passage, method, span));
           return Effect.onInterrupt(served, () =>
             Effect.andThen(
-              noteGivenUp(deadlineAt, span),
+              noteAborted(deadlineAt, span),
               Effect.sync(() => ended(passage, abandoned(passage))),
             ),
           );

@@ -16,7 +16,7 @@ interface RefusalDeps {
 const quietMs = 10_000;
 
 /** What a runner has refused. */
-export interface Refusals {
+export interface RejectionLog {
   /** Reports a refusal to log and metrics; a missing secret once, and what strangers send at most every ten seconds. */
   report(refused: Refused, arrival: Pick<Arrival, "header">): void;
   /** A request was accepted: the heartbeats that were refused before it do not matter any more. */
@@ -32,7 +32,7 @@ const claimsHeartbeat = (arrival: Pick<Arrival, "header">): boolean =>
 export const makeRefusals = (
   options: Pick<ResolvedRunnerOptions, "runnerId" | "poolName" | "orphanTimeoutMs">,
   deps: RefusalDeps,
-): Refusals => {
+): RejectionLog => {
   const { runnerId, poolName: pool, orphanTimeoutMs } = options;
   let told = false;
   let quietUntil = -Infinity;

@@ -164,7 +164,7 @@ export const attributes = {
 } satisfies Record<string, AttributeSpec>;
 
 /** Attributes by key, to be recorded on a span or log record. */
-export type Facts = { readonly [K in keyof typeof attributes]?: string | number | boolean | undefined };
+export type SpanFields = { readonly [K in keyof typeof attributes]?: string | number | boolean | undefined };
 
 /** `trace_flags` of a span that is not sampled. */
 export const unsampledFlags = "00";

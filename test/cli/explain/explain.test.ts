@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CallStory } from "../../../src/cli/explain/call-report.ts";
+import type { CallReport } from "../../../src/cli/explain/call-report.ts";
 import { recordRun, type RecordedRun } from "../recorded-run.ts";
 import { firelight } from "../run-cli.ts";
 
@@ -36,7 +36,7 @@ describe("a trace that is written down", () => {
 
   it("draws a runner's spans by the parent's clock, and keeps what was recorded", async () => {
     const { stdout } = await firelight(["explain", fixture("lost-runner.jsonl"), "--trace", traceId, "--json"]);
-    const { timeline } = JSON.parse(stdout) as CallStory;
+    const { timeline } = JSON.parse(stdout) as CallReport;
     expect(timeline.map(({ kind, startMs, shiftMs }) => [kind, Math.round(startMs), shiftMs])).toEqual([
       ["call", 0, 0],
       ["acquire", 1, 0],
@@ -81,13 +81,13 @@ describe("the telemetry of a real run", () => {
   }, 60_000);
   afterAll(() => run.remove());
 
-  const storyOf = async (method: string, outcome: string): Promise<CallStory> => {
+  const storyOf = async (method: string, outcome: string): Promise<CallReport> => {
     const call = listed.find((one) => one.method === method && one.outcome === outcome)!;
     const { stdout } = await firelight(["explain", run.traces, run.logs, "--trace", call.traceId, "--json"]);
-    return JSON.parse(stdout) as CallStory;
+    return JSON.parse(stdout) as CallReport;
   };
 
-  const rowsOf = ({ timeline }: CallStory): ReadonlyArray<string> => timeline.map(({ kind }) => kind);
+  const rowsOf = ({ timeline }: CallReport): ReadonlyArray<string> => timeline.map(({ kind }) => kind);
 
   it("lists every call, failed ones first, then the slowest", () => {
     expect(listed.map(({ method, outcome, attempts }) => `${method} ${outcome} ${attempts}`).toSorted()).toEqual([

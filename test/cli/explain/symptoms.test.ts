@@ -3,11 +3,11 @@ import { describe, expect, it } from "vitest";
 import { alertNames } from "../../../src/bundle/alert-names.ts";
 import { alertOf, runbookOf } from "../../../src/cli/alerts.ts";
 import { readTelemetry } from "../../../src/cli/explain/read-telemetry.ts";
-import { tellStory } from "../../../src/cli/explain/analyze-call.ts";
+import { analyzeCall } from "../../../src/cli/explain/analyze-call.ts";
 import { TraceIndex } from "../../../src/cli/explain/trace-index.ts";
 import { attributes, spans } from "../../../src/telemetry/catalog.ts";
 
-type Facts = { readonly [K in keyof typeof attributes]?: string | number | boolean };
+type SpanFields = { readonly [K in keyof typeof attributes]?: string | number | boolean };
 
 interface Made {
   readonly id: number;
@@ -15,7 +15,7 @@ interface Made {
   readonly name: string;
   readonly kind: number;
   readonly ms: readonly [from: number, to: number];
-  readonly facts?: Facts;
+  readonly facts?: SpanFields;
 }
 
 const traceId = "a".repeat(32);
@@ -48,7 +48,7 @@ const storyOf = (...made: ReadonlyArray<Made>) => {
               startTimeUnixNano: nanos(from),
               endTimeUnixNano: nanos(to),
               attributes: Object.entries(facts).map(([key, value]) => ({
-                key: attributes[key as keyof Facts].name,
+                key: attributes[key as keyof SpanFields].name,
                 value: asValue(value),
               })),
             })),
@@ -58,10 +58,10 @@ const storyOf = (...made: ReadonlyArray<Made>) => {
     ],
   });
   const index = new TraceIndex(data);
-  return tellStory(index, index.choose({}));
+  return analyzeCall(index, index.choose({}));
 };
 
-const call = (facts: Facts = {}, ms: Made["ms"] = [0, 1_000]): Made => ({
+const call = (facts: SpanFields = {}, ms: Made["ms"] = [0, 1_000]): Made => ({
   id: 1,
   name: "work/do",
   kind: client,
@@ -69,14 +69,14 @@ const call = (facts: Facts = {}, ms: Made["ms"] = [0, 1_000]): Made => ({
   facts: { system: "flame", method: "work/do", invocationId: "i-1", attemptCount: 1, ...facts },
 });
 
-const failure = (errorCode: string, errorPhase: string, executed: string, errorType = "UNKNOWN"): Facts => ({
+const failure = (errorCode: string, errorPhase: string, executed: string, errorType = "UNKNOWN"): SpanFields => ({
   errorCode,
   errorPhase,
   executed,
   errorType,
 });
 
-const acquire = (facts: Facts, ms: Made["ms"]): Made => ({
+const acquire = (facts: SpanFields, ms: Made["ms"]): Made => ({
   id: 2,
   parent: 1,
   name: spans.acquire.name,
@@ -85,7 +85,7 @@ const acquire = (facts: Facts, ms: Made["ms"]): Made => ({
   facts,
 });
 
-const attempt = (facts: Facts, id = 3): Made => ({
+const attempt = (facts: SpanFields, id = 3): Made => ({
   id,
   parent: 1,
   name: spans.attempt.name,

@@ -6,7 +6,7 @@ import type { CallOptions } from "../../../src/contract/config/options.ts";
 import { createRegistry, type Registry } from "../../../src/contract/api/registry.ts";
 import { toEffect, type Caller } from "../../../src/contract/api/remote-method.ts";
 import { defineMethod } from "../../../src/contract/api/service.ts";
-import { makeMakers, type Makers } from "../../../src/service-factories.ts";
+import { makeServiceFactories, type ServiceFactories } from "../../../src/service-factories.ts";
 
 interface Seen {
   readonly method: string;
@@ -17,7 +17,7 @@ interface Seen {
 const context = { invocationId: "i-1" } as InvocationContext;
 
 /** Runs methods straight from the registry, and writes down what was asked. */
-const setup = (answer?: Effect.Effect<unknown, CallError>): Makers & { registry: Registry; seen: Array<Seen> } => {
+const setup = (answer?: Effect.Effect<unknown, CallError>): ServiceFactories & { registry: Registry; seen: Array<Seen> } => {
   const registry = createRegistry();
   const seen: Array<Seen> = [];
   const caller: Caller = {
@@ -27,7 +27,7 @@ const setup = (answer?: Effect.Effect<unknown, CallError>): Makers & { registry:
     },
     fanOut: () => () => Effect.die("see fan-out.test.ts"),
   };
-  return { ...makeMakers(registry, caller), registry, seen };
+  return { ...makeServiceFactories(registry, caller), registry, seen };
 };
 
 describe("a service", () => {
@@ -45,11 +45,11 @@ describe("a service", () => {
     const s = service("s", {
       plain: (...args: Array<unknown>) => args,
       defined: defineMethod("defined", (ctx, ...args: Array<unknown>) => [ctx.invocationId, ...args]),
-      named: defineMethod.named!((ctx, ...args: Array<unknown>) => [ctx.invocationId, ...args]),
+      withIdProperties: defineMethod.withIdProperties!((ctx, ...args: Array<unknown>) => [ctx.invocationId, ...args]),
     });
     expect(await s.plain(1)).toEqual([1]);
     expect(await s.defined(1)).toEqual(["i-1", 1]);
-    expect(await s.named(2)).toEqual(["i-1", 2]);
+    expect(await s.withIdProperties(2)).toEqual(["i-1", 2]);
   });
 
   test("gives plain functions their definition as this", async () => {
@@ -133,7 +133,7 @@ describe("a service", () => {
   });
 });
 
-describe("the named spelling", () => {
+describe("the withIdProperties spelling", () => {
   test("leaves what every function has alone", () => {
     const { service } = setup();
     const maker = service as unknown as Record<string, unknown>;

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { makeCodec } from "../../../src/contract/codec/codec.ts";
 import { MAX_ANNOTATIONS, MAX_DEPTH, MAX_MEMBERS, MAX_NODES, MAX_URL_LENGTH } from "../../../src/contract/codec/limits.ts";
 import { InvokeError } from "../../../src/contract/errors.ts";
-import { isPlain } from "../../../src/contract/codec/plain-json.ts";
+import { isPlainJson } from "../../../src/contract/codec/plain-json.ts";
 
 const codec = makeCodec();
 const what = "arguments of billing/charge";
@@ -43,7 +43,7 @@ describe("plain data", () => {
           expect(refusal(value)).toMatch(/could change prototypes/);
           return;
         }
-        if (isPlain(value)) fast++;
+        if (isPlainJson(value)) fast++;
         expect(text(value)).toBe(expected);
       }),
       { numRuns: 500 },
@@ -124,7 +124,7 @@ describe("plain data", () => {
     ["a key __proto__", JSON.parse('{"__proto__":1}')],
     ["depth", nested(MAX_DEPTH + 1)],
   ])("is not anything with %s", (_name, value) => {
-    expect(isPlain(value)).toBe(false);
+    expect(isPlainJson(value)).toBe(false);
   });
 
   it("may be 200 containers deep, and one more is refused on both sides", () => {

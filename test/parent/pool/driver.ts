@@ -27,13 +27,13 @@ export class Driver extends PoolModel {
   }
 
   acquire(avoid?: string, affinityKey?: string, remainingMs = Infinity): number {
-    const ticket = this.nextTicket();
-    this.step({ _tag: "Acquire", ticket, wish: { avoid, affinityKey }, remainingMs });
-    return ticket;
+    const waiterId = this.nextWaiterId();
+    this.step({ _tag: "Acquire", waiterId, preference: { avoid, affinityKey }, remainingMs });
+    return waiterId;
   }
 
-  abandon(ticket: number): void {
-    this.step({ _tag: "Abandon", ticket });
+  abandon(waiterId: number): void {
+    this.step({ _tag: "Abandon", waiterId });
   }
 
   release(key: LeaseKey, heldMs = 1): void {

@@ -7,13 +7,13 @@ const withRunners = (count: number, given: ConstructorParameters<typeof Driver>[
   const pool = new Driver({ max: count, ...given });
   const tickets = Array.from({ length: count * pool.state.bounds.maxConcurrency }, () => pool.acquire());
   for (const runnerId of [...pool.booting]) pool.bootSucceeds(runnerId);
-  expect(tickets.every((ticket) => pool.granted.has(ticket))).toBe(true);
+  expect(tickets.every((waiterId) => pool.granted.has(waiterId))).toBe(true);
   for (const key of [...pool.leases.values()]) pool.release(key);
   expect(pool.state.runners.count("ready")).toBe(count);
   return pool;
 };
 
-const runnerOf = (pool: Driver, ticket: number): string | undefined => pool.granted.get(ticket)?.key.runnerId;
+const runnerOf = (pool: Driver, waiterId: number): string | undefined => pool.granted.get(waiterId)?.key.runnerId;
 
 describe("idle runners", () => {
   it("end after idleShutdownMs, those first that were idle longest, and min stay", () => {
@@ -63,10 +63,10 @@ describe("idle runners", () => {
     const pool = withRunners(4, { idleShutdownMs: 1_000 });
     const used = new Set<string | undefined>();
     for (let i = 0; i < 12; i++) {
-      const ticket = pool.acquire();
-      used.add(runnerOf(pool, ticket));
+      const waiterId = pool.acquire();
+      used.add(runnerOf(pool, waiterId));
       pool.advance(100);
-      pool.release(pool.granted.get(ticket)!.key);
+      pool.release(pool.granted.get(waiterId)!.key);
     }
     expect(used.size).toBe(4);
     expect(pool.up.size).toBe(1);
@@ -80,20 +80,20 @@ describe("idle runners", () => {
   it("end under calls that overlap, once the others have taken over; nobody's call is cut short", () => {
     const pool = withRunners(4, { maxConcurrency: 4, idleShutdownMs: 1_000, drainTimeoutMs: 10 });
     const calls = [1, 2, 3, 4].map(() => pool.acquire());
-    expect(new Set(calls.map((ticket) => runnerOf(pool, ticket))).size).toBe(4);
+    expect(new Set(calls.map((waiterId) => runnerOf(pool, waiterId))).size).toBe(4);
     pool.advance(900);
     expect(pool.state.runners.count("ready")).toBe(4);
     pool.advance(200);
     pool.advance(60_000);
     expect(pool.leases.size).toBe(4);
-    for (const ticket of calls) {
-      pool.release(pool.granted.get(ticket)!.key);
+    for (const waiterId of calls) {
+      pool.release(pool.granted.get(waiterId)!.key);
       pool.acquire();
     }
     pool.advance(300);
     expect(pool.up.size).toBe(1);
     expect(pool.leases.size).toBe(4);
-    expect(pool.last("Forsake")).toBeUndefined();
+    expect(pool.last("FailCalls")).toBeUndefined();
   });
 
   it("that were to be spared are used again when the others have no room", () => {
@@ -113,7 +113,7 @@ describe("idle runners", () => {
     const pool = withRunners(3, { idleShutdownMs: 1_000 });
     for (let i = 0; i < 5; i++) {
       const burst = [1, 2, 3].map(() => pool.acquire());
-      for (const ticket of burst) pool.release(pool.granted.get(ticket)!.key);
+      for (const waiterId of burst) pool.release(pool.granted.get(waiterId)!.key);
       for (let j = 0; j < 9; j++) pool.advance(100);
       expect(pool.up.size).toBe(3);
     }
@@ -122,9 +122,9 @@ describe("idle runners", () => {
   it("stay as long as a policy wanted them within idleShutdownMs", () => {
     const pool = withRunners(4, { scaling: buffer(2), idleShutdownMs: 1_000 });
     for (let i = 0; i < 30; i++) {
-      const ticket = pool.acquire();
+      const waiterId = pool.acquire();
       pool.advance(100);
-      pool.release(pool.granted.get(ticket)!.key);
+      pool.release(pool.granted.get(waiterId)!.key);
     }
     expect(pool.up.size + pool.booting.size).toBe(3);
     for (let i = 0; i < 30; i++) pool.advance(100);
@@ -169,16 +169,16 @@ describe("a runner is replaced", () => {
     pool.bootSucceeds("r1");
     pool.release(pool.granted.get(tickets[0]!)!.key);
     pool.bootSucceeds("r2");
-    expect(tickets.map((ticket) => runnerOf(pool, ticket))).toEqual(["r1", "r2"]);
+    expect(tickets.map((waiterId) => runnerOf(pool, waiterId))).toEqual(["r1", "r2"]);
   });
 
   it("when it is too old, without losing what it runs", () => {
     const pool = withRunners(1, { max: 2, min: 1, maxAgeMs: 1_000 });
-    const ticket = pool.acquire();
+    const waiterId = pool.acquire();
     pool.advance(1_001);
     expect(pool.state.runners.get("r1")?.phase).toBe("draining");
     expect(pool.booting).toEqual(new Set(["r2"]));
-    pool.release(pool.granted.get(ticket)!.key);
+    pool.release(pool.granted.get(waiterId)!.key);
     expect(pool.state.runners.has("r1")).toBe(false);
   });
 
@@ -194,8 +194,8 @@ describe("a runner is replaced", () => {
     const pool = withRunners(1, { maxAgeMs: 100, drainTimeoutMs: 1_000 });
     pool.acquire();
     pool.advance(100);
-    expect(pool.advance(999)).not.toContainEqual(expect.objectContaining({ _tag: "Forsake" }));
-    expect(pool.advance(1)).toContainEqual({ _tag: "Forsake", runnerId: "r1", reason: "recycled" });
+    expect(pool.advance(999)).not.toContainEqual(expect.objectContaining({ _tag: "FailCalls" }));
+    expect(pool.advance(1)).toContainEqual({ _tag: "FailCalls", runnerId: "r1", reason: "recycled" });
   });
 });
 
@@ -214,7 +214,7 @@ describe("waiting is bounded", () => {
     const patient = pool.acquire(undefined, undefined, 1_000);
     const hasty = pool.acquire(undefined, undefined, 10);
     expect(pool.waiting).toEqual([patient]);
-    expect(pool.refused.get(hasty)).toMatchObject({ why: "hopeless" });
+    expect(pool.refused.get(hasty)).toMatchObject({ why: "deadline_unreachable" });
     expect(pool.refused.get(hasty)?.expectedWaitMs).toBeGreaterThan(100);
   });
 });
@@ -345,7 +345,7 @@ describe("boots that nobody needs any more", () => {
     const bootMs = 1_500;
     let ageMs = 0;
     for (let burst = 0; burst < 20 && pool.up.size < 2; burst++) {
-      for (const ticket of [pool.acquire(), pool.acquire()]) pool.release(pool.granted.get(ticket)!.key);
+      for (const waiterId of [pool.acquire(), pool.acquire()]) pool.release(pool.granted.get(waiterId)!.key);
       for (let ms = 0; ms < 2_000; ms += 50) {
         pool.advance(50);
         ageMs = pool.booting.size === 0 ? 0 : ageMs + 50;
@@ -395,15 +395,15 @@ describe("bounds change while the pool is in use", () => {
     const pool = withRunners(1);
     const tickets = [pool.acquire(), pool.acquire()];
     pool.update({ maxConcurrency: 2 });
-    expect(tickets.every((ticket) => pool.granted.has(ticket))).toBe(true);
+    expect(tickets.every((waiterId) => pool.granted.has(waiterId))).toBe(true);
   });
 });
 
 describe("a runner that does not answer", () => {
   it("is not ended while it has calls, gets no new ones, and comes back when it answers", () => {
     const pool = withRunners(2);
-    const ticket = pool.acquire();
-    const silent = runnerOf(pool, ticket)!;
+    const waiterId = pool.acquire();
+    const silent = runnerOf(pool, waiterId)!;
     pool.step({ _tag: "ProbeEnded", runnerId: silent, healthy: false });
     pool.step({ _tag: "ProbeEnded", runnerId: silent, healthy: false });
     expect(pool.state.runners.get(silent)?.phase).toBe("ejected");

@@ -38,8 +38,8 @@ export class RealPool {
   }
 }
 
-const without = (waiting: Array<number>, ticket: number): void => {
-  const at = waiting.indexOf(ticket);
+const without = (waiting: Array<number>, waiterId: number): void => {
+  const at = waiting.indexOf(waiterId);
   if (at >= 0) waiting.splice(at, 1);
 };
 
@@ -81,7 +81,7 @@ export class PoolModel {
   /** Whether bounds were lowered below what may be in use: it goes when the calls that have it are done. */
   shrunk = false;
   readonly #needs = new NeedHistory();
-  #ticket = 0;
+  #waiterId = 0;
 
   constructor(given: PoolBounds, fixedRunnerIds?: ReadonlyArray<string>) {
     this.bounds = given;
@@ -89,8 +89,8 @@ export class PoolModel {
     this.up = new Set(fixedRunnerIds);
   }
 
-  nextTicket(): number {
-    return ++this.#ticket;
+  nextWaiterId(): number {
+    return ++this.#waiterId;
   }
 
   /** Lets something happen to the pool, and checks what it makes of it. */
@@ -122,10 +122,10 @@ export class PoolModel {
   #enter(event: PoolEvent): void {
     switch (event._tag) {
       case "Acquire":
-        this.waiting.push(event.ticket);
+        this.waiting.push(event.waiterId);
         return;
       case "Abandon":
-        return without(this.waiting, event.ticket);
+        return without(this.waiting, event.waiterId);
       case "Release":
         if (this.leases.delete(event.key.lease)) this.returned.push(event.key);
         return;
@@ -158,17 +158,17 @@ export class PoolModel {
   #take(command: PoolCommand, because: PoolEvent["_tag"]): void {
     switch (command._tag) {
       case "Grant":
-        assert.equal(this.waiting[0], command.ticket, "grants go to whoever waited longest");
+        assert.equal(this.waiting[0], command.waiterId, "grants go to whoever waited longest");
         assert.ok(this.up.has(command.key.runnerId), "grants are on runners that are up");
         assert.ok(!this.draining.has(command.key.runnerId), "draining runners get no new work");
         this.waiting.shift();
-        this.granted.set(command.ticket, command);
+        this.granted.set(command.waiterId, command);
         this.leases.set(command.key.lease, command.key);
         return;
       case "Refuse":
-        assert.ok(this.waiting.includes(command.ticket), "only a waiting call is refused");
-        without(this.waiting, command.ticket);
-        this.refused.set(command.ticket, command);
+        assert.ok(this.waiting.includes(command.waiterId), "only a waiting call is refused");
+        without(this.waiting, command.waiterId);
+        this.refused.set(command.waiterId, command);
         return;
       case "Boot":
         assert.ok(!this.closed && !this.bootsPaused, "no boot while boots are paused, or the pool is closed");
@@ -188,7 +188,7 @@ export class PoolModel {
         assert.ok(this.draining.has(command.runnerId), "only a draining runner's end is awaited");
         this.awaited.add(command.runnerId);
         return;
-      case "Forsake":
+      case "FailCalls":
         for (const [lease, key] of this.leases) if (key.runnerId === command.runnerId) this.#forsake(lease, key);
         return;
       case "Terminate":
@@ -254,8 +254,8 @@ export class PoolModel {
   /** With no runner left, whoever waits learns why. */
   #checkBootFailure(error: unknown, waited: ReadonlyArray<number>): void {
     if (this.up.size > 0 || this.booting.size > 0) return;
-    for (const ticket of waited) {
-      const refusal = this.refused.get(ticket);
+    for (const waiterId of waited) {
+      const refusal = this.refused.get(waiterId);
       assert.equal(refusal?.why, "boot_failed", "a failed boot reaches its waiters");
       assert.equal(refusal?.error, error, "a failed boot reaches its waiters with its cause");
     }

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import type { SpanExport } from "../../../src/contract/wire/span-export.ts";
-import { SpanBook } from "../../../src/parent/pool/span-accounting.ts";
+import { SpanAccounting } from "../../../src/parent/pool/span-accounting.ts";
 
 interface TestBook {
-  readonly book: SpanBook;
+  readonly book: SpanAccounting;
   readonly told: { reported: number; lost: number };
   /** An answer with two spans; answers are signed in the order in which they are made here, unless told otherwise. */
   answer(exported?: SpanExport, more?: { generation?: number; sentMs?: number; sentAt?: number }): void;
@@ -11,7 +11,7 @@ interface TestBook {
 
 const makeBook = (): TestBook => {
   const told = { reported: 0, lost: 0 };
-  const book = new SpanBook((fate, count) => (told[fate] += count));
+  const book = new SpanAccounting((outcome, count) => (told[outcome] += count));
   let clock = 1_000;
   return {
     book,

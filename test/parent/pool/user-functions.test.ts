@@ -42,10 +42,10 @@ const misbehaved = (pool: Driver): ReadonlyArray<Extract<PoolCommand, { _tag: "M
 /** Calls come and go for so long; all of them are served. */
 const work = (pool: Driver, ms: number): void => {
   for (let i = 0; i < ms / 100; i++) {
-    const ticket = pool.acquire();
+    const waiterId = pool.acquire();
     for (const runnerId of [...pool.booting]) pool.bootSucceeds(runnerId);
     pool.advance(100);
-    pool.release(pool.granted.get(ticket)!.key);
+    pool.release(pool.granted.get(waiterId)!.key);
   }
 };
 

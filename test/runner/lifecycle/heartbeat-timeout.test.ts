@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from "vitest";
-import { OrphanTimer } from "../../../src/runner/lifecycle/heartbeat-timeout.ts";
+import { HeartbeatTimeout } from "../../../src/runner/lifecycle/heartbeat-timeout.ts";
 import { waitFor } from "../../harness/wait-for.ts";
 import { fact, send, sign, startRunner, verifiedHead } from "../runner-client.ts";
 
@@ -77,7 +77,7 @@ test("an orphan lets what it runs finish first", async () => {
 
 test("a process that was kept from its event loop reads what came meanwhile before it judges", async () => {
   let orphaned = false;
-  const timer = new OrphanTimer({ timeoutMs: 200, busy: () => false, onOrphaned: () => (orphaned = true) });
+  const timer = new HeartbeatTimeout({ timeoutMs: 200, busy: () => false, onOrphaned: () => (orphaned = true) });
   onTestFinished(() => timer.stop());
   const until = performance.now() + 600;
   while (performance.now() < until);

@@ -46,7 +46,7 @@ export interface Prometheus extends RunningServer, PrometheusApi {
   untilEvaluated(timeoutMs?: number): Promise<void>;
 }
 
-const hostOf = (url: string): string => new URL(url).host;
+const classInstanceOf = (url: string): string => new URL(url).host;
 
 const configure = (options: PrometheusOptions, scrapeIntervalMs: number, ruleFiles: ReadonlyArray<string>): string => {
   const interval = promDuration(scrapeIntervalMs);
@@ -57,11 +57,11 @@ const configure = (options: PrometheusOptions, scrapeIntervalMs: number, ruleFil
       job_name: job,
       honor_labels: honorLabels,
       metrics_path: new URL(url).pathname,
-      static_configs: [{ targets: [hostOf(url)], ...(labels === undefined ? {} : { labels }) }],
+      static_configs: [{ targets: [classInstanceOf(url)], ...(labels === undefined ? {} : { labels }) }],
     })),
     ...(options.alertmanager === undefined
       ? {}
-      : { alerting: { alertmanagers: [{ static_configs: [{ targets: [hostOf(options.alertmanager)] }] }] } }),
+      : { alerting: { alertmanagers: [{ static_configs: [{ targets: [classInstanceOf(options.alertmanager)] }] }] } }),
   });
 };
 

@@ -1,7 +1,7 @@
 /** Whether boots may be tried: not for a while after one failed, longer after each failure in a row. */
 import type { PoolCommand } from "./events.ts";
 
-export class BootGate {
+export class BootBackoff {
   /** Whether a boot may be tried now. */
   open = true;
   /** What went wrong last. */

@@ -9,7 +9,7 @@ export interface LeaseKey {
 }
 
 /** What a call says of the runner it wants. */
-export interface RunnerWish {
+export interface RunnerPreference {
   /** A runner to avoid if there is a choice. */
   readonly avoid: string | undefined;
   /** Calls with the same key go to the same runner while it has room. */
@@ -18,9 +18,9 @@ export interface RunnerWish {
 
 export type PoolEvent =
   /** A call wants a slot within `remainingMs`. */
-  | { readonly _tag: "Acquire"; readonly ticket: number; readonly wish: RunnerWish; readonly remainingMs: number }
-  /** The call of a ticket waits no more. */
-  | { readonly _tag: "Abandon"; readonly ticket: number }
+  | { readonly _tag: "Acquire"; readonly waiterId: number; readonly preference: RunnerPreference; readonly remainingMs: number }
+  /** A call stopped waiting. */
+  | { readonly _tag: "Abandon"; readonly waiterId: number }
   /** A lease came back after `heldMs`. */
   | { readonly _tag: "Release"; readonly key: LeaseKey; readonly heldMs: number }
   | { readonly _tag: "BootSucceeded"; readonly runnerId: string }
@@ -42,7 +42,7 @@ export type PoolEvent =
   | { readonly _tag: "Close" };
 
 /** Why a call gets no lease. */
-export type RefusalReason = "closed" | "no_runner" | "boot_failed" | "queue_full" | "hopeless";
+export type RefusalReason = "closed" | "no_runner" | "boot_failed" | "queue_full" | "deadline_unreachable";
 
 /** Functions of the user that a pool decides with. */
 export type UserFunctionName = "scaling" | "idleShutdownMs";
@@ -50,18 +50,18 @@ export type UserFunctionName = "scaling" | "idleShutdownMs";
 export type PoolCommand =
   | {
       readonly _tag: "Grant";
-      readonly ticket: number;
+      readonly waiterId: number;
       readonly key: LeaseKey;
       readonly source: "warm" | "queued" | "cold";
     }
   | {
       readonly _tag: "Refuse";
-      readonly ticket: number;
+      readonly waiterId: number;
       readonly why: RefusalReason;
       readonly error?: unknown;
       readonly expectedWaitMs?: number;
     }
-  | { readonly _tag: "Boot"; readonly runnerId: string; readonly ticket: number | undefined; readonly reason: string }
+  | { readonly _tag: "Boot"; readonly runnerId: string; readonly waiterId: number | undefined; readonly reason: string }
   /** Nobody needs this boot any more. */
   | { readonly _tag: "CancelBoot"; readonly runnerId: string }
   /** Say in so many milliseconds that time has passed. */
@@ -75,7 +75,7 @@ export type PoolCommand =
   | { readonly _tag: "Draining"; readonly runnerId: string; readonly reason: TerminationReason }
   | { readonly _tag: "Terminate"; readonly runnerId: string; readonly reason: TerminationReason }
   /** Calls on this runner must end now. */
-  | { readonly _tag: "Forsake"; readonly runnerId: string; readonly reason: TerminationReason }
+  | { readonly _tag: "FailCalls"; readonly runnerId: string; readonly reason: TerminationReason }
   | { readonly _tag: "Scaled"; readonly from: number; readonly to: number; readonly reason: string }
   | { readonly _tag: "Saturated"; readonly pending: number; readonly limit: number }
   /** A function of the user gave no answer that can be used, for the first time in a while. */

@@ -12,7 +12,7 @@ export interface Overdue {
   readonly why: "drain_timeout" | "old";
 }
 
-export const overdue = (
+export const expiredRunners = (
   runners: Runners,
   { drainTimeoutMs, maxAgeMs }: PoolBounds,
   now: number,

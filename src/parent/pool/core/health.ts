@@ -12,15 +12,15 @@ export interface ProbeFinding {
  * `recycle`: it is too large. `suspect`: it was silent when it was looked at. `readmit`: it answers again. `eject`: it stays
  * silent, and is asked again. `end`: it stays silent, has no calls, and can be replaced. `keep`: nothing changes.
  */
-export type Verdict = "recycle" | "suspect" | "readmit" | "eject" | "end" | "keep";
+export type HealthAction = "recycle" | "suspect" | "readmit" | "eject" | "end" | "keep";
 
 /** A runner that has calls is not ended for its silence: its handlers may keep it too busy to answer. */
-export const judge = (
+export const nextHealthState = (
   runner: RunnerRecord,
   { healthy, rssBytes = 0 }: ProbeFinding,
   { maxRssBytes }: PoolBounds,
   replaceable: boolean,
-): Verdict => {
+): HealthAction => {
   const doubted = runner.phase === "suspect" || runner.phase === "ejected";
   if (runner.phase !== "ready" && !doubted) return "keep";
   if (healthy && replaceable && rssBytes > maxRssBytes) return "recycle";

@@ -2,7 +2,7 @@
 import type { LeaseKey } from "./events.ts";
 import type { RunnerRecord } from "./routing.ts";
 
-export class LeaseBook {
+export class Leases {
   readonly #owners: Map<number, string> = new Map();
   #next = 1;
 

@@ -1,15 +1,15 @@
 /** The books of a pool: its bounds, its runners, the leases that are out and the calls that wait, and what they add up to. */
 import type { PoolBounds } from "../../../contract/config/pool-bounds.ts";
-import { LeaseBook } from "./leases.ts";
+import { Leases } from "./leases.ts";
 import { RunnerTable } from "./runner-table.ts";
-import { WaiterQueue } from "./wait-queue.ts";
+import { WaitQueue } from "./wait-queue.ts";
 
-export class PoolBooks {
+export class PoolStateBase {
   /** Whether the pool boots and ends its runners, or they are just there. */
   readonly supply: "elastic" | "fixed";
   readonly runners: RunnerTable = new RunnerTable();
-  readonly waiters: WaiterQueue = new WaiterQueue();
-  protected readonly leases: LeaseBook = new LeaseBook();
+  readonly waiters: WaitQueue = new WaitQueue();
+  protected readonly leases: Leases = new Leases();
   bounds: PoolBounds;
 
   /** The ids are of the runners of a pool that neither boots nor ends any. */

@@ -1,6 +1,6 @@
 /** Which runner of a pool gets the next call. */
 import type { TerminationReason } from "../../../telemetry/telemetry.ts";
-import type { RunnerWish } from "./events.ts";
+import type { RunnerPreference } from "./events.ts";
 
 /**
  * `suspect`: it failed a caller and a probe is under way. `ejected`: it does not answer. Both get no work while any
@@ -98,7 +98,7 @@ const byAffinity = (runners: Runners, slots: number, key: string): RunnerRecord 
 export const chooseRunner = (
   runners: Runners,
   routing: Routing,
-  { avoid, affinityKey }: RunnerWish,
+  { avoid, affinityKey }: RunnerPreference,
 ): RunnerRecord | undefined => {
   if (affinityKey !== undefined) {
     const owner = byAffinity(runners, routing.slots, affinityKey);

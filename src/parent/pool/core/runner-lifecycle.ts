@@ -1,14 +1,14 @@
 /** How the runners of a pool end: at once, after their calls, or without having been asked. */
 import type { TerminationReason } from "../../../telemetry/telemetry.ts";
-import { PoolBooks } from "./pool-state-base.ts";
-import { BootGate } from "./boot-backoff.ts";
+import { PoolStateBase } from "./pool-state-base.ts";
+import { BootBackoff } from "./boot-backoff.ts";
 import type { PoolCommand } from "./events.ts";
 import type { RunnerRecord } from "./routing.ts";
 
 export type Commands = Array<PoolCommand>;
 
-export class RunnerLife extends PoolBooks {
-  protected readonly boots: BootGate = new BootGate();
+export class RunnerLifecycle extends PoolStateBase {
+  protected readonly boots: BootBackoff = new BootBackoff();
   protected now = 0;
 
   /** Why no boots are tried for now. */
@@ -21,7 +21,7 @@ export class RunnerLife extends PoolBooks {
     if (runner === undefined) return;
     const reason = runner.leaving && runner.used === 0 ? "drain" : told;
     this.leases.drop(runnerId);
-    commands.push({ _tag: "Forsake", runnerId, reason });
+    commands.push({ _tag: "FailCalls", runnerId, reason });
     const failed = reason === "crash" || reason === "unhealthy";
     if (this.supply === "elastic" && failed && runner.served === 0)
       commands.push(this.boots.fail(`a runner ended before it had served a call (${reason}).`));

@@ -1,23 +1,23 @@
 /** How large a pool is: what is missing is booted, what is left over ends, and boots that nobody needs any more are canceled. */
 import type { PoolBounds } from "../../../contract/config/pool-bounds.ts";
-import { Episode } from "../../../contract/failure-series.ts";
+import { FailureSeries } from "../../../contract/failure-series.ts";
 import { reactive } from "../../../contract/config/scaling.ts";
 import { BootPatience } from "../runners/boot-cancellation.ts";
 import type { UserFunctionName } from "./events.ts";
 import { Need } from "./need.ts";
-import { overdue, surplus } from "./expiry.ts";
+import { expiredRunners, surplus } from "./expiry.ts";
 import type { RunnerRecord } from "./routing.ts";
-import { type Commands, RunnerLife } from "./runner-lifecycle.ts";
+import { type Commands, RunnerLifecycle } from "./runner-lifecycle.ts";
 import { Scaler } from "./autoscaler.ts";
 
-export class PoolSizing extends RunnerLife {
+export class PoolSizing extends RunnerLifecycle {
   readonly scaler: Scaler = new Scaler();
   protected readonly patience: BootPatience = new BootPatience();
   readonly #nameRunner: () => string;
   readonly #need = new Need();
-  readonly #faults: Readonly<Record<UserFunctionName, Episode>> = {
-    scaling: new Episode(),
-    idleShutdownMs: new Episode(),
+  readonly #faults: Readonly<Record<UserFunctionName, FailureSeries>> = {
+    scaling: new FailureSeries(),
+    idleShutdownMs: new FailureSeries(),
   };
   /** When a look at the boots has been asked for. */
   #lookAt = Infinity;
@@ -35,7 +35,7 @@ export class PoolSizing extends RunnerLife {
   protected tick(commands: Commands): void {
     const idleMs = this.used === 0 && this.waiters.size === 0 ? this.now - this.busyAt : 0;
     this.asleep ||= idleMs >= this.bounds.minIdleShutdownMs;
-    for (const { runner, why } of overdue(this.runners, this.bounds, this.now)) {
+    for (const { runner, why } of expiredRunners(this.runners, this.bounds, this.now)) {
       if (why === "old") this.retire(runner, "recycled", commands);
       else this.lost(runner.id, runner.drainReason ?? "drain", commands);
     }
@@ -99,7 +99,7 @@ export class PoolSizing extends RunnerLife {
     for (let i = 0; i < count; i++) {
       const runnerId = this.#nameRunner();
       this.runners.add(runnerId, "booting", this.now);
-      commands.push({ _tag: "Boot", runnerId, ticket: this.waiters.first()?.ticket, reason });
+      commands.push({ _tag: "Boot", runnerId, waiterId: this.waiters.first()?.waiterId, reason });
     }
     commands.push({ _tag: "Scaled", from: alive, to: alive + count, reason });
   }

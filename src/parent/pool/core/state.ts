@@ -5,14 +5,14 @@
  * decides on every call, and copying it each time would cost more than the call
  * — but depends on nothing else than the events it is given.
  */
-import type { LeaseKey, PoolCommand, PoolEvent, RefusalReason, RunnerWish } from "./events.ts";
+import type { LeaseKey, PoolCommand, PoolEvent, RefusalReason, RunnerPreference } from "./events.ts";
 import type { RunnerRecord } from "./routing.ts";
 import { chooseRunner } from "./routing.ts";
 import type { Commands } from "./runner-lifecycle.ts";
 import { Saturation } from "./saturation.ts";
 import { PoolSizing } from "./sizing.ts";
 import type { ProbeFinding } from "./health.ts";
-import { judge } from "./health.ts";
+import { nextHealthState } from "./health.ts";
 import { WaitEstimate } from "./wait-estimate.ts";
 
 export class PoolState extends PoolSizing {
@@ -37,9 +37,9 @@ export class PoolState extends PoolSizing {
   #take(event: PoolEvent, commands: Commands): void {
     switch (event._tag) {
       case "Acquire":
-        return this.#acquire(event.ticket, event.wish, event.remainingMs, commands);
+        return this.#acquire(event.waiterId, event.preference, event.remainingMs, commands);
       case "Abandon":
-        return this.waiters.remove(event.ticket);
+        return this.waiters.remove(event.waiterId);
       case "Release":
         return this.#release(event.key, event.heldMs, commands);
       case "BootSucceeded":
@@ -69,45 +69,45 @@ export class PoolState extends PoolSizing {
     }
   }
 
-  #acquire(ticket: number, wish: RunnerWish, remainingMs: number, commands: Commands): void {
-    if (this.closed) return this.#refuse(ticket, "closed", commands);
-    if (this.supply === "fixed" && this.runners.size === 0) return this.#refuse(ticket, "no_runner", commands);
+  #acquire(waiterId: number, preference: RunnerPreference, remainingMs: number, commands: Commands): void {
+    if (this.closed) return this.#refuse(waiterId, "closed", commands);
+    if (this.supply === "fixed" && this.runners.size === 0) return this.#refuse(waiterId, "no_runner", commands);
     this.asleep = false;
-    const runner = this.waiters.size === 0 ? this.#choose(wish) : undefined;
-    if (runner !== undefined) return this.#grant(ticket, runner, "warm", commands);
-    if (this.waiters.size >= this.bounds.maxQueue) return this.#refuse(ticket, "queue_full", commands);
+    const runner = this.waiters.size === 0 ? this.#choose(preference) : undefined;
+    if (runner !== undefined) return this.#grant(waiterId, runner, "warm", commands);
+    if (this.waiters.size >= this.bounds.maxQueue) return this.#refuse(waiterId, "queue_full", commands);
     if (this.used >= this.limit && this.#wait.exceeds(this.waiters.size, this.limit, remainingMs)) {
-      return this.#refuse(ticket, "hopeless", commands);
+      return this.#refuse(waiterId, "deadline_unreachable", commands);
     }
-    this.waiters.add({ ticket, wish });
+    this.waiters.add({ waiterId, preference });
   }
 
-  #refuse(ticket: number, why: RefusalReason, commands: Commands): void {
+  #refuse(waiterId: number, why: RefusalReason, commands: Commands): void {
     commands.push({
       _tag: "Refuse",
-      ticket,
+      waiterId,
       why,
       expectedWaitMs: this.#wait.expectedMs(this.waiters.size, this.limit),
     });
   }
 
-  #choose(wish: RunnerWish): RunnerRecord | undefined {
+  #choose(preference: RunnerPreference): RunnerRecord | undefined {
     const { maxConcurrency, routing } = this.bounds;
-    return chooseRunner(this.runners, { slots: maxConcurrency, order: routing, insist: this.panics }, wish);
+    return chooseRunner(this.runners, { slots: maxConcurrency, order: routing, insist: this.panics }, preference);
   }
 
-  #grant(ticket: number, runner: RunnerRecord, source: "warm" | "queued" | "cold", commands: Commands): void {
-    commands.push({ _tag: "Grant", ticket, key: this.leases.take(runner), source });
+  #grant(waiterId: number, runner: RunnerRecord, source: "warm" | "queued" | "cold", commands: Commands): void {
+    commands.push({ _tag: "Grant", waiterId, key: this.leases.take(runner), source });
     if (runner.served >= this.bounds.maxCalls) this.retire(runner, "recycled", commands);
   }
 
   /** Gives free slots to waiters, first come first served. Those on the runner that has just booted waited for its boot. */
   #dispatch(commands: Commands, booted?: RunnerRecord): void {
-    for (let waiter = this.waiters.first(); waiter !== undefined; waiter = this.waiters.first()) {
-      const runner = this.#choose(waiter.wish);
+    for (let waitingCall = this.waiters.first(); waitingCall !== undefined; waitingCall = this.waiters.first()) {
+      const runner = this.#choose(waitingCall.preference);
       if (runner === undefined) return;
-      this.waiters.remove(waiter.ticket);
-      this.#grant(waiter.ticket, runner, runner === booted ? "cold" : "queued", commands);
+      this.waiters.remove(waitingCall.waiterId);
+      this.#grant(waitingCall.waiterId, runner, runner === booted ? "cold" : "queued", commands);
     }
   }
 
@@ -139,8 +139,8 @@ export class PoolState extends PoolSizing {
     this.runners.delete(runnerId);
     commands.push(this.boots.fail(error));
     if (this.runners.size > 0) return;
-    for (const waiter of this.waiters.drain()) {
-      commands.push({ _tag: "Refuse", ticket: waiter.ticket, why: "boot_failed", error });
+    for (const waitingCall of this.waiters.drain()) {
+      commands.push({ _tag: "Refuse", waiterId: waitingCall.waiterId, why: "boot_failed", error });
     }
   }
 
@@ -173,7 +173,7 @@ export class PoolState extends PoolSizing {
   #probeEnded(runnerId: string, finding: ProbeFinding, commands: Commands): void {
     const runner = this.runners.get(runnerId);
     if (runner === undefined) return;
-    switch (judge(runner, finding, this.bounds, this.supply === "elastic")) {
+    switch (nextHealthState(runner, finding, this.bounds, this.supply === "elastic")) {
       case "keep":
         return;
       case "recycle":
@@ -195,7 +195,7 @@ export class PoolState extends PoolSizing {
   #close(commands: Commands): void {
     if (this.closed) return;
     this.closed = true;
-    for (const waiter of this.waiters.drain()) this.#refuse(waiter.ticket, "closed", commands);
+    for (const waitingCall of this.waiters.drain()) this.#refuse(waitingCall.waiterId, "closed", commands);
     for (const runner of [...this.runners.values()]) {
       if (runner.used === 0) {
         this.remove(runner, "drain", commands);

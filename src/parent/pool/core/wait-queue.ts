@@ -1,35 +1,35 @@
 /** Calls that wait for a slot, first come first served; leaving the line costs as little as joining it. */
-import type { RunnerWish } from "./events.ts";
+import type { RunnerPreference } from "./events.ts";
 
 /** A call that waits. */
-export interface Waiter {
-  readonly ticket: number;
-  readonly wish: RunnerWish;
+export interface WaitingCall {
+  readonly waiterId: number;
+  readonly preference: RunnerPreference;
 }
 
-export class WaiterQueue {
-  readonly #waiters: Map<number, Waiter> = new Map();
+export class WaitQueue {
+  readonly #waiters: Map<number, WaitingCall> = new Map();
 
   get size(): number {
     return this.#waiters.size;
   }
 
-  add(waiter: Waiter): void {
-    this.#waiters.set(waiter.ticket, waiter);
+  add(waitingCall: WaitingCall): void {
+    this.#waiters.set(waitingCall.waiterId, waitingCall);
   }
 
-  remove(ticket: number): void {
-    this.#waiters.delete(ticket);
+  remove(waiterId: number): void {
+    this.#waiters.delete(waiterId);
   }
 
   /** The one that has waited longest. */
-  first(): Waiter | undefined {
-    for (const waiter of this.#waiters.values()) return waiter;
+  first(): WaitingCall | undefined {
+    for (const waitingCall of this.#waiters.values()) return waitingCall;
     return undefined;
   }
 
   /** Empties the line; gives who was in it, in order. */
-  drain(): ReadonlyArray<Waiter> {
+  drain(): ReadonlyArray<WaitingCall> {
     const all = [...this.#waiters.values()];
     this.#waiters.clear();
     return all;

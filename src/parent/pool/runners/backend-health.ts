@@ -1,9 +1,9 @@
 /** Asks a backend for the health of a runner: whatever it does, there is an answer, or the runner is asked in its place. */
 import type { Backend, RunnerHandle } from "../../../contract/config/backend.ts";
 import { returnedText, thrownText } from "../../../contract/user-function.ts";
-import type { PoolNews } from "../hooks.ts";
+import type { PoolHooks } from "../hooks.ts";
 import type { Health } from "./probe.ts";
-import { late, settle, within } from "../to-promise.ts";
+import { late, toPromise, within } from "../to-promise.ts";
 
 /** Milliseconds that a backend's `healthCheck` may take. */
 const timeoutMs = 5_000;
@@ -12,15 +12,15 @@ const timeoutMs = 5_000;
 export const askBackend = async (
   backend: Backend,
   handle: RunnerHandle,
-  news: PoolNews,
+  hooks: PoolHooks,
 ): Promise<Health | undefined> => {
   const failed = (fault: string, error?: unknown): undefined => {
-    news.misbehaved("backend.healthCheck", fault, "the runner itself is asked in its place", error);
+    hooks.misbehaved("backend.healthCheck", fault, "the runner itself is asked in its place", error);
   };
   try {
     const healthy: unknown = await within(
       timeoutMs,
-      settle(() => backend.healthCheck!(handle)),
+      toPromise(() => backend.healthCheck!(handle)),
     );
     if (typeof healthy === "boolean") return { healthy };
     if (healthy === late) return failed(`gave no answer within ${timeoutMs} ms`);

@@ -14,14 +14,14 @@ const regretMs = 30_000;
 
 /** Shares of the usual boot time between which a boot counts as about to be ready. */
 const nearlyReady = 0.8;
-const overdue = 1.5;
+const expiredRunners = 1.5;
 
 /** Weight of the newest boot in the usual boot time. */
 const alpha = 0.3;
 
 export class BootPatience {
   #usualMs: number | undefined;
-  #patienceMs = shortestMs;
+  #flushAfterMs = shortestMs;
   #canceledAt = -Infinity;
   #regretted = false;
 
@@ -39,19 +39,19 @@ export class BootPatience {
   /** Boots are wanted. */
   wanted(now: number): void {
     if (now - this.#canceledAt >= regretMs) {
-      this.#patienceMs = shortestMs;
+      this.#flushAfterMs = shortestMs;
     } else if (!this.#regretted) {
-      this.#patienceMs = Math.min(longestMs, this.#patienceMs * 2);
+      this.#flushAfterMs = Math.min(longestMs, this.#flushAfterMs * 2);
       this.#regretted = true;
     }
   }
 
   /** When to cancel a boot that nobody has needed for some time; `now` or earlier means at once. */
   dueAt(startedAt: number, unneededSince: number, now: number): number {
-    const dueAt = Math.max(startedAt, unneededSince) + this.#patienceMs;
+    const dueAt = Math.max(startedAt, unneededSince) + this.#flushAfterMs;
     if (this.#usualMs === undefined) return dueAt;
     const at = Math.max(dueAt, now);
-    const lateAt = startedAt + this.#usualMs * overdue;
+    const lateAt = startedAt + this.#usualMs * expiredRunners;
     return at >= startedAt + this.#usualMs * nearlyReady && at < lateAt ? lateAt : dueAt;
   }
 }

@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import type { Backend, RunnerHandle } from "../../../contract/config/backend.ts";
-import { longestTimerMs } from "../../../contract/validation/check-number.ts";
+import { maxTimerMs } from "../../../contract/validation/check-number.ts";
 import type { TraceCarrier } from "../../../contract/wire/envelope.ts";
 import { InvokeError } from "../../../contract/errors.ts";
 import type { ResolvedPool } from "../../../contract/config/resolve-pool.ts";
@@ -12,7 +12,7 @@ import type { HeartbeatRefusal } from "./heartbeat-answers.ts";
 import type { LeasedRunner } from "../lease.ts";
 import type { Health } from "./probe.ts";
 import { type CheckedHandle, checkHandle } from "./runner-handle.ts";
-import { late, settle, within } from "../to-promise.ts";
+import { late, toPromise, within } from "../to-promise.ts";
 
 /** What all boots of a client share. */
 export interface BootEnvironment {
@@ -55,7 +55,7 @@ export interface BootOptions {
   readonly runnerId: string;
   readonly reason: string;
   /** The span of the call that asked for it. */
-  readonly asker: SpanIds | undefined;
+  readonly requestedBy: SpanIds | undefined;
   readonly telemetry: Telemetry;
   readonly environment: BootEnvironment;
   readonly done: (result: BootResult) => void;
@@ -65,7 +65,7 @@ export interface BootOptions {
 const explainMs = 1_000;
 
 /** Starts a boot; `done` is called once, unless it is canceled first. */
-export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environment, done }: BootOptions): Boot => {
+export const startBoot = ({ pool, runnerId, reason, requestedBy, telemetry, environment, done }: BootOptions): Boot => {
   const backend = pool.backend!;
   const backendName = backend.name ?? "custom";
   const startedAt = performance.now();
@@ -89,7 +89,7 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
 
   /** Ends a runner that came up too late, or is none that could be used. */
   const discard = (handle: RunnerHandle): Promise<void> =>
-    settle(() => backend.terminate(handle)).then(
+    toPromise(() => backend.terminate(handle)).then(
       () => {},
       () => {},
     );
@@ -108,13 +108,13 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
           );
           void within(explainMs, explained).then((told) => resume(Effect.fail(told === late ? error : told)));
         },
-        Math.min(pool.spawnTimeoutMs, longestTimerMs),
+        Math.min(pool.spawnTimeoutMs, maxTimerMs),
       );
       stop = (error) => {
         clearTimeout(timer);
         resume(Effect.fail(error));
       };
-      spawned = settle(() =>
+      spawned = toPromise(() =>
         backend.spawn({
           poolName: pool.name,
           runnerId,
@@ -144,7 +144,7 @@ export const startBoot = ({ pool, runnerId, reason, asker, telemetry, environmen
     {
       _tag: "boot",
       facts: { pool: pool.name, backend: backendName, runnerId },
-      links: asker === undefined ? [] : [asker],
+      links: requestedBy === undefined ? [] : [requestedBy],
     },
     (span) => {
       ids = span.ids;

@@ -1,7 +1,7 @@
 /** The runners of a pool: starting, watching, probing and ending them. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunnerExit } from "../../../contract/config/backend.ts";
-import { longestTimerMs } from "../../../contract/validation/check-number.ts";
+import { maxTimerMs } from "../../../contract/validation/check-number.ts";
 import { heartbeatsPerTimeout } from "../../../contract/wire/heartbeat.ts";
 import type { ResolvedPool } from "../../../contract/config/resolve-pool.ts";
 import { normalAddress } from "../../../contract/config/runner-url.ts";
@@ -11,32 +11,32 @@ import { askBackend } from "./backend-health.ts";
 import type { Boot, BootEnvironment } from "./boot.ts";
 import { startBoot } from "./boot.ts";
 import { KnownInstances } from "../../runner-instances.ts";
-import { Endings } from "./terminations.ts";
+import { Terminations } from "./terminations.ts";
 import type { PoolEvent } from "../core/events.ts";
 import { HeartbeatAnswers } from "./heartbeat-answers.ts";
 import { exitNewsMs, type LostRunner, type PooledRunner } from "../lease.ts";
-import type { PoolNews } from "../hooks.ts";
+import type { PoolHooks } from "../hooks.ts";
 import type { Health } from "./probe.ts";
 import { probeDelayMs, unhealthy } from "./probe.ts";
 import { describeExit, inOrder, readExit } from "./runner-exit.ts";
 import type { CheckedHandle } from "./runner-handle.ts";
-import { settle } from "../to-promise.ts";
-import { SpanBook } from "../span-accounting.ts";
+import { toPromise } from "../to-promise.ts";
+import { SpanAccounting } from "../span-accounting.ts";
 
 /** Milliseconds without boots after the n-th failed one in a row: 100, doubling up to 30 s. */
 const bootPauseMs = (failures: number): number => Math.min(30_000, 100 * 2 ** (failures - 1));
 
-export class Fleet {
+export class RunnerManager {
   readonly #config: ResolvedPool;
   readonly #telemetry: Telemetry;
   readonly #environment: BootEnvironment;
-  readonly #news: PoolNews;
+  readonly #hooks: PoolHooks;
   readonly #tell: (event: PoolEvent) => void;
   readonly #runners: Map<string, PooledRunner> = new Map();
   readonly #boots: Map<string, Boot> = new Map();
   readonly #exits: Map<string, LostRunner> = new Map();
   readonly #timers: Set<NodeJS.Timeout> = new Set();
-  readonly #endings: Endings;
+  readonly #endings: Terminations;
   readonly #looking: NodeJS.Timeout | undefined;
   readonly #beating: NodeJS.Timeout | undefined;
   readonly #heartbeats: HeartbeatAnswers;
@@ -47,21 +47,21 @@ export class Fleet {
     config: ResolvedPool,
     telemetry: Telemetry,
     environment: BootEnvironment,
-    news: PoolNews,
+    hooks: PoolHooks,
     tell: (event: PoolEvent) => void,
   ) {
     this.#config = config;
     this.#telemetry = telemetry;
     this.#environment = environment;
-    this.#news = news;
+    this.#hooks = hooks;
     this.#tell = tell;
-    this.#endings = new Endings(config, telemetry);
+    this.#endings = new Terminations(config, telemetry);
     this.maxRssBytes = config.bounds.maxRssBytes;
     this.#heartbeats = new HeartbeatAnswers(config.name, telemetry);
     if (Number.isFinite(config.healthCheckMs))
-      this.#looking = setInterval(() => this.#look(), Math.min(config.healthCheckMs, longestTimerMs)).unref();
+      this.#looking = setInterval(() => this.#look(), Math.min(config.healthCheckMs, maxTimerMs)).unref();
     if (config.backend !== undefined && Number.isFinite(config.orphanTimeoutMs)) {
-      const everyMs = Math.min(config.orphanTimeoutMs / heartbeatsPerTimeout, longestTimerMs);
+      const everyMs = Math.min(config.orphanTimeoutMs / heartbeatsPerTimeout, maxTimerMs);
       this.#beating = setInterval(() => {
         for (const runner of this.#runners.values()) this.#beat(runner);
       }, everyMs).unref();
@@ -108,12 +108,12 @@ export class Fleet {
   }
 
   /** Starts a runner; the pool is told what comes of it. */
-  boot(runnerId: string, reason: string, asker: SpanIds | undefined): void {
+  boot(runnerId: string, reason: string, requestedBy: SpanIds | undefined): void {
     const boot = startBoot({
       pool: this.#config,
       runnerId,
       reason,
-      asker,
+      requestedBy,
       telemetry: this.#telemetry,
       environment: this.#environment,
       done: (result) => {
@@ -205,7 +205,7 @@ export class Fleet {
   #up(runnerId: string, handle: CheckedHandle, span: SpanIds | undefined): void {
     const backend = this.#config.backend!;
     if (handle.fault !== undefined)
-      this.#news.misbehaved("backend.spawn", handle.fault, "only failed calls and probes tell of the end of a runner");
+      this.#hooks.misbehaved("backend.spawn", handle.fault, "only failed calls and probes tell of the end of a runner");
     const url = normalAddress(handle.url);
     const exited = handle.exited
       ?.then(readExit, (error: unknown): RunnerExit => ({ reason: thrownText(error) }))
@@ -222,8 +222,8 @@ export class Fleet {
       answered: true,
       timeouts: 0,
       listeners: new Set(),
-      terminate: () => settle(() => backend.terminate(handle.given)),
-      healthCheck: backend.healthCheck === undefined ? undefined : () => askBackend(backend, handle.given, this.#news),
+      terminate: () => toPromise(() => backend.terminate(handle.given)),
+      healthCheck: backend.healthCheck === undefined ? undefined : () => askBackend(backend, handle.given, this.#hooks),
       instances: new KnownInstances(),
       spans: this.#newBook(),
     };
@@ -292,9 +292,9 @@ export class Fleet {
     else runner.spans.settled();
   }
 
-  #newBook(): SpanBook {
+  #newBook(): SpanAccounting {
     const pool = this.#config.name;
-    return new SpanBook((outcome, count) => this.#telemetry.emit({ _tag: "RunnerSpans", pool, outcome, count }));
+    return new SpanAccounting((outcome, count) => this.#telemetry.emit({ _tag: "RunnerSpans", pool, outcome, count }));
   }
 
   #later(delayMs: number, run: () => unknown): void {

@@ -1,11 +1,11 @@
 /** The runners and boots that are being ended. One that its backend cannot end is told of, and not waited for without end. */
-import { longestTimerMs } from "../../../contract/validation/check-number.ts";
+import { maxTimerMs } from "../../../contract/validation/check-number.ts";
 import type { ResolvedPool } from "../../../contract/config/resolve-pool.ts";
 import { thrownText } from "../../../contract/user-function.ts";
 import type { Telemetry } from "../../../telemetry/telemetry.ts";
 import { late, within } from "../to-promise.ts";
 
-export class Endings {
+export class Terminations {
   readonly #pool: ResolvedPool;
   readonly #telemetry: Telemetry;
   readonly #open: Set<Promise<unknown>> = new Set();
@@ -17,7 +17,7 @@ export class Endings {
 
   add(runnerId: string, ending: Promise<unknown>): void {
     const { name: pool, backend, spawnTimeoutMs, bounds } = this.#pool;
-    const longestMs = 2 * Math.max(spawnTimeoutMs, Math.min(bounds.drainTimeoutMs, longestTimerMs / 2));
+    const longestMs = 2 * Math.max(spawnTimeoutMs, Math.min(bounds.drainTimeoutMs, maxTimerMs / 2));
     const failed = (fault: string, error?: unknown): void =>
       this.#telemetry.emit({
         _tag: "RunnerNotEnded",

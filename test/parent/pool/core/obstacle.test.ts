@@ -63,7 +63,7 @@ describe("what keeps a call from a slot", () => {
       },
     });
     expect(adviceFor(situation({ bootFailure: { error } }), "x")).toContain("What was thrown cannot be read");
-    const refused = refusal("p", "m", situation({}), { _tag: "Refuse", ticket: 1, why: "boot_failed", error });
+    const refused = refusal("p", "m", situation({}), { _tag: "Refuse", waiterId: 1, why: "boot_failed", error });
     expect(refused.message).toContain("What was thrown cannot be read");
   });
 });
@@ -77,9 +77,9 @@ describe("the bound that ended the wait is the one to raise", () => {
     ["timeoutMs", acquireTimeout("p", "m", full, 100)],
     ["maxQueueWaitMs", queueWaitExceeded("p", "m", booting, 100)],
     ["maxQueueWaitMs", queueWaitExceeded("p", "m", full, 100)],
-    ["maxQueue", refusal("p", "m", booting, { _tag: "Refuse", ticket: 1, why: "queue_full" })],
-    ["maxQueue", refusal("p", "m", full, { _tag: "Refuse", ticket: 1, why: "queue_full" })],
-    ["timeoutMs", refusal("p", "m", full, { _tag: "Refuse", ticket: 1, why: "hopeless", expectedWaitMs: 9 })],
+    ["maxQueue", refusal("p", "m", booting, { _tag: "Refuse", waiterId: 1, why: "queue_full" })],
+    ["maxQueue", refusal("p", "m", full, { _tag: "Refuse", waiterId: 1, why: "queue_full" })],
+    ["timeoutMs", refusal("p", "m", full, { _tag: "Refuse", waiterId: 1, why: "deadline_unreachable", expectedWaitMs: 9 })],
   ])("%s: %s", (bound, error) => {
     const others = ["timeoutMs", "maxQueueWaitMs", "maxQueue"].filter((other) => other !== bound);
     const advice = error.message.split("The handler did not run. ")[1]!;

@@ -12,11 +12,11 @@ const only = <A>(values: Iterable<A>): A => {
 describe("an elastic pool", () => {
   it("boots a runner for a call that finds none, and grants it as cold", () => {
     const pool = elastic();
-    const ticket = pool.acquire();
+    const waiterId = pool.acquire();
     const runnerId = only(pool.booting);
-    expect(pool.waiting).toEqual([ticket]);
+    expect(pool.waiting).toEqual([waiterId]);
     pool.bootSucceeds(runnerId);
-    expect(pool.granted.get(ticket)).toMatchObject({ source: "cold", key: { runnerId } });
+    expect(pool.granted.get(waiterId)).toMatchObject({ source: "cold", key: { runnerId } });
   });
 
   it("grants every slot of a booted runner as cold: all of its first calls waited for the boot", () => {
@@ -24,7 +24,7 @@ describe("an elastic pool", () => {
     const [first, second, third] = [pool.acquire(), pool.acquire(), pool.acquire()];
     pool.bootSucceeds(only(pool.booting));
     pool.release([...pool.leases.values()][0]!);
-    expect([first, second, third].map((ticket) => pool.granted.get(ticket)?.source)).toEqual([
+    expect([first, second, third].map((waiterId) => pool.granted.get(waiterId)?.source)).toEqual([
       "cold",
       "cold",
       "queued",
@@ -80,7 +80,7 @@ describe("an elastic pool", () => {
     pool.bootFails(first!, cause);
     expect(pool.refused.size).toBe(0);
     pool.bootFails(second!, cause);
-    for (const ticket of tickets) expect(pool.refused.get(ticket)).toMatchObject({ why: "boot_failed", error: cause });
+    for (const waiterId of tickets) expect(pool.refused.get(waiterId)).toMatchObject({ why: "boot_failed", error: cause });
   });
 
   it("pauses boots after a failed one, longer each time, and boots for whoever came meanwhile", () => {
@@ -116,13 +116,13 @@ describe("an elastic pool", () => {
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
     const key = only(pool.leases.values());
-    const waiter = pool.acquire();
+    const waitingCall = pool.acquire();
     pool.lose(key.runnerId);
     expect(pool.state.used).toBe(0);
     pool.step({ _tag: "Release", key, heldMs: 1 });
     const next = only(pool.booting);
     pool.bootSucceeds(next);
-    expect(pool.granted.get(waiter)?.key.runnerId).toBe(next);
+    expect(pool.granted.get(waitingCall)?.key.runnerId).toBe(next);
     pool.step({ _tag: "Release", key, heldMs: 1 });
     expect(pool.state.used).toBe(1);
   });
@@ -133,7 +133,7 @@ describe("an elastic pool", () => {
     pool.bootSucceeds(only(pool.booting));
     const { runnerId } = only(pool.leases.values());
     expect(pool.step({ _tag: "Lost", runnerId, reason: "crash" })).toContainEqual({
-      _tag: "Forsake",
+      _tag: "FailCalls",
       runnerId,
       reason: "crash",
     });
@@ -169,10 +169,10 @@ describe("an elastic pool", () => {
         { _tag: "Draining", runnerId, reason: "drain" },
         { _tag: "AwaitEnd", runnerId },
       ]);
-      const ticket = pool.acquire();
-      expect(pool.granted.has(ticket)).toBe(false);
+      const waiterId = pool.acquire();
+      expect(pool.granted.has(waiterId)).toBe(false);
       pool.bootSucceeds(only(pool.booting));
-      expect(pool.granted.get(ticket)?.key.runnerId).not.toBe(runnerId);
+      expect(pool.granted.get(waiterId)?.key.runnerId).not.toBe(runnerId);
     });
 
     it("does not count it for growth: min is restored at once", () => {
@@ -207,7 +207,7 @@ describe("an elastic pool", () => {
     it("ends it when drainTimeoutMs is over", () => {
       const { pool, runnerId } = leaving({ drainTimeoutMs: 1_000 });
       pool.advance(1_000);
-      expect(pool.last("Forsake")).toEqual({ _tag: "Forsake", runnerId, reason: "drain" });
+      expect(pool.last("FailCalls")).toEqual({ _tag: "FailCalls", runnerId, reason: "drain" });
       expect(pool.state.runners.has(runnerId)).toBe(false);
     });
 
@@ -231,9 +231,9 @@ describe("an elastic pool", () => {
     const pool = elastic({ max: 1 });
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
-    const waiter = pool.acquire();
+    const waitingCall = pool.acquire();
     pool.step({ _tag: "Close" });
-    expect(pool.refused.get(waiter)?.why).toBe("closed");
+    expect(pool.refused.get(waitingCall)?.why).toBe("closed");
     const key = only(pool.leases.values());
     pool.leases.delete(key.lease);
     expect(pool.step({ _tag: "Release", key, heldMs: 1 })).toContainEqual({
@@ -258,7 +258,7 @@ describe("an elastic pool", () => {
     const first = pool.acquire();
     pool.acquire();
     expect(saturations).toBe(1);
-    for (const ticket of [...pool.waiting]) pool.abandon(ticket);
+    for (const waiterId of [...pool.waiting]) pool.abandon(waiterId);
     pool.abandon(pool.acquire());
     expect([first > 0, saturations]).toEqual([true, 1]);
     pool.release(only(pool.leases.values()));
@@ -289,10 +289,10 @@ describe("a pool of fixed runners", () => {
     pool.step({ _tag: "Suspected", runnerId: "a" });
     pool.step({ _tag: "ProbeEnded", runnerId: "a", healthy: false });
     for (let i = 0; i < 2; i++) expect(pool.granted.get(pool.acquire())?.key.runnerId).toBe("b");
-    const waiter = pool.acquire();
-    expect(pool.waiting).toEqual([waiter]);
+    const waitingCall = pool.acquire();
+    expect(pool.waiting).toEqual([waitingCall]);
     pool.step({ _tag: "ProbeEnded", runnerId: "a", healthy: true });
-    expect(pool.granted.get(waiter)?.key.runnerId).toBe("a");
+    expect(pool.granted.get(waitingCall)?.key.runnerId).toBe("a");
   });
 
   it("gives no work to a runner that says that it stops, until its successor answers", () => {
@@ -341,9 +341,9 @@ describe("a pool of fixed runners", () => {
 
     it("gives waiting calls to those as soon as there are too few others", () => {
       const pool = silent(3, 0.5);
-      const waiter = (chosenBy(pool, 3), pool.acquire());
+      const waitingCall = (chosenBy(pool, 3), pool.acquire());
       pool.step({ _tag: "Suspected", runnerId: "d" });
-      expect(pool.granted.get(waiter)?.key.runnerId).toBe("a");
+      expect(pool.granted.get(waitingCall)?.key.runnerId).toBe("a");
     });
 
     it("believes the probes again when enough answer", () => {
