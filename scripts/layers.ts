@@ -1,10 +1,10 @@
 /**
- * The rules of the house about who may import whom, as a pure function over
+ * The rules about which module may import which, as a pure function over
  * the sources: `check-layers.ts` runs it over `src`, and its test breaks each
  * rule on purpose.
  */
 
-/** Which rooms the code of a room may import. A room is a folder of `src`; the files beside the folders are `root`. */
+/** Which modules the code of a module may import. A module is a folder of `src`; the files beside the folders are `root`. */
 const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   contract: [],
   telemetry: ["contract"],
@@ -18,8 +18,13 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   root: ["contract", "telemetry", "parent", "runner"],
 };
 
-/** The packages that `src` may import, each with the only rooms that know it. */
-const packageRooms: ReadonlyArray<readonly [name: RegExp, rooms: ReadonlyArray<string>]> = [
+/** The folders of a module, in the order in which imports may go: each may import itself and those before it. The module's own files may import and be imported by all. */
+const folderOrder: Readonly<Record<string, ReadonlyArray<string>>> = {
+  contract: ["validation", "process", "codec", "wire", "config", "api"],
+};
+
+/** The packages that `src` may import, each with the only modules that know it. */
+const packageModules: ReadonlyArray<readonly [name: RegExp, modules: ReadonlyArray<string>]> = [
   [/^effect(\/|$)/, ["contract", "telemetry", "parent", "runner", "backends", "otel", "root"]],
   [/^superjson$/, ["contract"]],
   [/^(@opentelemetry\/api|@effect\/opentelemetry)(\/|$)/, ["telemetry", "otel", "cli"]],
@@ -33,12 +38,12 @@ const packageRooms: ReadonlyArray<readonly [name: RegExp, rooms: ReadonlyArray<s
 /** Decisions without effects: neither these files nor what they import may import a package or a part of the runtime. */
 const pureFiles: ReadonlyArray<string> = [
   "src/parent/pool/core/state.ts",
-  "src/parent/pool/scaling.ts",
+  "src/contract/config/scaling.ts",
   "src/parent/retry-policy.ts",
   "src/parent/retry-budget.ts",
 ];
 
-const frontDoor = "src/index.ts";
+const entryPoint = "src/index.ts";
 const maxLines = 400;
 const vagueNames: ReadonlySet<string> = new Set(["util", "utils", "common", "helper", "helpers", "misc", "shared"]);
 
@@ -80,25 +85,41 @@ const importsOf = (from: string, source: string): ReadonlyArray<Import> => {
   ];
 };
 
-const roomOf = (path: string): string => (path.split("/").length === 2 ? "root" : (path.split("/")[1] ?? "root"));
+const moduleOf = (path: string): string => (path.split("/").length === 2 ? "root" : (path.split("/")[1] ?? "root"));
 
 const isOurs = (to: string): boolean => to.startsWith("src/");
 
 const directionFault = ({ from, to }: Import): string | undefined => {
-  if (to === frontDoor) return `${from} imports the front door ${to}. Import what it re-exports from its own room.`;
-  const [room, target] = [roomOf(from), roomOf(to)];
-  if (room === target || from === frontDoor) return undefined;
-  if (mayImport[room] === undefined)
-    return `${from} is in the room "${room}", which the rules do not know. Add it to scripts/layers.ts.`;
-  if (mayImport[room].includes(target)) return undefined;
-  return `${from} imports ${to}: "${room}" may import ${mayImport[room].join(", ") || "nothing but itself"}.`;
+  if (to === entryPoint)
+    return `${from} imports the entry point ${to}. Import what it re-exports from the module that defines it.`;
+  const [module, target] = [moduleOf(from), moduleOf(to)];
+  if (module === target || from === entryPoint) return undefined;
+  if (mayImport[module] === undefined)
+    return `${from} is in the module "${module}", which the rules do not know. Add it to scripts/layers.ts.`;
+  if (mayImport[module].includes(target)) return undefined;
+  return `${from} imports ${to}: "${module}" may import ${mayImport[module].join(", ") || "nothing but itself"}.`;
+};
+
+const folderFault = ({ from, to }: Import): string | undefined => {
+  const [, module = "", folder = "", ...rest] = from.split("/");
+  const order = folderOrder[module];
+  if (order === undefined || moduleOf(to) !== module || rest.length === 0) return undefined;
+  const target = to.split("/")[2] ?? "";
+  if (!order.includes(folder))
+    return `${from} is in the folder "${folder}", which the rules do not know. Add it to folderOrder in scripts/layers.ts.`;
+  return order.indexOf(target) > order.indexOf(folder)
+    ? `${from} imports ${to}: inside ${module}, imports go ${order.toReversed().join(" → ")}.`
+    : undefined;
 };
 
 const packageFault = ({ from, to }: Import): string | undefined => {
   if (to.startsWith("node:")) return undefined;
-  const rooms = packageRooms.find(([name]) => name.test(to))?.[1];
-  if (rooms === undefined) return `${from} imports ${to}, which no room may. Add it to scripts/layers.ts on purpose.`;
-  return rooms.includes(roomOf(from)) ? undefined : `${from} imports ${to}: only ${rooms.join(" and ")} may know it.`;
+  const modules = packageModules.find(([name]) => name.test(to))?.[1];
+  if (modules === undefined)
+    return `${from} imports ${to}, which no module may. Add it to scripts/layers.ts on purpose.`;
+  return modules.includes(moduleOf(from))
+    ? undefined
+    : `${from} imports ${to}: only ${modules.join(" and ")} may know it.`;
 };
 
 const nameFaults = (path: string): ReadonlyArray<string> => {
@@ -140,6 +161,12 @@ const purityFaults = (graph: ReadonlyMap<string, ReadonlyArray<Import>>): Readon
       .map(({ from, to }) => `${from} imports ${to}, and ${root} must stay pure.`);
   });
 
+/** Files that the rules name and that are not there any more. */
+export const findMissing = (files: ReadonlyMap<string, string>): ReadonlyArray<string> =>
+  [...pureFiles, entryPoint]
+    .filter((path) => !files.has(path))
+    .map((path) => `scripts/layers.ts names ${path}, which does not exist. Name the file that took its place.`);
+
 /** Imports of `effect` as a whole, which take three times as long as those of its modules. */
 export const findBarrels = (files: ReadonlyMap<string, string>): ReadonlyArray<string> =>
   [...files]
@@ -166,7 +193,7 @@ export const findFaults = (files: ReadonlyMap<string, string>): ReadonlyArray<st
         : [];
     }),
     ...[...files.keys()].flatMap(nameFaults),
-    ...imports.flatMap((one) => (isOurs(one.to) ? directionFault(one) : packageFault(one)) ?? []),
+    ...imports.flatMap((one) => (isOurs(one.to) ? (directionFault(one) ?? folderFault(one)) : packageFault(one)) ?? []),
     ...cycleFaults(graph),
     ...purityFaults(graph),
   ];

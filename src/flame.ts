@@ -5,16 +5,14 @@
  */
 import { makeCodec } from "./contract/codec/codec.ts";
 import { configSchema } from "./contract/config/config-schema.ts";
-import { configSymbol } from "./contract/config/config-symbol.ts";
+import { configSymbol, mergeConfig, resolveConfig, type ResolvedConfig } from "./contract/config/resolve-config.ts";
 import { makeDecorators, type MethodDecoratorMaker, type ServiceDecorator } from "./contract/api/decorators.ts";
 import { InvokeError } from "./contract/errors.ts";
 import { flushAll } from "./contract/process/flush.ts";
 import { having } from "./contract/validation/option-checks.ts";
 import { object, readOption } from "./contract/validation/option-schema.ts";
-import { mergeConfig } from "./contract/config/merge-config.ts";
 import type { FlameConfig } from "./contract/config/options.ts";
 import { resolveRunnerHooks } from "./contract/config/runner-hooks.ts";
-import { resolveConfig, type ResolvedConfig } from "./contract/config/resolve-config.ts";
 import { createRegistry, type Registry } from "./contract/api/registry.ts";
 import { toEffect, type ToEffect } from "./contract/api/remote-method.ts";
 import type { Client } from "./parent/client.ts";
@@ -235,7 +233,14 @@ class Instance {
   }
 
   #createClient(config: ResolvedConfig): Client {
-    return createClient(config, this.#registry, this.#codec, this.#makeTelemetryStack(config), process.env, this.#clock);
+    return createClient(
+      config,
+      this.#registry,
+      this.#codec,
+      this.#makeTelemetryStack(config),
+      process.env,
+      this.#clock,
+    );
   }
 
   #refuseWhenEnded(): void {

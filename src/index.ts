@@ -12,7 +12,13 @@ export { buffer, reactive, targetUtilization } from "./contract/config/scaling.t
 export { ConfigError, FlameError, FlameMethodError, InvokeError, RegistryError } from "./contract/errors.ts";
 
 export type { Flame, FlameParts, MetricsReader } from "./flame.ts";
-export type { EffectFunctionMaker, EffectServiceMaker, FunctionMaker, ServiceFactories, ServiceMaker } from "./service-factories.ts";
+export type {
+  EffectFunctionMaker,
+  EffectServiceMaker,
+  FunctionMaker,
+  ServiceFactories,
+  ServiceMaker,
+} from "./service-factories.ts";
 export type {
   AnyMethodDefinition,
   DefineMethod,

@@ -7,9 +7,8 @@
  * remembered anywhere else.
  */
 import { callSite, type CallSite } from "./contract/process/call-site.ts";
-import { thisCopy } from "./contract/process/copies.ts";
+import { thisCopy, processWide } from "./contract/process/copies.ts";
 import { currentTurn } from "./contract/process/development.ts";
-import { processWide } from "./contract/process/process-wide.ts";
 import type { Registry } from "./contract/api/registry.ts";
 import { messageOf } from "./contract/thrown.ts";
 

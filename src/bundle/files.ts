@@ -1,9 +1,39 @@
 /** Everything that the bundle writes. */
 import { completeSettings } from "./resolve-settings.ts";
 import { dashboardFiles } from "./dashboards/files.ts";
-import { ruleFiles } from "./rules/rule-files.ts";
-import { readRunbookPage } from "./runbook-page.ts";
 import type { BundleSettings } from "./settings.ts";
+import { readFileSync } from "node:fs";
+import { ConfigError } from "../contract/errors.ts";
+import { grafanaAlertingFile } from "./rules/grafana-alerting.ts";
+import { alertRulesFile, recordingRulesFile } from "./rules/prometheus-rules.ts";
+
+/**
+ * Recording rules and alerts for Prometheus, and the same alerts for Grafana.
+ *
+ * @throws {ConfigError} when a setting cannot work; the message says which and what to do.
+ */
+export const ruleFiles = (settings: BundleSettings): ReadonlyMap<string, string> =>
+  new Map([
+    [`otel/rules/${settings.uid}.rules.yaml`, recordingRulesFile(settings)],
+    [`otel/rules/${settings.uid}.alerts.yaml`, alertRulesFile(settings)],
+    [`grafana/provisioning/alerting/${settings.uid}.yaml`, grafanaAlertingFile(settings)],
+  ]);
+
+/**
+ * The page as it ships, in Markdown, with a heading for each alert.
+ *
+ * @throws {ConfigError} in a program that a bundler made, which does not have the page.
+ */
+export const readRunbookPage = (): string => {
+  try {
+    return readFileSync(new URL("../../dashboards/runbook.md", import.meta.url), "utf8");
+  } catch (cause) {
+    throw new ConfigError(
+      "The runbook could not be read: it is a file of the package. If this program is bundled, keep firelight/bundle out of the bundle: see docs/bundlers.md.",
+      { cause },
+    );
+  }
+};
 
 /**
  * The files of the bundle by their paths, such as `dashboards/firelight-pools.json`. The same settings give the same

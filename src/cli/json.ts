@@ -1,5 +1,5 @@
 /** Looks into JSON of which nobody has promised anything. */
-import { isObject } from "../contract/codec/json-bounds.ts";
+import { isObject } from "../contract/codec/limits.ts";
 
 export { isObject };
 

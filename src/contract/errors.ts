@@ -6,7 +6,33 @@
  * long, whether the handler may have run (`executed`) and whether it is safe to
  * try again (`retryable`).
  */
-import { brandAs, isOf, nameOf } from "./error-brand.ts";
+
+/**
+ * The brand of each error class. It makes `instanceof` work across copies of this package: the brand on the prototype is
+ * the same in every copy. Classes that users derive keep the meaning of their prototypes.
+ */
+const kinds: WeakMap<Function, { readonly name: string; readonly brand: symbol }> = new WeakMap();
+
+/** Brands a class. The name is given, because a minifier shortens that of the class. */
+export const brandAs = (kind: Function & { readonly prototype: object }, name: string): void => {
+  const brand = Symbol.for(`firelight/${name}`);
+  kinds.set(kind, { name, brand });
+  Object.defineProperty(kind.prototype, brand, { value: true });
+};
+
+/** What an error of a class is called. */
+export const nameOf = (kind: Function): string => kinds.get(kind)?.name ?? kind.name;
+
+/** Whether a value is of a class: of any copy's where it is branded, by its prototype otherwise. Never throws. */
+export const isOf = (kind: Function, value: unknown): boolean => {
+  const brand = kinds.get(kind)?.brand;
+  try {
+    if (brand === undefined) return Function.prototype[Symbol.hasInstance].call(kind, value);
+    return typeof value === "object" && value !== null && brand in value;
+  } catch {
+    return false;
+  }
+};
 
 /** A stable, machine-readable reason. Codes are added, never renamed. */
 export type FlameErrorCode =

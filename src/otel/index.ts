@@ -17,7 +17,7 @@ import { onFlush } from "../contract/process/flush.ts";
 import { oneOf, text } from "../contract/validation/option-checks.ts";
 import { object, readOption } from "../contract/validation/option-schema.ts";
 import type { Logger } from "../contract/config/options.ts";
-import { processWide } from "../contract/process/process-wide.ts";
+import { processWide } from "../contract/process/copies.ts";
 import { tellSpanExport } from "../contract/wire/span-export.ts";
 import { exportLogs } from "../telemetry/logs.ts";
 import { isDisabled, logRecordLimits, spanLimits } from "./environment.ts";

@@ -1,22 +1,18 @@
 /** One attempt: signs the request, sends it to the leased runner, and reads the answer. */
 import * as Effect from "effect/Effect";
-import { wallClockMs } from "../contract/wire/clock.ts";
-import { clockOffset } from "../contract/wire/clock-offset.ts";
+import { wallClockMs, clockOffset } from "../contract/wire/clock.ts";
 import type { RequestHead, RunnerTimings } from "../contract/wire/envelope.ts";
 import { type CallError, executedByEither, type FlameErrorContext } from "../contract/errors.ts";
 import { newNonce } from "../contract/wire/headers.ts";
 import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
-import type { Call } from "./run-call.ts";
+import { type Call, attemptMs, bookExchange, canceled, inheritedSignal, remainingMs } from "./run-call.ts";
 import { addressOf } from "./transport/server-address.ts";
 import { type AttemptCause, attemptFacts, type AttemptKind } from "./attempt-cause.ts";
-import type { AttemptPlace } from "./attempt-errors.ts";
-import { lost, placeContext, resultTooLarge, timedOut, unanswered } from "./attempt-errors.ts";
-import { attemptMs, bookExchange, canceled, inheritedSignal, remainingMs } from "./run-call.ts";
+import { type AttemptPlace, lost, placeContext, resultTooLarge, timedOut, unanswered } from "./attempt-errors.ts";
 import { exitNewsMs, type Lease, type LeasedRunner, type LostListener, type LostRunner } from "./pool/lease.ts";
 import type { OversizedReply, Reply, ReplyResult } from "./read-response.ts";
 import { ResponseTooLarge } from "./transport/response-body.ts";
-import type { RunnerExchangeDeps, RunnerOutcome, RunnerRequest } from "./runner-exchange.ts";
-import { RunnerExchange } from "./runner-exchange.ts";
+import { type RunnerExchangeDeps, type RunnerOutcome, type RunnerRequest, RunnerExchange } from "./runner-exchange.ts";
 import type { HttpFailure } from "./transport/transport.ts";
 
 export interface AttemptDeps extends RunnerExchangeDeps {

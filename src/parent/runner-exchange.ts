@@ -9,7 +9,7 @@ import { type FlameErrorContext, InvokeError, withContext } from "../contract/er
 import { requestHeaders } from "../contract/wire/headers.ts";
 import { HEARTBEAT_METHOD } from "../contract/wire/heartbeat.ts";
 import { askingAudience, type InstanceNote, readInstanceNote } from "../contract/wire/instance.ts";
-import { isObject } from "../contract/codec/json-bounds.ts";
+import { isObject } from "../contract/codec/limits.ts";
 import type { ResolvedConfig } from "../contract/config/resolve-config.ts";
 import { type Keyring, signRequest } from "../contract/wire/signature.ts";
 import type { LeasedRunner } from "./pool/lease.ts";

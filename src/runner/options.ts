@@ -10,7 +10,14 @@ import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/wire/heartbeat.ts";
 import type { IdempotencyOptions } from "../contract/config/idempotency.ts";
 import { type IsolationOptions, type ResolvedIsolation, resolveIsolation } from "../contract/config/isolation.ts";
 import { boolean } from "../contract/validation/option-checks.ts";
-import { type Check, check, notAllowed, object, OptionFault, readOption } from "../contract/validation/option-schema.ts";
+import {
+  type Check,
+  check,
+  notAllowed,
+  object,
+  OptionFault,
+  readOption,
+} from "../contract/validation/option-schema.ts";
 import type { FlameConfig, SecurityOptions } from "../contract/config/options.ts";
 import { printText } from "../contract/validation/print-value.ts";
 import { runnerIdOf } from "../contract/config/connection-schema.ts";

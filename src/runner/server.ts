@@ -159,7 +159,8 @@ const makeInvoke =
       stages.refusals.accepted();
       stages.onHeartbeat();
     }
-    if (heard !== undefined) return toResponse(signedHeartbeatAck(head, key, stages.runnerId, arrival.arrivedAt, heard));
+    if (heard !== undefined)
+      return toResponse(signedHeartbeatAck(head, key, stages.runnerId, arrival.arrivedAt, heard));
 
     const permit = stages.admission.admit();
     const answer =

@@ -5,14 +5,12 @@
  */
 import type { CallError } from "../contract/errors.ts";
 import type { Logger } from "../contract/config/options.ts";
-import { processWide } from "../contract/process/process-wide.ts";
-import type { SpanFields, LogSpec } from "./catalog.ts";
-import { attributes, logs, unsampledFlags } from "./catalog.ts";
+import { processWide } from "../contract/process/copies.ts";
+import { type SpanFields, type LogSpec, attributes, logs, unsampledFlags } from "./catalog.ts";
 import { consoleLogger } from "./console-logger.ts";
 import { exceptionFacts } from "./exception.ts";
 import { guardLogger } from "./guarded-logger.ts";
-import type { Redactor } from "./redaction.ts";
-import { makeRedactor } from "./redaction.ts";
+import { type Redactor, makeRedactor } from "./redaction.ts";
 import type { EventSink, FlameEvent, SpanIds } from "./telemetry.ts";
 
 /** A record before it is handed to loggers. */

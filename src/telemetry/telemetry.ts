@@ -10,7 +10,27 @@ import type { CallError, FlameErrorCode } from "../contract/errors.ts";
 import type { IsolateKind } from "../contract/config/isolation.ts";
 import { messageOf } from "../contract/thrown.ts";
 import type { SpanFields, PhaseTimes } from "./catalog.ts";
-import type { PoolTrouble } from "./pool-trouble.ts";
+
+export type PoolTrouble =
+  | {
+      readonly _tag: "RunnerNotEnded";
+      readonly pool: string;
+      readonly runnerId: string;
+      readonly backend: string;
+      readonly fault: string;
+      readonly error?: unknown;
+    }
+  | {
+      readonly _tag: "UserFunctionFailed";
+      readonly pool: string;
+      /** The option that the function was given as. */
+      readonly name: string;
+      /** What it did, as the rest of a sentence. */
+      readonly fault: string;
+      /** What holds in its place. */
+      readonly fallback: string;
+      readonly error?: unknown;
+    };
 
 /** Identifies a span, for links and exemplars. */
 export interface SpanIds {

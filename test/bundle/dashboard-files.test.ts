@@ -3,7 +3,7 @@ import { alertNames } from "../../src/bundle/alert-names.ts";
 import { completeSettings } from "../../src/bundle/resolve-settings.ts";
 import { dashboardFiles } from "../../src/bundle/dashboards/files.ts";
 import { runbookLink, runbookPanelId } from "../../src/bundle/runbook-link.ts";
-import { readRunbookPage } from "../../src/bundle/runbook-page.ts";
+import { readRunbookPage } from "../../src/bundle/files.ts";
 import { defaultSettings } from "../../src/bundle/settings.ts";
 import { asking, type Dashboard, type Panel, parse, shippedDashboards, shippedTexts } from "./shipped.ts";
 

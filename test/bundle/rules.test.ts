@@ -9,7 +9,7 @@ import { burnRates } from "../../src/bundle/rules/burn-rate.ts";
 import { inhibitions, inhibitRules } from "../../src/bundle/rules/inhibitions.ts";
 import { duration, percent } from "../../src/bundle/rules/numbers.ts";
 import { recordingGroups } from "../../src/bundle/rules/recording.ts";
-import { ruleFiles } from "../../src/bundle/rules/rule-files.ts";
+import { ruleFiles } from "../../src/bundle/files.ts";
 import { runbookLink } from "../../src/bundle/runbook-link.ts";
 import { defaultSettings, type BundleSettings, type Thresholds } from "../../src/bundle/settings.ts";
 import { metrics, type MetricSpec } from "../../src/telemetry/catalog.ts";

@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
-import { findBarrels, findFaults } from "../../scripts/layers.ts";
+import { describe, expect, test } from "vitest";
+import { findBarrels, findFaults, findMissing } from "../../scripts/layers.ts";
 
 const faultsOf = (files: Record<string, string>): ReadonlyArray<string> => findFaults(new Map(Object.entries(files)));
 
-describe("the rules of the house", () => {
-  it("let data flow from the contract to the front door", () => {
+describe("the import rules", () => {
+  test("allow imports from the contract to the entry point", () => {
     expect(
       faultsOf({
         "src/contract/errors.ts": `export class FlameError extends Error {}`,
@@ -17,21 +17,44 @@ describe("the rules of the house", () => {
     ).toEqual([]);
   });
 
-  it.each([
-    ["the contract knows nobody", "src/contract/a.ts", `import type { B } from "../telemetry/b.ts";`],
-    ["a parent does not know runners", "src/parent/a.ts", `export { b } from "../runner/b.ts";`],
-    ["a runner does not know parents", "src/runner/a.ts", `const b = await import("../parent/b.ts");`],
-    ["a backend knows the contract alone", "src/backends/a.ts", `import { b } from "../telemetry/b.ts";`],
-    ["nobody enters by the front door", "src/flame.ts", `import { b } from "./index.ts";`],
-    ["a new room is announced", "src/attic/a.ts", `import { b } from "../contract/b.ts";`],
-    ["a vendor lives in one room", "src/runner/a.ts", `import { request } from "undici";`],
-    ["a new package is announced", "src/parent/a.ts", `import type { X } from "left-pad";`],
+  test.each([
+    ["the contract imports no other module", "src/contract/a.ts", `import type { B } from "../telemetry/b.ts";`],
+    ["a parent does not import runners", "src/parent/a.ts", `export { b } from "../runner/b.ts";`],
+    ["a runner does not import parents", "src/runner/a.ts", `const b = await import("../parent/b.ts");`],
+    ["a backend imports only the contract", "src/backends/a.ts", `import { b } from "../telemetry/b.ts";`],
+    ["nothing imports the entry point", "src/flame.ts", `import { b } from "./index.ts";`],
+    ["a new module must be listed", "src/attic/a.ts", `import { b } from "../contract/b.ts";`],
+    ["a package belongs to one module", "src/runner/a.ts", `import { request } from "undici";`],
+    ["a new package must be listed", "src/parent/a.ts", `import type { X } from "left-pad";`],
     ["an inline type import counts", "src/contract/a.ts", `type B = import("../parent/b.ts").B;`],
   ])("%s", (_rule, path, source) => {
     expect(faultsOf({ [path]: source })).toHaveLength(1);
   });
 
-  it("find a cycle however long it is, and name the way round", () => {
+  test.each([
+    ["wire must not import config", "src/contract/wire/a.ts", `import type { B } from "../config/b.ts";`],
+    ["codec must not import wire", "src/contract/codec/a.ts", `export { b } from "../wire/b.ts";`],
+    ["a new folder must be listed", "src/contract/attic/a.ts", `import { b } from "../codec/b.ts";`],
+  ])("inside the contract: %s", (_rule, path, source) => {
+    expect(faultsOf({ [path]: source })).toHaveLength(1);
+  });
+
+  test("inside the contract: folders may import those before them, and the files beside them", () => {
+    expect(
+      faultsOf({
+        "src/contract/config/a.ts": `import { b } from "../wire/b.ts";\nimport { c } from "../errors.ts";`,
+        "src/contract/thrown.ts": `import { d } from "./codec/d.ts";`,
+      }),
+    ).toEqual([]);
+  });
+
+  test("name files that no longer exist", () => {
+    expect(findMissing(new Map([["src/index.ts", ""]]))).toContainEqual(
+      expect.stringMatching(/^scripts\/layers\.ts names src\/parent\/retry-policy\.ts, which does not exist/),
+    );
+  });
+
+  test("find a cycle of any length and name its files", () => {
     expect(
       faultsOf({
         "src/parent/a.ts": `import "./b.ts";`,
@@ -41,17 +64,17 @@ describe("the rules of the house", () => {
     ).toEqual(["A cycle: src/parent/a.ts → src/parent/b.ts → src/parent/c.ts → src/parent/a.ts."]);
   });
 
-  it("keep the pool's decisions pure, through what they import", () => {
+  test("keep the pool's decisions pure, including what they import", () => {
     const files = {
       "src/parent/pool/core/state.ts": `import type { Effect } from "effect";\nimport { queue } from "./queue.ts";`,
-      "src/parent/pool/queue.ts": `import { Effect } from "effect";\nexport const queue = Effect.void;`,
+      "src/parent/pool/core/queue.ts": `import { Effect } from "effect";\nexport const queue = Effect.void;`,
     };
     expect(faultsOf(files)).toEqual([
-      "src/parent/pool/queue.ts imports effect, and src/parent/pool/core/state.ts must stay pure.",
+      "src/parent/pool/core/queue.ts imports effect, and src/parent/pool/core/state.ts must stay pure.",
     ]);
   });
 
-  it("want the modules of effect, not all of it", () => {
+  test("require the modules of effect, not the whole package", () => {
     const files = {
       "src/parent/a.ts": `import { Effect } from "effect";`,
       "src/parent/b.ts": `import * as Effect from "effect/Effect";`,
@@ -61,7 +84,7 @@ describe("the rules of the house", () => {
     ]);
   });
 
-  it("want names that say something, in kebab-case, and files that fit a head", () => {
+  test("require descriptive kebab-case names and files of at most 400 lines", () => {
     expect(
       faultsOf({ "src/parent/utils.ts": "", "src/parent/myPool.ts": "", "src/parent/long.ts": "\n".repeat(402) }),
     ).toEqual([
@@ -71,7 +94,7 @@ describe("the rules of the house", () => {
     ]);
   });
 
-  it("do not take an example in a comment for an import", () => {
+  test("ignore imports in comments", () => {
     expect(
       faultsOf({
         "src/contract/a.ts": `/**\n * import { x } from "../parent/x.ts";\nimport { y } from "left-pad";\n */`,

@@ -3,11 +3,17 @@
  * in both directions, and measures the difference of their clocks. Nothing is
  * executed: the ping asks for a method that no runner has.
  */
-import { wallClockMs } from "../../contract/wire/clock.ts";
-import { clockOffset } from "../../contract/wire/clock-offset.ts";
+import { wallClockMs, clockOffset } from "../../contract/wire/clock.ts";
 import { ANY_RUNNER, httpStatus } from "../../contract/wire/envelope.ts";
 import { decodeErrorBody } from "../../contract/wire/error-body.ts";
-import { forInstance, type Ping, type PingReading, readPing, signPing, signQuestion } from "../../contract/wire/ping.ts";
+import {
+  forInstance,
+  type Ping,
+  type PingReading,
+  readPing,
+  signPing,
+  signQuestion,
+} from "../../contract/wire/ping.ts";
 import type { ResolvedConnection } from "../../contract/config/resolve-connection.ts";
 import type { SigningKey } from "../../contract/wire/signature.ts";
 import { alertOf } from "../alerts.ts";

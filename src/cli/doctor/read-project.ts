@@ -2,10 +2,14 @@
 import { existsSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { configSymbol } from "../../contract/config/config-symbol.ts";
+import {
+  configSymbol,
+  type Environment,
+  type ResolvedConfig,
+  resolveConfig,
+} from "../../contract/config/resolve-config.ts";
 import { ConfigError } from "../../contract/errors.ts";
 import type { FlameConfig } from "../../contract/config/options.ts";
-import { type Environment, type ResolvedConfig, resolveConfig } from "../../contract/config/resolve-config.ts";
 import type { ResolvedPool } from "../../contract/config/resolve-pool.ts";
 import { many } from "../terminal.ts";
 import { type Finding, failed, ok, skipped } from "./finding.ts";

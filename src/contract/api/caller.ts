@@ -5,8 +5,45 @@ import * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
 import * as Option from "effect/Option";
 import { InvokeError, type CallError } from "../errors.ts";
-import { onAbort } from "./on-abort.ts";
 import type { CallOptions } from "../config/options.ts";
+
+/**
+ * The abort listeners of each signal, behind one event listener. A handler that makes thousands of calls at a time adds
+ * thousands of listeners to its signal, and an event target searches all of them whenever one is added or removed.
+ */
+const listenersOf: WeakMap<AbortSignal, Listeners> = new WeakMap();
+
+class Listeners {
+  readonly #signal: AbortSignal;
+  readonly #all = new Set<() => void>();
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  readonly #aborted = (): void => {
+    for (const listener of [...this.#all]) if (this.#all.delete(listener)) listener();
+  };
+
+  add(listener: () => void): void {
+    if (this.#all.size === 0) this.#signal.addEventListener("abort", this.#aborted, { once: true });
+    this.#all.add(listener);
+  }
+
+  /** The last one takes the event listener off: with one, a signal made of others is kept in memory. */
+  remove(listener: () => void): void {
+    if (this.#all.delete(listener) && this.#all.size === 0) this.#signal.removeEventListener("abort", this.#aborted);
+  }
+}
+
+/** Calls back once when the signal is aborted from now on. Returns how to stop listening. */
+export const onAbort = (signal: AbortSignal, listener: () => void): (() => void) => {
+  let listeners = listenersOf.get(signal);
+  if (listeners === undefined) listenersOf.set(signal, (listeners = new Listeners(signal)));
+  const own = (): void => listener();
+  listeners.add(own);
+  return () => listeners.remove(own);
+};
 
 /** What is settled about a call before it is made, for callers that keep an eye on it. */
 export interface CallObserver {
@@ -58,8 +95,11 @@ export interface RemoteTarget {
 }
 
 /** Makes a call and gives its result as a promise that rejects with a {@link CallError}. */
-export const callRemote = (target: RemoteTarget, args: ReadonlyArray<unknown>, observer?: CallObserver): Promise<unknown> =>
-  asPromise(target.caller.call(target.method, args, target.options, observer), target.method);
+export const callRemote = (
+  target: RemoteTarget,
+  args: ReadonlyArray<unknown>,
+  observer?: CallObserver,
+): Promise<unknown> => asPromise(target.caller.call(target.method, args, target.options, observer), target.method);
 
 /** Runs what calls `method` and gives its result as a promise that rejects with a {@link CallError}. */
 export const asPromise = async <A>(effect: Effect.Effect<A, CallError>, method: string): Promise<A> => {

@@ -11,7 +11,12 @@ import type { CallSite } from "../process/call-site.ts";
 import { copiesNote, thisCopy } from "../process/copies.ts";
 import { definitionSite } from "../process/development.ts";
 import { ConfigError, RegistryError } from "../errors.ts";
-import { definitionFields, mergeDefinitions, notOfDefinitions, type DefinitionOptions } from "../config/definition-options.ts";
+import {
+  definitionFields,
+  mergeDefinitions,
+  notOfDefinitions,
+  type DefinitionOptions,
+} from "../config/definition-options.ts";
 import { fn, text } from "../validation/option-checks.ts";
 import { object, readOption } from "../validation/option-schema.ts";
 import { printText } from "../validation/print-value.ts";

@@ -5,7 +5,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { TraceCarrier } from "../wire/envelope.ts";
 import type { Logger } from "../config/options.ts";
-import { processWide } from "../process/process-wide.ts";
+import { processWide } from "../process/copies.ts";
 
 /**
  * The first argument of every handler made with `defineMethod`.

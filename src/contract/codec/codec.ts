@@ -16,7 +16,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { makeSuperJson } from "./custom-types.ts";
 import { InvokeError } from "../errors.ts";
 import { isQuickToRead } from "./json-cost.ts";
-import { isObject, requireSafeJson } from "./json-bounds.ts";
+import { isObject, requireSafeJson } from "./limits.ts";
 import { JsonReader } from "./json-reader.ts";
 import { isPlainJson } from "./plain-json.ts";
 import { isRefusal, requireSendable } from "./assert-serializable.ts";

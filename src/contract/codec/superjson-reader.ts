@@ -6,8 +6,7 @@
  * constructor of the sender's choice. It pauses at every so many annotations, so
  * that a large message can be read in slices.
  */
-import { isForbiddenKey, MAX_ANNOTATIONS, MAX_DEPTH } from "./limits.ts";
-import { isObject } from "./json-bounds.ts";
+import { isForbiddenKey, MAX_ANNOTATIONS, MAX_DEPTH, isObject } from "./limits.ts";
 import { makeValue } from "./superjson-values.ts";
 
 /** What the annotations say of the value at one path. Notes of one shared value are united: one of them forwards to the other. */

@@ -1,7 +1,6 @@
 /** Makes one value from its annotation and its JSON, checking that they fit each other. */
-import { isForbiddenKey, MAX_BIGINT_DIGITS, MAX_MEMBERS, MAX_URL_LENGTH } from "./limits.ts";
+import { isForbiddenKey, MAX_BIGINT_DIGITS, MAX_MEMBERS, MAX_URL_LENGTH, isObject } from "./limits.ts";
 import { customType, fromBase64, typedArrays } from "./custom-types.ts";
-import { isObject } from "./json-bounds.ts";
 
 const misfit = (type: string): never => {
   throw new TypeError(`it has something annotated as ${type} that is none`);

@@ -2,23 +2,88 @@
  * Turns what a user configured, and the environment, into a configuration with
  * nothing left open: defaults filled in and every field checked.
  */
-import { requireRuntime } from "./bun-version.ts";
 import { configSchema, keyId as keyIdCheck } from "./config-schema.ts";
-import type { Environment } from "./environment.ts";
+import { type Environment, type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
 import { ConfigError } from "../errors.ts";
 import type { ResolvedIdempotency } from "./idempotency.ts";
 import { type ResolvedIsolation, resolveIsolation } from "./isolation.ts";
-import type { FlameConfig, Logger, Mode, SigningKeyOptions } from "./options.ts";
+import {
+  type FlameConfig,
+  type Logger,
+  type Mode,
+  type SigningKeyOptions,
+  defaults,
+  type MetricsRegistry,
+  type TelemetryOptions,
+} from "./options.ts";
 import { readOption } from "../validation/option-schema.ts";
-import { defaults } from "./options.ts";
 import { printText } from "../validation/print-value.ts";
 import { resolveIdempotency } from "./resolve-idempotency.ts";
-import type { ResolvedPool } from "./resolve-pool.ts";
-import { resolvePool } from "./resolve-pool.ts";
+import { type ResolvedPool, resolvePool } from "./resolve-pool.ts";
 import { resolveRunnerHooks, type RunnerHooks } from "./runner-hooks.ts";
-import { type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
-import { type ResolvedTelemetry, resolveTelemetry } from "./resolve-telemetry.ts";
 import { resolveUrl } from "./runner-url.ts";
+import { oldestRuntimes } from "../process/version.ts";
+
+/** `telemetry` with its defaults. */
+export interface ResolvedTelemetry {
+  readonly metrics: boolean | MetricsRegistry;
+  readonly baggageKeys: ReadonlyArray<string>;
+  readonly traces: boolean;
+  /** `undefined` when metrics name every method. */
+  readonly methods: ReadonlyArray<string> | undefined;
+  /** `undefined` for those of the catalogue. */
+  readonly buckets: ReadonlyArray<number> | undefined;
+}
+
+/** Fills in what was checked. */
+export const resolveTelemetry = (telemetry: TelemetryOptions = {}): ResolvedTelemetry => ({
+  metrics: telemetry.metrics ?? true,
+  baggageKeys: telemetry.baggageKeys ?? [],
+  traces: telemetry.traces ?? true,
+  methods: telemetry.methods,
+  buckets: telemetry.buckets,
+});
+
+/** Before this version, Bun's HTTP client sent a POST a second time when a kept connection was closed under it. */
+const oldestBun = oldestRuntimes.bun.split(".").map(Number);
+
+/**
+ * What is wrong with a version of Bun, as a sentence; `undefined` if nothing. A canary such as `1.3.14-canary.20` counts as the version that
+ * it leads to, and text that is no version is not judged.
+ */
+export const bunFault = (version: string): string | undefined => {
+  const [, ...parts] = /^v?(\d+)\.(\d+)\.(\d+)/.exec(version) ?? [];
+  const numbers = parts.map(Number);
+  const differs = oldestBun.findIndex((part, index) => numbers[index] !== part);
+  if (numbers.length === 0 || differs < 0 || numbers[differs]! > oldestBun[differs]!) return undefined;
+  const oldest = oldestBun.join(".");
+  return (
+    `Firelight needs Bun ${oldest} or later, and this is Bun ${version}: before ${oldest}, Bun sends a POST again when a kept connection ` +
+    "is closed, so that a call could run twice. Update Bun (bun upgrade), or use Node.js."
+  );
+};
+
+/**
+ * Checks the runtime that this process is.
+ *
+ * @throws {ConfigError} on a version of Bun that could run a call twice.
+ */
+export const requireRuntime = (versions: Readonly<Record<string, string | undefined>>): void => {
+  const fault = versions["bun"] === undefined ? undefined : bunFault(versions["bun"]);
+  if (fault !== undefined) throw new ConfigError(fault);
+};
+
+/** The key under which an instance stores its configuration, in every copy of this package. Not for programs: it holds secrets. */
+export const configSymbol: unique symbol = Symbol.for("firelight/configuration");
+
+/** Neither may have a field that is `undefined`, which holds for those that were checked. */
+export const mergeConfig = (earlier: FlameConfig, later: FlameConfig): FlameConfig => ({
+  ...earlier,
+  ...later,
+  ...(earlier.pools || later.pools ? { pools: { ...earlier.pools, ...later.pools } } : {}),
+  ...(earlier.security || later.security ? { security: { ...earlier.security, ...later.security } } : {}),
+  ...(earlier.telemetry || later.telemetry ? { telemetry: { ...earlier.telemetry, ...later.telemetry } } : {}),
+});
 
 /** A configuration with nothing left open. */
 export interface ResolvedConfig {
@@ -45,7 +110,7 @@ export interface ResolvedConfig {
   readonly telemetry: ResolvedTelemetry;
 }
 
-export type { Environment } from "./environment.ts";
+export type { Environment } from "./resolve-connection.ts";
 
 const modes: ReadonlyArray<string> = ["parent", "runner", "local"] satisfies ReadonlyArray<Mode>;
 

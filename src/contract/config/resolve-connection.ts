@@ -1,8 +1,10 @@
 /** How connections to the runners of a pool are made: with which certificates, and through which proxy. */
-import type { Environment } from "./environment.ts";
 import { ConfigError } from "../errors.ts";
 import type { PoolConfig, TlsOptions } from "./pool-options.ts";
 import { shownAddress } from "./runner-url.ts";
+
+/** The environment variables that Firelight reads. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A proxy that opens tunnels with CONNECT. */
 export interface ProxyServer {

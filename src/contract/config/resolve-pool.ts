@@ -1,12 +1,10 @@
 /** Turns what a user configured for a pool into a pool with nothing left open. */
 import type { Backend } from "./backend.ts";
 import { ANY_RUNNER } from "../wire/envelope.ts";
-import type { Environment } from "./environment.ts";
+import { type Environment, type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
 import { ConfigError } from "../errors.ts";
-import type { FlameConfig, PoolConfig, RetryBudgetOptions, StaticRunner } from "./options.ts";
-import { defaults } from "./options.ts";
+import { type FlameConfig, type PoolConfig, type RetryBudgetOptions, type StaticRunner, defaults } from "./options.ts";
 import type { PoolBounds } from "./pool-bounds.ts";
-import { type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
 import { resolveUrl } from "./runner-url.ts";
 import { buffer, reactive } from "./scaling.ts";
 

@@ -3,8 +3,13 @@
  * in `node_modules`. They share no registry, so an error about a missing method has to know of them.
  */
 import { callSite } from "./call-site.ts";
-import { processWide } from "./process-wide.ts";
 import { VERSION } from "./version.ts";
+
+/** The value under a name, made by the copy that asks first. */
+export const processWide = <Value>(name: string, make: () => Value): Value => {
+  const scope = globalThis as Record<symbol, unknown>;
+  return (scope[Symbol.for(`firelight/${name}`)] ??= make()) as Value;
+};
 
 /** One copy. Its shape must stay readable for other versions. */
 export interface PackageCopy {

@@ -6,7 +6,7 @@
 import { maxTimerMs, milliseconds } from "../validation/check-number.ts";
 import { fn } from "../validation/option-checks.ts";
 import { object, readOption } from "../validation/option-schema.ts";
-import { processWide } from "./process-wide.ts";
+import { processWide } from "./copies.ts";
 import { messageOf } from "../thrown.ts";
 
 /** Options of {@link onFlush}. */

@@ -3,6 +3,25 @@
  * Durations and deadlines are differences of `performance.now()`, which nobody sets.
  */
 
+/** Four timestamps of one exchange, in milliseconds since 1970: two by either clock. */
+export interface ClockExchange {
+  /** By the asker's clock. */
+  readonly sentMs: number;
+  /** By the clock of the one who answers. */
+  readonly receivedMs: number;
+  /** By the clock of the one who answers. */
+  readonly repliedMs: number;
+  /** By the asker's clock. */
+  readonly answeredMs: number;
+}
+
+/**
+ * The clock of the one who answers less the asker's, in milliseconds. Exact when the way there took as long as the way back; wrong
+ * by half of the difference otherwise.
+ */
+export const clockOffset = ({ sentMs, receivedMs, repliedMs, answeredMs }: ClockExchange): number =>
+  (receivedMs - sentMs + (repliedMs - answeredMs)) / 2;
+
 /** `performance.timeOrigin` stays where it was when the system clock is set, or the machine sleeps; past this it is not trusted. */
 const tolerableDriftMs = 2;
 

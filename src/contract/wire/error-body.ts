@@ -3,12 +3,19 @@
  * error that the caller gets from it. What a handler threw stays on the runner,
  * unless it chose to speak (`FlameMethodError`) or `exposeErrors` is on.
  */
-import { httpStatus } from "./envelope.ts";
-import type { ErrorBody } from "./envelope.ts";
-import { ConfigError, InvokeError, RegistryError } from "../errors.ts";
-import type { CallError, Executed, FlameErrorContext, Phase, RemoteFailure } from "../errors.ts";
+import { httpStatus, type ErrorBody } from "./envelope.ts";
+import {
+  ConfigError,
+  InvokeError,
+  RegistryError,
+  type CallError,
+  type Executed,
+  type FlameErrorContext,
+  type Phase,
+  type RemoteFailure,
+} from "../errors.ts";
 import { type InstanceNote, readInstanceNote } from "./instance.ts";
-import { isObject, requireSafeJson } from "../codec/json-bounds.ts";
+import { isObject, requireSafeJson } from "../codec/limits.ts";
 import { cutText, maxThrownDepth, maxThrownErrors, messageOf } from "../thrown.ts";
 
 const MAX_TEXT = 8_192;

@@ -4,7 +4,7 @@
  * start, monotonic, so that no step of a system clock moves it. A request names the instance behind its audience, with the time of
  * signing by the instance's clock: `runner-7~<instance id>@<milliseconds>`. What was signed for another process is not executed.
  */
-import { isObject } from "../codec/json-bounds.ts";
+import { isObject } from "../codec/limits.ts";
 import { wholePattern, wholeText } from "./numbers.ts";
 
 /** What a process says of itself to those who hold the secret. */

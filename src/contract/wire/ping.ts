@@ -7,7 +7,7 @@ import type { RequestHead, ResponseHead } from "./envelope.ts";
 import { type GetHeader, newNonce, readResponseHead, requestHeaders } from "./headers.ts";
 import { HEARTBEAT_METHOD } from "./heartbeat.ts";
 import { askingAudience, readInstanceNote, withInstance } from "./instance.ts";
-import { isObject } from "../codec/json-bounds.ts";
+import { isObject } from "../codec/limits.ts";
 import { type SigningKey, signRequest, verifyResponse } from "./signature.ts";
 
 /** A ping before it is sent: `POST` it to the runner's `invokePath`. */

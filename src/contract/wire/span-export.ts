@@ -3,7 +3,7 @@
  * the exporter says so here; a runner hands it on in its signed answers, because nobody
  * can ask it any more when it was killed.
  */
-import { processWide } from "../process/process-wide.ts";
+import { processWide } from "../process/copies.ts";
 
 /** Firelight's own spans of a process that has an exporter of Firelight's. */
 export interface SpanExport {

@@ -9,24 +9,83 @@ import { maxTimerMs } from "../../contract/validation/check-number.ts";
 import { readPart } from "../../contract/validation/option-schema.ts";
 import type { PoolUpdate } from "../../contract/config/options.ts";
 import { poolUpdateSchema } from "../../contract/config/pool-schema.ts";
-import type { ResolvedPool } from "../../contract/config/resolve-pool.ts";
-import { resolveBounds } from "../../contract/config/resolve-pool.ts";
+import { type ResolvedPool, resolveBounds } from "../../contract/config/resolve-pool.ts";
 import { reactive } from "../../contract/config/scaling.ts";
 import type { PoolSnapshot, SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
 import type { AcquireRequest, Pending } from "./acquire-request.ts";
 import type { BootEnvironment } from "./runners/boot.ts";
 import type { LeaseKey, PoolCommand, PoolEvent } from "./core/events.ts";
 import { RunnerManager } from "./runners/runner-manager.ts";
-import type { Lease, LeaseOwner } from "./lease.ts";
-import { GrantedLease } from "./lease.ts";
+import { type Lease, type LeaseOwner, GrantedLease } from "./lease.ts";
 import { type PoolHandle, type PoolStats, statsOf } from "./stats.ts";
-import { SlotHolders } from "./slot-holders.ts";
 import { decisionFallbacks, PoolHooks } from "./hooks.ts";
 import type { Situation } from "./core/obstacle.ts";
 import { acquireTimeout, queueWaitExceeded, refusal } from "./acquire-errors.ts";
-import { SlotTime } from "./slot-time.ts";
 import { PoolState } from "./core/state.ts";
-import { TickTimer } from "./tick-timer.ts";
+import type { PoolBounds } from "../../contract/config/pool-bounds.ts";
+
+/** Milliseconds between two looks at the clock: a quarter of the shortest time that matters, 20 ms to a second. */
+const tickMs = ({ idleShutdownMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs }: PoolBounds): number => {
+  const idleMs = typeof idleShutdownMs === "number" ? idleShutdownMs : 1_000;
+  return Math.min(1_000, Math.max(20, Math.min(idleMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs) / 4));
+};
+
+/** Calls `run` periodically, as often as the bounds of the pool need it. */
+export class TickTimer {
+  readonly #run: () => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(run: () => void) {
+    this.#run = run;
+  }
+
+  /** Starts, or starts again with other bounds. Does not keep the process alive. */
+  start(bounds: PoolBounds): void {
+    this.stop();
+    this.#timer = setInterval(this.#run, tickMs(bounds)).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+/** Adds up slot-seconds, used and offered, so that utilization needs no sampling. */
+export class SlotTime {
+  #since: number;
+  busySeconds = 0;
+  availableSeconds = 0;
+
+  constructor(nowMs: number) {
+    this.#since = nowMs;
+  }
+
+  /** Counts the time since the last call, during which this many slots were used and provisioned. */
+  advance(nowMs: number, used: number, provisioned: number): void {
+    const seconds = (nowMs - this.#since) / 1000;
+    this.#since = nowMs;
+    this.busySeconds += used * seconds;
+    this.availableSeconds += Math.max(used, provisioned) * seconds;
+  }
+}
+
+/** The spans of the calls that hold leases, for links from calls that wait. */
+export class SlotHolders {
+  readonly #spans: Map<number, SpanIds> = new Map();
+
+  add({ lease }: LeaseKey, span: SpanIds | undefined): void {
+    if (span !== undefined) this.#spans.set(lease, span);
+  }
+
+  delete({ lease }: LeaseKey): void {
+    this.#spans.delete(lease);
+  }
+
+  /** The spans that have held leases longest, `most` of them. */
+  first(most: number): ReadonlyArray<SpanIds> {
+    return [...this.#spans.values()].slice(0, most);
+  }
+}
 
 /** Most links from a waiting call to boots, and to calls that hold slots. */
 const maxLinks = 8;
@@ -264,7 +323,8 @@ export class Pool implements LeaseOwner, PoolHandle {
         return;
       }
       case "Boot": {
-        const requestedBy = command.waiterId === undefined ? undefined : this.#pending.get(command.waiterId)?.request.span;
+        const requestedBy =
+          command.waiterId === undefined ? undefined : this.#pending.get(command.waiterId)?.request.span;
         return this.#fleet.boot(command.runnerId, command.reason, requestedBy);
       }
       case "CancelBoot":

@@ -2,18 +2,42 @@
 import { loadPackage } from "../../contract/process/load-package.ts";
 import type { ResolvedConnection } from "../../contract/config/resolve-connection.ts";
 import { checkCertificates } from "./connector.ts";
-import type { HttpTransport } from "./transport.ts";
+import type { HttpTransport, HttpExchange, HttpOutcome } from "./transport.ts";
 import { makeSocketTransport } from "./socket.ts";
 import { lateTransport } from "./late-transport.ts";
-import { unobservedTransport } from "./unobserved-transport.ts";
+import { inNoContext } from "../../telemetry/no-context.ts";
+import { unobserved } from "../../telemetry/unobserved.ts";
+
+/** A transport whose requests and connections leave no trace with agents: a hop is one span, and that one is Firelight's. */
+class UnobservedExchange implements HttpExchange {
+  readonly #exchange: HttpExchange;
+
+  constructor(exchange: HttpExchange) {
+    this.#exchange = exchange;
+  }
+
+  get sent(): boolean {
+    return this.#exchange.sent;
+  }
+
+  abort(): void {
+    unobserved(abort, this.#exchange);
+  }
+}
+
+const abort = (exchange: HttpExchange): void => exchange.abort();
+
+/** Hides a transport from agents. `done` is called where they see again. */
+export const unobservedTransport = (transport: HttpTransport): HttpTransport => ({
+  send: (request, done) =>
+    new UnobservedExchange(unobserved(transport.send, request, (outcome: HttpOutcome) => inNoContext(done, outcome))),
+  forget: (url) => unobserved(transport.forget, url),
+  close: () => unobserved(transport.close),
+});
 
 /** Loads undici, which a process without a call over the wire does without. */
 const loadUndici = async (connection: ResolvedConnection): Promise<HttpTransport> => {
-  const { makeUndiciTransport } = await loadPackage(
-    "undici",
-    "No request can be sent",
-    () => import("./undici.ts"),
-  );
+  const { makeUndiciTransport } = await loadPackage("undici", "No request can be sent", () => import("./undici.ts"));
   return makeUndiciTransport(connection);
 };
 

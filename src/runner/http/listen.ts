@@ -11,7 +11,26 @@ import { connectionLimits } from "./connection-limits.ts";
 import { inNoContext } from "../../telemetry/no-context.ts";
 import type { Answer } from "./respond.ts";
 import type { UnverifiedRequests } from "./unverified.ts";
-import { keepMethod, unwrapped } from "./unwrapped.ts";
+import { EventEmitter } from "node:events";
+
+/** Gives an object a method that an assignment leaves as it is. It must not throw: agents assign while a request comes in. */
+export const keepMethod = <Name extends PropertyKey, Method>(
+  owner: Partial<Record<Name, Method>>,
+  name: Name,
+  method: Method,
+): void => {
+  Object.defineProperty(owner, name, { configurable: true, enumerable: true, get: () => method, set: () => {} });
+};
+
+/** Takes a server out of what agents see: its events go past the prototypes that they patch. */
+export const unwrapped = (server: Server): Server => {
+  keepMethod(
+    server as Partial<Record<"emit", typeof EventEmitter.prototype.emit>>,
+    "emit",
+    EventEmitter.prototype.emit,
+  );
+  return server;
+};
 
 /** A handler of web requests. */
 export type FetchHandler = (request: IncomingRequest) => Response | Promise<Response>;

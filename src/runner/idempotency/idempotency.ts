@@ -80,7 +80,12 @@ export const makeIdempotencyGuard = (options: IdempotencyGuardOptions): Idempote
       }
       const flight =
         running ??
-        new InFlightExecution(flightOptions, { key, fingerprint, owner: newNonce() }, request, Effect.runForkWith(fiber.context));
+        new InFlightExecution(
+          flightOptions,
+          { key, fingerprint, owner: newNonce() },
+          request,
+          Effect.runForkWith(fiber.context),
+        );
       return Effect.callback((resume) => {
         const leave = flight.attach(request, (result) => {
           if (result === "again") resume(guard(request));

@@ -4,7 +4,7 @@
  * rest, by making its runner server as always.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { processWide } from "../../contract/process/process-wide.ts";
+import { processWide } from "../../contract/process/copies.ts";
 import { messageOf } from "../../contract/thrown.ts";
 import { makeOutputBlocking } from "../lifecycle/blocking-output.ts";
 import { watchForParent } from "../lifecycle/parent-pipe-watch.ts";

@@ -24,10 +24,7 @@ export class HeartbeatTimeout {
   /** Starts to wait. Does not keep the process alive. */
   constructor(options: OrphanTimerOptions) {
     this.#options = options;
-    this.#timer = setInterval(
-      () => this.#look(),
-      Math.min(options.timeoutMs / looksPerTimeout, maxTimerMs),
-    ).unref();
+    this.#timer = setInterval(() => this.#look(), Math.min(options.timeoutMs / looksPerTimeout, maxTimerMs)).unref();
   }
 
   /** The parent has spoken. */

@@ -24,7 +24,8 @@ export const startLocally = (
   poolName: string,
   logger: Logger,
 ): LocalStart => {
-  const fresh = (): LifecycleHooks => new LifecycleHooks({ hooks, runnerId: "local", poolName, isolation: "none", logger });
+  const fresh = (): LifecycleHooks =>
+    new LifecycleHooks({ hooks, runnerId: "local", poolName, isolation: "none", logger });
   let life = fresh();
   let running = 0;
   let idle = (): void => {};

@@ -104,7 +104,10 @@ const unread = { executed: "no", phase: "runner_queue" } as const;
 
 /** What is said where a body was not read to its end. */
 const incomplete: Readonly<Record<Exclude<BodyRead, Uint8Array | "too_large">, Refused>> = {
-  incomplete: refuse(400, new InvokeError("transport_error", "The connection ended before the request body did.", unread)),
+  incomplete: refuse(
+    400,
+    new InvokeError("transport_error", "The connection ended before the request body did.", unread),
+  ),
   too_slow: refuse(
     408,
     new InvokeError(

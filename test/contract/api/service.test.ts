@@ -17,7 +17,9 @@ interface Seen {
 const context = { invocationId: "i-1" } as InvocationContext;
 
 /** Runs methods straight from the registry, and writes down what was asked. */
-const setup = (answer?: Effect.Effect<unknown, CallError>): ServiceFactories & { registry: Registry; seen: Array<Seen> } => {
+const setup = (
+  answer?: Effect.Effect<unknown, CallError>,
+): ServiceFactories & { registry: Registry; seen: Array<Seen> } => {
   const registry = createRegistry();
   const seen: Array<Seen> = [];
   const caller: Caller = {

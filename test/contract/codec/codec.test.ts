@@ -2,7 +2,13 @@ import * as fc from "fast-check";
 import { SuperJSON } from "superjson";
 import { describe, expect, it } from "vitest";
 import { makeCodec } from "../../../src/contract/codec/codec.ts";
-import { MAX_ANNOTATIONS, MAX_DEPTH, MAX_MEMBERS, MAX_NODES, MAX_URL_LENGTH } from "../../../src/contract/codec/limits.ts";
+import {
+  MAX_ANNOTATIONS,
+  MAX_DEPTH,
+  MAX_MEMBERS,
+  MAX_NODES,
+  MAX_URL_LENGTH,
+} from "../../../src/contract/codec/limits.ts";
 import { InvokeError } from "../../../src/contract/errors.ts";
 import { isPlainJson } from "../../../src/contract/codec/plain-json.ts";
 

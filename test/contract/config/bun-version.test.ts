@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { bunFault, requireRuntime } from "../../../src/contract/config/bun-version.ts";
+import { bunFault, requireRuntime } from "../../../src/contract/config/resolve-config.ts";
 import { runtimes } from "../../harness/runtimes.ts";
 import { startProcess } from "../../harness/start-process.ts";
 

@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { mergeOptions } from "../../../src/contract/config/call-options.ts";
-import { type DefinitionOptions, mergeDefinitions, readDefinition } from "../../../src/contract/config/definition-options.ts";
+import {
+  type DefinitionOptions,
+  mergeDefinitions,
+  readDefinition,
+} from "../../../src/contract/config/definition-options.ts";
 import type { FlameOptions } from "../../../src/contract/config/options.ts";
 
 describe("options of calls", () => {

@@ -1,9 +1,8 @@
 /** Asks the scaling policy how many runners a pool should have, and keeps what it said. */
 import type { PoolBounds } from "../../../contract/config/pool-bounds.ts";
-import type { ScalingDecision, ScalingSnapshot } from "../../../contract/config/scaling.ts";
-import { reactive } from "../../../contract/config/scaling.ts";
+import { type ScalingDecision, type ScalingSnapshot, reactive } from "../../../contract/config/scaling.ts";
 import { catchRejection, isThenable, returnedText, thrownText } from "../../../contract/user-function.ts";
-import type { RunnerTable } from "./runner-table.ts";
+import type { RunnerTable } from "./pool-state-base.ts";
 
 /** What a policy said, and what was wrong with that. */
 interface Answer {

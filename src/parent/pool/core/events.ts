@@ -18,7 +18,12 @@ export interface RunnerPreference {
 
 export type PoolEvent =
   /** A call wants a slot within `remainingMs`. */
-  | { readonly _tag: "Acquire"; readonly waiterId: number; readonly preference: RunnerPreference; readonly remainingMs: number }
+  | {
+      readonly _tag: "Acquire";
+      readonly waiterId: number;
+      readonly preference: RunnerPreference;
+      readonly remainingMs: number;
+    }
   /** A call stopped waiting. */
   | { readonly _tag: "Abandon"; readonly waiterId: number }
   /** A lease came back after `heldMs`. */

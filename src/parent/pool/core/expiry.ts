@@ -1,8 +1,28 @@
 /** Which runners of a pool have outlived their use, and why. Pure. */
 import type { PoolBounds } from "../../../contract/config/pool-bounds.ts";
 import { catchRejection, returnedText, thrownText } from "../../../contract/user-function.ts";
-import type { Need } from "./need.ts";
 import type { RunnerRecord } from "./routing.ts";
+
+/**
+ * How many runners a pool has needed, and since when it has needed no more. An idle timer per runner cannot tell: with
+ * `spread` routing, a trickle of calls resets the timer of one runner after the other.
+ */
+export class Need {
+  #runners = 0;
+  /** By number of runners: when so many were needed last. */
+  readonly #until: Array<number> = [];
+
+  /** So many runners are needed from `now` on. Costs as much as the number fell. */
+  set(runners: number, now: number): void {
+    for (let count = runners + 1; count <= this.#runners; count++) this.#until[count] = now;
+    this.#runners = runners;
+  }
+
+  /** Since when fewer than `count` runners are needed; `Infinity` while so many are. */
+  unneededSince(count: number): number {
+    return count <= this.#runners ? Infinity : (this.#until[count] ?? -Infinity);
+  }
+}
 
 type Runners = ReadonlyMap<string, RunnerRecord>;
 

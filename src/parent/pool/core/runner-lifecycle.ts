@@ -1,9 +1,29 @@
 /** How the runners of a pool end: at once, after their calls, or without having been asked. */
 import type { TerminationReason } from "../../../telemetry/telemetry.ts";
 import { PoolStateBase } from "./pool-state-base.ts";
-import { BootBackoff } from "./boot-backoff.ts";
 import type { PoolCommand } from "./events.ts";
 import type { RunnerRecord } from "./routing.ts";
+
+/** Whether boots may be tried: not for a while after one failed, longer after each failure in a row. */
+export class BootBackoff {
+  /** Whether a boot may be tried now. */
+  open = true;
+  /** What went wrong last. */
+  lastError: unknown;
+  #failures = 0;
+
+  /** A boot failed, or a runner died before it served anything. */
+  fail(error: unknown): PoolCommand {
+    this.open = false;
+    this.lastError = error;
+    return { _tag: "AllowBootLater", failures: ++this.#failures };
+  }
+
+  /** A runner has served a call. */
+  served(): void {
+    this.#failures = 0;
+  }
+}
 
 export type Commands = Array<PoolCommand>;
 

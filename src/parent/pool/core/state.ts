@@ -6,14 +6,58 @@
  * — but depends on nothing else than the events it is given.
  */
 import type { LeaseKey, PoolCommand, PoolEvent, RefusalReason, RunnerPreference } from "./events.ts";
-import type { RunnerRecord } from "./routing.ts";
-import { chooseRunner } from "./routing.ts";
+import { type RunnerRecord, chooseRunner } from "./routing.ts";
 import type { Commands } from "./runner-lifecycle.ts";
-import { Saturation } from "./saturation.ts";
 import { PoolSizing } from "./sizing.ts";
-import type { ProbeFinding } from "./health.ts";
-import { nextHealthState } from "./health.ts";
-import { WaitEstimate } from "./wait-estimate.ts";
+import { type ProbeFinding, nextHealthState } from "./health.ts";
+
+/** Calls that must have been seen before a guess is made. */
+const fewest = 20;
+
+/** Weight of the newest observation. */
+const alpha = 0.1;
+
+/**
+ * Estimates how long a call would wait if it joined the queue now, from how long slots were held lately. The pool rejects only
+ * calls whose deadline is far too short.
+ */
+export class WaitEstimate {
+  #meanMs = 0;
+  #seen = 0;
+
+  /** Takes in how long a slot was held. */
+  learn(heldMs: number): void {
+    this.#seen++;
+    this.#meanMs += (heldMs - this.#meanMs) * (this.#seen < fewest ? 1 / this.#seen : alpha);
+  }
+
+  /** Milliseconds until the last of `waiting` calls gets one of `slots`; `undefined` while too little is known. */
+  expectedMs(waiting: number, slots: number): number | undefined {
+    return this.#seen < fewest ? undefined : (this.#meanMs * (waiting + 1)) / slots;
+  }
+
+  /** Whether a call that joins `waiting` others would wait more than twice the time that it has. */
+  exceeds(waiting: number, slots: number, remainingMs: number): boolean {
+    const expected = this.expectedMs(waiting, slots);
+    return expected !== undefined && expected > remainingMs * 2;
+  }
+}
+
+/** Detects that a pool became saturated: once, until no call waits and a fifth of its slots is free again. */
+export class Saturation {
+  #on = false;
+
+  /** Whether it has just begun. */
+  begins(waiting: number, used: number, limit: number): boolean {
+    if (waiting > 0 && used >= limit) {
+      const begun = !this.#on;
+      this.#on = true;
+      return begun;
+    }
+    if (waiting === 0 && used <= limit * 0.8) this.#on = false;
+    return false;
+  }
+}
 
 export class PoolState extends PoolSizing {
   readonly #wait = new WaitEstimate();

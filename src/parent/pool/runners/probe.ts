@@ -1,6 +1,35 @@
 /** Finds out whether a runner is there and takes work. */
 import { ask } from "../../transport/ask.ts";
 import type { HttpTransport } from "../../transport/transport.ts";
+import type { Backend, RunnerHandle } from "../../../contract/config/backend.ts";
+import { returnedText, thrownText } from "../../../contract/user-function.ts";
+import type { PoolHooks } from "../hooks.ts";
+import { late, toPromise, within } from "../to-promise.ts";
+
+/** Milliseconds that a backend's `healthCheck` may take. */
+const timeoutMs = 5_000;
+
+/** The backend's answer about a runner; `undefined` if there is no usable answer, and the runner itself is to be probed. */
+export const askBackend = async (
+  backend: Backend,
+  handle: RunnerHandle,
+  hooks: PoolHooks,
+): Promise<Health | undefined> => {
+  const failed = (fault: string, error?: unknown): undefined => {
+    hooks.misbehaved("backend.healthCheck", fault, "the runner itself is asked in its place", error);
+  };
+  try {
+    const healthy: unknown = await within(
+      timeoutMs,
+      toPromise(() => backend.healthCheck!(handle)),
+    );
+    if (typeof healthy === "boolean") return { healthy };
+    if (healthy === late) return failed(`gave no answer within ${timeoutMs} ms`);
+    return failed(`gave ${returnedText(healthy)}, not true or false`);
+  } catch (error) {
+    return failed(`failed with ${thrownText(error)}`, error);
+  }
+};
 
 const probeTimeoutMs = 1_000;
 const maxAnswerBytes = 65_536;

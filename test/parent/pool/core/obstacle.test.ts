@@ -79,7 +79,10 @@ describe("the bound that ended the wait is the one to raise", () => {
     ["maxQueueWaitMs", queueWaitExceeded("p", "m", full, 100)],
     ["maxQueue", refusal("p", "m", booting, { _tag: "Refuse", waiterId: 1, why: "queue_full" })],
     ["maxQueue", refusal("p", "m", full, { _tag: "Refuse", waiterId: 1, why: "queue_full" })],
-    ["timeoutMs", refusal("p", "m", full, { _tag: "Refuse", waiterId: 1, why: "deadline_unreachable", expectedWaitMs: 9 })],
+    [
+      "timeoutMs",
+      refusal("p", "m", full, { _tag: "Refuse", waiterId: 1, why: "deadline_unreachable", expectedWaitMs: 9 }),
+    ],
   ])("%s: %s", (bound, error) => {
     const others = ["timeoutMs", "maxQueueWaitMs", "maxQueue"].filter((other) => other !== bound);
     const advice = error.message.split("The handler did not run. ")[1]!;

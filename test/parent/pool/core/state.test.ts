@@ -80,7 +80,8 @@ describe("an elastic pool", () => {
     pool.bootFails(first!, cause);
     expect(pool.refused.size).toBe(0);
     pool.bootFails(second!, cause);
-    for (const waiterId of tickets) expect(pool.refused.get(waiterId)).toMatchObject({ why: "boot_failed", error: cause });
+    for (const waiterId of tickets)
+      expect(pool.refused.get(waiterId)).toMatchObject({ why: "boot_failed", error: cause });
   });
 
   it("pauses boots after a failed one, longer each time, and boots for whoever came meanwhile", () => {

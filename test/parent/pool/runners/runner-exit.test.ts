@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { describeExit, readExit } from "../../../../src/parent/pool/runners/runner-exit.ts";
+import { describeExit, readExit } from "../../../../src/parent/pool/runners/runner-handle.ts";
 
 test.each([
   [{ code: 3, signal: null, reason: "exited with code 3" }, "exited with code 3"],

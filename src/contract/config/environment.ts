@@ -1,2 +1,0 @@
-/** The environment variables that Firelight reads. */
-export type Environment = Readonly<Record<string, string | undefined>>;
