@@ -16,7 +16,7 @@ const called = (): { readonly site: CallSite | undefined } => ({ site: callSite(
 
 describe("a call site", () => {
   it("is the place of the call, on this runtime", () => {
-    expect(called().site?.file).toMatch(/test\/contract\/call-site\.test\.ts$/);
+    expect(called().site?.file).toMatch(/test\/contract\/process\/call-site\.test\.ts$/);
   });
 
   it.each([

@@ -123,7 +123,9 @@ describe("a definition", () => {
   ] as const)("with %s knows the file that it is in", (_, make) => {
     const flame = createFlame();
     make(flame);
-    expect(flame.registry.find("x/default")?.definedAt?.file).toMatch(/test\/contract\/development\.test\.ts$/);
+    expect(flame.registry.find("x/default")?.definedAt?.file).toMatch(
+      /test\/contract\/process\/development\.test\.ts$/,
+    );
   });
 
   it("with decorators knows the file that it is in", () => {
@@ -134,7 +136,7 @@ describe("a definition", () => {
       }
     }
     flame.serviceDecorator("math")(Math);
-    expect(flame.registry.find("math/add")?.definedAt?.file).toMatch(/test\/contract\/development\.test\.ts$/);
+    expect(flame.registry.find("math/add")?.definedAt?.file).toMatch(/test\/contract\/process\/development\.test\.ts$/);
   });
 
   it("is not located in production", () => {

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { runtimeFault } from "../../../src/contract/process/runtime-fault.ts";
 import { oldestRuntimes, VERSION } from "../../../src/contract/process/version.ts";
 
-const root = join(import.meta.dirname, "../..");
+const root = join(import.meta.dirname, "../../..");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   readonly version: string;
   readonly engines: Readonly<Record<string, string>>;
@@ -65,7 +65,7 @@ const oldNode = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/bin"]
   .map((folder) => join(folder, "node"))
   .find((program) => existsSync(program) && runtimeFault({ node: versionOf(program) }, program) !== undefined);
 
-const built = existsSync(join(root, "dist/contract/runtime-check.js"));
+const built = existsSync(join(root, "dist/contract/process/runtime-check.js"));
 
 describe.skipIf(oldNode === undefined || !built)("on a Node of this machine that is too old", () => {
   const failure = async (args: ReadonlyArray<string>): Promise<{ readonly code: number; readonly stderr: string }> =>

@@ -156,7 +156,7 @@ describe("a handler's failure", () => {
     expect(reply.status).toBe(500);
     expect(errorOf(reply)).toMatchObject({ code: "remote_error", executed: "yes", phase: "handler", retryable: true });
     expect(errorOf(reply).message).toContain(`test/fail failed on runner ${runner.server.runnerId} (invocation inv-1)`);
-    expect(reply.text).not.toMatch(/hunter2|TypeError|execute\.test/);
+    expect(reply.text).not.toMatch(/hunter2|TypeError|call-handler\.test/);
     expect(serverEnded(runner)).toMatchObject([{ thrown: { message: "password is hunter2" } }]);
   });
 
@@ -169,7 +169,7 @@ describe("a handler's failure", () => {
     expect(remote).toMatchObject({
       name: "TypeError",
       message: "password is hunter2",
-      stack: expect.stringContaining("execute.test"),
+      stack: expect.stringContaining("call-handler.test"),
     });
   });
 
