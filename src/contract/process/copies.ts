@@ -27,7 +27,7 @@ const ownLocation = (): string => callSite(ownLocation)?.file ?? import.meta.url
 
 const ownPath = ownLocation()
   .replace(/^file:\/\//, "")
-  .replace(/\/(?:dist|src)\/contract\/copies\.[jt]s$/, "");
+  .replace(/\/(?:dist|src)\/contract\/process\/copies\.[jt]s$/, "");
 
 /** This copy. Evaluated again, as `bun --hot` does, it takes the place of the earlier evaluation. */
 export const thisCopy: PackageCopy = { version: VERSION, path: ownPath, methods: new Set() };

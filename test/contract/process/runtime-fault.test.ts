@@ -47,7 +47,7 @@ describe("every entry point", () => {
   it.each(entries)("%s imports the check first, and no bundler may leave it out", (entry) => {
     const code = readFileSync(join(root, entry.replace("dist", "src").replace(/\.js$/, ".ts")), "utf8");
     const [first] = /^(?:import|export)\b.*$/m.exec(code.replace(/\/\*[\s\S]*?\*\//g, "")) ?? [];
-    expect(first).toMatch(/^import "(?:\.\/|\.\.\/)(?:contract\/)?runtime-check\.ts";$/);
+    expect(first).toMatch(/^import "(?:\.\/|\.\.\/)(?:contract\/process\/)?runtime-check\.ts";$/);
     expect(manifest.sideEffects).toContain(entry);
   });
 });
