@@ -44,34 +44,38 @@ const findings = ({ photos, album, books, victim, scrape, spans, folder }: Run):
   const broken = new Set(corrupt.map(fileOf));
   const truncated = corrupt.filter((failure) => fileOf(failure) === truncatedName);
   const good = photos + 1 - broken.size;
+  const deadlines = callsIn(spans)
+    .filter((call) => get(call, "errorType") === "DEADLINE_EXCEEDED")
+    .map((call) => Number(get(call, "deadlineMs")) / 1000)
+    .join(", ");
   return [
     [
       album.length === good,
       "thumbnails",
-      `${album.length} of ${many(good, "photo")} that can be read, in ${folder}/thumbnails`,
+      `${album.length} of ${good} readable photos, in ${folder}/thumbnails`,
     ],
     [
       victim === undefined ? retried === 0 : retried > 0,
       "retried",
       victim === undefined
-        ? "none: with so few pictures the pool was never full, and no runner was killed"
-        : `${many(retried, "call")}: runner ${victim} was killed while it had them`,
+        ? "0 calls: with so few pictures the pool never filled up, so no runner was killed"
+        : `${many(retried, "call")}: runner ${victim} was killed while handling ${retried === 1 ? "it" : "them"}`,
     ],
     [
       truncated.length > 0 && truncated.every(({ attempt }) => attempt === 1),
-      "refused",
-      `${many(corrupt.length, "call")}: corrupt_image, ${[...broken].join(", ")}; not tried again, for it would not help`,
+      "rejected",
+      `${many(corrupt.length, "call")} (corrupt_image: ${[...broken].join(", ")}); permanent error, not retried`,
     ],
     [
       late.length === 1 && methodsOf(late) === "images/enhance",
       "timed out",
-      `${many(late.length, "call")}: ${methodsOf(late)}, which had ${duration((late[0]?.elapsedMs ?? 0) / 1000)}`,
+      `${many(late.length, "call")}: ${methodsOf(late)} exceeded its ${deadlines} s deadline`,
     ],
     ...others.map((error): Finding => [false, "failed", `${error.method}: ${error.code}: ${error.message}`]),
     [
       books.made === counted,
-      "books",
-      `${many(books.made, "call")} made = ${counted} in the metrics${traced === counted ? " = " : ", "}${many(traced, "trace")}`,
+      "reconciled",
+      `${many(books.made, "call")} = ${counted} in metrics${traced === counted ? " = " : ", "}${many(traced, "trace")}`,
     ],
   ];
 };
