@@ -12,6 +12,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   runner: ["contract", "telemetry"],
   backends: ["contract"],
   otel: ["contract", "telemetry"],
+  stores: ["contract"],
   testing: ["contract", "parent"],
   bundle: ["contract", "telemetry"],
   cli: ["contract", "telemetry", "parent", "bundle", "otel"],

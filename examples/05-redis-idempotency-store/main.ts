@@ -1,17 +1,16 @@
 /**
- * Sends one order ten times at once, over two runners that share a store: it is
- * charged once, and everybody gets that charge. The store is in Redis where a server is
- * installed, else in files.
+ * Sends one order ten times at once to two runners that share a store. The order is charged once, and all ten calls
+ * return that charge. The store is in Redis if a server is installed, otherwise in files.
  */
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFlame, defineMethod, FlameError, type IdempotencyStore } from "firelight";
+import { redisStore } from "firelight/stores/redis";
+import { createClient } from "redis";
 import { fileStore } from "./file-store.ts";
 import { findRedis, startRedis } from "./redis-server.ts";
-import { redisStore } from "./redis-store.ts";
-import { connectRedis } from "./resp.ts";
 
 const security = { secret: randomBytes(32).toString("base64url") };
 let charges = 0;
@@ -32,7 +31,7 @@ const startRunner = async (store: IdempotencyStore) => {
   return { url: server.url, stop: () => runner.shutdown() };
 };
 
-const play = async (stores: readonly [IdempotencyStore, IdempotencyStore]): Promise<void> => {
+const run = async (stores: readonly [IdempotencyStore, IdempotencyStore]): Promise<void> => {
   const runners = await Promise.all(stores.map(startRunner));
   await using parent = createFlame({
     security,
@@ -57,13 +56,16 @@ const program = findRedis();
 if (program === undefined) {
   const folder = mkdtempSync(join(tmpdir(), "firelight-keys-"));
   console.log("No redis-server is installed (REDIS_SERVER can name one): keys are kept in files.");
-  await play([fileStore(folder), fileStore(folder)]);
+  await run([fileStore(folder), fileStore(folder)]);
   rmSync(folder, { recursive: true });
 } else {
-  const redis = await startRedis(program);
-  const connections = [connectRedis({ path: redis.path }), connectRedis({ path: redis.path })] as const;
+  await using server = await startRedis(program);
+  const connect = () =>
+    createClient({ url: server.url, disableOfflineQueue: true })
+      .on("error", (error: Error) => console.error("Redis:", error.message))
+      .connect();
+  const clients = await Promise.all([connect(), connect()]);
   console.log(`Keys are kept in Redis (${program}).`);
-  await play([redisStore(connections[0].send), redisStore(connections[1].send)]);
-  for (const connection of connections) connection.close();
-  await redis.stop();
+  await run([redisStore(clients[0]), redisStore(clients[1])]);
+  await Promise.all(clients.map((client) => client.close()));
 }

@@ -3,6 +3,7 @@
  * exceptions of `dashboards/.lint`. The linter itself needs Go and its sources.
  */
 import { parse as parseYaml } from "yaml";
+import { promqlNames, type Selector } from "../harness/promql.ts";
 import type { Dashboard, Panel, Target, Variable } from "./shipped.ts";
 
 export interface Finding {
@@ -40,7 +41,7 @@ const titled = new Set([
 const united = new Set(["stat", "timeseries", "table", "gauge"]);
 const withQueries = new Set(["table", "stat", "state-timeline", "timeseries"]);
 const units = new Set(["none", "short", "percentunit", "s", "ops", "reqps", "cps"]);
-const selector = /(?:[a-zA-Z_:][\w:]*)?\{[^}]*\}/g;
+const selectorsOf = (expr: string): ReadonlyArray<Selector> => (expr === "" ? [] : promqlNames(expr).selectors);
 
 const capitalized = (text: string): string => text.replace(/^./, (first) => first.toUpperCase());
 const queryOf = ({ query = "" }: Variable): string => (typeof query === "string" ? query : query.query);
@@ -97,9 +98,14 @@ const requiresMatcher =
   (label: string): PanelRule =>
   ({ targets = [] }) =>
     targets.filter(isPromql).flatMap(({ refId, expr = "" }) => {
-      const selectors = expr.match(selector) ?? [];
-      const without = selectors.filter((one) => !one.includes(`${label}=~"$${label}"`));
-      return selectors.length > 0 && without.length === 0 ? [] : [`${refId} does not match ${label}: ${without[0]}`];
+      const selectors = selectorsOf(expr);
+      const without = selectors.find(
+        ({ matchers }) =>
+          !matchers.some((one) => one.label === label && one.operator === "=~" && one.value === `$${label}`),
+      );
+      return selectors.length > 0 && without === undefined
+        ? []
+        : [`${refId} does not match ${label}: ${without?.text}`];
     });
 
 const panelRules: Readonly<Record<string, PanelRule>> = {
@@ -127,8 +133,8 @@ const panelRules: Readonly<Record<string, PanelRule>> = {
     targets
       .filter(isPromql)
       .flatMap(({ refId, expr = "" }) =>
-        [...expr.matchAll(/\bi?rate\([^[\]]*\[([^\]]+)\]/g)].flatMap(([, range]) =>
-          range === "$__rate_interval" ? [] : [`${refId} has a rate over ${range}`],
+        selectorsOf(expr).flatMap(({ function: name, range }) =>
+          !/^i?rate$/.test(name ?? "") || range === "$__rate_interval" ? [] : [`${refId} has a rate over ${range}`],
         ),
       ),
   "target-job-rule": requiresMatcher("job"),
@@ -137,8 +143,10 @@ const panelRules: Readonly<Record<string, PanelRule>> = {
     targets
       .filter(isPromql)
       .flatMap(({ refId, expr = "" }) =>
-        [...expr.matchAll(/(\w*\()?(\w+_total)\{[^}]*\}(\[)?/g)].flatMap(([, call = "", name, range]) =>
-          range !== undefined && /^(rate|irate|increase)\($/.test(call) ? [] : [`${refId} reads ${name} as it is`],
+        selectorsOf(expr).flatMap(({ metric, function: name }) =>
+          !metric.endsWith("_total") || /^(rate|irate|increase)$/.test(name ?? "")
+            ? []
+            : [`${refId} reads ${metric} as it is`],
         ),
       ),
   "target-logql-auto-rule": ({ targets = [] }) =>

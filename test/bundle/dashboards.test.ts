@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { foreignSeries } from "../../src/bundle/external-series.ts";
 import { metrics, type MetricSpec } from "../../src/telemetry/catalog.ts";
-import { promqlWords, variablesIn } from "./promql-words.ts";
+import { promqlNames } from "../harness/promql.ts";
 import { expectedEmpty } from "./rightly-empty.ts";
-import { asking, type Dashboard, linksOf, shippedDashboards, shippedTexts } from "./shipped.ts";
+import { asking, type Dashboard, linksOf, shippedDashboards, shippedTexts, variablesIn } from "./shipped.ts";
 
 const dashboards = shippedDashboards();
 const each = dashboards.map((dashboard) => [dashboard.uid, dashboard] as const);
@@ -32,6 +32,10 @@ const promqlOf = (dashboard: Dashboard): ReadonlyArray<string> => [
   }),
 ];
 
+it("variables are found in every spelling, and numbers are none", () => {
+  expect([...variablesIn("$a ${b} ${c:pipe} ${__field.labels.d} $1")]).toEqual(["a", "b", "c", "__field.labels.d"]);
+});
+
 const builtIn = /^(__rate_interval|__range|__from|__to|__url_time_range|__value\.raw|__field\.labels\.\w+)$/;
 
 describe("the dashboards", () => {
@@ -53,13 +57,16 @@ describe("the dashboards", () => {
     "%s asks for metrics and labels of the catalogue, or of what others are known to make",
     (_, dashboard) => {
       for (const expr of promqlOf(dashboard)) {
-        const { metrics: names, labels } = promqlWords(expr);
-        expect(names.size, expr).toBeGreaterThan(0);
-        const known = new Set(["job", "instance", "le"]);
-        for (const name of names) {
-          const found = specOf(name)?.labels ?? foreignByName.get(name);
-          expect(found, `${name} in ${expr}`).toBeDefined();
+        const { selectors, labels, createdLabels } = promqlNames(expr);
+        expect(selectors.length, expr).toBeGreaterThan(0);
+        const targetLabels = ["job", "instance", "le"];
+        const known = new Set([...targetLabels, ...createdLabels]);
+        for (const { metric, matchers } of selectors) {
+          const found = specOf(metric)?.labels ?? foreignByName.get(metric);
+          expect(found, `${metric} in ${expr}`).toBeDefined();
           for (const label of found ?? []) known.add(label);
+          for (const { label } of matchers)
+            expect([...targetLabels, ...(found ?? [])], `${metric}{${label}} in ${expr}`).toContain(label);
         }
         for (const label of labels) expect([...known], `${label} in ${expr}`).toContain(label);
       }
@@ -126,9 +133,11 @@ describe("the dashboards", () => {
       /timeseries|heatmap/.test(panel.type),
     ))
       for (const { expr = "", exemplar = false } of targets) {
-        const carries = [...promqlWords(expr).metrics].some(
-          (name) => name.endsWith("_bucket") && specOf(name)?.exemplars === true,
-        );
+        const carries =
+          expr !== "" &&
+          promqlNames(expr).selectors.some(
+            ({ metric }) => metric.endsWith("_bucket") && specOf(metric)?.exemplars === true,
+          );
         expect(exemplar, `${type} ${title}`).toBe(carries);
       }
   });

@@ -108,3 +108,11 @@ export const linksOf = ({ links = [], fieldConfig }: Panel): ReadonlyArray<Link>
     properties.flatMap(({ id, value }) => (id === "links" ? (value as ReadonlyArray<Link>) : [])),
   ),
 ];
+
+/** The names of variables in a text, as `$name`, `${name}` or `${name:format}`; of fields, `${__field.labels.x}`. */
+export const variablesIn = (text: string): ReadonlySet<string> =>
+  new Set(
+    [...text.matchAll(/\$(?:\{([a-zA-Z_][\w.]*)(?::\w+)?\}|([a-zA-Z_]\w*))/g)].map(
+      ([, braced, bare]) => braced ?? bare ?? "",
+    ),
+  );

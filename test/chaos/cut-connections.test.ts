@@ -1,8 +1,8 @@
 /** Connections that are cut while they are idle, and with a request on them: a call without a retry policy runs at most once. */
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { defineMethod } from "../../src/index.ts";
-import { openLedger } from "../harness/ledger.ts";
+import { type Fault, startFaultProxy } from "../harness/fault-proxy.ts";
+import { faultless, openLedger } from "../harness/ledger.ts";
 import { parentOf, startStaticRunner } from "../integration/static-runners.ts";
 import { books, keepBusy, seeded, size } from "./setup.ts";
 
@@ -31,61 +31,39 @@ test("no call runs twice when kept connections are cut, idle or with a request o
   const runner = await startStaticRunner("r1", work);
 
   const cuts: Cuts = { idle: 0, arrived: 0, lost: 0 };
-  const open = new Set<Socket>();
-  let connections = 0;
-  const proxy = createServer((client) => {
-    connections++;
-    open.add(client);
-    const onward = connect(runner.port, "127.0.0.1");
-    const cut = (): void => {
-      if (chance() < 0.5) {
-        client.resetAndDestroy();
-        onward.resetAndDestroy();
-      } else {
-        client.destroy();
-        onward.destroy();
-      }
+  const cutAtRandom: Fault = (link) => {
+    const cut = (): void => link.cut(chance() < 0.5 ? "reset" : "close");
+    return {
+      request: (bytes) => {
+        const endsBody = bytes.at(-1) === 0x7d; // The closing brace of a JSON body.
+        const drawn = endsBody ? chance() : 1;
+        if (drawn >= 0.1) return bytes;
+        if (drawn < 0.05) {
+          cuts.lost++;
+          cut();
+        } else {
+          cuts.arrived++;
+          link.toServer(bytes, cut);
+        }
+        return undefined;
+      },
+      response: (bytes) => {
+        if (chance() >= 0.15) return bytes;
+        link.toClient(bytes);
+        // At once, while the client reuses the connection, or a moment later.
+        const cutIdle = (): void => {
+          cuts.idle++;
+          cut();
+        };
+        if (chance() < 0.5) setImmediate(cutIdle);
+        else setTimeout(cutIdle, chance.whole(0, 5));
+        return undefined;
+      },
     };
-    for (const socket of [client, onward]) {
-      socket
-        .on("error", () => {})
-        .on("close", () => {
-          open.delete(client);
-          client.destroy();
-          onward.destroy();
-        });
-    }
-    client.on("data", (chunk: Buffer) => {
-      const ends = chunk.at(-1) === 0x7d; // The end of a body in JSON.
-      const fate = ends ? chance() : 1;
-      if (fate < 0.05) {
-        cuts.lost++;
-        cut();
-      } else if (fate < 0.1) {
-        cuts.arrived++;
-        onward.write(chunk, cut);
-      } else onward.write(chunk);
-    });
-    onward.on("data", (chunk: Buffer) => {
-      client.write(chunk);
-      if (chance() >= 0.15) return;
-      // At once, within the reuse of the connection, or a moment later.
-      const idle = (): void => {
-        cuts.idle++;
-        cut();
-      };
-      if (chance() < 0.5) setImmediate(idle);
-      else setTimeout(idle, chance.whole(0, 5));
-    });
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    for (const socket of open) socket.destroy();
-    proxy.close();
-  });
+  };
+  const proxy = await startFaultProxy(runner.port, cutAtRandom);
 
-  const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-  const { flame } = parentOf([{ id: "r1", url }], { maxConcurrency: 32, retryBudget: false });
+  const { flame } = parentOf([{ id: "r1", url: proxy.url }], { maxConcurrency: 32, retryBudget: false });
   const { once } = flame.service("work", work);
   const calls = size({ long: 50_000, short: 3_000 });
   let made = 0;
@@ -99,17 +77,8 @@ test("no call runs twice when kept connections are cut, idle or with a request o
   );
 
   const { outcomes, executions, ...report } = read();
-  console.log(`${connections} connections, cut:`, cuts, Object.fromEntries(outcomes));
-  expect(report).toEqual({
-    calls,
-    missing: [],
-    double: [],
-    reused: [],
-    unknown: [],
-    untyped: [],
-    repeated: [],
-    unreadable: [],
-  });
+  console.log(`${proxy.connections} connections, cut:`, cuts, Object.fromEntries(outcomes));
+  expect(report).toEqual({ calls, ...faultless });
   for (const count of Object.values(cuts)) expect(count).toBeGreaterThan(0);
   expect(outcomes.get("transport_error")).toBeGreaterThan(0);
   expect(outcomes.get("ok")).toBeGreaterThan(calls / 3);

@@ -1,50 +1,19 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { fileStore } from "../../examples/05-redis-idempotency-store/file-store.ts";
-import { findRedis, type RedisServer, startRedis } from "../../examples/05-redis-idempotency-store/redis-server.ts";
-import { redisStore } from "../../examples/05-redis-idempotency-store/redis-store.ts";
-import { connectRedis } from "../../examples/05-redis-idempotency-store/resp.ts";
 import { idempotencyStoreConformance } from "../../src/testing/idempotency-store.ts";
 import { startProcess } from "../harness/start-process.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "firelight-stores-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const program = findRedis();
-
 describe("the store in files", () => {
   for (const { name, run } of idempotencyStoreConformance(() => fileStore(folder))) it(name, run);
 });
 
-describe.skipIf(program === undefined)(
-  "the store in Redis (skipped without redis-server; REDIS_SERVER can name one)",
-  () => {
-    let redis: RedisServer;
-    beforeAll(async () => {
-      redis = await startRedis(program!);
-    });
-    afterAll(() => redis.stop());
-
-    const connectStore = () => {
-      const connection = connectRedis({ path: redis.path });
-      onTestFinished(() => connection.close());
-      return redisStore(connection.send);
-    };
-    for (const { name, run } of idempotencyStoreConformance(connectStore)) it(name, run);
-
-    it("a lost connection fails what was asked, and nothing hangs", async () => {
-      const connection = connectRedis({ path: redis.path });
-      await expect(connection.send("NONSENSE")).rejects.toThrow("Redis: ERR");
-      const blocked = connection.send("BLPOP", "never", "0");
-      connection.close();
-      await expect(blocked).rejects.toThrow("closed");
-    });
-  },
-);
-
-it.each([program ?? "redis-server", "no-such-redis"])(
+it.each(["redis-server", "no-such-redis"])(
   "the example charges an order once, with REDIS_SERVER=%s",
   async (server) => {
     const path = server === "no-such-redis" ? process.execPath.replace(/\/[^/]*$/, "") : process.env["PATH"];

@@ -61,6 +61,17 @@ export interface LedgerReport {
   readonly unreadable: ReadonlyArray<string>;
 }
 
+/** The faults of a report in which every call ends exactly once and no key is executed twice. */
+export const faultless = {
+  missing: [],
+  double: [],
+  reused: [],
+  unknown: [],
+  untyped: [],
+  repeated: [],
+  unreadable: [],
+} satisfies Partial<LedgerReport>;
+
 const count = <K>(counts: Map<K, number>, key: K): void => void counts.set(key, (counts.get(key) ?? 0) + 1);
 
 const keysOver = (counts: ReadonlyMap<string, number>, most: number): Array<string> =>

@@ -9,8 +9,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import type { FlameConfig } from "../../src/index.ts";
 import { createFlame, flame } from "../../src/index.ts";
-import type { Captured, RecordingProxy } from "../harness/recording-proxy.ts";
-import { replay, startRecordingProxy } from "../harness/recording-proxy.ts";
+import { type CapturedRequest, recordRequests, replay, startFaultProxy } from "../harness/fault-proxy.ts";
 import { startProcess, type StartedProcess } from "../harness/start-process.ts";
 import { restoreClock, stepClock } from "../harness/step-clock.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -106,7 +105,7 @@ const runAll = (clock: typeof Clock, file: string, ids: ReadonlyArray<string>): 
   Promise.all(ids.map((id) => clock.run(file, id, 0)));
 
 /** Sends copies of everything, all at once, and expects that nothing runs. */
-const expectNoReplay = async (runs: Runs, captured: ReadonlyArray<Captured>, port: number): Promise<void> => {
+const expectNoReplay = async (runs: Runs, captured: ReadonlyArray<CapturedRequest>, port: number): Promise<void> => {
   const before = runs.ids();
   const statuses = await Promise.all(captured.map((request) => replay(request, port)));
   expect(statuses).toHaveLength(captured.length);
@@ -154,6 +153,15 @@ describe("the deadline of nested calls", () => {
   });
 });
 
+/** A proxy that keeps copies of the requests. */
+const startRecordingProxy = async (to: ReadonlyArray<number>) => {
+  const requests = recordRequests();
+  const proxy = await startFaultProxy({ to }, requests);
+  return { ...proxy, captured: requests.captured };
+};
+
+type RecordingProxy = Awaited<ReturnType<typeof startRecordingProxy>>;
+
 /** Who sees the clock move. */
 const sides = ["runner", "parent", "both"] as const;
 const steps = [hour, -hour, 30 * second, -30 * second] as const;
@@ -168,7 +176,7 @@ describe.each(sides)("a clock that is set on: %s", (side) => {
   test.each(steps)("by %d ms ends no call, and lets nothing in twice", async (stepMs) => {
     const runs = openRuns();
     const runner = await startRunner({ id: "stepped", env: { CLOCK_WINDOW_MS: "1000" } });
-    const proxy = await startRecordingProxy(runner.port);
+    const proxy = await startRecordingProxy([runner.port]);
     const { clock } = parentOf(proxy.url, "stepped");
     await runAll(clock, runs.file, names("before", 10));
 
@@ -207,7 +215,7 @@ test("a parent that starts after the runner's clock was set is served, whichever
 test("a parent whose clock was set knows how to call runners that start afterwards, with or without the step", async () => {
   const runs = openRuns();
   const old = await startRunner({ id: "moving" });
-  const proxy = await startRecordingProxy(old.port);
+  const proxy = await startRecordingProxy([old.port]);
   const { clock } = parentOf(proxy.url, "moving");
   await clock.run(runs.file, "before", 0);
   stepClock(hour);
@@ -254,7 +262,7 @@ describe("a runner that is restarted", () => {
   const capture = async (id: string | undefined, parentAheadMs: number) => {
     const runs = openRuns();
     const runner = await startRunner(id === undefined ? {} : { id });
-    const proxy = await startRecordingProxy(runner.port);
+    const proxy = await startRecordingProxy([runner.port]);
     stepClock(parentAheadMs);
     const { clock, metrics } = parentOf(proxy.url, id);
     const ids = names("before", 50);
@@ -328,7 +336,7 @@ describe("a runner that is restarted", () => {
 test("a request that was under way while its runner was restarted is not sent again: the process before may have run it", async () => {
   const runs = openRuns();
   const runner = await startRunner({ id: "restarted" });
-  const proxy = await startRecordingProxy(runner.port);
+  const proxy = await startRecordingProxy([runner.port]);
   const { clock } = parentOf(proxy.url, "restarted");
   await clock.run(runs.file, "before", 0);
   proxy.hold();
@@ -346,7 +354,7 @@ test("a request that was under way while its runner was restarted is not sent ag
 test("replicas behind one address are called, each under its own instance", async () => {
   const runs = openRuns();
   const replicas = [await startRunner(), await startRunner(), await startRunner()];
-  const proxy = await startRecordingProxy(...replicas.map(({ port }) => port));
+  const proxy = await startRecordingProxy(replicas.map(({ port }) => port));
   const { clock } = parentOf(proxy.url, undefined);
   for (let turn = 0; turn < 5; turn++) await runAll(clock, runs.file, names(`turn-${turn}`, 12));
   expect(runs.ids()).toHaveLength(60);

@@ -1,18 +1,10 @@
 /** What stands between parents and runners: gateways that end TLS or take a prefix off paths, and proxies that open tunnels. */
 import { createServer as createHttpServer, request as httpRequest } from "node:http";
-import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import { connect, createServer, type Socket } from "node:net";
+import type { TlsOptions } from "node:tls";
 import { onTestFinished } from "vitest";
 import { pemOf } from "../harness/certificates.ts";
-
-const listen = async (server: Server, sockets: ReadonlySet<Socket>): Promise<number> => {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
-};
+import { type Fault, listenDuringTest, startFaultProxy } from "../harness/fault-proxy.ts";
 
 const join = (one: Socket, other: Socket, sockets: Set<Socket>): void => {
   for (const socket of [one, other]) {
@@ -43,21 +35,20 @@ export const startTlsGateway = async (
     ...options
   }: TlsOptions & { certificate?: "server" | "elsewhere"; mutual?: boolean } = {},
 ): Promise<TlsGateway> => {
-  const sockets = new Set<Socket>();
+  const tls = {
+    cert: pemOf(certificate),
+    key: pemOf(`${certificate}-key`),
+    ...(mutual ? { ca: pemOf("authority"), requestCert: true, rejectUnauthorized: true } : {}),
+    ...options,
+  };
   let bytes = 0;
-  const server = createTlsServer(
-    {
-      cert: pemOf(certificate),
-      key: pemOf(`${certificate}-key`),
-      ...(mutual ? { ca: pemOf("authority"), requestCert: true, rejectUnauthorized: true } : {}),
-      ...options,
+  const countBytes: Fault = () => ({
+    request: (chunk) => {
+      bytes += chunk.byteLength;
+      return chunk;
     },
-    (socket) => {
-      socket.on("data", (chunk) => (bytes += chunk.byteLength));
-      join(socket, connect(to, "127.0.0.1"), sockets);
-    },
-  ).on("tlsClientError", () => {});
-  const port = await listen(server, sockets);
+  });
+  const { port } = await startFaultProxy({ to: [to], tls }, countBytes);
   return {
     port,
     get bytes() {
@@ -93,7 +84,7 @@ export const startPathGateway = async (prefix: string, to: number): Promise<Path
     onward.on("error", () => outgoing.destroy());
     incoming.pipe(onward);
   });
-  const port = await listen(server, new Set());
+  const port = await listenDuringTest(server, new Set());
   onTestFinished(() => server.closeAllConnections());
   return { url: `http://127.0.0.1:${port}${prefix}`, paths };
 };
@@ -129,5 +120,5 @@ export const startConnectProxy = async (status = 200): Promise<ConnectProxy> => 
     };
     client.on("data", onData);
   });
-  return { port: await listen(server, sockets), heads };
+  return { port: await listenDuringTest(server, sockets), heads };
 };

@@ -1,6 +1,5 @@
 /** One execution per idempotency key, over real sockets, while a proxy drops responses on their way back. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -8,47 +7,12 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { fileStore } from "../../examples/05-redis-idempotency-store/file-store.ts";
 import type { IdempotencyStore } from "../../src/contract/config/idempotency.ts";
 import { createFlame, defineMethod, FlameError, type Flame } from "../../src/index.ts";
+import { dropResponses, startFaultProxy } from "../harness/fault-proxy.ts";
 import { openLedger, readLedger } from "../harness/ledger.ts";
 import { silent } from "./setup.ts";
 
 const security = { secret: "a secret of the tests" };
 const duplicates = 10;
-
-/** Passes connections on, and cuts every `nth` of those that have just got bytes back, before its client sees them. */
-const startDroppingProxy = async (port: number, nth: number) => {
-  const sockets = new Set<Socket>();
-  let answers = 0;
-  let dropped = 0;
-  const server: Server = createServer((client) => {
-    const upstream = connect(port, "127.0.0.1");
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket
-        .on("error", () => {})
-        .on("close", () => {
-          sockets.delete(socket);
-          client.destroy();
-          upstream.destroy();
-        });
-    }
-    client.pipe(upstream);
-    upstream.on("data", (chunk: Buffer) => {
-      if (++answers % nth === 0) {
-        dropped++;
-        client.destroy();
-      } else {
-        client.write(chunk);
-      }
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  const { port: own } = server.address() as { port: number };
-  return { url: `http://127.0.0.1:${own}`, dropped: () => dropped };
-};
 
 const openBooks = () => {
   const folder = mkdtempSync(join(tmpdir(), "firelight-keys-"));
@@ -154,11 +118,12 @@ describe("ten duplicates at once of each key", () => {
     async () => {
       const books = openBooks();
       const runner = await startRunner(books);
-      const proxy = await startDroppingProxy(runner.port, 97);
+      const drops = dropResponses(97);
+      const proxy = await startFaultProxy(runner.port, drops);
       const place = startParent(books, [proxy.url]);
       const keys = Array.from({ length: 1_000 }, (_, index) => `order-${index}`);
       const answers = await callAll(place, books, keys, 4);
-      expect(proxy.dropped()).toBeGreaterThan(50);
+      expect(drops.dropped).toBeGreaterThan(50);
       expectOnce(books, answers, keys);
     },
   );
@@ -171,7 +136,8 @@ describe("ten duplicates at once of each key", () => {
       const proxies = await Promise.all(
         ["one", "two"].map(async () => {
           const runner = await startRunner(books, fileStore(join(books.folder, "store")));
-          return startDroppingProxy(runner.port, 31);
+          const drops = dropResponses(31);
+          return { drops, url: (await startFaultProxy(runner.port, drops)).url };
         }),
       );
       const place = startParent(
@@ -180,7 +146,7 @@ describe("ten duplicates at once of each key", () => {
       );
       const keys = Array.from({ length: 100 }, (_, index) => `order-${index}`);
       const answers = await callAll(place, books, keys, 4);
-      expect(proxies.every((proxy) => proxy.dropped() > 0)).toBe(true);
+      expect(proxies.every(({ drops }) => drops.dropped > 0)).toBe(true);
       expectOnce(books, answers, keys);
     },
   );

@@ -6,10 +6,9 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { httpStatus } from "../../src/contract/wire/envelope.ts";
 import type { FlameOptions } from "../../src/index.ts";
 import { InvokeError } from "../../src/index.ts";
+import { countInvocations, cutConnections, type CutPoint, startFaultProxy } from "../harness/fault-proxy.ts";
 import { openLedger, readLedger } from "../harness/ledger.ts";
 import { waitFor } from "../harness/wait-for.ts";
-import type { CutPoint } from "./cutting-proxy.ts";
-import { startCuttingProxy } from "./cutting-proxy.ts";
 import { startMoodyRunner } from "./moody-runner.ts";
 import { failureOf, parentOf, startStaticRunner } from "./static-runners.ts";
 
@@ -30,7 +29,8 @@ const setUp = async (options: FlameOptions = {}) => {
     },
   };
   const runner = await startStaticRunner("r1", work);
-  const proxy = await startCuttingProxy(runner.port);
+  const [requests, cuts] = [countInvocations(), cutConnections()];
+  const proxy = await startFaultProxy(runner.port, requests, cuts);
   const parent = parentOf([{ id: "r1", url: proxy.url }], { retryBudget: false });
   const { once } = parent.flame.service("work", work, options);
   const call = async (id: string): Promise<string> => {
@@ -42,7 +42,14 @@ const setUp = async (options: FlameOptions = {}) => {
     ledger.end(id, outcome);
     return outcome;
   };
-  return { proxy, once, call, parent, books: () => readLedger(path, new Set(["ok", ...Object.keys(httpStatus)])) };
+  return {
+    requests,
+    cuts,
+    once,
+    call,
+    parent,
+    books: () => readLedger(path, new Set(["ok", ...Object.keys(httpStatus)])),
+  };
 };
 
 describe.each(cutPoints)("a connection that is reset %s", (point) => {
@@ -53,14 +60,14 @@ describe.each(cutPoints)("a connection that is reset %s", (point) => {
   ] satisfies ReadonlyArray<[string, FlameOptions]>)(
     "costs a call %s one attempt, and its handler runs at most once",
     async (_, options) => {
-      const { proxy, call, books } = await setUp(options);
+      const { requests, cuts, call, books } = await setUp(options);
       expect(await call("warm")).toBe("ok");
       for (let round = 0; round < 5; round++) {
-        proxy.cut(point);
-        const before = proxy.requests;
+        cuts.point = point;
+        const before = requests.count;
         expect(await call(`cut-${round}`)).toBe("transport_error");
-        expect(proxy.requests - before).toBe(1);
-        proxy.cut(undefined);
+        expect(requests.count - before).toBe(1);
+        cuts.point = undefined;
         expect(await call(`warm-${round}`)).toBe("ok");
       }
       const report = books();
@@ -71,19 +78,19 @@ describe.each(cutPoints)("a connection that is reset %s", (point) => {
   );
 
   test("says that the handler may have run", async () => {
-    const { proxy, once } = await setUp();
+    const { cuts, once } = await setUp();
     await once("warm");
-    proxy.cut(point);
+    cuts.point = point;
     expect(await failureOf(once("a"))).toMatchObject({ code: "transport_error", executed: "unknown", attempt: 1 });
   });
 
   test("is mended for an idempotent method", async () => {
-    const { proxy, call, parent } = await setUp({ idempotent: true, retry: { baseDelayMs: 50 } });
+    const { cuts, call, parent } = await setUp({ idempotent: true, retry: { baseDelayMs: 50 } });
     expect(await call("warm")).toBe("ok");
-    proxy.cut(point);
+    cuts.point = point;
     const ended = call("a");
     await waitFor(() => parent.logged("flame.retry.scheduled").length > 0, { what: "the first retry" });
-    proxy.cut(undefined);
+    cuts.point = undefined;
     expect(await ended).toBe("ok");
     expect(parent.logged("flame.retry.scheduled")[0]!.meta).toMatchObject({
       "flame.retry.reason": "transport_error, executed: unknown",
@@ -93,25 +100,26 @@ describe.each(cutPoints)("a connection that is reset %s", (point) => {
 });
 
 test("an idempotent method is tried three times and then says so", async () => {
-  const { proxy, once, parent } = await setUp({ idempotent: true, retry: { baseDelayMs: 1 } });
-  proxy.cut("before the response");
+  const { requests, cuts, once, parent } = await setUp({ idempotent: true, retry: { baseDelayMs: 1 } });
+  cuts.point = "before the response";
   const error = await failureOf(once("a"));
   expect(error).toMatchObject({ code: "transport_error", executed: "unknown", attempt: 3 });
   expect(error.message).toContain("Not tried again: 3 of 3 attempts were made.");
-  expect(proxy.requests).toBe(3);
+  expect(requests.count).toBe(3);
   expect(parent.logged("flame.retry.refused").map(({ meta }) => meta["flame.retry.refused"])).toEqual(["max_attempts"]);
 });
 
 test("what a failed call says of its handler holds for all of its attempts", async () => {
   const runner = await startMoodyRunner("moody");
-  const proxy = await startCuttingProxy(Number(new URL(runner.url).port));
+  const cuts = cutConnections();
+  const proxy = await startFaultProxy(Number(new URL(runner.url).port), cuts);
   const parent = parentOf([{ id: "moody", url: proxy.url }]);
   const name = parent.flame.fn("name", async () => "", { idempotent: true, retry: { baseDelayMs: 100 } });
-  proxy.cut("before the response");
+  cuts.point = "before the response";
   const failed = failureOf(name());
   await waitFor(() => parent.logged("flame.retry.scheduled").length > 0, { what: "the first retry" });
   runner.mood = new InvokeError("unavailable", "Stopping.");
-  proxy.cut(undefined);
+  cuts.point = undefined;
   const error = await failed;
   expect(error).toMatchObject({ code: "unavailable", executed: "unknown" });
   expect(error.message).toMatch(/^Stopping\. An earlier attempt may have run it\. Not tried again: /);

@@ -5,6 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { attributes, metrics, phases } from "../../src/telemetry/catalog.ts";
 import { record } from "../stack/harness/board.ts";
+import { faultless } from "../harness/ledger.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import type { ReceivedSpan } from "../otel/otlp-receiver.ts";
 import { startBookedRun, type Accounts, type BookedRun } from "./booked-run.ts";
@@ -99,15 +100,7 @@ describe("a run with faults", () => {
     });
     accounts = await runWithFaults(run);
     const { missing, double, reused, unknown, untyped, repeated, unreadable } = accounts.ledger;
-    expect({ missing, double, reused, unknown, untyped, repeated, unreadable }).toEqual({
-      missing: [],
-      double: [],
-      reused: [],
-      unknown: [],
-      untyped: [],
-      repeated: [],
-      unreadable: [],
-    });
+    expect({ missing, double, reused, unknown, untyped, repeated, unreadable }).toEqual(faultless);
     expect([...accounts.ledger.outcomes.keys()]).toEqual(
       expect.arrayContaining(
         ["OK", "UNKNOWN", "DEADLINE_EXCEEDED", "CANCELLED", "RESOURCE_EXHAUSTED", "UNAVAILABLE"].map((status) =>

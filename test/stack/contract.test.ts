@@ -6,16 +6,16 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { metrics, type MetricSpec } from "../../src/telemetry/catalog.ts";
+import { promqlNames } from "../harness/promql.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { record } from "./harness/board.ts";
 import { chooseVariables, extents } from "./harness/choices.ts";
 import { readDashboards, type Dashboard } from "./harness/dashboards.ts";
 import { substitute, type QueryTimes } from "./harness/grafana-variables.ts";
-import { strangersInLogql, strangersInPromql, strangersInTraceql } from "./harness/known-names.ts";
+import { unknownInLogql, unknownInPromql, unknownInTraceql } from "./harness/known-names.ts";
 import { proveExpression, provePanels, type Ground } from "./harness/proof.ts";
 import { startPrometheus, type Prometheus } from "./harness/prometheus.ts";
 import { hasData } from "./harness/prometheus-api.ts";
-import { promqlNames } from "./harness/promql.ts";
 import { readRules } from "./harness/rule-files.ts";
 import { lacks } from "./harness/servers.ts";
 import { startShop, type Shop } from "./harness/shop.ts";
@@ -39,10 +39,10 @@ const queriesOf = (dashboard: Dashboard) =>
 
 describe("names", () => {
   const times: QueryTimes = { startMs: 0, endMs: 3_600_000, scrapeMs: 15_000 };
-  const strangers = {
-    prometheus: (text: string) => strangersInPromql(text, recorded),
-    tempo: strangersInTraceql,
-    loki: strangersInLogql,
+  const unknownNames = {
+    prometheus: (text: string) => unknownInPromql(text, recorded),
+    tempo: unknownInTraceql,
+    loki: unknownInLogql,
   };
 
   test("there are dashboards and rules to look at", () => {
@@ -60,7 +60,7 @@ describe("names", () => {
     }));
     const searches = queriesOf(dashboard).filter(({ language }) => language !== "prometheus");
     const unknown = queriesOf(dashboard).flatMap(({ panel, language, text }) =>
-      strangers[language](substitute(text, language, variables, times)).map((name) => `${panel}: ${name}`),
+      unknownNames[language](substitute(text, language, variables, times)).map((name) => `${panel}: ${name}`),
     );
     expect(unknown).toEqual([]);
     record({
@@ -77,14 +77,14 @@ describe("names", () => {
       ...Object.values<MetricSpec>(metrics).flatMap((metric) => metric.labels),
     ]);
     const unknown = rules.flatMap(({ expr, alert, record, annotations = {} }) => [
-      ...strangersInPromql(expr, recorded).map((name) => `${alert ?? record}: ${name}`),
+      ...unknownInPromql(expr, recorded).map((name) => `${alert ?? record}: ${name}`),
       ...[
         ...Object.values(annotations)
           .join()
           .matchAll(/\$labels\.(\w+)/g),
       ]
         .map(([, label]) => label!)
-        .filter((label) => !labels.has(label) && !promqlNames(expr).made.includes(label))
+        .filter((label) => !labels.has(label) && !promqlNames(expr).createdLabels.includes(label))
         .map((label) => `${alert}: {{ $labels.${label} }}`),
     ]);
     expect(unknown).toEqual([]);

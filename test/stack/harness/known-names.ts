@@ -1,8 +1,9 @@
-/** Which names may stand in queries: those of the catalogue, of recording rules, and of series that others make. */
+/** The names that queries may use: those of the catalog, of recording rules, and of series that others export. */
 import { foreignSeries } from "../../../src/bundle/external-series.ts";
 import { attributes, metrics, type MetricSpec } from "../../../src/telemetry/catalog.ts";
-import { promqlNames } from "./promql.ts";
-import { logqlNames, traceqlNames } from "./search-languages.ts";
+import { logqlLabels } from "../../harness/logql.ts";
+import { promqlNames } from "../../harness/promql.ts";
+import { traceqlAttributes } from "../../harness/traceql.ts";
 
 type Foreign = (typeof foreignSeries)[keyof typeof foreignSeries];
 
@@ -33,17 +34,17 @@ const everyLabel: ReadonlySet<string> = new Set([
 export const foreignOf = (metric: string): Foreign | undefined =>
   Object.values(foreignSeries).find(({ name }) => name === metric || new RegExp(`^(?:${name})$`).test(metric));
 
-/** What a PromQL expression names and nobody makes. */
-export const strangersInPromql = (expr: string, recorded: ReadonlySet<string>): ReadonlyArray<string> => {
-  const { selectors, labels, made } = promqlNames(expr);
-  const inSelectors = selectors.flatMap(({ metric, labels }) => {
+/** The metrics and labels of a PromQL expression that no one exports. */
+export const unknownInPromql = (expr: string, recorded: ReadonlySet<string>): ReadonlyArray<string> => {
+  const { selectors, labels, createdLabels } = promqlNames(expr);
+  const inSelectors = selectors.flatMap(({ metric, matchers }) => {
     const foreign = foreignOf(metric);
     const known =
       catalogued.get(metric) ?? (foreign === undefined ? undefined : new Set([...foreign.labels, ...targetLabels]));
     if (known === undefined && !recorded.has(metric)) return [metric];
-    return labels.filter((label) => !(known ?? everyLabel).has(label)).map((label) => `${metric}{${label}}`);
+    return matchers.filter(({ label }) => !(known ?? everyLabel).has(label)).map(({ label }) => `${metric}{${label}}`);
   });
-  return [...inSelectors, ...labels.filter((label) => !everyLabel.has(label) && !made.includes(label))];
+  return [...inSelectors, ...labels.filter((label) => !everyLabel.has(label) && !createdLabels.includes(label))];
 };
 
 /** Attributes of spans and records that are no one's: of OpenTelemetry's resources, and of Loki. */
@@ -60,22 +61,10 @@ const labelNames: ReadonlySet<string> = new Set([
   ...lokiLabels,
 ]);
 
-/** Words of TraceQL that the dashboards use. */
-const traceqlWords: ReadonlySet<string> = new Set(
-  "name kind status duration rootName rootServiceName traceDuration statusMessage nil true false error ok unset client server internal producer consumer select avg max min sum count rate by with".split(
-    " ",
-  ),
-);
+/** The attributes of a TraceQL query that no one sets. */
+export const unknownInTraceql = (query: string): ReadonlyArray<string> =>
+  traceqlAttributes(query).filter((name) => !attributeNames.has(name));
 
-/** What a TraceQL query names and nobody makes. */
-export const strangersInTraceql = (query: string): ReadonlyArray<string> => {
-  const { attributes, words } = traceqlNames(query);
-  return [
-    ...attributes.filter((name) => !attributeNames.has(name)),
-    ...words.filter((word) => !traceqlWords.has(word)),
-  ];
-};
-
-/** What a LogQL query names and nobody makes. */
-export const strangersInLogql = (query: string): ReadonlyArray<string> =>
-  logqlNames(query).attributes.filter((name) => !labelNames.has(name));
+/** The labels of a LogQL query that no one sets. */
+export const unknownInLogql = (query: string): ReadonlyArray<string> =>
+  logqlLabels(query).filter((name) => !labelNames.has(name));

@@ -1,9 +1,9 @@
 /** Asks a real Prometheus what a panel or a rule asks, and says what has no answer. */
+import { promqlNames } from "../../harness/promql.ts";
 import type { Dashboard, PanelQuery } from "./dashboards.ts";
 import { stepMs, substitute, type QueryTimes, type Variable } from "./grafana-variables.ts";
 import { foreignOf } from "./known-names.ts";
 import { hasData, type PrometheusApi, type TimeRange } from "./prometheus-api.ts";
-import { promqlNames } from "./promql.ts";
 
 /** Where things are proven. */
 export interface Ground {
