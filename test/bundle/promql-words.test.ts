@@ -1,8 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { promqlWords, variablesIn } from "./promql-words.ts";
 
 describe("words of PromQL", () => {
-  it("tells metrics, labels and functions apart", () => {
+  test("tells metrics, labels and functions apart", () => {
     const { metrics, labels, functions } = promqlWords(
       'histogram_quantile(0.9, sum by (le, pool) (rate(a_bucket{x=~"b{c}", y!="d"}[5m]))) / on (pool) group_left (z) (sum(e) > 0) or vector(0)',
     );
@@ -11,11 +11,11 @@ describe("words of PromQL", () => {
     expect([...functions]).toEqual(["histogram_quantile", "sum", "rate", "vector"]);
   });
 
-  it("takes a name that is matched for the metric", () => {
+  test("takes a name that is matched for the metric", () => {
     expect([...promqlWords('rate({__name__=~"a(_total)?", b="c"}[5m])').metrics]).toEqual(["a(_total)?"]);
   });
 
-  it("finds variables in every spelling, and no numbers", () => {
+  test("finds variables in every spelling, and no numbers", () => {
     expect([...variablesIn("$a ${b} ${c:pipe} ${__field.labels.d} $1")]).toEqual(["a", "b", "c", "__field.labels.d"]);
   });
 });

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { fileStore } from "../../examples/05-redis-idempotency-store/file-store.ts";
 import { findRedis, type RedisServer, startRedis } from "../../examples/05-redis-idempotency-store/redis-server.ts";
 import { redisStore } from "../../examples/05-redis-idempotency-store/redis-store.ts";
@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const program = findRedis();
 
 describe("the store in files", () => {
-  for (const { name, run } of idempotencyStoreConformance(() => fileStore(folder))) it(name, run);
+  for (const { name, run } of idempotencyStoreConformance(() => fileStore(folder))) test(name, run);
 });
 
 describe.skipIf(program === undefined)(
@@ -32,9 +32,9 @@ describe.skipIf(program === undefined)(
       onTestFinished(() => connection.close());
       return redisStore(connection.send);
     };
-    for (const { name, run } of idempotencyStoreConformance(connectStore)) it(name, run);
+    for (const { name, run } of idempotencyStoreConformance(connectStore)) test(name, run);
 
-    it("a lost connection fails what was asked, and nothing hangs", async () => {
+    test("a lost connection fails what was asked, and nothing hangs", async () => {
       const connection = connectRedis({ path: redis.path });
       await expect(connection.send("NONSENSE")).rejects.toThrow("Redis: ERR");
       const blocked = connection.send("BLPOP", "never", "0");
@@ -44,7 +44,7 @@ describe.skipIf(program === undefined)(
   },
 );
 
-it.each([program ?? "redis-server", "no-such-redis"])(
+test.each([program ?? "redis-server", "no-such-redis"])(
   "the example charges an order once, with REDIS_SERVER=%s",
   async (server) => {
     const path = server === "no-such-redis" ? process.execPath.replace(/\/[^/]*$/, "") : process.env["PATH"];
