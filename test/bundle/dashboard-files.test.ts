@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { alertNames } from "../../src/bundle/alert-names.ts";
 import { completeSettings } from "../../src/bundle/resolve-settings.ts";
 import { dashboardFiles } from "../../src/bundle/dashboards/files.ts";
@@ -30,23 +30,23 @@ const steps = (of: Panel): ReadonlyArray<number | null> =>
   (of.fieldConfig?.defaults.thresholds?.steps ?? []).map(({ value }) => value);
 
 describe("the files of the dashboards", () => {
-  it("that ship are made from the default settings and the runbook that ships", () => {
+  test("that ship are made from the default settings and the runbook that ships", () => {
     const files = dashboardFiles(defaultSettings, readRunbookPage());
     expect(new Map([...files].map(([path, text]) => [path.replace("dashboards/", ""), text]))).toEqual(shippedTexts());
   });
 
-  it("are the same text each time, and end with a line break", () => {
+  test("are the same text each time, and end with a line break", () => {
     expect([...made()]).toEqual([...made()]);
     for (const text of made().values()) expect(text).toMatch(/\}\n$/);
   });
 
-  it("keep the addresses of panels when titles change", () => {
+  test("keep the addresses of panels when titles change", () => {
     const ids = (name: string) =>
       dashboard(made({ name }), "dashboards/firelight-pools.json").panels.map(({ id }) => id);
     expect(ids("Shop")).toEqual(ids("Firelight"));
   });
 
-  it("have the user's name and uid everywhere, and the default ones nowhere", () => {
+  test("have the user's name and uid everywhere, and the default ones nowhere", () => {
     const files = made({ name: "Shop", uid: "shop" });
     expect([...files.keys()]).toEqual(
       ["overview", "method", "pools", "retries", "runners", "telemetry", "runbook"].map(
@@ -60,7 +60,7 @@ describe("the files of the dashboards", () => {
     }
   });
 
-  it("choose the user's data sources first", () => {
+  test("choose the user's data sources first", () => {
     const files = made({ datasources: { prometheus: "mimir-1", tempo: "tempo-1", loki: "loki-1" } });
     for (const text of files.values()) {
       const sources = parse(text).templating.list.filter(({ type }) => type === "datasource");
@@ -68,7 +68,7 @@ describe("the files of the dashboards", () => {
     }
   });
 
-  it("keep to the user's selector, in variables too", () => {
+  test("keep to the user's selector, in variables too", () => {
     const all = made({ selector: 'cluster="eu"' });
     for (const text of all.values()) {
       for (const { targets = [] } of asking(parse(text)))
@@ -80,7 +80,7 @@ describe("the files of the dashboards", () => {
     }
   });
 
-  it("have the user's thresholds, where the alert has them", () => {
+  test("have the user's thresholds, where the alert has them", () => {
     const files = made({
       thresholds: {
         saturationHigh: 0.61,
@@ -115,7 +115,7 @@ describe("the files of the dashboards", () => {
     expect(on("telemetry", "Lost spans by pool")).toEqual([null, 0.055]);
   });
 
-  it("have the user's objective and what it ignores", () => {
+  test("have the user's objective and what it ignores", () => {
     const failed = panel(
       dashboard(
         made({ slo: { objective: 0.99, ignoredStatuses: ["CANCELLED"] } }),
@@ -128,7 +128,7 @@ describe("the files of the dashboards", () => {
     expect(failed.targets?.[0]?.expr).toContain('rpc_status_code!~"OK|CANCELLED"');
   });
 
-  it("lead to the user's runbook, when there is one", () => {
+  test("lead to the user's runbook, when there is one", () => {
     const files = made({ runbookUrl: "https://wiki.example/flame" });
     const links = panel(dashboard(files, "dashboards/firelight-pools.json"), "Saturation").links ?? [];
     expect(links.map(({ url }) => url)).toEqual([
@@ -141,7 +141,7 @@ describe("the files of the dashboards", () => {
 describe("the runbook's dashboard", () => {
   const runbook = dashboard(made(), "dashboards/firelight-runbook.json");
 
-  it("has a panel for each alert, whose id is the alert's place", () => {
+  test("has a panel for each alert, whose id is the alert's place", () => {
     for (const alert of alertNames) {
       const { id, title, options } = panel(runbook, alert);
       expect(id).toBe(runbookPanelId(alert));
@@ -150,11 +150,11 @@ describe("the runbook's dashboard", () => {
     }
   });
 
-  it("leads from one alert's section to another's panel", () => {
+  test("leads from one alert's section to another's panel", () => {
     expect(panel(runbook, alertNames[0]).options?.content).toContain("[look](/d/firelight-runbook?viewPanel=5)");
   });
 
-  it("is where the links of alerts lead, unless there is another page", () => {
+  test("is where the links of alerts lead, unless there is another page", () => {
     expect(runbookLink(defaultSettings, "FlamePoolSaturated")).toBe(
       "http://localhost:3000/d/firelight-runbook?viewPanel=5",
     );
@@ -163,7 +163,7 @@ describe("the runbook's dashboard", () => {
     );
   });
 
-  it("is made from a page that names panels, and choices, that are on the dashboards", () => {
+  test("is made from a page that names panels, and choices, that are on the dashboards", () => {
     const byTitle = new Map(shippedDashboards().map((one) => [one.title.replace("Firelight / ", ""), one]));
     const named = [...readRunbookPage().matchAll(/\*\*([A-Z][\w -]+)\*\*([^*\n]*)/g)].flatMap(
       ([, title = "", rest = ""]) => {
@@ -181,13 +181,13 @@ describe("the runbook's dashboard", () => {
       ).toContain(title);
   });
 
-  it("is not made from a page that leaves an alert out", () => {
+  test("is not made from a page that leaves an alert out", () => {
     expect(() => made({}, page.replace("## FlameClockSkew", "## Clocks"))).toThrow(
       'The runbook has no section "## FlameClockSkew". Write it.',
     );
   });
 
-  it("has a section in the page that ships, for each alert, with something in it", () => {
+  test("has a section in the page that ships, for each alert, with something in it", () => {
     const files = dashboardFiles(defaultSettings, readRunbookPage());
     const shipped = dashboard(files, "dashboards/firelight-runbook.json");
     for (const alert of alertNames) expect(panel(shipped, alert).options?.content?.length).toBeGreaterThan(0);

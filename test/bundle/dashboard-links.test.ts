@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { alertNames } from "../../src/bundle/alert-names.ts";
 import { asking, type Dashboard, type Link, linksOf, shippedDashboards } from "./shipped.ts";
 
@@ -30,7 +30,7 @@ const paneOf = (link: Link): Pane => {
 };
 
 describe("links of dashboards", () => {
-  it("lead to dashboards, panels and variables that exist", () => {
+  test("lead to dashboards, panels and variables that exist", () => {
     const links = dashboards.flatMap((dashboard) => [...dashboard.links, ...panelLinks(dashboard)]);
     const inside = links.filter(({ url }) => url.startsWith("/d/"));
     expect(inside.length).toBeGreaterThan(100);
@@ -47,7 +47,7 @@ describe("links of dashboards", () => {
     }
   });
 
-  it("choose what the other dashboard lets its reader choose", () => {
+  test("choose what the other dashboard lets its reader choose", () => {
     const chosen = dashboards
       .flatMap(panelLinks)
       .flatMap(({ url }) => [...url.matchAll(/[?&]var-(\w+)=/g)].map(([, name]) => [url, name] as const));
@@ -61,11 +61,11 @@ describe("links of dashboards", () => {
     }
   });
 
-  it("go nowhere but to dashboards and Explore", () => {
+  test("go nowhere but to dashboards and Explore", () => {
     for (const { url } of dashboards.flatMap(panelLinks)) expect(url).toMatch(/^\/(d|explore)[/?]/);
   });
 
-  it("lead from every dashboard to every other, with the same choices and time", () => {
+  test("lead from every dashboard to every other, with the same choices and time", () => {
     for (const { uid, links } of dashboards) {
       expect(links.map(({ url }) => url.replace("/d/", "")).toSorted()).toEqual(
         [...byUid.keys()].filter((other) => other !== uid).toSorted(),
@@ -74,7 +74,7 @@ describe("links of dashboards", () => {
     }
   });
 
-  it("to Explore are whole searches over the same time, of the chosen data source", () => {
+  test("to Explore are whole searches over the same time, of the chosen data source", () => {
     const links = dashboards.flatMap(panelLinks).filter(({ url }) => url.startsWith("/explore"));
     expect(links.length).toBeGreaterThan(20);
     for (const link of links) {
@@ -88,12 +88,12 @@ describe("links of dashboards", () => {
     }
   });
 
-  it("to Explore have no character that an address gives another meaning", () => {
+  test("to Explore have no character that an address gives another meaning", () => {
     for (const { url } of dashboards.flatMap(panelLinks).filter((link) => link.url.startsWith("/explore")))
       expect(url.replaceAll(/\$\{[^}]+\}/g, "")).toMatch(/^\/explore\?schemaVersion=1&panes=[\w%.~!*'()-]+$/);
   });
 
-  it("lead from every found trace to the trace and to its logs", () => {
+  test("lead from every found trace to the trace and to its logs", () => {
     const lists = dashboards
       .flatMap(asking)
       .filter(({ type, datasource }) => type === "table" && datasource?.type === "tempo");
@@ -106,7 +106,7 @@ describe("links of dashboards", () => {
     }
   });
 
-  it("lead from every panel that names an alert to the runbook", () => {
+  test("lead from every panel that names an alert to the runbook", () => {
     for (const { title, description = "", links = [] } of dashboards.flatMap(asking)) {
       const named = alertNames.filter((alert) => description.includes(alert));
       const led = links.flatMap((link) => /viewPanel=(\d+)/.exec(link.url)?.[1] ?? []);
@@ -114,7 +114,7 @@ describe("links of dashboards", () => {
     }
   });
 
-  it("name the alert that the runbook's panel is about", () => {
+  test("name the alert that the runbook's panel is about", () => {
     const titles = new Map(runbook.panels.map(({ id, title }) => [String(id), title]));
     const led = dashboards.flatMap(panelLinks).filter(({ url }) => url.includes("viewPanel="));
     expect(led.length).toBeGreaterThan(alertNames.length);
@@ -122,7 +122,7 @@ describe("links of dashboards", () => {
       expect(title).toBe(`Runbook: ${titles.get(/viewPanel=(\d+)/.exec(url)?.[1] ?? "")}`);
   });
 
-  it("lead from each bar of the timeline of alerts to its own section", () => {
+  test("lead from each bar of the timeline of alerts to its own section", () => {
     const timeline = byUid.get("firelight-overview")?.panels.find(({ title }) => title === "Alerts");
     for (const alert of alertNames) {
       const matching = timeline!.fieldConfig!.overrides.filter(({ matcher }) => {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
 import { lint } from "./dashboard-linter.ts";
 import { asking, type Dashboard, dashboardsFolder, type Panel, shippedDashboards } from "./shipped.ts";
@@ -31,11 +31,11 @@ const withVariable = (name: string, change: object): Dashboard => ({
 });
 
 describe("the rules of grafana's dashboard-linter", () => {
-  it.each(dashboards.map((dashboard) => [dashboard.uid, dashboard] as const))("hold for %s", (_, dashboard) => {
+  test.each(dashboards.map((dashboard) => [dashboard.uid, dashboard] as const))("hold for %s", (_, dashboard) => {
     expect(lint(dashboard, exceptions)).toEqual([]);
   });
 
-  it("have exceptions with reasons, and none that nothing needs", () => {
+  test("have exceptions with reasons, and none that nothing needs", () => {
     const { exclusions } = parseYaml(exceptions) as {
       exclusions: Record<string, { reason: string; entries: ReadonlyArray<{ panel: string }> }>;
     };
@@ -50,7 +50,7 @@ describe("the rules of grafana's dashboard-linter", () => {
     }
   });
 
-  it.each([
+  test.each([
     ["template-datasource-rule", withVariable("prometheus_datasource", { name: "ds" })],
     ["template-job-rule", withVariable("job", { allValue: ".*" })],
     ["template-instance-rule", withVariable("instance", { multi: false })],
@@ -77,7 +77,7 @@ describe("the rules of grafana's dashboard-linter", () => {
     expect(rulesBroken(broken)).toContain(rule);
   });
 
-  it("look at every panel", () => {
+  test("look at every panel", () => {
     expect(dashboards.flatMap(asking).length).toBeGreaterThan(80);
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { foreignSeries } from "../../src/bundle/external-series.ts";
 import { metrics, type MetricSpec } from "../../src/telemetry/catalog.ts";
 import { promqlNames } from "../harness/promql.ts";
@@ -39,21 +39,21 @@ it("variables are found in every spelling, and numbers are none", () => {
 const builtIn = /^(__rate_interval|__range|__from|__to|__url_time_range|__value\.raw|__field\.labels\.\w+)$/;
 
 describe("the dashboards", () => {
-  it("are the overview, methods, pools, retries, runners, telemetry and the runbook", () => {
+  test("are the overview, methods, pools, retries, runners, telemetry and the runbook", () => {
     expect(dashboards.map(({ uid }) => uid).toSorted()).toEqual(
       ["method", "overview", "pools", "retries", "runbook", "runners", "telemetry"].map((name) => `firelight-${name}`),
     );
     for (const [name, text] of shippedTexts()) expect(name).toBe(`${(JSON.parse(text) as Dashboard).uid}.json`);
   });
 
-  it.each(each)("%s is in the classic schema, and says what it is for", (_, dashboard) => {
+  test.each(each)("%s is in the classic schema, and says what it is for", (_, dashboard) => {
     expect(dashboard.schemaVersion).toBe(42);
     expect(dashboard.title).toMatch(/^Firelight \/ ./);
     expect(dashboard.description).not.toBe("");
     expect(dashboard.tags).toEqual(["firelight"]);
   });
 
-  it.each(each)(
+  test.each(each)(
     "%s asks for metrics and labels of the catalogue, or of what others are known to make",
     (_, dashboard) => {
       for (const expr of promqlOf(dashboard)) {
@@ -73,12 +73,12 @@ describe("the dashboards", () => {
     },
   );
 
-  it.each(each)("%s reads buckets by le", (_, dashboard) => {
+  test.each(each)("%s reads buckets by le", (_, dashboard) => {
     for (const expr of promqlOf(dashboard).filter((one) => one.includes("_bucket{")))
       expect(expr).toMatch(/sum by \(le(, \w+)*\) \((rate|increase)\(\w+_bucket\{/);
   });
 
-  it.each(each)("%s has no number that a division by zero makes", (_, dashboard) => {
+  test.each(each)("%s has no number that a division by zero makes", (_, dashboard) => {
     for (const expr of promqlOf(dashboard)) {
       for (const [, divisor = ""] of expr.matchAll(/ \/ (?:on \(\) group_left \(\) )?(.{0,60})/g))
         expect(divisor, expr).toMatch(/^\((sum|\w+\{|deriv\()/);
@@ -89,7 +89,7 @@ describe("the dashboards", () => {
     }
   });
 
-  it.each(each)("%s uses no variable that it does not have", (_, dashboard) => {
+  test.each(each)("%s uses no variable that it does not have", (_, dashboard) => {
     const own = new Set(dashboard.templating.list.map(({ name }) => name));
     const texts = [
       ...promqlOf(dashboard),
@@ -102,7 +102,7 @@ describe("the dashboards", () => {
       for (const name of variablesIn(text)) if (!builtIn.test(name)) expect([...own], text).toContain(name);
   });
 
-  it.each(each)("%s has no choice that changes nothing", (_, dashboard) => {
+  test.each(each)("%s has no choice that changes nothing", (_, dashboard) => {
     const queries = asking(dashboard).flatMap(({ targets = [] }) =>
       targets.map(({ expr, query }) => expr ?? query ?? ""),
     );
@@ -115,20 +115,20 @@ describe("the dashboards", () => {
       ).toBe(true);
   });
 
-  it.each(each)("%s lets its reader choose one, many or all", (_, dashboard) => {
+  test.each(each)("%s lets its reader choose one, many or all", (_, dashboard) => {
     for (const one of dashboard.templating.list.filter(({ type }) => type === "query")) {
       expect(one).toMatchObject({ multi: true, includeAll: true, current: { value: "$__all" } });
       for (const expr of promqlOf(dashboard)) expect(expr).not.toMatch(new RegExp(`="\\$${one.name}"`));
     }
   });
 
-  it.each(each)("%s names what each line is", (_, dashboard) => {
+  test.each(each)("%s names what each line is", (_, dashboard) => {
     for (const { title, targets = [] } of asking(dashboard))
       for (const target of targets)
         if (target.datasource.type === "prometheus") expect(target.legendFormat, title).toMatch(/./);
   });
 
-  it.each(each)("%s has exemplars wherever buckets carry them", (_, dashboard) => {
+  test.each(each)("%s has exemplars wherever buckets carry them", (_, dashboard) => {
     for (const { title, type, targets = [] } of asking(dashboard).filter((panel) =>
       /timeseries|heatmap/.test(panel.type),
     ))
@@ -142,7 +142,7 @@ describe("the dashboards", () => {
       }
   });
 
-  it.each(each)("%s draws a line where its description promises one", (_, dashboard) => {
+  test.each(each)("%s draws a line where its description promises one", (_, dashboard) => {
     for (const { title, type, description = "", fieldConfig } of asking(dashboard)) {
       if (type !== "timeseries") continue;
       const drawn = fieldConfig?.defaults.custom?.thresholdsStyle?.mode !== "off";
@@ -151,7 +151,7 @@ describe("the dashboards", () => {
     }
   });
 
-  it.each(each)("%s has panels that neither overlap nor leave gaps", (_, { panels }) => {
+  test.each(each)("%s has panels that neither overlap nor leave gaps", (_, { panels }) => {
     const cells = new Set<string>();
     for (const { title, gridPos } of panels) {
       for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++)
@@ -165,14 +165,14 @@ describe("the dashboards", () => {
     expect(cells.size).toBe(24 * height);
   });
 
-  it.each(each)("%s has panels with ids and titles of their own", (_, dashboard) => {
+  test.each(each)("%s has panels with ids and titles of their own", (_, dashboard) => {
     const ids = dashboard.panels.map(({ id }) => id);
     const titles = dashboard.panels.map(({ title }) => title);
     expect(new Set(ids).size).toBe(ids.length);
     expect(new Set(titles).size).toBe(titles.length);
   });
 
-  it("has a reason for panels that exist and may be empty", () => {
+  test("has a reason for panels that exist and may be empty", () => {
     for (const { dashboardUid, panelTitle, refId, reason } of expectedEmpty) {
       const panel = dashboards
         .find(({ uid }) => uid === dashboardUid)

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { annotationQueriesOf, panelsOf, variableQueriesOf } from "../../src/bundle/list-panels.ts";
 import { asking, parse, shippedTexts } from "./shipped.ts";
 
@@ -6,18 +6,18 @@ const texts = [...shippedTexts().values()];
 const pools = texts.find((text) => parse(text).uid === "firelight-pools")!;
 
 describe("the list of panels", () => {
-  it("has every panel that asks something", () => {
+  test("has every panel that asks something", () => {
     for (const text of texts)
       expect(panelsOf(text).map(({ title }) => title)).toEqual(asking(parse(text)).map(({ title }) => title));
   });
 
-  it("has what lies in a collapsed row", () => {
+  test("has what lies in a collapsed row", () => {
     const dashboard = parse(pools);
     const collapsed = { ...dashboard, panels: [{ id: 9, type: "row", title: "Row", panels: dashboard.panels }] };
     expect(panelsOf(JSON.stringify(collapsed))).toEqual(panelsOf(pools));
   });
 
-  it("tells in which language each query is, and how it is asked", () => {
+  test("tells in which language each query is, and how it is asked", () => {
     const all = texts.flatMap(panelsOf).flatMap(({ targets }) => targets);
     expect(new Set(all.map(({ language }) => language))).toEqual(
       new Set(["promql", "traceql", "logql", "service_map"]),
@@ -32,7 +32,7 @@ describe("the list of panels", () => {
     });
   });
 
-  it("comes with the queries of variables and annotations", () => {
+  test("comes with the queries of variables and annotations", () => {
     expect(variableQueriesOf(pools).map(({ refId }) => refId)).toEqual(["job", "instance", "pool"]);
     expect(variableQueriesOf(pools)[0]?.query).toBe("label_values(rpc_client_call_duration_seconds_count, job)");
     expect(annotationQueriesOf(pools).map(({ refId }) => refId)).toEqual(["Firing alerts"]);

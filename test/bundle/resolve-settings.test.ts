@@ -1,36 +1,36 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { completeSettings } from "../../src/bundle/resolve-settings.ts";
 import { bundleFiles } from "../../src/bundle/files.ts";
 import { defaultSettings } from "../../src/bundle/settings.ts";
 
 describe("settings", () => {
-  it("are the default ones when none are given", () => {
+  test("are the default ones when none are given", () => {
     expect(completeSettings()).toEqual(defaultSettings);
   });
 
-  it("keep the rest of a group of which one is given", () => {
+  test("keep the rest of a group of which one is given", () => {
     const { slo, thresholds } = completeSettings({ slo: { objective: 0.99 }, thresholds: { crashes: 5 } });
     expect(slo).toEqual({ ...defaultSettings.slo, objective: 0.99 });
     expect(thresholds).toEqual({ ...defaultSettings.thresholds, crashes: 5 });
   });
 
-  it("take a list as a whole", () => {
+  test("take a list as a whole", () => {
     expect(completeSettings({ slo: { ignoredStatuses: [] } }).slo.ignoredStatuses).toEqual([]);
   });
 
-  it("take Grafana's address without a slash at its end", () => {
+  test("take Grafana's address without a slash at its end", () => {
     expect(completeSettings({ grafanaUrl: "https://grafana.example/ops/" }).grafanaUrl).toBe(
       "https://grafana.example/ops",
     );
   });
 
-  it("take the longest uid with which all files can be made", () => {
+  test("take the longest uid with which all files can be made", () => {
     const settings = completeSettings({ uid: "seventeen-letters" });
     expect([...bundleFiles(settings).keys()]).toContain("dashboards/seventeen-letters-overview.json");
     expect(() => bundleFiles({ ...settings, uid: "eighteen-character" })).toThrow("17 characters at most");
   });
 
-  it.each([
+  test.each([
     [{ threshold: {} }, "threshold is not an option. Did you mean thresholds?"],
     [{ slo: { target: 0.9 } }, "slo.target is not an option. The options are objective, windowDays"],
     [{ slo: 0.9 }, "slo is 0.9. Use an object with objective, windowDays, ignoredStatuses and minFailures."],

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { alertNames } from "../../src/bundle/alert-names.ts";
 import { foreignSeries } from "../../src/bundle/external-series.ts";
@@ -91,11 +91,11 @@ const functions =
   /^(sum|max|count|group|rate|increase|label_replace|histogram_quantile|predict_linear|(max|avg|count)_over_time)$/;
 
 describe("names", () => {
-  it("every alert of the contract is there, once, in the order of the runbook", () => {
+  test("every alert of the contract is there, once, in the order of the runbook", () => {
     expect(all.map(({ name }) => name)).toEqual([...alertNames]);
   });
 
-  it("rules ask for nothing but the catalogue, known foreign series and what they record", () => {
+  test("rules ask for nothing but the catalogue, known foreign series and what they record", () => {
     const specs: ReadonlyArray<MetricSpec> = Object.values(metrics);
     const known = new Set([
       ...specs.flatMap(({ name, type, labels }) => [
@@ -114,7 +114,7 @@ describe("names", () => {
     expect(unknown).toEqual([]);
   });
 
-  it("what is recorded is read", () => {
+  test("what is recorded is read", () => {
     const recorded = recordingGroups(defaultSettings).flatMap(({ rules }) => rules.map(({ record }) => record));
     const expressions = prometheusRules(defaultSettings)
       .map(({ expr }) => expr)
@@ -125,7 +125,7 @@ describe("names", () => {
 });
 
 describe.each(all)("$name", (alert) => {
-  it("tells a person who is concerned, what it means, and where to look", () => {
+  test("tells a person who is concerned, what it means, and where to look", () => {
     expect(["page", "ticket", "info"]).toContain(alert.labels.severity);
     expect(alert.annotations.summary).toContain("{{ $labels.");
     expect(alert.annotations.summary.length).toBeLessThan(200);
@@ -136,7 +136,7 @@ describe.each(all)("$name", (alert) => {
     );
   });
 
-  it("speaks only of labels that its expression keeps", () => {
+  test("speaks only of labels that its expression keeps", () => {
     const used = [...JSON.stringify(alert.annotations).matchAll(/\$labels\.(\w+)/g)].map(([, label]) => label);
     const aggregated = [...alert.value.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, labels = ""]) => labels.split(", "));
     const kept = aggregated.length === 0 ? ["job", "instance", "flame_pool_name"] : aggregated;
@@ -144,7 +144,7 @@ describe.each(all)("$name", (alert) => {
     expect(used.filter((label) => !recordedByJob.includes(label!))).toEqual([]);
   });
 
-  it("has a section in the runbook that says what it means, what to look at, what to do and how to silence it", () => {
+  test("has a section in the runbook that says what it means, what to look at, what to do and how to silence it", () => {
     const sections = read("dashboards/runbook.md").split(/^## /m).slice(1);
     const section = sections[alertNames.indexOf(alert.name)];
     expect(section).toMatch(new RegExp(`^${alert.name}\n`));
@@ -162,14 +162,14 @@ describe.each(all)("$name", (alert) => {
 });
 
 describe("the runbook", () => {
-  it("leads only to sections that it has", () => {
+  test("leads only to sections that it has", () => {
     const links = [...read("dashboards/runbook.md").matchAll(/\]\(#(\w+)\)/g)].map(([, anchor]) => anchor);
     const anchors = alertNames.map((name) => name.toLowerCase());
     expect(links.filter((link) => !anchors.includes(link!))).toEqual([]);
     expect(links.length).toBeGreaterThan(10);
   });
 
-  it("asks Prometheus for nothing but the catalogue, known foreign series and what is recorded", () => {
+  test("asks Prometheus for nothing but the catalogue, known foreign series and what is recorded", () => {
     const known = [
       ...Object.values(metrics).flatMap(({ name }) => [name, `${name}_bucket`, `${name}_sum`, `${name}_count`]),
       ...Object.values(foreignSeries).map(({ name }) => name.replace("(_total)?", "")),
@@ -189,13 +189,13 @@ describe("the runbook", () => {
 describe("Grafana's variant", () => {
   const grafana = grafanaRules(defaultSettings);
 
-  it("has the same alerts, for the same time, with the same labels", () => {
+  test("has the same alerts, for the same time, with the same labels", () => {
     expect(grafana.map(({ title, for: held, keepFiringFor, labels }) => [title, held, keepFiringFor, labels])).toEqual(
       all.map((alert) => [alert.name, alert.for, alert.keepFiringFor, { ...alert.labels }]),
     );
   });
 
-  it("asks the same and compares with the same threshold", () => {
+  test("asks the same and compares with the same threshold", () => {
     for (const [index, rule] of grafana.entries()) {
       const { expr, value, conditions, comparison } = all[index]!;
       const [ask, reduce, compare] = rule.data;
@@ -225,11 +225,11 @@ describe("Grafana's variant", () => {
     }
   });
 
-  it("has templates that Grafana does not take for variables of its environment", () => {
+  test("has templates that Grafana does not take for variables of its environment", () => {
     expect(JSON.stringify(grafana.map(({ annotations, labels }) => [annotations, labels]))).not.toContain("$");
   });
 
-  it("has uids that are its own and that Grafana takes", () => {
+  test("has uids that are its own and that Grafana takes", () => {
     expect(new Set(grafana.map(({ uid }) => uid)).size).toBe(alertNames.length);
     for (const { uid } of grafana) expect(uid).toMatch(/^[a-z0-9-]{1,40}$/);
     expect(() => ruleFiles({ ...defaultSettings, uid: "the-shop-of-the-company" })).toThrow(
@@ -241,7 +241,7 @@ describe("Grafana's variant", () => {
 describe("settings", () => {
   const everything = (settings: BundleSettings): string => [...ruleFiles(settings).values()].join("\n");
 
-  it.each(Object.keys(defaultSettings.thresholds) as ReadonlyArray<keyof Thresholds>)(
+  test.each(Object.keys(defaultSettings.thresholds) as ReadonlyArray<keyof Thresholds>)(
     "the threshold %s reaches the alerts of Prometheus and of Grafana",
     (key) => {
       const changed = {
@@ -256,7 +256,7 @@ describe("settings", () => {
     },
   );
 
-  it("the selector is in every question about Firelight's own metrics", () => {
+  test("the selector is in every question about Firelight's own metrics", () => {
     const selector = 'cluster="eu", job=~"shop.*"';
     for (const { expr } of prometheusRules({ ...defaultSettings, selector })) {
       const own = [
@@ -267,7 +267,7 @@ describe("settings", () => {
     }
   });
 
-  it("names, links and data sources are the user's", () => {
+  test("names, links and data sources are the user's", () => {
     const settings: BundleSettings = {
       ...defaultSettings,
       name: "Shop",
@@ -288,7 +288,7 @@ describe("settings", () => {
     ]);
   });
 
-  it("ignored statuses spend no budget; without any, every failure does", () => {
+  test("ignored statuses spend no budget; without any, every failure does", () => {
     expect(
       everything({ ...defaultSettings, slo: { ...defaultSettings.slo, ignoredStatuses: ["UNIMPLEMENTED"] } }),
     ).toContain('rpc_status_code!~"OK|UNIMPLEMENTED"');
@@ -301,7 +301,7 @@ describe("settings", () => {
 describe("error budgets", () => {
   const of = (objective: number, windowDays = 30) => burnRates({ ...defaultSettings.slo, objective, windowDays });
 
-  it("30 days burn at 14.4, 6 and 1", () => {
+  test("30 days burn at 14.4, 6 and 1", () => {
     const { fast, slow, ticket } = of(0.999);
     expect([fast, slow, ticket].map(({ factor, failureShare }) => [factor, failureShare])).toEqual([
       [14.4, 0.0144],
@@ -310,27 +310,27 @@ describe("error budgets", () => {
     ]);
   });
 
-  it("another window has other factors, for the same shares of its budget, but none below 1", () => {
+  test("another window has other factors, for the same shares of its budget, but none below 1", () => {
     const { fast, slow, ticket } = of(0.99, 7);
     expect([fast.factor, slow.factor, ticket.factor]).toEqual([3.36, 1.4, 1]);
     expect([fast.budgetShare, slow.budgetShare, ticket.budgetShare]).toEqual([0.02, 0.05, 0.43]);
   });
 
-  it("a low objective leaves alerts that can fire", () => {
+  test("a low objective leaves alerts that can fire", () => {
     expect(of(0.9).fast.failureShare).toBe(0.9);
   });
 
-  it.each([0, 1, 99.9, Number.NaN])("an objective of %s is refused", (objective) => {
+  test.each([0, 1, 99.9, Number.NaN])("an objective of %s is refused", (objective) => {
     expect(() => of(objective)).toThrow(`slo.objective is ${objective}`);
   });
 
-  it("a window shorter than the slowest alert's is refused", () => {
+  test("a window shorter than the slowest alert's is refused", () => {
     expect(() => of(0.999, 1)).toThrow("slo.windowDays is 1");
   });
 });
 
 describe("inhibitions", () => {
-  it("an alert silences weaker ones and consequences, never a page about something else, and never in a circle", () => {
+  test("an alert silences weaker ones and consequences, never a page about something else, and never in a circle", () => {
     const severity = new Map(all.map((alert) => [alert.name, alert.severity]));
     const silences = new Map<string, ReadonlyArray<string>>();
     for (const { source, targets } of inhibitions) silences.set(source, [...(silences.get(source) ?? []), ...targets]);
@@ -343,7 +343,7 @@ describe("inhibitions", () => {
     expect(pages).toEqual(["FlameErrorBudgetBurnFast silences FlameErrorBudgetBurnSlow"]);
   });
 
-  it("the page about alerts and Alertmanager's file have them as Alertmanager wants them", () => {
+  test("the page about alerts and Alertmanager's file have them as Alertmanager wants them", () => {
     const block = /```yaml alertmanager\n([\s\S]*?)```/.exec(read("docs/alerts.md"))?.[1];
     type Config = { readonly route: { readonly routes: unknown }; readonly inhibit_rules: unknown };
     const [page, file] = [parse(block!) as Config, parse(read("otel/alertmanager.yaml")) as Config];
@@ -354,13 +354,13 @@ describe("inhibitions", () => {
 });
 
 describe("what ships", () => {
-  it("is what the default settings make", () => {
+  test("is what the default settings make", () => {
     for (const [path, text] of ruleFiles(defaultSettings)) expect(read(path), `${path}: npm run bundle`).toBe(text);
   });
 });
 
 describe("numbers for people", () => {
-  it("are short and have units", () => {
+  test("are short and have units", () => {
     expect([percent(0.0144), percent(1 - 0.999), percent(0.8)]).toEqual(["1.44 %", "0.1 %", "80 %"]);
     expect([duration(1), duration(90), duration(120), duration(3600), duration(172_800)]).toEqual([
       "1 second",

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { completeSettings } from "../../src/bundle/resolve-settings.ts";
 import { bundleFiles } from "../../src/bundle/files.ts";
 import { findDrift, writeBundle } from "../../src/bundle/write-bundle.ts";
@@ -15,7 +15,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("writing the bundle", () => {
-  it("writes every file, and leaves other ones alone", () => {
+  test("writes every file, and leaves other ones alone", () => {
     writeFileSync(join(folder, "mine.json"), "{}");
     const written = writeBundle(settings, join(folder));
     expect(written).toEqual([...bundleFiles(settings).keys()]);
@@ -24,7 +24,7 @@ describe("writing the bundle", () => {
     expect(readdirSync(folder)).toContain("mine.json");
   });
 
-  it("finds files that are missing or changed", () => {
+  test("finds files that are missing or changed", () => {
     expect(findDrift(settings, folder)).toEqual([...bundleFiles(settings).keys()]);
     writeBundle(settings, folder);
     expect(findDrift(settings, folder)).toEqual([]);

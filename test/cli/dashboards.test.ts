@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { bundleFiles } from "../../src/bundle/files.ts";
 import { defaultSettings } from "../../src/bundle/settings.ts";
 import { firelight, type Ran } from "./run-cli.ts";
@@ -21,7 +21,7 @@ const settingsFile = (name: string, text: string): string => {
 };
 
 describe("firelight dashboards", () => {
-  it("writes what ships, and says which files", async () => {
+  test("writes what ships, and says which files", async () => {
     const { code, stdout, stderr } = await run("--out", "observability");
     const files = bundleFiles(defaultSettings);
     expect({ code, stdout: stdout.trim().split("\n") }).toEqual({ code: 0, stdout: [...files.keys()] });
@@ -29,7 +29,7 @@ describe("firelight dashboards", () => {
     for (const [path, text] of files) expect(readFileSync(join(folder, "observability", path), "utf8")).toBe(text);
   });
 
-  it("takes names, addresses and the objective from options", async () => {
+  test("takes names, addresses and the objective from options", async () => {
     const options = ["--name", "Shop", "--uid", "shop", "--grafana-url", "https://grafana.example/"];
     const { code } = await run("--out", ".", ...options, "--objective", "0.99", "--selector", 'job="shop"');
     expect(code).toBe(0);
@@ -44,7 +44,7 @@ describe("firelight dashboards", () => {
     for (const [path, text] of bundleFiles(settings)) expect(readFileSync(join(folder, path), "utf8")).toBe(text);
   });
 
-  it.each([
+  test.each([
     ["shop.json", JSON.stringify({ uid: "shop", thresholds: { crashes: 9 } })],
     ["shop.mjs", `export default { uid: "shop", thresholds: { crashes: 9 } };`],
     ["shop.ts", `const crashes: number = 9;\nexport default { uid: "shop", thresholds: { crashes } };`],
@@ -57,7 +57,7 @@ describe("firelight dashboards", () => {
     expect(runners).toContain('"value": 9,');
   });
 
-  it("with --check writes nothing, and tells what is not up to date", async () => {
+  test("with --check writes nothing, and tells what is not up to date", async () => {
     const before = await run("--out", "out", "--check");
     expect(before.code).toBe(1);
     expect(before.stdout).toContain("dashboards/firelight-pools.json is missing, or is not what these settings give.");
@@ -70,7 +70,7 @@ describe("firelight dashboards", () => {
     expect(readFileSync(join(folder, "out/dashboards/firelight-pools.json"), "utf8")).toBe("{}");
   });
 
-  it.each([
+  test.each([
     ["no folder", [], "firelight dashboards --out observability"],
     ["a folder without its option", ["out"], "write --out out"],
     ["a file that is not there", ["--out", "o", "--settings", "none.json"], "There is no file none.json."],
@@ -84,7 +84,7 @@ describe("firelight dashboards", () => {
     expect(stderr.trim().split("\n")).toHaveLength(1);
   });
 
-  it("names the setting of a file that does not exist", async () => {
+  test("names the setting of a file that does not exist", async () => {
     const { code, stderr } = await run("--out", "o", "--settings", settingsFile("s.json", `{ "slos": {} }`));
     expect({ code, stderr }).toEqual({
       code: 2,
@@ -92,7 +92,7 @@ describe("firelight dashboards", () => {
     });
   });
 
-  it("ends with 1 for settings that cannot be read, and for a folder that cannot be written", async () => {
+  test("ends with 1 for settings that cannot be read, and for a folder that cannot be written", async () => {
     const broken = await run("--out", "o", "--settings", settingsFile("s.json", "{"));
     expect(broken).toMatchObject({ code: 1, stdout: "" });
     expect(broken.stderr).toContain("s.json cannot be read");

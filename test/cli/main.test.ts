@@ -1,30 +1,30 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { firelight } from "./run-cli.ts";
 
 describe("the firelight command", () => {
-  it("lists its commands, and ends with 0 when it was asked for them", async () => {
+  test("lists its commands, and ends with 0 when it was asked for them", async () => {
     const { code, stdout } = await firelight(["--help"]);
     expect(code).toBe(0);
     for (const name of ["explain", "doctor"]) expect(stdout).toMatch(new RegExp(`^  ${name} +\\S`, "m"));
   });
 
-  it("lists them also when it was asked for nothing, and ends with 2", async () => {
+  test("lists them also when it was asked for nothing, and ends with 2", async () => {
     const [help, nothing] = await Promise.all([firelight(["--help"]), firelight([])]);
     expect(nothing).toEqual({ ...help, code: 2 });
   });
 
-  it("prints the version of the package", async () => {
+  test("prints the version of the package", async () => {
     expect((await firelight(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+$/m);
   });
 
-  it.each(["explain", "doctor"])("explains %s, with its exit codes", async (name) => {
+  test.each(["explain", "doctor"])("explains %s, with its exit codes", async (name) => {
     const { code, stdout } = await firelight([name, "--help"]);
     expect(code).toBe(0);
     expect(stdout).toContain(`firelight ${name} `);
     expect(stdout).toContain("Exit codes: 0 ");
   });
 
-  it.each([
+  test.each([
     ["a command that does not exist", ["explode"], `"explode" is not a command`],
     ["a name from the prototype", ["constructor"], `"constructor" is not a command`],
     ["an option that does not exist", ["explain", "--tracee", "1"], "Unknown option '--tracee'"],
@@ -42,7 +42,7 @@ describe("the firelight command", () => {
     expect(stderr.trim().split("\n")).toHaveLength(1);
   });
 
-  it("has colours where it is told to, and none where it is told not to", async () => {
+  test("has colours where it is told to, and none where it is told not to", async () => {
     const coloured = await firelight(["doctor"], { env: { NO_COLOR: undefined, FORCE_COLOR: "1" } });
     expect(coloured.stdout).toContain("\u001b[");
     const both = await firelight(["doctor"], { env: { NO_COLOR: "1", FORCE_COLOR: "1" } });

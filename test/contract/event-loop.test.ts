@@ -1,6 +1,6 @@
 /** How long any message within the default cap keeps the event loop busy, in processor time of its thread. */
 import { setImmediate as turn } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { makeCodec } from "../../src/contract/codec/codec.ts";
 import { defaults } from "../../src/contract/config/options.ts";
 
@@ -77,7 +77,7 @@ const read = async (bytes: Uint8Array): Promise<unknown> =>
 
 /** A turn in which the garbage collector happened to run is measured again: what blocks by itself does so each time. */
 describe("the event loop goes on while a message is read", () => {
-  it.each(messages)("%s", async (_name, text) => {
+  test.each(messages)("%s", async (_name, text) => {
     const bytes = Buffer.from(text());
     expect(bytes.byteLength).toBeLessThanOrEqual(defaults.maxBodyBytes);
     await read(bytes).catch(() => {});

@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { readSnippets } from "./page.ts";
 
 describe("a page", () => {
   const page = (...lines: ReadonlyArray<string>) => readSnippets("page.md", lines.join("\n"));
 
-  it("gives its blocks with the lines that they have in it", () => {
+  test("gives its blocks with the lines that they have in it", () => {
     const [snippet] = page("# Title", "", "```ts run FLAME_MODE=local", "const a = 1;", "```");
     expect(snippet).toEqual({
       at: "page.md:4",
@@ -16,7 +16,7 @@ describe("a page", () => {
     });
   });
 
-  it("can name a block, hide a prelude and promise an output", () => {
+  test("can name a block, hide a prelude and promise an output", () => {
     const [snippet] = page(
       "<!-- prelude",
       "const a = 1;",
@@ -32,11 +32,11 @@ describe("a page", () => {
     expect(snippet).toMatchObject({ file: "a.ts", code: "\nconst a = 1;\n\n\nconsole.log(a);\n", output: "1\n" });
   });
 
-  it("says why a block is not run", () => {
+  test("says why a block is not run", () => {
     expect(page("```ts check: needs a cluster", "```")[0]).toMatchObject({ checkOnly: "needs a cluster" });
   });
 
-  it.each([
+  test.each([
     ["neither run nor check", ["```ts", "```"]],
     ["both run and check", ["```ts run check: because", "```"]],
     ["a check without a reason", ["```ts check:", "```"]],
@@ -47,7 +47,7 @@ describe("a page", () => {
     expect(() => page(...lines)).toThrow("page.md:2");
   });
 
-  it("leaves blocks of other languages alone", () => {
+  test("leaves blocks of other languages alone", () => {
     expect(page("```sh", "npm install", "```", "```text", "```ts", "```")).toEqual([]);
   });
 });

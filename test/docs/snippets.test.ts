@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { runtimes } from "../harness/runtimes.ts";
 import { readSnippets, type Snippet } from "./page.ts";
 
@@ -66,17 +66,17 @@ beforeAll(async () => {
 }, 120_000);
 
 describe("the code in the pages", () => {
-  it("is there, in the README first", () => {
+  test("is there, in the README first", () => {
     expect(byPage.get("README.md")?.length ?? 0).toBeGreaterThan(0);
   });
 
-  it.runIf(all.length > 0)("compiles against the package", () => {
+  test.runIf(all.length > 0)("compiles against the package", () => {
     expect(compiled.stdout + compiled.stderr).toBe("");
     expect(compiled.code).toBe(0);
   });
 
   const runnable = all.filter((snippet) => snippet.checkOnly === undefined);
-  it.each(runnable)(
+  test.each(runnable)(
     "runs at $at",
     async (snippet) => {
       const built = join(folder, "built", folderOf(snippet));

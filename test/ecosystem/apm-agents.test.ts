@@ -1,5 +1,5 @@
 /** Other people's agents, as they are installed and loaded, in the parent, in the runners and in both. */
-import { beforeAll, describe, expect, inject, it } from "vitest";
+import { beforeAll, describe, expect, inject, test } from "vitest";
 import { waitFor } from "../harness/wait-for.ts";
 import { type ApmAgent, apmAgents } from "./harness/apm-agents.ts";
 import { type ApmApp, orphanTimeoutMs, shareProgram, type Side, startApmApp } from "./harness/apm-app.ts";
@@ -64,7 +64,7 @@ const cases = [
   ...["otel 0.223", ...bridged, "sentry on bun"].map((agent) => [agent, "both"] as const),
 ];
 
-it.each(cases)(
+test.each(cases)(
   "%s on %s: calls succeed, idle runners live, and nobody else traces what is between them",
   async (agent, on) => {
     await using app = await start(agent, on);
@@ -92,7 +92,7 @@ it.each(cases)(
 describe("one trace from the user's request to what the user's handler asks", () => {
   const names = ["work/fetchIt", "flame.attempt", "work/fetchIt", "flame.handler"];
 
-  it.each(["otel 0.223", "otel 0.301", "dd-trace+otel", "sentry+otel"])("%s", async (agent) => {
+  test.each(["otel 0.223", "otel 0.301", "dd-trace+otel", "sentry+otel"])("%s", async (agent) => {
     await using app = await start(agent, "both");
     await app.get("/fetch");
     const upstream = () =>
@@ -111,7 +111,7 @@ describe("one trace from the user's request to what the user's handler asks", ()
     expect(isRoot(chain[0]!)).toBe(true);
   });
 
-  it.each(["elastic+otel", "newrelic+otel"])(
+  test.each(["elastic+otel", "newrelic+otel"])(
     "%s, as far as the vendor shows spans below its exit spans",
     async (agent) => {
       await using app = await start(agent, "both");
@@ -128,7 +128,7 @@ describe("one trace from the user's request to what the user's handler asks", ()
     },
   );
 
-  it("goes through a runner without an SDK, too", async () => {
+  test("goes through a runner without an SDK, too", async () => {
     await using app = await start("otel 0.301", "parent");
     const told = await app.get("/fetch");
     const spans = await app.end();

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { beforeAll, describe, expect, inject, it } from "vitest";
+import { beforeAll, describe, expect, inject, test } from "vitest";
 import { runtimes, type RuntimeName } from "../harness/runtimes.ts";
 import { installProject } from "./harness/projects.ts";
 
@@ -75,18 +75,18 @@ describe.each(cases)("%s, %s, the package %s", (bundler, format, packages) => {
     [out, said] = await build({ bundler, format, packages, programs: ["parent", "runner"] });
   }, 300_000);
 
-  it("builds without a warning", () => {
+  test("builds without a warning", () => {
     expect(said).toBe("");
   });
 
-  it("makes no files but code", () => {
+  test("makes no files but code", () => {
     const odd = readdirSync(out, { recursive: true, encoding: "utf8" }).filter(
       (name) => !/\.(?:mjs|cjs|js)$|LICENSE\.txt$|^assets$/.test(name),
     );
     expect(odd).toEqual([]);
   });
 
-  it.each<RuntimeName>(["node", "bun"])("calls runners and isolates that it starts on %s", async (runtime) => {
+  test.each<RuntimeName>(["node", "bun"])("calls runners and isolates that it starts on %s", async (runtime) => {
     expect(await start(runtime, join(out, `parent${extensions[format]}`))).toBe(
       "Hello, Ada, from a runner.\n49 2 3\nmetrics\n",
     );
@@ -94,7 +94,7 @@ describe.each(cases)("%s, %s, the package %s", (bundler, format, packages) => {
 });
 
 describe("a bundle", () => {
-  it.each([
+  test.each([
     ["esm", "0"],
     ["cjs", "0"],
   ] as const)("of esbuild as %s without a banner is imported without an error", async (format, banner) => {
@@ -108,7 +108,7 @@ describe("a bundle", () => {
     expect(await start("node", join(out, `imports${extensions[format]}`))).toBe("imported\n");
   });
 
-  it("of esbuild as ESM without a banner says which one to set at the first call", async () => {
+  test("of esbuild as ESM without a banner says which one to set at the first call", async () => {
     const [out] = await build({
       bundler: "esbuild",
       format: "esm",
@@ -121,14 +121,14 @@ describe("a bundle", () => {
     );
   });
 
-  it.each(bundlers)("of %s that names its runner by a URL of the sources says what to set", async (bundler) => {
+  test.each(bundlers)("of %s that names its runner by a URL of the sources says what to set", async (bundler) => {
     const [out] = await build({ bundler, format: "esm", packages: "external", programs: ["url-parent"] });
     expect(await start("node", join(out, "url-parent.mjs"))).toMatch(
       /build the runner as an entry point of its own.*see docs\/bundlers\.md/,
     );
   });
 
-  it("whose runner was deployed without its chunks says so", async () => {
+  test("whose runner was deployed without its chunks says so", async () => {
     const [out] = await build({
       bundler: "rollup",
       format: "esm",
@@ -145,13 +145,13 @@ describe("a bundle", () => {
 });
 
 describe("CommonJS without a bundler", () => {
-  it.each<RuntimeName>(["node", "bun"])("requires the package on %s", async (runtime) => {
+  test.each<RuntimeName>(["node", "bun"])("requires the package on %s", async (runtime) => {
     expect(await start(runtime, "require.cjs")).toBe("Hello, Ada; function.\n");
   });
 });
 
 describe("docs/bundlers.md", () => {
-  it("has a row for each bundler that is tested here, in its version", () => {
+  test("has a row for each bundler that is tested here, in its version", () => {
     const page = readFileSync(join(import.meta.dirname, "../../docs/bundlers.md"), "utf8");
     const { dependencies } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
       readonly dependencies: Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 /** The packed package in a project that has nothing else. */
 import { execFileSync } from "node:child_process";
-import { beforeAll, describe, expect, inject, it } from "vitest";
+import { beforeAll, describe, expect, inject, test } from "vitest";
 import { runtimes, type RuntimeName } from "../harness/runtimes.ts";
 import { installProject } from "./harness/projects.ts";
 
@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 
 describe.each<RuntimeName>(["node", "bun"])("a minimal project on %s", (runtime) => {
-  it("makes a call", () => {
+  test("makes a call", () => {
     expect(execFileSync(runtimes[runtime], ["main.js"], { cwd: folder, encoding: "utf8" })).toBe("Hello, Ada.\n");
   });
 });

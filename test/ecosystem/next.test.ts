@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { beforeAll, describe, expect, inject, it } from "vitest";
+import { beforeAll, describe, expect, inject, test } from "vitest";
 import { runtimes } from "../harness/runtimes.ts";
 import { isAlive, type StartedProcess, startProcess } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -52,7 +52,7 @@ const end = async (server: StartedProcess): Promise<void> => {
 };
 
 describe("an app of Next", () => {
-  it("that keeps the package out of its bundles builds, and calls runners from routes and pages", async () => {
+  test("that keeps the package out of its bundles builds, and calls runners from routes and pages", async () => {
     const { stdout, stderr } = await promisify(execFile)(runtimes.node, [next, "build"], {
       cwd: folder,
       env: { ...process.env, ...quiet, NODE_ENV: "production" },
@@ -74,7 +74,7 @@ describe("an app of Next", () => {
     }
   }, 600_000);
 
-  it("under development replaces methods that changed, and the runners that had them", async () => {
+  test("under development replaces methods that changed, and the runners that had them", async () => {
     const services = join(folder, "lib/services.js");
     const before = readFileSync(services, "utf8");
     const { server, get } = await serve("dev", { NODE_ENV: undefined });

@@ -1,7 +1,7 @@
 /** What the README says to install, in clean projects, with each package manager, beside either generation of OpenTelemetry. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, inject, it } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import { startProcess } from "../harness/start-process.ts";
 import { type RuntimeName, runtimes } from "../harness/runtimes.ts";
 import { startReceiver } from "../otel/otlp-receiver.ts";
@@ -82,7 +82,7 @@ describe.each(managers)("with %s", (manager) => {
     ["today's OpenTelemetry", current, "1.10."],
     ["OpenTelemetry 2.x", older, "1.9."],
   ])("and %s", (_, packages, api) => {
-    it("the README's words install, and one call is one trace of all signals", async () => {
+    test("the README's words install, and one call is one trace of all signals", async () => {
       const { folder, said } = await install(manager, basics, [...packages, "prom-client"]);
       expect(said).not.toMatch(conflict);
       const manifest = join(folder, "node_modules/@opentelemetry/api/package.json");
@@ -98,7 +98,7 @@ describe.each(managers)("with %s", (manager) => {
     });
   });
 
-  it("every other install of the README does too", async () => {
+  test("every other install of the README does too", async () => {
     for (const packages of others) expect((await install(manager, basics, packages)).said).not.toMatch(conflict);
   });
 });
@@ -109,13 +109,13 @@ describe("in an application", () => {
     "with SDK 2.x": ["@opentelemetry/api@1.9", "@opentelemetry/sdk-node@0.223", "@opentelemetry/sdk-metrics@2"],
   };
 
-  it.each(Object.entries(apps))("%s, firelight/otel takes the packages below sdk-node", async (_, app) => {
+  test.each(Object.entries(apps))("%s, firelight/otel takes the packages below sdk-node", async (_, app) => {
     const { folder, said } = await install("npm", app, ["firelight"]);
     expect(said).not.toMatch(conflict);
     await expectOneTrace(folder, "node");
   });
 
-  it.each([
+  test.each([
     ["the SDK of 2024", ["@opentelemetry/api@1.9", "@opentelemetry/sdk-node@0.57", "@opentelemetry/resources@1"]],
     ["other versions of all optional peers", ["yaml@1", "@grafana/grafana-foundation-sdk@0.0.18"]],
   ])("with %s, installing Firelight changes nothing", async (_, app) => {

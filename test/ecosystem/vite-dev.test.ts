@@ -1,7 +1,7 @@
 /** A parent in Vite's development server: a reload replaces methods, and leaves no runner behind. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, expect, inject, it } from "vitest";
+import { beforeAll, expect, inject, test } from "vitest";
 import { runtimes } from "../harness/runtimes.ts";
 import { isAlive, startProcess } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -13,7 +13,7 @@ beforeAll(async () => {
   folder = await installProject("bundlers", inject("tarball"));
 });
 
-it("replaces what changed, and only runners of present code live", async () => {
+test("replaces what changed, and only runners of present code live", async () => {
   await using server = await startProcess({
     command: [runtimes.node, "vite-dev.mjs"],
     cwd: folder,

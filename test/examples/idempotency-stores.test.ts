@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { fileStore } from "../../examples/05-redis-idempotency-store/file-store.ts";
 import { idempotencyStoreConformance } from "../../src/testing/idempotency-store.ts";
 import { startProcess } from "../harness/start-process.ts";
@@ -10,10 +10,10 @@ const folder = mkdtempSync(join(tmpdir(), "firelight-stores-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("the store in files", () => {
-  for (const { name, run } of idempotencyStoreConformance(() => fileStore(folder))) it(name, run);
+  for (const { name, run } of idempotencyStoreConformance(() => fileStore(folder))) test(name, run);
 });
 
-it.each(["redis-server", "no-such-redis"])(
+test.each(["redis-server", "no-such-redis"])(
   "the example charges an order once, with REDIS_SERVER=%s",
   async (server) => {
     const path = server === "no-such-redis" ? process.execPath.replace(/\/[^/]*$/, "") : process.env["PATH"];

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { runtimes } from "../harness/runtimes.ts";
 import { isAlive, type StartedProcess, startProcess } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -66,7 +66,7 @@ const freePort = async (): Promise<number> => {
 };
 
 describe("a parent", () => {
-  it.each([
+  test.each([
     ["bun --hot", [runtimes.bun, "--hot"]],
     ["bun --watch", [runtimes.bun, "--watch"]],
     ["node --watch", [runtimes.node, "--watch"]],
@@ -99,7 +99,7 @@ describe("a parent", () => {
 });
 
 describe("a runner under bun --hot", () => {
-  it("serves its present code, on the port that it had", async () => {
+  test("serves its present code, on the port that it had", async () => {
     const port = await freePort();
     write({
       "services.ts": services,

@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import * as here from "../../src/index.ts";
 import { VERSION } from "../../src/contract/process/version.ts";
 
@@ -46,7 +46,7 @@ describe("errors of the other copy", () => {
   });
   const classes = ["FlameError", "InvokeError", "RegistryError", "ConfigError", "FlameMethodError"] as const;
 
-  it.each(classes)("are instances of %s exactly where this copy's are", (name) => {
+  test.each(classes)("are instances of %s exactly where this copy's are", (name) => {
     const [ours, theirs] = [made(here), made(other)];
     for (const kind of Object.keys(ours)) {
       const expected = kind === name || (name === "FlameError" && kind !== "FlameMethodError");
@@ -59,7 +59,7 @@ describe("errors of the other copy", () => {
     }
   });
 
-  it("keep what a derived class means", () => {
+  test("keep what a derived class means", () => {
     class Declined extends here.InvokeError {}
     const declined = new Declined("timeout", "late");
     expect(declined instanceof Declined).toBe(true);
@@ -69,7 +69,7 @@ describe("errors of the other copy", () => {
     expect(new here.InvokeError("timeout", "late") instanceof Declined).toBe(false);
   });
 
-  it.each([null, undefined, 1, "text", {}, Object.create(null), Proxy.revocable({}, {})])(
+  test.each([null, undefined, 1, "text", {}, Object.create(null), Proxy.revocable({}, {})])(
     "are no other value: %#",
     (value) => {
       if (value !== null && typeof value === "object" && "revoke" in value) value.revoke();
@@ -78,7 +78,7 @@ describe("errors of the other copy", () => {
     },
   );
 
-  it("that a handler throws reach the caller with what it chose to say", async () => {
+  test("that a handler throws reach the caller with what it chose to say", async () => {
     const flame = make(here, { mode: "local" });
     const pay = flame.fn("pay", async () => {
       throw new other.FlameMethodError("card_declined", "The card was declined.", { retryable: true });
@@ -92,7 +92,7 @@ describe("errors of the other copy", () => {
 });
 
 describe("a handler of one copy that works with the other", () => {
-  it("is the current invocation there, and hands its deadline on", async () => {
+  test("is the current invocation there, and hands its deadline on", async () => {
     const [outer, inner] = [make(here, { mode: "local" }), make(other, { mode: "local" })];
     const inside = inner.fn("inside", async () => other.currentInvocation()?.deadline);
     const outside = outer.fn(
@@ -107,7 +107,7 @@ describe("a handler of one copy that works with the other", () => {
 });
 
 describe("what another copy has made", () => {
-  it("is refused by toEffect and by the decorator of a class, with the copies named", () => {
+  test("is refused by toEffect and by the decorator of a class, with the copies named", () => {
     const theirs = other.createFlame();
     expect(() => here.toEffect(theirs.fn("theirs", async () => 1))).toThrow(/2 copies of firelight.*two-copies/);
     class Mixed {
@@ -124,7 +124,7 @@ describe("what another copy has made", () => {
 });
 
 describe("telemetry", () => {
-  it("of the other copy is flushed when an instance of this one shuts down", async () => {
+  test("of the other copy is flushed when an instance of this one shuts down", async () => {
     let flushed = 0;
     const stop = other.onFlush(() => (flushed += 1));
     await make(here, { mode: "local" }).shutdown();
@@ -134,7 +134,7 @@ describe("telemetry", () => {
 });
 
 describe("a copy that nobody has configured", () => {
-  it("says with its first call that another one may be", async () => {
+  test("says with its first call that another one may be", async () => {
     const lone = make(here, { mode: "parent" });
     await expect(lone.fn("alone", async () => 1)()).rejects.toThrow(
       /no pool "default" \(known: none\).*2 copies of firelight/,
@@ -143,7 +143,7 @@ describe("a copy that nobody has configured", () => {
 });
 
 describe("a method that is registered with the other copy", () => {
-  it("is missing on a runner of this one, with an error that names both copies and where it is", async () => {
+  test("is missing on a runner of this one, with an error that names both copies and where it is", async () => {
     other.createFlame().fn("lost", async () => 1);
     const runner = make(here, { mode: "runner", security: { secret } });
     const server = runner.createRunnerServer({ port: 0, hostname: "127.0.0.1", handleSignals: false });

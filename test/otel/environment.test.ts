@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import { metrics as metricsApi, propagation, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import { Counter, Histogram, Registry } from "prom-client";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createFlame, defineMethod } from "../../src/index.ts";
 import { type OpenTelemetryOptions, type OtelHandle, startOpenTelemetry } from "../../src/otel/index.ts";
 import { startReceiver } from "./otlp-receiver.ts";
@@ -49,7 +49,7 @@ const emit = async (handle: OtelHandle): Promise<void> => {
 };
 
 describe("the exporters of a signal", () => {
-  it.each([
+  test.each([
     ["OTEL_TRACES_EXPORTER", "/v1/traces"],
     ["OTEL_METRICS_EXPORTER", "/v1/metrics"],
     ["OTEL_LOGS_EXPORTER", "/v1/logs"],
@@ -59,7 +59,7 @@ describe("the exporters of a signal", () => {
     expect([...receiver.paths].sort()).toEqual(all.filter((one) => one !== path));
   });
 
-  it.each([
+  test.each([
     ["OTEL_TRACES_EXPORTER", "/v1/traces"],
     ["OTEL_METRICS_EXPORTER", "/v1/metrics"],
     ["OTEL_LOGS_EXPORTER", "/v1/logs"],
@@ -74,14 +74,14 @@ describe("the exporters of a signal", () => {
     expect(receiver.paths).toContain(path);
   });
 
-  it("one that is not there is reported", async () => {
+  test("one that is not there is reported", async () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     await emit(start({ OTEL_TRACES_EXPORTER: "zipkin" }));
     expect(warn).toHaveBeenCalledWith(expect.stringMatching(/OTEL_TRACES_EXPORTER is "zipkin".*otlp and console/));
     expect(receiver.paths).toEqual(["/v1/logs"]);
   });
 
-  it("of metrics are asked for by name where there is no registry, and get those of OpenTelemetry's API", async () => {
+  test("of metrics are asked for by name where there is no registry, and get those of OpenTelemetry's API", async () => {
     const handle = start({ OTEL_METRICS_EXPORTER: "otlp" });
     metricsApi.getMeter("test").createCounter("host_work").add(2);
     await handle.flush();
@@ -92,7 +92,7 @@ describe("the exporters of a signal", () => {
 describe("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", () => {
   const named = (push: number, name: string) => receiver.pushes[push]?.find((metric) => metric.name === name);
 
-  it.each(["delta", "lowmemory", "DELTA"])("%s sends what was counted since the push before", async (preference) => {
+  test.each(["delta", "lowmemory", "DELTA"])("%s sends what was counted since the push before", async (preference) => {
     const { registry, counter, histogram } = counted();
     const handle = start({ OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: preference }, { metrics: registry });
     await handle.flush();
@@ -107,7 +107,7 @@ describe("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", () => {
     expect(named(2, "work_total")?.points).toEqual([]);
   });
 
-  it("cumulative is the default", async () => {
+  test("cumulative is the default", async () => {
     const { registry, counter } = counted();
     const handle = start({}, { metrics: registry });
     await handle.flush();
@@ -116,7 +116,7 @@ describe("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", () => {
     expect([0, 1].map((push) => named(push, "work_total")?.points[0]?.value)).toEqual([3, 7]);
   });
 
-  it.each(["cumulative", "delta"])("%s survives a reset of the registry", async (preference) => {
+  test.each(["cumulative", "delta"])("%s survives a reset of the registry", async (preference) => {
     const { registry, counter } = counted();
     const handle = start({ OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: preference }, { metrics: registry });
     await handle.flush();
@@ -137,13 +137,13 @@ describe("the resource", () => {
     return receiver.resources[0]!;
   };
 
-  it("has the host and the variables by default", async () => {
+  test("has the host and the variables by default", async () => {
     const found = await resource({});
     expect(found).toMatchObject({ "host.name": hostname(), team: "media", "service.name": "shop" });
     expect(found).not.toHaveProperty("process.runtime.name");
   });
 
-  it("has what OTEL_NODE_RESOURCE_DETECTORS names, and always the variables", async () => {
+  test("has what OTEL_NODE_RESOURCE_DETECTORS names, and always the variables", async () => {
     const found = await resource({ OTEL_NODE_RESOURCE_DETECTORS: "process,os" });
     expect(found).toMatchObject({ "process.pid": process.pid, team: "media", "service.name": "shop" });
     expect(found).toHaveProperty("process.runtime.name");
@@ -151,7 +151,7 @@ describe("the resource", () => {
     expect(found).not.toHaveProperty("host.name");
   });
 
-  it("has nothing else with none, and everything with all", async () => {
+  test("has nothing else with none, and everything with all", async () => {
     expect(await resource({ OTEL_NODE_RESOURCE_DETECTORS: "none" })).not.toHaveProperty("host.name");
     await otel!.shutdown();
     receiver.resources.length = 0;
@@ -162,7 +162,7 @@ describe("the resource", () => {
 });
 
 describe("sampling", () => {
-  it.each([
+  test.each([
     [{ OTEL_TRACES_SAMPLER: "always_off" }, 0],
     [{ OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0" }, 0],
     [{ OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "1" }, 1],
@@ -172,7 +172,7 @@ describe("sampling", () => {
     expect(receiver.spans).toHaveLength(sampled);
   });
 
-  it.each([
+  test.each([
     ["always_off", 0],
     ["always_on", 1],
   ])("with %s, records of handlers and of failures have the flags of their spans", async (sampler, flags) => {
@@ -199,12 +199,12 @@ describe("sampling", () => {
 });
 
 describe("the rest", () => {
-  it("OTEL_SDK_DISABLED makes nothing of it", async () => {
+  test("OTEL_SDK_DISABLED makes nothing of it", async () => {
     await emit(start({ OTEL_SDK_DISABLED: "TRUE" }, { metrics: counted().registry }));
     expect(receiver.paths).toEqual([]);
   });
 
-  it("OTEL_PROPAGATORS", () => {
+  test("OTEL_PROPAGATORS", () => {
     const inject = (): ReadonlyArray<string> => {
       const carrier = {};
       const parent = { traceId: "a".repeat(32), spanId: "b".repeat(16), traceFlags: 1 };
@@ -215,7 +215,7 @@ describe("the rest", () => {
     expect(inject()).toEqual(["b3"]);
   });
 
-  it("OTEL_PROPAGATORS: none, and one that is not there", async () => {
+  test("OTEL_PROPAGATORS: none, and one that is not there", async () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     start({ OTEL_PROPAGATORS: "none" });
     expect(propagation.fields()).toEqual([]);
@@ -225,7 +225,7 @@ describe("the rest", () => {
     expect(warn).toHaveBeenCalledWith(expect.stringContaining('"xray"'));
   });
 
-  it("limits of attributes", async () => {
+  test("limits of attributes", async () => {
     const handle = start({ OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: "3", OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: "1" });
     span("work", { one: "abcdef", two: "x" });
     handle.logger.info("said", { long: "abcdef" });
@@ -234,7 +234,7 @@ describe("the rest", () => {
     expect(receiver.logs[0]?.attributes).toEqual({ long: "abc" });
   });
 
-  it("sizes and delays of batches", async () => {
+  test("sizes and delays of batches", async () => {
     const handle = start({
       OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "2",
       OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: "2",
@@ -249,7 +249,7 @@ describe("the rest", () => {
     expect([...receiver.paths].sort()).toEqual([...Array(3).fill("/v1/logs"), ...Array(3).fill("/v1/traces")]);
   });
 
-  it("endpoints, headers and compression by signal", async () => {
+  test("endpoints, headers and compression by signal", async () => {
     const handle = start({
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${receiver.url}/only/v1/traces`,
       OTEL_EXPORTER_OTLP_HEADERS: "x-all=1",

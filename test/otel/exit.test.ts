@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo, Server } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startProcess, type StartedProcess } from "../harness/start-process.ts";
 import { startReceiver } from "./otlp-receiver.ts";
 
@@ -39,7 +39,7 @@ beforeAll(async () => {
 afterAll(() => void blackHole.close());
 
 describe.each(["black hole", "closed port"] as const)("with a %s for a receiver", (receiver) => {
-  it.each([
+  test.each([
     ["by itself", "itself", undefined],
     ["after flame.shutdown", "shutdown", undefined],
     ["after the shutdown of both", "otel-shutdown", undefined],
@@ -64,7 +64,7 @@ describe.each(["black hole", "closed port"] as const)("with a %s for a receiver"
 });
 
 describe("with a receiver that answers", () => {
-  it.each([
+  test.each([
     ["by itself", "itself", undefined],
     ["after flame.shutdown", "shutdown", undefined],
     ["by SIGTERM", "wait", "SIGTERM"],
@@ -83,7 +83,7 @@ describe("with a receiver that answers", () => {
     expect(child.output()).not.toContain("could not be sent");
   });
 
-  it("a second signal ends the process at once", async () => {
+  test("a second signal ends the process at once", async () => {
     await using child = await start(endpoints["black hole"], "wait", { FLUSH_MS: "60000" });
     await child.waitForOutput(/ready/, 20_000);
     child.kill("SIGINT");

@@ -1,7 +1,7 @@
 import { context, trace } from "@opentelemetry/api";
 import { logs } from "@opentelemetry/api-logs";
 import { Effect } from "effect";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { flushAll } from "../../src/contract/process/flush.ts";
 import type { OpenTelemetryOptions, OtelHandle } from "../../src/otel/index.ts";
 import { startOpenTelemetry } from "../../src/otel/index.ts";
@@ -33,7 +33,7 @@ afterEach(async () => {
 });
 
 describe("startOpenTelemetry", () => {
-  it("exports spans over OTLP protobuf, with the runner's resource", async () => {
+  test("exports spans over OTLP protobuf, with the runner's resource", async () => {
     vi.stubEnv("FLAME_RUNNER_ID", "runner-7");
     vi.stubEnv("FLAME_POOL", "gpu");
     vi.stubEnv("FLAME_BACKEND", "process");
@@ -55,7 +55,7 @@ describe("startOpenTelemetry", () => {
     });
   });
 
-  it("finds its receiver by OTEL_EXPORTER_OTLP_ENDPOINT", async () => {
+  test("finds its receiver by OTEL_EXPORTER_OTLP_ENDPOINT", async () => {
     vi.stubEnv("OTEL_EXPORTER_OTLP_ENDPOINT", `${receiver.url}/collector`);
     start({ endpoint: undefined });
     await call();
@@ -63,7 +63,7 @@ describe("startOpenTelemetry", () => {
     expect(receiver.paths).toEqual(["/collector/v1/traces"]);
   });
 
-  it("exports Firelight's log records in their trace, beside the configured logger", async () => {
+  test("exports Firelight's log records in their trace, beside the configured logger", async () => {
     start();
     const told: Array<string> = [];
     const tell = (message: string) => void told.push(message);
@@ -98,14 +98,14 @@ describe("startOpenTelemetry", () => {
     ]);
   });
 
-  it("writes a record once when its logger is also the configured one", async () => {
+  test("writes a record once when its logger is also the configured one", async () => {
     const handle = start();
     makeLogSink(handle.logger).emit({ _tag: "PoolScaled", pool: "p", from: 0, to: 1, reason: "demand" });
     await handle.flush();
     expect(receiver.logs).toHaveLength(1);
   });
 
-  it("keeps the active span over asynchronous steps", async () => {
+  test("keeps the active span over asynchronous steps", async () => {
     start();
     const seen = await trace.getTracer("host").startActiveSpan("host", async (span) => {
       await new Promise((resolve) => setImmediate(resolve));
@@ -114,7 +114,7 @@ describe("startOpenTelemetry", () => {
     expect(seen).toBe(true);
   });
 
-  it("is flushed by flushAll, as a draining runner does, until it is shut down", async () => {
+  test("is flushed by flushAll, as a draining runner does, until it is shut down", async () => {
     const handle = start();
     await call();
     await flushAll(5_000);
@@ -126,7 +126,7 @@ describe("startOpenTelemetry", () => {
     expect(receiver.spans).toHaveLength(2);
   });
 
-  it("gives the same handle while it runs, and starts anew after a shutdown", async () => {
+  test("gives the same handle while it runs, and starts anew after a shutdown", async () => {
     const first = start();
     expect(startOpenTelemetry({ serviceName: "other" })).toBe(first);
     await first.shutdown();
@@ -135,7 +135,7 @@ describe("startOpenTelemetry", () => {
     expect(await call()).toMatchObject({ sampled: true });
   });
 
-  it("leaves no signal handler and no global behind", async () => {
+  test("leaves no signal handler and no global behind", async () => {
     const before = [process.listenerCount("SIGTERM"), process.listenerCount("beforeExit")];
     const noLogs = logs.getLoggerProvider();
     const handle = start();
@@ -148,7 +148,7 @@ describe("startOpenTelemetry", () => {
     expect(context.active().getValue(Symbol.for("x"))).toBeUndefined();
   });
 
-  it("does nothing with OTEL_SDK_DISABLED", async () => {
+  test("does nothing with OTEL_SDK_DISABLED", async () => {
     vi.stubEnv("OTEL_SDK_DISABLED", "true");
     start();
     expect(await call()).toBeUndefined();
@@ -156,7 +156,7 @@ describe("startOpenTelemetry", () => {
     expect(receiver.paths).toEqual([]);
   });
 
-  it("pushes the metrics of a registry with the registry's values and the catalogue's units", async () => {
+  test("pushes the metrics of a registry with the registry's values and the catalogue's units", async () => {
     const metrics = makeMetrics();
     const phases = { acquire: 1, encode: 0, network: 0, runner_queue: 0, handler: 29, decode: 0, backoff: 0, other: 0 };
     metrics.watchPool("gpu", () => ({

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startReceiver } from "./otlp-receiver.ts";
 
 const preload = "Bun" in globalThis ? "--preload" : "--import";
@@ -15,7 +15,7 @@ const run = (endpoint: string, ...args: ReadonlyArray<string>) =>
   });
 
 describe("firelight/otel/register", () => {
-  it("exports what a process recorded before it ends by itself", async () => {
+  test("exports what a process recorded before it ends by itself", async () => {
     await using receiver = await startReceiver();
     const [code] = (await once(run(receiver.url), "exit")) as [number | null];
     expect(code).toBe(0);
@@ -23,7 +23,7 @@ describe("firelight/otel/register", () => {
     expect(receiver.resources[0]).toMatchObject({ "service.name": "registered" });
   });
 
-  it("exports it on SIGTERM too, and lets the signal end the process", async () => {
+  test("exports it on SIGTERM too, and lets the signal end the process", async () => {
     await using receiver = await startReceiver();
     const child = run(receiver.url, "--wait");
     await once(child.stdout, "data");

@@ -7,7 +7,7 @@ import { cpSync, globSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runtimes, type RuntimeName } from "../harness/runtimes.ts";
 import { startProcess } from "../harness/start-process.ts";
 
@@ -71,12 +71,12 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
 
   afterAll(() => rmSync(consumer, { recursive: true, force: true }));
 
-  it("installs without a complaint about peers, and into a tree without gaps", async () => {
+  test("installs without a complaint about peers, and into a tree without gaps", async () => {
     expect(installation).not.toMatch(/ERESOLVE|peer|deprecated/i);
     await expect(npm(["ls", "--all"])).resolves.toContain("firelight@");
   });
 
-  it("ships its build, its sources for the debugger, and nothing of its workshop", () => {
+  test("ships its build, its sources for the debugger, and nothing of its workshop", () => {
     const shipped = readdirSync(join(consumer, "node_modules/firelight"));
     expect(shipped).toEqual(
       expect.arrayContaining(["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "dist", "package.json", "src"]),
@@ -84,9 +84,9 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
     expect(shipped.filter((name) => /^(\.|test|bench|scripts|node_modules|tsconfig)/.test(name))).toEqual([]);
   });
 
-  it("type-checks a user's code and every declaration on the way", typeCheck, 120_000);
+  test("type-checks a user's code and every declaration on the way", typeCheck, 120_000);
 
-  it.each(["node", "bun"] as const)(
+  test.each(["node", "bun"] as const)(
     "runs the quick start in local mode on %s",
     async (runtime) => {
       expect(await script(runtime, "local.ts")).toBe(`{"charged":50} 5 metrics`);
@@ -94,7 +94,7 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
     60_000,
   );
 
-  it.each(["node", "bun"] as const)(
+  test.each(["node", "bun"] as const)(
     "runs the quick start as a parent and a runner over HTTP on %s",
     async (runtime) => {
       await using runner = await startProcess({
@@ -112,7 +112,7 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
     90_000,
   );
 
-  it.each(["node", "bun"] as const)(
+  test.each(["node", "bun"] as const)(
     "starts runners of its own with the process backend on %s",
     async (runtime) => {
       const [ours, theirs] = (await script(runtime, "elastic.ts")).split(" ");
@@ -122,7 +122,7 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
     90_000,
   );
 
-  it.each(["node", "bun"] as const)(
+  test.each(["node", "bun"] as const)(
     "opens every door on %s",
     async (runtime) => {
       expect(await script(runtime, "doors.ts")).toBe("all doors open");
@@ -130,7 +130,7 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
     60_000,
   );
 
-  it.each([
+  test.each([
     ["npx", ["firelight", "--help"]],
     [runtimes.bun, ["x", "--bun", "firelight", "--help"]],
   ])(
@@ -142,7 +142,7 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
     60_000,
   );
 
-  it("has a doctor that finds this project in order", async () => {
+  test("has a doctor that finds this project in order", async () => {
     const { stdout } = await run(runtimes.node, ["node_modules/.bin/firelight", "doctor"], { cwd: consumer });
     expect(stdout).toMatch(/^✓ OpenTelemetry API +one copy, /m);
     expect(stdout).toMatch(/^\d+ checks passed\.$/m);
@@ -154,14 +154,14 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
       installation = await install("@opentelemetry/sdk-node");
     }, 240_000);
 
-    it("installs without a complaint, and with one copy of the API: spans of another copy would go nowhere", () => {
+    test("installs without a complaint, and with one copy of the API: spans of another copy would go nowhere", () => {
       expect(installation).not.toMatch(/ERESOLVE|peer/i);
       expect(copiesOf("@opentelemetry/api")).toEqual([join("node_modules", "@opentelemetry", "api", "package.json")]);
     });
 
-    it("type-checks", typeCheck, 120_000);
+    test("type-checks", typeCheck, 120_000);
 
-    it.each(["node", "bun"] as const)(
+    test.each(["node", "bun"] as const)(
       "sends the spans of a call over OTLP on %s",
       async (runtime) => {
         expect(await script(runtime, "telemetry.ts")).toContain("/v1/traces");

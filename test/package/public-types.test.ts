@@ -6,7 +6,7 @@ import { execFile } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unexportedTypes } from "../../scripts/unexported-types.ts";
 import { runtimes } from "../harness/runtimes.ts";
 
@@ -63,7 +63,7 @@ describe.skipIf("bun" in process.versions)("declarations that users emit", () =>
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("keep inferred types: nothing is any, and every type has a name of the package", async () => {
+  test("keep inferred types: nothing is any, and every type has a name of the package", async () => {
     expect(await emit("inferred", {})).toBe("");
     const emitted = readFileSync(join(out, "inferred/services.d.ts"), "utf8");
     expect(emitted).not.toMatch(/\bany\b|elided/);
@@ -72,17 +72,17 @@ describe.skipIf("bun" in process.versions)("declarations that users emit", () =>
     );
   }, 120_000);
 
-  it("can be written with isolatedDeclarations", async () => {
+  test("can be written with isolatedDeclarations", async () => {
     expect(await emit("annotated", { isolatedDeclarations: true })).toBe("");
   }, 120_000);
 
-  it("are as safe for those who import them", async () => {
+  test("are as safe for those who import them", async () => {
     expect(await compile("consumer", { noEmit: true })).toBe("");
   }, 120_000);
 });
 
 describe.skipIf("bun" in process.versions)("the types that users see", () => {
-  it("are all exported by an entry point", () => {
+  test("are all exported by an entry point", () => {
     const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
       readonly exports: Readonly<Record<string, string | { readonly types: string }>>;
     };

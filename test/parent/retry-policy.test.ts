@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { FlameErrorCode, FlameErrorContext } from "../../src/contract/errors.ts";
 import { ConfigError, InvokeError, RegistryError } from "../../src/contract/errors.ts";
 import type { RetrySituation } from "../../src/parent/retry-policy.ts";
@@ -20,7 +20,7 @@ const decide = (situation: Partial<RetrySituation> & Pick<RetrySituation, "error
   });
 
 describe("without a retry policy", () => {
-  it("an attempt that did not reach the handler fails over at once", () => {
+  test("an attempt that did not reach the handler fails over at once", () => {
     expect(decide({ error: failed("transport_error", { executed: "no", runnerId: "a" }) })).toMatchObject({
       retry: true,
       delayMs: 0,
@@ -33,23 +33,23 @@ describe("without a retry policy", () => {
     });
   });
 
-  it("failing over is bounded", () => {
+  test("failing over is bounded", () => {
     const error = failed("transport_error", { executed: "no", runnerId: "a" });
     expect(decide({ error, attempt: failoverAttempts, failovers: failoverAttempts - 1 }).retry).toBe(true);
     expect(decide({ error, attempt: failoverAttempts + 1, failovers: failoverAttempts }).retry).toBe(false);
   });
 
-  it("a call that its own pool refused does not fail over: there is no other pool", () => {
+  test("a call that its own pool refused does not fail over: there is no other pool", () => {
     expect(decide({ error: failed("overloaded", { phase: "acquire" }) }).retry).toBe(false);
   });
 
-  it("nothing that may have executed is tried again", () => {
+  test("nothing that may have executed is tried again", () => {
     expect(decide({ error: failed("transport_error", { executed: "unknown" }) }).retry).toBe(false);
     expect(decide({ error: failed("remote_error", { executed: "yes" }) }).retry).toBe(false);
     expect(decide({ error: failed("timeout", { executed: "unknown" }) }).retry).toBe(false);
   });
 
-  it("a pool that has no runner is not tried again", () => {
+  test("a pool that has no runner is not tried again", () => {
     expect(decide({ error: failed("no_runner") }).retry).toBe(false);
   });
 });
@@ -57,22 +57,22 @@ describe("without a retry policy", () => {
 describe("with maxAttempts", () => {
   const retry = { maxAttempts: 3, baseDelayMs: 100 };
 
-  it("handler failures and lost responses are tried again", () => {
+  test("handler failures and lost responses are tried again", () => {
     expect(decide({ retry, error: failed("remote_error") })).toMatchObject({ retry: true, failover: false });
     expect(decide({ retry, error: failed("transport_error", { executed: "unknown" }) }).retry).toBe(true);
   });
 
-  it("stops at maxAttempts, and failovers do not count", () => {
+  test("stops at maxAttempts, and failovers do not count", () => {
     expect(decide({ retry, error: failed("remote_error"), attempt: 2 }).retry).toBe(true);
     expect(decide({ retry, error: failed("remote_error"), attempt: 3 }).retry).toBe(false);
     expect(decide({ retry, error: failed("remote_error"), attempt: 4, failovers: 2 }).retry).toBe(true);
   });
 
-  it("a handler that says so is not tried again", () => {
+  test("a handler that says so is not tried again", () => {
     expect(decide({ retry, error: failed("remote_error", { retryable: false }) }).retry).toBe(false);
   });
 
-  it.each([
+  test.each([
     new ConfigError("x"),
     new RegistryError("x"),
     failed("serialization_error", { retryable: true }),
@@ -83,7 +83,7 @@ describe("with maxAttempts", () => {
     expect(decide({ retry, error }).retry).toBe(false);
   });
 
-  it("the delay doubles, is jittered by a fifth, and is bounded", () => {
+  test("the delay doubles, is jittered by a fifth, and is bounded", () => {
     const delay = (attempt: number, chance: number, more = {}) => {
       const decision = decide({
         retry: { maxAttempts: 10, baseDelayMs: 100, ...more },
@@ -99,11 +99,11 @@ describe("with maxAttempts", () => {
     expect(delay(9, 0.5, { maxDelayMs: 300 })).toBe(300);
   });
 
-  it("waits at least as long as the server asks", () => {
+  test("waits at least as long as the server asks", () => {
     expect(decide({ retry, error: failed("remote_error", { retryAfterMs: 900 }) })).toMatchObject({ delayMs: 900 });
   });
 
-  it("does not start what the deadline would not allow", () => {
+  test("does not start what the deadline would not allow", () => {
     expect(decide({ retry, error: failed("remote_error"), remainingMs: 100 }).retry).toBe(false);
     expect(
       decide({ retry, error: failed("transport_error", { executed: "no", runnerId: "a" }), remainingMs: 0 }).retry,
@@ -118,7 +118,7 @@ describe("what is refused is explained", () => {
   };
   const crashed = failed("remote_error");
 
-  it("attempts and failovers that are used up", () => {
+  test("attempts and failovers that are used up", () => {
     expect(refusal({ error: crashed, attempt: 3, retry: { maxAttempts: 3 } })).toEqual({
       obstacle: "max_attempts",
       text: "3 of 3 attempts were made",
@@ -129,7 +129,7 @@ describe("what is refused is explained", () => {
     });
   });
 
-  it("a deadline that is too close", () => {
+  test("a deadline that is too close", () => {
     expect(refusal({ error: crashed, retry: { maxAttempts: 3, baseDelayMs: 400 }, remainingMs: 120 })).toEqual({
       obstacle: "deadline",
       text: "the next attempt would start in 400 ms, and 120 ms are left",
@@ -139,7 +139,7 @@ describe("what is refused is explained", () => {
     ).toBe("deadline");
   });
 
-  it("what no policy asked for is not", () => {
+  test("what no policy asked for is not", () => {
     expect(refusal({ error: crashed })).toBeUndefined();
     expect(refusal({ error: failed("remote_error", { retryable: false }), retry: { maxAttempts: 3 } })).toBeUndefined();
     expect(refusal({ error: failed("timeout"), retry: { maxAttempts: 3 }, remainingMs: 0 })).toBeUndefined();
@@ -149,7 +149,7 @@ describe("what is refused is explained", () => {
 describe("retry.on", () => {
   const crashed = failed("remote_error", { remote: { code: "rate_limited" } });
 
-  it("narrows retries by code and by function", () => {
+  test("narrows retries by code and by function", () => {
     expect(decide({ error: crashed, retry: { maxAttempts: 3, on: ["remote_error"] } }).retry).toBe(true);
     expect(
       decide({ error: crashed, retry: { maxAttempts: 3, on: ["timeout", (e) => e.remote?.code === "rate_limited"] } })
@@ -164,19 +164,19 @@ describe("retry.on", () => {
     });
   });
 
-  it("narrows failing over too", () => {
+  test("narrows failing over too", () => {
     expect(decide({ error: failed("unavailable"), retry: { on: [] } }).retry).toBe(false);
     expect(decide({ error: failed("unavailable"), retry: { on: ["unavailable"] } }).retry).toBe(true);
   });
 
-  it("widens nothing", () => {
+  test("widens nothing", () => {
     expect(decide({ error: crashed, retry: { on: () => true } })).toEqual({ retry: false });
     expect(
       decide({ error: failed("canceled", { retryable: true }), retry: { maxAttempts: 3, on: () => true } }).retry,
     ).toBe(false);
   });
 
-  it("a function that throws is a no, and its message is told", () => {
+  test("a function that throws is a no, and its message is told", () => {
     const on = () => {
       throw new Error("oops");
     };
@@ -190,42 +190,42 @@ describe("retry.on", () => {
 describe("an idempotent method", () => {
   const lost = failed("transport_error", { executed: "unknown" });
 
-  it("is tried three times where an answer was lost", () => {
+  test("is tried three times where an answer was lost", () => {
     expect(decide({ error: lost, idempotent: true })).toMatchObject({ retry: true, failover: false, charged: true });
     expect(decide({ error: lost, idempotent: true, attempt: 2 }).retry).toBe(true);
     expect(decide({ error: lost, idempotent: true, attempt: 3 }).retry).toBe(false);
     expect(decide({ error: failed("timeout", { executed: "yes" }), idempotent: true }).retry).toBe(true);
   });
 
-  it("is tried again where the handler started and what ran it was lost", () => {
+  test("is tried again where the handler started and what ran it was lost", () => {
     expect(decide({ error: failed("transport_error", { executed: "yes" }), idempotent: true }).retry).toBe(true);
     expect(decide({ error: failed("transport_error", { executed: "yes" }) })).toEqual({ retry: false });
   });
 
-  it("is not tried again where the handler failed", () => {
+  test("is not tried again where the handler failed", () => {
     expect(decide({ error: failed("remote_error"), idempotent: true })).toEqual({ retry: false });
   });
 
-  it("is tried as often as its own maxAttempts says", () => {
+  test("is tried as often as its own maxAttempts says", () => {
     expect(decide({ error: lost, idempotent: true, retry: { maxAttempts: 1 } }).retry).toBe(false);
     expect(decide({ error: lost, idempotent: true, retry: { maxAttempts: 5 }, attempt: 4 }).retry).toBe(true);
     expect(decide({ error: failed("remote_error"), idempotent: true, retry: { maxAttempts: 2 } }).retry).toBe(true);
   });
 
-  it("hedges do not count", () => {
+  test("hedges do not count", () => {
     expect(decide({ error: lost, idempotent: true, attempt: 4, hedges: 2 }).retry).toBe(true);
     expect(decide({ error: lost, idempotent: true, attempt: 5, hedges: 2 }).retry).toBe(false);
   });
 });
 
 describe("failing over", () => {
-  it("is free the first time, and charged when that failed too", () => {
+  test("is free the first time, and charged when that failed too", () => {
     const error = failed("unavailable");
     expect(decide({ error })).toMatchObject({ charged: false });
     expect(decide({ error, attempt: 2, failovers: 1 })).toMatchObject({ failover: true, charged: true });
   });
 
-  it("an attempt that could not be sent within its own time goes elsewhere, one that waited for a slot does not", () => {
+  test("an attempt that could not be sent within its own time goes elsewhere, one that waited for a slot does not", () => {
     const retry = { attemptTimeoutMs: 50 };
     expect(decide({ retry, error: failed("timeout", { executed: "no", phase: "network" }) })).toMatchObject({
       failover: true,
@@ -234,7 +234,7 @@ describe("failing over", () => {
     expect(decide({ error: failed("timeout", { executed: "no", phase: "network" }) }).retry).toBe(false);
   });
 
-  it("with nowhere else to go it waits as the runner asks", () => {
+  test("with nowhere else to go it waits as the runner asks", () => {
     const error = failed("overloaded", { retryAfterMs: 100 });
     expect(decide({ error, elsewhere: false })).toMatchObject({ failover: true, delayMs: 100 });
     expect(decide({ error, elsewhere: true })).toMatchObject({ failover: true, delayMs: 0 });

@@ -3,7 +3,7 @@
  * commands that shows it; `FIRELIGHT_SEED=…` runs the same ones again.
  */
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import type { IdleRunner, PoolBounds } from "../../src/contract/config/pool-bounds.ts";
 import { buffer, reactive, targetUtilization } from "../../src/contract/config/scaling.ts";
 import type { PoolEvent } from "../../src/parent/pool/core/events.ts";
@@ -147,7 +147,7 @@ const anyBounds: fc.Arbitrary<PoolBounds> = fc
   })
   .map(({ min, extra, ...rest }) => ({ min, max: min + extra, ...rest }));
 
-it.each(["elastic", "fixed"] as const)(
+test.each(["elastic", "fixed"] as const)(
   "an %s pool keeps its promises whatever happens, and closing it ends every waiter",
   (supply) => {
     fc.assert(
@@ -170,7 +170,7 @@ it.each(["elastic", "fixed"] as const)(
   },
 );
 
-it("a pool has as many runners as a trickle of calls needs, whatever burst came before and however calls are spread", () => {
+test("a pool has as many runners as a trickle of calls needs, whatever burst came before and however calls are spread", () => {
   const anyTrickle = fc.record({
     max: fc.integer({ min: 2, max: 8 }),
     min: fc.nat(1),

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { fact, send, sign, startRunner } from "./runner-client.ts";
 
 /** A runner with one detached invocation whose caller has disconnected. */
@@ -25,7 +25,7 @@ const startDetached = async (timeoutMs = 5_000) => {
 };
 
 describe("a detached invocation", () => {
-  it("goes on when its caller disconnects, and counts as what it ends with", async () => {
+  test("goes on when its caller disconnects, and counts as what it ends with", async () => {
     const { runner, release, signal, ended } = await startDetached();
     for (let request = 0; request < 3; request++) expect((await send(runner, sign("test/quick", []))).status).toBe(200);
     expect(signal.aborted).toBe(false);
@@ -37,14 +37,14 @@ describe("a detached invocation", () => {
     expect(runner.logs).toEqual([]);
   });
 
-  it("ends at its deadline", async () => {
+  test("ends at its deadline", async () => {
     const { signal, ended } = await startDetached(150);
     await expect.poll(() => signal.aborted).toBe(true);
     expect(signal.reason).toMatchObject({ code: "timeout" });
     await expect.poll(ended).toMatchObject([{ error: { code: "timeout" } }]);
   });
 
-  it("is drained like others: waited for, then aborted", async () => {
+  test("is drained like others: waited for, then aborted", async () => {
     const waited = await startDetached();
     const stopped = waited.runner.server.stop({ drainTimeoutMs: 5_000 });
     expect(await waited.running()).toBe(503);
@@ -58,12 +58,12 @@ describe("a detached invocation", () => {
     expect(cut.signal.reason).toMatchObject({ code: "canceled" });
   });
 
-  it("gives its result to a caller that stays", async () => {
+  test("gives its result to a caller that stays", async () => {
     const runner = await startRunner({ handlers: { hello: () => "hi" } });
     expect((await send(runner, sign("test/hello", [], { detached: true }))).status).toBe(200);
   });
 
-  it("is refused when the word was added on the way", async () => {
+  test("is refused when the word was added on the way", async () => {
     const runner = await startRunner({ handlers: { hello: () => "hi" } });
     const request = sign("test/hello", []);
     const reply = await send(runner, request, {

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { threadId } from "node:worker_threads";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { ErrorBody, RequestHead } from "../../src/contract/wire/envelope.ts";
 import { newNonce } from "../../src/contract/wire/nonce.ts";
 import { ConfigError } from "../../src/contract/errors.ts";
@@ -109,7 +109,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
   const shared = shareRunner();
   const patient = shareRunner({ isolation: { entry: fixture("isolated-runner"), graceMs: 20_000 } });
 
-  it("gets and returns values as they are on the wire", async () => {
+  test("gets and returns values as they are on the wire", async () => {
     const { ask } = shared();
     const value = {
       at: new Date(5),
@@ -122,7 +122,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(valueOf(await ask(`${service}/echo`, [value]))).toEqual(value);
   });
 
-  it("runs elsewhere, and the next call finds it warm", async () => {
+  test("runs elsewhere, and the next call finds it warm", async () => {
     const { ask } = shared();
     const first = valueOf(await ask(`${service}/where`));
     const second = valueOf(await ask(`${service}/where`));
@@ -131,7 +131,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(second).toEqual({ ...first, runs: first.runs + 1 });
   });
 
-  it("is told of its invocation as on the runner", async () => {
+  test("is told of its invocation as on the runner", async () => {
     const { ask } = shared();
     await ask(`${service}/where`);
     const reply = await ask(`${service}/told`, [], {
@@ -152,7 +152,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(told.leftMs).toBeLessThanOrEqual(9_001);
   });
 
-  it("that keeps its processor is stopped at its deadline, and disturbs nobody", async () => {
+  test("that keeps its processor is stopped at its deadline, and disturbs nobody", async () => {
     const { ask, terminated } = shared();
     const before = valueOf(await ask(`${service}/where`));
     const note = notes();
@@ -173,7 +173,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     if (kind === "process") await waitFor(() => !isAlive(before.pid), { what: "the end of the process" });
   });
 
-  it("that ends when its signal says so is not terminated", async () => {
+  test("that ends when its signal says so is not terminated", async () => {
     const { ask, terminated } = patient();
     const note = notes();
     const before = valueOf(await ask(`${service}/where`));
@@ -186,7 +186,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(terminated()).toEqual([]);
   });
 
-  it("that gives its thread back but ignores its signal is stopped as well", async () => {
+  test("that gives its thread back but ignores its signal is stopped as well", async () => {
     const { ask, terminated } = shared();
     const note = notes();
     await ask(`${service}/where`);
@@ -194,7 +194,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     await waitFor(() => terminated().length === 1, { what: "the end of the isolate" });
   });
 
-  it("hears that its caller left, and may end by itself", async () => {
+  test("hears that its caller left, and may end by itself", async () => {
     const { server, terminated } = patient();
     const note = notes();
     await leave(server, sign(`${service}/polite`, [note.file, "throws"]), () => note.has("started"));
@@ -202,7 +202,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(terminated()).toEqual([]);
   });
 
-  it("is stopped when its caller leaves and it goes on", async () => {
+  test("is stopped when its caller leaves and it goes on", async () => {
     const { ask, server, events, terminated } = shared();
     const note = notes();
     await leave(server, sign(`${service}/spin`, [note.file]), () => note.has("spinning"));
@@ -217,7 +217,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(valueOf(await ask(`${service}/echo`, ["next"]))).toBe("next");
   });
 
-  it("that fails tells its caller as on the runner, and the runner's log everything", async () => {
+  test("that fails tells its caller as on the runner, and the runner's log everything", async () => {
     const { ask, events } = shared();
     const declined = errorOf(await ask(`${service}/decline`));
     expect(declined).toMatchObject({ code: "remote_error", executed: "yes", phase: "handler", retryable: false });
@@ -232,7 +232,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(unsendable).toMatchObject({ code: "serialization_error", executed: "yes", phase: "encode" });
   });
 
-  it("whose arguments cannot be decoded did not run", async () => {
+  test("whose arguments cannot be decoded did not run", async () => {
     const { server } = shared();
     const { headers, ...request } = sign(`${service}/echo`, []);
     const bad = { ...request, body: Buffer.from('{"json":{}}') };
@@ -241,7 +241,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(errorOf(reply)).toMatchObject({ code: "serialization_error", executed: "no", phase: "runner_queue" });
   });
 
-  it.each([
+  test.each([
     ["exit", []],
     ["crash", ["throws"]],
     ["crash", ["rejects"]],
@@ -259,7 +259,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(terminated()).toEqual([]);
   });
 
-  it("runs beside others of its kind, and they beside it", async () => {
+  test("runs beside others of its kind, and they beside it", async () => {
     const { ask } = shared();
     const note = notes();
     const [first, second] = await Promise.all([
@@ -270,7 +270,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(valueOf(second)).toBeGreaterThan(0);
   });
 
-  it("runs once for an idempotency key, for as long as the most patient caller has", async () => {
+  test("runs once for an idempotency key, for as long as the most patient caller has", async () => {
     const { ask } = shared();
     const note = notes();
     await ask(`${service}/where`);
@@ -282,7 +282,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(note.text().match(/started/g)).toHaveLength(1);
   });
 
-  it("that returns within its grace has its result kept for its key", async () => {
+  test("that returns within its grace has its result kept for its key", async () => {
     const { ask } = patient();
     const note = notes();
     await ask(`${service}/where`);
@@ -293,7 +293,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(note.text().match(/started/g)).toHaveLength(1);
   });
 
-  it("that is terminated leaves its key free", async () => {
+  test("that is terminated leaves its key free", async () => {
     const { ask, terminated } = shared();
     const once = { idempotencyKey: "stuck", timeoutMs: 1_000 };
     for (let turn = 0; turn < 2; turn++) {
@@ -303,14 +303,14 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     }
   });
 
-  it("has no method that only the runner has", async () => {
+  test("has no method that only the runner has", async () => {
     const { ask } = shared();
     const error = errorOf(await ask(`only-here/${kind}`));
     expect(error).toMatchObject({ code: "registry_error", executed: "no" });
     expect(error.message).toContain("import.meta.main");
   });
 
-  it("is aborted by the end of a drain, which leaves nothing behind", async () => {
+  test("is aborted by the end of a drain, which leaves nothing behind", async () => {
     const { ask, server, terminated } = await startRunner();
     const note = notes();
     const idle = valueOf(await ask(`${service}/where`));
@@ -323,7 +323,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     if (kind === "process") expect([idle.pid, alsoIdle.pid].filter(isAlive)).toEqual([]);
   });
 
-  it.each([
+  test.each([
     ["throws when it is imported", "throw new TypeError('not today');"],
     ["ends without a runner server", "export {};"],
   ])("whose entry %s is a configuration that cannot work", async (_what, text) => {
@@ -337,14 +337,14 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(valueOf(await ask("probe/add", [1, 2]))).toBe(3);
   });
 
-  it("that has no time until its isolate is there did not run", async () => {
+  test("that has no time until its isolate is there did not run", async () => {
     const { ask } = await startRunner();
     const reply = await ask(`${service}/echo`, [1], { timeoutMs: 5 });
     expect(errorOf(reply)).toMatchObject({ code: "timeout", executed: "no", phase: "runner_queue" });
     expect(valueOf(await ask(`${service}/echo`, [2]))).toBe(2);
   });
 
-  it("runs in place in local mode, and apart with an entry", async () => {
+  test("runs in place in local mode, and apart with an entry", async () => {
     const logger = { info: () => {}, warn: () => {}, error: () => {} };
     const local = { isolation: kind } as const;
     const here = createFlame({ mode: "local", logger });
@@ -360,7 +360,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
   });
 });
 
-it("a process ends with what its handler has started", async () => {
+test("a process ends with what its handler has started", async () => {
   const { ask } = await startRunner();
   const note = notes();
   await ask("in-process/where");
@@ -370,7 +370,7 @@ it("a process ends with what its handler has started", async () => {
   await waitFor(() => !isAlive(child), { what: "the end of what the handler has started" });
 });
 
-it("a worker inside native code is told of as one that cannot be stopped", async () => {
+test("a worker inside native code is told of as one that cannot be stopped", async () => {
   const { ask, terminated } = await startRunner();
   const note = notes();
   await ask("in-worker/where");
@@ -382,13 +382,13 @@ it("a worker inside native code is told of as one that cannot be stopped", async
 });
 
 describe("the configuration", () => {
-  it("is refused when there is nothing that an isolate could import", async () => {
+  test("is refused when there is nothing that an isolate could import", async () => {
     const entry = join(tmpdir(), "firelight-has-no-such-module.ts");
     await expect(startRunner({ isolation: { entry } })).rejects.toThrow(ConfigError);
     await expect(startRunner({ isolation: { entry } })).rejects.toThrow(/isolation\.entry is ".*no-such-module/);
   });
 
-  it("is refused for an isolation that there is not", () => {
+  test("is refused for an isolation that there is not", () => {
     const own = createFlame({ mode: "local" });
     // @ts-expect-error: there is no such isolation.
     expect(() => own.fn("odd", async () => 1, { isolation: "thread" })).toThrow(
@@ -396,14 +396,14 @@ describe("the configuration", () => {
     );
   });
 
-  it("is refused as an option of a call", () => {
+  test("is refused as an option of a call", () => {
     const own = createFlame({ mode: "local" });
     const odd = own.fn("odd", async () => 1);
     // @ts-expect-error: a call cannot say how the runner runs it.
     expect(() => odd.with({ isolation: "worker" })).toThrow(/isolation is no option of a call/);
   });
 
-  it("of a method wins over that of its service", () => {
+  test("of a method wins over that of its service", () => {
     const own = createFlame({ mode: "local" });
     own.service("mixed", { quick: async () => 1 }, { isolation: "worker", timeoutMs: 5 });
     own.fn("plain", async () => 1, { isolation: "none" });

@@ -1,5 +1,5 @@
 import { createServer } from "node:net";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { resolveConfig } from "../../src/contract/config/resolve-config.ts";
 import { ConfigError } from "../../src/contract/errors.ts";
 import { createRegistry } from "../../src/contract/api/registry.ts";
@@ -21,7 +21,7 @@ const create = (options: RunnerServerOptions, env: Record<string, string> = {}):
 };
 
 describe("a runner's server", () => {
-  it.each([{ port: 0, hostname: "127.0.0.1" }, { port: 0 }])(
+  test.each([{ port: 0, hostname: "127.0.0.1" }, { port: 0 }])(
     "knows its port and url at once with %j",
     async (options) => {
       const server = create(options);
@@ -32,13 +32,13 @@ describe("a runner's server", () => {
     },
   );
 
-  it("listens only on the host that it was given", async () => {
+  test("listens only on the host that it was given", async () => {
     const server = create({ port: 0, hostname: "127.0.0.1" });
     await server.ready;
     await expect(fetch(`http://127.0.0.2:${server.port}/health`)).rejects.toThrow();
   });
 
-  it("takes port, host and id from the environment", async () => {
+  test("takes port, host and id from the environment", async () => {
     const server = create({}, { FLAME_PORT: "0", FLAME_HOST: "127.0.0.1", FLAME_RUNNER_ID: "runner-7" });
     await server.ready;
     expect(await (await fetch(`${server.url}/health`)).json()).toMatchObject({
@@ -48,7 +48,7 @@ describe("a runner's server", () => {
     });
   });
 
-  it("says where it listens", async () => {
+  test("says where it listens", async () => {
     const named = create({ port: 0, hostname: "127.0.0.1" });
     expect(named.hostname).toBe("127.0.0.1");
     const open = create({ port: 0 });
@@ -59,7 +59,7 @@ describe("a runner's server", () => {
     await fromEnv.ready;
   });
 
-  it("says which port is taken and what to do", async () => {
+  test("says which port is taken and what to do", async () => {
     const other = createServer().listen(0, "127.0.0.1");
     onTestFinished(() => void other.close());
     await new Promise((resolve) => other.once("listening", resolve));
@@ -73,7 +73,7 @@ describe("a runner's server", () => {
     expect((error as ConfigError).message).toMatch(new RegExp(`port ${port} of 127.0.0.1 is taken.*FLAME_PORT`));
   });
 
-  it.each([
+  test.each([
     [{ port: 70_000 }, "port"],
     [{ invokePath: "/health" }, "invokePath"],
     [{ runnerId: "two words" }, "two words"],
@@ -82,7 +82,7 @@ describe("a runner's server", () => {
     expect(() => create(options)).toThrow(named);
   });
 
-  it("serves invocations on the path that it was given", async () => {
+  test("serves invocations on the path that it was given", async () => {
     const runner = await startRunner({ handlers: { hello: () => "hi" }, options: { invokePath: "/rpc/v1" } });
     const request = sign("test/hello", []);
     const response = await fetch(`${runner.server.url}/rpc/v1`, {
@@ -94,7 +94,7 @@ describe("a runner's server", () => {
     expect((await send(runner, sign("test/hello", []))).status).toBe(404);
   });
 
-  it("answers unknown paths with 404 and wrong methods with 405", async () => {
+  test("answers unknown paths with 404 and wrong methods with 405", async () => {
     const { server } = await startRunner();
     const at = async (method: string, path: string) => {
       const response = await fetch(server.url + path, { method });
@@ -106,7 +106,7 @@ describe("a runner's server", () => {
     expect(await at("HEAD", "/health")).toEqual([200, null, "application/json"]);
   });
 
-  it("serves metrics in the format that they come in, and says when they are off", async () => {
+  test("serves metrics in the format that they come in, and says when they are off", async () => {
     const contentType = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     const on = await startRunner({ metrics: { text: () => Promise.resolve("# EOF\n"), contentType } });
     const response = await fetch(`${on.server.url}/metrics`);
@@ -121,7 +121,7 @@ describe("a runner's server", () => {
     expect(await missing.text()).toContain("telemetry.metrics");
   });
 
-  it("survives a metrics reader that fails", async () => {
+  test("survives a metrics reader that fails", async () => {
     const runner = await startRunner({
       metrics: { text: () => Promise.reject(new Error("registry broke")), contentType: "text/plain" },
     });
@@ -133,7 +133,7 @@ describe("a runner's server", () => {
 });
 
 describe("hostile requests", () => {
-  it.each(["x", "", "exa mple", "[::1", "evil.example:99999"])(
+  test.each(["x", "", "exa mple", "[::1", "evil.example:99999"])(
     "with the Host %j do not change the route",
     async (host) => {
       const runner = await startRunner();
@@ -143,7 +143,7 @@ describe("hostile requests", () => {
     },
   );
 
-  it("with junk in every header get an answer, and the runner goes on", async () => {
+  test("with junk in every header get an answer, and the runner goes on", async () => {
     const runner = await startRunner({ handlers: { hello: () => "hi" } });
     const junk = [
       "__proto__: {}",
@@ -166,7 +166,7 @@ describe("hostile requests", () => {
     expect((await send(runner, sign("test/hello", []))).status).toBe(200);
   });
 
-  it("that are signed may carry a junk traceparent and a __proto__ header", async () => {
+  test("that are signed may carry a junk traceparent and a __proto__ header", async () => {
     const runner = await startRunner({ handlers: { hello: () => "hi" } });
     const request = sign("test/hello", [], { traceparent: "junk", tracestate: "=", baggage: ",;=" });
     const lines = Object.entries({ ...request.headers }).map(([name, value]) => `${name}: ${value}\r\n`);
@@ -178,7 +178,7 @@ describe("hostile requests", () => {
     expect(answer).toMatch(/^HTTP\/1.1 200 /);
   });
 
-  it("with more headers than fit are refused", async () => {
+  test("with more headers than fit are refused", async () => {
     const runner = await startRunner();
     const answer = await sendRaw(runner, `POST /invoke HTTP/1.1\r\nHost: a\r\nbaggage: ${"x".repeat(40_000)}\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1.1 (4\d\d) /);
@@ -186,7 +186,7 @@ describe("hostile requests", () => {
 });
 
 describe("errors", () => {
-  it("name a method that is not registered, and near ones only when errors are exposed", async () => {
+  test("name a method that is not registered, and near ones only when errors are exposed", async () => {
     const handlers = { hello: () => "hi" };
     const quiet = errorOf(await send(await startRunner({ handlers }), sign("test/hallo", [])));
     expect(quiet).toMatchObject({ code: "registry_error", executed: "no", retryable: false });

@@ -1,5 +1,5 @@
 /** A user's logger may do anything; whoever logs is not hurt, and it is said once. */
-import { afterEach, beforeEach, describe, expect, it, type MockInstance, onTestFinished, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, type MockInstance, onTestFinished, test, vi } from "vitest";
 import type { Logger } from "../../src/contract/config/options.ts";
 import { guardLogger } from "../../src/telemetry/guarded-logger.ts";
 import { exportLogs, makeLogSink } from "../../src/telemetry/logs.ts";
@@ -27,7 +27,7 @@ const fail = (thrown: unknown) => (): never => {
 };
 
 describe("a logger that", () => {
-  it.each([
+  test.each([
     ["throws", fail(new Error("disk full")), /error of the configured logger threw Error: disk full; records are lost/],
     ["throws nothing", fail(undefined), /threw nothing/],
     ["throws what cannot be read", fail(Object.create(null)), /threw an object/],
@@ -42,7 +42,7 @@ describe("a logger that", () => {
     expect(unhandled).toEqual([]);
   });
 
-  it("has not every method is called where it has one", () => {
+  test("has not every method is called where it has one", () => {
     const error = vi.fn();
     const logger = guardLogger({ error } as unknown as Logger);
     logger.info("one");
@@ -52,7 +52,7 @@ describe("a logger that", () => {
     expect(said).not.toHaveBeenCalled();
   });
 
-  it("throws does not keep records from the others", () => {
+  test("throws does not keep records from the others", () => {
     const written: Array<string> = [];
     const write = (message: string): void => void written.push(message);
     onTestFinished(exportLogs({ info: write, warn: write, error: write }));

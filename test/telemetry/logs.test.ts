@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { InvokeError } from "../../src/contract/errors.ts";
 import type { Logger } from "../../src/contract/config/options.ts";
 import { attributes, logs } from "../../src/telemetry/catalog.ts";
@@ -115,7 +115,7 @@ const everyEvent: ReadonlyArray<FlameEvent> = [
 afterEach(() => vi.restoreAllMocks());
 
 describe("the log sink", () => {
-  it("tells of a failed call once, with everything that finds it again", () => {
+  test("tells of a failed call once, with everything that finds it again", () => {
     const { written, logger } = collect();
     makeLogSink(logger).emit(
       call(new InvokeError("timeout", "It took too long.", { phase: "handler", runnerId: "r1" })),
@@ -146,7 +146,7 @@ describe("the log sink", () => {
     ]);
   });
 
-  it("tells what a handler threw, without its secrets", () => {
+  test("tells what a handler threw, without its secrets", () => {
     const { written, logger } = collect();
     const thrown = new RangeError("key s3cr3t-key and password=hunter2");
     makeLogSink(logger, makeRedactor(["s3cr3t-key"])).emit(
@@ -167,7 +167,7 @@ describe("the log sink", () => {
     expect(JSON.stringify(written)).not.toMatch(/s3cr3t|hunter2/);
   });
 
-  it.each([
+  test.each([
     [
       "the caller's side",
       "warn",
@@ -193,7 +193,7 @@ describe("the log sink", () => {
     expect(stack.match(/at .*logs\.test\.ts/g)?.length).toBeGreaterThanOrEqual(4);
   });
 
-  it("bounds what it tells of causes, each of which has its part", () => {
+  test("bounds what it tells of causes, each of which has its part", () => {
     let error = new Error(`the innermost ${"x".repeat(100_000)}`);
     for (let level = 0; level < 100; level++)
       error = new Error(`level ${level} ${"y".repeat(100_000)}`, { cause: error });
@@ -204,7 +204,7 @@ describe("the log sink", () => {
     expect(stack.match(/^Caused by: /gm)?.length).toBeGreaterThan(1);
   });
 
-  it("is silent about success", () => {
+  test("is silent about success", () => {
     const { written, logger } = collect();
     const sink = makeLogSink(logger);
     sink.emit(call(undefined));
@@ -214,13 +214,13 @@ describe("the log sink", () => {
     expect(written).toEqual([]);
   });
 
-  it("does not wake anybody for what the caller cancelled", () => {
+  test("does not wake anybody for what the caller cancelled", () => {
     const { written, logger } = collect();
     makeLogSink(logger).emit(call(new InvokeError("canceled", "Cancelled.")));
     expect(written.map(({ level }) => level)).toEqual(["debug"]);
   });
 
-  it("writes every record of the catalogue at its level, in names of the catalogue", () => {
+  test("writes every record of the catalogue at its level, in names of the catalogue", () => {
     const { written, logger } = collect();
     const sink = makeLogSink(logger);
     for (const event of everyEvent) sink.emit(event);
@@ -230,14 +230,14 @@ describe("the log sink", () => {
     expect(written.flatMap(({ meta }) => Object.keys(meta!)).filter((name) => !names.has(name))).toEqual([]);
   });
 
-  it("makes an error of a worker that cannot be stopped, and says what to do", () => {
+  test("makes an error of a worker that cannot be stopped, and says what to do", () => {
     const written: Array<string> = [];
     const error = (message: string): void => void written.push(message);
     makeLogSink({ info: () => {}, warn: () => {}, error }).emit({ ...stuck, stopped: false });
     expect(written).toEqual([expect.stringContaining('Give the method isolation: "process"')]);
   });
 
-  it("without a logger writes a line for each warning and error, the stack and causes indented below, and nothing else", () => {
+  test("without a logger writes a line for each warning and error, the stack and causes indented below, and nothing else", () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     const error = vi.spyOn(console, "error").mockImplementation(() => {});
     const log = vi.spyOn(console, "log").mockImplementation(() => {});
@@ -267,7 +267,7 @@ describe("the log sink", () => {
     expect(causes).toBe("    Caused by: Error: two");
   });
 
-  it("hands records to exporters too, each logger once, until they stop", () => {
+  test("hands records to exporters too, each logger once, until they stop", () => {
     const one = collect();
     const other = collect();
     const sink = makeLogSink(one.logger);
@@ -278,7 +278,7 @@ describe("the log sink", () => {
     expect([one.written.length, other.written.length]).toEqual([2, 1]);
   });
 
-  it("works with a logger that has no debug", () => {
+  test("works with a logger that has no debug", () => {
     const { written, logger } = collect();
     const sink = makeLogSink({ ...logger, debug: undefined });
     sink.emit({ _tag: "RunnerBooting", pool: "p", runnerId: "r", backend: "process", reason: "demand" });

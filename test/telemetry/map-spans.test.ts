@@ -1,7 +1,7 @@
 /** The spans of a map, as an SDK in the caller's process records them. */
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { Effect } from "effect";
-import { afterEach, describe, expect, it, onTestFinished } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { createFlame, FlameMethodError } from "../../src/index.ts";
 import type { Recorder, RecordedSpan } from "./recorded-spans.ts";
 import { forget, record } from "./recorded-spans.ts";
@@ -24,7 +24,7 @@ const calls = (recorder: Recorder, name: string): ReadonlyArray<RecordedSpan> =>
   recorder.exporter.getFinishedSpans().filter((span) => span.name === name && span.kind === SpanKind.CLIENT);
 
 describe("the span of a map", () => {
-  it.each([true, false])(
+  test.each([true, false])(
     "is the host's child and the parent of its calls (context manager: %s)",
     async (contextManager) => {
       const recorder = record({ contextManager });
@@ -54,7 +54,7 @@ describe("the span of a map", () => {
     },
   );
 
-  it("belongs to the place where map was called, wherever it is awaited", async () => {
+  test("belongs to the place where map was called, wherever it is awaited", async () => {
     const recorder = record();
     const work = setup();
     const tracer = trace.getTracer("host");
@@ -69,7 +69,7 @@ describe("the span of a map", () => {
     expect(recorder.span("flame.map").parentSpanContext?.spanId).toBe(recorder.span("here").spanContext().spanId);
   });
 
-  it("is there for loops and Effects too", async () => {
+  test("is there for loops and Effects too", async () => {
     const recorder = record();
     const work = setup();
     for await (const _result of work.double.map([1, 2])) expect(calls(recorder, "flame.map")).toEqual([]);
@@ -81,7 +81,7 @@ describe("the span of a map", () => {
     expect(recorder.names().filter((name) => name === "flame.map")).toHaveLength(2);
   });
 
-  it("says how many failed, and is an error only when the map fails", async () => {
+  test("says how many failed, and is an error only when the map fails", async () => {
     const recorder = record();
     const work = setup();
     await work.odd.map([1, 2, 3, 4], { onError: "collect" });
@@ -100,7 +100,7 @@ describe("the span of a map", () => {
     });
   });
 
-  it("has 1 000 children; each call beyond begins a trace of its own that links to it", async () => {
+  test("has 1 000 children; each call beyond begins a trace of its own that links to it", async () => {
     const recorder = record();
     const work = setup();
     await work.double.map(Array.from({ length: 1_003 }, (_item, n) => n));

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   boundTracestate,
   formatBaggage,
@@ -13,17 +13,17 @@ const spanId = "b7ad6b7169203331";
 const valid = `00-${traceId}-${spanId}-01`;
 
 describe("a traceparent", () => {
-  it("of version 00 is read", () => {
+  test("of version 00 is read", () => {
     expect(parseTraceparent(valid)).toEqual({ traceId, spanId, flags: 1 });
   });
 
-  it("keeps the sampled and random flags, and no others", () => {
+  test("keeps the sampled and random flags, and no others", () => {
     expect(parseTraceparent(`00-${traceId}-${spanId}-ff`)?.flags).toBe(3);
     expect(parseTraceparent(`00-${traceId}-${spanId}-02`)?.flags).toBe(2);
     expect(formatTraceparent({ traceId, spanId, flags: 0xff })).toBe(`00-${traceId}-${spanId}-03`);
   });
 
-  it.each([
+  test.each([
     `01-${traceId}-${spanId}-01`,
     `cc-${traceId}-${spanId}-01-what-the-future-will-be-like`,
     `fe-${traceId}-${spanId}-01-`,
@@ -31,7 +31,7 @@ describe("a traceparent", () => {
     expect(parseTraceparent(value)).toEqual({ traceId, spanId, flags: 1 });
   });
 
-  it.each([
+  test.each([
     ["nothing", undefined],
     ["empty", ""],
     ["version ff", `ff-${traceId}-${spanId}-01`],
@@ -51,12 +51,12 @@ describe("a traceparent", () => {
     expect(parseTraceparent(value)).toBeUndefined();
   });
 
-  it("is not made of ids that no trace can have", () => {
+  test("is not made of ids that no trace can have", () => {
     expect(formatTraceparent({ traceId: "0".repeat(32), spanId, flags: 1 })).toBeUndefined();
     expect(formatTraceparent({ traceId: "noop", spanId: "noop", flags: 0 })).toBeUndefined();
   });
 
-  it("survives the round trip", () => {
+  test("survives the round trip", () => {
     const hex = (length: number) =>
       fc
         .string({ unit: fc.constantFrom(..."0123456789abcdef".split("")), minLength: length, maxLength: length })
@@ -71,18 +71,18 @@ describe("a traceparent", () => {
 });
 
 describe("a tracestate", () => {
-  it("passes, without its optional white space and empty members", () => {
+  test("passes, without its optional white space and empty members", () => {
     expect(boundTracestate("rojo=1 , ,congo=t61rcWkgMzE,1a@b=x")).toBe("rojo=1,congo=t61rcWkgMzE,1a@b=x");
   });
 
-  it.each(["novalue", "UPPER=1", "a=b=c", "=x", "a=", "dup=1,dup=2", "a=ü", `${"k".repeat(257)}=1`])(
+  test.each(["novalue", "UPPER=1", "a=b=c", "=x", "a=", "dup=1,dup=2", "a=ü", `${"k".repeat(257)}=1`])(
     "is dropped whole when malformed: %s",
     (value) => {
       expect(boundTracestate(value)).toBeUndefined();
     },
   );
 
-  it("is nothing when empty", () => {
+  test("is nothing when empty", () => {
     expect([boundTracestate(undefined), boundTracestate(""), boundTracestate(" , ")]).toEqual([
       undefined,
       undefined,
@@ -90,12 +90,12 @@ describe("a tracestate", () => {
     ]);
   });
 
-  it("keeps the first 32 members", () => {
+  test("keeps the first 32 members", () => {
     const members = Array.from({ length: 40 }, (_, index) => `k${index}=v`);
     expect(boundTracestate(members.join(","))?.split(",")).toEqual(members.slice(0, 32));
   });
 
-  it("within 512 characters drops long members first, then the last ones", () => {
+  test("within 512 characters drops long members first, then the last ones", () => {
     const short = Array.from({ length: 6 }, (_, index) => `k${index}=${"v".repeat(97)}`);
     const long = `long=${"x".repeat(200)}`;
     expect(boundTracestate([long, ...short].join(","))?.split(",")).toEqual(short.slice(0, 5));
@@ -104,7 +104,7 @@ describe("a tracestate", () => {
 });
 
 describe("baggage", () => {
-  it("is written for allowed keys only, percent-encoded", () => {
+  test("is written for allowed keys only, percent-encoded", () => {
     const members = [
       { key: "tenant", value: 'a "b", c;d\\e %' },
       { key: "session", value: "private" },
@@ -116,7 +116,7 @@ describe("baggage", () => {
     expect(formatBaggage(members, new Set())).toBeUndefined();
   });
 
-  it("leaves out keys that are no token, and properties that would break the header", () => {
+  test("leaves out keys that are no token, and properties that would break the header", () => {
     expect(
       formatBaggage([
         { key: "a b", value: "1" },
@@ -126,13 +126,13 @@ describe("baggage", () => {
     ).toBe("ok=3");
   });
 
-  it("keeps at most 64 members", () => {
+  test("keeps at most 64 members", () => {
     const members = Array.from({ length: 70 }, (_, index) => ({ key: `k${index}`, value: "v" }));
     expect(formatBaggage(members)?.split(",")).toHaveLength(64);
     expect(parseBaggage(members.map(({ key, value }) => `${key}=${value}`).join(","))).toEqual(members.slice(0, 64));
   });
 
-  it("leaves out whole members that would exceed 8192 bytes, and keeps smaller ones after them", () => {
+  test("leaves out whole members that would exceed 8192 bytes, and keeps smaller ones after them", () => {
     const members = [
       { key: "a", value: "x".repeat(5000) },
       { key: "b", value: "ü".repeat(1000) },
@@ -144,7 +144,7 @@ describe("baggage", () => {
     expect(formatBaggage([{ key: "k", value: "x".repeat(8191) }])).toBeUndefined();
   });
 
-  it("is read in members, malformed ones left out, the last of a key kept", () => {
+  test("is read in members, malformed ones left out, the last of a key kept", () => {
     expect(parseBaggage('a=1, b = two%20words ;p=1;q , broken, c=%E0%A4, d=ü, e="x", a=2')).toEqual([
       { key: "a", value: "2" },
       { key: "b", value: "two words", metadata: "p=1;q" },
@@ -152,12 +152,12 @@ describe("baggage", () => {
     expect(parseBaggage(undefined)).toEqual([]);
   });
 
-  it("is not read beyond the last whole member in 8192 bytes", () => {
+  test("is not read beyond the last whole member in 8192 bytes", () => {
     expect(parseBaggage(`a=1,b=${"x".repeat(8184)},c=3,d=4`).map(({ key }) => key)).toEqual(["a", "b"]);
     expect(parseBaggage(`a=${"x".repeat(9000)}`)).toEqual([]);
   });
 
-  it("survives the round trip, whatever the value", () => {
+  test("survives the round trip, whatever the value", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 100 }), (value) => {
         expect(parseBaggage(formatBaggage([{ key: "k", value }]))).toEqual([{ key: "k", value }]);

@@ -1,11 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { makeRedactor, safeError } from "../../src/telemetry/redaction.ts";
 
 const secret = 'correct horse "battery"';
 const redact = makeRedactor([secret, "abc"]);
 
 describe("a redactor", () => {
-  it.each([
+  test.each([
     ["as it is", secret],
     ["in a URL", encodeURIComponent(secret)],
     ["in JSON", JSON.stringify({ s: secret })],
@@ -16,11 +16,11 @@ describe("a redactor", () => {
     expect(redact(text)).not.toMatch(/horse|Y29ycmVjd|636f7272/);
   });
 
-  it("does not look for secrets so short that they are in every text", () => {
+  test("does not look for secrets so short that they are in every text", () => {
     expect(redact("abcdef")).toBe("abcdef");
   });
 
-  it.each([
+  test.each([
     ["Authorization: Bearer eyJhbGciOi.abc-def", "abc-def"],
     ["connect postgres://app:hunter2@db:5432/x failed", "hunter2"],
     ["DB_PASSWORD=hunter2 is wrong", "hunter2"],
@@ -33,12 +33,12 @@ describe("a redactor", () => {
     expect(redact(text)).toContain("[redacted]");
   });
 
-  it("leaves ordinary text alone", () => {
+  test("leaves ordinary text alone", () => {
     const text = "Cannot read properties of undefined (reading 'tokens') at https://example.com:8080/a?b=c";
     expect(redact(text)).toBe(text);
   });
 
-  it("caps the length, and is quick on hostile text", () => {
+  test("caps the length, and is quick on hostile text", () => {
     expect(redact("x".repeat(5000))).toHaveLength(1024);
     expect(redact("x".repeat(50), 10)).toBe(`${"x".repeat(9)}…`);
     const startedAt = performance.now();
@@ -48,14 +48,14 @@ describe("a redactor", () => {
 });
 
 describe("safeError", () => {
-  it("keeps type, message and stack, redacted", () => {
+  test("keeps type, message and stack, redacted", () => {
     const safe = safeError(new RangeError(`bad ${secret}`), redact);
     expect(safe).toMatchObject({ type: "RangeError", message: "bad [redacted]" });
     expect(safe.stack).toContain("RangeError: bad [redacted]");
     expect(safe.stack).toContain("redaction.test.ts");
   });
 
-  it("takes whatever is thrown", () => {
+  test("takes whatever is thrown", () => {
     expect(safeError("password=x1", redact)).toEqual({
       type: "string",
       message: "password=[redacted]",
@@ -65,7 +65,7 @@ describe("safeError", () => {
     expect(safeError(null, redact).type).toBe("null");
   });
 
-  it("does not throw on an error that does", () => {
+  test("does not throw on an error that does", () => {
     const hostile = Object.defineProperty(new Error("x"), "message", {
       get: () => {
         throw new Error("no");

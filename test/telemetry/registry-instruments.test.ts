@@ -1,7 +1,7 @@
 /** Scrapes and resets of a registry while things happen: each sees one state. */
 import * as successor from "@prometheus-io/client";
 import * as client from "prom-client";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { MetricsRegistry } from "../../src/contract/config/options.ts";
 import { FirelightMetricProducer, type ReadableRegistry } from "../../src/otel/metrics.ts";
 import { makeMetrics, type Metrics } from "../../src/telemetry/prometheus.ts";
@@ -69,7 +69,7 @@ const samplesOf = (text: string): ReadonlyMap<string, number> =>
   );
 
 describe.each(Object.entries(registries))("a registry of %s", (_, makeRegistry) => {
-  it("is scraped in one state, however many calls end meanwhile and however many scrape", async () => {
+  test("is scraped in one state, however many calls end meanwhile and however many scrape", async () => {
     const registry = makeRegistry();
     const metrics = makeMetrics({ registry });
     metrics.watchPool("gpu", () => snapshot(1));
@@ -86,7 +86,7 @@ describe.each(Object.entries(registries))("a registry of %s", (_, makeRegistry) 
     expect(counts(await metrics.text())[0]! % 60).toBe(0);
   });
 
-  it("is pushed in one state", async () => {
+  test("is pushed in one state", async () => {
     const registry = makeRegistry();
     const metrics = makeMetrics({ registry });
     const producer = new FirelightMetricProducer(registry);
@@ -110,7 +110,7 @@ describe.each(Object.entries(registries))("a registry of %s", (_, makeRegistry) 
     }
   });
 
-  it("counts nothing after a reset that happened before it, recorded or not", async () => {
+  test("counts nothing after a reset that happened before it, recorded or not", async () => {
     const registry = makeRegistry();
     const metrics = makeMetrics({ registry });
     let busySeconds = 5;

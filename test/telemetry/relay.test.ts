@@ -2,7 +2,7 @@
 import { context, propagation, ROOT_CONTEXT, trace, TraceFlags } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { node } from "@opentelemetry/sdk-node";
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { createFlame, defineMethod, type TraceCarrier } from "../../src/index.ts";
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
@@ -62,7 +62,7 @@ describe.each([
     if (!traces) trace.setGlobalTracerProvider(new node.NodeTracerProvider());
   });
 
-  it("a handler has, activates and sends on what was active for its caller, with the baggage that may travel", async () => {
+  test("a handler has, activates and sends on what was active for its caller, with the baggage that may travel", async () => {
     const { work } = start(traces);
     const told = await context.with(callers, () => work.outer());
     expect(told).toEqual({
@@ -72,7 +72,7 @@ describe.each([
     });
   });
 
-  it("log records have the ids of the caller's span, on both sides", async () => {
+  test("log records have the ids of the caller's span, on both sides", async () => {
     const { work, records } = start(traces);
     await context.with(callers, () => work.outer());
     await context.with(callers, () => work.fail()).catch(() => {});
@@ -84,7 +84,7 @@ describe.each([
     ]);
   });
 
-  it("a call that belongs to no trace begins none", async () => {
+  test("a call that belongs to no trace begins none", async () => {
     const { work, records } = start(traces);
     expect(await work.outer()).toEqual({ own: {}, active: undefined, sentOn: {} });
     expect(records).toEqual([expect.not.objectContaining({ trace_id: expect.anything() })]);

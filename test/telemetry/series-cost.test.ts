@@ -1,7 +1,7 @@
 /** How many series methods cost, as docs/observability.md says, and how to have fewer. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { createFlame, type Flame, type TelemetryOptions } from "../../src/index.ts";
 import { startReceiver } from "../otel/otlp-receiver.ts";
 
@@ -31,7 +31,7 @@ const samplesAfterCalls = async (telemetry: TelemetryOptions): Promise<ReadonlyA
 /** Of a method whose calls succeed at the first attempt: 7 phases take time. */
 const perMethod = { all: 118, phases: 84 } as const;
 
-it("500 methods cost what the documentation says, and no method more than its calls have to tell", async () => {
+test("500 methods cost what the documentation says, and no method more than its calls have to tell", async () => {
   const samples = await samplesAfterCalls({});
   const byMethod = samples.filter((line) => line.includes("rpc_method="));
   const phases = byMethod.filter((line) => line.startsWith("flame_invocation_phase_"));
@@ -42,7 +42,7 @@ it("500 methods cost what the documentation says, and no method more than its ca
   expect(page.replaceAll(/ +/g, " ")).toContain(`| one method, all calls succeeding | ${perMethod.all} |`);
 });
 
-it("telemetry.methods keeps those that it names, and counts the others as _OTHER", async () => {
+test("telemetry.methods keeps those that it names, and counts the others as _OTHER", async () => {
   const samples = await samplesAfterCalls({ methods: ["catalog/m7", "other/*"] });
   const labels = new Set(samples.flatMap((line) => /rpc_method="(.*?)"/.exec(line)?.[1] ?? []));
   expect([...labels].toSorted()).toEqual(["_OTHER", "catalog/m7"]);
@@ -51,12 +51,12 @@ it("telemetry.methods keeps those that it names, and counts the others as _OTHER
   expect(samples.length).toBeLessThan(2 * perMethod.all + 400);
 });
 
-it("telemetry.methods takes whole services", async () => {
+test("telemetry.methods takes whole services", async () => {
   const samples = await samplesAfterCalls({ methods: ["catalog/*"] });
   expect(samples.filter((line) => line.includes("_OTHER"))).toEqual([]);
 });
 
-it.each([
+test.each([
   [[0.1, 1], 2],
   [[], 0],
 ])(
@@ -77,7 +77,7 @@ it.each([
   },
 );
 
-it.each([
+test.each([
   [{ methods: "catalog/*" }, 'telemetry.methods is "catalog/*". Use an array'],
   [{ methods: ["catalog"] }, 'telemetry.methods[0] is "catalog". Use "service/method" or "service/*"'],
   [{ methods: [7] }, 'telemetry.methods[0] is 7. Use "service/method" or "service/*"'],
@@ -91,7 +91,7 @@ it.each([
   await expect(flame.configure({ mode: "local", telemetry: telemetry as never })).rejects.toThrow(message);
 });
 
-it("spans name methods that metrics do not", async () => {
+test("spans name methods that metrics do not", async () => {
   const { startOpenTelemetry } = await import("../../src/otel/index.ts");
   await using receiver = await startReceiver();
   const otel = startOpenTelemetry({ endpoint: receiver.url });

@@ -1,7 +1,7 @@
 import { ROOT_CONTEXT, SpanKind, context, propagation, trace } from "@opentelemetry/api";
 import { core, tracing } from "@opentelemetry/sdk-node";
 import { Effect, Tracer } from "effect";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import type { TraceCarrier } from "../../src/contract/wire/envelope.ts";
 import type { InvocationContext } from "../../src/contract/api/invocation.ts";
 import { currentInvocation } from "../../src/contract/api/invocation.ts";
@@ -29,7 +29,7 @@ const serve = (carrier: TraceCarrier, handler: () => unknown): Promise<unknown> 
 const sampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 describe("the parent of a call", () => {
-  it("is the host's active span, as a local parent", async () => {
+  test("is the host's active span, as a local parent", async () => {
     const recorder = record();
     await trace.getTracer("host").startActiveSpan("host", async (span) => {
       await runCall(() => Effect.void);
@@ -42,13 +42,13 @@ describe("the parent of a call", () => {
     expect(call.parentSpanContext?.isRemote ?? false).toBe(false);
   });
 
-  it("is nothing when nothing is active", async () => {
+  test("is nothing when nothing is active", async () => {
     const recorder = record();
     await runCall(() => Effect.void);
     expect(recorder.span("billing/charge").parentSpanContext).toBeUndefined();
   });
 
-  it("is what was captured, not what is active where the fiber runs", async () => {
+  test("is what was captured, not what is active where the fiber runs", async () => {
     const recorder = record();
     const host = tracer.capture();
     await trace.getTracer("other").startActiveSpan("other", async (span) => {
@@ -58,7 +58,7 @@ describe("the parent of a call", () => {
     expect(recorder.span("billing/charge").parentSpanContext).toBeUndefined();
   });
 
-  it("is the Effect span around it, before the host's", async () => {
+  test("is the Effect span around it, before the host's", async () => {
     const recorder = record();
     const parent = Tracer.externalSpan({ traceId: "1".repeat(32), spanId: "2".repeat(16) });
     await trace.getTracer("host").startActiveSpan("host", async (span) => {
@@ -76,7 +76,7 @@ describe("the parent of a call", () => {
     });
   });
 
-  it("is not an Effect span that nobody records", async () => {
+  test("is not an Effect span that nobody records", async () => {
     const recorder = record();
     await Effect.runPromise(
       Effect.withSpan(
@@ -87,7 +87,7 @@ describe("the parent of a call", () => {
     expect(recorder.span("billing/charge").parentSpanContext).toBeUndefined();
   });
 
-  it.each([true, false])(
+  test.each([true, false])(
     "made inside a handler is the handler's span (context manager: %s)",
     async (contextManager) => {
       const recorder = record({ contextManager });
@@ -105,7 +105,7 @@ describe("the parent of a call", () => {
 });
 
 describe("the parents of stages", () => {
-  it("put acquire, attempt and backoff under the call", async () => {
+  test("put acquire, attempt and backoff under the call", async () => {
     const recorder = record();
     await runCall(() =>
       Effect.gen(function* () {
@@ -121,7 +121,7 @@ describe("the parents of stages", () => {
     expect(parents).toEqual([spanId, spanId, spanId]);
   });
 
-  it("give a boot its own trace with a link to who asked, even inside a call", async () => {
+  test("give a boot its own trace with a link to who asked, even inside a call", async () => {
     const recorder = record();
     await runCall((call) =>
       tracer.stage({ _tag: "boot", facts: {}, links: [call.ids!] }, (boot) =>
@@ -136,7 +136,7 @@ describe("the parents of stages", () => {
     expect(boot.attributes).toMatchObject({ "flame.boot.phase_ms.ready": 12.5, "flame.boot.phase_ms.spawn": 3 });
   });
 
-  it("put a server under its attempt and the handler under the server", async () => {
+  test("put a server under its attempt and the handler under the server", async () => {
     const recorder = record();
     const carrier = await runCall(() => attempt(carrierOf));
     await serve(carrier, () => {});
@@ -148,7 +148,7 @@ describe("the parents of stages", () => {
     expect(recorder.span("flame.handler").parentSpanContext?.spanId).toBe(server.spanContext().spanId);
   });
 
-  it.each([
+  test.each([
     {},
     { traceparent: "00-00000000000000000000000000000000-b7ad6b7169203331-01" },
     { traceparent: "nonsense" },
@@ -161,7 +161,7 @@ describe("the parents of stages", () => {
     expect(recorder.span("billing/charge").parentSpanContext).toBeUndefined();
   });
 
-  it("record nothing under a remote parent that is not sampled, and say so downstream", async () => {
+  test("record nothing under a remote parent that is not sampled, and say so downstream", async () => {
     const recorder = record();
     const downstream: Array<string | undefined> = [];
     await serve({ traceparent: sampled.replace(/01$/, "00") }, async () => {
@@ -171,7 +171,7 @@ describe("the parents of stages", () => {
     expect(downstream).toEqual([expect.stringMatching(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-00$/)]);
   });
 
-  it("let samplers see the attributes of the stage", async () => {
+  test("let samplers see the attributes of the stage", async () => {
     const seen: Array<unknown> = [];
     record({
       sampler: {
@@ -190,7 +190,7 @@ describe("the parents of stages", () => {
 });
 
 describe("the context of a stage", () => {
-  it("is the caller's for the call and all that is inside, wherever the fiber runs", async () => {
+  test("is the caller's for the call and all that is inside, wherever the fiber runs", async () => {
     const tenants: Array<readonly [string, string | undefined]> = [];
     record({
       sampler: {
@@ -220,7 +220,7 @@ describe("the context of a stage", () => {
 });
 
 describe("what is active inside", () => {
-  it("a handler is its span and the incoming baggage only", async () => {
+  test("a handler is its span and the incoming baggage only", async () => {
     const recorder = record();
     const seen: Array<unknown> = [];
     const host = propagation.setBaggage(ROOT_CONTEXT, propagation.createBaggage({ secret: { value: "x" } }));
@@ -232,7 +232,7 @@ describe("what is active inside", () => {
     expect(seen).toEqual([recorder.span("flame.handler").spanContext().spanId, [["tenant", { value: "acme inc" }]]]);
   });
 
-  it("a handler's own Effect spans are exported under it", async () => {
+  test("a handler's own Effect spans are exported under it", async () => {
     const recorder = record();
     await Effect.runPromise(
       tracer.stage({ _tag: "handler", facts: {}, carrier: { traceparent: sampled } }, () =>
@@ -244,7 +244,7 @@ describe("what is active inside", () => {
 });
 
 describe("a carrier", () => {
-  it("keeps tracestate and takes the allowed baggage of the host only", async () => {
+  test("keeps tracestate and takes the allowed baggage of the host only", async () => {
     record();
     const host = propagation.setBaggage(
       trace.setSpanContext(ROOT_CONTEXT, {
@@ -263,7 +263,7 @@ describe("a carrier", () => {
     });
   });
 
-  it("passes a handler the tracestate and all the baggage that came in", async () => {
+  test("passes a handler the tracestate and all the baggage that came in", async () => {
     record();
     const incoming = { traceparent: sampled, tracestate: "vendor=a", baggage: "tenant=acme,region=eu" };
     const carrier = await Effect.runPromise(tracer.stage({ _tag: "handler", facts: {}, carrier: incoming }, carrierOf));
@@ -271,7 +271,7 @@ describe("a carrier", () => {
     expect(carrier.traceparent).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-(?!b7ad6b7169203331)[0-9a-f]{16}-01$/);
   });
 
-  it("survives the way from call to runner to call", async () => {
+  test("survives the way from call to runner to call", async () => {
     record();
     const carriers: Array<TraceCarrier> = [];
     const host = propagation.setBaggage(ROOT_CONTEXT, propagation.createBaggage({ tenant: { value: "acme" } }));
@@ -285,12 +285,12 @@ describe("a carrier", () => {
 });
 
 describe("without an SDK", () => {
-  it("a stage runs without span, ids or carrier", async () => {
+  test("a stage runs without span, ids or carrier", async () => {
     const seen = await runCall((span) => Effect.succeed([span.ids, span.carrier]));
     expect(seen).toEqual([undefined, {}]);
   });
 
-  it("that is registered later, spans are recorded from then on, and from no tracer that was turned off", async () => {
+  test("that is registered later, spans are recorded from then on, and from no tracer that was turned off", async () => {
     const off = makeOtelTracer({ baggageKeys: [], enabled: false });
     await runCall(() => Effect.void);
     const recorder = record();
@@ -299,7 +299,7 @@ describe("without an SDK", () => {
     expect(recorder.names()).toEqual(["billing/charge"]);
   });
 
-  it("that is taken away and replaced, spans go to the new one", async () => {
+  test("that is taken away and replaced, spans go to the new one", async () => {
     const before = record();
     await runCall(() => Effect.void);
     forget();
@@ -323,7 +323,7 @@ describe("a user's own Effect tracer", () => {
     return { made, own };
   };
 
-  it("gets the spans instead of the SDK, nested under the user's", async () => {
+  test("gets the spans instead of the SDK, nested under the user's", async () => {
     const recorder = record();
     const { made, own } = collect();
     const program = tracer.stage(callStage(), (call) =>
@@ -340,7 +340,7 @@ describe("a user's own Effect tracer", () => {
     expect(call!.status._tag).toBe("Ended");
   });
 
-  it("gets them without any SDK", async () => {
+  test("gets them without any SDK", async () => {
     const { made, own } = collect();
     await Effect.runPromise(
       Effect.withTracer(

@@ -1,6 +1,6 @@
 import { SpanStatusCode } from "@opentelemetry/api";
 import { Deferred, Effect, Fiber } from "effect";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { InvokeError } from "../../src/contract/errors.ts";
 import type { Stage } from "../../src/telemetry/telemetry.ts";
 import { restoreClock, stepClock } from "../harness/step-clock.ts";
@@ -19,7 +19,7 @@ const exitOf = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromiseExit(effe
 const serverStage: Stage = { _tag: "server", method: "billing/charge", facts: {}, carrier: {} };
 const handlerStage: Stage = { _tag: "handler", facts: {}, carrier: {} };
 
-it.each([3_600_000, -3_600_000])(
+test.each([3_600_000, -3_600_000])(
   "a span lasts as long as it did when the clock is set by %d ms meanwhile",
   async (ms) => {
     try {
@@ -34,7 +34,7 @@ it.each([3_600_000, -3_600_000])(
 );
 
 describe("the status of a span", () => {
-  it("is unset on success, with rpc.status_code OK", async () => {
+  test("is unset on success, with rpc.status_code OK", async () => {
     await runCall(() => Effect.succeed(1));
     expect(call().status).toEqual({ code: SpanStatusCode.UNSET });
     expect(call().attributes).toMatchObject({
@@ -45,7 +45,7 @@ describe("the status of a span", () => {
     expect(call().attributes).not.toHaveProperty("error.type");
   });
 
-  it("is ERROR with the code, phase and execution of a typed failure", async () => {
+  test("is ERROR with the code, phase and execution of a typed failure", async () => {
     const error = new InvokeError("overloaded", "The runner is full.", { phase: "acquire" });
     await exitOf(tracer.stage(callStage(), () => Effect.fail(error)));
     expect(call().status).toEqual({ code: SpanStatusCode.ERROR, message: "The runner is full." });
@@ -58,7 +58,7 @@ describe("the status of a span", () => {
     });
   });
 
-  it("is ERROR with DEADLINE_EXCEEDED on a timeout", async () => {
+  test("is ERROR with DEADLINE_EXCEEDED on a timeout", async () => {
     await exitOf(tracer.stage(callStage(), () => Effect.fail(new InvokeError("timeout", "Too late."))));
     expect(call().status).toEqual({ code: SpanStatusCode.ERROR, message: "Too late." });
     expect(call().attributes).toMatchObject({
@@ -67,7 +67,7 @@ describe("the status of a span", () => {
     });
   });
 
-  it.each(Object.keys(hostile) as ReadonlyArray<Hostile>)(
+  test.each(Object.keys(hostile) as ReadonlyArray<Hostile>)(
     "is ERROR whatever it fails or dies with: %s",
     async (what) => {
       await exitOf(tracer.stage(callStage(), () => Effect.fail(hostile[what]())));
@@ -77,14 +77,14 @@ describe("the status of a span", () => {
     },
   );
 
-  it("is ERROR with INTERNAL on a defect, without an exception event", async () => {
+  test("is ERROR with INTERNAL on a defect, without an exception event", async () => {
     await exitOf(tracer.stage(callStage(), () => Effect.die(new TypeError("no such thing"))));
     expect(call().status).toEqual({ code: SpanStatusCode.ERROR, message: "no such thing" });
     expect(call().attributes).toMatchObject({ "rpc.status_code": "INTERNAL", "error.type": "INTERNAL" });
     expect(call().events).toEqual([]);
   });
 
-  it("is ERROR with INTERNAL when the stage itself throws before it gives an effect", async () => {
+  test("is ERROR with INTERNAL when the stage itself throws before it gives an effect", async () => {
     const exit = await exitOf(
       tracer.stage(callStage(), () => {
         throw new Error("thrown early");
@@ -94,7 +94,7 @@ describe("the status of a span", () => {
     expect(call().status).toEqual({ code: SpanStatusCode.ERROR, message: "thrown early" });
   });
 
-  it("is ERROR with CANCELLED on an interruption", async () => {
+  test("is ERROR with CANCELLED on an interruption", async () => {
     const started = Deferred.makeUnsafe<void>();
     const fiber = Effect.runFork(
       tracer.stage(callStage(), () => Effect.andThen(Deferred.succeed(started, undefined), Effect.never)),
@@ -105,7 +105,7 @@ describe("the status of a span", () => {
     expect(call().attributes).toMatchObject({ "rpc.status_code": "CANCELLED", "error.type": "CANCELLED" });
   });
 
-  it("is ERROR with CANCELLED for the loser of a race, unset for the winner", async () => {
+  test("is ERROR with CANCELLED for the loser of a race, unset for the winner", async () => {
     const winner = tracer.stage({ _tag: "attempt", facts: { attempt: 1 }, host: undefined }, () =>
       Effect.succeed("won"),
     );
@@ -118,19 +118,19 @@ describe("the status of a span", () => {
     expect(byNumber(2).attributes["error.type"]).toBe("CANCELLED");
   });
 
-  it("is what the stage noted when its failure is a value", async () => {
+  test("is what the stage noted when its failure is a value", async () => {
     await runCall((span) => Effect.sync(() => span.note({ status: "UNAVAILABLE" })));
     expect(call().status.code).toBe(SpanStatusCode.ERROR);
     expect(call().attributes).toMatchObject({ "rpc.status_code": "UNAVAILABLE", "error.type": "UNAVAILABLE" });
   });
 
-  it("of a backoff stays unset even when it is interrupted", async () => {
+  test("of a backoff stays unset even when it is interrupted", async () => {
     const backoff = tracer.stage({ _tag: "backoff", facts: { retryDelayMs: 5 } }, () => Effect.never);
     await Effect.runPromise(Effect.race(backoff, Effect.succeed(1)));
     expect(recorder.span("flame.retry.backoff").status.code).toBe(SpanStatusCode.UNSET);
   });
 
-  it("of a handler is ERROR when the handler throws, and the message loses its secrets", async () => {
+  test("of a handler is ERROR when the handler throws, and the message loses its secrets", async () => {
     await exitOf(tracer.stage(handlerStage, () => Effect.fail(new Error("login password=hunter2 refused"))));
     const span = recorder.span("flame.handler");
     expect(span.status).toEqual({ code: SpanStatusCode.ERROR, message: "login password=[redacted] refused" });
@@ -139,7 +139,7 @@ describe("the status of a span", () => {
     expect(span.events).toEqual([]);
   });
 
-  it.each(["remote_error", "timeout", "invoke_error", "registry_error"] as const)(
+  test.each(["remote_error", "timeout", "invoke_error", "registry_error"] as const)(
     "of a server is ERROR for %s",
     async (code) => {
       await exitOf(tracer.stage(serverStage, () => Effect.fail(new InvokeError(code, "failed"))));
@@ -147,7 +147,7 @@ describe("the status of a span", () => {
     },
   );
 
-  it.each(["canceled", "serialization_error", "overloaded"] as const)(
+  test.each(["canceled", "serialization_error", "overloaded"] as const)(
     "of a server stays unset for %s, which is the client's, but says what happened",
     async (code) => {
       const error = new InvokeError(code, "refused");

@@ -4,7 +4,7 @@ import { channel } from "node:diagnostics_channel";
 import { context, ROOT_CONTEXT, trace, TraceFlags } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { core } from "@opentelemetry/sdk-node";
-import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { inNoContext } from "../../src/telemetry/no-context.ts";
 import { unobserved } from "../../src/telemetry/unobserved.ts";
 
@@ -19,7 +19,7 @@ const callers = trace.setSpanContext(ROOT_CONTEXT, {
 const suppressed = (): boolean => core.isTracingSuppressed(context.active());
 const activeSpan = (): string | undefined => trace.getSpanContext(context.active())?.spanId;
 
-it.each(["undici:request:create", "undici:request:error", "undici:client:sendHeaders", "apm:net:tcp:start"])(
+test.each(["undici:request:create", "undici:request:error", "undici:client:sendHeaders", "apm:net:tcp:start"])(
   "says that nobody listens to %s, there and in what it leaves behind, and nowhere else",
   async (name) => {
     const seen: Array<unknown> = [];
@@ -45,7 +45,7 @@ it.each(["undici:request:create", "undici:request:error", "undici:client:sendHea
   },
 );
 
-it("suppresses OpenTelemetry's instrumentations, and forgets whose turn it was", () => {
+test("suppresses OpenTelemetry's instrumentations, and forgets whose turn it was", () => {
   const others = new AsyncLocalStorage<string>();
   const look = () => [suppressed(), activeSpan(), others.getStore()];
   others.run("somebody's", () =>
@@ -57,7 +57,7 @@ it("suppresses OpenTelemetry's instrumentations, and forgets whose turn it was",
   );
 });
 
-it("gives what it runs its arguments, and gives back what comes of it", () => {
+test("gives what it runs its arguments, and gives back what comes of it", () => {
   expect(unobserved((a: number, b: number) => a + b, 1, 2)).toBe(3);
   expect(inNoContext((a: number, b: number) => a + b, 1, 2)).toBe(3);
   expect(() =>

@@ -72,6 +72,8 @@ export interface PooledRunner extends LeasedRunner {
   answered: boolean;
   /** Calls in a row that it did not answer in time. */
   timeouts: number;
+  /** `performance.now()` when the pool gave it up, and with it the slots of its leases. */
+  lostAt: number | undefined;
 }
 
 /** Calls in a row that a runner may leave without an answer before it is looked at. */
@@ -81,7 +83,8 @@ const timeoutsToSuspect = 2;
 export interface LeaseOwner {
   suspect(key: LeaseKey): void;
   refused(key: LeaseKey, draining: boolean): void;
-  release(key: LeaseKey, heldMs: number): void;
+  /** Takes a slot back that was granted at `grantedAt`, and that the pool itself gave up at `lostAt` if its runner was lost. */
+  release(key: LeaseKey, grantedAt: number, lostAt: number | undefined): void;
 }
 
 /** A lease that a pool has granted. */
@@ -133,6 +136,6 @@ export class GrantedLease implements Lease {
   release(): void {
     if (!this.#held) return;
     this.#held = false;
-    this.#owner.release(this.#key, performance.now() - this.grantedAt);
+    this.#owner.release(this.#key, this.grantedAt, this.runner.lostAt);
   }
 }

@@ -99,7 +99,7 @@ export class Pool implements LeaseOwner, PoolHandle {
   readonly #fleet: RunnerManager;
   readonly #pending: Map<number, Pending> = new Map();
   readonly #holders = new SlotHolders();
-  readonly #inbox: Array<PoolEvent> = [];
+  readonly #inbox: Array<{ readonly event: PoolEvent; readonly at: number }> = [];
   readonly #time: SlotTime;
   readonly #unwatch: () => void;
   readonly #ticker = new TickTimer(() => this.#step({ _tag: "Tick" }));
@@ -214,10 +214,12 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#step({ _tag: "Refused", runnerId: key.runnerId, draining });
   }
 
-  release(key: LeaseKey, heldMs: number): void {
+  release(key: LeaseKey, grantedAt: number, lostAt: number | undefined): void {
+    const now = performance.now();
+    const heldMs = (lostAt ?? now) - grantedAt;
     this.#telemetry.emit({ _tag: "LeaseEnded", pool: this.name, durationMs: heldMs });
     this.#holders.delete(key);
-    this.#step({ _tag: "Release", key, heldMs });
+    this.#step({ _tag: "Release", key, heldMs }, now);
   }
 
   /** The state that gauges show. */
@@ -281,16 +283,18 @@ export class Pool implements LeaseOwner, PoolHandle {
     if (this.#pending.delete(waiterId)) this.#step({ _tag: "Abandon", waiterId });
   }
 
-  /** Takes one event after the other: what a command causes is an event of its own, taken when the command is done. */
-  #step(event: PoolEvent): void {
-    this.#inbox.push(event);
+  /**
+   * Takes one event after the other: what a command causes is an event of its own, taken when the command is done. An event
+   * has one time, `at`: the durations of leases add up to the slot seconds.
+   */
+  #step(event: PoolEvent, at = performance.now()): void {
+    this.#inbox.push({ event, at });
     if (this.#stepping) return;
     this.#stepping = true;
     try {
       for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
-        const now = performance.now();
-        this.#time.advance(now, this.#state.used, this.#state.provisioned);
-        for (const command of this.#state.step(next, now)) this.#carryOut(command, now);
+        this.#time.advance(next.at, this.#state.used, this.#state.provisioned);
+        for (const command of this.#state.step(next.event, next.at)) this.#carryOut(command, next.at);
       }
     } finally {
       this.#stepping = false;
@@ -342,7 +346,7 @@ export class Pool implements LeaseOwner, PoolHandle {
       case "Terminate":
         return this.#fleet.terminate(command.runnerId, command.reason);
       case "FailCalls":
-        return this.#fleet.forsake(command.runnerId, command.reason);
+        return this.#fleet.forsake(command.runnerId, command.reason, now);
       case "Draining":
         return this.#fleet.draining(command.runnerId, command.reason);
       case "Scaled":

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { checkInstallation } from "../../../src/cli/doctor/check-installation.ts";
 import type { Finding } from "../../../src/cli/doctor/finding.ts";
 import { folderWith } from "./diagnosis.ts";
@@ -9,7 +9,7 @@ const found = (folder: string, check: string): Finding | undefined =>
 describe("an installation", () => {
   const manifest = (name: string, version: string): string => JSON.stringify({ name, version });
 
-  it("with a second, older copy of OpenTelemetry's API fails: its providers are not seen", () => {
+  test("with a second, older copy of OpenTelemetry's API fails: its providers are not seen", () => {
     const cwd = folderWith({
       "node_modules/@opentelemetry/api/package.json": manifest("@opentelemetry/api", "1.8.0"),
       "node_modules/@opentelemetry/sdk-node/package.json": manifest("@opentelemetry/sdk-node", "0.223.0"),
@@ -20,7 +20,7 @@ describe("an installation", () => {
     expect(finding!.fix).toContain("npm dedupe");
   });
 
-  it("with a second copy that is newer works, and is told of it", () => {
+  test("with a second copy that is newer works, and is told of it", () => {
     const cwd = folderWith({
       "node_modules/@opentelemetry/api/package.json": manifest("@opentelemetry/api", "1.99.0"),
     });
@@ -30,7 +30,7 @@ describe("an installation", () => {
     });
   });
 
-  it("with two copies of firelight fails, and says where each is and who brings it", () => {
+  test("with two copies of firelight fails, and says where each is and who brings it", () => {
     const cwd = folderWith({
       "package.json": JSON.stringify({ dependencies: { firelight: "^0.2.0", shop: "1.0.0" } }),
       "node_modules/firelight/package.json": manifest("firelight", "0.2.0"),
@@ -53,7 +53,7 @@ describe("an installation", () => {
     );
   });
 
-  it("with one copy that several packages use is not told of it", () => {
+  test("with one copy that several packages use is not told of it", () => {
     const cwd = folderWith({
       "package.json": JSON.stringify({ dependencies: { firelight: "^0.2.0", shop: "1.0.0" } }),
       "node_modules/firelight/package.json": manifest("firelight", "0.2.0"),
@@ -66,7 +66,7 @@ describe("an installation", () => {
     expect(found(cwd, "copies of firelight")).toBeUndefined();
   });
 
-  it("with a peer that is too old fails, with the command that mends it", () => {
+  test("with a peer that is too old fails, with the command that mends it", () => {
     const name = "@prometheus-io/client";
     const cwd = folderWith({ [`node_modules/${name}/package.json`]: manifest(name, "0.15.0") });
     expect(checkInstallation(cwd).filter(({ verdict }) => verdict === "failed")).toMatchObject([
@@ -78,7 +78,7 @@ describe("an installation", () => {
     ]);
   });
 
-  it("of this project is in order", () => {
+  test("of this project is in order", () => {
     expect(checkInstallation(process.cwd()).map(({ verdict }) => verdict)).toEqual(["ok", "ok", "ok"]);
   });
 });

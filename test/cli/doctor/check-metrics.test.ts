@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { checkMetrics } from "../../../src/cli/doctor/check-metrics.ts";
 import { createFlame } from "../../../src/index.ts";
 import { serve } from "./diagnosis.ts";
@@ -14,13 +14,13 @@ describe("the metrics of a parent", () => {
     return { text: await flame.metrics(), type: flame.metrics.contentType };
   };
 
-  it("pass when all of them are there, and tell whether exemplars are on", async () => {
+  test("pass when all of them are there, and tell whether exemplars are on", async () => {
     const { text, type } = await own();
     const found = await checkMetrics(await serveMetrics(text, type), "parent");
     expect(found).toMatchObject({ verdict: "ok", seen: expect.stringContaining("exemplars are on") });
   });
 
-  it.each([
+  test.each([
     ["are none of Firelight's", "up 1\n", "none of Firelight's metrics", "flame.metrics()"],
     [
       "lack some",

@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { checkOtlp } from "../../../src/cli/doctor/check-otlp.ts";
 import { startReceiver } from "../../otel/otlp-receiver.ts";
 import { serve } from "./diagnosis.ts";
 
 describe("where telemetry goes", () => {
-  it("is asked with an empty export, as protobuf and as JSON", async () => {
+  test("is asked with an empty export, as protobuf and as JSON", async () => {
     await using receiver = await startReceiver();
     expect(await checkOtlp(receiver.url, {})).toMatchObject({
       verdict: "ok",
@@ -26,7 +26,7 @@ describe("where telemetry goes", () => {
     expect(types).toEqual(["application/json", "Bearer abc"]);
   });
 
-  it.each([
+  test.each([
     [404, "/v1/traces is added to it"],
     [401, "OTEL_EXPORTER_OTLP_HEADERS"],
     [415, "OTEL_EXPORTER_OTLP_PROTOCOL"],
@@ -36,13 +36,13 @@ describe("where telemetry goes", () => {
     expect(await checkOtlp(url, {})).toMatchObject({ verdict: "failed", fix: expect.stringContaining(fix) });
   });
 
-  it("fails with a hint when the port is that of gRPC, and when the protocol is", async () => {
+  test("fails with a hint when the port is that of gRPC, and when the protocol is", async () => {
     expect((await checkOtlp("http://collector.invalid:4317", {})).fix).toContain("usually 4318");
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector.invalid", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" };
     expect((await checkOtlp(undefined, env)).seen).toContain("firelight/otel does not speak");
   });
 
-  it("is passed over when none is named", async () => {
+  test("is passed over when none is named", async () => {
     expect((await checkOtlp(undefined, {})).verdict).toBe("skipped");
   });
 });

@@ -2,7 +2,7 @@
 import type { AddressInfo } from "node:net";
 import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { createFlame } from "../../../src/index.ts";
 import { runtimes } from "../../harness/runtimes.ts";
 import { startProcess } from "../../harness/start-process.ts";
@@ -12,7 +12,7 @@ import { fact } from "../../runner/runner-client.ts";
 import { closedPort, doctor, folderWith, methods, serve } from "./diagnosis.ts";
 
 describe("a runner", () => {
-  it("that is well passes: reachable, ready, signature in both directions, clock, metrics", async () => {
+  test("that is well passes: reachable, ready, signature in both directions, clock, metrics", async () => {
     const { url } = await startStaticRunner("r-1", { echo: async (value: unknown) => value });
     const { code, of } = await doctor(["--runner", url]);
     expect(["reachable", "ready", "signature", "clock", "metrics"].map((check) => of(check, url)?.verdict)).toEqual(
@@ -24,7 +24,7 @@ describe("a runner", () => {
     expect(code).toBe(0);
   });
 
-  it("executes nothing for it, and takes calls as before", async () => {
+  test("executes nothing for it, and takes calls as before", async () => {
     let calls = 0;
     const { url } = await startStaticRunner("r-1", { count: async () => ++calls });
     const { flame } = parentOf([{ id: "r-1", url }]);
@@ -35,7 +35,7 @@ describe("a runner", () => {
     expect(await Work.count()).toBe(2);
   });
 
-  it("that has another secret is told as such", async () => {
+  test("that has another secret is told as such", async () => {
     const { url } = await startStaticRunner("r-1", methods);
     const { code, of } = await doctor(["--runner", url], { env: { FLAME_SECRET: "another secret than theirs" } });
     expect(of("reachable")!.verdict).toBe("ok");
@@ -45,7 +45,7 @@ describe("a runner", () => {
     expect(code).toBe(1);
   });
 
-  it("can be asked with a secret from another variable, and with none", async () => {
+  test("can be asked with a secret from another variable, and with none", async () => {
     const { url } = await startStaticRunner("r-1", methods);
     const named = await doctor(["--runner", url, "--secret-env", "SHOP_SECRET"], {
       env: { FLAME_SECRET: undefined, SHOP_SECRET: secret },
@@ -55,7 +55,7 @@ describe("a runner", () => {
     expect(none.of("signature")).toMatchObject({ verdict: "skipped", fix: expect.stringContaining("--secret-env") });
   });
 
-  it("that has no secret at all says so itself", async () => {
+  test("that has no secret at all says so itself", async () => {
     const flame = createFlame({ mode: "runner", logger: { info: () => {}, warn: () => {}, error: () => {} } });
     const server = flame.createRunnerServer({ port: 0, hostname: "127.0.0.1", handleSignals: false });
     onTestFinished(() => flame.shutdown());
@@ -64,7 +64,7 @@ describe("a runner", () => {
     expect(of("signature")!.seen).toBe("the runner has no secret, and runs nothing");
   });
 
-  it("that is draining is told apart from one that is down", async () => {
+  test("that is draining is told apart from one that is down", async () => {
     const [entered, go] = [fact(), fact()];
     const hold = async () => {
       entered.settle();
@@ -85,7 +85,7 @@ describe("a runner", () => {
     expect(code).toBe(1);
   });
 
-  it.each([
+  test.each([
     [40_000, "ahead of", "the runner's is 40.0 s"],
     [-90_000, "behind", "the runner's is 90.0 s"],
     [300_000, "ahead of", "the runner's is 5.0 min"],
@@ -105,7 +105,7 @@ describe("a runner", () => {
     expect(of("clock")!.fix).toContain("NTP");
   });
 
-  it("with another id than the configuration has is told which", async () => {
+  test("with another id than the configuration has is told which", async () => {
     const { url } = await startStaticRunner("r-2", methods);
     const cwd = folderWith({
       "flame.config.js": `export default { pools: { default: { runners: [{ id: "r-1", url: "${url}" }] } } };`,
@@ -115,7 +115,7 @@ describe("a runner", () => {
     expect(of("signature")!.seen).toContain("the runner is r-2, and the configuration calls it r-1");
   });
 
-  it("with another invokePath is told so", async () => {
+  test("with another invokePath is told so", async () => {
     const { url } = await startStaticRunner("r-1", methods);
     const cwd = folderWith({ "flame.config.js": `export default { runnerUrl: "${url}", invokePath: "/rpc" };` });
     const { of } = await doctor([], { cwd });
@@ -123,7 +123,7 @@ describe("a runner", () => {
     expect(of("signature")!.fix).toContain("invokePath");
   });
 
-  it.each([
+  test.each([
     ["nobody listens", closedPort, /^nothing listens on 127\.0\.0\.1:\d+$/],
     ["the name is unknown", async () => "http://runner.invalid", /^the name runner\.invalid cannot be resolved$/],
     [

@@ -1,12 +1,12 @@
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { hasSdk } from "../../../src/cli/doctor/check-installation.ts";
 import { checkSdk } from "../../../src/cli/doctor/check-sdk.ts";
 import { folderWith } from "./diagnosis.ts";
 
 describe("the OpenTelemetry SDK that is installed", () => {
-  it("is started, and what it exports is received", async () => {
+  test("is started, and what it exports is received", async () => {
     expect(hasSdk(process.cwd())).toBe(true);
     expect(await checkSdk(process.cwd(), true)).toMatchObject({
       check: "OpenTelemetry SDK",
@@ -15,13 +15,13 @@ describe("the OpenTelemetry SDK that is installed", () => {
     });
   });
 
-  it("is not looked for where its packages are not", async () => {
+  test("is not looked for where its packages are not", async () => {
     const project = folderWith({ "package.json": "{}" });
     expect(hasSdk(project)).toBe(false);
     expect(await checkSdk(project, false)).toMatchObject({ verdict: "skipped" });
   });
 
-  it("fails where the code of the project has an API that does not see it", async () => {
+  test("fails where the code of the project has an API that does not see it", async () => {
     const project = folderWith({ "package.json": "{}" });
     const copy = join(project, "node_modules/@opentelemetry/api");
     cpSync(join(process.cwd(), "node_modules/@opentelemetry/api"), copy, { recursive: true });

@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startStaticRunner } from "../../integration/static-runners.ts";
 import { firelight } from "../run-cli.ts";
 import { methods } from "./diagnosis.ts";
 
 describe("the page that it prints", () => {
-  it("has a mark for each check, what to do below those that fail, and a sum", async () => {
+  test("has a mark for each check, what to do below those that fail, and a sum", async () => {
     const { url } = await startStaticRunner("r-1", methods);
     const { code, stdout } = await firelight(["doctor", "--runner", url], {
       env: { FLAME_SECRET: "not the right one" },

@@ -1,11 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { readExposition } from "../../../src/cli/doctor/exposition.ts";
 import { createFlame } from "../../../src/index.ts";
 
 const openMetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 describe("what a scrape reads", () => {
-  it("is what an instance serves", async () => {
+  test("is what an instance serves", async () => {
     await using flame = createFlame({ mode: "local" });
     const ping = flame.fn("ping", async () => `"quotes" and \\`);
     await ping();
@@ -16,7 +16,7 @@ describe("what a scrape reads", () => {
     expect(found.families).toContain("rpc_client_call_duration_seconds");
   });
 
-  it.each([
+  test.each([
     [
       "text",
       "text/plain; version=0.0.4",
@@ -29,7 +29,7 @@ describe("what a scrape reads", () => {
     expect(readExposition(text, type)).toMatchObject({ samples, exemplars });
   });
 
-  it.each([
+  test.each([
     ["a page of HTML", "text/plain", "<html>", 1, "is not a sample"],
     ["a value that is none", "text/plain", "a 1\nb {} x\n", 2, "is not a sample"],
     ["exemplars in a format without them", "text/plain", `a_bucket{le="1"} 1 # {trace_id="x"} 0.5\n`, 1, "an exemplar"],

@@ -1,11 +1,11 @@
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startStaticRunner } from "../../integration/static-runners.ts";
 import { firelight } from "../run-cli.ts";
 import { doctor, folderWith, methods } from "./diagnosis.ts";
 
 describe("a configuration", () => {
-  it("in a module is resolved, and its fixed runners are looked at", async () => {
+  test("in a module is resolved, and its fixed runners are looked at", async () => {
     const { url } = await startStaticRunner("r-1", methods);
     const cwd = folderWith({
       "flame.config.ts": `export default { pools: { default: { runners: [{ id: "r-1", url: "${url}" as string }] } } };`,
@@ -19,7 +19,7 @@ describe("a configuration", () => {
     expect(code).toBe(0);
   });
 
-  it("of an instance is the same, and nothing that the module started outlives the check", async () => {
+  test("of an instance is the same, and nothing that the module started outlives the check", async () => {
     const index = join(import.meta.dirname, "../../../src/index.ts");
     const cwd = folderWith({
       "setup.ts": `
@@ -35,7 +35,7 @@ describe("a configuration", () => {
     expect(code).toBe(0);
   });
 
-  it.each([
+  test.each([
     [
       "does not resolve",
       `export default { pools: { default: { min: 3, max: 1 } } };`,
@@ -63,19 +63,19 @@ describe("a configuration", () => {
     expect(code).toBe(1);
   });
 
-  it("that is not there fails when it was named, and is passed over when it was not", async () => {
+  test("that is not there fails when it was named, and is passed over when it was not", async () => {
     const cwd = folderWith({});
     expect((await doctor(["--config", "flame.js"], { cwd })).of("configuration")!.seen).toBe("there is no flame.js");
     expect((await doctor([], { cwd })).of("configuration")!.verdict).toBe("skipped");
   });
 
-  it("with a secret that can be guessed, or with none where one is needed, fails", async () => {
+  test("with a secret that can be guessed, or with none where one is needed, fails", async () => {
     const cwd = folderWith({ "flame.config.js": `export default { runnerUrl: "http://runner.invalid" };` });
     expect((await doctor([], { cwd, env: { FLAME_SECRET: "secret" } })).of("secret")!.seen).toContain("6 characters");
     expect((await doctor([], { cwd, env: { FLAME_SECRET: undefined } })).of("secret")!.verdict).toBe("failed");
   });
 
-  it("never shows its secret", async () => {
+  test("never shows its secret", async () => {
     const { stdout } = await firelight(["doctor"], { env: { FLAME_SECRET: "canary-canary-canary" } });
     expect(stdout).not.toContain("canary");
   });

@@ -1,8 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { isInRange } from "../../../src/cli/doctor/version-range.ts";
 
 describe("a range of versions", () => {
-  it.each([
+  test.each([
     ["1.9.0", ">=1.9.0 <2", true],
     ["1.10.1", ">=1.9.0 <2", true],
     ["2.0.0", ">=1.9.0 <2", false],

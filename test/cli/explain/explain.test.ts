@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { CallReport } from "../../../src/cli/explain/call-report.ts";
 import { recordRun, type RecordedRun } from "../recorded-run.ts";
 import { firelight } from "../run-cli.ts";
@@ -12,14 +12,14 @@ const fixture = (name: string): string => join(import.meta.dirname, "../fixtures
 describe("a trace that is written down", () => {
   const traceId = "0af7651916cd43dd8448eb211c80319c";
 
-  it("is told to the letter", async () => {
+  test("is told to the letter", async () => {
     const { code, stdout, stderr } = await firelight(["explain", fixture("lost-runner.jsonl"), "--trace", traceId]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toBe(readFileSync(fixture("lost-runner.txt"), "utf8"));
     expect(readFileSync("docs/cli.md", "utf8"), "the page shows what is printed").toContain(stdout);
   });
 
-  it("is the same from standard input, and in one piece in place of lines", async () => {
+  test("is the same from standard input, and in one piece in place of lines", async () => {
     const lines = readFileSync(fixture("lost-runner.jsonl"), "utf8");
     const whole = JSON.stringify(
       lines
@@ -34,7 +34,7 @@ describe("a trace that is written down", () => {
       expect((await firelight(["explain", "-", "--trace", traceId], { input })).stdout).toBe(told);
   });
 
-  it("draws a runner's spans by the parent's clock, and keeps what was recorded", async () => {
+  test("draws a runner's spans by the parent's clock, and keeps what was recorded", async () => {
     const { stdout } = await firelight(["explain", fixture("lost-runner.jsonl"), "--trace", traceId, "--json"]);
     const { timeline } = JSON.parse(stdout) as CallReport;
     expect(timeline.map(({ kind, startMs, shiftMs }) => [kind, Math.round(startMs), shiftMs])).toEqual([
@@ -52,14 +52,14 @@ describe("a trace that is written down", () => {
     ]);
   });
 
-  it("fits the terminal", async () => {
+  test("fits the terminal", async () => {
     const args = ["explain", fixture("lost-runner.jsonl"), "--trace", traceId];
     const { stdout } = await firelight(args, { env: { COLUMNS: "80" } });
     const wide = stdout.split("\n").filter((line) => line.length > 80);
     expect(wide).toEqual([]);
   });
 
-  it("cannot give orders to the terminal", async () => {
+  test("cannot give orders to the terminal", async () => {
     const text = readFileSync(fixture("lost-runner.jsonl"), "utf8");
     const input = text.replaceAll("SELECT photos", "SELECT \\u001b[2J\\u0007photos\\nfrom the top");
     expect(input).not.toBe(text);
@@ -89,7 +89,7 @@ describe("the telemetry of a real run", () => {
 
   const rowsOf = ({ timeline }: CallReport): ReadonlyArray<string> => timeline.map(({ kind }) => kind);
 
-  it("lists every call, failed ones first, then the slowest", () => {
+  test("lists every call, failed ones first, then the slowest", () => {
     expect(listed.map(({ method, outcome, attempts }) => `${method} ${outcome} ${attempts}`).toSorted()).toEqual([
       "probe/add OK 1",
       "probe/crash UNKNOWN 1",
@@ -101,7 +101,7 @@ describe("the telemetry of a real run", () => {
     expect(listed.slice(0, 2).map(({ outcome }) => outcome === "OK")).toEqual([false, false]);
   });
 
-  it("tells of a cold call what it waited for and how much of it that was", async () => {
+  test("tells of a cold call what it waited for and how much of it that was", async () => {
     const story = await storyOf("probe/add", "OK");
     expect(rowsOf(story)).toEqual(["call", "acquire", "boot", "attempt", "server", "handler"]);
     expect(story.failure).toBeUndefined();
@@ -116,7 +116,7 @@ describe("the telemetry of a real run", () => {
     expect(story.alerts[0]?.alert).toBe("FlameBootSlow");
   });
 
-  it("tells of a call that queued who held the slot, and nests the user's own spans below the handler", async () => {
+  test("tells of a call that queued who held the slot, and nests the user's own spans below the handler", async () => {
     const story = await storyOf("probe/traced", "OK");
     expect(rowsOf(story)).toEqual(["call", "acquire", "attempt", "server", "handler", "other"]);
     expect(story.timeline.at(-1)).toMatchObject({ label: "user work", service: "shop-runner" });
@@ -127,7 +127,7 @@ describe("the telemetry of a real run", () => {
     expect(story.alerts[0]?.alert).toBe("FlamePoolSaturationHigh");
   });
 
-  it("tells of a failed handler what was thrown, from the runner's log", async () => {
+  test("tells of a failed handler what was thrown, from the runner's log", async () => {
     const story = await storyOf("probe/crash", "UNKNOWN");
     expect(story.failure).toMatchObject({ code: "remote_error", executed: "yes", phase: "handler" });
     expect(story.failure!.retrySafety).toEqual({ safe: false, why: "the handler ran" });
@@ -139,7 +139,7 @@ describe("the telemetry of a real run", () => {
     expect(story.lostRunners).toEqual([]);
   });
 
-  it("tells of a deadline where it came", async () => {
+  test("tells of a deadline where it came", async () => {
     const story = await storyOf("probe/slow", "DEADLINE_EXCEEDED");
     expect(story).toMatchObject({
       deadlineMs: 60,
@@ -149,7 +149,7 @@ describe("the telemetry of a real run", () => {
     expect(story.alerts[0]?.alert).toBe("FlameDeadlineExceeded");
   });
 
-  it("tells of a lost runner which attempt had it, and why there was another", async () => {
+  test("tells of a lost runner which attempt had it, and why there was another", async () => {
     const story = await storyOf("probe/dieFirst", "OK");
     const [lost, second] = story.attempts;
     expect(lost).toMatchObject({ kind: "first", missing: "lost", errorCode: "transport_error", executed: "unknown" });
@@ -164,14 +164,14 @@ describe("the telemetry of a real run", () => {
     );
   });
 
-  it("accounts for the call's time: the shares of the phases sum to the whole", async () => {
+  test("accounts for the call's time: the shares of the phases sum to the whole", async () => {
     const { phases, durationMs } = await storyOf("probe/traced", "OK");
     const sum = phases.reduce((total, { ms }) => total + ms, 0);
     expect(phases).toHaveLength(8);
     expect(Math.abs(sum - durationMs), "milliseconds between two looks at the clock").toBeLessThan(40);
   });
 
-  it("finds a call by the beginning of its invocation id", async () => {
+  test("finds a call by the beginning of its invocation id", async () => {
     const { invocationId, spanId } = await storyOf("probe/add", "OK");
     for (const id of [invocationId!.slice(0, 8), spanId]) {
       const { stdout } = await firelight(["explain", run.traces, "--call", id]);
@@ -179,7 +179,7 @@ describe("the telemetry of a real run", () => {
     }
   });
 
-  it("without a choice tells of a failed call, and names others", async () => {
+  test("without a choice tells of a failed call, and names others", async () => {
     const { stdout } = await firelight(["explain", run.traces, run.logs]);
     expect(stdout).toMatch(/^probe\/\w+ failed after /);
     expect(stdout).toContain("5 more calls in this, 1 failed");
@@ -196,7 +196,7 @@ describe("what cannot be read", () => {
     return path;
   };
 
-  it.each<[what: string, path: () => string, said: RegExp, ...options: Array<string>]>([
+  test.each<[what: string, path: () => string, said: RegExp, ...options: Array<string>]>([
     ["a file that is not there", () => join(folder, "nothing"), /nothing: there is no such file/],
     ["a folder", () => folder, /this is a folder, not a file/],
     ["an empty file", () => file("\n"), /input\.json: the file is empty/],
@@ -239,7 +239,7 @@ describe("what cannot be read", () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
   });
 
-  it("a last line that is still being written is left out, and said so", async () => {
+  test("a last line that is still being written is left out, and said so", async () => {
     const { code, stdout, stderr } = await firelight(["explain", file(`${good[0]}\n${good[1]!.slice(0, 200)}`)]);
     expect(stderr).toContain("input.json:2 is cut off and was left out");
     expect(code).toBe(0);

@@ -1,5 +1,5 @@
 /** Which alert is nearest, by what one call shows. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { alertNames } from "../../../src/bundle/alert-names.ts";
 import { alertOf, runbookOf } from "../../../src/cli/alerts.ts";
 import { readTelemetry } from "../../../src/cli/explain/read-telemetry.ts";
@@ -106,7 +106,7 @@ const server = (parent = 3): Made => ({
 const rejected = failure("overloaded", "acquire", "no", "RESOURCE_EXHAUSTED");
 
 describe("the nearest alert", () => {
-  it.each([
+  test.each([
     ["a healthy call", undefined, [call(), attempt({}), server()]],
     ["a refused signature", "FlameSignatureRejections", [call(failure("signature_error", "network", "no"))]],
     ["no slot in time", "FlameAcquireTimeouts", [call(failure("timeout", "acquire", "no", "DEADLINE_EXCEEDED"))]],
@@ -160,14 +160,14 @@ describe("the nearest alert", () => {
     expect(storyOf(...made).alerts[0]?.alert).toBe(alert);
   });
 
-  it("is not that spans are missing where a runner refused the signature: it made none", () => {
+  test("is not that spans are missing where a runner refused the signature: it made none", () => {
     const refused = failure("signature_error", "network", "unknown", "UNAUTHENTICATED");
     const { alerts, attempts } = storyOf(call(refused), attempt({ ...refused, clockOffsetMs: 0.1 }));
     expect(alerts.map(({ alert }) => alert)).toEqual(["FlameSignatureRejections", "FlameErrorBudgetBurnFast"]);
     expect(attempts[0]?.missing).toBeUndefined();
   });
 
-  it("has a chapter in the runbook, named after it", () => {
+  test("has a chapter in the runbook, named after it", () => {
     expect(runbookOf("FlamePoolSaturated")).toBe("dashboards/runbook.md#flamepoolsaturated");
     expect(alertNames).toEqual(expect.arrayContaining(Object.values(alertOf)));
     expect(new Set(alertNames).size).toBe(17);
@@ -175,7 +175,7 @@ describe("the nearest alert", () => {
 });
 
 describe("whether to retry", () => {
-  it.each([
+  test.each([
     ["unavailable", "no", true, "the handler did not run"],
     ["conflict", "no", true, "the handler did not run, but it would fail again"],
     ["transport_error", "unknown", false, "the handler may have run"],
@@ -186,7 +186,7 @@ describe("whether to retry", () => {
 });
 
 describe("a clock", () => {
-  it("that the network explains is not corrected: the difference is less than half of the way there and back", () => {
+  test("that the network explains is not corrected: the difference is less than half of the way there and back", () => {
     const { attempts, timeline } = storyOf(call(), attempt({ clockOffsetMs: 18 }), {
       ...server(),
       ms: [600, 604],
@@ -197,7 +197,7 @@ describe("a clock", () => {
 });
 
 describe("a tree that is no tree", () => {
-  it("ends: spans that are their own ancestors, and thousands of siblings", () => {
+  test("ends: spans that are their own ancestors, and thousands of siblings", () => {
     const siblings = Array.from({ length: 3_000 }, (_, index): Made => ({
       id: 100 + index,
       parent: 13,

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { firelight } from "../run-cli.ts";
 import { serveTraces, storeKinds } from "./trace-stores.ts";
 
@@ -25,14 +25,14 @@ const answering = async (status: number, body: string): Promise<string> => {
 };
 
 describe.each(Object.entries(storeKinds))("%s", (_name, { option, answers }) => {
-  it("gives the same story as the file", async () => {
+  test("gives the same story as the file", async () => {
     const { url } = await serveTraces(file, answers);
     const { code, stdout, stderr } = await firelight(["explain", traceId, option, `${url}/`]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toBe(await withoutLogs());
   });
 
-  it("is named by the environment too, and asked for linked traces, with the headers given", async () => {
+  test("is named by the environment too, and asked for linked traces, with the headers given", async () => {
     const { url, asked } = await serveTraces(file, answers);
     const variable = option === "--tempo" ? "FIRELIGHT_TEMPO_URL" : "FIRELIGHT_JAEGER_URL";
     const args = ["explain", traceId.toUpperCase(), "--header", "x-scope-orgid: shop", "--json"];
@@ -42,7 +42,7 @@ describe.each(Object.entries(storeKinds))("%s", (_name, { option, answers }) => 
     expect(asked.map(({ headers }) => headers["x-scope-orgid"])).toEqual(asked.map(() => "shop"));
   });
 
-  it("is quoted when it does not have the trace", async () => {
+  test("is quoted when it does not have the trace", async () => {
     const { url } = await serveTraces(file, answers);
     const { code, stderr } = await firelight(["explain", "f".repeat(32), option, url]);
     expect(code).toBe(1);
@@ -51,7 +51,7 @@ describe.each(Object.entries(storeKinds))("%s", (_name, { option, answers }) => 
 });
 
 describe("a server that gives no trace", () => {
-  it.each([
+  test.each([
     ["refuses", 401, "who are you?", "answered 401: who are you?. Give it what it asks for, as in --header"],
     ["fails", 500, `{"errors":[{"code":500,"msg":"the index is gone"}]}`, "answered 500: the index is gone"],
     ["is a web page", 200, "<!doctype html>", "the answer is not JSON: is this the API's address?"],
@@ -62,7 +62,7 @@ describe("a server that gives no trace", () => {
     expect(code).toBe(1);
   });
 
-  it("because nobody listens is told with what to do", async () => {
+  test("because nobody listens is told with what to do", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
     const { port } = server.address() as AddressInfo;

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { SuperJSON } from "superjson";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { makeCodec } from "../../../src/contract/codec/codec.ts";
 import {
   MAX_ANNOTATIONS,
@@ -37,7 +37,7 @@ const refusal = (value: unknown): string => caught(() => codec.encode(value, wha
 describe("plain data", () => {
   const plain = fc.jsonValue({ maxDepth: 5 });
 
-  it("is encoded to the bytes that superjson would give", () => {
+  test("is encoded to the bytes that superjson would give", () => {
     const superJson = new SuperJSON({ dedupe: false });
     let fast = 0;
     fc.assert(
@@ -57,7 +57,7 @@ describe("plain data", () => {
     expect(fast).toBeGreaterThan(300);
   });
 
-  it("with anything in it that JSON cannot say is left to superjson, with the same bytes", () => {
+  test("with anything in it that JSON cannot say is left to superjson, with the same bytes", () => {
     const superJson = new SuperJSON({ dedupe: false });
     const leaf = fc.oneof(
       fc.constantFrom<unknown>(undefined, NaN, Infinity, -Infinity, -0, 0, null, "", 1n, -5n),
@@ -107,7 +107,7 @@ describe("plain data", () => {
     return value;
   };
 
-  it.each([
+  test.each([
     ["-0", -0],
     ["NaN", NaN],
     ["undefined", undefined],
@@ -133,7 +133,7 @@ describe("plain data", () => {
     expect(isPlainJson(value)).toBe(false);
   });
 
-  it("may be 200 containers deep, and one more is refused on both sides", () => {
+  test("may be 200 containers deep, and one more is refused on both sides", () => {
     expect(roundTrip(nested(MAX_DEPTH))).toEqual(nested(MAX_DEPTH));
     expect(roundTrip(nested(MAX_DEPTH, 1n))).toEqual(nested(MAX_DEPTH, 1n));
     expect(refusal(nested(MAX_DEPTH + 1))).toMatch(/is more than 200 containers deep\. Send a flatter structure\.$/);
@@ -141,14 +141,14 @@ describe("plain data", () => {
     expect(caught(() => codec.decode(tooDeep, what)).message).toMatch(/more than 200 containers deep/);
   });
 
-  it("whose toJSON hides is sent as what it is", () => {
+  test("whose toJSON hides is sent as what it is", () => {
     const value = Object.defineProperty({ a: 1 }, "toJSON", { value: () => ({ b: 2 }) });
     expect(roundTrip(value)).toEqual({ a: 1 });
   });
 });
 
 describe("values beyond JSON", () => {
-  it("arrive as they were sent", () => {
+  test("arrive as they were sent", () => {
     const value = {
       nothing: undefined,
       list: [undefined, null, NaN, Infinity, -Infinity, -0, 0],
@@ -172,7 +172,7 @@ describe("values beyond JSON", () => {
     expect(roundTrip(undefined)).toBeUndefined();
   });
 
-  it("include bytes, which arrive in memory of their own", () => {
+  test("include bytes, which arrive in memory of their own", () => {
     const backing = Uint8Array.from({ length: 300 }, (_, at) => at);
     for (const value of [backing, backing.subarray(7, 20), new Uint8Array(0), new Uint8Array(1), new Uint8Array(2)]) {
       const arrived = roundTrip(value);
@@ -184,7 +184,7 @@ describe("values beyond JSON", () => {
     expect(fromBuffer).toStrictEqual(new Uint8Array([104, 101, 108, 108, 111]));
   });
 
-  it("include every typed array with every bit, and ArrayBuffer", () => {
+  test("include every typed array with every bit, and ArrayBuffer", () => {
     for (const value of [
       new Int8Array([-1, 127]),
       new Uint8ClampedArray([0, 255]),
@@ -207,7 +207,7 @@ describe("values beyond JSON", () => {
     expect(new Uint8Array(buffer)).toStrictEqual(new Uint8Array([1, 2, 3]));
   });
 
-  it("carry images of several megabytes at base64's size, quickly", () => {
+  test("carry images of several megabytes at base64's size, quickly", () => {
     const image = new Uint8Array(4 * 1024 * 1024);
     for (let at = 0; at < image.length; at++) image[at] = (at * 2654435761) >>> 13;
     const started = performance.now();
@@ -218,7 +218,7 @@ describe("values beyond JSON", () => {
     expect(Buffer.compare(arrived.image, image)).toBe(0);
   });
 
-  it("include errors with name, message, cause and data, and without their stack", () => {
+  test("include errors with name, message, cause and data, and without their stack", () => {
     const cause = Object.assign(new TypeError("inner"), { code: "E_INNER", at: new Date(1) });
     const error = new RangeError("outer", { cause });
     const arrived = roundTrip(error);
@@ -231,7 +231,7 @@ describe("values beyond JSON", () => {
     expect(roundTrip(new AggregateError([new Error("a"), 1n], "both")).errors).toEqual([new Error("a"), 1n]);
   });
 
-  it("keep an object that is reached twice one object, in sets and map keys too", () => {
+  test("keep an object that is reached twice one object, in sets and map keys too", () => {
     const [one, two] = [{ n: 1 }, { n: 2 }];
     const date = new Date(7);
     const value = {
@@ -252,7 +252,7 @@ describe("values beyond JSON", () => {
     expect(arrived.deep.list[0]![1]).toBe(arrived.date);
   });
 
-  it("keep sharing inside of shared objects", () => {
+  test("keep sharing inside of shared objects", () => {
     const inner = { at: new Date(3) };
     const outer = { inner };
     const arrived = roundTrip({ long: { way: { outer } }, outer, inner });
@@ -261,7 +261,7 @@ describe("values beyond JSON", () => {
     expect(arrived.inner.at).toEqual(new Date(3));
   });
 
-  it("can be read by a plain superjson, where no custom type is needed", () => {
+  test("can be read by a plain superjson, where no custom type is needed", () => {
     const value = { a: new Map([[1, new Date(1)]]), b: [undefined, 1n], c: new URL("https://example.com/") };
     expect(new SuperJSON().parse(text(value))).toEqual(value);
     expect(new SuperJSON().parse(text(new RangeError("x")))).toMatchObject({ name: "RangeError", message: "x" });
@@ -269,7 +269,7 @@ describe("values beyond JSON", () => {
 });
 
 describe("keys with backslashes and dots", () => {
-  it.each(["\\", "\\\\", ".", "a.b", "\\.", ".\\", "a\\.b\\\\"])("%j travels", (key) => {
+  test.each(["\\", "\\\\", ".", "a.b", "\\.", ".\\", "a\\.b\\\\"])("%j travels", (key) => {
     const value = { [key]: { [key]: new Date(1) }, other: 1n };
     expect(roundTrip(value)).toStrictEqual(value);
   });
@@ -279,7 +279,7 @@ describe("large messages", () => {
   const rows = (count: number): unknown =>
     Array.from({ length: count }, (_, id) => ({ id, name: `row ${id}`, at: new Date(id), tags: new Set(["a", id]) }));
 
-  it("are read in slices to the same values", async () => {
+  test("are read in slices to the same values", async () => {
     const value = [rows(2_000), { shared: [1n], big: "x".repeat(200_000) }];
     const bytes = codec.encode(value, what);
     expect(codec.isQuickToDecode(bytes)).toBe(false);
@@ -297,7 +297,7 @@ describe("large messages", () => {
     );
   });
 
-  it("are told apart by what is in them, and not by their size alone", () => {
+  test("are told apart by what is in them, and not by their size alone", () => {
     const quick = (text: string): boolean => codec.isQuickToDecode(Buffer.from(text));
     expect(quick(`{"json":["${"x".repeat(1_000_000)}"]}`)).toBe(true);
     expect(quick(`{"json":[${"[],".repeat(20_000)}1]}`)).toBe(true);
@@ -306,14 +306,14 @@ describe("large messages", () => {
     expect(quick(`{"json":[${'{"id":1,"name":"a"},'.repeat(10_000)}1]}`)).toBe(true);
   });
 
-  it("stop being read when nobody waits for them", async () => {
+  test("stop being read when nobody waits for them", async () => {
     const stop = new AbortController();
     const reading = codec.decodeInSlices(codec.encode(rows(50_000), what), what, stop.signal);
     stop.abort(new Error("given up"));
     await expect(reading).rejects.toThrow("given up");
   });
 
-  it("are refused in slices with the same words", async () => {
+  test("are refused in slices with the same words", async () => {
     const refused = async (text: string): Promise<string> =>
       codec.decodeInSlices(Buffer.from(text), what).then(
         () => "accepted",
@@ -337,13 +337,13 @@ describe("what would be lost", () => {
   /** A path as the message has it: by positions. */
   const positions = /(?<=^arguments of billing\/charge: )(?:\[\d+\]|\.<key \d+>|<\w+ \d+>|<cause>)+(?= )/;
 
-  it("is named by position in the message, and by its keys in the details alone", () => {
+  test("is named by position in the message, and by its keys in the details alone", () => {
     const error = caught(() => codec.encode([1, { "card of Ada": new Map([["4242", () => 1]]) }], what));
     expect(error.message).toMatch(/^arguments of billing\/charge: \[1\]\.<key 0><value 0> is a function/);
     expect(error.details).toEqual({ path: '[1]["card of Ada"].get("4242")' });
   });
 
-  it.each<[string, unknown, string]>([
+  test.each<[string, unknown, string]>([
     [
       "a function",
       [{ card: { onDone: () => 1 } }],
@@ -422,7 +422,7 @@ describe("what would be lost", () => {
     expect(error).toMatchObject({ code: "serialization_error", phase: "encode", retryable: false });
   });
 
-  it("is refused also when a getter throws", () => {
+  test("is refused also when a getter throws", () => {
     const value = {
       get broken() {
         throw new Error("no database");
@@ -431,7 +431,7 @@ describe("what would be lost", () => {
     expect(refusal(value)).toBe(`${what}: could not be encoded (no database).`);
   });
 
-  it("is refused in bounded time when sharing would blow it up", () => {
+  test("is refused in bounded time when sharing would blow it up", () => {
     let value: unknown = { at: new Date() };
     for (let level = 0; level < 60; level++) value = [value, value];
     const started = performance.now();
@@ -439,7 +439,7 @@ describe("what would be lost", () => {
     expect(performance.now() - started).toBeLessThan(5000);
   });
 
-  it("is refused when there is too much of it, with better advice", () => {
+  test("is refused when there is too much of it, with better advice", () => {
     expect(refusal(Array.from({ length: MAX_NODES }, () => 1))).toMatch(
       /more than 2000000 values\. Send less at a time, or send numbers as a typed array/,
     );
@@ -448,7 +448,7 @@ describe("what would be lost", () => {
     );
   });
 
-  it("is refused when one container has too many members to be built in one go", () => {
+  test("is refused when one container has too many members to be built in one go", () => {
     const keys = Array.from({ length: MAX_MEMBERS + 1 }, (_, at) => `k${at}`);
     expect(refusal([Object.fromEntries(keys.map((key) => [key, 1]))])).toMatch(
       /\[0\] is an object of more than 131072 keys/,
@@ -460,7 +460,7 @@ describe("what would be lost", () => {
     );
   });
 
-  it("is never lost silently: whatever is accepted arrives equal", () => {
+  test("is never lost silently: whatever is accepted arrives equal", () => {
     const anything = fc.anything({
       withBigInt: true,
       withDate: true,

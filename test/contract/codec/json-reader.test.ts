@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { MAX_DEPTH, MAX_MEMBERS, MAX_NODES } from "../../../src/contract/codec/limits.ts";
 import { JsonReader } from "../../../src/contract/codec/json-reader.ts";
 
@@ -21,7 +21,7 @@ const outcome = (run: () => unknown): unknown => {
 const forbidden = /"(?:__proto__|constructor|prototype)"/;
 
 describe("the reader that pauses", () => {
-  it("gives what JSON.parse gives", () => {
+  test("gives what JSON.parse gives", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 6 }), fc.constantFrom(undefined, 1, "\t"), (value, space) => {
         const text = JSON.stringify({ json: value }, undefined, space);
@@ -32,7 +32,7 @@ describe("the reader that pauses", () => {
     );
   });
 
-  it("accepts what JSON.parse accepts, and nothing else", () => {
+  test("accepts what JSON.parse accepts, and nothing else", () => {
     const pieces = [
       ...'{}[],:"\\ \n0123456789-+.eEtrufalsn/b\u00e9\u2028x'.split(""),
       "true",
@@ -50,7 +50,7 @@ describe("the reader that pauses", () => {
     );
   });
 
-  it("accepts a changed text as JSON.parse does", () => {
+  test("accepts a changed text as JSON.parse does", () => {
     fc.assert(
       fc.property(
         fc.jsonValue({ maxDepth: 4 }),
@@ -69,7 +69,7 @@ describe("the reader that pauses", () => {
     );
   });
 
-  it.each([
+  test.each([
     "0",
     "-0",
     "1",
@@ -88,7 +88,7 @@ describe("the reader that pauses", () => {
     expect(read(text)).toStrictEqual(JSON.parse(text));
   });
 
-  it.each([
+  test.each([
     "",
     " ",
     "01",
@@ -115,7 +115,7 @@ describe("the reader that pauses", () => {
     expect(() => read(text)).toThrow(/^the body is not JSON: byte \d+ does not fit$/);
   });
 
-  it("reads long texts in parts", () => {
+  test("reads long texts in parts", () => {
     const texts = [
       "x".repeat(1_000_000),
       "\u00e9\u{1f600}".repeat(200_000),
@@ -131,7 +131,7 @@ describe("the reader that pauses", () => {
       expect(() => read(`"${"x".repeat(600_000)}${end}`)).toThrow(/not JSON/);
   });
 
-  it("holds to the limits of the wire", () => {
+  test("holds to the limits of the wire", () => {
     const nested = (depth: number): string => `{"json":${"[".repeat(depth)}${"]".repeat(depth)}}`;
     expect(read(nested(MAX_DEPTH))).toBeDefined();
     expect(() => read(nested(MAX_DEPTH + 1))).toThrow(/more than 200 containers deep/);
@@ -151,7 +151,7 @@ describe("the reader that pauses", () => {
     });
   });
 
-  it("tells keys apart whose hashes are alike", () => {
+  test("tells keys apart whose hashes are alike", () => {
     const text = `[${Array.from({ length: 5_000 }, (_, at) => `{"${at % 7 === 0 ? "Aa" : "BB"}":${at},"k${at % 1_500}":0}`).join(",")}]`;
     expect(read(text)).toStrictEqual(JSON.parse(text));
   });

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { SuperJSON } from "superjson";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { makeCodec } from "../../../src/contract/codec/codec.ts";
 import { MAX_ANNOTATIONS, MAX_DEPTH, MAX_NODES } from "../../../src/contract/codec/limits.ts";
 import { InvokeError } from "../../../src/contract/errors.ts";
@@ -34,7 +34,7 @@ const hostile = (value: unknown): string => {
 };
 
 describe("hostile bytes", () => {
-  it.each<[string, unknown, RegExp]>([
+  test.each<[string, unknown, RegExp]>([
     ["no JSON", "{", /cannot be decoded: /],
     [
       "nothing",
@@ -198,19 +198,19 @@ describe("hostile bytes", () => {
     expect(({} as Record<string, unknown>)["x"]).toBeUndefined();
   });
 
-  it("that are not UTF-8 are refused", () => {
+  test("that are not UTF-8 are refused", () => {
     expect(caught(() => codec.decode(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d), what)).code).toBe(
       "serialization_error",
     );
   });
 
-  it("are refused for their depth without exhausting the stack", () => {
+  test("are refused for their depth without exhausting the stack", () => {
     hostile(`{"json":${"[".repeat(500_000)}${"]".repeat(500_000)}}`);
     hostile(`{"json":1,"meta":${'{"a":'.repeat(200_000)}1${"}".repeat(200_000)}}`);
     hostile(`{"json":1,"meta":{"v":1,"values":${'["set",{"a":'.repeat(100_000)}["set"]${"}]".repeat(100_000)}}}`);
   });
 
-  it("are refused for the number of values and of annotations", () => {
+  test("are refused for the number of values and of annotations", () => {
     expect(hostile(`{"json":[${"1,".repeat(MAX_NODES)}1]}`)).toMatch(/more than 2000000 values/);
     const values = Object.fromEntries(Array.from({ length: MAX_ANNOTATIONS + 1 }, (_, at) => [at, ["undefined"]]));
     expect(hostile({ json: [], meta: { v: 1, values } })).toMatch(/more than 131072 annotations/);
@@ -220,7 +220,7 @@ describe("hostile bytes", () => {
     );
   });
 
-  it.each<[string, () => unknown]>([
+  test.each<[string, () => unknown]>([
     [
       "one value shared a hundred thousand times",
       () => ({
@@ -279,7 +279,7 @@ describe("hostile bytes", () => {
     expect(performance.now() - started).toBeLessThan(5000);
   });
 
-  it("of any kind end in a value or a serialization_error", () => {
+  test("of any kind end in a value or a serialization_error", () => {
     const path = fc.constantFrom("", "0", "1", "a", "a.0", "0.a", "a.b", "\\.", "length", "0.0.0");
     const annotation = fc.constantFrom<unknown>(
       "undefined",
@@ -332,7 +332,7 @@ describe("hostile bytes", () => {
     );
   });
 
-  it("do not reach a superjson that the host has configured", () => {
+  test("do not reach a superjson that the host has configured", () => {
     class Money {
       amount = 1;
     }

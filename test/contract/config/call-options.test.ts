@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { mergeOptions } from "../../../src/contract/config/call-options.ts";
 import {
   type DefinitionOptions,
@@ -8,7 +8,7 @@ import {
 import type { FlameOptions } from "../../../src/contract/config/options.ts";
 
 describe("options of calls", () => {
-  it("are merged field by field, retry included, and a hedge as a whole", () => {
+  test("are merged field by field, retry included, and a hedge as a whole", () => {
     const service: FlameOptions = {
       idempotent: true,
       hedge: { delayMs: 50, maxAttempts: 3 },
@@ -25,7 +25,7 @@ describe("options of calls", () => {
     });
   });
 
-  it("are all merged: none is forgotten", () => {
+  test("are all merged: none is forgotten", () => {
     const every: Required<DefinitionOptions> = {
       pool: "gpu",
       timeoutMs: 1,
@@ -43,7 +43,7 @@ describe("options of calls", () => {
     expect(mergeOptions(every)).toEqual({ ...every, isolation: undefined });
   });
 
-  it.each<[FlameOptions, string]>([
+  test.each<[FlameOptions, string]>([
     [{ retry: { attemptTimeoutMs: 0 } }, "m: retry.attemptTimeoutMs is 0."],
     [{ retry: { maxAttempts: 0 } }, "m: retry.maxAttempts is 0."],
     [
@@ -58,7 +58,7 @@ describe("options of calls", () => {
     expect(() => readDefinition(options, "m")).toThrow(message);
   });
 
-  it("are accepted where they can work", () => {
+  test("are accepted where they can work", () => {
     readDefinition(
       { idempotent: true, hedge: { delayMs: 5 }, retry: { on: ["timeout", () => true], attemptTimeoutMs: 1 } },
       "m",

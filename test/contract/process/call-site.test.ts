@@ -1,5 +1,5 @@
 /** The place in a user's code that called a function of the package, out of stack traces as runtimes and bundlers make them. */
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { callSite, type CallSite } from "../../../src/contract/process/call-site.ts";
 
 afterEach(() => vi.restoreAllMocks());
@@ -15,11 +15,11 @@ const foundIn = (...lines: ReadonlyArray<string>): CallSite | undefined => {
 const called = (): { readonly site: CallSite | undefined } => ({ site: callSite(called) });
 
 describe("a call site", () => {
-  it("is the place of the call, on this runtime", () => {
+  test("is the place of the call, on this runtime", () => {
     expect(called().site?.file).toMatch(/test\/contract\/process\/call-site\.test\.ts$/);
   });
 
-  it.each([
+  test.each([
     ["file:///app/math.ts:3:14", { file: "file:///app/math.ts", position: "3:14", topLevel: true }],
     ["/app/math.ts?v=2:3:14", { file: "/app/math.ts", position: "3:14", topLevel: true }],
     ["eval (/app/math.ts:3:14)", { file: "/app/math.ts", position: "3:14", topLevel: true }],
@@ -39,7 +39,7 @@ describe("a call site", () => {
     expect(foundIn(line)).toEqual(site);
   });
 
-  it("is the first that is neither the runtime's nor a compiler's helper", () => {
+  test("is the first that is neither the runtime's nor a compiler's helper", () => {
     const site = foundIn(
       "__decorate (/app/node_modules/tslib/tslib.js:1:2)",
       "ModuleJob.run (node:internal/modules/esm/module_job:430:25)",
@@ -49,7 +49,7 @@ describe("a call site", () => {
     expect(site?.file).toBe("file:///app/math.ts");
   });
 
-  it("is not made up", () => {
+  test("is not made up", () => {
     expect(foundIn("<anonymous>", "new Promise (<anonymous>)", "native")).toBeUndefined();
   });
 });

@@ -1,7 +1,7 @@
 /** Modules that are evaluated again: what they define replaces what they defined. */
 import { setImmediate as turnEnds } from "node:timers/promises";
 import { compileFunction } from "node:vm";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { CallSite } from "../../../src/contract/process/call-site.ts";
 import { RegistryError } from "../../../src/contract/errors.ts";
 import { createRegistry, type Registry } from "../../../src/contract/api/registry.ts";
@@ -43,7 +43,7 @@ const redefined = async (
 };
 
 describe("a method that is defined again", () => {
-  it.each([undefined, "development", "staging"])(
+  test.each([undefined, "development", "staging"])(
     "by its own file replaces itself with NODE_ENV=%s, and says so",
     async (env) => {
       expect(await redefined(env, site("/app/math.ts"), site("/app/math.ts", "9:1"))).toBe(2);
@@ -54,12 +54,12 @@ describe("a method that is defined again", () => {
     },
   );
 
-  it("in a test replaces itself from the very same place only", async () => {
+  test("in a test replaces itself from the very same place only", async () => {
     expect(await redefined("test", site("/app/math.ts"), site("/app/math.ts"))).toBe(2);
     await expect(redefined("test", site("/app/math.ts"), site("/app/math.ts", "9:1"))).rejects.toThrow(RegistryError);
   });
 
-  it.each([
+  test.each([
     ["in production", "production", site("/app/math.ts"), site("/app/math.ts")],
     ["by another file", "development", site("/app/math.ts"), site("/app/other.ts")],
     ["by nobody knows whom", "development", undefined, undefined],
@@ -67,13 +67,13 @@ describe("a method that is defined again", () => {
     await expect(redefined(env, first, second)).rejects.toThrow(/math\/add is already registered with another handler/);
   });
 
-  it("by another file names both places", async () => {
+  test("by another file names both places", async () => {
     await expect(redefined("development", site("/app/math.ts"), site("/app/other.ts", "9:1"))).rejects.toThrow(
       /another handler \(at \/app\/math\.ts:3:14\)\. Rename one of the two \(at \/app\/other\.ts:9:1\)/,
     );
   });
 
-  it("by the same run of its file is an error in development too", () => {
+  test("by the same run of its file is an error in development too", () => {
     vi.stubEnv("NODE_ENV", "development");
     const registry = createRegistry();
     define(registry, 1, site("/app/math.ts"));
@@ -98,24 +98,24 @@ describe("in Next, which evaluates a module once per layer", () => {
     return registry.find("math/add")!.invoke({} as never, []);
   };
 
-  it("the same code from another bundle is the same method", async () => {
+  test("the same code from another bundle is the same method", async () => {
     expect(await layered("development", 1, 1)).toBe(1);
     expect(warnings).toEqual([]);
   });
 
-  it("other code is the same method in production, where each bundle is minified by itself", async () => {
+  test("other code is the same method in production, where each bundle is minified by itself", async () => {
     expect(await layered("production", 1, 2)).toBe(2);
     expect(warnings).toEqual([]);
   });
 
-  it("other code replaces it in development, with a warning", async () => {
+  test("other code replaces it in development, with a warning", async () => {
     expect(await layered("development", 1, 2)).toBe(2);
     expect(warnings).toEqual([expect.stringMatching(/^math\/add was defined again with other code/)]);
   });
 });
 
 describe("a definition", () => {
-  it.each([
+  test.each([
     ["fn", (flame: ReturnType<typeof createFlame>) => flame.fn("x", () => 1)],
     ["fn.id", (flame: ReturnType<typeof createFlame>) => flame.fn["x"]!(() => 1)],
     ["service", (flame: ReturnType<typeof createFlame>) => flame.service("x", { default: () => 1 })],
@@ -128,7 +128,7 @@ describe("a definition", () => {
     );
   });
 
-  it("with decorators knows the file that it is in", () => {
+  test("with decorators knows the file that it is in", () => {
     const flame = createFlame();
     class Math {
       async add(): Promise<number> {
@@ -139,7 +139,7 @@ describe("a definition", () => {
     expect(flame.registry.find("math/add")?.definedAt?.file).toMatch(/test\/contract\/process\/development\.test\.ts$/);
   });
 
-  it("is not located in production", () => {
+  test("is not located in production", () => {
     vi.stubEnv("NODE_ENV", "production");
     const flame = createFlame();
     flame.fn("x", () => 1);

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { flushAll, onFlush } from "../../../src/contract/process/flush.ts";
 
 const stops: Array<() => void> = [];
@@ -8,7 +8,7 @@ afterEach(() => {
 });
 
 describe("flushAll", () => {
-  it("waits for every hook", async () => {
+  test("waits for every hook", async () => {
     const done: Array<string> = [];
     stops.push(
       onFlush(() => done.push("now")),
@@ -18,7 +18,7 @@ describe("flushAll", () => {
     expect(done).toEqual(["now", "later"]);
   });
 
-  it("goes on when a hook fails, and tells", async () => {
+  test("goes on when a hook fails, and tells", async () => {
     const told = vi.spyOn(console, "error").mockImplementation(() => {});
     const done = vi.fn();
     stops.push(
@@ -33,12 +33,12 @@ describe("flushAll", () => {
     expect(told.mock.calls.map(([, error]) => String(error))).toEqual(["Error: no receiver", "Error: refused"]);
   });
 
-  it("does not wait longer than it may", async () => {
+  test("does not wait longer than it may", async () => {
     stops.push(onFlush(() => new Promise(() => {})));
     await expect(flushAll(10)).resolves.toBeUndefined();
   });
 
-  it("does not run a hook that was taken back, even one that was registered twice", async () => {
+  test("does not run a hook that was taken back, even one that was registered twice", async () => {
     const hook = vi.fn();
     const stop = onFlush(hook);
     stops.push(onFlush(hook));

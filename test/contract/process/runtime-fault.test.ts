@@ -3,7 +3,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { runtimeFault } from "../../../src/contract/process/runtime-fault.ts";
 import { oldestRuntimes, VERSION } from "../../../src/contract/process/version.ts";
 
@@ -17,14 +17,14 @@ const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as
 };
 
 describe("the check of the runtime", () => {
-  it.each([
+  test.each([
     [{ node: "20.20.2" }, /needs Node 22\.19\.0 or newer, or Bun .*Node 20\.20\.2 \(\/bin\/x\)\. Install a newer Node/],
     [{ node: "22.18.9" }, /Node 22\.18\.9/],
   ])("refuses %j in one sentence that says what is needed and what runs", (versions, message) => {
     expect(runtimeFault(versions, "/bin/x")).toMatch(message);
   });
 
-  it.each([
+  test.each([
     { node: "22.19.0" },
     { node: "22.100.0-nightly20261126" },
     { node: "24.0.0" },
@@ -35,7 +35,7 @@ describe("the check of the runtime", () => {
     expect(runtimeFault(versions, "/bin/x")).toBeUndefined();
   });
 
-  it("asks for what the manifest asks for", () => {
+  test("asks for what the manifest asks for", () => {
     expect(manifest.engines).toEqual({ node: `>=${oldestRuntimes.node}`, bun: `>=${oldestRuntimes.bun}` });
     expect(manifest.version).toBe(VERSION);
   });
@@ -44,7 +44,7 @@ describe("the check of the runtime", () => {
 const entries = Object.values(manifest.exports).flatMap((target) => (typeof target === "string" ? [] : target.default));
 
 describe("every entry point", () => {
-  it.each(entries)("%s imports the check first, and no bundler may leave it out", (entry) => {
+  test.each(entries)("%s imports the check first, and no bundler may leave it out", (entry) => {
     const code = readFileSync(join(root, entry.replace("dist", "src").replace(/\.js$/, ".ts")), "utf8");
     const [first] = /^(?:import|export)\b.*$/m.exec(code.replace(/\/\*[\s\S]*?\*\//g, "")) ?? [];
     expect(first).toMatch(/^import "(?:\.\/|\.\.\/)(?:contract\/process\/)?runtime-check\.ts";$/);
@@ -74,13 +74,13 @@ describe.skipIf(oldNode === undefined || !built)("on a Node of this machine that
       (error: unknown) => error as { readonly code: number; readonly stderr: string },
     );
 
-  it.each(entries)("%s ends its import with that sentence", async (entry) => {
+  test.each(entries)("%s ends its import with that sentence", async (entry) => {
     const { stderr } = await failure(["--input-type=module", "-e", `import ${JSON.stringify(join(root, entry))}`]);
     expect(stderr).toContain(runtimeFault({ node: versionOf(oldNode!) }, oldNode!));
     expect(stderr).not.toContain("TypeError");
   });
 
-  it("the command prints that sentence alone", async () => {
+  test("the command prints that sentence alone", async () => {
     const { code, stderr } = await failure([manifest.bin["firelight"]!, "doctor"]);
     expect(stderr).toBe(`firelight: ${runtimeFault({ node: versionOf(oldNode!) }, oldNode!)}\n`);
     expect(code).toBe(1);

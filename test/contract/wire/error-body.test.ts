@@ -1,5 +1,5 @@
 import { readThrown } from "../../../src/contract/thrown.ts";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { readFileSync } from "node:fs";
 import { httpStatus } from "../../../src/contract/wire/envelope.ts";
 import { decodeErrorBody, encodeErrorBody, errorFromBody } from "../../../src/contract/wire/error-body.ts";
@@ -38,7 +38,7 @@ const spoken = new InvokeError("remote_error", "billing/charge failed.", {
   },
 });
 
-it("an error on the wire names the process that answers, where it is to be signed for again, and only in a form that fits", () => {
+test("an error on the wire names the process that answers, where it is to be signed for again, and only in a form that fits", () => {
   const error = new InvokeError("unavailable", "Sign it again.", { executed: "no" });
   const instance = { id: "A".repeat(22), nowMs: 12.5 };
   expect(decodeErrorBody(encodeErrorBody(error, false, false, instance))?.instance).toEqual(instance);
@@ -48,7 +48,7 @@ it("an error on the wire names the process that answers, where it is to be signe
 });
 
 describe("an error on the wire", () => {
-  it.each(Object.keys(httpStatus) as ReadonlyArray<FlameErrorCode>)(
+  test.each(Object.keys(httpStatus) as ReadonlyArray<FlameErrorCode>)(
     "keeps %s, its message, and what is known of execution",
     (code) => {
       for (const [retryable, executed] of [
@@ -78,7 +78,7 @@ describe("an error on the wire", () => {
     },
   );
 
-  it("says that its runner is draining, where it is, and readers take nothing but true for it", () => {
+  test("says that its runner is draining, where it is, and readers take nothing but true for it", () => {
     const refused = new InvokeError("unavailable", "stopping");
     expect(decodeErrorBody(encodeErrorBody(refused, false, true))?.draining).toBe(true);
     expect(raw(refused)).not.toContain("draining");
@@ -89,7 +89,7 @@ describe("an error on the wire", () => {
     });
   });
 
-  it("of a configuration says where it ended, even when its body does not", () => {
+  test("of a configuration says where it ended, even when its body does not", () => {
     expect(errorFromBody({ code: "config_error", message: "m", retryable: false, executed: "no" }, {}).phase).toBe(
       "configure",
     );
@@ -98,25 +98,25 @@ describe("an error on the wire", () => {
     ).toBe("network");
   });
 
-  it("tells nothing of what a handler threw", () => {
+  test("tells nothing of what a handler threw", () => {
     expect(raw(thrown)).toBe(
       '{"code":"remote_error","message":"billing/charge failed.","retryable":true,"executed":"yes","phase":"handler"}',
     );
     expect(over(thrown).remote).toBeUndefined();
   });
 
-  it("tells all of it with exposeErrors", () => {
+  test("tells all of it with exposeErrors", () => {
     expect(over(thrown, true)).toMatchObject({ details: { internal: 1 }, remote });
   });
 
-  it("always brings what a FlameMethodError says, and its stack only with exposeErrors", () => {
+  test("always brings what a FlameMethodError says, and its stack only with exposeErrors", () => {
     const { stack, ...said } = spoken.remote!;
     expect(over(spoken).remote).toEqual(said);
     expect(raw(spoken)).not.toContain("charge.ts");
     expect(over(spoken, true).remote).toEqual({ ...said, stack });
   });
 
-  it("brings causes, the errors of an AggregateError and their codes with exposeErrors, and nothing of them without", () => {
+  test("brings causes, the errors of an AggregateError and their codes with exposeErrors, and nothing of them without", () => {
     const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" });
     const many = new AggregateError([refused, new RangeError("b")], "many");
     const said = readThrown(new TypeError("outer", { cause: many }));
@@ -139,7 +139,7 @@ describe("an error on the wire", () => {
     expect(over(onPurpose).remote).toEqual({ name: "TypeError", code: "c", message: "outer" });
   });
 
-  it("holds a bounded number of causes, sent or received", () => {
+  test("holds a bounded number of causes, sent or received", () => {
     let error = new Error("innermost");
     for (let level = 0; level < 1_000; level++) error = new Error("x".repeat(50_000), { cause: error });
     const wide = new AggregateError(
@@ -160,7 +160,7 @@ describe("an error on the wire", () => {
     expect(depth).toBe(8);
   });
 
-  it("is encoded whatever its details are", () => {
+  test("is encoded whatever its details are", () => {
     const circle: Record<string, unknown> = {};
     circle["self"] = circle;
     const encoded = (details: unknown): unknown =>
@@ -183,7 +183,7 @@ describe("an error on the wire", () => {
     expect(encoded(null)).toBeNull();
   });
 
-  it("is bounded however long its texts are", () => {
+  test("is bounded however long its texts are", () => {
     const long = "x".repeat(1_000_000);
     const error = new InvokeError("remote_error", long, {
       remote: { name: long, code: long, message: long, stack: long, details: long },
@@ -199,14 +199,14 @@ describe("an error body", () => {
   const decode = (value: unknown) =>
     decodeErrorBody(Buffer.from(typeof value === "string" ? value : JSON.stringify(value)));
 
-  it("may have fields that this side does not know, and leaves them out", () => {
+  test("may have fields that this side does not know, and leaves them out", () => {
     expect(decode({ ...good, future: 1, remote: { code: "c", future: 2 } })).toEqual({
       ...good,
       remote: { code: "c" },
     });
   });
 
-  it.each([
+  test.each([
     "",
     "null",
     "[]",
@@ -245,19 +245,19 @@ describe("an error body", () => {
     expect(decode(value)).toBeUndefined();
   });
 
-  it("asks for no longer wait than an hour", () => {
+  test("asks for no longer wait than an hour", () => {
     expect(decode({ ...good, retryAfterMs: 1e300 })?.retryAfterMs).toBe(3_600_000);
     const sent = new InvokeError("overloaded", "full", { retryAfterMs: Infinity });
     expect(decodeErrorBody(encodeErrorBody(sent, false))?.retryAfterMs).toBe(3_600_000);
   });
 
-  it("is refused when it is not UTF-8", () => {
+  test("is refused when it is not UTF-8", () => {
     expect(
       decodeErrorBody(Buffer.from('{"code":"timeout","message":"\xff","retryable":true,"executed":"no"}', "latin1")),
     ).toBeUndefined();
   });
 
-  it("has each code and its status in the protocol", () => {
+  test("has each code and its status in the protocol", () => {
     const protocol = readFileSync(new URL("../../../docs/protocol.md", import.meta.url), "utf8").replaceAll(/ +/g, " ");
     for (const [code, status] of Object.entries(httpStatus)) expect(protocol).toContain(`\`${code}\` | ${status} |`);
   });

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ANY_RUNNER, header } from "../../../src/contract/wire/envelope.ts";
 import type { RequestHead, ResponseHead } from "../../../src/contract/wire/envelope.ts";
 import {
@@ -53,20 +53,20 @@ const from = (headers: Record<string, string | undefined>) => (name: string) => 
 const problem = (read: object): string => ("malformed" in read ? String(read.malformed) : "accepted");
 
 describe("the headers of a request", () => {
-  it.each([minimal, full, { ...full, detached: true as const }])("bring the head over whole", (head) => {
+  test.each([minimal, full, { ...full, detached: true as const }])("bring the head over whole", (head) => {
     const signature = signRequest(head, body, key);
     const read = readRequestHead(from(requestHeaders(head, signature)));
     expect(read).toEqual({ head, signature });
   });
 
-  it("leave out what is absent and keep what is empty", () => {
+  test("leave out what is absent and keep what is empty", () => {
     expect(Object.keys(requestHeaders(minimal, "s"))).toEqual([header.request, header.signature]);
     expect(requestHeaders(full, "s")[header.tracestate]).toBe("");
     const headers = new Headers(requestHeaders(minimal, signRequest(minimal, body, key)));
     expect(readRequestHead((name) => headers.get(name))).toMatchObject({ head: minimal });
   });
 
-  it("send trace context under its standard names too, as far as two of them fit in what servers take", () => {
+  test("send trace context under its standard names too, as far as two of them fit in what servers take", () => {
     const carrier = { traceparent: full.traceparent, tracestate: "rojo=1", baggage: "tenant=acme" };
     expect(requestHeaders({ ...minimal, ...carrier }, "s")).toMatchObject(carrier);
     const longest = { ...minimal, baggage: "b".repeat(8_192) };
@@ -74,7 +74,7 @@ describe("the headers of a request", () => {
     expect(requestHeaders(longest, "s")[header.baggage]).toBe(longest.baggage);
   });
 
-  it("round fractions and clamp what no header could say, as the signature does", () => {
+  test("round fractions and clamp what no header could say, as the signature does", () => {
     const head = { ...minimal, timeoutMs: 0.2, createdMs: 1_790_000_000_000.5 };
     const read = readRequestHead(from(requestHeaders(head, signRequest(head, body, key))));
     if ("malformed" in read) throw new Error(read.malformed);
@@ -92,7 +92,7 @@ describe("the headers of a request", () => {
     }
   });
 
-  it("survive a real HTTP stack, empty values included", async () => {
+  test("survive a real HTTP stack, empty values included", async () => {
     const signature = signRequest(full, body, key);
     const seen = Promise.withResolvers<ReturnType<typeof readRequestHead>>();
     const server = createServer((request, reply) => {
@@ -114,7 +114,7 @@ describe("the headers of a request", () => {
   const line = requestLine(full).split(" ");
   const withField = (at: number, value: string) => ({ ...good, [header.request]: line.with(at, value).join(" ") });
 
-  it.each([header.request, header.signature])("are refused without %s", (name) => {
+  test.each([header.request, header.signature])("are refused without %s", (name) => {
     expect(problem(readRequestHead(from({ ...good, [name]: undefined })))).toBe(`${name} is missing`);
     expect(problem(readRequestHead((wanted) => (wanted === name ? null : good[wanted])))).toBe(`${name} is missing`);
   });
@@ -122,7 +122,7 @@ describe("the headers of a request", () => {
   const noNumber = ["", "-1", "1.5", "01", "00", "1e3", "0x1", "+1", "1_0", "١", "NaN", "Infinity"];
   const tooLarge = ["4000000000000000", "9007199254740993", "1".repeat(17)];
 
-  it.each([
+  test.each([
     [
       "method",
       1,
@@ -150,7 +150,7 @@ describe("the headers of a request", () => {
       expect(problem(readRequestHead(from(withField(at, value)))), value).toBe("x-flame-request is malformed");
   });
 
-  it("are refused with a line of other fields, other space, or something before or after it", () => {
+  test("are refused with a line of other fields, other space, or something before or after it", () => {
     const whole = line.join(" ");
     const others = [
       "",
@@ -171,7 +171,7 @@ describe("the headers of a request", () => {
       );
   });
 
-  it.each([
+  test.each([
     [header.idempotencyKey, ["", " a", "a ", "a\nb", "ü", "a".repeat(256)]],
     [header.traceparent, ["é", "a".repeat(257)]],
     [header.tracestate, ["a\nb", "a\n", "a".repeat(1025)]],
@@ -185,7 +185,7 @@ describe("the headers of a request", () => {
       expect(problem(readRequestHead(from({ ...good, [name]: value })))).toBe(`${name} is malformed`);
   });
 
-  it("say that a call is detached in a tenth field, in one word only", () => {
+  test("say that a call is detached in a tenth field, in one word only", () => {
     const detached = requestHeaders({ ...full, detached: true }, good[header.signature]!);
     expect(detached).toEqual({ ...good, [header.request]: `${line.join(" ")} detached` });
     for (const other of ["Detached", "detached ", " detached", "1", "true", "detached detached", "attached"])
@@ -194,7 +194,7 @@ describe("the headers of a request", () => {
       );
   });
 
-  it("may have every field as long as it may be", () => {
+  test("may have every field as long as it may be", () => {
     const longest: RequestHead = {
       method: `${"a".repeat(128)}/${"b".repeat(128)}`,
       invocationId: "~".repeat(128),
@@ -213,7 +213,7 @@ describe("the headers of a request", () => {
     expect(readRequestHead(from(requestHeaders(longest, signature)))).toEqual({ head: longest, signature });
   });
 
-  it("are refused in another version, which is named", () => {
+  test("are refused in another version, which is named", () => {
     expect(problem(readRequestHead(from(withField(0, "1"))))).toMatch(
       /x-flame-request is of version 1, and this side speaks 2/,
     );
@@ -221,12 +221,12 @@ describe("the headers of a request", () => {
     expect(problem(readRequestHead(from(withField(0, "2.0"))))).toBe("x-flame-request is malformed");
   });
 
-  it("are never quoted when they are malformed", () => {
+  test("are never quoted when they are malformed", () => {
     expect(problem(readRequestHead(from(withField(5, "top secret"))))).not.toContain("secret");
     expect(problem(readRequestHead(from(withField(0, "secret"))))).not.toContain("secret");
   });
 
-  it("have one spelling: whatever is accepted is what would be sent again", () => {
+  test("have one spelling: whatever is accepted is what would be sent again", () => {
     const text = fc.string({ unit: fc.constantFrom("0", "1", "9", ".", "e", "-", " ", "a", "/"), maxLength: 5 });
     const digits = fc.bigInt(0n, 10n ** 17n).map(String);
     const field = fc.tuple(fc.integer({ min: 0, max: 8 }), fc.oneof(text, digits));
@@ -240,7 +240,7 @@ describe("the headers of a request", () => {
     );
   });
 
-  it("have one reading: fields with a space in them, or with nothing in them, are never taken for others", () => {
+  test("have one reading: fields with a space in them, or with nothing in them, are never taken for others", () => {
     const text = fc.string({ unit: fc.constantFrom("a", "1", " ", "/"), maxLength: 4 });
     fc.assert(
       fc.property(text, text, text, text, (method, invocationId, audience, keyId) => {
@@ -251,7 +251,7 @@ describe("the headers of a request", () => {
     );
   });
 
-  it("are refused quickly however long they are", () => {
+  test("are refused quickly however long they are", () => {
     const long = ["a ", "2", "2 ", "a/", `${line.slice(0, 8).join(" ")} `].map((part) =>
       part.repeat(5_000_000 / part.length),
     );
@@ -268,25 +268,25 @@ describe("the headers of a response", () => {
   const line = responseLine(response).split(" ");
   const withField = (at: number, value: string) => ({ ...good, [header.response]: line.with(at, value).join(" ") });
 
-  it("bring the head over whole", () => {
+  test("bring the head over whole", () => {
     expect(readResponseHead(from(good), 504, asked)).toEqual({ head: response, signature: good[header.signature] });
   });
 
-  it("are two, and say nothing that the request said", () => {
+  test("are two, and say nothing that the request said", () => {
     expect(Object.keys(good)).toEqual([header.response, header.signature]);
     expect(good[header.response]).toBe(
       "2 error http://127.0.0.1:8080 default 1790000000003250 1790000000017000 500 0 3",
     );
   });
 
-  it("carry a signature that another status breaks", () => {
+  test("carry a signature that another status breaks", () => {
     const read = readResponseHead(from(good), 200, asked);
     if ("malformed" in read) throw new Error(read.malformed);
     expect(verifyResponse(read.head, body, read.signature, key)).toBe(false);
     expect(verifyResponse({ ...read.head, status: 504 }, body, read.signature, key)).toBe(true);
   });
 
-  it.each([{ nonce: "B".repeat(22) }, { invocationId: "inv-0002" }, { attempt: 1 }])(
+  test.each([{ nonce: "B".repeat(22) }, { invocationId: "inv-0002" }, { attempt: 1 }])(
     "carry a signature that does not hold for a request with %j",
     (other) => {
       const read = readResponseHead(from(good), 504, { ...asked, ...other });
@@ -295,14 +295,14 @@ describe("the headers of a response", () => {
     },
   );
 
-  it("are refused when one is missing", () => {
+  test("are refused when one is missing", () => {
     for (const name of Object.keys(good))
       expect(problem(readResponseHead(from({ ...good, [name]: undefined }), 200, asked))).toBe(`${name} is missing`);
   });
 
   const noNumber = ["", "-1", "1.5", "01", "00", "1e3", "+1", "NaN", "4000000000000000", "1".repeat(17)];
 
-  it.each([
+  test.each([
     ["outcome", 1, ["", "maybe", "OK", "okerror"]],
     ["runner id", 2, ["", "a b", "é", "a".repeat(513)]],
     ["key id", 3, ["", "a b", "a".repeat(129)]],
@@ -318,7 +318,7 @@ describe("the headers of a response", () => {
       );
   });
 
-  it("say what the runner has still to send of its spans, in two numbers or not at all", () => {
+  test("say what the runner has still to send of its spans, in two numbers or not at all", () => {
     const exported = { unsent: 14, failed: 3 };
     const head = { ...response, timings: { ...response.timings, exported } };
     const headers = responseHeaders(head, good[header.signature]!);
@@ -330,7 +330,7 @@ describe("the headers of a response", () => {
     }
   });
 
-  it("are refused with a line of other fields, with a malformed signature, and in another version", () => {
+  test("are refused with a line of other fields, with a malformed signature, and in another version", () => {
     const whole = line.join(" ");
     for (const other of [
       "",
@@ -352,7 +352,7 @@ describe("the headers of a response", () => {
     );
   });
 
-  it("have one spelling: whatever is accepted is what would be sent again", () => {
+  test("have one spelling: whatever is accepted is what would be sent again", () => {
     const digits = fc.oneof(
       fc.string({ unit: fc.constantFrom("0", "1", "9"), maxLength: 17 }),
       fc.bigInt(0n, 5n * 10n ** 15n).map(String),
@@ -367,7 +367,7 @@ describe("the headers of a response", () => {
     );
   });
 
-  it("carry any measured timings so that the signature holds", () => {
+  test("carry any measured timings so that the signature holds", () => {
     const span = fc.double({ min: 0, max: 86_400_000, noNaN: true });
     const clock = fc.double({ min: 0, max: 3_999_999_999_999, noNaN: true });
     fc.assert(
@@ -383,7 +383,7 @@ describe("the headers of a response", () => {
     );
   });
 
-  it("clamp what no header could say", () => {
+  test("clamp what no header could say", () => {
     const timings = { receivedMs: Infinity, sentMs: NaN, queueMs: -1, handlerMs: 1e20, spans: -1 };
     const read = readResponseHead(from(responseHeaders({ ...response, timings }, good[header.signature]!)), 504, asked);
     const most = 3_999_999_999_999.999;
@@ -394,13 +394,13 @@ describe("the headers of a response", () => {
 });
 
 describe("a nonce", () => {
-  it("is 22 characters of base64url and never the same twice", () => {
+  test("is 22 characters of base64url and never the same twice", () => {
     const nonces = Array.from({ length: 2_000 }, newNonce);
     for (const nonce of nonces) expect(nonce).toMatch(/^[A-Za-z0-9_-]{22}$/);
     expect(new Set(nonces).size).toBe(nonces.length);
   });
 
-  it("uses every one of its 128 bits", () => {
+  test("uses every one of its 128 bits", () => {
     const seen = Buffer.alloc(16);
     for (let count = 0; count < 200; count++)
       Buffer.from(newNonce(), "base64url").forEach((byte, at) => (seen[at]! |= byte));
@@ -408,7 +408,7 @@ describe("a nonce", () => {
   });
 });
 
-it("every header of the wire is in the protocol", () => {
+test("every header of the wire is in the protocol", () => {
   const protocol = readFileSync(new URL("../../../docs/protocol.md", import.meta.url), "utf8");
   for (const name of Object.values(header)) expect(protocol).toContain(`\`${name}\``);
 });

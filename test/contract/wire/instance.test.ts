@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   askingAudience,
   readAudience,
@@ -15,7 +15,7 @@ const textOf = (audience: string): string => {
 };
 
 describe("an audience", () => {
-  it.each(["*", "runner-7", "http://10.0.0.7:8080/a~b", "~", "~~", "a~?~?", `a~${"x".repeat(22)}@`])(
+  test.each(["*", "runner-7", "http://10.0.0.7:8080/a~b", "~", "~~", "a~?~?", `a~${"x".repeat(22)}@`])(
     "of the runner %s is read as it was written",
     (runner) => {
       expect(readAudience(askingAudience(runner))).toEqual({ runner, instances: "asking" });
@@ -28,7 +28,7 @@ describe("an audience", () => {
     },
   );
 
-  it.each([
+  test.each([
     "*",
     "runner-7",
     "a~b",
@@ -40,14 +40,14 @@ describe("an audience", () => {
     expect(readAudience(audience)).toEqual({ runner: audience, instances: undefined });
   });
 
-  it("names no more instances than fit", () => {
+  test("names no more instances than fit", () => {
     let audience = "r".repeat(400);
     for (let turn = 0; turn < 10; turn++) audience = withInstance(audience, newNonce(), 1_000);
     expect(audience.length).toBeLessThanOrEqual(512);
     expect(audience.split("@")).toHaveLength(5);
   });
 
-  it("is read in time linear in its length", () => {
+  test("is read in time linear in its length", () => {
     const hostile = `~${"A".repeat(22)}@1`.repeat(20);
     const startedAt = performance.now();
     for (let turn = 0; turn < 1_000; turn++) readAudience(`${hostile}~`.slice(-512));
@@ -55,7 +55,7 @@ describe("an audience", () => {
   });
 });
 
-it("a note is read when it is one, and nothing else is", () => {
+test("a note is read when it is one, and nothing else is", () => {
   const note = { id: newNonce(), nowMs: 7.5 };
   expect(readInstanceNote({ ...note, more: 1 })).toEqual(note);
   for (const other of [undefined, null, 7, {}, { id: note.id }, { ...note, nowMs: -1 }, { ...note, id: "short" }]) {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createHmac } from "node:crypto";
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { RequestHead, ResponseHead } from "../../../src/contract/wire/envelope.ts";
 import { ConfigError } from "../../../src/contract/errors.ts";
 import {
@@ -105,7 +105,7 @@ const believesResponse = (
 };
 
 describe("a message on the wire", () => {
-  it("is not believed with any bit of any signed part of a request flipped", () => {
+  test("is not believed with any bit of any signed part of a request flipped", () => {
     const headers = ours(requestHeaders(request, signRequest(request, body, key)));
     expect(Object.keys(headers)).toHaveLength(6);
     expect(believesRequest(headers, body)).toBe(true);
@@ -113,7 +113,7 @@ describe("a message on the wire", () => {
       expect(believesRequest(other, content), what).toBe(false);
   });
 
-  it("is believed as it was signed, whatever becomes of the standard headers of trace context", () => {
+  test("is believed as it was signed, whatever becomes of the standard headers of trace context", () => {
     const headers = requestHeaders(request, signRequest(request, body, key));
     const { traceparent, tracestate, baggage } = request;
     expect(headers).toMatchObject({ traceparent, tracestate, baggage });
@@ -126,7 +126,7 @@ describe("a message on the wire", () => {
       }
   });
 
-  it("is not believed with any bit of any signed part of a response flipped", () => {
+  test("is not believed with any bit of any signed part of a response flipped", () => {
     const headers = responseHeaders(response, signResponse(response, body, key));
     expect(believesResponse(headers, body)).toBe(true);
     for (const { what, headers: other, content } of tampered(headers, body))
@@ -140,7 +140,7 @@ describe("a message on the wire", () => {
     expect(believesResponse(headers, body, 200, { ...request, attempt: 2 })).toBe(false);
   });
 
-  it("is not believed with another spelling of a number", () => {
+  test("is not believed with another spelling of a number", () => {
     const signedRequest = requestHeaders(request, signRequest(request, body, key));
     const signedResponse = responseHeaders(response, signResponse(response, body, key));
     const spelled = (line: string, spell: (number: string) => string): ReadonlyArray<string> => {
@@ -155,7 +155,7 @@ describe("a message on the wire", () => {
     }
   });
 
-  it("is not believed when a header's value moves to another header", () => {
+  test("is not believed when a header's value moves to another header", () => {
     const headers = requestHeaders(request, signRequest(request, body, key));
     const names = ["request", "idempotency-key", "traceparent", "tracestate", "baggage"].map(
       (name) => `x-flame-${name}`,
@@ -176,7 +176,7 @@ describe("a message on the wire", () => {
     }
   });
 
-  it("is not believed as the other kind of message", () => {
+  test("is not believed as the other kind of message", () => {
     const asResponse = {
       "x-flame-response": requestLine(request),
       "x-flame-signature": signRequest(request, body, key),
@@ -193,18 +193,18 @@ describe("a message on the wire", () => {
 describe("the signature of a request", () => {
   const signature = signRequest(request, body, key);
 
-  it("holds for what was signed", () => {
+  test("holds for what was signed", () => {
     expect(verifyRequest(request, body, signature, key)).toBe(true);
     expect(verifyRequest({ ...request }, new Uint8Array(body), signature, { ...key })).toBe(true);
   });
 
-  it.each(Object.keys(request) as ReadonlyArray<keyof RequestHead>)("breaks with any change of %s", (name) => {
+  test.each(Object.keys(request) as ReadonlyArray<keyof RequestHead>)("breaks with any change of %s", (name) => {
     for (const value of changed(request[name])) {
       expect(verifyRequest({ ...request, [name]: value }, body, signature, key), `${name}=${value}`).toBe(false);
     }
   });
 
-  it("breaks with any flipped bit of the body, a byte more and a byte less", () => {
+  test("breaks with any flipped bit of the body, a byte more and a byte less", () => {
     for (let bit = 0; bit < body.length * 8; bit++) {
       const flipped = Uint8Array.from(body);
       flipped[bit >> 3]! ^= 1 << (bit & 7);
@@ -214,7 +214,7 @@ describe("the signature of a request", () => {
     expect(verifyRequest(request, body.subarray(1), signature, key)).toBe(false);
   });
 
-  it("breaks with any change of itself", () => {
+  test("breaks with any change of itself", () => {
     for (let at = 0; at < signature.length; at++) {
       const other = signature[at] === "A" ? "B" : "A";
       expect(verifyRequest(request, body, signature.slice(0, at) + other + signature.slice(at + 1), key)).toBe(false);
@@ -232,7 +232,7 @@ describe("the signature of a request", () => {
     }
   });
 
-  it("has one spelling: other base64url of the same digest is refused", () => {
+  test("has one spelling: other base64url of the same digest is refused", () => {
     const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     const last = alphabet.indexOf(signature.at(-1)!);
     const twin = signature.slice(0, -1) + alphabet[last ^ 1];
@@ -240,11 +240,11 @@ describe("the signature of a request", () => {
     expect(verifyRequest(request, body, twin, key)).toBe(false);
   });
 
-  it("breaks with another secret", () => {
+  test("breaks with another secret", () => {
     expect(verifyRequest(request, body, signature, { id: "default", secret: `${key.secret} ` })).toBe(false);
   });
 
-  it("tells an absent field from an empty one", () => {
+  test("tells an absent field from an empty one", () => {
     for (const name of ["idempotencyKey", "traceparent", "tracestate", "baggage"] as const) {
       const empty = { ...request, [name]: "" };
       const absent = { ...request, [name]: undefined };
@@ -253,7 +253,7 @@ describe("the signature of a request", () => {
     }
   });
 
-  it("breaks when characters move between neighbouring fields", () => {
+  test("breaks when characters move between neighbouring fields", () => {
     const names = [
       "method",
       "invocationId",
@@ -279,7 +279,7 @@ describe("the signature of a request", () => {
     }
   });
 
-  it("breaks when a field imitates the base's own framing", () => {
+  test("breaks when a field imitates the base's own framing", () => {
     const crafted = { ...request, tracestate: "a\n1:b", baggage: undefined };
     const split = { ...request, tracestate: "a", baggage: "b" };
     expect(verifyRequest(split, body, signRequest(crafted, body, key), key)).toBe(false);
@@ -294,7 +294,7 @@ describe("the signature of a request", () => {
     ).toBe(false);
   });
 
-  it("differs for any two different heads and bodies", () => {
+  test("differs for any two different heads and bodies", () => {
     const text = fc.string({ unit: fc.constantFrom("a", ":", "1", "-", "\n", "2") });
     const maybe = fc.option(text, { nil: undefined });
     const head = fc.record({
@@ -324,11 +324,11 @@ describe("the signature of a request", () => {
 describe("the signature of a response", () => {
   const signature = signResponse(response, body, key);
 
-  it("holds for what was signed", () => {
+  test("holds for what was signed", () => {
     expect(verifyResponse({ ...response }, new Uint8Array(body), signature, key)).toBe(true);
   });
 
-  it.each(["nonce", "invocationId", "attempt", "runnerId", "keyId", "status", "outcome"] as const)(
+  test.each(["nonce", "invocationId", "attempt", "runnerId", "keyId", "status", "outcome"] as const)(
     "breaks with any change of %s",
     (name) => {
       for (const value of changed(response[name])) {
@@ -337,7 +337,7 @@ describe("the signature of a response", () => {
     },
   );
 
-  it("breaks with another account of its exporter", () => {
+  test("breaks with another account of its exporter", () => {
     for (const exported of [
       { unsent: 0, failed: 0 },
       { unsent: 2, failed: 0 },
@@ -354,16 +354,16 @@ describe("the signature of a response", () => {
     }
   });
 
-  it.each(["receivedMs", "sentMs", "queueMs", "handlerMs", "spans"] as const)("breaks with another %s", (name) => {
+  test.each(["receivedMs", "sentMs", "queueMs", "handlerMs", "spans"] as const)("breaks with another %s", (name) => {
     const timings = { ...response.timings, [name]: response.timings[name] + 1 };
     expect(verifyResponse({ ...response, timings }, body, signature, key)).toBe(false);
   });
 
-  it("breaks with another body", () => {
+  test("breaks with another body", () => {
     expect(verifyResponse(response, Buffer.from('{"json":[1,2,4]}'), signature, key)).toBe(false);
   });
 
-  it("is never a request's", () => {
+  test("is never a request's", () => {
     expect(verifyRequest(request, body, signature, key)).toBe(false);
     expect(verifyResponse(response, body, signRequest(request, body, key), key)).toBe(false);
   });
@@ -372,7 +372,7 @@ describe("the signature of a response", () => {
 describe("a keyring", () => {
   const next = { id: "next", secret: "another secret" };
 
-  it("finds the signing key and the accepted ones by id", () => {
+  test("finds the signing key and the accepted ones by id", () => {
     const keyring = makeKeyring(key, [next]);
     expect(keyring.signing).toBe(key);
     expect(keyring.find("default")).toBe(key);
@@ -380,7 +380,7 @@ describe("a keyring", () => {
     expect(keyring.find("constructor")).toBeUndefined();
   });
 
-  it("rotates: a message of either key verifies on a side that accepts both", () => {
+  test("rotates: a message of either key verifies on a side that accepts both", () => {
     const keyring = makeKeyring(next, [key]);
     for (const signer of [key, next]) {
       const head = { ...request, keyId: signer.id };
@@ -388,7 +388,7 @@ describe("a keyring", () => {
     }
   });
 
-  it("refuses an empty secret, and one id for two secrets", () => {
+  test("refuses an empty secret, and one id for two secrets", () => {
     expect(() => makeKeyring({ id: "default", secret: "" }, [])).toThrow(ConfigError);
     expect(() => makeKeyring(key, [{ id: "default", secret: "other" }])).toThrow(/"default" and different secrets/);
     expect(makeKeyring(key, [{ ...key }]).find("default")).toEqual(key);
@@ -438,7 +438,7 @@ const vectors = JSON.parse(readFileSync(new URL("../../vectors/protocol-v2.json"
 const protocol = readFileSync(new URL("../../../docs/protocol.md", import.meta.url), "utf8");
 
 describe("a response that is checked while it comes in", () => {
-  it.each(vectors.responses)("$name is signed as it is when it came whole", ({ secret, head, headers, bodyHex }) => {
+  test.each(vectors.responses)("$name is signed as it is when it came whole", ({ secret, head, headers, bodyHex }) => {
     const key = { id: head.keyId, secret };
     const content = Buffer.from(bodyHex, "hex");
     const holds = (length: number, ...chunks: ReadonlyArray<Uint8Array>): boolean => {
@@ -454,7 +454,7 @@ describe("a response that is checked while it comes in", () => {
 });
 
 describe("the protocol's vectors", () => {
-  it.each(vectors.requests)(
+  test.each(vectors.requests)(
     "$name is signed so by the code and by the book",
     ({ secret, head, headers, bodyHex, base }) => {
       const content = Buffer.from(bodyHex, "hex");
@@ -481,7 +481,7 @@ describe("the protocol's vectors", () => {
     },
   );
 
-  it.each(vectors.responses)(
+  test.each(vectors.responses)(
     "$name is signed so by the code and by the book",
     ({ secret, head, headers, bodyHex, base }) => {
       const content = Buffer.from(bodyHex, "hex");
@@ -500,7 +500,7 @@ describe("the protocol's vectors", () => {
     },
   );
 
-  it.each([
+  test.each([
     ["request-minimal", vectors.requests],
     ["response-ok", vectors.responses],
   ])("%s has the base and the line that the protocol prints", (wanted, all) => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { buffer, reactive, targetUtilization } from "../../../src/contract/config/scaling.ts";
 import { Driver } from "./driver.ts";
 
@@ -16,7 +16,7 @@ const withRunners = (count: number, given: ConstructorParameters<typeof Driver>[
 const runnerOf = (pool: Driver, waiterId: number): string | undefined => pool.granted.get(waiterId)?.key.runnerId;
 
 describe("idle runners", () => {
-  it("end after idleShutdownMs, those first that were idle longest, and min stay", () => {
+  test("end after idleShutdownMs, those first that were idle longest, and min stay", () => {
     const pool = withRunners(3, { min: 1, idleShutdownMs: 1_000 });
     pool.advance(900);
     const busy = pool.acquire();
@@ -27,7 +27,7 @@ describe("idle runners", () => {
     expect(pool.state.runners.size).toBe(1);
   });
 
-  it("of min end too after minIdleShutdownMs, and come back with the next call", () => {
+  test("of min end too after minIdleShutdownMs, and come back with the next call", () => {
     const pool = withRunners(2, { min: 2, idleShutdownMs: 500, minIdleShutdownMs: 5_000 });
     pool.advance(4_999);
     expect(pool.state.runners.size).toBe(2);
@@ -39,7 +39,7 @@ describe("idle runners", () => {
     expect(pool.booting.size).toBe(2);
   });
 
-  it("end when a function of yours says so, and stay when it throws", () => {
+  test("end when a function of yours says so, and stay when it throws", () => {
     const asked: Array<number> = [];
     const pool = withRunners(2, {
       min: 1,
@@ -59,7 +59,7 @@ describe("idle runners", () => {
     expect(asked.length).toBeGreaterThan(3);
   });
 
-  it("end under a trickle of calls, though each call resets the clock of another one", () => {
+  test("end under a trickle of calls, though each call resets the clock of another one", () => {
     const pool = withRunners(4, { idleShutdownMs: 1_000 });
     const used = new Set<string | undefined>();
     for (let i = 0; i < 12; i++) {
@@ -77,7 +77,7 @@ describe("idle runners", () => {
     });
   });
 
-  it("end under calls that overlap, once the others have taken over; nobody's call is cut short", () => {
+  test("end under calls that overlap, once the others have taken over; nobody's call is cut short", () => {
     const pool = withRunners(4, { maxConcurrency: 4, idleShutdownMs: 1_000, drainTimeoutMs: 10 });
     const calls = [1, 2, 3, 4].map(() => pool.acquire());
     expect(new Set(calls.map((waiterId) => runnerOf(pool, waiterId))).size).toBe(4);
@@ -96,7 +96,7 @@ describe("idle runners", () => {
     expect(pool.last("FailCalls")).toBeUndefined();
   });
 
-  it("that were to be spared are used again when the others have no room", () => {
+  test("that were to be spared are used again when the others have no room", () => {
     const pool = withRunners(2, { maxConcurrency: 2, idleShutdownMs: 1_000 });
     const [first, second] = [pool.acquire(), pool.acquire()];
     pool.advance(1_000);
@@ -109,7 +109,7 @@ describe("idle runners", () => {
     expect(pool.up.size).toBe(2);
   });
 
-  it("stay as long as a burst within idleShutdownMs has needed them", () => {
+  test("stay as long as a burst within idleShutdownMs has needed them", () => {
     const pool = withRunners(3, { idleShutdownMs: 1_000 });
     for (let i = 0; i < 5; i++) {
       const burst = [1, 2, 3].map(() => pool.acquire());
@@ -119,7 +119,7 @@ describe("idle runners", () => {
     }
   });
 
-  it("stay as long as a policy wanted them within idleShutdownMs", () => {
+  test("stay as long as a policy wanted them within idleShutdownMs", () => {
     const pool = withRunners(4, { scaling: buffer(2), idleShutdownMs: 1_000 });
     for (let i = 0; i < 30; i++) {
       const waiterId = pool.acquire();
@@ -131,7 +131,7 @@ describe("idle runners", () => {
     expect(pool.up.size).toBe(2);
   });
 
-  it("above a lowered max end, whatever the policy wants", () => {
+  test("above a lowered max end, whatever the policy wants", () => {
     const pool = withRunners(3, { scaling: () => ({ target: 99, reason: "all" }), idleShutdownMs: 1_000 });
     pool.update({ max: 1 });
     pool.advance(999);
@@ -140,7 +140,7 @@ describe("idle runners", () => {
     expect(pool.up.size).toBe(1);
   });
 
-  it("say why they end", () => {
+  test("say why they end", () => {
     const pool = withRunners(1, { idleShutdownMs: 100 });
     const commands = pool.advance(150);
     expect(commands).toContainEqual({ _tag: "Terminate", runnerId: "r1", reason: "idle" });
@@ -149,7 +149,7 @@ describe("idle runners", () => {
 });
 
 describe("a runner is replaced", () => {
-  it("after maxCalls, when it has finished them", () => {
+  test("after maxCalls, when it has finished them", () => {
     const pool = withRunners(1, { maxCalls: 3 });
     const first = pool.acquire();
     const last = pool.acquire();
@@ -163,7 +163,7 @@ describe("a runner is replaced", () => {
     expect(runnerOf(pool, next)).toBe("r2");
   });
 
-  it("after one call, where it is for single use", () => {
+  test("after one call, where it is for single use", () => {
     const pool = new Driver({ max: 1, maxCalls: 1 });
     const tickets = [pool.acquire(), pool.acquire()];
     pool.bootSucceeds("r1");
@@ -172,7 +172,7 @@ describe("a runner is replaced", () => {
     expect(tickets.map((waiterId) => runnerOf(pool, waiterId))).toEqual(["r1", "r2"]);
   });
 
-  it("when it is too old, without losing what it runs", () => {
+  test("when it is too old, without losing what it runs", () => {
     const pool = withRunners(1, { max: 2, min: 1, maxAgeMs: 1_000 });
     const waiterId = pool.acquire();
     pool.advance(1_001);
@@ -182,7 +182,7 @@ describe("a runner is replaced", () => {
     expect(pool.state.runners.has("r1")).toBe(false);
   });
 
-  it("when its memory is above maxRssBytes", () => {
+  test("when its memory is above maxRssBytes", () => {
     const pool = withRunners(1, { maxRssBytes: 100 });
     pool.step({ _tag: "ProbeEnded", runnerId: "r1", healthy: true, rssBytes: 100 });
     expect(pool.state.runners.has("r1")).toBe(true);
@@ -190,7 +190,7 @@ describe("a runner is replaced", () => {
     expect(pool.state.runners.has("r1")).toBe(false);
   });
 
-  it("by force when it drains for too long", () => {
+  test("by force when it drains for too long", () => {
     const pool = withRunners(1, { maxAgeMs: 100, drainTimeoutMs: 1_000 });
     pool.acquire();
     pool.advance(100);
@@ -200,14 +200,14 @@ describe("a runner is replaced", () => {
 });
 
 describe("waiting is bounded", () => {
-  it("by maxQueue", () => {
+  test("by maxQueue", () => {
     const pool = new Driver({ max: 1, maxQueue: 2 });
     const tickets = [1, 2, 3].map(() => pool.acquire());
     expect(pool.refused.get(tickets[2]!)?.why).toBe("queue_full");
     expect(pool.waiting).toEqual(tickets.slice(0, 2));
   });
 
-  it("a call whose deadline is far shorter than the line is refused as it comes", () => {
+  test("a call whose deadline is far shorter than the line is refused as it comes", () => {
     const pool = withRunners(1);
     for (let i = 0; i < 20; i++) pool.release(pool.granted.get(pool.acquire())!.key, 100);
     pool.acquire();
@@ -220,21 +220,21 @@ describe("waiting is bounded", () => {
 });
 
 describe("routing", () => {
-  it("packs calls onto as few runners as have room", () => {
+  test("packs calls onto as few runners as have room", () => {
     const pool = withRunners(2, { maxConcurrency: 2, routing: "pack" });
     const [a, b, c] = [1, 2, 3].map(() => runnerOf(pool, pool.acquire()));
     expect(a).toBe(b);
     expect(c).not.toBe(a);
   });
 
-  it("sends calls with the same key to the same runner while it has room", () => {
+  test("sends calls with the same key to the same runner while it has room", () => {
     const pool = withRunners(4, { maxConcurrency: 2 });
     const first = runnerOf(pool, pool.acquire(undefined, "tenant-7"));
     expect(runnerOf(pool, pool.acquire(undefined, "tenant-7"))).toBe(first);
     expect(runnerOf(pool, pool.acquire(undefined, "tenant-7"))).not.toBe(first);
   });
 
-  it("moves only the keys of a runner that went", () => {
+  test("moves only the keys of a runner that went", () => {
     const pool = withRunners(4, { maxConcurrency: 100, scaling: reactive });
     const keys = Array.from({ length: 60 }, (_, i) => `key-${i}`);
     const before = new Map(keys.map((key) => [key, runnerOf(pool, pool.acquire(undefined, key))]));
@@ -251,19 +251,19 @@ describe("routing", () => {
 describe("scaling policies", () => {
   const snapshot = { min: 0, max: 10, slotsPerRunner: 2, ready: 2, booting: 0, used: 3, waiting: 2 };
 
-  it("reactive wants runners for what runs and waits", () => {
+  test("reactive wants runners for what runs and waits", () => {
     expect(reactive(snapshot)).toEqual({ target: 3, reason: "3 calls run and 2 wait" });
   });
 
-  it("buffer wants spare slots beyond that", () => {
+  test("buffer wants spare slots beyond that", () => {
     expect(buffer(4)(snapshot).target).toBe(5);
   });
 
-  it("targetUtilization wants slots to be used to a share", () => {
+  test("targetUtilization wants slots to be used to a share", () => {
     expect(targetUtilization(0.5)(snapshot).target).toBe(5);
   });
 
-  it("a buffer is booted before anybody calls, and kept from idle shutdown", () => {
+  test("a buffer is booted before anybody calls, and kept from idle shutdown", () => {
     const pool = new Driver({ max: 3, scaling: buffer(2), idleShutdownMs: 10 });
     expect(pool.booting.size).toBe(2);
     for (const runnerId of [...pool.booting]) pool.bootSucceeds(runnerId);
@@ -273,7 +273,7 @@ describe("scaling policies", () => {
     expect(pool.booting.size).toBe(1);
   });
 
-  it("is kept within min and max, and explains itself", () => {
+  test("is kept within min and max, and explains itself", () => {
     const pool = new Driver({ min: 1, max: 2, scaling: () => ({ target: 99, reason: "a whim" }) });
     expect(pool.booting.size).toBe(2);
     expect(pool.state.scaler.decision).toEqual({ target: 99, reason: "a whim" });
@@ -291,7 +291,7 @@ describe("boots that nobody needs any more", () => {
     return pool;
   };
 
-  it("are canceled after a moment, and are no failures", () => {
+  test("are canceled after a moment, and are no failures", () => {
     const pool = served(3);
     expect(pool.last("LookLater")).toEqual({ _tag: "LookLater", afterMs: 250 });
     pool.advance(249);
@@ -302,7 +302,7 @@ describe("boots that nobody needs any more", () => {
     expect([pool.booting.size, pool.bootsPaused]).toEqual([0, false]);
   });
 
-  it("are canceled when those who waited have left", () => {
+  test("are canceled when those who waited have left", () => {
     const pool = new Driver({ max: 2 });
     const tickets = [pool.acquire(), pool.acquire()];
     pool.abandon(tickets[0]!);
@@ -313,7 +313,7 @@ describe("boots that nobody needs any more", () => {
     expect(pool.booting.size).toBe(0);
   });
 
-  it("newest first, and none that min, warm slots or a waiting call want", () => {
+  test("newest first, and none that min, warm slots or a waiting call want", () => {
     const pool = new Driver({ min: 2, max: 4 });
     pool.bootSucceeds("r1");
     for (let i = 0; i < 4; i++) pool.acquire();
@@ -330,7 +330,7 @@ describe("boots that nobody needs any more", () => {
     expect(pool.waiting).toEqual(waiting.slice(1));
   });
 
-  it("go on when they are needed again within that moment", () => {
+  test("go on when they are needed again within that moment", () => {
     const pool = served(1);
     pool.advance(200);
     const [, waiting] = [pool.acquire(), pool.acquire()];
@@ -339,7 +339,7 @@ describe("boots that nobody needs any more", () => {
     expect(runnerOf(pool, waiting)).toBe("r2");
   });
 
-  it("get more time with each burst that comes again, until they come up: no endless booting and canceling", () => {
+  test("get more time with each burst that comes again, until they come up: no endless booting and canceling", () => {
     const pool = withRunners(1, { max: 2 });
     const canceled = () => pool.commands.filter(({ _tag }) => _tag === "CancelBoot").length;
     const bootMs = 1_500;
@@ -356,7 +356,7 @@ describe("boots that nobody needs any more", () => {
     expect(canceled()).toBeLessThanOrEqual(3);
   });
 
-  it("are kept when they are about to be ready; not when they should have been for long", () => {
+  test("are kept when they are about to be ready; not when they should have been for long", () => {
     const slow = () => {
       const pool = new Driver({ max: 2 });
       pool.acquire();
@@ -383,7 +383,7 @@ describe("boots that nobody needs any more", () => {
 });
 
 describe("bounds change while the pool is in use", () => {
-  it("a higher max boots for whoever waits", () => {
+  test("a higher max boots for whoever waits", () => {
     const pool = new Driver({ max: 1 });
     for (let i = 0; i < 3; i++) pool.acquire();
     expect(pool.booting.size).toBe(1);
@@ -391,7 +391,7 @@ describe("bounds change while the pool is in use", () => {
     expect(pool.booting.size).toBe(3);
   });
 
-  it("more slots per runner serve whoever waits at once", () => {
+  test("more slots per runner serve whoever waits at once", () => {
     const pool = withRunners(1);
     const tickets = [pool.acquire(), pool.acquire()];
     pool.update({ maxConcurrency: 2 });
@@ -400,7 +400,7 @@ describe("bounds change while the pool is in use", () => {
 });
 
 describe("a runner that does not answer", () => {
-  it("is not ended while it has calls, gets no new ones, and comes back when it answers", () => {
+  test("is not ended while it has calls, gets no new ones, and comes back when it answers", () => {
     const pool = withRunners(2);
     const waiterId = pool.acquire();
     const silent = runnerOf(pool, waiterId)!;
@@ -412,7 +412,7 @@ describe("a runner that does not answer", () => {
     expect(pool.state.runners.get(silent)?.phase).toBe("ready");
   });
 
-  it("is replaced when it has none", () => {
+  test("is replaced when it has none", () => {
     const pool = withRunners(1, { min: 1 });
     pool.step({ _tag: "ProbeEnded", runnerId: "r1", healthy: false });
     pool.step({ _tag: "ProbeEnded", runnerId: "r1", healthy: false });

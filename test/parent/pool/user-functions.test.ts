@@ -1,5 +1,5 @@
 /** Functions of the user that the pool decides with: whatever they do, the pool works on the documented fallback and says so once. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { IdlePredicate } from "../../../src/contract/config/pool-bounds.ts";
 import type { ScalingPolicy } from "../../../src/contract/config/scaling.ts";
 import type { PoolCommand } from "../../../src/parent/pool/core/events.ts";
@@ -69,7 +69,7 @@ describe("a scaling policy that", () => {
     ],
   ];
 
-  it.each([...misdeeds, ...targets])("%s leaves the decision to reactive, and is said once", (_, run, said) => {
+  test.each([...misdeeds, ...targets])("%s leaves the decision to reactive, and is said once", (_, run, said) => {
     const pool = new Driver({ max: 3, scaling: run as ScalingPolicy, idleShutdownMs: 1_000 });
     const [first] = [pool.acquire(), pool.acquire()];
     expect(pool.booting.size).toBe(2);
@@ -83,19 +83,19 @@ describe("a scaling policy that", () => {
     expect(pool.state.scaler.decision.reason).toMatch(/; reactive decides: \d calls run and \d wait$/);
   });
 
-  it("gives no reason is followed all the same", () => {
+  test("gives no reason is followed all the same", () => {
     const pool = new Driver({ max: 5, scaling: (() => ({ target: 2 })) as unknown as ScalingPolicy });
     expect(pool.booting.size).toBe(2);
     expect(misbehaved(pool)).toMatchObject([{ fault: expect.stringContaining("returned no reason") }]);
   });
 
-  it("wants a part of a runner gets a whole one, and nothing is said", () => {
+  test("wants a part of a runner gets a whole one, and nothing is said", () => {
     const pool = new Driver({ max: 5, scaling: () => ({ target: 1.2, reason: "a fifth" }) });
     expect(pool.booting.size).toBe(2);
     expect(misbehaved(pool)).toEqual([]);
   });
 
-  it("fails again after it was well for a minute is told of again", () => {
+  test("fails again after it was well for a minute is told of again", () => {
     let broken = true;
     const scaling: ScalingPolicy = () => {
       if (broken) throw new Error("no idea");
@@ -113,7 +113,7 @@ describe("a scaling policy that", () => {
 });
 
 describe("an idleShutdownMs that", () => {
-  it.each([...misdeeds, ["returns {}", () => ({}), /returned an object/] as const])(
+  test.each([...misdeeds, ["returns {}", () => ({}), /returned an object/] as const])(
     "%s keeps the runners that it was asked about, and is said once",
     (_, run, said) => {
       const pool = new Driver({ max: 3, idleShutdownMs: run as IdlePredicate });

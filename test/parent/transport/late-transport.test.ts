@@ -1,7 +1,7 @@
 /** A transport that is loaded with its first request. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import type { HttpOutcome, HttpRequest, HttpTransport } from "../../../src/parent/transport/transport.ts";
 import { plainConnection } from "../../../src/contract/config/resolve-connection.ts";
 import { makeTransport } from "../../../src/parent/transport/make-transport.ts";
@@ -38,7 +38,7 @@ const statusOf = (outcome: HttpOutcome): number | undefined =>
   "response" in outcome ? outcome.response.status : undefined;
 
 describe("a transport that is loaded late", () => {
-  it("is loaded once, with the first request, and answers those that waited", async () => {
+  test("is loaded once, with the first request, and answers those that waited", async () => {
     const { url } = await server();
     let loads = 0;
     const transport = lateTransport(async () => {
@@ -53,7 +53,7 @@ describe("a transport that is loaded late", () => {
     await transport.close();
   });
 
-  it("sends nothing for a request that was aborted while it waited", async () => {
+  test("sends nothing for a request that was aborted while it waited", async () => {
     const { url, asked } = await server();
     const loading = Promise.withResolvers<HttpTransport>();
     const transport = lateTransport(() => loading.promise);
@@ -66,7 +66,7 @@ describe("a transport that is loaded late", () => {
     await transport.close();
   });
 
-  it("fails a request unsent when it cannot be loaded, and is loaded again for the next", async () => {
+  test("fails a request unsent when it cannot be loaded, and is loaded again for the next", async () => {
     const { url } = await server();
     let loads = 0;
     const transport = lateTransport(async () => {

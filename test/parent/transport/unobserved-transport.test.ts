@@ -4,7 +4,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Socket } from "node:net";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { HttpOutcome, HttpTransport } from "../../../src/parent/transport/transport.ts";
 import { plainConnection } from "../../../src/contract/config/resolve-connection.ts";
 import { makeTransport as makeRunnerTransport } from "../../../src/parent/transport/make-transport.ts";
@@ -55,7 +55,7 @@ const asking = (url: string, path: string) => ({
 const send = (transport: HttpTransport, url: string, path: string): Promise<HttpOutcome> =>
   new Promise((resolve) => void transport.send(asking(url, path), resolve));
 
-it.skipIf("Bun" in globalThis)(
+test.skipIf("Bun" in globalThis)(
   "agents see neither answers, failures, aborts nor ends of it, but every request of users",
   async () => {
     const seen = listen();
@@ -77,7 +77,7 @@ it.skipIf("Bun" in globalThis)(
   },
 );
 
-it.skipIf("Bun" in globalThis)(
+test.skipIf("Bun" in globalThis)(
   "connections keep nobody's context, and answers come back where agents see",
   async () => {
     const own = new AsyncLocalStorage<string>();

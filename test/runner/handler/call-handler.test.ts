@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { ConfigError, FlameMethodError, InvokeError } from "../../../src/contract/errors.ts";
 import { currentInvocation, type InvocationContext } from "../../../src/contract/api/invocation.ts";
 import { codec, errorOf, fact, send, sign, startRunner, type TestRunner, verifiedHead } from "../runner-client.ts";
@@ -19,7 +19,7 @@ const aborted = (signal: AbortSignal): Promise<unknown> =>
   new Promise((resolve) => signal.addEventListener("abort", () => resolve(signal.reason), { once: true }));
 
 describe("a handler", () => {
-  it("gets its arguments and all that is known of the invocation", async () => {
+  test("gets its arguments and all that is known of the invocation", async () => {
     let seen: InvocationContext | undefined;
     let current: InvocationContext | undefined;
     const runner = await startRunner({
@@ -46,7 +46,7 @@ describe("a handler", () => {
     expect(currentInvocation.getStore()).toBeUndefined();
   });
 
-  it("logs with the invocation on each record", async () => {
+  test("logs with the invocation on each record", async () => {
     const runner = await startRunner({ handlers: { talk: (context) => context.logger.info("hello", { answer: 42 }) } });
     await send(runner, sign("test/talk", [], { invocationId: "inv-9", attempt: 2 }));
     expect(runner.logs).toContainEqual({
@@ -56,7 +56,7 @@ describe("a handler", () => {
     });
   });
 
-  it("is timed", async () => {
+  test("is timed", async () => {
     const runner = await startRunner({ handlers: { wait: () => new Promise((resolve) => setTimeout(resolve, 40)) } });
     const { timings } = verifiedHead(await send(runner, sign("test/wait", [])));
     expect(timings.handlerMs).toBeGreaterThanOrEqual(39);
@@ -68,7 +68,7 @@ describe("a handler", () => {
 });
 
 describe("a deadline", () => {
-  it("ends the invocation though the handler ignores it, and whatever comes later is dropped", async () => {
+  test("ends the invocation though the handler ignores it, and whatever comes later is dropped", async () => {
     const rejections = watchRejections();
     const late = Promise.withResolvers<never>();
     const reason = fact<unknown>();
@@ -99,7 +99,7 @@ describe("a deadline", () => {
     expect(serverEnded(runner)).toMatchObject([{ error: { code: "timeout", executed: "yes" } }]);
   });
 
-  it("that is over on arrival runs nothing", async () => {
+  test("that is over on arrival runs nothing", async () => {
     let ran = false;
     const runner = await startRunner({ handlers: { run: () => void (ran = true) } });
     const reply = await send(runner, sign("test/run", [], { timeoutMs: 0 }));
@@ -108,7 +108,7 @@ describe("a deadline", () => {
     expect(ran).toBe(false);
   });
 
-  it("longer than a timer can wait does not end at once", async () => {
+  test("longer than a timer can wait does not end at once", async () => {
     const runner = await startRunner({
       handlers: { wait: () => new Promise((resolve) => setTimeout(resolve, 20, "done")) },
     });
@@ -117,7 +117,7 @@ describe("a deadline", () => {
 });
 
 describe("a caller that disconnects", () => {
-  it("aborts the handler's signal, and the invocation counts as cancelled once", async () => {
+  test("aborts the handler's signal, and the invocation counts as cancelled once", async () => {
     const rejections = watchRejections();
     const started = fact();
     const reason = fact<unknown>();
@@ -150,7 +150,7 @@ describe("a handler's failure", () => {
     throw new TypeError("password is hunter2");
   };
 
-  it("keeps its message and stack on the runner", async () => {
+  test("keeps its message and stack on the runner", async () => {
     const runner = await startRunner({ handlers: { fail: secretive } });
     const reply = await send(runner, sign("test/fail", []));
     expect(reply.status).toBe(500);
@@ -160,7 +160,7 @@ describe("a handler's failure", () => {
     expect(serverEnded(runner)).toMatchObject([{ thrown: { message: "password is hunter2" } }]);
   });
 
-  it("crosses whole with exposeErrors", async () => {
+  test("crosses whole with exposeErrors", async () => {
     const runner = await startRunner({
       handlers: { fail: secretive },
       config: { exposeErrors: true, security: { secret: "a secret for tests" } },
@@ -173,7 +173,7 @@ describe("a handler's failure", () => {
     });
   });
 
-  it("crosses when the handler speaks on purpose", async () => {
+  test("crosses when the handler speaks on purpose", async () => {
     const decline = (): never => {
       throw new FlameMethodError("card_declined", "The card was declined.", { details: { reason: "expired" } });
     };
@@ -185,7 +185,7 @@ describe("a handler's failure", () => {
     });
   });
 
-  it.each([
+  test.each([
     ["a failed nested call", new InvokeError("timeout", "inner words", { executed: "no" }), true],
     ["a nested configuration error", new ConfigError("inner words"), false],
   ])("that is %s is the handler's failure, without its message", async (_name, inner, retryable) => {
@@ -195,7 +195,7 @@ describe("a handler's failure", () => {
     expect(reply.text).not.toContain("inner words");
   });
 
-  it("that is a nested timeout at its own deadline is that deadline", async () => {
+  test("that is a nested timeout at its own deadline is that deadline", async () => {
     const inner = new InvokeError("timeout", "inner words");
     const outer = (): Promise<never> => new Promise((_, reject) => setTimeout(() => reject(inner), 290));
     const runner = await startRunner({ handlers: { outer } });
@@ -204,7 +204,7 @@ describe("a handler's failure", () => {
     expect(reply.text).not.toContain("inner words");
   });
 
-  it.each([[undefined], [null], ["text"], [{ status: 1 }]])("may be %j", async (thrown: unknown) => {
+  test.each([[undefined], [null], ["text"], [{ status: 1 }]])("may be %j", async (thrown: unknown) => {
     const fail = (): never => {
       throw thrown;
     };
@@ -214,7 +214,7 @@ describe("a handler's failure", () => {
 });
 
 describe("a result", () => {
-  it("that cannot be encoded is an error that says that the handler ran", async () => {
+  test("that cannot be encoded is an error that says that the handler ran", async () => {
     const runner = await startRunner({ handlers: { leak: () => (): void => {} } });
     expect(errorOf(await send(runner, sign("test/leak", [])))).toMatchObject({
       code: "serialization_error",
@@ -223,7 +223,7 @@ describe("a result", () => {
     });
   });
 
-  it("that is too large is an error that names both sizes", async () => {
+  test("that is too large is an error that names both sizes", async () => {
     const runner = await startRunner({
       handlers: { large: () => "x".repeat(5_000) },
       options: { maxBodyBytes: 1_000 },

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import {
   type BodySource,
   type UnverifiedBody,
@@ -36,7 +36,7 @@ const feed = (body: UnverifiedBody, bytes: number): void => {
 };
 
 describe("bodies of unverified requests", () => {
-  it("are cut when they come in more slowly than they must", async () => {
+  test("are cut when they come in more slowly than they must", async () => {
     const unverified = new UnverifiedRequests(limits);
     const slow = sender();
     const body = unverified.open(slow.source, 500);
@@ -49,7 +49,7 @@ describe("bodies of unverified requests", () => {
     expect(unverified.reservedBytes, "given back once").toBe(0);
   });
 
-  it("are cut when they are not complete in time, however fast they come", async () => {
+  test("are cut when they are not complete in time, however fast they come", async () => {
     const unverified = new UnverifiedRequests({ ...limits, bodyTimeoutMs: 50 });
     const endless = sender();
     feed(unverified.open(endless.source, Infinity), 1_000_000);
@@ -57,7 +57,7 @@ describe("bodies of unverified requests", () => {
     expect(endless.told).toEqual(["read", "cut: too_slow"]);
   });
 
-  it("wait for room, and the newest gets it first; small ones do not wait", () => {
+  test("wait for room, and the newest gets it first; small ones do not wait", () => {
     const unverified = new UnverifiedRequests({ ...limits, maxConnections: 10 });
     const [first, second, third, small] = [sender(), sender(), sender(), sender()];
     const one = unverified.open(first.source, 900);
@@ -73,7 +73,7 @@ describe("bodies of unverified requests", () => {
     expect(unverified.reservedBytes).toBe(0);
   });
 
-  it("reserve the most that is allowed where their length is not declared, and one is read in any case", () => {
+  test("reserve the most that is allowed where their length is not declared, and one is read in any case", () => {
     const unverified = new UnverifiedRequests({ ...limits, maxBodyBytes: 5_000 });
     const [first, second] = [sender(), sender()];
     const one = unverified.open(first.source, Infinity);
@@ -85,7 +85,7 @@ describe("bodies of unverified requests", () => {
     two.close();
   });
 
-  it("lose their room to others that wait when they do not use it", async () => {
+  test("lose their room to others that wait when they do not use it", async () => {
     const unverified = new UnverifiedRequests({ ...limits, pace: { bytes: 1, withinMs: 60_000 } });
     const [holder, waiting] = [sender(), sender()];
     unverified.open(holder.source, 900).received(800);
@@ -96,7 +96,7 @@ describe("bodies of unverified requests", () => {
     body.close();
   });
 
-  it("keep their room while they come in, and those that wait are not cut for slowness", async () => {
+  test("keep their room while they come in, and those that wait are not cut for slowness", async () => {
     const unverified = new UnverifiedRequests(limits);
     const [holder, waiting] = [sender(), sender()];
     const held = unverified.open(holder.source, 900);
@@ -110,7 +110,7 @@ describe("bodies of unverified requests", () => {
     body.close();
   });
 
-  it("are cut when there is no room for them in time", async () => {
+  test("are cut when there is no room for them in time", async () => {
     const unverified = new UnverifiedRequests({ ...limits, maxWaitMs: 50 });
     const [holder, waiting] = [sender(), sender()];
     feed(unverified.open(holder.source, 900), 500);
@@ -119,7 +119,7 @@ describe("bodies of unverified requests", () => {
     expect([holder.told, waiting.told]).toEqual([["read"], ["cut: overloaded"]]);
   });
 
-  it("are cut when they stop, however fast they began", async () => {
+  test("are cut when they stop, however fast they began", async () => {
     const unverified = new UnverifiedRequests(limits);
     const stopping = sender();
     unverified.open(stopping.source, 1_000_000).received(900_000);
@@ -127,7 +127,7 @@ describe("bodies of unverified requests", () => {
     expect(stopping.told).toEqual(["read", "cut: too_slow"]);
   });
 
-  it("are bounded in number: the oldest one is cut", () => {
+  test("are bounded in number: the oldest one is cut", () => {
     const unverified = new UnverifiedRequests(limits);
     const [first, second, third] = [sender(), sender(), sender()];
     unverified.open(first.source, 1);
@@ -154,7 +154,7 @@ describe("connections without a verified request", () => {
     };
   };
 
-  it("are bounded in number: the oldest one ends first, and those that proved themselves stay", async () => {
+  test("are bounded in number: the oldest one ends first, and those that proved themselves stay", async () => {
     const unverified = new UnverifiedRequests(limits);
     const [known, first, second, third, fourth] = [1, 2, 3, 4, 5].map(connection) as [
       ReturnType<typeof connection>,

@@ -2,7 +2,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { createServer, Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { HEARTBEAT_METHOD } from "../../../src/contract/wire/heartbeat.ts";
 import { send, sign, startRunner } from "../runner-client.ts";
 
@@ -16,34 +16,39 @@ const askAll = async (runner: Awaited<ReturnType<typeof startRunner>>): Promise<
 
 const start = () => startRunner({ handlers: { hello: () => "hi" } });
 
-it.skipIf("Bun" in globalThis)("agents that wrap emit, on the prototype or on the server, see no request", async () => {
-  const seen: Array<string> = [];
-  const wrap = (emit: (...args: Array<any>) => boolean) =>
-    function (this: unknown, ...args: Array<any>): boolean {
-      if (args[0] === "request") seen.push(String(args[1].url));
-      return Reflect.apply(emit, this, args);
+test.skipIf("Bun" in globalThis)(
+  "agents that wrap emit, on the prototype or on the server, see no request",
+  async () => {
+    const seen: Array<string> = [];
+    const wrap = (emit: (...args: Array<any>) => boolean) =>
+      function (this: unknown, ...args: Array<any>): boolean {
+        if (args[0] === "request") seen.push(String(args[1].url));
+        return Reflect.apply(emit, this, args);
+      };
+    const { emit } = Server.prototype;
+    Server.prototype.emit = wrap(emit);
+    const onStart = (message: unknown): void => {
+      const { server } = message as { server: { emit: typeof emit } };
+      server.emit = wrap(server.emit);
     };
-  const { emit } = Server.prototype;
-  Server.prototype.emit = wrap(emit);
-  const onStart = (message: unknown): void => {
-    const { server } = message as { server: { emit: typeof emit } };
-    server.emit = wrap(server.emit);
-  };
-  subscribe("http.server.request.start", onStart);
-  onTestFinished(() => {
-    unsubscribe("http.server.request.start", onStart);
-    Reflect.deleteProperty(Server.prototype, "emit");
-  });
+    subscribe("http.server.request.start", onStart);
+    onTestFinished(() => {
+      unsubscribe("http.server.request.start", onStart);
+      Reflect.deleteProperty(Server.prototype, "emit");
+    });
 
-  const users = createServer((_request, response) => response.end()).listen(0, "127.0.0.1");
-  onTestFinished(() => void users.close());
-  const runner = await start();
-  expect(await askAll(runner)).toEqual([200, 200, 200, 200, 404]);
-  await fetch(`http://127.0.0.1:${(users.address() as AddressInfo).port}/users`, { headers: { connection: "close" } });
-  expect([...new Set(seen)]).toEqual(["/users"]);
-});
+    const users = createServer((_request, response) => response.end()).listen(0, "127.0.0.1");
+    onTestFinished(() => void users.close());
+    const runner = await start();
+    expect(await askAll(runner)).toEqual([200, 200, 200, 200, 404]);
+    await fetch(`http://127.0.0.1:${(users.address() as AddressInfo).port}/users`, {
+      headers: { connection: "close" },
+    });
+    expect([...new Set(seen)]).toEqual(["/users"]);
+  },
+);
 
-it.runIf("Bun" in globalThis)("agents that wrap the handlers given to Bun.serve see no request", async () => {
+test.runIf("Bun" in globalThis)("agents that wrap the handlers given to Bun.serve see no request", async () => {
   const { Bun } = globalThis as unknown as {
     Bun: { serve: (options: { fetch: (...args: Array<any>) => any }) => unknown };
   };

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { IdempotencyOptions, IdempotencyStore } from "../../../src/contract/config/idempotency.ts";
 import { FlameMethodError } from "../../../src/contract/errors.ts";
 import type { RunnerServerOptions } from "../../../src/runner/options.ts";
@@ -57,7 +57,7 @@ const droppable = (runner: TestRunner, request: ReturnType<typeof sign>) => {
 const joinedBy = (runner: TestRunner, count: number) => expect.poll(runner.inFlight).toBe(count);
 
 describe("a key", () => {
-  it("runs once, and everybody gets the same bytes, each signed for them", async () => {
+  test("runs once, and everybody gets the same bytes, each signed for them", async () => {
     let runs = 0;
     const runner = await start({ add: async (_context, a: number, b: number) => ({ sum: a + b, run: ++runs }) });
     const first = await send(runner, keyed("add", [1, 2]));
@@ -69,14 +69,14 @@ describe("a key", () => {
     expect(runner.events.filter((event) => event._tag === "ServerEnded")).toHaveLength(2);
   });
 
-  it("belongs to its method", async () => {
+  test("belongs to its method", async () => {
     const runner = await start({ one: () => 1, two: () => 2 });
     expect(valueOf(await send(runner, keyed("one")))).toBe(1);
     expect(valueOf(await send(runner, keyed("two")))).toBe(2);
     expect(decided(runner)).toEqual(["executed", "executed"]);
   });
 
-  it("with other arguments is a conflict, while it runs and afterwards, and names no key", async () => {
+  test("with other arguments is a conflict, while it runs and afterwards, and names no key", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ pay: handler });
     const first = send(runner, keyed("pay", [1], { key: "secret-key" }));
@@ -96,14 +96,14 @@ describe("a key", () => {
     expect(JSON.stringify([runner.logs, runner.events])).not.toContain("secret-key");
   });
 
-  it("is forgotten after its time", async () => {
+  test("is forgotten after its time", async () => {
     let runs = 0;
     const runner = await start({ run: () => ++runs }, { ttlMs: 50 });
     expect(valueOf(await send(runner, keyed("run")))).toBe(1);
     await expect.poll(async () => valueOf(await send(runner, keyed("run")))).toBe(2);
   });
 
-  it("only reaches the handler when results are not kept", async () => {
+  test("only reaches the handler when results are not kept", async () => {
     let runs = 0;
     const runner = await start({ run: (context) => [context.idempotencyKey, ++runs] }, false);
     await send(runner, keyed("run"));
@@ -113,7 +113,7 @@ describe("a key", () => {
 });
 
 describe("a handler's failure", () => {
-  it("that the handler chose and that is not to be retried is kept", async () => {
+  test("that the handler chose and that is not to be retried is kept", async () => {
     let runs = 0;
     const decline = (): never => {
       runs++;
@@ -130,7 +130,7 @@ describe("a handler's failure", () => {
     expect(decided(runner)).toEqual(["executed", "replayed"]);
   });
 
-  it("that may be retried is not, and the key runs again", async () => {
+  test("that may be retried is not, and the key runs again", async () => {
     let runs = 0;
     const flaky = (): string => {
       if (++runs === 1) throw new Error("try again");
@@ -142,7 +142,7 @@ describe("a handler's failure", () => {
     expect(decided(runner)).toEqual(["executed", "executed"]);
   });
 
-  it("reaches everybody who waited for the run", async () => {
+  test("reaches everybody who waited for the run", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ run: handler });
     const first = send(runner, keyed("run"));
@@ -154,7 +154,7 @@ describe("a handler's failure", () => {
     expect(runs).toHaveLength(1);
   });
 
-  it("before the handler, such as arguments that cannot be read, is not kept and not counted", async () => {
+  test("before the handler, such as arguments that cannot be read, is not kept and not counted", async () => {
     const runner = await start({ run: () => 1 });
     const notAnArray = () => {
       const { head } = keyed("run");
@@ -167,7 +167,7 @@ describe("a handler's failure", () => {
 });
 
 describe("whoever waits", () => {
-  it("is not harmed when the first caller disconnects", async () => {
+  test("is not harmed when the first caller disconnects", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ run: handler });
     const first = droppable(runner, keyed("run"));
@@ -183,7 +183,7 @@ describe("whoever waits", () => {
     expect(decided(runner)).toEqual(["executed", "joined"]);
   });
 
-  it("has the time of its own deadline, and the handler is told", async () => {
+  test("has the time of its own deadline, and the handler is told", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ run: handler });
     const first = send(runner, keyed("run", [], { timeoutMs: 150 }));
@@ -197,7 +197,7 @@ describe("whoever waits", () => {
     expect(valueOf(await second)).toBe("in time");
   });
 
-  it("ends at its own deadline while the run goes on for others", async () => {
+  test("ends at its own deadline while the run goes on for others", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ run: handler });
     const first = send(runner, keyed("run"));
@@ -211,7 +211,7 @@ describe("whoever waits", () => {
 });
 
 describe("a run that everybody gave up", () => {
-  it("is aborted, and when the handler obeys, the key runs again", async () => {
+  test("is aborted, and when the handler obeys, the key runs again", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ run: handler });
     const first = droppable(runner, keyed("run"));
@@ -227,7 +227,7 @@ describe("a run that everybody gave up", () => {
     expect(valueOf(await second)).toBe("second run");
   });
 
-  it.each(["disconnect", "deadline"])(
+  test.each(["disconnect", "deadline"])(
     "by %s but went on keeps its key, and its result when it returns",
     async (how) => {
       const { runs, handler, started } = gate();
@@ -251,7 +251,7 @@ describe("a run that everybody gave up", () => {
     },
   );
 
-  it("by a stop of the runner is aborted", async () => {
+  test("by a stop of the runner is aborted", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ run: handler });
     const first = send(runner, keyed("run"));
@@ -263,7 +263,7 @@ describe("a run that everybody gave up", () => {
 });
 
 describe("a result that is too large to keep", () => {
-  it("reaches those who waited, and later callers learn that it ran", async () => {
+  test("reaches those who waited, and later callers learn that it ran", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ run: handler }, { maxReplyBytes: 100 });
     const first = send(runner, keyed("run"));
@@ -283,7 +283,7 @@ describe("a result that is too large to keep", () => {
 });
 
 describe("a store", () => {
-  it("is asked with method and key, a fingerprint of the arguments, and an owner of its own", async () => {
+  test("is asked with method and key, a fingerprint of the arguments, and an owner of its own", async () => {
     const asked: Array<unknown> = [];
     const store = memory();
     const spy: IdempotencyStore = {
@@ -299,7 +299,7 @@ describe("a store", () => {
     ]);
   });
 
-  it("that two runners share lets one of them run, and the other wait for it", async () => {
+  test("that two runners share lets one of them run, and the other wait for it", async () => {
     const store = memory();
     const { runs, handler, started } = gate();
     const one = await start({ run: handler }, { store });
@@ -315,7 +315,7 @@ describe("a store", () => {
     expect([decided(one), decided(two).toSorted()]).toEqual([["executed"], ["conflict", "replayed"]]);
   });
 
-  it("keeps a claim as long as its handler runs, and lets another runner have it when the runner died", async () => {
+  test("keeps a claim as long as its handler runs, and lets another runner have it when the runner died", async () => {
     const store = memory();
     const { runs, handler, started } = gate();
     const alive = await start({ run: handler }, { store, leaseMs: 200 });
@@ -336,7 +336,7 @@ describe("a store", () => {
     expect(valueOf(await second)).toBe(2);
   });
 
-  it("that fails refuses calls unexecuted, and its words stay in the log", async () => {
+  test("that fails refuses calls unexecuted, and its words stay in the log", async () => {
     let ran = false;
     const store: IdempotencyStore = {
       ...memory(),
@@ -357,7 +357,7 @@ describe("a store", () => {
     expect(ran).toBe(false);
   });
 
-  it("that cannot keep a result costs nobody the result", async () => {
+  test("that cannot keep a result costs nobody the result", async () => {
     const store: IdempotencyStore = { ...memory(), complete: () => Promise.reject(new Error("disk full")) };
     const runner = await start({ run: () => 1 }, { store });
     expect(valueOf(await send(runner, keyed("run")))).toBe(1);
@@ -366,7 +366,7 @@ describe("a store", () => {
     );
   });
 
-  it("that gives back what was never kept is not believed", async () => {
+  test("that gives back what was never kept is not believed", async () => {
     const store: IdempotencyStore = { ...memory(), begin: () => ({ state: "done", reply: "junk" }) };
     const runner = await start({ run: () => 1 }, { store });
     expect(errorOf(await send(runner, keyed("run")))).toMatchObject({
@@ -376,7 +376,7 @@ describe("a store", () => {
     });
   });
 
-  it("is not asked about calls without a key", async () => {
+  test("is not asked about calls without a key", async () => {
     const store: IdempotencyStore = { ...memory(), begin: () => Promise.reject(new Error("asked")) };
     const runner = await start({ run: () => 1 }, { store });
     expect(valueOf(await send(runner, sign("test/run", [])))).toBe(1);
@@ -384,7 +384,7 @@ describe("a store", () => {
 });
 
 describe("options", () => {
-  it.each([
+  test.each([
     [{ ttlMs: 0 }, "idempotency.ttlMs"],
     [{ maxEntries: 1.5 }, "idempotency.maxEntries"],
     [{ maxBytes: 10, maxReplyBytes: 11 }, "maxBytes"],
@@ -393,7 +393,7 @@ describe("options", () => {
     await expect(start({}, options)).rejects.toThrow(named);
   });
 
-  it("of the memory bound it, and the log tells of the first result that is forgotten early", async () => {
+  test("of the memory bound it, and the log tells of the first result that is forgotten early", async () => {
     const runner = await start({ run: () => 1 }, { maxEntries: 2 });
     for (const key of ["a", "b", "c", "d", "a"]) await send(runner, keyed("run", [], { key }));
     expect(decided(runner)).toEqual(["executed", "executed", "executed", "executed", "executed"]);

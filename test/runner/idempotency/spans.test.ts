@@ -1,5 +1,5 @@
 import { SpanKind } from "@opentelemetry/api";
-import { afterEach, expect, it, onTestFinished } from "vitest";
+import { afterEach, expect, onTestFinished, test } from "vitest";
 import { createFlame } from "../../../src/index.ts";
 import { forget, record, type RecordedSpan } from "../../telemetry/recorded-spans.ts";
 
@@ -7,7 +7,7 @@ afterEach(forget);
 
 const outcomeOf = (span: RecordedSpan): unknown => span.attributes["flame.idempotency.outcome"];
 
-it("each request with a key has a server span that says what its key came to, and one of them a handler", async () => {
+test("each request with a key has a server span that says what its key came to, and one of them a handler", async () => {
   const recorder = record();
   const flame = createFlame({ mode: "local", logger: { info: () => {}, warn: () => {}, error: () => {} } });
   onTestFinished(() => flame.shutdown());

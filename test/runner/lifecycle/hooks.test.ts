@@ -1,6 +1,6 @@
 /** The hooks of a runner's server, on a real socket. */
 import { Effect } from "effect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../../src/contract/errors.ts";
 import { resolveConfig } from "../../../src/contract/config/resolve-config.ts";
 import { createRegistry } from "../../../src/contract/api/registry.ts";
@@ -33,7 +33,7 @@ const statusOf = async (server: RunnerServer, path: string): Promise<readonly [n
 };
 
 describe("onRunnerStart", () => {
-  it("keeps the runner from being ready, and calls from running, until it is done", async () => {
+  test("keeps the runner from being ready, and calls from running, until it is done", async () => {
     const loaded = Promise.withResolvers<void>();
     let isReady = false;
     let told: RunnerHookContext | undefined;
@@ -58,7 +58,7 @@ describe("onRunnerStart", () => {
     await server.stop();
   });
 
-  it.each([
+  test.each([
     [
       "throws",
       () => {
@@ -83,7 +83,7 @@ describe("onRunnerStart", () => {
     expect(stops).toBe(0);
   });
 
-  it("is aborted when the runner is stopped meanwhile, and no stop hook runs", async () => {
+  test("is aborted when the runner is stopped meanwhile, and no stop hook runs", async () => {
     const lines: Array<string> = [];
     const { server, logs } = serve({
       drainTimeoutMs: 5_000,
@@ -101,7 +101,7 @@ describe("onRunnerStart", () => {
     expect(logs).toEqual([]);
   });
 
-  it("that ignores its signal does not keep the runner from its end", async () => {
+  test("that ignores its signal does not keep the runner from its end", async () => {
     let started = false;
     const { server, logs } = serve({
       drainTimeoutMs: 50,
@@ -115,7 +115,7 @@ describe("onRunnerStart", () => {
     expect(logs).toEqual([expect.stringContaining("ends while onRunnerStart is still running")]);
   });
 
-  it("that is no function is refused", () => {
+  test("that is no function is refused", () => {
     expect(() => serve({ onRunnerStart: "load" as never })).toThrow(ConfigError);
     expect(() => resolveConfig({ onRunnerStop: {} as never }, {})).toThrow(
       /onRunnerStop is an object\. Use a function/,
@@ -124,7 +124,7 @@ describe("onRunnerStart", () => {
 });
 
 describe("onRunnerStop", () => {
-  it("runs once, after the running invocations, with what is left of the drain", async () => {
+  test("runs once, after the running invocations, with what is left of the drain", async () => {
     const lines: Array<string> = [];
     const release = Promise.withResolvers<void>();
     const runner = await startRunner({
@@ -146,7 +146,7 @@ describe("onRunnerStop", () => {
     expect(lines).toEqual(["begins", "ends", "stop false"]);
   });
 
-  it("is aborted at once where invocations have used up the drain", async () => {
+  test("is aborted at once where invocations have used up the drain", async () => {
     const aborted: Array<boolean> = [];
     const runner = await startRunner({
       handlers: { hold: () => new Promise(() => {}) },
@@ -159,7 +159,7 @@ describe("onRunnerStop", () => {
     expect(aborted).toEqual([true]);
   });
 
-  it.each([
+  test.each([
     [
       "throws",
       () => {

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { onFlush } from "../../../src/contract/process/flush.ts";
 import { resolveConfig } from "../../../src/contract/config/resolve-config.ts";
 import { createRegistry } from "../../../src/contract/api/registry.ts";
@@ -32,7 +32,7 @@ const startBusy = async (drainTimeoutMs?: number) => {
 };
 
 describe("stop", () => {
-  it("lets running invocations finish and refuses new ones, unexecuted and signed", async () => {
+  test("lets running invocations finish and refuses new ones, unexecuted and signed", async () => {
     const { runner, held, release } = await startBusy();
     const stopped = runner.server.stop();
     const ready = await fetch(`${runner.server.url}/ready`);
@@ -52,7 +52,7 @@ describe("stop", () => {
     await expect(fetch(`${runner.server.url}/health`)).rejects.toThrow();
   });
 
-  it("aborts what does not finish in time, and still answers it", async () => {
+  test("aborts what does not finish in time, and still answers it", async () => {
     const { runner, held, reason } = await startBusy(50);
     await runner.server.stop();
     expect(await reason.promise).toMatchObject({ code: "canceled" });
@@ -64,7 +64,7 @@ describe("stop", () => {
     );
   });
 
-  it("right after the start leaves nothing listening", async () => {
+  test("right after the start leaves nothing listening", async () => {
     const server = createRunnerServer(
       { config: resolveConfig({}, {}), registry: createRegistry(), telemetry: noTelemetry, logger: console, env: {} },
       { port: 0, hostname: "127.0.0.1" },
@@ -73,7 +73,7 @@ describe("stop", () => {
     await expect(fetch(`${server.url}/health`)).rejects.toThrow();
   });
 
-  it("closes connections that are kept alive", async () => {
+  test("closes connections that are kept alive", async () => {
     const runner = await startRunner();
     const idle = connect(runner.server.port, "127.0.0.1");
     idle.write("GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -83,7 +83,7 @@ describe("stop", () => {
     await closed;
   });
 
-  it.skipIf("Bun" in globalThis)("closes connections on which nothing came", async () => {
+  test.skipIf("Bun" in globalThis)("closes connections on which nothing came", async () => {
     const runner = await startRunner();
     const silent = connect(runner.server.port, "127.0.0.1");
     await once(silent, "connect");
@@ -93,7 +93,7 @@ describe("stop", () => {
     await closed;
   });
 
-  it("does not wait for a request that never ends", async () => {
+  test("does not wait for a request that never ends", async () => {
     const runner = await startRunner();
     const { request, answered } = openRequest(runner, { ...sign("test/quick", []).headers, "content-length": "10" });
     answered.catch(() => {});
@@ -107,7 +107,7 @@ describe("stop", () => {
     request.destroy();
   }, 10_000);
 
-  it("flushes telemetry after the last invocation, and is done once for all callers", async () => {
+  test("flushes telemetry after the last invocation, and is done once for all callers", async () => {
     const { runner, held, release } = await startBusy();
     const order: Array<string> = [];
     onTestFinished(onFlush(() => void order.push("flushed")));
@@ -137,7 +137,7 @@ describe("signals", () => {
     return { child, exited, held, output: () => output };
   };
 
-  it("SIGTERM drains, then ends the process with code 0", async () => {
+  test("SIGTERM drains, then ends the process with code 0", async () => {
     const { child, exited, held, output } = await startProcess();
     child.kill("SIGTERM");
     await expect.poll(output).toContain("drains");
@@ -146,7 +146,7 @@ describe("signals", () => {
     expect(await exited).toEqual([0, null]);
   });
 
-  it("a second signal ends it at once with code 1", async () => {
+  test("a second signal ends it at once with code 1", async () => {
     const { child, exited, output } = await startProcess();
     child.kill("SIGTERM");
     await expect.poll(output).toContain("drains");
@@ -154,7 +154,7 @@ describe("signals", () => {
     expect(await exited).toEqual([1, null]);
   });
 
-  it("are not listened to after stop, nor without being asked", async () => {
+  test("are not listened to after stop, nor without being asked", async () => {
     const before = process.listenerCount("SIGTERM");
     const plain = await startRunner();
     expect(process.listenerCount("SIGTERM")).toBe(before);
@@ -169,7 +169,7 @@ describe("signals", () => {
 });
 
 describe("admission", () => {
-  it("refuses what is over maxConcurrency as overloaded, and takes work again afterwards", async () => {
+  test("refuses what is over maxConcurrency as overloaded, and takes work again afterwards", async () => {
     const started = fact();
     const release = fact();
     const runner = await startRunner({

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { requestHeaders } from "../../../src/contract/wire/headers.ts";
 import { HEARTBEAT_METHOD } from "../../../src/contract/wire/heartbeat.ts";
 import { askingAudience, type InstanceNote, withInstance } from "../../../src/contract/wire/instance.ts";
@@ -36,7 +36,7 @@ const expectNotRun = async (work: () => Promise<void>): Promise<void> => {
 };
 
 describe("verification", () => {
-  it("runs a signed request and signs the reply, bound to the request's nonce", async () => {
+  test("runs a signed request and signs the reply, bound to the request's nonce", async () => {
     const runner = await start();
     const request = sign("test/count", []);
     const reply = await send(runner, request);
@@ -54,7 +54,7 @@ describe("verification", () => {
     expect(() => verifiedHead({ ...reply, status: 201 })).toThrow("signature");
   });
 
-  it("refuses an unsigned request", () =>
+  test("refuses an unsigned request", () =>
     expectNotRun(async () => {
       const runner = await start();
       const response = await fetch(`${runner.server.url}/invoke`, {
@@ -68,7 +68,7 @@ describe("verification", () => {
       expect(reasons(runner)).toEqual(["malformed"]);
     }));
 
-  it.each(["1", "3"])("refuses the wire version %s, which it does not know", (version) =>
+  test.each(["1", "3"])("refuses the wire version %s, which it does not know", (version) =>
     expectNotRun(async () => {
       const runner = await start();
       const request = sign("test/count", []);
@@ -83,14 +83,14 @@ describe("verification", () => {
     }),
   );
 
-  it("names every likely cause of a signature that does not hold", async () => {
+  test("names every likely cause of a signature that does not hold", async () => {
     const runner = await start();
     const reply = await send(runner, sign("test/count", [], {}, { ...key, secret: "another" }));
     const { message } = errorOf(reply);
     for (const cause of ["FLAME_SECRET", "key id", "proxy", "mesh", "x-flame-*"]) expect(message).toContain(cause);
   });
 
-  it("tells a stranger nothing about which of key and signature was wrong, and the log everything", () =>
+  test("tells a stranger nothing about which of key and signature was wrong, and the log everything", () =>
     expectNotRun(async () => {
       const runner = await start();
       const wrongKey = await send(runner, sign("test/count", [], {}, { id: "other", secret: key.secret }));
@@ -105,7 +105,7 @@ describe("verification", () => {
       expect(runner.events[0]).toMatchObject({ detail: expect.stringContaining('"other"') });
     }));
 
-  it.each([
+  test.each([
     ["method", { method: "test/other" }],
     ["invocation id", { invocationId: "inv-2" }],
     ["attempt", { attempt: 2 }],
@@ -128,7 +128,7 @@ describe("verification", () => {
     }),
   );
 
-  it("refuses a request whose line is malformed without a signature to answer with", () =>
+  test("refuses a request whose line is malformed without a signature to answer with", () =>
     expectNotRun(async () => {
       const runner = await start();
       const request = sign("test/count", []);
@@ -141,7 +141,7 @@ describe("verification", () => {
       expect(reasons(runner)).toEqual(["malformed"]);
     }));
 
-  it("says by how much and in which direction the clocks differ", () =>
+  test("says by how much and in which direction the clocks differ", () =>
     expectNotRun(async () => {
       const runner = await start({ config: { security: { secret: key.secret, windowMs: 1_000 } } });
       const late = errorOf(await send(runner, sign("test/count", [], { createdMs: Date.now() - 90_000 })));
@@ -151,7 +151,7 @@ describe("verification", () => {
       expect(reasons(runner)).toEqual(["expired", "expired"]);
     }));
 
-  it("runs equal requests once, also when they arrive together", async () => {
+  test("runs equal requests once, also when they arrive together", async () => {
     const runner = await start();
     const before = runs;
     const request = sign("test/count", []);
@@ -166,7 +166,7 @@ describe("verification", () => {
     ).toBeNull();
   });
 
-  it("refuses without a signature, and to be tried later, what it could not remember", async () => {
+  test("refuses without a signature, and to be tried later, what it could not remember", async () => {
     const verify = makeVerifier({
       keyring: makeKeyring(key, []),
       maxBodyBytes: 1_000,
@@ -197,7 +197,7 @@ describe("verification", () => {
     });
   });
 
-  it("spends no nonce on a request whose signature does not hold", async () => {
+  test("spends no nonce on a request whose signature does not hold", async () => {
     const runner = await start();
     const request = sign("test/count", []);
     await send(runner, request, { body: Buffer.from("forged") });
@@ -215,7 +215,7 @@ describe("verification", () => {
     const naming = ({ id, nowMs }: InstanceNote, moreMs = 0): SignedRequest =>
       sign("test/count", [], { audience: withInstance("*", id, nowMs + moreMs) });
 
-    it("runs what names this one, once, whatever its sender's clock says", async () => {
+    test("runs what names this one, once, whatever its sender's clock says", async () => {
       const runner = await start();
       const before = runs;
       const { id, nowMs } = await instanceOf(runner);
@@ -229,7 +229,7 @@ describe("verification", () => {
       expect(runs).toBe(before + 1);
     });
 
-    it("refuses what names another one, says in a signed answer which it is, and runs it when it is signed for that", async () => {
+    test("refuses what names another one, says in a signed answer which it is, and runs it when it is signed for that", async () => {
       const runner = await start();
       const before = runs;
       const reply = await send(runner, naming({ id: other, nowMs: 0 }));
@@ -242,7 +242,7 @@ describe("verification", () => {
       expect(runs).toBe(before + 1);
     });
 
-    it("runs nothing for a request that asks which process it is", () =>
+    test("runs nothing for a request that asks which process it is", () =>
       expectNotRun(async () => {
         const runner = await start({ env: { FLAME_RUNNER_ID: "runner-7" } });
         const reply = await send(runner, sign("test/count", [], { audience: askingAudience("runner-7") }));
@@ -253,7 +253,7 @@ describe("verification", () => {
         expect(errorOf(elsewhere)).toMatchObject({ code: "signature_error", executed: "no" });
       }));
 
-    it("says its time, in a signed answer, to one that is late by its clock, and signs nothing for one that is ahead", () =>
+    test("says its time, in a signed answer, to one that is late by its clock, and signs nothing for one that is ahead", () =>
       expectNotRun(async () => {
         const runner = await start();
         const now = await instanceOf(runner);
@@ -270,7 +270,7 @@ describe("verification", () => {
       }));
   });
 
-  it("refuses, without a signature, what was created before it began and names no process", () =>
+  test("refuses, without a signature, what was created before it began and names no process", () =>
     expectNotRun(async () => {
       const createdMs = Date.now() - 1_000;
       const runner = await start();
@@ -286,7 +286,7 @@ describe("verification", () => {
       expect((await send(runner, sign(HEARTBEAT_METHOD, [], { createdMs }))).text).toBe('{"json":null}');
     }));
 
-  it("insists on its own id as the audience when the id was given", () =>
+  test("insists on its own id as the audience when the id was given", () =>
     expectNotRun(async () => {
       const runner = await start({ env: { FLAME_RUNNER_ID: "runner-7" } });
       const reply = await send(runner, sign("test/count", [], { audience: "runner-8" }));
@@ -299,7 +299,7 @@ describe("verification", () => {
       });
     }));
 
-  it("takes its own id and * as the audience, and any when it made its id up", async () => {
+  test("takes its own id and * as the audience, and any when it made its id up", async () => {
     const named = await start({ options: { runnerId: "runner-7" } });
     expect((await send(named, sign("test/count", [], { audience: "runner-7" }))).status).toBe(200);
     expect((await send(named, sign("test/count", [], { audience: "*" }))).status).toBe(200);
@@ -307,13 +307,13 @@ describe("verification", () => {
     expect((await send(nameless, sign("test/count", [], { audience: "whoever" }))).status).toBe(200);
   });
 
-  it("answers with the key that it was asked with", async () => {
+  test("answers with the key that it was asked with", async () => {
     const old = { id: "old", secret: "the secret before" };
     const runner = await start({ config: { security: { secret: key.secret, acceptKeys: [old] } } });
     expect(verifiedHead(await send(runner, sign("test/count", [], {}, old)), old).keyId).toBe("old");
   });
 
-  it("refuses everything without a secret, and says once in the log what to set", () =>
+  test("refuses everything without a secret, and says once in the log what to set", () =>
     expectNotRun(async () => {
       const runner = await start({ config: { security: {} } });
       for (const _ of [1, 2]) {
@@ -332,7 +332,7 @@ describe("verification", () => {
 describe("the body", () => {
   const small = { options: { maxBodyBytes: 1_000 } } as const;
 
-  it("is refused by its declared length before a byte of it is read", async () => {
+  test("is refused by its declared length before a byte of it is read", async () => {
     const runner = await start(small);
     const { request, answered } = openRequest(runner, {
       ...sign("test/count", []).headers,
@@ -350,7 +350,7 @@ describe("the body", () => {
     });
   });
 
-  it("is counted while it comes when it is chunked", async () => {
+  test("is counted while it comes when it is chunked", async () => {
     const runner = await start(small);
     const { request, answered } = openRequest(runner, {
       ...sign("test/count", []).headers,
@@ -364,7 +364,7 @@ describe("the body", () => {
     expect(JSON.parse(answer.text)).toMatchObject({ code: "payload_too_large" });
   });
 
-  it("is accepted in chunks under the limit", async () => {
+  test("is accepted in chunks under the limit", async () => {
     const runner = await start(small);
     const signed = sign("test/count", ["in pieces"]);
     const { request, answered } = openRequest(runner, { ...signed.headers, "transfer-encoding": "chunked" });
@@ -373,7 +373,7 @@ describe("the body", () => {
     expect((await answered).status).toBe(200);
   });
 
-  it.each([
+  test.each([
     ["content-encoding", "gzip"],
     ["content-type", "text/plain"],
   ])("is refused with %s %s", async (name, value) => {
@@ -383,7 +383,7 @@ describe("the body", () => {
     expect(errorOf(reply).message).toContain(value);
   });
 
-  it("that is signed and not decodable is a serialization_error, unexecuted", () =>
+  test("that is signed and not decodable is a serialization_error, unexecuted", () =>
     expectNotRun(async () => {
       const runner = await start();
       const reply = await send(runner, sign("test/count", { not: "an array" } as never));

@@ -69,6 +69,7 @@ export class RunnerManager {
         exited: undefined,
         answered: true,
         timeouts: 0,
+        lostAt: undefined,
         listeners: new Set(),
         terminate: () => Promise.resolve(),
         healthCheck: undefined,
@@ -155,9 +156,12 @@ export class RunnerManager {
   }
 
   /** Ends the calls that a runner has. */
-  forsake(runnerId: string, reason: TerminationReason): void {
+  forsake(runnerId: string, reason: TerminationReason, now: number): void {
+    const runner = this.#runners.get(runnerId);
+    if (runner === undefined) return;
+    runner.lostAt = now;
     const lost = this.#exits.get(runnerId);
-    for (const listener of this.#runners.get(runnerId)?.listeners ?? []) listener.lost(reason, lost);
+    for (const listener of runner.listeners) listener.lost(reason, lost);
   }
 
   /** Ends a boot; `false` where there is none. */
@@ -217,6 +221,7 @@ export class RunnerManager {
       exited,
       answered: true,
       timeouts: 0,
+      lostAt: undefined,
       listeners: new Set(),
       terminate: () => toPromise(() => backend.terminate(handle.given)),
       healthCheck: backend.healthCheck === undefined ? undefined : () => askBackend(backend, handle.given, this.#hooks),

@@ -1,5 +1,5 @@
 /** Advice that fits what keeps a call from a slot. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { adviceFor, type Obstacle, obstacleOf, type Situation } from "../../../../src/parent/pool/core/obstacle.ts";
 import { acquireTimeout, queueWaitExceeded, refusal } from "../../../../src/parent/pool/acquire-errors.ts";
 
@@ -48,7 +48,7 @@ const cases: ReadonlyArray<
 ];
 
 describe("what keeps a call from a slot", () => {
-  it.each(cases)("%s of %o", (obstacle, given, named, not) => {
+  test.each(cases)("%s of %o", (obstacle, given, named, not) => {
     const now = situation(given);
     expect(obstacleOf(now)).toBe(obstacle);
     const advice = adviceFor(now, "BOUND");
@@ -56,7 +56,7 @@ describe("what keeps a call from a slot", () => {
     if (not !== undefined) expect(advice).not.toContain(not);
   });
 
-  it("a cause that cannot be read does no harm", () => {
+  test("a cause that cannot be read does no harm", () => {
     const error = Object.defineProperty(new Error("x"), "message", {
       get: () => {
         throw new Error("no");
@@ -72,7 +72,7 @@ describe("the bound that ended the wait is the one to raise", () => {
   const booting = situation({ runners: { booting: 1 }, bootingMs: 100 });
   const full = situation({ runners: { busy: 4 } });
 
-  it.each([
+  test.each([
     ["timeoutMs", acquireTimeout("p", "m", booting, 100)],
     ["timeoutMs", acquireTimeout("p", "m", full, 100)],
     ["maxQueueWaitMs", queueWaitExceeded("p", "m", booting, 100)],

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Driver } from "../driver.ts";
 
 const elastic = (given: ConstructorParameters<typeof Driver>[0] = {}) => new Driver(given);
@@ -10,7 +10,7 @@ const only = <A>(values: Iterable<A>): A => {
 };
 
 describe("an elastic pool", () => {
-  it("boots a runner for a call that finds none, and grants it as cold", () => {
+  test("boots a runner for a call that finds none, and grants it as cold", () => {
     const pool = elastic();
     const waiterId = pool.acquire();
     const runnerId = only(pool.booting);
@@ -19,7 +19,7 @@ describe("an elastic pool", () => {
     expect(pool.granted.get(waiterId)).toMatchObject({ source: "cold", key: { runnerId } });
   });
 
-  it("grants every slot of a booted runner as cold: all of its first calls waited for the boot", () => {
+  test("grants every slot of a booted runner as cold: all of its first calls waited for the boot", () => {
     const pool = elastic({ max: 1, maxConcurrency: 2 });
     const [first, second, third] = [pool.acquire(), pool.acquire(), pool.acquire()];
     pool.bootSucceeds(only(pool.booting));
@@ -31,7 +31,7 @@ describe("an elastic pool", () => {
     ]);
   });
 
-  it("grants a free slot at once, as warm", () => {
+  test("grants a free slot at once, as warm", () => {
     const pool = elastic();
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
@@ -39,7 +39,7 @@ describe("an elastic pool", () => {
     expect(pool.granted.get(pool.acquire())?.source).toBe("warm");
   });
 
-  it("serves waiting calls first come first served", () => {
+  test("serves waiting calls first come first served", () => {
     const pool = elastic({ max: 1 });
     const tickets = [pool.acquire(), pool.acquire(), pool.acquire()];
     pool.bootSucceeds(only(pool.booting));
@@ -49,19 +49,19 @@ describe("an elastic pool", () => {
     expect(pool.granted.get(tickets[1]!)?.source).toBe("queued");
   });
 
-  it("boots no more than max, however many calls wait", () => {
+  test("boots no more than max, however many calls wait", () => {
     const pool = elastic({ max: 3 });
     for (let i = 0; i < 10; i++) pool.acquire();
     expect(pool.booting.size).toBe(3);
   });
 
-  it("counts the slots of a booting runner before it boots another", () => {
+  test("counts the slots of a booting runner before it boots another", () => {
     const pool = elastic({ max: 4, maxConcurrency: 2 });
     for (let i = 0; i < 3; i++) pool.acquire();
     expect(pool.booting.size).toBe(2);
   });
 
-  it("starts min runners, and replaces one that is lost", () => {
+  test("starts min runners, and replaces one that is lost", () => {
     const pool = elastic({ min: 2, max: 3 });
     const [first, second] = [...pool.booting];
     pool.bootSucceeds(first!);
@@ -72,7 +72,7 @@ describe("an elastic pool", () => {
     expect(pool.booting.size).toBe(1);
   });
 
-  it("hands a failed boot to everybody who waited for it, with its cause", () => {
+  test("hands a failed boot to everybody who waited for it, with its cause", () => {
     const pool = elastic();
     const tickets = [pool.acquire(), pool.acquire()];
     const cause = new Error("no such image");
@@ -84,7 +84,7 @@ describe("an elastic pool", () => {
       expect(pool.refused.get(waiterId)).toMatchObject({ why: "boot_failed", error: cause });
   });
 
-  it("pauses boots after a failed one, longer each time, and boots for whoever came meanwhile", () => {
+  test("pauses boots after a failed one, longer each time, and boots for whoever came meanwhile", () => {
     const pool = elastic({ max: 1 });
     pool.acquire();
     const failing = only(pool.booting);
@@ -103,7 +103,7 @@ describe("an elastic pool", () => {
     expect(again.booting.size).toBe(1);
   });
 
-  it("pauses boots when a runner dies before it served anything", () => {
+  test("pauses boots when a runner dies before it served anything", () => {
     const pool = elastic({ min: 1 });
     const runnerId = only(pool.booting);
     pool.bootSucceeds(runnerId);
@@ -112,7 +112,7 @@ describe("an elastic pool", () => {
     expect(pool.booting.size).toBe(0);
   });
 
-  it("frees the slots of a lost runner and ignores leases that come back late", () => {
+  test("frees the slots of a lost runner and ignores leases that come back late", () => {
     const pool = elastic({ max: 1 });
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
@@ -128,7 +128,7 @@ describe("an elastic pool", () => {
     expect(pool.state.used).toBe(1);
   });
 
-  it("gives a lost runner's calls up at once", () => {
+  test("gives a lost runner's calls up at once", () => {
     const pool = elastic();
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
@@ -140,7 +140,7 @@ describe("an elastic pool", () => {
     });
   });
 
-  it("ends a runner that fails its probe and keeps one that passes", () => {
+  test("ends a runner that fails its probe and keeps one that passes", () => {
     const pool = elastic();
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
@@ -164,7 +164,7 @@ describe("an elastic pool", () => {
       return { pool, key, runnerId: key.runnerId, commands };
     };
 
-    it("gives it no more work and waits for its end", () => {
+    test("gives it no more work and waits for its end", () => {
       const { pool, runnerId, commands } = leaving();
       expect(commands).toEqual([
         { _tag: "Draining", runnerId, reason: "drain" },
@@ -176,18 +176,18 @@ describe("an elastic pool", () => {
       expect(pool.granted.get(waiterId)?.key.runnerId).not.toBe(runnerId);
     });
 
-    it("does not count it for growth: min is restored at once", () => {
+    test("does not count it for growth: min is restored at once", () => {
       expect(leaving({ min: 1 }).pool.booting.size).toBe(1);
     });
 
-    it("hears it once, and does not hurry it when its last call is done", () => {
+    test("hears it once, and does not hurry it when its last call is done", () => {
       const { pool, key, runnerId } = leaving();
       expect(pool.step({ _tag: "Refused", runnerId, draining: true })).toEqual([]);
       pool.release(key);
       expect(pool.state.runners.get(runnerId)?.phase).toBe("draining");
     });
 
-    it("counts its end as a drain, and an end in the middle of a call as a crash", () => {
+    test("counts its end as a drain, and an end in the middle of a call as a crash", () => {
       const orderly = leaving();
       orderly.pool.release(orderly.key);
       orderly.pool.lose(orderly.runnerId);
@@ -197,7 +197,7 @@ describe("an elastic pool", () => {
       expect(abrupt.pool.last("Terminate")).toMatchObject({ reason: "crash" });
     });
 
-    it("takes silence for its end when it has no calls, and else asks again", () => {
+    test("takes silence for its end when it has no calls, and else asks again", () => {
       const { pool, key, runnerId } = leaving();
       expect(pool.step({ _tag: "Silent", runnerId })).toEqual([{ _tag: "AwaitEnd", runnerId }]);
       pool.release(key);
@@ -205,21 +205,21 @@ describe("an elastic pool", () => {
       expect(pool.state.runners.has(runnerId)).toBe(false);
     });
 
-    it("ends it when drainTimeoutMs is over", () => {
+    test("ends it when drainTimeoutMs is over", () => {
       const { pool, runnerId } = leaving({ drainTimeoutMs: 1_000 });
       pool.advance(1_000);
       expect(pool.last("FailCalls")).toEqual({ _tag: "FailCalls", runnerId, reason: "drain" });
       expect(pool.state.runners.has(runnerId)).toBe(false);
     });
 
-    it("lets one that it has recycled anyway end by itself too", () => {
+    test("lets one that it has recycled anyway end by itself too", () => {
       const { pool, key, runnerId } = leaving({ maxCalls: 1 });
       pool.release(key);
       expect(pool.state.runners.has(runnerId)).toBe(true);
     });
   });
 
-  it("keeps a runner that refuses and does not stop", () => {
+  test("keeps a runner that refuses and does not stop", () => {
     const pool = elastic();
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
@@ -228,7 +228,7 @@ describe("an elastic pool", () => {
     expect(pool.state.runners.get(runnerId)?.phase).toBe("ready");
   });
 
-  it("refuses whoever waits when it closes, and ends busy runners when their work is done", () => {
+  test("refuses whoever waits when it closes, and ends busy runners when their work is done", () => {
     const pool = elastic({ max: 1 });
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
@@ -245,7 +245,7 @@ describe("an elastic pool", () => {
     expect(pool.refused.get(pool.acquire())?.why).toBe("closed");
   });
 
-  it("tells once that it is saturated, and again only after it had room", () => {
+  test("tells once that it is saturated, and again only after it had room", () => {
     const pool = elastic({ max: 1 });
     let saturations = 0;
     const step = pool.state.step.bind(pool.state);
@@ -273,19 +273,19 @@ describe("a pool of fixed runners", () => {
   const fixed = (ids: ReadonlyArray<string>, maxConcurrency = 2) =>
     new Driver({ min: 0, max: ids.length, maxConcurrency }, ids);
 
-  it("chooses the least loaded runner, and among equals the least recently used", () => {
+  test("chooses the least loaded runner, and among equals the least recently used", () => {
     const pool = fixed(["a", "b", "c"]);
     const chosen = Array.from({ length: 6 }, () => pool.granted.get(pool.acquire())!.key.runnerId);
     expect(chosen).toEqual(["a", "b", "c", "a", "b", "c"]);
   });
 
-  it("avoids the runner that failed before, if there is another", () => {
+  test("avoids the runner that failed before, if there is another", () => {
     const pool = fixed(["a", "b"]);
     for (let i = 0; i < 2; i++) expect(pool.granted.get(pool.acquire("a"))?.key.runnerId).toBe("b");
     expect(pool.granted.get(pool.acquire("a"))?.key.runnerId).toBe("a");
   });
 
-  it("gives no work to a runner that does not answer while another does", () => {
+  test("gives no work to a runner that does not answer while another does", () => {
     const pool = fixed(["a", "b"]);
     pool.step({ _tag: "Suspected", runnerId: "a" });
     pool.step({ _tag: "ProbeEnded", runnerId: "a", healthy: false });
@@ -296,7 +296,7 @@ describe("a pool of fixed runners", () => {
     expect(pool.granted.get(waitingCall)?.key.runnerId).toBe("a");
   });
 
-  it("gives no work to a runner that says that it stops, until its successor answers", () => {
+  test("gives no work to a runner that says that it stops, until its successor answers", () => {
     const pool = fixed(["a", "b"]);
     expect(pool.step({ _tag: "Refused", runnerId: "a", draining: true })).toContainEqual({
       _tag: "Probe",
@@ -308,7 +308,7 @@ describe("a pool of fixed runners", () => {
     expect(pool.granted.get(pool.acquire())?.key.runnerId).toBe("a");
   });
 
-  it("tries runners that do not answer when none does", () => {
+  test("tries runners that do not answer when none does", () => {
     const pool = fixed(["a"]);
     pool.step({ _tag: "Suspected", runnerId: "a" });
     expect(pool.granted.get(pool.acquire())?.key.runnerId).toBe("a");
@@ -327,41 +327,41 @@ describe("a pool of fixed runners", () => {
     const chosenBy = (pool: Driver, calls: number) =>
       Array.from({ length: calls }, () => pool.granted.get(pool.acquire())?.key.runnerId);
 
-    it("gives calls that find no slot elsewhere to those too: the probes may be wrong", () => {
+    test("gives calls that find no slot elsewhere to those too: the probes may be wrong", () => {
       expect(chosenBy(silent(4, 0.5), 4)).toEqual(["e", "f", "a", "b"]);
     });
 
-    it("lets calls wait when as many answer as panicThreshold says", () => {
+    test("lets calls wait when as many answer as panicThreshold says", () => {
       expect(chosenBy(silent(3, 0.5), 4)).toEqual(["d", "e", "f", undefined]);
     });
 
-    it("lets calls wait with a panicThreshold of 0 as long as one answers", () => {
+    test("lets calls wait with a panicThreshold of 0 as long as one answers", () => {
       expect(chosenBy(silent(5, 0), 2)).toEqual(["f", undefined]);
       expect(chosenBy(silent(6, 0), 2)).toEqual(["a", "b"]);
     });
 
-    it("gives waiting calls to those as soon as there are too few others", () => {
+    test("gives waiting calls to those as soon as there are too few others", () => {
       const pool = silent(3, 0.5);
       const waitingCall = (chosenBy(pool, 3), pool.acquire());
       pool.step({ _tag: "Suspected", runnerId: "d" });
       expect(pool.granted.get(waitingCall)?.key.runnerId).toBe("a");
     });
 
-    it("believes the probes again when enough answer", () => {
+    test("believes the probes again when enough answer", () => {
       const pool = silent(4, 0.5);
       pool.step({ _tag: "ProbeEnded", runnerId: "a", healthy: true });
       expect(chosenBy(pool, 4)).toEqual(["a", "e", "f", undefined]);
     });
   });
 
-  it("tries another one than the one that failed before, among those that do not answer too", () => {
+  test("tries another one than the one that failed before, among those that do not answer too", () => {
     const pool = fixed(["a", "b"]);
     for (const runnerId of ["a", "b"]) pool.step({ _tag: "Suspected", runnerId });
     expect(pool.granted.get(pool.acquire("a"))?.key.runnerId).toBe("b");
     expect(pool.granted.get(pool.acquire("b"))?.key.runnerId).toBe("a");
   });
 
-  it("probes a runner that does not answer again and again, and never ends it", () => {
+  test("probes a runner that does not answer again and again, and never ends it", () => {
     const pool = fixed(["a"]);
     pool.step({ _tag: "Suspected", runnerId: "a" });
     for (let failures = 1; failures < 4; failures++) {
@@ -374,7 +374,7 @@ describe("a pool of fixed runners", () => {
     expect(pool.state.runners.has("a")).toBe(true);
   });
 
-  it("refuses calls when it has no runners at all", () => {
+  test("refuses calls when it has no runners at all", () => {
     expect(fixed([]).refused.size).toBe(0);
     const pool = fixed([]);
     expect(pool.refused.get(pool.acquire())?.why).toBe("no_runner");
