@@ -5,8 +5,8 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { startOtlpReceiver } from "../shared/otlp-receiver.ts";
 import { findCollector } from "../../scripts/collector.ts";
+import { type RunningCollector, startCollector } from "../../test/harness/collector.ts";
 import type { ScrapeJob } from "../../test/stack/harness/prometheus.ts";
-import { type Collector, startCollector } from "./collector.ts";
 import type { Drill } from "./drill.ts";
 import type { Answer, Order } from "./program/messages.ts";
 
@@ -32,14 +32,23 @@ const endsWithinMs = 20_000;
 interface Destination extends AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>;
   readonly telemetry: ReadonlyArray<string>;
-  readonly collector?: Collector;
+  readonly collector?: RunningCollector;
 }
 
 const startDestination = async (drill: Drill, folder: string): Promise<Destination> => {
   if (drill.killsCollector === true) {
     const found = findCollector(console.error);
     if ("missing" in found) throw new Error(found.missing);
-    const collector = await startCollector(found.binary, folder);
+    const collector = await startCollector({
+      binary: found.binary,
+      configs: ["collector.yaml", "collector-file.yaml"],
+      env: {
+        FIRELIGHT_DECISION_WAIT: "4s",
+        FIRELIGHT_DECISION_WAIT_AFTER_ROOT: "1s",
+        FIRELIGHT_SAMPLE_PERCENT: "100",
+      },
+      folder,
+    });
     return {
       environment: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.otlpUrl },
       telemetry: [collector.file],
@@ -88,7 +97,7 @@ export const startProgram = async (drill: Drill, out: string): Promise<DrillProg
     });
 
   const order = async (what: Order): Promise<void> => {
-    if (what === "break") await collector?.kill();
+    if (what === "break") await collector?.process[Symbol.asyncDispose]();
     if (what === "heal") await collector?.restart();
     const answered = answer(what);
     child.send(what);
@@ -101,7 +110,7 @@ export const startProgram = async (drill: Drill, out: string): Promise<DrillProg
     { job: drill.name, url: ready.metricsUrl, labels: { instance: drill.name } },
     ...(collector === undefined
       ? []
-      : [{ job: `${drill.name}-collector`, url: collector.metricsUrl, labels: { instance: "collector" } }]),
+      : [{ job: `${drill.name}-collector`, url: collector.ownMetricsUrl, labels: { instance: "collector" } }]),
   ];
 
   return {

@@ -5,7 +5,7 @@
 
 export type Labels = Readonly<Record<string, string>>;
 
-interface Sample {
+export interface Sample {
   readonly name: string;
   readonly labels: Labels;
   readonly value: number;
@@ -38,19 +38,29 @@ export class Scrape {
     });
   }
 
+  /** The series of a name, by default of every name, with these labels; an empty label matches series without it. */
+  samples(name?: string, where: Labels = {}): ReadonlyArray<Sample> {
+    const wanted = Object.entries(where);
+    return this.#samples.filter(
+      (sample) =>
+        (name === undefined || sample.name === name) &&
+        wanted.every(([key, value]) => (sample.labels[key] ?? "") === value),
+    );
+  }
+
   /** The sum of all series with these labels. */
   sum(name: string, where: Labels = {}): number {
-    return this.#find(name, where).reduce((total, { value }) => total + value, 0);
+    return this.samples(name, where).reduce((total, { value }) => total + value, 0);
   }
 
   /** The values of a label, sorted. */
   values(name: string, label: string): ReadonlyArray<string> {
-    return [...new Set(this.#find(name, {}).map(({ labels }) => labels[label] ?? ""))].toSorted();
+    return [...new Set(this.samples(name).map(({ labels }) => labels[label] ?? ""))].toSorted();
   }
 
   histogram(name: string, where: Labels = {}): Histogram {
     const upTo = new Map<number, number>();
-    for (const { labels, value } of this.#find(`${name}_bucket`, where)) {
+    for (const { labels, value } of this.samples(`${name}_bucket`, where)) {
       const bound = readNumber(labels["le"]!);
       upTo.set(bound, (upTo.get(bound) ?? 0) + value);
     }
@@ -59,13 +69,6 @@ export class Scrape {
       sum: this.sum(`${name}_sum`, where),
       buckets: [...upTo].toSorted(([left], [right]) => left - right),
     };
-  }
-
-  #find(name: string, where: Labels): ReadonlyArray<Sample> {
-    const wanted = Object.entries(where);
-    return this.#samples.filter(
-      (sample) => sample.name === name && wanted.every(([key, value]) => sample.labels[key] === value),
-    );
   }
 }
 

@@ -14,8 +14,8 @@
  * import { redisStore } from "firelight/stores/redis";
  * import { createClient } from "redis";
  *
- * const client = await createClient({ url: process.env.REDIS_URL, disableOfflineQueue: true })
- *   .on("error", (error) => console.error("Redis:", error.message))
+ * const client = await createClient({ url: "redis://localhost:6379", disableOfflineQueue: true })
+ *   .on("error", (error: Error) => console.error("Redis:", error.message))
  *   .connect();
  * export const flame = createFlame({ idempotency: { store: redisStore(client) } });
  * ```

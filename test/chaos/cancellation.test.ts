@@ -7,7 +7,7 @@ test("an abort at any point ends the call, reaches the handler within 100 ms, an
   const chance = seeded();
   const { env, call, read, noted, allow } = books();
   await elastic({ min: 2, max: 2, maxConcurrency: 8 }, env);
-  await waitFor(async () => (await metric("flame_pool_runners", 'state="idle"')) === 2, {
+  await waitFor(async () => (await metric("flame_pool_runners", { state: "idle" })) === 2, {
     what: "two runners",
     timeoutMs: 20_000,
   });
@@ -61,5 +61,5 @@ test("an abort at any point ends the call, reaches the handler within 100 ms, an
     untyped: [],
     outcomes: new Map([["canceled", calls]]),
   });
-  expect(await metric("rpc_client_call_duration_seconds_count", 'error_type="CANCELLED"')).toBe(calls);
+  expect(await metric("rpc_client_call_duration_seconds_count", { error_type: "CANCELLED" })).toBe(calls);
 });

@@ -10,7 +10,7 @@ test("every call ends exactly once, with its result or a typed error, whatever h
   const chance = seeded();
   const { env, call, read } = books();
   const backend = await elastic({ min: 3, max: 3, maxConcurrency: 8 }, env);
-  await waitFor(async () => (await metric("flame_pool_runners", 'state="idle"')) === 3, {
+  await waitFor(async () => (await metric("flame_pool_runners", { state: "idle" })) === 3, {
     what: "three runners",
     timeoutMs: 30_000,
   });

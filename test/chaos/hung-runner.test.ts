@@ -31,7 +31,7 @@ test("calls on a runner that hangs end at their deadline, the others are not hel
       },
     );
     try {
-      await waitFor(async () => (await metric("flame_pool_runners", 'state="ejected"')) === 1, {
+      await waitFor(async () => (await metric("flame_pool_runners", { state: "ejected" })) === 1, {
         what: `runner ${hung.id} to be ejected`,
         timeoutMs: 10_000,
       });
@@ -58,6 +58,6 @@ test("calls on a runner that hangs end at their deadline, the others are not hel
   expect(slowest).toBeLessThanOrEqual(allow(timeoutMs + 100));
   for (const { error } of failed) expect(error!.code).toBe("timeout");
   expect(read()).toMatchObject({ calls: ended.length, missing: [], double: [], untyped: [], repeated: [] });
-  expect(await metric("rpc_client_call_duration_seconds_count", 'rpc_method="chaos/work"')).toBe(ended.length);
+  expect(await metric("rpc_client_call_duration_seconds_count", { rpc_method: "chaos/work" })).toBe(ended.length);
   expect(await metric("flame_pool_slots_used")).toBe(0);
 });

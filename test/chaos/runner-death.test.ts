@@ -57,7 +57,7 @@ test("a killed runner's calls end within a second, all others succeed, and the p
   for (const lag of lags) expect(lag).toBeLessThanOrEqual(allow(1_000));
   expect(read()).toMatchObject({ missing: [], double: [], untyped: [], repeated: [] });
   await waitFor(ready, { what: "min to be restored", timeoutMs: 30_000 });
-  expect(await metric("flame_runner_terminations_total", 'reason="crash"')).toBe(kills);
+  expect(await metric("flame_runner_terminations_total", { reason: "crash" })).toBe(kills);
   expect(await metric("flame_pool_slots_used")).toBe(0);
 });
 

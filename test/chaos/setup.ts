@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { type Labels, Scrape } from "../../examples/shared/prometheus-text.ts";
 import type { ProcessBackend } from "../../src/backends/process.ts";
 import { processBackend } from "../../src/backends/process.ts";
 import { FlameError } from "../../src/contract/errors.ts";
@@ -175,12 +176,9 @@ export const fixed = (runners: ReadonlyArray<LoneRunner>, pool: PoolConfig = {})
     pools: { default: { runners: runners.map(({ id, url }) => ({ id, url })), ...pool } },
   });
 
-/** The sum of a metric's samples, those whose labels contain `labels`. */
-export const metric = async (name: string, labels = ""): Promise<number> =>
-  (await flame.metrics())
-    .split("\n")
-    .filter((line) => (line.startsWith(`${name} `) || line.startsWith(`${name}{`)) && line.includes(labels))
-    .reduce((sum, line) => sum + Number(/\s(\S+)(?:\s+#.*)?$/.exec(line.replace(/ # .*$/, ""))?.[1] ?? 0), 0);
+/** The sum of a metric's series with these labels. */
+export const metric = async (name: string, labels?: Labels): Promise<number> =>
+  new Scrape(await flame.metrics()).sum(name, labels);
 
 /** What hardly any of them exceeds: the value that the given share, such as 0.99, stays under. */
 export const quantile = (values: ReadonlyArray<number>, share: number): number =>

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { type Labels, Scrape } from "../../examples/shared/prometheus-text.ts";
 import { processBackend, type ProcessBackend } from "../../src/backends/process.ts";
 import type { CallOptions, PoolConfig } from "../../src/contract/config/options.ts";
 import { flame } from "../../src/index.ts";
 import { startOpenTelemetry } from "../../src/otel/index.ts";
-import { readSamples, total, type Labels } from "../harness/exposition.ts";
 import { openLedger, readLedger, type LedgerReport } from "../harness/ledger.ts";
 import { startReceiver, type ReceivedSpan } from "../otel/otlp-receiver.ts";
 import { Booked, type Behaviour } from "./fixtures/booked-services.ts";
@@ -71,8 +71,8 @@ export const startBookedRun = async ({ pool = {}, env = {} }: BookedRunOptions =
     logger: silent,
     pools: { default: { backend, spawnTimeoutMs: 20_000, ...pool } },
   });
-  const samples = async () => readSamples(await flame.metrics());
-  const before = await samples();
+  const scrape = async () => new Scrape(await flame.metrics());
+  const before = await scrape();
 
   let calls = 0;
   return {
@@ -90,20 +90,20 @@ export const startBookedRun = async ({ pool = {}, env = {} }: BookedRunOptions =
         return undefined;
       }
     },
-    grown: async (name, labels) => total(await samples(), name, labels) - total(before, name, labels),
+    grown: async (name, labels) => (await scrape()).sum(name, labels) - before.sum(name, labels),
     end: async () => {
       await flame.shutdown();
       await otel.flush();
       ledger.close();
-      const after = await samples();
-      const grown = (name: string, labels?: Labels): number => total(after, name, labels) - total(before, name, labels);
+      const after = await scrape();
+      const grown = (name: string, labels?: Labels): number => after.sum(name, labels) - before.sum(name, labels);
       return {
         ledger: readLedger(path, outcomes),
         spans: receiver.spans.filter(({ scope }) => scope === "firelight"),
         grown,
         grownBy: (name, ...labels) => {
           const keys = after
-            .filter((sample) => sample.name === name)
+            .samples(name)
             .map((sample) => labels.map((label) => [label, sample.labels[label] ?? ""] as const));
           const counted = keys.map(
             (pairs) => [pairs.map(([, value]) => value).join(" "), grown(name, Object.fromEntries(pairs))] as const,

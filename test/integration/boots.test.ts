@@ -1,9 +1,7 @@
 /** Boots that take their time, as a pool with real processes sees them. */
 import { rmSync, writeFileSync } from "node:fs";
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import { context, SpanStatusCode, trace } from "@opentelemetry/api";
-import { node, tracing } from "@opentelemetry/sdk-node";
-import { expect, onTestFinished, test } from "vitest";
+import { SpanStatusCode } from "@opentelemetry/api";
+import { expect, test } from "vitest";
 import { processBackend, type ProcessBackend } from "../../src/backends/process.ts";
 import type { InvokeError } from "../../src/contract/errors.ts";
 import type { PoolChange, PoolConfig } from "../../src/contract/config/options.ts";
@@ -11,6 +9,7 @@ import type { Flame } from "../../src/flame.ts";
 import { isAlive } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";
+import { recordSpans } from "./record-spans.ts";
 import { notes, withRunners } from "./setup.ts";
 
 interface Gate {
@@ -30,19 +29,6 @@ const gated = async (
   });
   const { flame } = await withRunners({ spawnTimeoutMs: 60_000, backend, ...pool });
   return { flame, backend, gate: { open: () => writeFileSync(file, ""), close: () => rmSync(file, { force: true }) } };
-};
-
-const recordSpans = (): tracing.InMemorySpanExporter => {
-  const exporter = new tracing.InMemorySpanExporter();
-  trace.setGlobalTracerProvider(
-    new node.NodeTracerProvider({ spanProcessors: [new tracing.SimpleSpanProcessor(exporter)] }),
-  );
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  onTestFinished(() => {
-    trace.disable();
-    context.disable();
-  });
-  return exporter;
 };
 
 test("boots that nobody needs any more are canceled: no process, no failure, no pause", async () => {

@@ -1,6 +1,7 @@
 /** Maps, jobs and detached calls over real runner processes. */
 import { Effect, Fiber } from "effect";
 import { expect, test } from "vitest";
+import { Scrape } from "../../examples/shared/prometheus-text.ts";
 import { isAlive } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";
@@ -9,12 +10,8 @@ import { notes, withRunners } from "./setup.ts";
 const count = (lines: ReadonlyArray<string>, word: string): number =>
   lines.filter((line) => line.startsWith(word)).length;
 
-const gauge = async (flame: { metrics(): Promise<string> }, name: string): Promise<number> => {
-  const line = (await flame.metrics()).split("\n").find((line) => line.startsWith(`${name}{`));
-  return Number(line?.split(" ")[1]);
-};
-
-const slotsUsed = (flame: { metrics(): Promise<string> }): Promise<number> => gauge(flame, "flame_pool_slots_used");
+const slotsUsed = async (flame: { metrics(): Promise<string> }): Promise<number | undefined> =>
+  new Scrape(await flame.metrics()).samples("flame_pool_slots_used")[0]?.value;
 
 function* naturals(most: number, taken: { count: number }): Generator<number> {
   for (let n = 0; n < most; n++) {

@@ -1,5 +1,6 @@
 /** Attempts that end early, and attempts at the same time, on real sockets. */
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { Labels } from "../../examples/shared/prometheus-text.ts";
 import type { FlameOptions, InvocationContext, PoolConfig } from "../../src/index.ts";
 import { defineMethod, FlameMethodError } from "../../src/index.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -83,9 +84,9 @@ describe("a hedge", () => {
     expect(started).toEqual(["0-hangs 1", "1-answers 2"]);
     await waitFor(() => aborted.includes("0-hangs"), { what: "the first handler's signal" });
     await waitFor(async () => (await slotsUsed()) === 0, { what: "all slots to be free" });
-    const attempts = (labels: string) => parent.sum("flame_client_attempt_duration_seconds_count", labels);
-    expect(await attempts('attempt_kind="hedge"')).toBe(1);
-    expect(await attempts('rpc_status_code="CANCELLED"')).toBe(1);
+    const attempts = (labels: Labels) => parent.sum("flame_client_attempt_duration_seconds_count", labels);
+    expect(await attempts({ attempt_kind: "hedge" })).toBe(1);
+    expect(await attempts({ rpc_status_code: "CANCELLED" })).toBe(1);
     expect(await parent.sum("flame_client_call_retries_sum")).toBe(1);
     expect(parent.logged("flame.retry.scheduled")[0]!.meta).toMatchObject({
       "flame.retry.reason": "no answer after 60 ms",
@@ -93,7 +94,9 @@ describe("a hedge", () => {
     });
     const seconds = await parent.sum("rpc_client_call_duration_seconds_sum");
     expect(await parent.sum("flame_invocation_phase_duration_seconds_sum")).toBeCloseTo(seconds, 6);
-    expect(await parent.sum("flame_invocation_phase_duration_seconds_sum", 'phase="backoff"')).toBeGreaterThan(0.055);
+    expect(await parent.sum("flame_invocation_phase_duration_seconds_sum", { phase: "backoff" })).toBeGreaterThan(
+      0.055,
+    );
   });
 
   test("is a span beside the first attempt, under the call", async () => {

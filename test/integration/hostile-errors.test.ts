@@ -1,5 +1,6 @@
 /** Nothing that a handler throws or returns hurts its neighbours, its runner or its caller. */
 import { describe, expect, onTestFinished, test } from "vitest";
+import { Scrape } from "../../examples/shared/prometheus-text.ts";
 import { processBackend } from "../../src/backends/process.ts";
 import { flame, InvokeError } from "../../src/index.ts";
 import { Hostilities, Neighbour } from "./fixtures/hostile-services.ts";
@@ -41,11 +42,7 @@ const start = async (place: "runner" | "local", expose = false) => {
     exposeErrors: expose,
     pools: place === "local" ? {} : { default: { backend, max: 1, maxConcurrency: 200, spawnTimeoutMs: 30_000 } },
   });
-  const metric = async (name: string): Promise<number> =>
-    (await flame.metrics())
-      .split("\n")
-      .filter((line) => line.startsWith(name) && !line.startsWith("#"))
-      .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  const metric = async (name: string): Promise<number> => new Scrape(await flame.metrics()).sum(name);
   return { written, uncaught, metric };
 };
 

@@ -1,7 +1,5 @@
 /** Handlers in workers and child processes of real runners: called, traced, stopped, and gone with their runner. */
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import { context, propagation, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import { node, tracing } from "@opentelemetry/sdk-node";
+import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { fileURLToPath } from "node:url";
 import { Effect } from "effect";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -13,6 +11,7 @@ import { InProcess, InWorker } from "./fixtures/isolated-services.ts";
 import { Probe } from "./fixtures/services.ts";
 import type { PlainSpan } from "./plain-span.ts";
 import { plainSpan } from "./plain-span.ts";
+import { recordSpans } from "./record-spans.ts";
 import { entryOf, notes, withRunners } from "./setup.ts";
 
 const none = async (): Promise<ReadonlyArray<PlainSpan>> => [];
@@ -25,21 +24,6 @@ const RecordedIn = {
 const services = { worker: InWorker, process: InProcess };
 
 const runners = (pool = {}) => withRunners({ max: 1, ...pool }, { runner: "isolated-runner" });
-
-/** Records the spans of this process. */
-const record = (): tracing.InMemorySpanExporter => {
-  const exporter = new tracing.InMemorySpanExporter();
-  trace.setGlobalTracerProvider(
-    new node.NodeTracerProvider({ spanProcessors: [new tracing.SimpleSpanProcessor(exporter)] }),
-  );
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  onTestFinished(() => {
-    trace.disable();
-    context.disable();
-    propagation.disable();
-  });
-  return exporter;
-};
 
 const pids = async (): Promise<{ readonly runner: number; readonly isolate: number }> => ({
   runner: (await Probe.whoami()).pid,
@@ -90,7 +74,7 @@ describe.each(["worker", "process"] as const)("isolation: %s", (kind) => {
   });
 
   test("a nested call is made from inside, continues the trace and has no more time", async () => {
-    const exporter = record();
+    const exporter = recordSpans();
     await withRunners({ max: 1 }, { runner: "isolated-traced-runner" });
     expect(await service.nested(2, 3)).toBe(5);
     const told = await service.tellNested.with({ timeoutMs: 9_000 })();
@@ -111,7 +95,7 @@ describe.each(["worker", "process"] as const)("isolation: %s", (kind) => {
   });
 
   test("the active span inside is that of the handler, which says how the handler ended", async () => {
-    const exporter = record();
+    const exporter = recordSpans();
     await withRunners({ max: 1 }, { runner: "isolated-traced-runner" });
     const told = await service.told();
     await service.spin

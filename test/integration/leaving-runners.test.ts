@@ -1,6 +1,7 @@
 /** Runners of a backend that somebody else stops, as a machine does that is about to be taken away. */
 import { expect, onTestFinished, test } from "vitest";
-import type { PoolConfig } from "../../src/contract/config/options.ts";
+import { type Labels, Scrape } from "../../examples/shared/prometheus-text.ts";
+import type { PoolConfig } from "../../src/contract/options.ts";
 import { flame } from "../../src/index.ts";
 import { isAlive } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -11,11 +12,8 @@ import { notes, silent, withRunners } from "./setup.ts";
 const pool = { min: 2, max: 3, maxConcurrency: 2 } satisfies PoolConfig;
 const states = () => flame.pools["default"]!.stats().runners;
 
-const sum = async (metric: string, labels = ""): Promise<number> =>
-  (await flame.metrics())
-    .split("\n")
-    .filter((line) => line.startsWith(`${metric}{`) && line.includes(labels))
-    .reduce((total, line) => total + Number(/\} (\S+)/.exec(line)![1]), 0);
+const sum = async (metric: string, labels: Labels): Promise<number> =>
+  new Scrape(await flame.metrics()).sum(metric, labels);
 
 const idle = (): Promise<unknown> => waitFor(() => states().idle === 2, { what: "two runners", timeoutMs: 20_000 });
 
@@ -37,14 +35,14 @@ test("a runner that says that it stops gets no more calls, is replaced, and fini
   await idle();
   const { pid, last } = await stopOneFromOutside();
   await waitFor(() => states().idle === 2, { what: "another runner in its place", timeoutMs: 15_000 });
-  const before = await sum("flame_client_attempt_duration_seconds_count", 'attempt_kind="retry"');
+  const before = await sum("flame_client_attempt_duration_seconds_count", { attempt_kind: "retry" });
   const answers = await Promise.all(Array.from({ length: 20 }, () => Probe.whoami()));
   expect(answers.map((answer) => answer.pid)).not.toContain(pid);
-  expect(await sum("flame_client_attempt_duration_seconds_count", 'attempt_kind="retry"')).toBe(before);
+  expect(await sum("flame_client_attempt_duration_seconds_count", { attempt_kind: "retry" })).toBe(before);
   expect(await last).toBe(1);
   await waitFor(() => states().draining === 0 && !isAlive(pid), { what: "its end" });
-  expect(await sum("flame_runner_terminations_total", 'reason="drain"')).toBe(1);
-  expect(await sum("flame_runner_terminations_total", 'reason="crash"')).toBe(0);
+  expect(await sum("flame_runner_terminations_total", { reason: "drain" })).toBe(1);
+  expect(await sum("flame_runner_terminations_total", { reason: "crash" })).toBe(0);
 });
 
 test("its end is found where the backend does not tell of it", async () => {

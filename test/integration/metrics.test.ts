@@ -2,15 +2,15 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
+import { type Labels, Scrape } from "../../examples/shared/prometheus-text.ts";
 import { metrics as catalogue } from "../../src/telemetry/catalog.ts";
 import type { Flame } from "../../src/flame.ts";
-import { readSamples, total, type Labels, type Sample } from "../harness/exposition.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";
 import { withRunners } from "./setup.ts";
 
 /** Serves the metrics as a user's service would, and reads them as Prometheus would. */
-const scrape = async (flame: Flame): Promise<ReadonlyArray<Sample>> => {
+const scrape = async (flame: Flame): Promise<Scrape> => {
   const server = createServer((_request, response) => {
     void flame
       .metrics()
@@ -22,7 +22,7 @@ const scrape = async (flame: Flame): Promise<ReadonlyArray<Sample>> => {
   server.closeAllConnections();
   server.close();
   expect(response.headers.get("content-type")).toContain("openmetrics");
-  return readSamples(text);
+  return new Scrape(text);
 };
 
 /** Keeps the books of the calls that a test makes. */
@@ -57,7 +57,7 @@ test("every metric equals the ledger of the calls that were made", async () => {
   await ledger.call("probe/slow", () => Probe.slow.with({ signal: AbortSignal.timeout(80) })(60_000));
   await ledger.call("probe/dieFirst", () => Probe.dieFirst.with({ retry: { maxAttempts: 3, baseDelayMs: 5 } })());
   let samples = before;
-  const grown = (name: string, labels?: Labels) => total(samples, name, labels) - total(before, name, labels);
+  const grown = (name: string, labels?: Labels) => samples.sum(name, labels) - before.sum(name, labels);
   const crashes = () => grown("flame_runner_terminations_total", { reason: "crash" });
   const seeCrash = async (): Promise<boolean> => {
     samples = await scrape(flame);
@@ -98,16 +98,16 @@ test("every metric equals the ledger of the calls that were made", async () => {
     expect(grown("flame_invocation_phase_duration_seconds_sum", { phase }), phase).toBeGreaterThan(0);
   }
   expect(grown("flame_invocation_phase_duration_seconds_count", { phase: "backoff", ...retried })).toBe(1);
-  expect(total(samples, "flame_invocation_active")).toBe(0);
+  expect(samples.sum("flame_invocation_active")).toBe(0);
 
   expect(grown("flame_pool_acquire_duration_seconds_count", { result: "acquired", ...pool })).toBe(ledger.calls + 1);
   expect(grown("flame_pool_lease_duration_seconds_count", pool)).toBe(ledger.calls + 1);
-  expect(total(samples, "flame_pool_pending_requests", pool)).toBe(0);
-  expect(total(samples, "flame_pool_slots_used", pool)).toBe(0);
-  expect(total(samples, "flame_pool_slots_limit", pool)).toBe(4);
+  expect(samples.sum("flame_pool_pending_requests", pool)).toBe(0);
+  expect(samples.sum("flame_pool_slots_used", pool)).toBe(0);
+  expect(samples.sum("flame_pool_slots_limit", pool)).toBe(4);
   const running =
-    total(samples, "flame_pool_runners", { state: "idle" }) + total(samples, "flame_pool_runners", { state: "busy" });
-  expect(total(samples, "flame_pool_slots_provisioned", pool)).toBe(running * 2);
+    samples.sum("flame_pool_runners", { state: "idle" }) + samples.sum("flame_pool_runners", { state: "busy" });
+  expect(samples.sum("flame_pool_slots_provisioned", pool)).toBe(running * 2);
   const busy = grown("flame_pool_slot_busy_seconds_total", pool);
   expect(busy).toBeCloseTo(grown("flame_pool_lease_duration_seconds_sum", pool), 9);
   expect(grown("flame_pool_slot_available_seconds_total", pool)).toBeGreaterThanOrEqual(busy);
@@ -121,7 +121,7 @@ test("every metric equals the ledger of the calls that were made", async () => {
 test("every metric of the catalogue is there after one call, and none that it does not have", async () => {
   const { flame } = await withRunners();
   await Probe.dieFirst.with({ retry: { maxAttempts: 2, baseDelayMs: 1 } })();
-  const names = new Set((await scrape(flame)).map(({ name }) => name.replace(/_(bucket|sum|count)$/, "")));
+  const names = new Set((await scrape(flame)).samples().map(({ name }) => name.replace(/_(bucket|sum|count)$/, "")));
   const expected = Object.values(catalogue)
     .filter((metric) => metric.side !== "runner")
     .map((metric): string => metric.name);
@@ -134,8 +134,6 @@ test("a pool that was ended shows no gauges any more", async () => {
   await Probe.add(1, 2);
   onTestFinished(() => flame.shutdown());
   await flame.shutdown();
-  const gauges = (await scrape(flame)).filter(
-    ({ name, labels }) => name === "flame_pool_slots_limit" && labels["flame_pool_name"] === "default",
-  );
+  const gauges = (await scrape(flame)).samples("flame_pool_slots_limit", { flame_pool_name: "default" });
   expect(gauges).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { Effect, Fiber } from "effect";
 import { expect, test } from "vitest";
+import { Scrape } from "../../examples/shared/prometheus-text.ts";
 import type { InvokeError } from "../../src/contract/errors.ts";
 import { isAlive } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -154,10 +155,8 @@ test("a call that is canceled before it starts does not run, and is counted", as
   expect(error).toMatchObject({ code: "canceled", executed: "no" });
   await Probe.whoami();
   expect(lines()).toEqual([]);
-  const gauge = (await flame.metrics())
-    .split("\n")
-    .filter((line) => line.startsWith('flame_invocation_active{rpc_method="probe/slow"'));
-  expect(gauge).toEqual([expect.stringMatching(/ 0$/)]);
+  const active = new Scrape(await flame.metrics()).samples("flame_invocation_active", { rpc_method: "probe/slow" });
+  expect(active.map(({ value }) => value)).toEqual([0]);
 });
 
 test("a handler's own error crosses with its code; any other without its message", async () => {

@@ -1,25 +1,16 @@
 /** Runners without an OpenTelemetry SDK, and parents that record nothing: the trace goes on through them. */
 import { context, propagation, trace } from "@opentelemetry/api";
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import { node, tracing } from "@opentelemetry/sdk-node";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import type { tracing } from "@opentelemetry/sdk-node";
+import { beforeEach, expect, test } from "vitest";
 import { flame } from "../../src/index.ts";
 import { InProcess, InWorker } from "./fixtures/isolated-services.ts";
+import { recordSpans } from "./record-spans.ts";
 import { withRunners } from "./setup.ts";
 
-const exporter = new tracing.InMemorySpanExporter();
+let exporter: tracing.InMemorySpanExporter;
 
 beforeEach(() => {
-  exporter.reset();
-  trace.setGlobalTracerProvider(
-    new node.NodeTracerProvider({ spanProcessors: [new tracing.SimpleSpanProcessor(exporter)] }),
-  );
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-});
-
-afterEach(() => {
-  trace.disable();
-  context.disable();
+  exporter = recordSpans();
 });
 
 const withBaggage = <A>(run: () => A): A =>

@@ -55,7 +55,7 @@ describe("while every runner answers 503", () => {
       const error = await failureOf(name());
       expect(error.executed).toBe("no");
       expect(error.message).toContain('Not tried again: the retry budget of the pool "default" is used up');
-      expect(await parent.sum("flame_client_retries_refused_total", 'reason="budget"')).toBeGreaterThan(400);
+      expect(await parent.sum("flame_client_retries_refused_total", { reason: "budget" })).toBeGreaterThan(400);
       expect(parent.logged("flame.retry.refused").at(-1)!.meta).toMatchObject({
         "flame.retry.refused": "budget",
         "rpc.method": "name/default",
@@ -121,7 +121,7 @@ describe("real runners that drain", () => {
     const { all, parent, work, end } = await draining();
     const stopped = all[0]!.runner.stop();
     expect(await load(300, 30, () => work.name())).toEqual(new Map([["ok", 300]]));
-    const failovers = await parent.sum("flame_client_attempt_duration_seconds_count", 'attempt_kind="retry"');
+    const failovers = await parent.sum("flame_client_attempt_duration_seconds_count", { attempt_kind: "retry" });
     expect(failovers).toBeGreaterThan(0);
     expect(failovers).toBeLessThan(60);
     await end();
@@ -133,7 +133,7 @@ describe("real runners that drain", () => {
     const stopped = Promise.all(all.map(({ runner }) => runner.stop()));
     const outcomes = await load(300, 10, () => work.name());
     expect(outcomes).toEqual(new Map([["unavailable", 300]]));
-    const attempts = await parent.sum("flame_client_attempt_duration_seconds_count", 'rpc_method="work/name"');
+    const attempts = await parent.sum("flame_client_attempt_duration_seconds_count", { rpc_method: "work/name" });
     expect(attempts).toBeGreaterThanOrEqual(300);
     expect(attempts).toBeLessThanOrEqual(360);
     await end();

@@ -1,14 +1,14 @@
 /** Meshes and gateways on the way that rewrite trace context: calls, heartbeats and traces stay what they were. */
-import { context, propagation, trace } from "@opentelemetry/api";
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import { node, tracing } from "@opentelemetry/sdk-node";
-import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+import { context, propagation } from "@opentelemetry/api";
+import type { tracing } from "@opentelemetry/sdk-node";
+import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { processBackend } from "../../src/backends/process.ts";
 import { HEARTBEAT_METHOD } from "../../src/contract/wire/heartbeat.ts";
 import { type Backend, flame } from "../../src/index.ts";
 import { headerOf, recordRequests, rewriteHeaders, startFaultProxy } from "../harness/fault-proxy.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";
+import { recordSpans } from "./record-spans.ts";
 import { entryOf } from "./setup.ts";
 
 const orphanTimeoutMs = 600;
@@ -37,19 +37,10 @@ const rewrites = {
   garble: (headers: Headers) => add(strip(headers), () => `\u00e9 ;;=,,${"x".repeat(1_500)}`),
 };
 
-const exporter = new tracing.InMemorySpanExporter();
+let exporter: tracing.InMemorySpanExporter;
 
 beforeEach(() => {
-  exporter.reset();
-  trace.setGlobalTracerProvider(
-    new node.NodeTracerProvider({ spanProcessors: [new tracing.SimpleSpanProcessor(exporter)] }),
-  );
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-});
-
-afterEach(() => {
-  trace.disable();
-  context.disable();
+  exporter = recordSpans();
 });
 
 /** A parent of one traced runner that is reached through the proxy. */

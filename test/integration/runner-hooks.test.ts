@@ -1,14 +1,13 @@
 /** `onRunnerStart` and `onRunnerStop` of real runner processes, of their isolates, and in local mode. */
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import { context, SpanStatusCode, trace } from "@opentelemetry/api";
-import { node, tracing } from "@opentelemetry/sdk-node";
-import { expect, onTestFinished, test } from "vitest";
+import { SpanStatusCode } from "@opentelemetry/api";
+import { expect, test } from "vitest";
 import { processBackend, type ProcessBackend } from "../../src/backends/process.ts";
 import { InvokeError } from "../../src/contract/errors.ts";
 import type { PoolConfig } from "../../src/contract/config/options.ts";
 import { createFlame, flame } from "../../src/flame.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Hooked } from "./fixtures/hooked-services.ts";
+import { recordSpans } from "./record-spans.ts";
 import { notes, withRunners } from "./setup.ts";
 
 const hookedBackend = (env: Record<string, string>): ProcessBackend =>
@@ -22,19 +21,6 @@ const hooked = async (
   const backend = hookedBackend({ HOOK_NOTES: file, ...env });
   await withRunners({ max: 1, spawnTimeoutMs: 60_000, backend, ...pool });
   return { lines };
-};
-
-const recordSpans = (): tracing.InMemorySpanExporter => {
-  const exporter = new tracing.InMemorySpanExporter();
-  trace.setGlobalTracerProvider(
-    new node.NodeTracerProvider({ spanProcessors: [new tracing.SimpleSpanProcessor(exporter)] }),
-  );
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  onTestFinished(() => {
-    trace.disable();
-    context.disable();
-  });
-  return exporter;
 };
 
 const failure = (call: Promise<unknown>): Promise<InvokeError> =>

@@ -1,5 +1,6 @@
 /** Runners on real sockets in this process, and parents that call them at fixed addresses; ended with the test. */
 import { onTestFinished } from "vitest";
+import { type Labels, Scrape } from "../../examples/shared/prometheus-text.ts";
 import type { FlameConfig, Flame, InvokeError, PoolConfig, RunnerServer, ServiceDefinition } from "../../src/index.ts";
 import { createFlame } from "../../src/index.ts";
 
@@ -30,7 +31,7 @@ export interface TestParent {
   /** Records of one event. */
   logged(event: string): ReadonlyArray<LogRecord>;
   /** The sum of the samples of a metric whose labels contain `labels`, such as `attempt_kind="hedge"`. */
-  sum(metric: string, labels?: string): Promise<number>;
+  sum(metric: string, labels?: Labels): Promise<number>;
 }
 
 /** A parent of the runners at these addresses. */
@@ -53,11 +54,7 @@ export const parentOf = (
     flame,
     logs,
     logged: (event) => logs.filter(({ meta }) => meta["event.name"] === event),
-    sum: async (metric, labels = "") => {
-      const lines = (await flame.metrics()).split("\n");
-      const samples = lines.filter((line) => line.startsWith(`${metric}{`) && line.includes(labels));
-      return samples.reduce((total, line) => total + Number(/\} (\S+)/.exec(line)![1]), 0);
-    },
+    sum: async (metric, labels) => new Scrape(await flame.metrics()).sum(metric, labels),
   };
 };
 

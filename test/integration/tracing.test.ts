@@ -1,33 +1,23 @@
 /** One trace across two real processes, as an SDK in each of them records it. */
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { context, propagation, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import { core, node, tracing } from "@opentelemetry/sdk-node";
+import { core, type tracing } from "@opentelemetry/sdk-node";
 import { Effect } from "effect";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { flame } from "../../src/index.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";
 import { plainSpan } from "./plain-span.ts";
 import type { PlainSpan } from "./plain-span.ts";
+import { recordSpans } from "./record-spans.ts";
 import { notes, withRunners } from "./setup.ts";
 
 const Recorded = flame.service("recorded", { spans: async (): Promise<ReadonlyArray<PlainSpan>> => [] });
 
-const exporter = new tracing.InMemorySpanExporter();
+let exporter: tracing.InMemorySpanExporter;
 
 beforeEach(() => {
-  exporter.reset();
-  trace.setGlobalTracerProvider(
-    new node.NodeTracerProvider({ spanProcessors: [new tracing.SimpleSpanProcessor(exporter)] }),
-  );
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  exporter = recordSpans();
   propagation.setGlobalPropagator(new core.W3CBaggagePropagator());
-});
-
-afterEach(() => {
-  trace.disable();
-  context.disable();
-  propagation.disable();
 });
 
 const tracedRunners = (pool = {}) =>

@@ -1,8 +1,7 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tracing } from "@opentelemetry/sdk-node";
-import { afterEach, expect, onTestFinished, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { type OtlpTarget, traceExporters } from "../../src/otel/exporters.ts";
+import { startReceiver } from "./otlp-receiver.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -13,29 +12,15 @@ afterEach(() => {
 const received = async (
   target: OtlpTarget,
 ): Promise<{ readonly path: string; readonly type: string; readonly body: string }> => {
-  const { promise, resolve } = Promise.withResolvers<{ path: string; type: string; body: string }>();
-  const server = createServer((request, response) => {
-    const chunks: Array<Buffer> = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      response.end();
-      const body = Buffer.concat(chunks).toString();
-      resolve({ path: request.url ?? "", type: request.headers["content-type"] ?? "", body });
-    });
-  });
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  await using receiver = await startReceiver();
+  const endpoint = `${receiver.url}/`;
   const provider = new tracing.BasicTracerProvider({
     spanProcessors: [new tracing.SimpleSpanProcessor(traceExporters({ endpoint, ...target })(5_000))],
   });
   provider.getTracer("test").startSpan("work").end();
-  const arrived = await promise;
   await provider.shutdown();
-  return arrived;
+  const { paths, headers, bodies } = receiver;
+  return { path: paths[0] ?? "", type: headers[0]?.["content-type"] ?? "", body: String(bodies[0]) };
 };
 
 test("protobuf is the default", async () => {

@@ -1,6 +1,6 @@
-/** A server that takes OTLP over HTTP and reads as much of the protobuf as the tests ask about. */
+/** A server that receives OTLP over HTTP and reads the fields of its protobuf that tests assert on. */
 import type { AddressInfo } from "node:net";
-import { createServer } from "node:http";
+import { createServer, type IncomingHttpHeaders } from "node:http";
 import { gunzipSync } from "node:zlib";
 
 type Field = number | bigint | Buffer;
@@ -105,7 +105,9 @@ export interface ReceivedSpan {
 
 export interface Received {
   readonly paths: Array<string>;
-  readonly headers: Array<unknown>;
+  readonly headers: Array<IncomingHttpHeaders>;
+  /** The decompressed bodies. Those in JSON are kept here only; the rest of what was received is read from protobuf. */
+  readonly bodies: Array<Buffer>;
   readonly resources: Array<Record<string, unknown>>;
   readonly spans: Array<ReceivedSpan>;
   readonly logs: Array<{
@@ -184,16 +186,26 @@ const read = (received: Received, path: string, body: Buffer): void => {
 
 /** Listens, on a free port unless one is given, until disposed of. */
 export const startReceiver = async (port = 0): Promise<Received & AsyncDisposable & { readonly url: string }> => {
-  const received: Received = { paths: [], headers: [], resources: [], spans: [], logs: [], metrics: [], pushes: [] };
+  const received: Received = {
+    paths: [],
+    headers: [],
+    bodies: [],
+    resources: [],
+    spans: [],
+    logs: [],
+    metrics: [],
+    pushes: [],
+  };
   const server = createServer((request, response) => {
     const chunks: Array<Buffer> = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       received.paths.push(request.url ?? "");
       received.headers.push(request.headers);
-      const body = Buffer.concat(chunks);
-      const packed = request.headers["content-encoding"] === "gzip";
-      read(received, request.url ?? "", packed ? gunzipSync(body) : body);
+      const sent = Buffer.concat(chunks);
+      const body = request.headers["content-encoding"] === "gzip" ? gunzipSync(sent) : sent;
+      received.bodies.push(body);
+      if (request.headers["content-type"] !== "application/json") read(received, request.url ?? "", body);
       response.writeHead(200, { "content-type": "application/x-protobuf" }).end();
     });
   });

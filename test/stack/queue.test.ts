@@ -1,9 +1,10 @@
 /** What a back end did not take yet is on disk, and survives the collector's death. */
 import { describe, expect, test } from "vitest";
+import { freePort } from "../harness/collector.ts";
 import { Scrape } from "../../examples/shared/prometheus-text.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { startReceiver } from "../otel/otlp-receiver.ts";
-import { freePort, haveCollector, startCollector } from "./running-collector.ts";
+import { haveCollector, startCollector } from "./running-collector.ts";
 import { runShop } from "./shop.ts";
 
 describe.skipIf(!haveCollector)("a collector with otel/collector.yaml whose back ends are down", () => {

@@ -1,10 +1,11 @@
 /** A balancer before two collectors: each trace ends up on one of them, whole. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Scrape } from "../../examples/shared/prometheus-text.ts";
+import type { RunningCollector } from "../harness/collector.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import type { Ledger } from "./fixtures/parent.ts";
 import { type FiledSpan, readFiled } from "./otlp-file.ts";
-import { haveCollector, type RunningCollector, startCollector } from "./running-collector.ts";
+import { haveCollector, startCollector } from "./running-collector.ts";
 import { runShop } from "./shop.ts";
 
 const okCalls = 40;

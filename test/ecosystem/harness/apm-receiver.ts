@@ -1,9 +1,9 @@
 /** A server on this machine in place of the collectors of APM vendors: takes what their agents send, as spans of one form. */
+import { decode } from "@msgpack/msgpack";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
 import { startReceiver } from "../../otel/otlp-receiver.ts";
-import { decodeMessagePack } from "./msgpack.ts";
 
 /** A span, or what a vendor calls one: a transaction, a segment. */
 export interface AgentSpan {
@@ -38,7 +38,7 @@ const hex = (id: unknown): string =>
     .padStart(16, "0");
 
 const datadogSpans = (body: Buffer): ReadonlyArray<AgentSpan> =>
-  (decodeMessagePack(body) as ReadonlyArray<ReadonlyArray<Json>>).flat().map((span) => ({
+  (decode(body, { useBigInt64: true }) as ReadonlyArray<ReadonlyArray<Json>>).flat().map((span) => ({
     service: String(span["service"]),
     name: String(span["name"]),
     traceId: `${span["meta"]?.["_dd.p.tid"] ?? ""}${hex(span["trace_id"])}`,
