@@ -1,4 +1,4 @@
-/** What is printed at the end: how the job went, then where the time went. */
+/** Prints the summary of a run: its results, then where the time went. */
 import type { FlameError } from "firelight";
 import { metrics } from "firelight/catalog";
 import type { AlbumEntry, Books } from "./album.ts";
@@ -13,11 +13,11 @@ import { truncatedName } from "./trouble.ts";
 import { attemptsOf, callsIn, get, lengthMs, printTrace } from "./trace-tree.ts";
 
 export interface Run {
-  /** Good photos; one broken picture came on top. */
+  /** Good photos, without the broken one. */
   readonly photos: number;
   readonly album: ReadonlyArray<AlbumEntry>;
   readonly books: Books;
-  /** The runner that was killed, if the pool was ever busy enough for that. */
+  /** The runner that was killed, if all slots were ever in use. */
   readonly victim: string | undefined;
   readonly tookMs: number;
   readonly scrape: Scrape;
@@ -25,7 +25,7 @@ export interface Run {
   readonly spans: ReadonlyArray<Span>;
   /** Where the results are. */
   readonly folder: string;
-  /** Where the telemetry went beside the files in the folder, and why it did not get there. */
+  /** The collector that the telemetry was forwarded to, and the exports that failed. */
   readonly collector: string | undefined;
   readonly notForwarded: ReadonlyArray<string>;
 }
@@ -49,11 +49,7 @@ const findings = ({ photos, album, books, victim, scrape, spans, folder }: Run):
     .map((call) => Number(get(call, "deadlineMs")) / 1000)
     .join(", ");
   return [
-    [
-      album.length === good,
-      "thumbnails",
-      `${album.length} of ${good} readable photos, in ${folder}/thumbnails`,
-    ],
+    [album.length === good, "thumbnails", `${album.length} of ${good} readable photos, in ${folder}/thumbnails`],
     [
       victim === undefined ? retried === 0 : retried > 0,
       "retried",
@@ -83,7 +79,7 @@ const findings = ({ photos, album, books, victim, scrape, spans, folder }: Run):
 const longest = (calls: ReadonlyArray<Span>): Span | undefined =>
   calls.toSorted((left, right) => lengthMs(right) - lengthMs(left))[0];
 
-/** The slowest call, and the slowest ones that met a cold start and a lost runner. */
+/** Prints the slowest call, the slowest one with a cold start, and the slowest one that lost a runner. */
 const printTraces = (spans: ReadonlyArray<Span>): void => {
   const calls = callsIn(spans);
   const slowest = longest(calls);
@@ -95,7 +91,7 @@ const printTraces = (spans: ReadonlyArray<Span>): void => {
   if (lost !== undefined) printTrace("A call that lost its runner", lost, spans);
 };
 
-/** Prints all of it. `false` when something was not as it should be. */
+/** Prints the whole report. Returns `false` if a finding is not as expected. */
 export const report = (run: Run): boolean => {
   heading(`Done in ${duration(run.tookMs / 1000)}`);
   const asExpected = printFindings(findings(run));
@@ -109,7 +105,7 @@ export const report = (run: Run): boolean => {
   printTable(
     [
       [styled("dim", "traces"), `${run.folder}/traces.jsonl, as OTLP JSON`],
-      [styled("dim", "log"), `${run.folder}/run.log, of parent and runners`],
+      [styled("dim", "log"), `${run.folder}/run.log, from parent and runners`],
     ],
     ["left", "left"],
   );

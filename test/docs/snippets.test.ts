@@ -37,8 +37,11 @@ const compile = (): Promise<Finished> => {
   for (const snippet of all) {
     const path = join(folder, "source", folderOf(snippet), snippet.file);
     if (existsSync(path)) throw new Error(`${snippet.at}: this page has a block with file=${snippet.file} already.`);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, snippet.code);
+    // Beside the build too: a pool starts the runner of a page from its source, as readers do.
+    for (const file of [path, join(folder, "built", folderOf(snippet), snippet.file)]) {
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, snippet.code);
+    }
   }
   const project = {
     extends: join(root, "tsconfig.json"),

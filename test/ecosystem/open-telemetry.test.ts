@@ -1,4 +1,4 @@
-/** What the README says to install, in clean projects, with each package manager, beside either generation of OpenTelemetry. */
+/** The installation instructions, in clean projects, with each package manager, beside either generation of OpenTelemetry. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, inject, test } from "vitest";
@@ -7,10 +7,10 @@ import { type RuntimeName, runtimes } from "../harness/runtimes.ts";
 import { startReceiver } from "../otel/otlp-receiver.ts";
 import { type CleanProject, cleanProject, type PackageManager } from "./harness/clean-project.ts";
 
-const readme = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
-const installSection = /^## Install$(.*?)^## /ms.exec(readme)![1]!;
+const page = readFileSync(join(import.meta.dirname, "../../docs/getting-started.md"), "utf8");
+const installSection = /^## Install$(.*?)^## /ms.exec(page)![1]!;
 
-/** The packages of each `npm i` of the README's chapter, in its order. */
+/** The packages of each `npm i` of the chapter, in its order. */
 const installs = [...installSection.matchAll(/npm i ([^`\n]+)/g)].map(([, packages]) => packages!.trim().split(" "));
 const [basics = [], current = [], older = [], ...others] = installs;
 
@@ -82,7 +82,7 @@ describe.each(managers)("with %s", (manager) => {
     ["today's OpenTelemetry", current, "1.10."],
     ["OpenTelemetry 2.x", older, "1.9."],
   ])("and %s", (_, packages, api) => {
-    test("the README's words install, and one call is one trace of all signals", async () => {
+    it("the instructions install, and one call is one trace of all signals", async () => {
       const { folder, said } = await install(manager, basics, [...packages, "prom-client"]);
       expect(said).not.toMatch(conflict);
       const manifest = join(folder, "node_modules/@opentelemetry/api/package.json");
@@ -98,7 +98,7 @@ describe.each(managers)("with %s", (manager) => {
     });
   });
 
-  test("every other install of the README does too", async () => {
+  it("every other installation of the page does too", async () => {
     for (const packages of others) expect((await install(manager, basics, packages)).said).not.toMatch(conflict);
   });
 });

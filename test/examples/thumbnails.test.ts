@@ -1,9 +1,9 @@
-/** The main example, run as its users run it, and what it wrote down about itself. */
+/** The main example, run as users run it, and the telemetry that it recorded. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { json } from "node:stream/consumers";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -17,7 +17,7 @@ const out = join(folder, "out");
 const photos = 10;
 const methods = { "images/blurhash": 11, "images/enhance": 1, "images/metadata": 11, "images/thumbnail": 11 };
 
-/** Counts the traces that a user's collector gets. */
+/** The spans that the user's collector received. */
 const forwarded = new Set<string>();
 const collector = createServer(async (request, response) => {
   const { resourceSpans = [] } = (await json(request)) as { resourceSpans?: Array<any> };
@@ -76,7 +76,7 @@ test("every photo has its thumbnail on disk, none larger than 320 pixels", async
 
 test("every line of the summary has a check mark and fits the terminal", () => {
   expect(printed.match(/^[✓✗] .*$/gmu)).toEqual([
-    `✓ thumbnails  10 of 10 readable photos, in ${out}/thumbnails`,
+    `✓ thumbnails  10 of 10 readable photos, in ${relative(process.cwd(), out)}/thumbnails`,
     expect.stringMatching(/^✓ retried {5}\d+ calls?: runner images-\w+ was killed while handling (it|them)$/),
     "✓ rejected    2 calls (corrupt_image: truncated.jpg); permanent error, not retried",
     "✓ timed out   1 call: images/enhance exceeded its 1.5 s deadline",
@@ -96,7 +96,7 @@ test("each call is a trace of its own, and the table shows as many as were made"
   }
 });
 
-test("every span of a runner hangs under its own attempt, on the runner that the attempt names", () => {
+test("every span of a runner is below its own attempt, on the runner that the attempt names", () => {
   const byId = new Map(spans.map((span) => [span.spanId, span]));
   const servers = spans.filter(({ kind }) => kind === "server");
   expect(servers.length).toBeGreaterThan(calls().length / 2);
@@ -138,7 +138,7 @@ test("calls that lost their runner show both attempts, on two runners, and why t
   }
 });
 
-test("statuses are true: the broken picture, the deadline, and all others", () => {
+test("statuses are accurate: the broken picture, the deadline, and all others", () => {
   const failed = calls().filter((call) => call.failed);
   expect(failed.map((call) => [call.name, ...status(call), call.attributes["flame.attempt.count"]]).toSorted()).toEqual(
     [
@@ -165,26 +165,26 @@ test("the waterfall of a lost runner shows its attempts in order, down to the ha
   expect(tree).toMatch(new RegExp(steps.join("[^]*"), "u"));
 });
 
-test("a collector of the user's gets every span too", () => {
+test("the user's collector gets every span too", () => {
   expect(forwarded.size).toBe(new Set(spans.map(({ spanId }) => spanId)).size);
   expect(printed).toContain("The same traces went to http://127.0.0.1:");
 });
 
-test("the terminal shows results alone; what parent and runners logged is in the log", () => {
+test("the terminal shows only results; logs of parent and runners are in the log file", () => {
   expect(printed).not.toMatch(/firelight (warn|error)/);
   const log = readFileSync(join(out, "run.log"), "utf8");
   expect(log).toMatch(/is lost: crash, was ended by SIGKILL/);
   expect(log).toMatch(/truncated\.jpg cannot be decoded/);
 });
 
-test("a folder without pictures is refused, by name, and so is an output folder that holds something", async () => {
+test("rejects a folder without pictures and an output folder that is not empty", async () => {
   const empty = mkdtempSync(join(folder, "empty-"));
-  const refused = async (...args: ReadonlyArray<string>): Promise<string> => {
+  const outputOf = async (...args: ReadonlyArray<string>): Promise<string> => {
     await using example = await startProcess({ command: [process.execPath, main, ...args] });
     expect((await example.exited).code).not.toBe(0);
     return example.output();
   };
-  expect(await refused(empty, "--out", join(folder, "none"))).toContain(`There is no picture in ${empty}.`);
-  expect(await refused(join(folder, "photos"), "--out", out)).toContain(`${out} is not empty.`);
+  expect(await outputOf(empty, "--out", join(folder, "none"))).toContain(`There is no picture in ${empty}.`);
+  expect(await outputOf(join(folder, "photos"), "--out", out)).toContain(`${out} is not empty.`);
   expect(readdirSync(join(out, "thumbnails"))).toHaveLength(photos);
 });

@@ -1,4 +1,4 @@
-/** How many series methods cost, as docs/observability.md says, and how to have fewer. */
+/** How many series methods cost, as docs/metrics.md says, and how to have fewer. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -38,7 +38,7 @@ test("500 methods cost what the documentation says, and no method more than its 
   expect(phases.length).toBeLessThanOrEqual(500 * perMethod.phases);
   expect(byMethod.length - phases.length).toBe(500 * (perMethod.all - perMethod.phases));
   expect(samples.length - byMethod.length).toBeLessThan(400);
-  const page = readFileSync(join(import.meta.dirname, "../../docs/observability.md"), "utf8");
+  const page = readFileSync(join(import.meta.dirname, "../../docs/metrics.md"), "utf8");
   expect(page.replaceAll(/ +/g, " ")).toContain(`| one method, all calls succeeding | ${perMethod.all} |`);
 });
 
