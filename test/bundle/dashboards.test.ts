@@ -32,7 +32,7 @@ const promqlOf = (dashboard: Dashboard): ReadonlyArray<string> => [
   }),
 ];
 
-it("variables are found in every spelling, and numbers are none", () => {
+test("variables are found in every spelling, and numbers are none", () => {
   expect([...variablesIn("$a ${b} ${c:pipe} ${__field.labels.d} $1")]).toEqual(["a", "b", "c", "__field.labels.d"]);
 });
 

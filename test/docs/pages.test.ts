@@ -1,7 +1,7 @@
 /** All Markdown of the project: links lead somewhere, prose uses the project's words, the README is one page. */
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { anchorsOf, linksOf, proseOf, withoutOutput } from "./markdown.ts";
 import { findRetiredWords } from "./retired-words.ts";
 
@@ -20,7 +20,7 @@ const withOldWords = new Set(["ARCHITECTURE.md", "CHANGELOG.md", "docs/telemetry
 const inOurWords = pages.filter((page) => !withOldWords.has(page));
 
 describe("every page", () => {
-  it("links to files and anchors that exist", () => {
+  test("links to files and anchors that exist", () => {
     const broken = pages.flatMap((page) =>
       linksOf(read(page)).flatMap(({ line, target }) => {
         const [path = "", anchor] = target.split("#", 2);
@@ -33,7 +33,7 @@ describe("every page", () => {
     expect(broken).toEqual([]);
   });
 
-  it("uses no retired words, except where it quotes output", () => {
+  test("uses no retired words, except where it quotes output", () => {
     const hits = inOurWords.flatMap((page) =>
       findRetiredWords(withoutOutput(read(page))).map(
         ({ line, found, instead }) => `${page}:${line}: "${found}". Use: ${instead}`,
@@ -42,7 +42,7 @@ describe("every page", () => {
     expect(hits).toEqual([]);
   });
 
-  it("writes numbers like 30,000 and shares like 20%", () => {
+  test("writes numbers like 30,000 and shares like 20%", () => {
     const hits = inOurWords.flatMap((page) =>
       proseOf(read(page))
         .split("\n")
@@ -56,11 +56,11 @@ describe("every page", () => {
 });
 
 describe("README.md", () => {
-  it("has at most 200 lines", () => {
+  test("has at most 200 lines", () => {
     expect(read("README.md").trimEnd().split("\n").length).toBeLessThanOrEqual(200);
   });
 
-  it("links to every page of docs", () => {
+  test("links to every page of docs", () => {
     const linked = new Set(linksOf(read("README.md")).map(({ target }) => target.split("#", 1)[0]));
     expect(pages.filter((page) => page.startsWith("docs/") && !linked.has(page))).toEqual([]);
   });
@@ -69,7 +69,7 @@ describe("README.md", () => {
 describe("the sources", () => {
   const sources = globSync("{src,scripts,examples,otel}/**/*.{ts,yaml}", { cwd: root, exclude: ["**/out/**"] });
 
-  it("name only pages that exist", () => {
+  test("name only pages that exist", () => {
     const missing = sources.flatMap((source) =>
       [...read(source).matchAll(/\b(?:docs|dashboards)\/[\w-]+\.md\b/g)]
         .filter(([page]) => !existsSync(join(root, page)))

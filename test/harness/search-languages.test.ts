@@ -1,9 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { logqlLabels } from "./logql.ts";
 import { traceqlAttributes } from "./traceql.ts";
 
 describe("attributes in TraceQL", () => {
-  it("finds them in every scope, and none in strings", () => {
+  test("finds them in every scope, and none in strings", () => {
     expect(
       traceqlAttributes(
         '{ span.rpc.method =~ "a.b|c" && kind = client && (resource.service.name = "x" || .flame.pool.name != nil) } | select(span.flame.phase.acquire_ms) | avg(duration) > 1.5s',
@@ -11,7 +11,7 @@ describe("attributes in TraceQL", () => {
     ).toEqual(["rpc.method", "service.name", "flame.pool.name", "flame.phase.acquire_ms"]);
   });
 
-  it.each([
+  test.each([
     '{ span.a = "b }',
     "{ (span.a = 1 }",
     "span.a = 1",
@@ -25,7 +25,7 @@ describe("attributes in TraceQL", () => {
 });
 
 describe("labels in LogQL", () => {
-  it("finds those of streams, filters and groupings, and none in strings", () => {
+  test("finds those of streams, filters and groupings, and none in strings", () => {
     expect(
       logqlLabels(
         'sum by (level, rpc_method) (rate({service_name=~".+"} | rpc_method=~"a=b" | flame_duration_ms > 5 [5m]))',
@@ -33,11 +33,11 @@ describe("labels in LogQL", () => {
     ).toEqual(["level", "rpc_method", "service_name", "rpc_method", "flame_duration_ms"]);
   });
 
-  it.each(['{a="b"', "rate(a)", '{a="b} | c="d"', '{a="b"} | c ~ "d"'])("rejects %s", (query) => {
+  test.each(['{a="b"', "rate(a)", '{a="b} | c="d"', '{a="b"} | c ~ "d"'])("rejects %s", (query) => {
     expect(() => logqlLabels(query)).toThrow("Invalid LogQL");
   });
 
-  it("rejects a query without a stream selector", () => {
+  test("rejects a query without a stream selector", () => {
     expect(() => logqlLabels("5")).toThrow("without a stream selector");
   });
 });

@@ -1,7 +1,7 @@
 /** Runners of a backend that somebody else stops, as a machine does that is about to be taken away. */
 import { expect, onTestFinished, test } from "vitest";
 import { type Labels, Scrape } from "../../examples/shared/prometheus-text.ts";
-import type { PoolConfig } from "../../src/contract/options.ts";
+import type { PoolConfig } from "../../src/contract/config/options.ts";
 import { flame } from "../../src/index.ts";
 import { isAlive } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, onTestFinished } from "vitest";
 import { createClient, createClientPool } from "redis";
 import { findRedis, type RedisServer, startRedis } from "../../examples/05-redis-idempotency-store/redis-server.ts";
 import { ConfigError } from "../../src/contract/errors.ts";
@@ -23,7 +23,7 @@ describe("the options of redisStore", () => {
     expect(create).toThrow(message);
   });
 
-  it("sends nothing until the first claim", () => {
+  test("sends nothing until the first claim", () => {
     redisStore({ eval: () => expect.unreachable() });
   });
 });
@@ -48,10 +48,10 @@ describe.skipIf(program === undefined)(
     };
 
     describe("conforms over a connection of its own per store", () => {
-      for (const { name, run } of idempotencyStoreConformance(async () => redisStore(await connect()))) it(name, run);
+      for (const { name, run } of idempotencyStoreConformance(async () => redisStore(await connect()))) test(name, run);
     });
 
-    it("accepts a pool of clients", async () => {
+    test("accepts a pool of clients", async () => {
       const pool = createClientPool({ url: server.url });
       await pool.connect();
       onTestFinished(() => pool.close());
@@ -60,7 +60,7 @@ describe.skipIf(program === undefined)(
       expect(await store.begin({ ...claim, owner: "p".repeat(22) }, 60_000)).toEqual({ state: "running" });
     });
 
-    it("keeps keys of different prefixes apart, and those of equal prefixes together", async () => {
+    test("keeps keys of different prefixes apart, and those of equal prefixes together", async () => {
       const [one, two] = await Promise.all([connect(), connect()]);
       const key = { ...claim, key: "shop/charge prefixes" };
       expect(await redisStore(one, { prefix: "a:" }).begin(key, 60_000)).toEqual({ state: "started" });
@@ -72,7 +72,7 @@ describe.skipIf(program === undefined)(
       ]);
     });
 
-    it("gives every key an expiry: the lease, then the time to live of the result", async () => {
+    test("gives every key an expiry: the lease, then the time to live of the result", async () => {
       const client = await connect();
       const store = redisStore(client);
       const key = { ...claim, key: "shop/charge expiry" };
@@ -87,7 +87,7 @@ describe.skipIf(program === undefined)(
       expect(await expiry()).toBeGreaterThan(300_000);
     });
 
-    it("rejects every operation once the connection is lost", async () => {
+    test("rejects every operation once the connection is lost", async () => {
       const client = await connect();
       const admin = await connect();
       const store = redisStore(client);
@@ -103,7 +103,7 @@ describe.skipIf(program === undefined)(
       expect(await redisStore(admin).begin({ ...key, owner: "p".repeat(22) }, 60_000)).toEqual({ state: "running" });
     });
 
-    it("passes on the errors of the server", async () => {
+    test("passes on the errors of the server", async () => {
       const client = await connect();
       await client.hSet("firelight:shop/charge hash", "field", "value");
       await expect(redisStore(client).begin({ ...claim, key: "shop/charge hash" }, 60_000)).rejects.toThrow(
@@ -111,7 +111,7 @@ describe.skipIf(program === undefined)(
       );
     });
 
-    it("rejects replies that are not strings", async () => {
+    test("rejects replies that are not strings", async () => {
       const client = await connect();
       const store = redisStore(client.withTypeMapping({ 36: Buffer }));
       const key = { ...claim, key: "shop/charge buffers" };
