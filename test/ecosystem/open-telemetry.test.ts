@@ -82,7 +82,7 @@ describe.each(managers)("with %s", (manager) => {
     ["today's OpenTelemetry", current, "1.10."],
     ["OpenTelemetry 2.x", older, "1.9."],
   ])("and %s", (_, packages, api) => {
-    it("the instructions install, and one call is one trace of all signals", async () => {
+    test("the instructions install, and one call is one trace of all signals", async () => {
       const { folder, said } = await install(manager, basics, [...packages, "prom-client"]);
       expect(said).not.toMatch(conflict);
       const manifest = join(folder, "node_modules/@opentelemetry/api/package.json");
@@ -98,7 +98,7 @@ describe.each(managers)("with %s", (manager) => {
     });
   });
 
-  it("every other installation of the page does too", async () => {
+  test("every other installation of the page does too", async () => {
     for (const packages of others) expect((await install(manager, basics, packages)).said).not.toMatch(conflict);
   });
 });
