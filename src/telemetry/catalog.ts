@@ -1,7 +1,8 @@
 /**
- * Every span, metric, attribute and log event of Firelight, once. Instruments,
- * spans, documentation, dashboards and tests are made from this page; a name
- * that is not here does not exist.
+ * The catalog of all spans, metrics, attributes and log events. Instruments, documentation, dashboards and tests are
+ * generated from it.
+ *
+ * @module
  */
 import "../contract/runtime-check.ts";
 

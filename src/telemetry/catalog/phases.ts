@@ -1,6 +1,6 @@
 /** The phases that the time of a call is split into. */
 
-/** The phases of a call; their sum is its duration. */
+/** The phases of a call, in order. Their durations add up to that of the call. */
 export const phases = [
   "acquire",
   "encode",
@@ -11,6 +11,7 @@ export const phases = [
   "backoff",
   "other",
 ] as const;
+/** A phase of a call. */
 export type CallPhase = (typeof phases)[number];
-/** Milliseconds by phase. */
+/** Duration of each phase, in milliseconds. */
 export type PhaseTimes = Record<CallPhase, number>;
