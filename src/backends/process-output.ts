@@ -56,7 +56,7 @@ export const secretsOf = (env: Readonly<Record<string, string>>): ReadonlyArray<
     .filter((value) => value.length >= shortestSecret)
     .sort((a, b) => b.length - a.length);
 
-/** The last lines of a stream, without secrets, colours and excess. */
+/** The last lines of a stream, without secrets, colors and excess. */
 export interface Tail {
   push(line: string): void;
   lines(): ReadonlyArray<string>;

@@ -116,7 +116,7 @@ const descriptorOf = (metric: JsonMetric): MetricData["descriptor"] => {
 };
 
 /**
- * Gives a metric reader what a Prometheus registry holds, with the units of the catalogue. Counters and histograms are
+ * Gives a metric reader what a Prometheus registry holds, with the units of the catalog. Counters and histograms are
  * counted from the start of the process, or since the registry was last reset. Summaries and exemplars, which the
  * OpenTelemetry SDK does not have, are left out.
  *

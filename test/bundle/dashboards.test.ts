@@ -50,7 +50,7 @@ describe("the dashboards", () => {
   });
 
   it.each(each)(
-    "%s asks for metrics and labels of the catalogue, or of what others are known to make",
+    "%s asks for metrics and labels of the catalog, or of what others are known to make",
     (_, dashboard) => {
       for (const expr of promqlOf(dashboard)) {
         const { metrics: names, labels } = promqlWords(expr);

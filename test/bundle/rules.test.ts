@@ -94,7 +94,7 @@ describe("names", () => {
     expect(all.map(({ name }) => name)).toEqual([...alertNames]);
   });
 
-  it("rules ask for nothing but the catalogue, known foreign series and what they record", () => {
+  it("rules ask for nothing but the catalog, known foreign series and what they record", () => {
     const specs: ReadonlyArray<MetricSpec> = Object.values(metrics);
     const known = new Set([
       ...specs.flatMap(({ name, type, labels }) => [
@@ -168,7 +168,7 @@ describe("the runbook", () => {
     expect(links.length).toBeGreaterThan(10);
   });
 
-  it("asks Prometheus for nothing but the catalogue, known foreign series and what is recorded", () => {
+  it("asks Prometheus for nothing but the catalog, known foreign series and what is recorded", () => {
     const names = [
       ...Object.values(metrics).map(({ name }) => name),
       ...Object.values(foreignSeries).map(({ name }) => name.replace(/\W.*$/, "")),

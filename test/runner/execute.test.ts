@@ -117,7 +117,7 @@ describe("a deadline", () => {
 });
 
 describe("a caller that disconnects", () => {
-  it("aborts the handler's signal, and the invocation counts as cancelled once", async () => {
+  it("aborts the handler's signal, and the invocation counts as canceled once", async () => {
     const rejections = watchRejections();
     const started = fact();
     const reason = fact<unknown>();

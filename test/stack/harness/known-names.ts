@@ -1,4 +1,4 @@
-/** Which names may stand in queries: those of the catalogue, of recording rules, and of series that others make. */
+/** Which names may stand in queries: those of the catalog, of recording rules, and of series that others make. */
 import { foreignSeries } from "../../../src/bundle/foreign-series.ts";
 import { attributes, metrics, type MetricSpec } from "../../../src/telemetry/catalog.ts";
 import { promqlNames } from "./promql.ts";
@@ -15,7 +15,7 @@ const parts: Readonly<Record<MetricSpec["type"], ReadonlyArray<string>>> = {
   gauge: [""],
 };
 
-const catalogued: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+const cataloged: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   Object.values<MetricSpec>(metrics).flatMap(({ name, type, labels }) =>
     parts[type].map((part) => [
       `${name}${part}`,
@@ -25,7 +25,7 @@ const catalogued: ReadonlyMap<string, ReadonlySet<string>> = new Map(
 );
 
 const everyLabel: ReadonlySet<string> = new Set([
-  ...[...catalogued.values()].flatMap((labels) => [...labels]),
+  ...[...cataloged.values()].flatMap((labels) => [...labels]),
   ...Object.values(foreignSeries).flatMap(({ labels }): ReadonlyArray<string> => labels),
 ]);
 
@@ -39,7 +39,7 @@ export const strangersInPromql = (expr: string, recorded: ReadonlySet<string>): 
   const inSelectors = selectors.flatMap(({ metric, labels }) => {
     const foreign = foreignOf(metric);
     const known =
-      catalogued.get(metric) ?? (foreign === undefined ? undefined : new Set([...foreign.labels, ...targetLabels]));
+      cataloged.get(metric) ?? (foreign === undefined ? undefined : new Set([...foreign.labels, ...targetLabels]));
     if (known === undefined && !recorded.has(metric)) return [metric];
     return labels.filter((label) => !(known ?? everyLabel).has(label)).map((label) => `${metric}{${label}}`);
   });
