@@ -51,7 +51,7 @@ export interface ProcessBackendOptions {
    * The whole command, instead of `entry`, `runtime`, `runtimeArgs` and `args`. It must pass file descriptor 3 to the
    * runner, as `exec` in a shell script does and `npx` does not. The runner watches its parent only once it is ready.
    */
-  readonly command?: readonly [program: string, ...args: string[]];
+  readonly command?: readonly [program: string, ...args: Array<string>];
   /** Working directory of the runner. Default: that of this process. */
   readonly cwd?: string;
   /** Environment variables to add to those of this process; `undefined` removes one. Default: none. */
