@@ -1,4 +1,4 @@
-/** The reference of all telemetry as a Markdown page, made from the catalogue. */
+/** The reference of all telemetry as a Markdown page, made from the catalog. */
 import type { AttributeSpec, LogSpec, MetricSpec, SpanSpec } from "../src/telemetry/catalog.ts";
 import { attributes, logs, metrics, spans } from "../src/telemetry/catalog.ts";
 

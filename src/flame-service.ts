@@ -1,4 +1,4 @@
-/** An instance of Firelight as a service of Effect: made with its layer, shut down with its scope. */
+/** A Firelight instance as an Effect service: created by its layer, shut down with its scope. */
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
@@ -11,7 +11,7 @@ const Key: Context.ServiceClass<FlameService, "firelight/FlameService", Flame> =
 );
 
 /**
- * Firelight in the context of Effects.
+ * A Firelight instance as an Effect service.
  *
  * @example
  * ```ts
@@ -24,7 +24,12 @@ const Key: Context.ServiceClass<FlameService, "firelight/FlameService", Flame> =
  * ```
  */
 export class FlameService extends Key {
-  /** Makes an instance of its own. It fails with a ConfigError at once when the configuration cannot work. */
+  /**
+   * Creates an instance. Fails with a {@link ConfigError} if the configuration is invalid; shuts the instance down
+   * with its scope.
+   *
+   * @param config the configuration
+   */
   static layer(config: FlameConfig = {}): Layer.Layer<FlameService, ConfigError> {
     const start = Effect.tryPromise({
       try: async () => {

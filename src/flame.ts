@@ -1,8 +1,4 @@
-/**
- * An instance of Firelight, as users hold it: definitions on one side, a client
- * made from the configuration on the other, and the runner server for processes
- * that run what others call.
- */
+/** A Firelight instance: definitions, a client made from the configuration, and the runner server. */
 import { makeCodec } from "./contract/codec/codec.ts";
 import { configSchema } from "./contract/config/config-schema.ts";
 import { configSymbol, mergeConfig, resolveConfig, type ResolvedConfig } from "./contract/config/resolve-config.ts";
@@ -30,48 +26,52 @@ import { createClient, makeTelemetryStack, type TelemetryStack } from "./wiring.
 
 /** Reads the metrics of an instance. */
 export interface MetricsReader {
-  /** Everything in its registry, as text for Prometheus; empty with `telemetry.metrics: false`. */
+  /** All metrics, in the text format of Prometheus; empty with `telemetry.metrics: false`. */
   (): Promise<string>;
-  /** What to send as `content-type` with it. */
+  /** The `content-type` header to send with them. */
   readonly contentType: string;
 }
 
 /**
- * An instance of Firelight. Called, it decorates methods: `@flame({ id: "charge", pool: "gpu" })`.
+ * A Firelight instance. As a function, it decorates methods: `@flame({ id: "charge", pool: "gpu" })`.
  *
- * Nothing starts and no environment is read before it is configured or used.
+ * It starts nothing and reads no environment variable before it is configured or used.
+ *
+ * @param options the method id, or options of the method
  */
 export interface Flame extends MethodDecoratorMaker, ServiceFactories, AsyncDisposable {
-  /** Everything that this process can run. */
+  /** The services and methods that this process can run. */
   readonly registry: Registry;
   /** Decorates classes: `@flame.serviceDecorator("math") class MathService { … }`. */
   readonly serviceDecorator: ServiceDecorator;
-  /** Turns a remote method, or all of a service, into Effects. */
+  /** Converts a remote method or a whole service to Effects. */
   readonly toEffect: ToEffect;
-  /** The pools of the present configuration: `flame.pools.gpu.update({ max: 8 })`, `flame.pools.gpu.stats()`. */
+  /** The pools of the current configuration: `flame.pools.gpu.update({ max: 8 })`, `flame.pools.gpu.stats()`. */
   readonly pools: Readonly<Record<string, PoolHandle>>;
-  /** Metrics of the calls made and of the pools: `response.end(await flame.metrics())`. */
+  /** Metrics of calls and pools: `response.end(await flame.metrics())`. */
   readonly metrics: MetricsReader;
   /**
-   * Merges a configuration over the earlier one: `pools` by name, `security` and `telemetry` field by field, the rest
-   * as a whole. Calls under way keep the configuration that they started with; this waits until the pools of the
-   * earlier one are drained and their runners ended.
+   * Merges a configuration into the current one: `pools` by name, `security` and `telemetry` field by field,
+   * everything else as a whole. Running calls keep the configuration that they started with. Resolves when the
+   * earlier pools are drained and their runners have ended.
    *
-   * Pools with a `min` start their runners at once on a parent, and on a runner with its first call.
+   * On a parent, pools with `min` start their runners at once; on a runner, with its first call.
    *
-   * A running server of this instance keeps what it has read. A change of `security`, `invokePath`, `maxBodyBytes`, `exposeErrors`,
-   * `idempotency`, `isolation`, `defaultPool`, `mode`, `logger` or `telemetry` that would not reach it is rejected: configure before
-   * `createRunnerServer`, give the field to it, or stop the server first.
+   * A running server of this instance keeps its configuration. A change of `security`, `invokePath`, `maxBodyBytes`,
+   * `exposeErrors`, `idempotency`, `isolation`, `defaultPool`, `mode`, `logger` or `telemetry` that would not reach
+   * it is rejected: configure before `createRunnerServer`, pass the field to it, or stop the server first.
    *
-   * @throws {ConfigError} (as a rejection) naming the field and how to fix it; the earlier configuration stays.
+   * @param config the fields to change
+   * @throws {ConfigError} (as a rejection) naming the field and how to fix it. The earlier configuration stays.
    */
   configure(config: FlameConfig): Promise<void>;
   /**
-   * Starts to serve what is registered, on `port` of `hostname`. Returns at once; `ready` of the server tells when it
-   * listens. In a worker or child process that a runner has started for a method's `isolation`, it listens to that runner
-   * only, and `ready` never settles: what follows it happens once, on the runner.
+   * Starts a server for the registered methods, on `port` of `hostname`. Returns at once; `ready` resolves when it
+   * listens. In a worker or child process that a runner started for `isolation`, it serves only that runner, and
+   * `ready` never resolves: code after it runs once, on the runner.
    *
-   * @throws {ConfigError} for an option that cannot work. A port that cannot be had rejects `ready` instead.
+   * @param options options of the server; environment and configuration provide the rest
+   * @throws {ConfigError} for an invalid option. If the port is not available, `ready` rejects instead.
    *
    * @example
    * ```ts
@@ -81,15 +81,15 @@ export interface Flame extends MethodDecoratorMaker, ServiceFactories, AsyncDisp
    */
   createRunnerServer(options?: RunnerServerOptions): RunnerServer;
   /**
-   * Ends pools and their runners, then the servers made by this instance, then sends out what telemetry is left.
-   * Calls that follow are refused until `configure` is called again.
+   * Stops pools and their runners, then the servers of this instance, then flushes telemetry. Later calls fail with
+   * `unavailable` until `configure` is called again.
    */
   shutdown(): Promise<void>;
 }
 
-/** What an instance may share with others. */
+/** Parts that instances can share. */
 export interface FlameParts {
-  /** Default: a registry of its own. */
+  /** The registry of services and methods. Default: a new one. */
   readonly registry?: Registry;
 }
 
@@ -252,8 +252,12 @@ class Instance {
 }
 
 /**
- * Makes an instance of its own: its own configuration, pools and metrics, and its own registry unless it is given one.
- * Most programs use the exported `flame`.
+ * Creates an instance with its own configuration, pools, metrics and registry. Most programs use the exported
+ * `flame`.
+ *
+ * @param config the configuration; checked when the instance is used
+ * @param parts parts to share with other instances
+ * @throws {ConfigError} for invalid `parts`.
  *
  * @example
  * ```ts
@@ -303,7 +307,7 @@ export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): F
   }) as typeof instance & Pick<Flame, "pools">;
 };
 
-/** The instance that most programs use. */
+/** The default instance, which most programs use. */
 export const flame: Flame = createFlame();
 
 /** Decorates classes as services of {@link flame}: `@flameService("billing", { pool: "default" })`. */

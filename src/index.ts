@@ -1,4 +1,8 @@
-/** The front door of Firelight. */
+/**
+ * The main entry point: define services, configure pools, call methods and serve them.
+ *
+ * @module
+ */
 import "./contract/process/runtime-check.ts";
 
 export { createFlame, flame, flameService } from "./flame.ts";

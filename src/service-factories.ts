@@ -18,63 +18,99 @@ import {
 } from "./contract/api/service.ts";
 
 /**
- * Makes a service whose methods return promises: `service("billing", { … })` or `service.billing({ … })`.
+ * Defines a service whose methods return promises: `service("billing", { … })` or `service.billing({ … })`.
  *
- * With `noUncheckedIndexedAccess`, TypeScript cannot know that `service.billing` exists: use the string form. So do ids
- * that mean something on every function, such as `name`, `call` or `then`.
+ * Use the string form with `noUncheckedIndexedAccess`, because TypeScript cannot know that `service.billing` exists,
+ * and for ids that every function already has, such as `name`, `call` or `then`.
  *
- * @throws {RegistryError} for a member that is no function, an id that cannot travel, and a method that is registered
- * with another handler.
- * @throws {ConfigError} for an option that cannot work.
+ * @throws {RegistryError} if a member is not a function, an id is invalid, or a method is registered with another
+ * handler.
+ * @throws {ConfigError} for an invalid option.
  */
 export interface ServiceMaker {
+  /**
+   * Defines a service.
+   *
+   * @param id the service id: 1 to 128 of the characters `A-Z a-z 0-9 _ $ . : @ -`
+   * @param definition the methods, by the names that callers use
+   * @param options options of every call of the service
+   */
   <Definition extends ServiceDefinition>(
     id: string,
     definition: Definition,
     options?: DefinitionOptions,
   ): RemoteService<Definition>;
+  /** Defines the service that the property names. */
   readonly [id: string]: <Definition extends ServiceDefinition>(
     definition: Definition,
     options?: DefinitionOptions,
   ) => RemoteService<Definition>;
 }
 
-/** Makes a service whose methods return Effects: `serviceEffect("math", { … })` or `serviceEffect.math({ … })`. */
+/** Defines a service whose methods return Effects: `serviceEffect("math", { … })` or `serviceEffect.math({ … })`. */
 export interface EffectServiceMaker {
+  /**
+   * Defines a service.
+   *
+   * @param id the service id: 1 to 128 of the characters `A-Z a-z 0-9 _ $ . : @ -`
+   * @param definition the methods, by the names that callers use
+   * @param options options of every call of the service
+   */
   <Definition extends ServiceDefinition>(
     id: string,
     definition: Definition,
     options?: DefinitionOptions,
   ): EffectService<Definition>;
+  /** Defines the service that the property names. */
   readonly [id: string]: <Definition extends ServiceDefinition>(
     definition: Definition,
     options?: DefinitionOptions,
   ) => EffectService<Definition>;
 }
 
-/** Makes a single remote function that returns a promise: `fn("ping", handler)` or `fn.ping(handler)`. */
+/** Defines one remote function that returns a promise: `fn("ping", handler)` or `fn.ping(handler)`. */
 export interface FunctionMaker {
+  /**
+   * Defines a function.
+   *
+   * @param id the service id of the function: 1 to 128 of the characters `A-Z a-z 0-9 _ $ . : @ -`
+   * @param handler the function, or a method made with `defineMethod`
+   * @param options options of every call
+   */
   <Handler extends ServiceMember>(id: string, handler: Handler, options?: DefinitionOptions): RemoteMethodOf<Handler>;
+  /** Defines the function that the property names. */
   readonly [id: string]: <Handler extends ServiceMember>(
     handler: Handler,
     options?: DefinitionOptions,
   ) => RemoteMethodOf<Handler>;
 }
 
-/** Makes a single remote function that returns an Effect: `fnEffect("ping", handler)` or `fnEffect.ping(handler)`. */
+/** Defines one remote function that returns an Effect: `fnEffect("ping", handler)` or `fnEffect.ping(handler)`. */
 export interface EffectFunctionMaker {
+  /**
+   * Defines a function.
+   *
+   * @param id the service id of the function: 1 to 128 of the characters `A-Z a-z 0-9 _ $ . : @ -`
+   * @param handler the function, or a method made with `defineMethod`
+   * @param options options of every call
+   */
   <Handler extends ServiceMember>(id: string, handler: Handler, options?: DefinitionOptions): EffectMethodOf<Handler>;
+  /** Defines the function that the property names. */
   readonly [id: string]: <Handler extends ServiceMember>(
     handler: Handler,
     options?: DefinitionOptions,
   ) => EffectMethodOf<Handler>;
 }
 
-/** All makers of one Firelight instance. */
+/** The functions of a Firelight instance that define services and single functions. */
 export interface ServiceFactories {
+  /** Defines a service whose methods return promises. */
   readonly service: ServiceMaker;
+  /** Defines a service whose methods return Effects. */
   readonly serviceEffect: EffectServiceMaker;
+  /** Defines one remote function that returns a promise. */
   readonly fn: FunctionMaker;
+  /** Defines one remote function that returns an Effect. */
   readonly fnEffect: EffectFunctionMaker;
 }
 

@@ -12,7 +12,7 @@ interface Row {
 
 const durationWidth = 8;
 
-/** An attribute by its key in the catalogue. */
+/** An attribute by its key in the catalog. */
 export const get = (span: Span, key: keyof typeof attributes): string =>
   String(span.attributes[attributes[key].name] ?? "");
 

@@ -8,9 +8,9 @@ const string = text({ allowed: "a string", pattern: /^/ });
 export const words = list(string);
 
 /** A whole command. */
-export const command: Check<readonly [string, ...string[]]> = check(
+export const command: Check<readonly [string, ...Array<string>]> = check(
   "a program and its arguments",
-  (value): readonly [string, ...string[]] => {
+  (value): readonly [string, ...Array<string>] => {
     const [program, ...args] = words.read(value);
     if (program) return [program, ...args];
     throw notAllowed(program ?? value, 'a program and its arguments, such as ["node", "runner.js"]');

@@ -16,7 +16,7 @@ export interface CommandOptions {
   readonly runtime?: string;
   readonly runtimeArgs?: ReadonlyArray<string>;
   readonly args?: ReadonlyArray<string>;
-  readonly command?: readonly [string, ...string[]];
+  readonly command?: readonly [string, ...Array<string>];
   readonly cwd?: string;
 }
 

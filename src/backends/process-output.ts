@@ -5,12 +5,15 @@
 import type { Readable } from "node:stream";
 import { stripVTControlCharacters } from "node:util";
 
-/** One line that a runner printed. */
+/** One line of a runner's output. */
 export interface RunnerOutput {
+  /** The runner id. */
   readonly runnerId: string;
+  /** The runner's pool. */
   readonly poolName: string;
+  /** The stream that the runner wrote to. */
   readonly stream: "stdout" | "stderr";
-  /** Without its line break. A line of more than 16 384 characters arrives in pieces. */
+  /** The line, without its line break. Lines of more than 16,384 characters arrive in pieces. */
   readonly line: string;
 }
 
@@ -53,7 +56,7 @@ export const secretsOf = (env: Readonly<Record<string, string>>): ReadonlyArray<
     .filter((value) => value.length >= shortestSecret)
     .sort((a, b) => b.length - a.length);
 
-/** The last lines of a stream, without secrets, colours and excess. */
+/** The last lines of a stream, without secrets, colors and excess. */
 export interface Tail {
   push(line: string): void;
   lines(): ReadonlyArray<string>;

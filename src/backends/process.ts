@@ -1,11 +1,11 @@
 /**
- * The process backend: runners as child processes of this one, on this machine. It
- * is the backend for development, for a machine with many cores, and the reference
- * for backends of your own.
+ * The process backend: runs runners as child processes on this machine. Use it for development and on machines with many
+ * cores, and as the reference for your own backend.
  *
- * No runner is left behind: not by a failed boot, not by this process's exit, and not
- * by its death, which each runner sees at the end of the pipe that it shares with it;
- * a module that is loaded before its entry looks there from the start.
+ * It leaves no runner behind, neither after a failed boot nor when this process exits or dies: each runner shares a pipe
+ * with it and ends when the pipe closes. A module that is preloaded before the entry watches the pipe from the start.
+ *
+ * @module
  */
 import "../contract/process/runtime-check.ts";
 import { performance } from "node:perf_hooks";
@@ -27,54 +27,72 @@ import type { RunnerOutput, Tail } from "./process-output.ts";
 
 export type { RunnerOutput } from "./process-output.ts";
 
-/** Options of {@link processBackend}. One of `entry` and `command` is required. */
+/** Options of {@link processBackend}. Either `entry` or `command` is required. */
 export interface ProcessBackendOptions {
   /**
-   * The module that starts a runner: it registers the same services and calls `createRunnerServer()`. A path (relative
-   * to `cwd`) or a `file:` URL; `new URL("./runner.ts", import.meta.url)` works from anywhere.
+   * The module that starts a runner: it registers the same services and calls `createRunnerServer()`. A path
+   * (relative to `cwd`) or a `file:` URL; `new URL("./runner.ts", import.meta.url)` works from anywhere.
    */
   readonly entry?: string | URL;
   /**
-   * The program that runs the entry. Default: the one that runs this process, Node or Bun. With one whose name is neither `node` nor
-   * `bun`, a runner looks after its parent only once it serves.
+   * The program that runs the entry. Runners of a program other than `node` and `bun` watch their parent only once
+   * they are ready. Default: the runtime of this process.
    */
   readonly runtime?: string;
   /**
    * Arguments before the entry, such as `["--import", "firelight/otel/register"]`. Default: those of this process
-   * (loaders, `--import`, memory limits) without the ones that debug, watch, test or carry code; none when `runtime` is set.
+   * (loaders, `--import`, memory limits), except for debugging, watching, testing and inline code; none if `runtime`
+   * is set.
    */
   readonly runtimeArgs?: ReadonlyArray<string>;
-  /** Arguments after the entry. Anybody on the machine can read them: secrets belong into `env`. Default: none. */
+  /** Arguments after the entry. Other users of the machine can read them: put secrets into `env`. Default: none. */
   readonly args?: ReadonlyArray<string>;
   /**
-   * The whole command instead of `entry`, `runtime`, `runtimeArgs` and `args`. It must hand descriptor 3 on to the runner,
-   * as `exec` in a shell script does and `npx` does not. The runner looks after its parent once it serves.
+   * The whole command, instead of `entry`, `runtime`, `runtimeArgs` and `args`. It must pass file descriptor 3 to the
+   * runner, as `exec` in a shell script does and `npx` does not. The runner watches its parent only once it is ready.
    */
-  readonly command?: readonly [program: string, ...args: string[]];
-  /** The runner's working directory. Default: that of this process. */
+  readonly command?: readonly [program: string, ...args: Array<string>];
+  /** Working directory of the runner. Default: that of this process. */
   readonly cwd?: string;
-  /** Added to the environment of this process, which a runner inherits; `undefined` takes a variable away. */
+  /** Environment variables to add to those of this process; `undefined` removes one. Default: none. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** The address that runners listen on. Default `127.0.0.1`. */
+  /** The address that runners listen on. Default: `127.0.0.1`. */
   readonly host?: string;
   /**
-   * Where a runner's output goes. `forward`: line by line to this process's own stdout and stderr, behind `[runner id]`.
-   * `inherit`: straight there, unmarked; errors of a failed boot then lack the last lines. `ignore`: nowhere. Default `forward`.
+   * Where the output of runners goes. `forward`: to stdout and stderr of this process, line by line, prefixed with
+   * `[runner id]`. `inherit`: there without a prefix; errors of failed boots then lack the last lines. `ignore`:
+   * nowhere. Default: `forward`.
    */
   readonly logs?: "forward" | "inherit" | "ignore";
-  /** Receives each line of output instead of `logs`. */
+  /** Receives each line of output instead of `logs`. Default: none. */
   readonly onOutput?: (output: RunnerOutput) => void;
-  /** Milliseconds between SIGTERM and SIGKILL when a runner is stopped. Default 10 000. */
+  /** Time between SIGTERM and SIGKILL when a runner is stopped, in milliseconds. Default: 10,000. */
   readonly stopGraceMs?: number;
 }
 
-/** A backend that can also say what it runs. */
+/** A backend that runs runners as child processes. */
 export interface ProcessBackend extends Backend {
+  /** The backend's name in telemetry. */
   readonly name: "process";
+  /**
+   * Starts a runner. Resolves when the runner is ready.
+   *
+   * @param request the runner to start
+   */
   spawn(request: SpawnRequest): Promise<RunnerHandle>;
+  /**
+   * Stops a runner: SIGTERM, then SIGKILL after `stopGraceMs`.
+   *
+   * @param runner the runner to stop
+   */
   terminate(runner: RunnerHandle): Promise<void>;
-  /** The processes that live now, booting ones included. */
-  running(): ReadonlyArray<{ readonly id: string; readonly pid: number }>;
+  /** The current processes, booting ones included. */
+  running(): ReadonlyArray<{
+    /** The runner id. */
+    readonly id: string;
+    /** The process id. */
+    readonly pid: number;
+  }>;
 }
 
 const schema = object<ProcessBackendOptions>({
@@ -162,11 +180,11 @@ const discard = async (child: RunnerProcess): Promise<void> => {
 };
 
 /**
- * Makes a backend that starts each runner as a child process.
+ * Creates a backend that starts each runner as a child process. A running runner does not keep this process alive; a
+ * boot or a stop in progress does.
  *
- * A running runner does not keep this process alive; a boot or a stop under way does.
- *
- * @throws {ConfigError} for an option that cannot work, and when options contradict each other. A missing entry is reported by `spawn`.
+ * @param given options; either `entry` or `command` is required
+ * @throws {ConfigError} if an option is invalid, or options contradict each other. `spawn` reports a missing entry.
  *
  * @example
  * ```ts

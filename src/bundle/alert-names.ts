@@ -1,5 +1,4 @@
-/** The alerts, in the order of the runbook. A name is for good: people silence, route and search by it. */
-
+/** The names of all alerts, in the order of the runbook. They never change: people silence, route and search by them. */
 export const alertNames = [
   "FlameErrorBudgetBurnFast",
   "FlameErrorBudgetBurnSlow",
@@ -20,4 +19,5 @@ export const alertNames = [
   "FlameMetricsAbsent",
 ] as const;
 
+/** The name of an alert. */
 export type AlertName = (typeof alertNames)[number];

@@ -36,17 +36,20 @@ export const readRunbookPage = (): string => {
 };
 
 /**
- * The files of the bundle by their paths, such as `dashboards/firelight-pools.json`. The same settings give the same
- * text.
+ * Generates the files of the bundle, by path, such as `dashboards/firelight-pools.json`. The same settings always
+ * produce the same text.
  *
+ * @param settings the settings, from {@link completeSettings}
+ * @param runbookPage the runbook in Markdown, with a heading `## FlameXyz` for each alert. Default: the one in the
+ * package
+ * @throws {ConfigError} for an invalid setting.
+ *
+ * @example
  * ```ts
  * import { bundleFiles, completeSettings } from "firelight/bundle";
  *
  * for (const [path, text] of bundleFiles(completeSettings({ name: "Shop", uid: "shop" }))) console.log(path, text.length);
  * ```
- *
- * @param runbookPage the runbook in Markdown, with a heading `## FlameXyz` for each alert. Default: the one that ships
- * @throws {ConfigError} for a setting that cannot work.
  */
 export const bundleFiles = (
   settings: BundleSettings,

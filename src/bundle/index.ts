@@ -1,7 +1,8 @@
 /**
- * Dashboards and alerts for Grafana and Prometheus, for your own names, objective and thresholds: what `firelight dashboards` writes.
+ * Dashboards and alerts for Grafana and Prometheus, with your names, objective and thresholds. `firelight dashboards`
+ * writes the same files. Requires `@grafana/grafana-foundation-sdk` and `yaml`.
  *
- * Needs `@grafana/grafana-foundation-sdk` and `yaml`.
+ * @module
  */
 import "../contract/process/runtime-check.ts";
 

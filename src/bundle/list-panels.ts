@@ -2,25 +2,35 @@
 
 /** A query of a panel, a variable or an annotation. */
 export interface DashboardQuery {
+  /** Grafana's id of the query within its panel, or the name of the variable or annotation. */
   readonly refId: string;
+  /** The query language. */
   readonly language: "promql" | "traceql" | "logql" | "service_map";
   /** The query with its variables; empty for a service map. */
   readonly query: string;
+  /** Template of the series' names. */
   readonly legend: string;
-  /** Asked for one moment, the end of the time range. */
+  /** Whether it is evaluated once, at the end of the time range. */
   readonly instant: boolean;
+  /** Whether it asks for exemplars. */
   readonly exemplars: boolean;
 }
 
-/** A panel, whether it is seen or lies in a collapsed row. */
+/** A panel, also in a collapsed row. */
 export interface DashboardPanel {
+  /** Uid of the dashboard. */
   readonly dashboard: string;
+  /** Id of the panel within the dashboard. */
   readonly id: number;
+  /** The title. */
   readonly title: string;
+  /** The help text. */
   readonly description: string;
-  /** Grafana's name of the kind, such as `timeseries`. */
+  /** Grafana's panel type, such as `timeseries`. */
   readonly type: string;
+  /** Grafana's unit, such as `s`. */
   readonly unit: string;
+  /** The queries. */
   readonly targets: ReadonlyArray<DashboardQuery>;
 }
 
@@ -80,9 +90,9 @@ const loose = (refId: string, query: string): DashboardQuery => ({
 });
 
 /**
- * The panels of a dashboard, rows and text left out.
+ * Lists the panels of a dashboard, without rows and text panels.
  *
- * @param json a dashboard as the bundle writes it
+ * @param json a dashboard of the bundle, as JSON
  */
 export const panelsOf = (json: string): ReadonlyArray<DashboardPanel> => {
   const { uid, panels } = JSON.parse(json) as RawDashboard;
@@ -96,13 +106,21 @@ export const panelsOf = (json: string): ReadonlyArray<DashboardPanel> => {
   return list(panels);
 };
 
-/** The queries that fill a dashboard's variables, by the variable's name: `label_values(…, label)`. */
+/**
+ * Lists the queries of a dashboard's variables, `label_values(…, label)`, by the variable's name.
+ *
+ * @param json a dashboard of the bundle, as JSON
+ */
 export const variableQueriesOf = (json: string): ReadonlyArray<DashboardQuery> =>
   (JSON.parse(json) as RawDashboard).templating.list.flatMap(({ type, name, definition }) =>
     type === "query" && definition !== undefined ? [loose(name, definition)] : [],
   );
 
-/** The queries of what is drawn over every graph, by its name. */
+/**
+ * Lists the queries of a dashboard's annotations, by the annotation's name.
+ *
+ * @param json a dashboard of the bundle, as JSON
+ */
 export const annotationQueriesOf = (json: string): ReadonlyArray<DashboardQuery> =>
   (JSON.parse(json) as RawDashboard).annotations.list.flatMap(({ name, expr }) =>
     expr === undefined ? [] : [loose(name, expr)],

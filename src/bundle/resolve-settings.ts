@@ -5,6 +5,7 @@ import { type Check, check, notAllowed, object, readOption } from "../contract/v
 import { alertNames } from "./alert-names.ts";
 import { type BundleSettings, defaultSettings, type ServiceLevel, type Thresholds } from "./settings.ts";
 
+/** Settings with every field optional, at every level. */
 export type PartialSettings<Of> = {
   readonly [Key in keyof Of]?: Of[Key] extends ReadonlyArray<unknown>
     ? Of[Key]
@@ -13,7 +14,7 @@ export type PartialSettings<Of> = {
       : Of[Key];
 };
 
-/** Settings of which everything may be left out. */
+/** Options of {@link completeSettings}: {@link BundleSettings} with every field optional. */
 export type BundleOptions = PartialSettings<BundleSettings>;
 
 /** Grafana takes uids of 40 characters; those of its alerts are the uid, a hyphen and the alert's name. */
@@ -103,13 +104,15 @@ const schema = object<BundleOptions>(
 );
 
 /**
- * The settings with defaults for what is left out.
+ * Fills in the default of every setting that is left out, and checks the rest.
  *
+ * @param options your settings
+ * @throws {ConfigError} for an unknown setting, a wrong type or an invalid value.
+ *
+ * @example
  * ```ts
  * completeSettings({ name: "Shop", uid: "shop", slo: { objective: 0.995 } });
  * ```
- *
- * @throws {ConfigError} for a setting that does not exist, is of another kind, or cannot work.
  */
 export const completeSettings = (options: BundleOptions = {}): BundleSettings => {
   const given = readOption(schema, options, "", "The settings");

@@ -10,8 +10,12 @@ export const runbookPath = ({ uid }: BundleSettings, alert: AlertName): string =
   `/d/${uid}-runbook?viewPanel=${runbookPanelId(alert)}`;
 
 /**
- * The address of the alert's section: a heading of `runbookUrl`, or without it a panel of the runbook's dashboard.
+ * The link to an alert's section in the runbook: a heading of `runbookUrl`, or a panel of the runbook dashboard.
  *
+ * @param settings the settings
+ * @param alert the alert's name
+ *
+ * @example
  * ```ts
  * runbookLink(defaultSettings, "FlamePoolSaturated");
  * // http://localhost:3000/d/firelight-runbook?viewPanel=5

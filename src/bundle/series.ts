@@ -1,5 +1,5 @@
 /**
- * PromQL selectors made from the catalogue: a metric, a label or a bucket's bound that is
+ * PromQL selectors made from the catalog: a metric, a label or a bucket's bound that is
  * not there cannot be queried.
  */
 import { metrics, type MetricSpec } from "../telemetry/catalog.ts";

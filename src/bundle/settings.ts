@@ -3,76 +3,100 @@
  * links, the objective and every threshold, each once, with its reason.
  */
 
+/** Settings of dashboards, rules and provisioning. {@link completeSettings} fills in the defaults. */
 export interface BundleSettings {
-  /** Title of the dashboards' folder, and first word of their titles. */
+  /** Title of the dashboards' folder and first word of their titles. Default: `Firelight`. */
   readonly name: string;
-  /** First part of every uid and file name: `firelight-pools`. Lower-case letters, digits and hyphens. */
+  /**
+   * Prefix of every uid and file name, as in `firelight-pools`. Lower-case letters, digits and hyphens. Default:
+   * `firelight`.
+   */
   readonly uid: string;
-  /** Where Grafana is, as people reach it: links in alerts lead there. */
+  /** Public URL of Grafana, for links in alerts. Default: `http://localhost:3000`. */
   readonly grafanaUrl: string;
   /**
-   * A page of yours with a heading for each alert: `runbook_url` is this and `#` and the alert's name in lower case.
-   * Without it, the links lead to the runbook's own dashboard, where each alert is a panel.
+   * Your runbook page with a heading for each alert: `runbook_url` is this URL, `#` and the alert's name in lower
+   * case. Default: the runbook dashboard, where each alert is a panel.
    */
   readonly runbookUrl?: string;
-  /** Uids of the data sources that provisioning makes and dashboards choose first. */
-  readonly datasources: { readonly prometheus: string; readonly tempo: string; readonly loki: string };
-  /** Prometheus matchers that every alert keeps to, such as `job=~"shop.*"`. Empty: whatever reports Firelight's metrics. */
+  /** Uids of the data sources that provisioning creates and dashboards select first. */
+  readonly datasources: {
+    /** Uid of the Prometheus data source. Default: `prometheus`. */
+    readonly prometheus: string;
+    /** Uid of the Tempo data source. Default: `tempo`. */
+    readonly tempo: string;
+    /** Uid of the Loki data source. Default: `loki`. */
+    readonly loki: string;
+  };
+  /**
+   * Prometheus matchers of every alert, such as `job=~"shop.*"`. Default: empty, for everything that reports
+   * Firelight's metrics.
+   */
   readonly selector: string;
+  /** The service level objective. */
   readonly slo: ServiceLevel;
+  /** Thresholds of the alerts. */
   readonly thresholds: Thresholds;
 }
 
+/** A service level objective. */
 export interface ServiceLevel {
-  /** Share of calls that must succeed, below 1. */
+  /** Share of calls that must succeed, below 1. Default: 0.999. */
   readonly objective: number;
-  /** Days over which the objective holds. */
+  /** Window of the objective, in days. Default: 30. */
   readonly windowDays: number;
-  /** Statuses that are not the service's fault and do not spend its error budget, as gRPC names them. */
+  /**
+   * gRPC statuses that do not spend the error budget, because the service is not at fault. Default: `CANCELLED` and
+   * `INVALID_ARGUMENT`.
+   */
   readonly ignoredStatuses: ReadonlyArray<string>;
-  /** Failed calls in the longer window below which no burn-rate alert fires: one failure of ten calls at night is no page. */
+  /**
+   * Minimum number of failed calls in the longer window for a burn-rate alert, so that one failure at night does not
+   * page. Default: 10.
+   */
   readonly minFailures: number;
 }
 
+/** Thresholds of the alerts. */
 export interface Thresholds {
-  /** Share of the pool's limit in use from which it is worth a look. */
+  /** Share of the pool's limit in use that is worth a look. */
   readonly saturationHigh: number;
-  /** Share of the pool's limit in use at which, with calls pending, it is full. */
+  /** Share of the pool's limit in use at which, with pending calls, it is full. */
   readonly saturationFull: number;
   /** How far ahead saturation is forecast, in seconds. */
   readonly forecastSeconds: number;
-  /** Share of the limit that must be in use before a forecast is worth telling: a pool that goes from none to one is not filling up. */
+  /** Minimum share of the limit in use for a forecast: a pool that goes from 0 to 1 is not filling up. */
   readonly forecastShare: number;
-  /** Time to get a slot, at the 95th percentile, in seconds. */
+  /** 95th percentile of the time to get a slot, in seconds. */
   readonly acquireSeconds: number;
-  /** Share of acquires that may end without a slot, in time-outs or refusals. */
+  /** Share of acquires without a slot, because of timeouts or rejections. */
   readonly acquireTimeoutShare: number;
-  /** Attempts per call; 1 is no retries. */
+  /** Attempts per call; 1 means no retries. */
   readonly amplification: number;
-  /** Share of a method's calls that may end at their deadline. */
+  /** Share of a method's calls that exceed their deadline. */
   readonly deadlineShare: number;
-  /** Time to boot a runner, at the 95th percentile, in seconds. */
+  /** 95th percentile of the time to boot a runner, in seconds. */
   readonly bootSeconds: number;
-  /** Share of boots that may fail. */
+  /** Share of boots that fail. */
   readonly bootFailureShare: number;
-  /** Crashes of runners of one pool within ten minutes. */
+  /** Crashes of one pool's runners within 10 minutes. */
   readonly crashes: number;
-  /** Requests or responses refused for their signature within five minutes. */
+  /** Requests or responses with an invalid signature within 5 minutes. */
   readonly signatureRejections: number;
-  /** Difference of clocks between parent and runner, at the 95th percentile, in seconds. */
+  /** 95th percentile of the difference between the clocks of parent and runner, in seconds. */
   readonly clockOffsetSeconds: number;
-  /** Share of the runners' spans that may be lost. */
+  /** Share of the runners' spans that are lost. */
   readonly lostSpanShare: number;
   /**
-   * Events of the bad kind within an alert's window (time-outs, retries, slow acquires, lost spans) below which no share
-   * and no percentile is judged: one of three is a third, and no news.
+   * Minimum number of failures (timeouts, retries, slow acquires, lost spans) within an alert's window; below it,
+   * shares and percentiles mean little.
    */
   readonly minEvents: number;
-  /** The same of boots, of which there are fewer. */
+  /** The same for boots, of which there are fewer. */
   readonly minBoots: number;
 }
 
-/** What ships in the repository's `dashboards`, `otel/rules` and `grafana`. */
+/** The default settings, as used for the files that the package ships. */
 export const defaultSettings: BundleSettings = {
   name: "Firelight",
   uid: "firelight",

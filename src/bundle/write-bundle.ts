@@ -9,12 +9,13 @@ import type { BundleSettings } from "./settings.ts";
 const folderCheck = text({ allowed: 'a path, such as "observability"' });
 
 /**
- * Writes the files of the bundle, and makes the folders that are missing. Other files there stay as they are.
+ * Writes the files of the bundle and creates missing folders. Other files stay as they are.
  *
- * @param folder where to, such as `observability`
- * @returns the paths within the folder, in the order in which they were written
- * @throws {ConfigError} for a setting that cannot work
- * @throws the file system's error when a file cannot be written
+ * @param settings the settings, from {@link completeSettings}
+ * @param folder the target folder, such as `observability`
+ * @returns the paths within the folder, in the order of writing
+ * @throws {ConfigError} for an invalid setting
+ * @throws {Error} from the file system if a file cannot be written
  */
 export const writeBundle = (settings: BundleSettings, folder: string): ReadonlyArray<string> => {
   readOption(folderCheck, folder, "writeBundle", "folder");
@@ -35,6 +36,13 @@ const read = (file: string): string | undefined => {
   }
 };
 
-/** The paths within a folder whose files are missing, or are not what the settings give. */
+/**
+ * Compares a folder with the bundle.
+ *
+ * @param settings the settings, from {@link completeSettings}
+ * @param folder the folder to compare
+ * @returns the paths within the folder whose files are missing or differ from what the settings produce
+ * @throws {ConfigError} for an invalid setting
+ */
 export const findDrift = (settings: BundleSettings, folder: string): ReadonlyArray<string> =>
   [...bundleFiles(settings)].flatMap(([path, text]) => (read(join(folder, path)) === text ? [] : [path]));

@@ -1,4 +1,4 @@
-/** Where a command prints: its width, its colours where it has them, and texts that fit. */
+/** Where a command prints: its width, its colors where it has them, and texts that fit. */
 import { stripVTControlCharacters, styleText } from "node:util";
 
 type Format = Parameters<typeof styleText>[0];
@@ -23,8 +23,8 @@ const narrowest = 80;
 const widest = 140;
 const customary = 100;
 
-/** `NO_COLOR` and `FORCE_COLOR` decide where they are set; else a terminal that is not dumb has colours. */
-const hasColours = (stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): boolean => {
+/** `NO_COLOR` and `FORCE_COLOR` decide where they are set; else a terminal that is not dumb has colors. */
+const hasColors = (stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): boolean => {
   if (env["NO_COLOR"]) return false;
   const forced = env["FORCE_COLOR"];
   if (forced !== undefined) return forced !== "0" && forced !== "false";
@@ -33,12 +33,12 @@ const hasColours = (stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): boolean
 
 /** The terminal of this process. */
 export const makeTerminal = ({ out, err }: Streams, env: NodeJS.ProcessEnv): Terminal => {
-  const colours = hasColours(out, env);
+  const colors = hasColors(out, env);
   const columns = out.columns ?? (Number(env["COLUMNS"]) || customary);
   return {
     columns: Math.min(widest, Math.max(narrowest, columns)),
     line: (text = "") => void out.write(`${text.trimEnd()}\n`),
-    style: (format, text) => (colours ? styleText(format, text, { validateStream: false }) : text),
+    style: (format, text) => (colors ? styleText(format, text, { validateStream: false }) : text),
     aside: (text) => void err.write(`${text}\n`),
   };
 };

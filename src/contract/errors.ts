@@ -1,10 +1,8 @@
 /**
- * The errors that Firelight gives, on both sides of the wire.
+ * Firelight's errors, on both sides of the wire.
  *
- * Every error is a {@link FlameError} with a stable `code`, and says what a
- * person needs at night: which method and pool, in which phase, after how
- * long, whether the handler may have run (`executed`) and whether it is safe to
- * try again (`retryable`).
+ * Every error is a {@link FlameError} with a stable `code`. It names the method, the pool and the phase, how long the
+ * call took, whether the handler may have run (`executed`) and whether a retry can succeed (`retryable`).
  */
 
 /**
@@ -34,7 +32,7 @@ export const isOf = (kind: Function, value: unknown): boolean => {
   }
 };
 
-/** A stable, machine-readable reason. Codes are added, never renamed. */
+/** A stable, machine-readable reason. New versions may add codes; they never rename one. */
 export type FlameErrorCode =
   | "config_error"
   | "registry_error"
@@ -51,10 +49,10 @@ export type FlameErrorCode =
   | "serialization_error"
   | "signature_error";
 
-/** Whether the handler ran: `no` is proven, `unknown` means it may have. */
+/** Whether the handler ran. `no` is certain; `unknown` means that it may have run. */
 export type Executed = "no" | "unknown" | "yes";
 
-/** Where in the life of a call something happened. */
+/** The phase of a call in which something happened. */
 export type Phase =
   | "configure"
   | "acquire"
@@ -66,7 +64,7 @@ export type Phase =
   | "backoff"
   | "other";
 
-/** The status names of gRPC, as `rpc.status_code` carries them. */
+/** gRPC status names, as `rpc.status_code` reports them. */
 export type RpcStatus =
   | "OK"
   | "CANCELLED"
@@ -79,48 +77,55 @@ export type RpcStatus =
   | "INTERNAL"
   | "UNKNOWN";
 
-/** What an error may say beside its code and message. All fields are optional. */
+/** Optional fields of an error beside its code and message. */
 export interface FlameErrorContext {
-  /** Anything more that helps; crosses the wire only with `exposeErrors`. */
+  /** Additional data about the error. Crosses the wire only with `exposeErrors`. */
   readonly details?: unknown;
-  /** Whether the same call may be tried again. Default: by code, see {@link FlameError.retryable}. */
+  /** Whether the same call may be retried. Default: depends on the code; see {@link FlameError.retryable}. */
   readonly retryable?: boolean;
-  /** Whether the handler ran. Default: by code. */
+  /** Whether the handler ran. Default: depends on the code. */
   readonly executed?: Executed;
   /** The phase in which the call ended. */
   readonly phase?: Phase;
-  /** `service/method`. */
+  /** The method, as `service/method`. */
   readonly method?: string;
+  /** The pool that the call used. */
   readonly pool?: string;
+  /** The runner of the failed attempt. */
   readonly runnerId?: string;
+  /** The id of the call, the same for all of its attempts. */
   readonly invocationId?: string;
-  /** The attempt that failed, from 1. */
+  /** Number of the failed attempt, from 1. */
   readonly attempt?: number;
-  /** Milliseconds from the start of the call. */
+  /** Time since the start of the call, in milliseconds. */
   readonly elapsedMs?: number;
-  /** Milliseconds to wait before another try has a chance. */
+  /** Time to wait before a retry can succeed, in milliseconds. */
   readonly retryAfterMs?: number;
-  /** Which item of a map the call was made for, from 0. */
+  /** Index of the item, from 0, if the call belongs to a map. */
   readonly index?: number;
-  /** What the handler said, where it chose to say it ({@link FlameMethodError}) or `exposeErrors` is on. */
+  /** The error of the handler, if it was a {@link FlameMethodError} or `exposeErrors` is on. */
   readonly remote?: RemoteFailure;
+  /** The error that caused this one. */
   readonly cause?: unknown;
 }
 
-/** What a handler's failure says of itself to the caller. */
+/** The error of a handler, as its caller sees it. */
 export interface RemoteFailure {
   /** The error's class name, such as `TypeError`. */
   readonly name?: string | undefined;
-  /** The code of a {@link FlameMethodError}; with `exposeErrors` that of any error, such as `ECONNREFUSED`. */
+  /** The code of a {@link FlameMethodError}. With `exposeErrors`, the code of any error, such as `ECONNREFUSED`. */
   readonly code?: string | undefined;
+  /** The error's message. */
   readonly message?: string | undefined;
+  /** The `details` of a {@link FlameMethodError}. */
   readonly details?: unknown;
+  /** The error's stack on the runner. Only with `exposeErrors`. */
   readonly stack?: string | undefined;
-  /** The error's cause. Only with `exposeErrors`, and at most 8 deep. */
+  /** The error's cause. Only with `exposeErrors`; at most 8 levels deep. */
   readonly cause?: RemoteFailure | undefined;
-  /** The errors of an `AggregateError`. Only with `exposeErrors`; with the causes, at most 16 in all. */
+  /** The errors of an `AggregateError`. Only with `exposeErrors`; at most 16, causes included. */
   readonly errors?: ReadonlyArray<RemoteFailure> | undefined;
-  /** `true` for an error that is not a {@link FlameMethodError}: the caller sees it because of `exposeErrors`. */
+  /** `true` for an error other than a {@link FlameMethodError}, which reaches the caller because of `exposeErrors`. */
   readonly exposed?: true | undefined;
 }
 
@@ -161,7 +166,7 @@ const statusByCode: Readonly<Record<FlameErrorCode, Exclude<RpcStatus, "OK">>> =
 };
 
 /**
- * The base of all errors of Firelight. Catch this one when the kind does not matter.
+ * Base class of all Firelight errors. Catch it to handle every kind of failure.
  *
  * @example
  * ```ts
@@ -174,25 +179,42 @@ const statusByCode: Readonly<Record<FlameErrorCode, Exclude<RpcStatus, "OK">>> =
  * ```
  */
 export class FlameError extends Error {
+  /** Tag for `Effect.catchTag`. */
   readonly _tag: string = "FlameError";
+  /** Why the call failed. Stable across versions. */
   readonly code: FlameErrorCode;
+  /** Additional data about the error. `undefined` if there is none. */
   readonly details: unknown;
-  /** Whether the same call may be tried again and could succeed. */
+  /** Whether a retry of the same call can succeed. */
   readonly retryable: boolean;
   /** Whether the handler ran. */
   readonly executed: Executed;
+  /** The phase in which the call ended. */
   readonly phase: Phase | undefined;
+  /** The method, as `service/method`. */
   readonly method: string | undefined;
+  /** The pool that the call used. */
   readonly pool: string | undefined;
+  /** The runner of the failed attempt. */
   readonly runnerId: string | undefined;
+  /** The id of the call, the same for all of its attempts. */
   readonly invocationId: string | undefined;
+  /** Number of the failed attempt, from 1. */
   readonly attempt: number | undefined;
+  /** Time since the start of the call, in milliseconds. */
   readonly elapsedMs: number | undefined;
+  /** Time to wait before a retry can succeed, in milliseconds. */
   readonly retryAfterMs: number | undefined;
-  /** Which item of a map the call was made for, from 0. */
+  /** Index of the item, from 0, if the call belongs to a map. */
   readonly index: number | undefined;
+  /** The error of the handler, if it reached the caller. */
   readonly remote: RemoteFailure | undefined;
 
+  /**
+   * @param code why the call failed
+   * @param message what failed, why, and what to do
+   * @param context further fields of the error
+   */
   constructor(code: FlameErrorCode, message: string, context: FlameErrorContext = {}) {
     super(message, context.cause === undefined ? undefined : { cause: context.cause });
     this.name = nameOf(new.target);
@@ -224,32 +246,42 @@ export class FlameError extends Error {
   }
 }
 
-/** A call that did not give a result. `code` says why. */
+/** A call failed. `code` says why. */
 export class InvokeError extends FlameError {
+  /** Tag for `Effect.catchTag`. */
   override readonly _tag = "InvokeError";
 }
 
-/** A service or method that is not registered, or registered twice. Never retried. */
+/** A service or method is not registered, is registered twice, or has an invalid id. Never retried. */
 export class RegistryError extends FlameError {
+  /** Tag for `Effect.catchTag`. */
   override readonly _tag = "RegistryError";
+  /**
+   * @param message what failed, why, and what to do
+   * @param context further fields of the error
+   */
   constructor(message: string, context?: FlameErrorContext) {
     super("registry_error", message, context);
   }
 }
 
-/** A configuration that cannot work. The message says how to fix it. Never retried. */
+/** Invalid configuration. The message names the field and how to fix it. Never retried. */
 export class ConfigError extends FlameError {
+  /** Tag for `Effect.catchTag`. */
   override readonly _tag = "ConfigError";
+  /**
+   * @param message what failed, why, and what to do
+   * @param context further fields of the error
+   */
   constructor(message: string, context?: FlameErrorContext) {
     super("config_error", message, { phase: "configure", ...context });
   }
 }
 
 /**
- * Thrown by a handler to tell its caller something on purpose. Its code, message
- * and details cross the wire even without `exposeErrors`; any other error a
- * handler throws reaches the caller without its message. The caller gets an
- * {@link InvokeError} with code `remote_error` and this in `remote`.
+ * Throw it in a handler to report a failure to the caller. Its code, message and details cross the wire even without
+ * `exposeErrors`; of any other error, the caller does not see the message. The caller gets an {@link InvokeError} with
+ * the code `remote_error` and this error in `remote`.
  *
  * @example
  * ```ts
@@ -257,11 +289,19 @@ export class ConfigError extends FlameError {
  * ```
  */
 export class FlameMethodError extends Error {
+  /** Your code for the failure, such as `card_declined`. */
   readonly code: string;
+  /** Your data for the caller. Must be serializable. */
   readonly details: unknown;
-  /** Whether the caller's retry policy may try again. Default `false`: a handler that speaks usually means it. */
+  /** Whether the caller's retry policy may retry the call. Default: `false`. */
   readonly retryable: boolean;
 
+  /**
+   * @param code your code for the failure, such as `card_declined`
+   * @param message what failed, for the caller
+   * @param options `details` for the caller; `retryable` (default `false`); `cause`, which stays on the runner unless
+   * `exposeErrors` is on
+   */
   constructor(
     code: string,
     message: string,

@@ -1,6 +1,7 @@
 /**
- * OpenTelemetry in one call, for those who have not set it up themselves: traces,
- * log records and, on request, metrics over OTLP. Nothing happens on import.
+ * OpenTelemetry in one call: traces, log records and, on request, metrics over OTLP. Nothing happens on import.
+ *
+ * @module
  */
 import "../contract/process/runtime-check.ts";
 import {
@@ -54,33 +55,38 @@ export type { MetricProducerOptions, ReadableRegistry } from "./metrics.ts";
 export type { Instrumentation } from "./option-checks.ts";
 export { FirelightMetricProducer } from "./metrics.ts";
 
-/** What {@link startOpenTelemetry} may be told. The standard `OTEL_*` variables hold wherever an option is left out. */
+/** Options of {@link startOpenTelemetry}. The standard `OTEL_*` variables apply to options that are left out. */
 export interface OpenTelemetryOptions {
-  /** Default: `OTEL_SERVICE_NAME`. */
+  /** The `service.name` of the resource. Default: `OTEL_SERVICE_NAME`. */
   readonly serviceName?: string;
   /** Base URL of an OTLP/HTTP receiver. Default: `OTEL_EXPORTER_OTLP_ENDPOINT`, else `http://localhost:4318`. */
   readonly endpoint?: string;
   /** Headers of every export, such as an API key. Default: `OTEL_EXPORTER_OTLP_HEADERS`. */
   readonly headers?: Readonly<Record<string, string>>;
   /**
-   * The encoding. JSON needs the packages `@opentelemetry/exporter-{trace,logs,metrics}-otlp-http`.
-   * Default: `OTEL_EXPORTER_OTLP_PROTOCOL`, else `http/protobuf`.
+   * The encoding. JSON needs the packages `@opentelemetry/exporter-{trace,logs,metrics}-otlp-http`. Default:
+   * `OTEL_EXPORTER_OTLP_PROTOCOL`, otherwise `http/protobuf`.
    */
   readonly protocol?: OtlpProtocol;
   /**
-   * Pushes the metrics of a registry, or of something that has one, to the exporters of `OTEL_METRICS_EXPORTER`. Do not
-   * also scrape it: they would count twice. Default: none is pushed.
+   * Pushes the metrics of a registry, or of an object with one, to the exporters of `OTEL_METRICS_EXPORTER`. Do not
+   * scrape it as well, or everything counts twice. Default: none.
    */
-  readonly metrics?: ReadableRegistry | { readonly registry: unknown };
-  /** Milliseconds between two pushes of metrics. Default: `OTEL_METRIC_EXPORT_INTERVAL`, else 60 000. */
+  readonly metrics?:
+    | ReadableRegistry
+    | {
+        /** The registry. */
+        readonly registry: unknown;
+      };
+  /** Time between two pushes of metrics, in milliseconds. Default: `OTEL_METRIC_EXPORT_INTERVAL`, otherwise 60,000. */
   readonly metricsIntervalMs?: number;
-  /** More resource attributes. */
+  /** Further resource attributes. Default: none. */
   readonly attributes?: Readonly<Record<string, string | number | boolean>>;
-  /** Instrumentations to register, such as `getNodeAutoInstrumentations()`. */
+  /** Instrumentations to register, such as `getNodeAutoInstrumentations()`. Default: none. */
   readonly instrumentations?: ReadonlyArray<Instrumentation | ReadonlyArray<Instrumentation>>;
   /**
-   * Maximum time that sending what is buffered takes at the end of the process, all told, in milliseconds. No export takes
-   * longer at any time, whatever `OTEL_EXPORTER_OTLP_TIMEOUT` says. Default 5000.
+   * Maximum time to send buffered data at the end of the process, in milliseconds. Also the maximum time of one
+   * export, whatever `OTEL_EXPORTER_OTLP_TIMEOUT` says. Default: 5,000.
    *
    * @throws {ConfigError} if it is below 1.
    */
@@ -99,13 +105,16 @@ const schema = object<OpenTelemetryOptions>({
   flushTimeoutMs: milliseconds({ min: 1, max: maxTimerMs }),
 });
 
-/** OpenTelemetry while it runs. */
+/** A running OpenTelemetry SDK. */
 export interface OtelHandle {
-  /** Sends log records over OTLP. Firelight's own go there anyway; as `logger` of an instance, those of handlers do too. */
+  /**
+   * Sends log records over OTLP. Firelight's own records use it already; set it as `logger` of an instance to send
+   * those of handlers too.
+   */
   readonly logger: Logger;
-  /** Sends what is buffered. Rejects when it could not be sent. */
+  /** Sends buffered data. Rejects if that fails. */
   flush(): Promise<void>;
-  /** Sends what is buffered, within `flushTimeoutMs`, stops, and leaves the process as it was. */
+  /** Sends buffered data within `flushTimeoutMs`, stops the SDK and unregisters it. */
   shutdown(): Promise<void>;
 }
 
@@ -134,12 +143,13 @@ const nothing = async (): Promise<void> => {};
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /**
- * Registers an OpenTelemetry SDK for the whole process: traces and log records over OTLP/HTTP, W3C
- * propagation, and a context manager on `AsyncLocalStorage`. On a runner, the resource names it. Buffers are flushed
- * before the process ends by itself, by SIGTERM or by SIGINT, by `flame.shutdown` and by a runner that drains. A second
- * call while it runs gives the same handle and ignores its options. With `OTEL_SDK_DISABLED=true` it does nothing.
+ * Registers an OpenTelemetry SDK for the whole process: traces and log records over OTLP/HTTP, W3C propagation, and a
+ * context manager on `AsyncLocalStorage`. On a runner, the resource names the runner. Buffers are flushed before the
+ * process ends by itself, by SIGTERM or by SIGINT, by `flame.shutdown` and when a runner drains. While it runs,
+ * further calls return the same handle and ignore their options. With `OTEL_SDK_DISABLED=true`, it does nothing.
  *
- * @throws {ConfigError} when a package of OpenTelemetry that it needs is not installed, or an option is out of range.
+ * @param given options; the `OTEL_*` variables apply to the rest
+ * @throws {ConfigError} if an OpenTelemetry package is missing, or an option is invalid.
  *
  * @example
  * ```ts

@@ -10,58 +10,109 @@ export const aggregationTemporalities = { delta: 0, cumulative: 1 } as const;
 /** The SDK's `DataPointType`. */
 export const dataPointTypes = { histogram: 0, gauge: 2, sum: 3 } as const;
 
-/** When a point began to be counted, and when it was read. */
+/** The time range of a data point. */
 export interface Times {
+  /** Start of the measurement. */
   readonly startTime: HrTime;
+  /** Time of the collection. */
   readonly endTime: HrTime;
 }
 
-/** One series. */
+/** One data point of a series. */
 export interface DataPoint<Value> extends Times {
+  /** The attributes of the series. */
   readonly attributes: Attributes;
+  /** The measured value. */
   readonly value: Value;
 }
 
-/** The value of a histogram's point. */
+/** The value of a histogram's data point. */
 export interface HistogramValue {
-  readonly buckets: { readonly boundaries: Array<number>; readonly counts: Array<number> };
+  /** The buckets. */
+  readonly buckets: {
+    /** Upper bounds of all buckets but the last. */
+    readonly boundaries: Array<number>;
+    /** Observations per bucket. */
+    readonly counts: Array<number>;
+  };
+  /** Sum of the observations. */
   readonly sum: number;
+  /** Number of observations. */
   readonly count: number;
 }
 
+/** What all metrics have. */
 export interface MetricBase {
+  /** The instrument. */
   readonly descriptor: {
+    /** The metric's name. */
     readonly name: string;
+    /** What it measures. */
     readonly description: string;
+    /** The unit, in UCUM notation. */
     readonly unit: string;
+    /** Integers or floating-point numbers. */
     readonly valueType: ValueType;
   };
+  /** 0 for delta, 1 for cumulative. */
   readonly aggregationTemporality: 0 | 1;
 }
 
 /** One metric with its points. */
 export type MetricData =
   | (MetricBase & {
+      /** A sum. */
       readonly dataPointType: 3;
+      /** Whether it never decreases: a counter. */
       readonly isMonotonic: boolean;
+      /** One per series. */
       readonly dataPoints: Array<DataPoint<number>>;
     })
-  | (MetricBase & { readonly dataPointType: 2; readonly dataPoints: Array<DataPoint<number>> })
-  | (MetricBase & { readonly dataPointType: 0; readonly dataPoints: Array<DataPoint<HistogramValue>> });
+  | (MetricBase & {
+      /** A gauge. */
+      readonly dataPointType: 2;
+      /** One per series. */
+      readonly dataPoints: Array<DataPoint<number>>;
+    })
+  | (MetricBase & {
+      /** A histogram. */
+      readonly dataPointType: 0;
+      /** One per series. */
+      readonly dataPoints: Array<DataPoint<HistogramValue>>;
+    });
 
-/** A resource without attributes; a metric reader puts its own in its place. */
+/** A resource without attributes; the metric reader replaces it with its own. */
 export interface EmptyResource {
+  /** No attributes. */
   readonly attributes: Attributes;
+  /**
+   * Returns the other resource.
+   *
+   * @param other the resource to merge with
+   */
   merge<Other>(other: Other): NonNullable<Other>;
+  /** No attributes. */
   getRawAttributes(): [];
 }
 
-/** What a metric reader gets from a producer. */
+/** The result of a collection, as a metric reader expects it. */
 export interface CollectionResult {
+  /** The metrics, with their resource. */
   readonly resourceMetrics: {
+    /** The resource. */
     readonly resource: EmptyResource;
-    readonly scopeMetrics: Array<{ readonly scope: { readonly name: string }; readonly metrics: Array<MetricData> }>;
+    /** The metrics, by instrumentation scope. */
+    readonly scopeMetrics: Array<{
+      /** The scope. */
+      readonly scope: {
+        /** The scope's name. */
+        readonly name: string;
+      };
+      /** The metrics of the scope. */
+      readonly metrics: Array<MetricData>;
+    }>;
   };
+  /** Errors of the collection. */
   readonly errors: Array<unknown>;
 }
 

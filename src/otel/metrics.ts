@@ -33,8 +33,9 @@ interface JsonMetric {
   readonly values?: ReadonlyArray<Sample>;
 }
 
-/** A registry of prom-client or @prometheus-io/client, as far as it is read here. */
+/** The part of a prom-client or @prometheus-io/client registry that is read. */
 export interface ReadableRegistry {
+  /** All metrics, as JSON. */
   getMetricsAsJSON(): Promise<ReadonlyArray<unknown>>;
 }
 
@@ -45,8 +46,8 @@ const registryCheck = having<ReadableRegistry>("a registry of prom-client or @pr
 /** Options of {@link FirelightMetricProducer}. */
 export interface MetricProducerOptions {
   /**
-   * Whether counters and histograms are `cumulative`, from the start of the process, or `delta`, from the collection
-   * before. A producer counts deltas for one reader: give each reader its own. Default `cumulative`.
+   * Temporality of counters and histograms: `cumulative`, from the start of the process, or `delta`, from the
+   * previous collection. With `delta`, give each reader its own producer. Default: `cumulative`.
    */
   readonly temporality?: "cumulative" | "delta";
 }
@@ -115,7 +116,7 @@ const descriptorOf = (metric: JsonMetric): MetricData["descriptor"] => {
 };
 
 /**
- * Gives a metric reader what a Prometheus registry holds, with the units of the catalogue. Counters and histograms are
+ * Gives a metric reader what a Prometheus registry holds, with the units of the catalog. Counters and histograms are
  * counted from the start of the process, or since the registry was last reset. Summaries and exemplars, which the
  * OpenTelemetry SDK does not have, are left out.
  *
@@ -129,7 +130,11 @@ export class FirelightMetricProducer {
   readonly #temporality: "cumulative" | "delta";
   readonly #memory: SeriesMemory;
 
-  /** @throws {ConfigError} when it is given no registry, or an option that cannot work. */
+  /**
+   * @param registry the registry to read
+   * @param options temporality
+   * @throws {ConfigError} when it is given no registry, or an option that cannot work.
+   */
   constructor(registry: ReadableRegistry, options: MetricProducerOptions = {}) {
     this.#registry = readOption(registryCheck, registry, "FirelightMetricProducer", "registry");
     this.#temporality = readOption(optionsSchema, options, "FirelightMetricProducer").temporality ?? "cumulative";

@@ -6,12 +6,32 @@ import { type Check, check, notAllowed } from "../contract/validation/option-sch
 import type { ReadableRegistry } from "./metrics.ts";
 
 type MetricsSource = ReadableRegistry | { readonly registry: unknown };
-/** What `startOpenTelemetry` needs of an instrumentation. Those of every generation of OpenTelemetry's packages fit. */
+/** The methods of an instrumentation that `startOpenTelemetry` uses. Those of all OpenTelemetry versions fit. */
 export interface Instrumentation {
+  /**
+   * Sets where spans go.
+   *
+   * @param provider the provider
+   */
   setTracerProvider(provider: TracerProvider): void;
+  /**
+   * Sets where metrics go.
+   *
+   * @param provider the provider
+   */
   setMeterProvider(provider: MeterProvider): void;
+  /**
+   * Sets where log records go.
+   *
+   * @param provider the provider
+   */
   setLoggerProvider?(provider: never): void;
-  getConfig?(): { readonly enabled?: boolean };
+  /** Its configuration. */
+  getConfig?(): {
+    /** Whether it is enabled already. */
+    readonly enabled?: boolean;
+  };
+  /** Starts it. */
   enable(): void;
 }
 

@@ -27,39 +27,51 @@ import type { Environment, ResolvedConfig } from "../contract/config/resolve-con
 import { resolveIdempotency } from "../contract/config/resolve-idempotency.ts";
 import type { StopOptions } from "./lifecycle/shutdown.ts";
 
-/** Options of {@link createRunnerServer}; what is left out comes from the environment, then the configuration. */
+/** Options of `createRunnerServer`. Environment variables, then the configuration, provide what is left out. */
 export interface RunnerServerOptions extends RunnerHooks {
-  /** TCP port; 0 takes a free one. Default: `FLAME_PORT`, else 8080. */
+  /** TCP port; 0 picks a free one. Default: `FLAME_PORT`, otherwise 8080. */
   readonly port?: number;
-  /** Address to listen on. Default: `FLAME_HOST`, else all interfaces. */
+  /** Address to listen on. Default: `FLAME_HOST`, otherwise all interfaces. */
   readonly hostname?: string;
-  /** Path of invocations. Default: `invokePath` of the configuration (`/invoke`). */
+  /** HTTP path of calls. Default: `invokePath` of the configuration (`/invoke`). */
   readonly invokePath?: string;
-  /** Most bytes of a request body or an encoded result. Default: `maxBodyBytes` of the configuration (10 MiB). */
+  /**
+   * Maximum size of a request body and of an encoded result, in bytes. Default: `maxBodyBytes` of the configuration
+   * (10 MiB).
+   */
   readonly maxBodyBytes?: number;
-  /** Keys and the clock window; field by field over `security` of the configuration. */
+  /** Keys and clock window, merged field by field over `security` of the configuration. */
   readonly security?: SecurityOptions;
-  /** Lets messages, details and stacks of handler errors reach the caller. Default: `exposeErrors` of the configuration (`false`). */
+  /**
+   * Sends messages, details and stacks of handler errors to the caller. Default: `exposeErrors` of the configuration
+   * (`false`).
+   */
   readonly exposeErrors?: boolean;
-  /** How calls with an idempotency key are treated; `false` treats them like any other. Default: `idempotency` of the configuration. */
+  /**
+   * Where and how long results are kept for idempotency keys; `false` keeps none. Default: `idempotency` of the
+   * configuration.
+   */
   readonly idempotency?: IdempotencyOptions | false;
-  /** What runs handlers with an `isolation`. Default: `isolation` of the configuration. */
+  /** Options of handlers with `isolation`. Default: `isolation` of the configuration. */
   readonly isolation?: IsolationOptions;
   /**
-   * The id that requests must name as their audience. Default: `FLAME_RUNNER_ID`; without either the server makes one
-   * up and runs requests for any audience, since no parent can know it.
+   * The id that requests must be signed for. Default: `FLAME_RUNNER_ID`; without either, the server generates one and
+   * accepts requests for any runner, because no parent can know the id.
    */
   readonly runnerId?: string;
   /**
-   * Milliseconds that {@link RunnerServer.stop} waits for running invocations before it aborts them, from 0; `Infinity` waits for all.
-   * What they leave of it is for `onRunnerStop`. Default 10,000.
+   * Maximum time that {@link RunnerServer.stop} waits for running calls before it aborts them, in milliseconds, from
+   * 0; `Infinity` waits for all. `onRunnerStop` has the rest. Default: 10,000.
    */
   readonly drainTimeoutMs?: number;
-  /** Invocations at a time; more are refused with `overloaded`, unexecuted. Default: no bound, the parent's pool sets it. */
+  /**
+   * Maximum number of concurrent calls; further calls fail with `overloaded`, not executed. Default: unlimited,
+   * because the parent's pool limits them.
+   */
   readonly maxConcurrency?: number;
   /**
-   * Whether SIGTERM and SIGINT drain the server and end the process. Default: `true` when `FLAME_RUNNER_ID` is set or
-   * the mode is `runner`, else `false`.
+   * Whether SIGTERM and SIGINT drain the server and end the process. Default: `true` if `FLAME_RUNNER_ID` is set or
+   * the mode is `runner`, otherwise `false`.
    */
   readonly handleSignals?: boolean;
 }

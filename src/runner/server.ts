@@ -44,23 +44,27 @@ import type { Refused } from "./request/rejected.ts";
 import { UnverifiedRequests, unverifiedLimits } from "./http/unverified.ts";
 import { makeVerifier, type Verified, type Verifier } from "./request/verify.ts";
 
-/** A runner that listens. */
+/** A running runner server. */
 export interface RunnerServer {
+  /** The port that it listens on. */
   readonly port: number;
-  /** The address that it listens on, such as `127.0.0.1`; `0.0.0.0` or `::` are all interfaces. */
+  /** The address that it listens on, such as `127.0.0.1`; `0.0.0.0` and `::` mean all interfaces. */
   readonly hostname: string;
   /** Base URL for clients on this machine, such as `http://127.0.0.1:4123`. */
   readonly url: string;
+  /** The runner id. */
   readonly runnerId: string;
   /**
-   * Resolves when requests are accepted and `onRunnerStart` is done; rejects with a `ConfigError` when the port cannot be had, and
-   * with an `InvokeError` when `onRunnerStart` has failed.
+   * Resolves when the server accepts requests and `onRunnerStart` is done. Rejects with a `ConfigError` if the port
+   * is not available, and with an `InvokeError` if `onRunnerStart` failed.
    */
   readonly ready: Promise<void>;
   /**
-   * Stops in order: `/ready` says 503 and new invocations are refused as not executed, running ones get
-   * `drainTimeoutMs` to finish and are then aborted, `onRunnerStop` has what they left of it, sockets are closed, telemetry is
+   * Stops in order: `/ready` answers 503 and new calls are rejected as not executed; running calls have
+   * `drainTimeoutMs` and are then aborted; `onRunnerStop` has the rest of that time; sockets close; telemetry is
    * flushed.
+   *
+   * @param options how long to drain
    */
   stop(options?: StopOptions): Promise<void>;
 }

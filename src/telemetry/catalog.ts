@@ -1,11 +1,12 @@
 /**
- * Every span, metric, attribute and log event of Firelight, once. Instruments,
- * spans, documentation, dashboards and tests are made from this page; a name
- * that is not here does not exist.
+ * The catalog of all spans, metrics, attributes and log events. Instruments, documentation, dashboards and tests are
+ * generated from it.
+ *
+ * @module
  */
 import "../contract/process/runtime-check.ts";
 
-/** The phases of a call; their sum is its duration. */
+/** The phases of a call, in order. Their durations add up to that of the call. */
 export const phases = [
   "acquire",
   "encode",
@@ -16,8 +17,9 @@ export const phases = [
   "backoff",
   "other",
 ] as const;
+/** A phase of a call. */
 export type CallPhase = (typeof phases)[number];
-/** Milliseconds by phase. */
+/** Duration of each phase, in milliseconds. */
 export type PhaseTimes = Record<CallPhase, number>;
 
 export * from "./catalog/attributes.ts";

@@ -30,7 +30,7 @@ export class ExemplarChoice {
   /**
    * @param now a clock in milliseconds that never goes back
    * @param labelOf the label of a method. Default: the method
-   * @param buckets bounds of the histograms that methods have series in. Default: the catalogue's
+   * @param buckets bounds of the histograms that methods have series in. Default: the catalog's
    */
   constructor(
     now: () => number = () => performance.now(),

@@ -1,5 +1,5 @@
 /**
- * Events as structured log records: the catalogue's name and level, a sentence
+ * Events as structured log records: the catalog's name and level, a sentence
  * for a person, and ids by which a record finds its trace. Each failure gives one
  * record per side.
  */
@@ -16,7 +16,7 @@ import type { EventSink, FlameEvent, SpanIds } from "./telemetry.ts";
 /** A record before it is handed to loggers. */
 interface LogEntry {
   readonly spec: LogSpec;
-  /** Where it differs from the catalogue's. */
+  /** Where it differs from the catalog's. */
   readonly level?: LogSpec["level"];
   readonly message: string;
   readonly facts: SpanFields;
@@ -288,8 +288,8 @@ const metaOf = ({ spec, facts, span }: LogEntry, redact: Redactor): Record<strin
 };
 
 /**
- * Turns events into log records for a logger. Levels are the catalogue's, except that a call which its caller
- * cancelled is `debug`.
+ * Turns events into log records for a logger. Levels are the catalog's, except that a call which its caller
+ * canceled is `debug`.
  *
  * @param logger default: {@link consoleLogger}
  * @param redact makes text from errors safe; default: strikes out what looks like a secret

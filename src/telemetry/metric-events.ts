@@ -1,6 +1,6 @@
 /**
- * What each event does to the metrics of the catalogue. Knows no vendor: it speaks
- * to {@link Instruments}, whose labels TypeScript checks against the catalogue.
+ * What each event does to the metrics of the catalog. Knows no vendor: it speaks
+ * to {@link Instruments}, whose labels TypeScript checks against the catalog.
  */
 import type { CallError } from "../contract/errors.ts";
 import type { CallPhase, metrics } from "./catalog.ts";

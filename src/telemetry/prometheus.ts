@@ -19,7 +19,7 @@ export interface MetricsOptions {
   readonly pool?: string;
   /** Methods that labels name, as `service/method` or `service/*`. Default: every method. */
   readonly methods?: ReadonlyArray<string> | undefined;
-  /** Bucket bounds, in seconds, of the histograms that methods have series in. Default: the catalogue's. */
+  /** Bucket bounds, in seconds, of the histograms that methods have series in. Default: the catalog's. */
   readonly buckets?: ReadonlyArray<number> | undefined;
 }
 
@@ -39,7 +39,7 @@ const ownRegistry = (): MetricsRegistry => {
 };
 
 /**
- * Metrics of the catalogue in a registry. Instances with the same registry share the instruments.
+ * Metrics of the catalog in a registry. Instances with the same registry share the instruments.
  *
  * @throws {ConfigError} when the registry has another metric under one of the names.
  */

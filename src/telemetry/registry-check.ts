@@ -1,4 +1,4 @@
-/** Whether a user's registry can take the metrics of the catalogue. It needs no client library, so it can be asked at once. */
+/** Whether a user's registry can take the metrics of the catalog. It needs no client library, so it can be asked at once. */
 import { ConfigError } from "../contract/errors.ts";
 import type { MetricsRegistry } from "../contract/config/options.ts";
 import type { MetricSpec } from "./catalog.ts";
@@ -18,7 +18,7 @@ export const familyName = (name: string): string => name.replace(/_total$/, "");
 /**
  * The metric of that name which a registry has already.
  *
- * @throws {ConfigError} when it is another metric than the catalogue's.
+ * @throws {ConfigError} when it is another metric than the catalog's.
  */
 export const findMetric = (registry: MetricsRegistry, spec: MetricSpec): MetricShape | undefined => {
   const found = (registry.getSingleMetric(spec.name) ?? registry.getSingleMetric(familyName(spec.name))) as
@@ -37,7 +37,7 @@ export const findMetric = (registry: MetricsRegistry, spec: MetricSpec): MetricS
   return found;
 };
 
-/** @throws {ConfigError} when the registry has another metric under one of the catalogue's names. */
+/** @throws {ConfigError} when the registry has another metric under one of the catalog's names. */
 export const checkRegistry = (registry: MetricsRegistry): void => {
   for (const spec of Object.values(metrics)) findMetric(registry, spec);
 };

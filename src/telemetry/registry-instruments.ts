@@ -1,5 +1,5 @@
 /**
- * The instruments of the catalogue in a registry of prom-client or
+ * The instruments of the catalog in a registry of prom-client or
  * @prometheus-io/client, made once per registry however many instances share it.
  */
 import type { Metric } from "prom-client";
@@ -57,7 +57,7 @@ export class RegistryInstruments implements Instruments {
   readonly pools = new PoolWatch();
   /** Events that are not recorded yet. */
   readonly backlog: EventBuffer = new EventBuffer((event) => recordEvent(this, event));
-  /** Bounds of the histograms that methods have series in; `undefined` for the catalogue's. */
+  /** Bounds of the histograms that methods have series in; `undefined` for the catalog's. */
   readonly buckets: ReadonlyArray<number> | undefined;
   readonly #registry: MetricsRegistry;
   readonly #instruments = new Map<MetricKey, Counter | Gauge | Histogram>();
@@ -101,7 +101,7 @@ export class RegistryInstruments implements Instruments {
     this.know(pool, backend);
   }
 
-  /** Makes the label sets of a pool that the catalogue knows start at zero, once. */
+  /** Makes the label sets of a pool that the catalog knows start at zero, once. */
   know(pool: string, backend?: string): void {
     const id = JSON.stringify([pool, backend]);
     if (this.#known.has(id)) return;

@@ -24,7 +24,7 @@ const failed = (status: RpcStatus, message: string, facts?: SpanFields): SpanOut
   failure: { message, facts: { ...facts, errorType: status } },
 });
 
-const canceled = failed("CANCELLED", "The stage was cancelled.");
+const canceled = failed("CANCELLED", "The stage was canceled.");
 
 const getString = (error: unknown, field: string): string | undefined => {
   const value = readField(error, field);

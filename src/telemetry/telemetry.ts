@@ -89,16 +89,21 @@ export interface HostContext {
   readonly _: unique symbol;
 }
 
-/** State of a pool at one moment, as its gauges and counters show it. */
+/** The state of a pool at one moment, as its metrics show it. */
 export interface PoolSnapshot {
+  /** Calls that wait for a slot. */
   readonly pending: number;
+  /** Number of runners, by state. */
   readonly runners: Readonly<Record<"booting" | "idle" | "busy" | "draining" | "ejected", number>>;
+  /** Slots in use. */
   readonly slotsUsed: number;
+  /** Slots on runners that are ready. */
   readonly slotsProvisioned: number;
+  /** Maximum number of slots of the pool. */
   readonly slotsLimit: number;
-  /** Since the pool was made. */
+  /** Slot-seconds in use since the pool was created. */
   readonly slotBusySeconds: number;
-  /** Since the pool was made. */
+  /** Slot-seconds available since the pool was created. */
   readonly slotAvailableSeconds: number;
 }
 

@@ -1,7 +1,5 @@
 /**
- * What a pool relies on in a backend, as checks. A backend of your own that
- * passes them boots, ends and loses runners the way that pools expect; nothing
- * here needs a particular test runner.
+ * Checks of everything that a pool expects from a backend. They need no particular test runner.
  */
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
@@ -17,31 +15,47 @@ import type { SpawnOutcome } from "./backend-trial.ts";
 import { Trial } from "./backend-trial.ts";
 import { assertIdentity, readyStatus } from "./runner-ping.ts";
 
-/** What {@link backendConformance} must know about a backend. */
+/** Options of {@link backendConformance}. */
 export interface BackendConformanceOptions<B extends Backend = Backend> {
-  /** Makes the backend; called for each check. Its runners must be real ones, whose entry calls `createRunnerServer()`. */
+  /** Creates the backend; called for each check. Its runners must be real: their entry calls `createRunnerServer()`. */
   makeBackend(): B | Promise<B>;
-  /** The ids of the runners that the infrastructure has now, booting ones included: the checks find orphans with it. */
+  /**
+   * The ids of the runners that exist on your platform, booting ones included. The checks use it to find orphans.
+   *
+   * @param backend the backend of the check
+   */
   running(backend: B): ReadonlyArray<string> | Promise<ReadonlyArray<string>>;
-  /** Ends a runner as an accident would, behind the backend's back: `process.kill(pid, "SIGKILL")`, or deleting its machine. */
+  /**
+   * Ends a runner without the backend, like an accident: `process.kill(pid, "SIGKILL")`, or deleting its machine.
+   *
+   * @param runner the runner to end
+   * @param backend the backend of the check
+   */
   crash(runner: RunnerHandle, backend: B): unknown;
-  /** Frees what a backend holds. Called after each check, when its runners have been terminated. Default: nothing. */
+  /**
+   * Frees what a backend holds, after each check. Default: no-op.
+   *
+   * @param backend the backend of the check
+   */
   disposeBackend?(backend: B): unknown;
-  /** Runners that are booted at once. Default 3. */
+  /** Number of runners to boot at once. Default: 3. */
   readonly concurrency?: number;
-  /** Milliseconds that a boot may take. Default 30 000. */
+  /** Maximum time of a boot, in milliseconds. Default: 30,000. */
   readonly spawnTimeoutMs?: number;
-  /** Milliseconds after which an end, an abort, a timeout or a crash must have had its effects. Default 15 000. */
+  /** Maximum time until an end, an abort, a timeout or a crash takes effect, in milliseconds. Default: 15,000. */
   readonly settleMs?: number;
-  /** Path of invocations on the runners. Default `/invoke`. */
+  /** HTTP path of calls on the runners. Default: `/invoke`. */
   readonly invokePath?: string;
 }
 
-/** One check. */
+/** One check of a backend. */
 export interface ConformanceCheck {
-  /** The fact that is checked, such as "a spawned runner is ready at once". */
+  /** What is checked, such as "a spawned runner is ready at once". */
   readonly name: string;
-  /** Resolves when it holds. Rejects with an `AssertionError` that says what does not, or with what the backend threw. */
+  /**
+   * Resolves if the backend passes. Rejects with an `AssertionError` that says what is wrong, or with the backend's
+   * error.
+   */
   run(): Promise<void>;
 }
 
@@ -205,6 +219,7 @@ const checks: Readonly<Record<string, CheckBody>> = {
 /**
  * The checks for a backend. Run each one as a test, one after the other.
  *
+ * @param options the backend, and how to observe and crash its runners
  * @throws {ConfigError} for an option that cannot work.
  *
  * @example

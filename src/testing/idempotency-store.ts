@@ -1,16 +1,14 @@
-/**
- * What every store of idempotency keys must do, as checks that any test runner can
- * run: each is a name and a function that rejects when the store fails it.
- */
+/** Checks of everything that a runner expects from an idempotency store, for any test runner. */
 import assert from "node:assert/strict";
 import { fn } from "../contract/validation/option-checks.ts";
 import { readOption } from "../contract/validation/option-schema.ts";
 import type { IdempotencyClaim, IdempotencyState, IdempotencyStore } from "../contract/config/idempotency.ts";
 
-/** One thing that a store must do. */
+/** One check of a store. */
 export interface StoreCheck {
+  /** What is checked. */
   readonly name: string;
-  /** Rejects with an `AssertionError` when the store does not do it. */
+  /** Resolves if the store passes, otherwise rejects with an `AssertionError`. */
   run(): Promise<void>;
 }
 
@@ -47,10 +45,11 @@ const until = async (what: string, holds: () => Promise<boolean>): Promise<void>
 };
 
 /**
- * The checks of a store. `makeStore` is asked for a store before each check; stores that it gives may share what they
- * hold, as two runners do, since every check uses keys of its own.
+ * The checks of an idempotency store.
  *
- * @throws {ConfigError} when `makeStore` is no function.
+ * @param makeStore creates a store for each check. The stores may share their data, as on several runners, because
+ * every check uses its own keys
+ * @throws {ConfigError} if `makeStore` is not a function.
  *
  * @example
  * ```ts

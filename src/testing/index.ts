@@ -1,4 +1,8 @@
-/** What helps to test code around Firelight, with any test runner. */
+/**
+ * Conformance checks for your own backends and idempotency stores, for any test runner.
+ *
+ * @module
+ */
 import "../contract/process/runtime-check.ts";
 
 export { idempotencyStoreConformance } from "./idempotency-store.ts";

@@ -60,7 +60,7 @@ const labelTemplate =
     return [
       ...(found.type === "query" ? [] : [`${name} is no query`]),
       ...(found.datasource?.uid === `\${${prometheus}}` ? [] : [`${name} does not use the chosen data source`]),
-      ...(found.label === capitalized(name) ? [] : [`${name} is labelled ${found.label}`]),
+      ...(found.label === capitalized(name) ? [] : [`${name} is labeled ${found.label}`]),
       ...(found.multi === true ? [] : [`${name} cannot have many values`]),
       ...(found.allValue === ".+" ? [] : [`${name} has the value ${found.allValue} for all`]),
     ];
@@ -75,7 +75,7 @@ const dashboardRules: Readonly<Record<string, DashboardRule>> = {
       const [name, label] = [`${kind}_datasource`, `${capitalized(kind)} data source`];
       return [
         ...(source.name === name ? [] : [`${source.name} should be named ${name}`]),
-        ...(source.label === label ? [] : [`${source.name} should be labelled ${label}`]),
+        ...(source.label === label ? [] : [`${source.name} should be labeled ${label}`]),
       ];
     });
   },

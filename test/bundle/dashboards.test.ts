@@ -54,7 +54,7 @@ describe("the dashboards", () => {
   });
 
   test.each(each)(
-    "%s asks for metrics and labels of the catalogue, or of what others are known to make",
+    "%s asks for metrics and labels of the catalog, or of what others are known to make",
     (_, dashboard) => {
       for (const expr of promqlOf(dashboard)) {
         const { selectors, labels, createdLabels } = promqlNames(expr);

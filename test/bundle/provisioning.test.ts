@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { metrics as catalogue } from "../../src/telemetry/catalog.ts";
+import { metrics as catalog } from "../../src/telemetry/catalog.ts";
 import { composeFiles, inProject, portsOf, readCompose, readText, readYaml, root } from "./composed.ts";
 
 const { services } = readCompose("docker-compose.yml");
@@ -62,10 +62,10 @@ describe("data sources", () => {
     expect(prometheus["exemplarTraceIdDestinations"]).toMatchObject([{ name: "trace_id", datasourceUid: "tempo" }]);
   });
 
-  test("a span leads to metrics of the catalogue", () => {
+  test("a span leads to metrics of the catalog", () => {
     const tempo = dataSources.find(({ uid }) => uid === "tempo")!.jsonData;
     const queries = valuesOf(["query"], tempo["tracesToMetrics"]).map(String);
-    const known = new Set(Object.values(catalogue).map(({ name }) => name as string));
+    const known = new Set(Object.values(catalog).map(({ name }) => name as string));
     const named = queries.flatMap((query) => query.match(/\b(?:flame|rpc)_\w+_seconds/g) ?? []);
     expect(named).toHaveLength(3);
     expect(named.filter((name) => !known.has(name))).toEqual([]);

@@ -95,7 +95,7 @@ describe("names", () => {
     expect(all.map(({ name }) => name)).toEqual([...alertNames]);
   });
 
-  test("rules ask for nothing but the catalogue, known foreign series and what they record", () => {
+  test("rules ask for nothing but the catalog, known foreign series and what they record", () => {
     const specs: ReadonlyArray<MetricSpec> = Object.values(metrics);
     const known = new Set([
       ...specs.flatMap(({ name, type, labels }) => [
@@ -169,7 +169,7 @@ describe("the runbook", () => {
     expect(links.length).toBeGreaterThan(10);
   });
 
-  test("asks Prometheus for nothing but the catalogue, known foreign series and what is recorded", () => {
+  test("asks Prometheus for nothing but the catalog, known foreign series and what is recorded", () => {
     const known = [
       ...Object.values(metrics).flatMap(({ name }) => [name, `${name}_bucket`, `${name}_sum`, `${name}_count`]),
       ...Object.values(foreignSeries).map(({ name }) => name.replace("(_total)?", "")),

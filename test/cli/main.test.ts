@@ -42,9 +42,9 @@ describe("the firelight command", () => {
     expect(stderr.trim().split("\n")).toHaveLength(1);
   });
 
-  test("has colours where it is told to, and none where it is told not to", async () => {
-    const coloured = await firelight(["doctor"], { env: { NO_COLOR: undefined, FORCE_COLOR: "1" } });
-    expect(coloured.stdout).toContain("\u001b[");
+  test("has colors where it is told to, and none where it is told not to", async () => {
+    const colored = await firelight(["doctor"], { env: { NO_COLOR: undefined, FORCE_COLOR: "1" } });
+    expect(colored.stdout).toContain("\u001b[");
     const both = await firelight(["doctor"], { env: { NO_COLOR: "1", FORCE_COLOR: "1" } });
     expect(both.stdout).not.toContain("\u001b[");
   });

@@ -7,7 +7,7 @@ import { waitFor } from "./wait-for.ts";
 
 export interface StartOptions {
   /** The program and its arguments. */
-  readonly command: readonly [string, ...string[]];
+  readonly command: readonly [string, ...Array<string>];
   readonly cwd?: string;
   /** Added to the environment of the test; `undefined` takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;

@@ -10,7 +10,7 @@ import { flame } from "../../src/index.ts";
 import { startOpenTelemetry } from "../../src/otel/index.ts";
 import { openLedger, readLedger, type LedgerReport } from "../harness/ledger.ts";
 import { startReceiver, type ReceivedSpan } from "../otel/otlp-receiver.ts";
-import { Booked, type Behaviour } from "./fixtures/booked-services.ts";
+import { Booked, type Behavior } from "./fixtures/booked-services.ts";
 import { silent } from "./setup.ts";
 
 type MethodName = "work" | "other";
@@ -29,7 +29,7 @@ export interface Accounts {
 export interface BookedRun {
   readonly backend: ProcessBackend;
   /** Makes a call and books how it ended. Gives the process of the runner, `undefined` if it failed. */
-  call(method: MethodName, behaviour: Behaviour, ms: number, options?: CallOptions): Promise<number | undefined>;
+  call(method: MethodName, behavior: Behavior, ms: number, options?: CallOptions): Promise<number | undefined>;
   /** How much a metric has grown so far. */
   grown(name: string, labels?: Labels): Promise<number>;
   /** Ends the runners in order, and closes the books. */
@@ -77,12 +77,12 @@ export const startBookedRun = async ({ pool = {}, env = {} }: BookedRunOptions =
   let calls = 0;
   return {
     backend,
-    call: async (method, behaviour, ms, options = {}) => {
+    call: async (method, behavior, ms, options = {}) => {
       const id = `${method}-${++calls}`;
       ledger.start(id);
       const end = (status: string): void => ledger.end(id, `booked/${method} ${status}`);
       try {
-        const pid = await Booked[method].with(options)(behaviour, ms);
+        const pid = await Booked[method].with(options)(behavior, ms);
         end("OK");
         return pid;
       } catch (error) {

@@ -1,9 +1,9 @@
-/** Nothing that a handler throws or returns hurts its neighbours, its runner or its caller. */
+/** Nothing that a handler throws or returns hurts its neighbors, its runner or its caller. */
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Scrape } from "../../examples/shared/prometheus-text.ts";
 import { processBackend } from "../../src/backends/process.ts";
 import { flame, InvokeError } from "../../src/index.ts";
-import { Hostilities, Neighbour } from "./fixtures/hostile-services.ts";
+import { Hostilities, Neighbor } from "./fixtures/hostile-services.ts";
 import { type Hostile, hostile, type HostileResult, hostileResults } from "./fixtures/hostile-values.ts";
 import { entryOf } from "./setup.ts";
 
@@ -65,16 +65,16 @@ describe.each(places)("in %s", (_name, place, isolation) => {
   test.each([false, true])("whatever is thrown fails one call, with exposeErrors: %j", async (expose) => {
     const { written, uncaught, metric } = await start(place, expose);
     const callsBefore = await metric("rpc_client_call_duration_seconds_count");
-    const before = await Neighbour.wait(0);
-    const neighbours = Array.from({ length: 20 }, (_, index) => Neighbour.wait(50 * index));
+    const before = await Neighbor.wait(0);
+    const neighbors = Array.from({ length: 20 }, (_, index) => Neighbor.wait(50 * index));
     for (const what of thrown) {
       for (const error of await Promise.all([ended(service.throws(what)), ended(service.rejects(what))])) {
         expect(error, what).toBeInstanceOf(InvokeError);
         expect(error, what).toMatchObject({ code: "remote_error", executed: "yes", phase: "handler" });
       }
     }
-    expect(await Promise.all(neighbours)).toEqual(neighbours.map(() => before));
-    expect(await Neighbour.wait(0)).toBe(before);
+    expect(await Promise.all(neighbors)).toEqual(neighbors.map(() => before));
+    expect(await Neighbor.wait(0)).toBe(before);
     expect(uncaught).toEqual([]);
     const records = written.filter(({ meta }) => meta["event.name"] === "rpc.client.call.exception");
     expect(records).toHaveLength(2 * thrown.length);
@@ -82,13 +82,13 @@ describe.each(places)("in %s", (_name, place, isolation) => {
       expect(JSON.stringify(meta).length + message.length).toBeLessThan(64 * 1_024);
     expect(await metric("flame_invocation_active")).toBe(0);
     const calls = (await metric("rpc_client_call_duration_seconds_count")) - callsBefore;
-    expect(calls).toBe(2 * thrown.length + neighbours.length + 2);
+    expect(calls).toBe(2 * thrown.length + neighbors.length + 2);
   });
 
   test("whatever is returned fails one call at most", async () => {
     const { uncaught } = await start(place);
-    const before = await Neighbour.wait(0);
-    const neighbours = Array.from({ length: 10 }, (_, index) => Neighbour.wait(20 * index));
+    const before = await Neighbor.wait(0);
+    const neighbors = Array.from({ length: 10 }, (_, index) => Neighbor.wait(20 * index));
     for (const what of returned) {
       const error = await ended(service.returns(what));
       if (error === "returned") continue;
@@ -96,20 +96,20 @@ describe.each(places)("in %s", (_name, place, isolation) => {
       expect((error as InvokeError).code, what).toMatch(/^(remote_error|serialization_error)$/);
       expect(error, what).toMatchObject({ executed: "yes" });
     }
-    expect(await Promise.all(neighbours)).toEqual(neighbours.map(() => before));
+    expect(await Promise.all(neighbors)).toEqual(neighbors.map(() => before));
     expect(uncaught).toEqual([]);
   });
 });
 
 test("what is thrown after its call was given up hurts nobody", async () => {
   const { uncaught } = await start("runner");
-  const before = await Neighbour.wait(0);
+  const before = await Neighbor.wait(0);
   const caller = new AbortController();
   const calls = thrown.map((what) => ended(Hostilities.none.late.with({ signal: caller.signal })(what)));
-  await Neighbour.wait(100);
+  await Neighbor.wait(100);
   caller.abort();
   for (const error of await Promise.all(calls)) expect(error).toMatchObject({ code: "canceled" });
-  expect(await Neighbour.wait(50)).toBe(before);
+  expect(await Neighbor.wait(50)).toBe(before);
   expect(uncaught).toEqual([]);
 });
 
@@ -142,15 +142,15 @@ describe.each(thrown)("%s", (what) => {
         fail();
       },
     };
-    expect(await ended(Neighbour.wait.map(items))).toMatchObject({ code: "invoke_error" });
-    expect(await ended(Neighbour.wait.map([1, 2]))).toBe("returned");
+    expect(await ended(Neighbor.wait.map(items))).toMatchObject({ code: "invoke_error" });
+    expect(await ended(Neighbor.wait.map([1, 2]))).toBe("returned");
     expect(uncaught).toEqual([]);
   });
 
   test("given as the reason of an abort is the cause of a canceled call", async () => {
     const { uncaught } = await start("local");
     const caller = new AbortController();
-    const call = ended(Neighbour.wait.with({ signal: caller.signal })(10_000));
+    const call = ended(Neighbor.wait.with({ signal: caller.signal })(10_000));
     caller.abort(hostile[what]());
     expect(await call).toMatchObject({ code: "canceled" });
     expect(uncaught).toEqual([]);

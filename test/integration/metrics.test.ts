@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { type Labels, Scrape } from "../../examples/shared/prometheus-text.ts";
-import { metrics as catalogue } from "../../src/telemetry/catalog.ts";
+import { metrics as catalog } from "../../src/telemetry/catalog.ts";
 import type { Flame } from "../../src/flame.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";
@@ -118,11 +118,11 @@ test("every metric equals the ledger of the calls that were made", async () => {
   expect(running).toBe(boots - 1);
 });
 
-test("every metric of the catalogue is there after one call, and none that it does not have", async () => {
+test("every metric of the catalog is there after one call, and none that it does not have", async () => {
   const { flame } = await withRunners();
   await Probe.dieFirst.with({ retry: { maxAttempts: 2, baseDelayMs: 1 } })();
   const names = new Set((await scrape(flame)).samples().map(({ name }) => name.replace(/_(bucket|sum|count)$/, "")));
-  const expected = Object.values(catalogue)
+  const expected = Object.values(catalog)
     .filter((metric) => metric.side !== "runner")
     .map((metric): string => metric.name);
   expect([...names].filter((name) => !expected.includes(name))).toEqual([]);

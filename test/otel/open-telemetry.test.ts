@@ -156,7 +156,7 @@ describe("startOpenTelemetry", () => {
     expect(receiver.paths).toEqual([]);
   });
 
-  test("pushes the metrics of a registry with the registry's values and the catalogue's units", async () => {
+  test("pushes the metrics of a registry with the registry's values and the catalog's units", async () => {
     const metrics = makeMetrics();
     const phases = { acquire: 1, encode: 0, network: 0, runner_queue: 0, handler: 29, decode: 0, backoff: 0, other: 0 };
     metrics.watchPool("gpu", () => ({

@@ -1,4 +1,4 @@
-/** The collector's own judgement of the configs, one on top of the other as they are meant to be used. */
+/** The collector's own judgment of the configs, one on top of the other as they are meant to be used. */
 import { describe, expect, test } from "vitest";
 import { haveCollector, validate } from "./running-collector.ts";
 

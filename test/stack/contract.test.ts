@@ -30,7 +30,7 @@ const rules = ruleFiles.flatMap(readRules);
 const recorded: ReadonlySet<string> = new Set(rules.flatMap(({ record }) => record ?? []));
 
 /** Where everything happened that can: what a reader who looks for trouble would choose. */
-const favourites: ReadonlySet<string> = new Set(["shop", "shop/order"]);
+const favorites: ReadonlySet<string> = new Set(["shop", "shop/order"]);
 /** After so many rounds each thing has happened, and some twice. */
 const rounds = 4;
 
@@ -119,7 +119,7 @@ describe.skipIf(lacks("prometheus"))("a real Prometheus over a shop in trouble",
     await sink?.[Symbol.asyncDispose]();
   });
 
-  test("every metric of the catalogue has series, with every label value that is known beforehand", async () => {
+  test("every metric of the catalog has series, with every label value that is known beforehand", async () => {
     const missing: Array<string> = [];
     for (const { name, type, known = {} } of Object.values<MetricSpec>(metrics)) {
       const series = await prometheus.series(type === "histogram" ? `${name}_count` : name, ground.times);
@@ -150,7 +150,7 @@ describe.skipIf(lacks("prometheus"))("a real Prometheus over a shop in trouble",
     const excuses = new Map<string, string>();
     const bad = new Set<string>();
     for (const extent of extents) {
-      const variables = await chooseVariables(prometheus, dashboard.variables, extent, ground.times, favourites);
+      const variables = await chooseVariables(prometheus, dashboard.variables, extent, ground.times, favorites);
       for (const { panel, excuse, faults } of await provePanels(ground, dashboard, variables)) {
         problems.push(...faults.map((fault) => `${panel} (${extent}): ${fault}`));
         if (faults.length > 0) bad.add(panel);

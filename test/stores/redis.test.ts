@@ -11,7 +11,7 @@ const claim = { key: "shop/charge order-1", fingerprint: "f".repeat(43), owner: 
 describe("the options of redisStore", () => {
   const client = { eval: () => Promise.resolve(null) };
 
-  it.each<[client: unknown, options: object, message: string]>([
+  test.each<[client: unknown, options: object, message: string]>([
     [undefined, {}, 'client is undefined. Use a client of the package "redis".'],
     [{ get: () => undefined }, {}, 'client has no eval(). Use a client of the package "redis" with eval().'],
     [client, { prefix: "" }, 'prefix is "". Use a string of 1–256 characters.'],

@@ -214,13 +214,13 @@ describe("the log sink", () => {
     expect(written).toEqual([]);
   });
 
-  test("does not wake anybody for what the caller cancelled", () => {
+  test("does not wake anybody for what the caller canceled", () => {
     const { written, logger } = collect();
-    makeLogSink(logger).emit(call(new InvokeError("canceled", "Cancelled.")));
+    makeLogSink(logger).emit(call(new InvokeError("canceled", "Canceled.")));
     expect(written.map(({ level }) => level)).toEqual(["debug"]);
   });
 
-  test("writes every record of the catalogue at its level, in names of the catalogue", () => {
+  test("writes every record of the catalog at its level, in names of the catalog", () => {
     const { written, logger } = collect();
     const sink = makeLogSink(logger);
     for (const event of everyEvent) sink.emit(event);

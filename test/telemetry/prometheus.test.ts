@@ -215,7 +215,7 @@ describe.each(Object.entries(registries))("metrics in a registry of %s", (_name,
 });
 
 describe("metrics", () => {
-  test("render what the catalogue has, all of it and nothing else", async () => {
+  test("render what the catalog has, all of it and nothing else", async () => {
     const metrics = makeMetrics();
     metrics.watchPool("gpu", () => snapshot());
     happen(metrics);
@@ -241,7 +241,7 @@ describe("metrics", () => {
     }
   });
 
-  test("of one side are those of the catalogue's side", async () => {
+  test("of one side are those of the catalog's side", async () => {
     const text = await makeMetrics({ side: "runner", pool: "gpu" }).text();
     expect([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)).toEqual([
       "flame_signature_rejections",

@@ -32,7 +32,7 @@ export const badSignature: Drill = {
     );
     await untilUp(1);
     crowd.arrivals(5.7, () => Shop.price("lamp"));
-    crowd.arrivals(0.3, () => Shop.catalogue.with({ pool: partner })(3));
+    crowd.arrivals(0.3, () => Shop.catalog.with({ pool: partner })(3));
     return { break: () => runner.restart("the secret of last month"), heal: () => runner.restart(secret) };
   },
 };

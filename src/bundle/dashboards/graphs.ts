@@ -60,7 +60,7 @@ const byName = (panel: Panel): Panel => {
   };
 };
 
-/** Lines. A series has the same colour on every dashboard, by its name. */
+/** Lines. A series has the same color on every dashboard, by its name. */
 export const lines = (options: PanelOptions): Panel =>
   byName(complete(timeSeries(options, ["lastNotNull", "max"]).fillOpacity(5).build(), options));
 
@@ -93,7 +93,7 @@ export const bars = (options: PanelOptions): Panel =>
     ),
   );
 
-/** The value now, large, over its course; its colour says whether that is well. */
+/** The value now, large, over its course; its color says whether that is well. */
 export const stat = (options: PanelOptions): Panel => {
   const panel = complete(
     new Stat()

@@ -19,7 +19,7 @@ import { type Link, logsLink, traceLink } from "./links.ts";
 import { complete, override, type Override, type PanelOptions } from "./panel.ts";
 import { traceLogs } from "./search.ts";
 
-/** A state of a timeline: the value that stands for it, its name and colour. */
+/** A state of a timeline: the value that stands for it, its name and color. */
 export interface State {
   readonly value: number;
   readonly text: string;

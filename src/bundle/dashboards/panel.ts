@@ -25,7 +25,7 @@ export interface PanelOptions {
   readonly valueLinks?: ReadonlyArray<Link>;
   /** Shown where there is no value, when that is well. */
   readonly nothing?: string;
-  /** Fixed colours by the series' name. */
+  /** Fixed colors by the series' name. */
   readonly colors?: SeriesColors;
   readonly decimals?: number;
   readonly min?: number;

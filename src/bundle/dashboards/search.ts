@@ -1,5 +1,5 @@
 /**
- * Searches of traces (TraceQL) and logs (LogQL), with names from the catalogue. In Loki, attributes of records that
+ * Searches of traces (TraceQL) and logs (LogQL), with names from the catalog. In Loki, attributes of records that
  * came over OTLP are labels with underscores.
  */
 import { attributes, spans } from "../../telemetry/catalog.ts";

@@ -1,4 +1,4 @@
-/** Where a value begins to be trouble, as the steps that panels colour by. */
+/** Where a value begins to be trouble, as the steps that panels color by. */
 import { type Threshold, ThresholdsMode, type ThresholdsConfig } from "@grafana/grafana-foundation-sdk/dashboard";
 import { colors } from "./colors.ts";
 

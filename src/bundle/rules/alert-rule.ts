@@ -5,53 +5,76 @@ import type { BundleSettings } from "../settings.ts";
 import { type AlertDashboard, type DashboardVariable, dashboardUrl } from "./dashboard-url.ts";
 
 /**
- * Who hears of it, and when. `page`: somebody gets up, for callers are harmed, or nobody can see whether they are.
- * `ticket`: somebody looks within a day or so. `info`: nobody is told; it stands on the dashboards.
+ * How urgent an alert is. `page`: wakes someone, because callers fail or monitoring is blind. `ticket`: someone looks
+ * within a day. `info`: does not notify; appears on dashboards only.
  */
 export type Severity = "page" | "ticket" | "info";
 
-/** What an alert is about, for routes: `security` may go to other people. */
+/** What an alert is about, for routing: `security` may go to other people. */
 export type Area = "calls" | "pools" | "runners" | "security" | "telemetry";
 
+/** How an alert compares its value. */
 export interface Comparison {
+  /** The operator. */
   readonly operator: ">" | ">=";
+  /** The value to compare with. */
   readonly threshold: number;
 }
 
-/** An alert, written down once. Texts are templates of Prometheus, with `$labels` and `$value`. */
+/** The definition of an alert. Texts are Prometheus templates with `$labels` and `$value`. */
 export interface AlertSpec {
+  /** The alert's name. */
   readonly name: AlertName;
+  /** How urgent it is. */
   readonly severity: Severity;
+  /** What it is about. */
   readonly area: Area;
-  /** PromQL of the value that is judged, and that people are told. */
+  /** PromQL of the value to compare. */
   readonly value: string;
+  /** When the value is too high. */
   readonly comparison: Comparison;
-  /** What else must be true: PromQL that follows `and`. */
+  /** Further conditions: PromQL operands of `and`. Default: none. */
   readonly conditions?: ReadonlyArray<string>;
-  /** How long it must be true before somebody hears of it. */
+  /** How long the condition must hold before the alert fires, as a Prometheus duration. */
   readonly for: string;
-  /** How long it stays after it was true last, so that one trouble is one message. */
+  /** How long the alert keeps firing after the condition last held, as a Prometheus duration. Default: 0. */
   readonly keepFiringFor?: string;
+  /** What happens, in one line. */
   readonly summary: string;
+  /** What it means and what to do first. */
   readonly description: string;
+  /** The dashboard that it links to. */
   readonly dashboard: AlertDashboard;
-  /** Those variables of the dashboard that the alert has labels for. */
+  /** The dashboard variables that the alert has labels for. */
   readonly variables: ReadonlyArray<DashboardVariable>;
 }
 
+/** The annotations of an alert. */
 export interface AlertAnnotations {
+  /** What happens, in one line. */
   readonly summary: string;
+  /** What it means and what to do first. */
   readonly description: string;
+  /** Link to the alert's section in the runbook. */
   readonly runbook_url: string;
+  /** Link to a dashboard, filtered by the alert's labels. */
   readonly dashboard_url: string;
 }
 
-/** An alert, complete. */
+/** A complete alert, as the rule files contain it. */
 export interface AlertRule extends Omit<AlertSpec, "summary" | "description" | "dashboard" | "variables"> {
+  /** Further conditions: PromQL operands of `and`. */
   readonly conditions: ReadonlyArray<string>;
-  /** Value, comparison and conditions as one expression. */
+  /** Value, comparison and conditions as one PromQL expression. */
   readonly expr: string;
-  readonly labels: { readonly severity: Severity; readonly area: Area };
+  /** Labels for routing. */
+  readonly labels: {
+    /** How urgent it is. */
+    readonly severity: Severity;
+    /** What it is about. */
+    readonly area: Area;
+  };
+  /** Texts and links. */
   readonly annotations: AlertAnnotations;
 }
 

@@ -9,13 +9,15 @@ import { runnerAlerts } from "./runner-alerts.ts";
 import { telemetryAlerts } from "./telemetry-alerts.ts";
 
 /**
- * The alerts, for somebody's names, objective and thresholds.
+ * The alerts for your names, objective and thresholds.
  *
+ * @param given the settings, from {@link completeSettings}
+ * @throws {ConfigError} for an invalid setting.
+ *
+ * @example
  * ```ts
  * alerts(defaultSettings).find(({ name }) => name === "FlamePoolSaturated")?.expr;
  * ```
- *
- * @throws {ConfigError} for a setting that cannot work.
  */
 export const alerts = (given: BundleSettings): ReadonlyArray<AlertRule> => {
   const settings = completeSettings(given);

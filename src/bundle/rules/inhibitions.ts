@@ -48,15 +48,18 @@ export const inhibitions: ReadonlyArray<Inhibition> = [
 
 /** An entry of `inhibit_rules` of Alertmanager, 0.22 or newer. */
 export interface InhibitRule {
+  /** Matchers of the alert that silences others. */
   readonly source_matchers: ReadonlyArray<string>;
+  /** Matchers of the alerts that it silences. */
   readonly target_matchers: ReadonlyArray<string>;
   /** Labels that both alerts must share. */
   readonly equal: ReadonlyArray<string>;
 }
 
 /**
- * The `inhibit_rules` for Alertmanager: an alert silences its weaker forms and its consequences.
+ * The `inhibit_rules` for Alertmanager: an alert silences its consequences and its weaker forms.
  *
+ * @example
  * ```ts
  * stringify({ inhibit_rules: inhibitRules() });
  * ```

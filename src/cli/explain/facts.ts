@@ -1,4 +1,4 @@
-/** Reads the attributes of spans by their keys in the catalogue, and tells the spans of Firelight apart. */
+/** Reads the attributes of spans by their keys in the catalog, and tells the spans of Firelight apart. */
 import { attributes, RPC_SYSTEM, spans } from "../../telemetry/catalog.ts";
 import type { Attributes, Span } from "./telemetry-data.ts";
 

@@ -3,7 +3,7 @@ import { columnsOf, duration, fill, harmless, shorten, type Terminal } from "../
 import type { CallReport } from "./call-report.ts";
 import type { RowKind, TimelineRow } from "./timeline.ts";
 
-const colours = {
+const colors = {
   call: "cyan",
   acquire: "yellow",
   boot: "magenta",
@@ -48,7 +48,7 @@ export const printTimeline = (terminal: Terminal, { timeline, durationMs }: Call
     const { branch, name, note } = texts[position]!;
     const how = note === undefined ? "" : ` ${terminal.style(row.failed ? "red" : "yellow", note)}`;
     const { before, length, open } = barOf(row, durationMs, cells);
-    const bar = terminal.style(row.failed ? "red" : colours[row.kind], "▇".repeat(length));
+    const bar = terminal.style(row.failed ? "red" : colors[row.kind], "▇".repeat(length));
     const label = fill(terminal.style("dim", branch) + name + how, width);
     const took = duration(row.durationMs).padStart(durationColumns);
     terminal.line(label + gap + took + gap + " ".repeat(before) + bar + (open ? "▸" : ""));

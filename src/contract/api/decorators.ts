@@ -25,10 +25,10 @@ import { callRemote, registerTarget, type Caller, type RemoteTarget } from "./re
 
 /** Options of a decorated method. */
 export interface MethodOptions extends DefinitionOptions {
-  /** Default: the method's name. */
+  /** The method id. Default: the method's name. */
   readonly id?: string;
   /**
-   * Registers the method under this service, whatever its class is. It then takes no options from its class.
+   * Registers the method under this service instead of that of its class. The options of the class then do not apply.
    * Default: the service of the class, which {@link ServiceDecorator} names.
    */
   readonly serviceId?: string;
@@ -36,18 +36,31 @@ export interface MethodOptions extends DefinitionOptions {
 
 /** Options of a decorated class. */
 export interface ServiceOptions extends DefinitionOptions {
-  /** Default: the name of the class. Name it where a bundler shortens class names. */
+  /** The service id. Default: the name of the class. Set it if a bundler shortens class names. */
   readonly id?: string;
-  /** Makes the instance that handlers run on, once per process. Default: `new Class()`. */
+  /** Creates the instance that handlers run on, once per process. Default: `new Class()`. */
   readonly factory?: InstanceFactory;
 }
 
-/** Turns a method into a remote one. The method must be asynchronous, since a remote call is. */
+/** Makes a method remote. The method must be asynchronous. */
 export interface FlameMethodDecorator {
+  /**
+   * As a standard decorator.
+   *
+   * @param method the method
+   * @param context the context of the decorator
+   */
   <This, Method extends (this: This, ...args: any) => Promise<any>>(
     method: Method,
     context: ClassMethodDecoratorContext<This, Method>,
   ): Method;
+  /**
+   * Under `experimentalDecorators`.
+   *
+   * @param target the prototype, or the class of a static method
+   * @param key the method's name
+   * @param descriptor the method's property
+   */
   <Method extends (...args: any) => Promise<any>>(
     target: object,
     key: string | symbol,
@@ -55,18 +68,39 @@ export interface FlameMethodDecorator {
   ): TypedPropertyDescriptor<Method>;
 }
 
-/** Turns a class into a service. Its constructor may be private. */
+/** Makes a class a service. Its constructor may be private. */
 export type FlameClassDecorator = (
-  target: Function & { readonly prototype: object },
+  target: Function & {
+    /** The prototype of the class; a private constructor does not matter. */
+    readonly prototype: object;
+  },
   context?: ClassDecoratorContext<any>,
 ) => void;
 
-/** `@flame()`, `@flame("id")`, `@flame({ id, serviceId, pool, … })`. */
+/**
+ * Makes a method decorator: `@flame()`, `@flame("id")` or `@flame({ id, serviceId, pool, … })`.
+ *
+ * @param options the method id, or options of the method
+ */
 export type MethodDecoratorMaker = (options?: MethodOptions | string) => FlameMethodDecorator;
 
-/** `@flameService()`, `@flameService("id")`, `@flameService("id", { pool })`, `@flameService({ id, factory, pool })`. */
+/**
+ * Makes a class decorator: `@flameService()`, `@flameService("id")`, `@flameService("id", { pool })` or
+ * `@flameService({ id, factory, pool })`.
+ */
 export interface ServiceDecorator {
+  /**
+   * With the id as the first argument.
+   *
+   * @param id the service id; `undefined` takes the name of the class
+   * @param options options of the service
+   */
   (id: string | undefined, options?: Omit<ServiceOptions, "id">): FlameClassDecorator;
+  /**
+   * With all options in one object.
+   *
+   * @param options the id and options of the service
+   */
   (options?: ServiceOptions): FlameClassDecorator;
 }
 

@@ -15,26 +15,42 @@ import { object, readOption } from "../validation/option-schema.ts";
 import { printValue } from "../validation/print-value.ts";
 import { messageOf, readField } from "../thrown.ts";
 
-/** What to call a method with. It is read one by one, when there is room for a call; an endless one is fine. */
+/** The items of a map. Read one at a time when a call can start, so an endless source works. */
 export type Items<Item> = Iterable<Item> | AsyncIterable<Item>;
 
 /** Options of `Method.map`. */
 export interface MapOptions {
-  /** Calls at a time, from 1. Default: as many as the pool can run at a time; 16 in local mode. */
+  /** Maximum number of calls at a time, from 1. Default: the maximum concurrency of the pool; 16 in local mode. */
   readonly concurrency?: number;
-  /** `true` (default) gives results in the order of the items, `false` as they come. */
+  /** `true` returns results in the order of the items, `false` in the order of completion. Default: `true`. */
   readonly ordered?: boolean;
   /**
-   * `stop` (default): the first failure cancels the calls under way, takes no more items and is the failure of the map; its
-   * `index` names the item. `collect`: failures are results too, see {@link MapOutcome}.
+   * `stop`: the first failure cancels the running calls, reads no more items and fails the map; its `index` names the
+   * item. `collect`: failures are results, see {@link MapOutcome}. Default: `stop`.
    */
   readonly onError?: "stop" | "collect";
 }
 
-/** What became of one item, with `onError: "collect"`. `index` counts items from 0. */
+/** The outcome of one item, with `onError: "collect"`. */
 export type MapOutcome<Item, Result> =
-  | { readonly ok: true; readonly value: Result; readonly index: number }
-  | { readonly ok: false; readonly error: CallError; readonly item: Item; readonly index: number };
+  | {
+      /** The call succeeded. */
+      readonly ok: true;
+      /** The result. */
+      readonly value: Result;
+      /** Index of the item, from 0. */
+      readonly index: number;
+    }
+  | {
+      /** The call failed. */
+      readonly ok: false;
+      /** Why it failed. */
+      readonly error: CallError;
+      /** The item. */
+      readonly item: Item;
+      /** Index of the item, from 0. */
+      readonly index: number;
+    };
 
 /** Takes the result of one item. The item's place among the calls is free when the effect has ended. */
 export type OnResult = (result: unknown, index: number) => Effect.Effect<void>;

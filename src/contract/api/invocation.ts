@@ -19,23 +19,25 @@ import { processWide } from "../process/copies.ts";
  * ```
  */
 export interface InvocationContext {
+  /** The id of the call, the same for all of its attempts. */
   readonly invocationId: string;
-  /** `service/method`. */
+  /** The method, as `service/method`. */
   readonly method: string;
   /** When the caller stops waiting, in milliseconds since 1970 by this machine's clock; `null` without a deadline. */
   readonly deadline: number | null;
   /**
-   * Aborted at the deadline, when the caller cancels and when it disconnects; of a detached call only at the deadline and
-   * when the runner stops. Hand it to everything that takes a signal.
+   * Aborted at the deadline, when the caller cancels, and when it disconnects. Of a detached call: only at the
+   * deadline and when the runner stops. Pass it to everything that accepts a signal.
    */
   readonly signal: AbortSignal;
   /**
-   * The trace context of this handler, ready to be sent on as headers. In a process that records no spans it is the
-   * caller's. Empty when the call belongs to no trace.
+   * The handler's trace context, ready to send as headers. If the process records no spans, the context of the
+   * caller. Empty if the call belongs to no trace.
    */
   readonly trace: TraceCarrier;
-  /** From 1; more than 1 means that the call was tried before. */
+  /** Number of the attempt, from 1. */
   readonly attempt: number;
+  /** The idempotency key of the call, if it has one. */
   readonly idempotencyKey: string | undefined;
   /** Logs with the invocation's id, method, attempt and trace id on each record. */
   readonly logger: Logger;

@@ -4,14 +4,14 @@ import { callRemote, type RemoteTarget } from "./caller.ts";
 import { FlameError } from "../errors.ts";
 
 /**
- * Where a job is: `pending` until its first attempt begins (it waits for a slot, or was refused one), `running` from then
- * on, retries included, and in the end one of the others.
+ * The status of a job: `pending` until its first attempt starts, then `running`, retries included, and finally
+ * `done`, `failed` or `canceled`.
  */
 export type JobStatus = "pending" | "running" | "done" | "failed" | "canceled";
 
 /**
- * A call under way. It is a call like others: it has a deadline, and a shutdown lets it finish or refuses it. A failure
- * that nobody asks for by {@link Job.result} is reported by telemetry only.
+ * A call in progress, as `Method.spawn` returns it. Like other calls, it has a deadline, and a shutdown finishes or
+ * rejects it. If nobody calls {@link Job.result}, only telemetry reports a failure.
  *
  * @example
  * ```ts
@@ -23,12 +23,17 @@ export type JobStatus = "pending" | "running" | "done" | "failed" | "canceled";
 export interface Job<Result> extends AsyncDisposable {
   /** The invocation id: `ctx.invocationId` in the handler, `flame.invocation.id` in telemetry. */
   readonly id: string;
+  /** The current status. */
   status(): JobStatus;
-  /** The result, as often as it is asked for. Rejects with a CallError. */
+  /** The result. May be called any number of times. Rejects with a {@link CallError}. */
   result(): Promise<Result>;
-  /** Cancels the call. With `detached`, the handler goes on. The reason becomes the `cause` of the error. Nothing happens when the job has ended. */
+  /**
+   * Cancels the call; no-op if it has ended. With `detached`, the handler continues.
+   *
+   * @param reason becomes the `cause` of the error
+   */
   cancel(reason?: unknown): void;
-  /** Cancels the job unless it has ended, and waits until it has: `await using job = …`. */
+  /** Cancels the job if it has not ended, and waits for its end: `await using job = …`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

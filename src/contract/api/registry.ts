@@ -11,30 +11,41 @@ import { RESERVED_SERVICE } from "../wire/heartbeat.ts";
 import type { InvocationContext } from "./invocation.ts";
 import type { DefinitionOptions } from "../config/definition-options.ts";
 
-/** A method that can be run. */
+/** A registered method. */
 export interface RegisteredMethod {
+  /** The id of its service. */
   readonly serviceId: string;
+  /** The method id. */
   readonly id: string;
-  /** `service/method`, as it travels. */
+  /** The full name, `service/method`, as it crosses the wire. */
   readonly name: string;
-  /** Options of the service and the method, merged. */
+  /** The merged options of the service and the method. */
   readonly options: DefinitionOptions;
-  /** The function that the user wrote. Registering a method again with the same one is fine, with another an error. */
+  /**
+   * The handler, as you wrote it. Registering the same handler again does nothing; registering another one is an
+   * error.
+   */
   readonly handler: Function;
-  /** Where it was defined, if that is known. Outside of production, a module that is evaluated again replaces its methods. */
+  /** Where the method was defined, if known. Outside production, reloading a module replaces its methods. */
   readonly definedAt?: CallSite | undefined;
-  /** Runs it. May throw, and may return a promise or a plain value. */
+  /**
+   * Runs the handler. It may throw, and may return a promise or a value.
+   *
+   * @param context the context of the invocation
+   * @param args the caller's arguments
+   */
   invoke(context: InvocationContext, args: ReadonlyArray<unknown>): unknown;
 }
 
-/** A service: the methods under one id. */
+/** A registered service: the methods under one id. */
 export interface RegisteredService {
+  /** The service id. */
   readonly id: string;
-  /** Methods by their id. */
+  /** The methods, by id. */
   readonly methods: ReadonlyMap<string, RegisteredMethod>;
 }
 
-/** What is registered under one method id of a service. */
+/** A method to register under a service. */
 export type MethodRegistration = Pick<RegisteredMethod, "id" | "options" | "handler" | "definedAt" | "invoke">;
 
 /**
@@ -47,19 +58,34 @@ export type MethodRegistration = Pick<RegisteredMethod, "id" | "options" | "hand
  */
 export interface Registry {
   /**
-   * Adds methods to a service, all of them or none.
+   * Adds methods to a service: all of them, or none if one is invalid. Unless `NODE_ENV` is `production`, reloading a
+   * module replaces the methods of its earlier version, with a warning (`FLAME_RELOADED`).
    *
-   * Where `NODE_ENV` is not `production`, methods of a module that is evaluated again replace those of its earlier
-   * evaluation, with a warning (`FLAME_RELOADED`).
-   *
-   * @throws {RegistryError} for an id that cannot travel, and for a method that is registered with another handler.
+   * @param serviceId the service id
+   * @param methods the methods to add
+   * @throws {RegistryError} if an id is invalid, or a method is registered with another handler.
    */
   register(serviceId: string, methods: ReadonlyArray<MethodRegistration>): void;
+  /**
+   * Finds a service.
+   *
+   * @param id the service id
+   */
   getService(id: string): RegisteredService | undefined;
+  /**
+   * Finds a method.
+   *
+   * @param serviceId the service id
+   * @param methodId the method id
+   */
   getMethod(serviceId: string, methodId: string): RegisteredMethod | undefined;
-  /** Finds a method by `service/method`. */
+  /**
+   * Finds a method by its full name.
+   *
+   * @param name `service/method`
+   */
   find(name: string): RegisteredMethod | undefined;
-  /** Every service, in the order of registration. */
+  /** All services, in the order of registration. */
   services(): ReadonlyArray<RegisteredService>;
 }
 
@@ -106,7 +132,7 @@ const warn = (message: string): void => process.emitWarning(message, { code: "FL
 
 const shown = (site: CallSite | undefined): string => (site === undefined ? "" : ` (at ${site.file}:${site.position})`);
 
-/** Makes an empty registry. Hand one to two `createFlame` calls to let them share their definitions. */
+/** Creates an empty registry. Pass one registry to several `createFlame` calls to share definitions. */
 export const createRegistry = (): Registry => {
   const services = new Map<string, { readonly id: string; readonly methods: Map<string, RegisteredMethod> }>();
   const byName = new Map<string, RegisteredMethod>();

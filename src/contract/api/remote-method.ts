@@ -1,7 +1,4 @@
-/**
- * What callers hold: functions that look like the methods they stand for, as
- * promises or as Effects.
- */
+/** Remote methods as callers use them: functions that return promises or Effects. */
 import * as Effect from "effect/Effect";
 import { callRemote, type RemoteTarget } from "./caller.ts";
 import { copiesNote } from "../process/copies.ts";
@@ -16,37 +13,68 @@ import type { MethodDefinition, ServiceDefinition } from "./service.ts";
 
 export { callRemote, type Caller, type RemoteTarget } from "./caller.ts";
 
-/** Calls a method for many items: an item is its first argument. */
+/** Calls a method once per item, with the item as its only argument. */
 export interface MapMethod<Item, Result> {
+  /**
+   * Collects failures as results instead of stopping at the first one.
+   *
+   * @param items the items, read one at a time
+   * @param options concurrency, order and what a failure does
+   */
   <Given extends Item>(
     items: Items<Given>,
     options: MapOptions & { readonly onError: "collect" },
   ): MapRun<MapOutcome<Given, Result>>;
+  /**
+   * Stops at the first failure.
+   *
+   * @param items the items, read one at a time
+   * @param options concurrency, order and what a failure does
+   */
   (items: Items<Item>, options?: MapOptions & { readonly onError?: "stop" }): MapRun<Result>;
 }
 
-/** Calls a method for many items, as an Effect of all results. */
+/** Calls a method once per item, as an Effect of all results. */
 export interface EffectMapMethod<Item, Result> {
+  /**
+   * Collects failures as results instead of stopping at the first one.
+   *
+   * @param items the items, read one at a time
+   * @param options concurrency, order and what a failure does
+   */
   <Given extends Item>(
     items: Items<Given>,
     options: MapOptions & { readonly onError: "collect" },
   ): Effect.Effect<ReadonlyArray<MapOutcome<Given, Result>>, CallError>;
+  /**
+   * Stops at the first failure.
+   *
+   * @param items the items, read one at a time
+   * @param options concurrency, order and what a failure does
+   */
   (
     items: Items<Item>,
     options?: MapOptions & { readonly onError?: "stop" },
   ): Effect.Effect<ReadonlyArray<Result>, CallError>;
 }
 
-/** `Map` for a method that can be called with one argument, `never` for others. */
+/** `Map` if the method accepts one argument, otherwise `never`. */
 export type IfUnary<Args extends Array<any>, Map> = [Args[0]] extends Args ? Map : never;
 
-/** A method as a function that returns a promise. It rejects with a {@link CallError}. */
+/** A remote method that returns a promise. The promise rejects with a {@link CallError}. */
 export interface RemoteMethod<Args extends Array<any>, Result> extends FanOutMethods<Args, Result> {
+  /**
+   * Calls the method.
+   *
+   * @param args the arguments of the handler, without its context
+   */
   (...args: Args): Promise<Result>;
   /**
-   * The same method with options for the calls made through it. They win over those of the method and the service, field by field.
+   * Returns the same method with options for its calls. They override the options of the method and the service,
+   * field by field.
    *
-   * @throws {ConfigError} for an option that cannot work.
+   * @param options options of these calls
+   * @throws {ConfigError} for an invalid option.
    *
    * @example
    * ```ts
@@ -56,14 +84,14 @@ export interface RemoteMethod<Args extends Array<any>, Result> extends FanOutMet
   with(options: CallOptions): RemoteMethod<Args, Result>;
 }
 
-/** What a method that returns promises can do beside being called once and awaited. */
+/** Further ways to call a method that returns promises. */
 export interface FanOutMethods<Args extends Array<any>, Result> {
   /**
-   * Calls the method for each item, with at most `concurrency` calls at a time, under one span. Items are read one by one,
-   * when there is room for a call. Await it for all results, or iterate over it to take them one by one; it begins then.
-   * For more than one argument, map over objects or over a method that takes a tuple.
+   * Calls the method once per item, with at most `concurrency` calls at a time, under one span. It starts when you
+   * await it or iterate over it: await it for all results, or iterate to receive them one at a time. It reads an item
+   * only when a call can start. To pass several arguments, map over objects or tuples.
    *
-   * @throws {ConfigError} for what cannot be iterated, and for an option that cannot work.
+   * @throws {ConfigError} if the items are not iterable, or an option is invalid.
    *
    * @example
    * ```ts
@@ -77,7 +105,9 @@ export interface FanOutMethods<Args extends Array<any>, Result> {
    */
   readonly map: IfUnary<Args, MapMethod<Args[0], Result>>;
   /**
-   * Makes the call and gives a {@link Job} at once: its id, its status, its result for whoever asks, and how to cancel it.
+   * Starts the call and returns a {@link Job} at once. Use it when the caller does not wait for the result.
+   *
+   * @param args the arguments of the handler, without its context
    *
    * @example
    * ```ts
@@ -87,12 +117,21 @@ export interface FanOutMethods<Args extends Array<any>, Result> {
   spawn(...args: Args): Job<Result>;
 }
 
-/** A method as a function that returns an Effect. */
+/** A remote method that returns an Effect. */
 export interface EffectMethod<Args extends Array<any>, Result> {
+  /**
+   * Calls the method when the Effect runs.
+   *
+   * @param args the arguments of the handler, without its context
+   */
   (...args: Args): Effect.Effect<Result, CallError>;
-  /** The same method with options for the calls made through it; see {@link RemoteMethod.with}. */
+  /**
+   * The same method with options for the calls made through it; see {@link RemoteMethod.with}.
+   *
+   * @param options options of these calls
+   */
   with(options: CallOptions): EffectMethod<Args, Result>;
-  /** Calls the method for each item; see {@link FanOutMethods.map}. Interrupting it cancels the calls under way. */
+  /** Calls the method once per item; see {@link FanOutMethods.map}. Interrupting the Effect cancels running calls. */
   readonly map: IfUnary<Args, EffectMapMethod<Args[0], Result>>;
 }
 
@@ -104,11 +143,15 @@ export interface RemoteFunctionTools<Method extends (...args: any) => Promise<an
   Parameters<Method>,
   Awaited<ReturnType<Method>>
 > {
-  /** The same function with options for the calls made through it; see {@link RemoteMethod.with}. */
+  /**
+   * The same function with options for the calls made through it; see {@link RemoteMethod.with}.
+   *
+   * @param options options of these calls
+   */
   with(options: CallOptions): RemoteAsyncFunction<Method>;
 }
 
-/** What callers see of a method: the context is gone, the result a promise. */
+/** How callers see a method: without the context, and with a promise as its result. */
 export type RemoteMethodOf<Member> =
   Member extends MethodDefinition<infer Args, infer Result>
     ? RemoteMethod<Args, Awaited<Result>>
@@ -118,7 +161,7 @@ export type RemoteMethodOf<Member> =
         ? RemoteMethod<Args, Awaited<Result>>
         : never;
 
-/** What callers see of a method as an Effect. */
+/** How callers see a method as an Effect. */
 export type EffectMethodOf<Member> =
   Member extends MethodDefinition<infer Args, infer Result>
     ? EffectMethod<Args, Awaited<Result>>
@@ -126,17 +169,17 @@ export type EffectMethodOf<Member> =
       ? EffectMethod<Args, Awaited<Result>>
       : never;
 
-/** What callers see of a service. */
+/** How callers see a service. */
 export type RemoteService<Definition extends ServiceDefinition> = {
   readonly [Key in keyof Definition]: RemoteMethodOf<Definition[Key]>;
 };
 
-/** What callers see of a service as Effects. */
+/** How callers see a service as Effects. */
 export type EffectService<Definition extends ServiceDefinition> = {
   readonly [Key in keyof Definition]: EffectMethodOf<Definition[Key]>;
 };
 
-/** The methods of an object that `toEffect` turns into Effects: those that return promises. */
+/** How callers see an object after `toEffect`: its asynchronous methods, as Effects. */
 export type EffectsOf<Service> = {
   readonly [Key in keyof Service as Service[Key] extends (...args: any) => Promise<any> ? Key : never]: EffectMethodOf<
     Service[Key]
@@ -195,19 +238,28 @@ export const effectMethod = (target: () => RemoteTarget): EffectMethod<Array<any
     },
   ) as EffectMethod<Array<any>, unknown>;
 
-/** Turns a remote method, or every remote method of an object, into Effects. */
+/** Converts a remote method, or every remote method of an object, to Effects; see {@link toEffect}. */
 export interface ToEffect {
+  /**
+   * Converts one method.
+   *
+   * @param method a remote method
+   */
   <Method extends (...args: any) => Promise<any>>(method: Method): EffectMethodOf<Method>;
+  /**
+   * Converts all remote methods of a service.
+   *
+   * @param service an object with remote methods
+   */
   <Service extends object>(service: Service): EffectsOf<Service>;
 }
 
 /**
- * Turns a method of a service, a `flame.fn`, a decorated method or a whole service into Effects. Running one makes the call;
- * interrupting it cancels the call. Options given by `.with` are kept.
+ * Converts a remote method, a decorated method or a whole service to Effects. Running the Effect makes the call;
+ * interrupting it cancels the call. Options given with `.with` stay. Of an instance of a class, it takes the remote
+ * methods, inherited ones included.
  *
- * Of a class's instance, the methods that are remote are taken, inherited ones included.
- *
- * @throws {RegistryError} for a function that leads nowhere, such as one that was not made by Firelight.
+ * @throws {RegistryError} for a function that is not a remote method.
  *
  * @example
  * ```ts

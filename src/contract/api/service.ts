@@ -10,34 +10,49 @@ import { checkId, methodName, type MethodRegistration } from "./registry.ts";
 
 const brand: unique symbol = Symbol.for("firelight/MethodDefinition");
 
-/** A handler with its id and options, made with {@link defineMethod}. */
+/** A handler with its id and options, as {@link defineMethod} returns it. */
 export interface MethodDefinition<Args extends Array<any> = Array<any>, Result = any> extends AnyMethodDefinition {
+  /** The function that runs on a runner. */
   readonly handler: (context: InvocationContext, ...args: Args) => Result;
 }
 
-/** A method definition of whatever type. It leaves the handler's type open, so that type parameters are inferred from the handler alone. */
+/**
+ * A method definition of any type. It leaves the handler's type open, so that TypeScript infers type parameters from
+ * the handler alone.
+ */
 export interface AnyMethodDefinition {
+  /** The method id. */
   readonly id: string;
+  /** Options of every call of the method. */
   readonly options: DefinitionOptions;
   readonly [brand]: true;
 }
 
-/** A function that is a method as it stands: it gets the caller's arguments and no context. */
+/** A function used as a method. It receives the caller's arguments and no context. */
 export type PlainMethod = (...args: Array<any>) => unknown;
 
-/** What can be a method of a service. */
+/** A method of a service: a function, or a definition with id and options. */
 export type ServiceMember = AnyMethodDefinition | PlainMethod;
 
-/** The methods of a service, by the name of the property that callers use. A plain function's name is its id too. */
+/** The methods of a service, by the names that callers use. The name of a plain function is also its id. */
 export type ServiceDefinition = Readonly<Record<string, ServiceMember>>;
 
-/** Makes method definitions; see {@link defineMethod}. */
+/** Defines methods; see {@link defineMethod}. */
 export interface DefineMethod {
+  /**
+   * Defines a method.
+   *
+   * @param id the method id: 1 to 128 of the characters `A-Z a-z 0-9 _ $ . : @ -`
+   * @param handler the function; it receives the context, then the caller's arguments
+   * @param options options of every call of the method; those of a call override them, and they override those of the
+   * service
+   */
   <Args extends Array<unknown>, Result>(
     id: string,
     handler: (context: InvocationContext, ...args: Args) => Result,
     options?: DefinitionOptions,
   ): MethodDefinition<Args, Result>;
+  /** Defines the method that the property names. */
   readonly [id: string]: <Args extends Array<unknown>, Result>(
     handler: (context: InvocationContext, ...args: Args) => Result,
     options?: DefinitionOptions,
@@ -60,13 +75,12 @@ const define = (
 };
 
 /**
- * Defines a method whose handler gets an {@link InvocationContext} first. Callers do not see that argument.
+ * Defines a method whose handler receives an {@link InvocationContext} as its first argument. Callers do not pass it.
  *
- * With `noUncheckedIndexedAccess`, TypeScript cannot know that `defineMethod.charge` exists: use `defineMethod("charge", …)`.
+ * Use the string form with `noUncheckedIndexedAccess`, because TypeScript cannot know that `defineMethod.charge` exists.
  *
- * @param options Options of every call of this method; a call's own win over them, and they win over the service's.
- * @throws {RegistryError} for an id that cannot travel, and for a handler that is not a function.
- * @throws {ConfigError} for an option that cannot work.
+ * @throws {RegistryError} if the id is invalid or the handler is not a function.
+ * @throws {ConfigError} for an invalid option.
  *
  * @example
  * ```ts

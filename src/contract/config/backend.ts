@@ -6,49 +6,52 @@
  */
 import type * as Effect from "effect/Effect";
 
-/** How a runner ended, as far as the backend can tell. */
+/** How a runner ended, if the backend knows. */
 export interface RunnerExit {
+  /** The exit code; `null` if a signal ended the process. */
   readonly code?: number | null;
+  /** The signal that ended the process, such as `SIGKILL`. */
   readonly signal?: string | null;
-  /** The rest of a sentence that begins with the runner, such as `was ended by SIGKILL`. */
+  /** The end of a sentence about the runner, such as `was ended by SIGKILL`. */
   readonly reason?: string;
-  /** Whether it ran out of memory, where the backend knows. */
+  /** Whether the runner ran out of memory. */
   readonly outOfMemory?: boolean;
 }
 
-/** A runner that is up. */
+/** A runner that is ready. */
 export interface RunnerHandle {
-  /** Unique within the pool. It is the audience of every request signed for this runner. */
+  /** The runner id, unique within the pool. Every request for the runner is signed for this id. */
   readonly id: string;
   /** Base URL, such as `http://127.0.0.1:4123`. */
   readonly url: string;
-  /** Settles when the runner has ended, for whatever reason. Without it, death is seen by failed calls only. */
+  /** Resolves when the runner has ended, for any reason. Without it, the pool notices only through failed calls. */
   readonly exited?: Promise<RunnerExit>;
-  /** How long each step of the boot took, in milliseconds, by name. */
+  /** Duration of each step of the boot, in milliseconds, by name. */
   readonly bootPhases?: Readonly<Record<string, number>>;
 }
 
-/** What a pool asks of a backend. */
+/** A pool's request for a runner. */
 export interface SpawnRequest {
+  /** The pool that needs the runner. */
   readonly poolName: string;
-  /** The id that the pool suggests; use it unless your infrastructure names things itself. */
+  /** The id that the pool suggests. Use it unless your platform assigns names. */
   readonly runnerId: string;
   /**
-   * Environment for the runner: mode, id, pool, secret, trace context, and how long it outlives a silent parent. Hand on all of it.
-   * Contains a secret: never log it.
+   * Environment of the runner: mode, id, pool, secret, trace context and orphan timeout. Pass all of it. It contains
+   * a secret: never log it.
    */
   readonly env: Readonly<Record<string, string>>;
-  /** The boot must be done within this many milliseconds. */
+  /** Maximum time until the runner is ready, in milliseconds. */
   readonly timeoutMs: number;
   /**
-   * Aborted when the pool no longer wants the runner; stop and free what was started. Its reason is an error with the code `canceled`
-   * when nobody needs the runner any more or the pool is shut down, and `no_runner` when `timeoutMs` is over: reject within a second
-   * then, and callers are told why.
+   * Aborted when the pool no longer needs the runner. Stop and free whatever was started, and reject within a second,
+   * so that callers get the cause. The reason is an error with the code `canceled` if the pool needs no runner or
+   * shuts down, and `no_runner` after `timeoutMs`.
    */
   readonly signal: AbortSignal;
 }
 
-/** Either an Effect or a Promise: a backend may be written in whichever style you like. */
+/** An Effect or a Promise. Write a backend in either style. */
 export type EffectOrPromise<A> = Effect.Effect<A, unknown> | Promise<A>;
 
 /**
@@ -64,17 +67,27 @@ export type EffectOrPromise<A> = Effect.Effect<A, unknown> | Promise<A>;
  * ```
  */
 export interface Backend {
-  /** Shown in telemetry as `flame.runner.backend`. Default `custom`. */
+  /** The backend's name in telemetry, as `flame.runner.backend`. Default: `custom`. */
   readonly name?: string;
+  /**
+   * Starts a runner. Completes when the runner is ready.
+   *
+   * @param request the runner to start
+   */
   spawn(request: SpawnRequest): EffectOrPromise<RunnerHandle>;
   /**
-   * Stops a runner and frees what it held. Called at most once per runner by a pool; must not fail when it is gone already. One that
-   * fails, or takes longer than twice the greater of `spawnTimeoutMs` and `drainTimeoutMs`, is logged as `flame.runner.not_ended`.
+   * Stops a runner and frees its resources. A pool calls it at most once per runner. It must succeed if the runner is
+   * gone. If it fails, or takes longer than twice the greater of `spawnTimeoutMs` and `drainTimeoutMs`, the pool logs
+   * `flame.runner.not_ended`.
+   *
+   * @param runner the runner to stop
    */
   terminate(runner: RunnerHandle): EffectOrPromise<unknown>;
   /**
-   * Whether the runner can take work. `false` takes it out of the pool. Where it fails, gives anything but a boolean, or nothing
-   * within 5,000 ms, the runner itself is asked in its place, and the failure is logged.
+   * Whether the runner can take work; `false` removes it from the pool. If it fails, returns anything but a boolean,
+   * or takes longer than 5,000 ms, the pool logs that and checks the runner itself.
+   *
+   * @param runner the runner to check
    */
   healthCheck?(runner: RunnerHandle): EffectOrPromise<boolean>;
 }

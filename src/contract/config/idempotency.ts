@@ -3,66 +3,94 @@
  * in its memory unless it is given a store that several runners share.
  */
 
-/** An execution that wants a key, or has it. */
+/** An execution that claims a key. */
 export interface IdempotencyClaim {
   /** `service/method`, a space and the caller's key: at most 513 printable ASCII characters. */
   readonly key: string;
-  /** Stands for the arguments: 43 characters of base64url. */
+  /** Hash of the arguments: 43 characters of base64url. */
   readonly fingerprint: string;
-  /** Different for every execution: 22 characters of base64url. */
+  /** Unique for each execution: 22 characters of base64url. */
   readonly owner: string;
 }
 
-/** What a store knows of a key. */
+/** The state of a key in a store. */
 export type IdempotencyState =
-  /** Nobody had it. It is the claim's from now on, which executes. */
-  | { readonly state: "started" }
-  /** Another claim with the same fingerprint has it. */
-  | { readonly state: "running" }
-  /** It was completed with the same fingerprint. */
-  | { readonly state: "done"; readonly reply: string }
-  /** It is there, running or done, with another fingerprint. */
-  | { readonly state: "conflict" };
+  | {
+      /**
+       * `started`: the key was free and now belongs to the claim, which executes. `running`: another claim with the same
+       * fingerprint holds it. `conflict`: the key exists with another fingerprint.
+       */
+      readonly state: "started" | "running" | "conflict";
+    }
+  | {
+      /** An execution with the same fingerprint is complete. */
+      readonly state: "done";
+      /** The reply that {@link IdempotencyStore.complete} stored. */
+      readonly reply: string;
+    };
 
 /**
- * Remembers one record per key: who executes, or what came of it. Every operation is one step that nothing can come
- * between, for all runners that share the store. A rejection from `begin` refuses the call unexecuted; one from the
- * others is logged, and the caller gets its result all the same. An operation has five seconds, and those on one claim
- * come one after the other.
+ * Keeps one record per key: the running execution or its result. Each operation must be atomic for all runners that
+ * share the store. If `begin` rejects, the call fails without being executed. If another operation rejects, the
+ * runner logs it and the caller still gets its result. An operation has 5 seconds, and operations on one claim run
+ * one after the other.
  *
- * `idempotencyStoreConformance` of `firelight/testing` holds an implementation to what is said here. Two of a page each, one
- * in Redis and one in files, are in `examples/05-redis-idempotency-store`.
+ * `idempotencyStoreConformance` of `firelight/testing` checks an implementation.
  */
 export interface IdempotencyStore {
-  /** Takes the key for `leaseMs` milliseconds if nobody has it, and says what is known of it otherwise. */
+  /**
+   * Takes the key for `leaseMs` if it is free; otherwise returns its state.
+   *
+   * @param claim the execution and its key
+   * @param leaseMs duration of the lease, in milliseconds
+   */
   begin(claim: IdempotencyClaim, leaseMs: number): IdempotencyState | Promise<IdempotencyState>;
-  /** Extends the lease to `leaseMs` milliseconds from now, if the key is still the claim's. */
+  /**
+   * Extends the lease to `leaseMs` from now if the claim still holds the key.
+   *
+   * @param claim the execution and its key
+   * @param leaseMs duration of the lease, in milliseconds
+   */
   renew(claim: IdempotencyClaim, leaseMs: number): void | Promise<void>;
   /**
-   * Keeps `reply` for `ttlMs` milliseconds, if the key is the claim's or nobody's; a lease that has run out without
-   * another claim does not matter. `reply` is opaque text of Unicode characters, and comes back as it is.
+   * Stores the reply if the claim holds the key or nobody does; an expired lease does not matter unless another claim
+   * took the key.
+   *
+   * @param claim the execution and its key
+   * @param reply the result, as opaque Unicode text
+   * @param ttlMs how long to keep the reply, in milliseconds
    */
   complete(claim: IdempotencyClaim, reply: string, ttlMs: number): void | Promise<void>;
-  /** Frees the key, if it is the claim's and was not completed. */
+  /**
+   * Frees the key if the claim holds it and has not completed it.
+   *
+   * @param claim the execution and its key
+   */
   abandon(claim: IdempotencyClaim): void | Promise<void>;
 }
 
-/** How a runner treats calls with an idempotency key. */
+/** Options of idempotency keys. */
 export interface IdempotencyOptions {
-  /** Default: the memory of this process, which other runners do not see. */
+  /** Where results are kept. Default: the memory of this process, which other runners do not share. */
   readonly store?: IdempotencyStore;
-  /** Milliseconds for which results are kept. Default 86 400 000: a day. */
+  /** How long results are kept, in milliseconds. Default: 86,400,000 (1 day). */
   readonly ttlMs?: number;
-  /** Milliseconds after which the key of a runner that died is free again. Default 30 000. */
+  /** Time after which the key of a dead runner becomes free, in milliseconds. Default: 30,000. */
   readonly leaseMs?: number;
   /**
-   * Most bytes of one result that is kept. A larger one reaches those who wait for it; whoever asks later is told, with
-   * `payload_too_large`, that it was not kept. Default 1 MiB.
+   * Maximum size of a stored result, in bytes. Callers that wait receive a larger one; later calls with the key fail
+   * with `payload_too_large`. Default: 1 MiB.
    */
   readonly maxReplyBytes?: number;
-  /** Most results in the memory; the oldest is forgotten for the newest. Default 100 000. Stores see to their own bounds. */
+  /**
+   * Maximum number of results in memory; a new one replaces the oldest. Does not apply to a `store`. Default:
+   * 100,000.
+   */
   readonly maxEntries?: number;
-  /** Most bytes of keys and results in the memory, likewise. Default 64 MiB. */
+  /**
+   * Maximum size of keys and results in memory, in bytes; a new one replaces the oldest. Does not apply to a `store`.
+   * Default: 64 MiB.
+   */
   readonly maxBytes?: number;
 }
 

@@ -21,27 +21,39 @@ export type {
   TlsOptions,
 } from "./pool-options.ts";
 
-/** Where handlers run: in remote runners, here as a runner, or here in process. */
+/**
+ * Where handlers run: on remote runners (`parent`), in this process as a runner (`runner`), or in this process
+ * without runners (`local`).
+ */
 export type Mode = "parent" | "runner" | "local";
 
-/** A code that errors may have, or a function that tells whether to try again. One that throws counts as a no. */
+/**
+ * An error code, or a function that decides whether to retry after an error. A function that throws counts as
+ * `false`.
+ */
 export type RetryCondition = FlameErrorCode | ((error: CallError) => boolean);
 
-/** How calls are tried again. */
+/** How failed calls are retried. */
 export interface RetryOptions {
   /**
-   * Attempts in all, from 1; failovers and hedges are not counted. More than 1 declares that the method may run again: handler
-   * failures and lost responses are retried too. Default 1, only an attempt that provably did not execute fails over; for an
-   * `idempotent` method 3, where a response was lost.
+   * Maximum number of attempts, from 1; failovers and hedges do not count. A value above 1 declares that the method
+   * may run again: failures of the handler and lost responses are retried too. Default: 1, where only an attempt that
+   * certainly did not execute fails over; 3 for lost responses of an `idempotent` method.
    */
   readonly maxAttempts?: number;
-  /** Milliseconds before the second attempt; doubles each time, with ±20 % jitter. Default 100. */
+  /**
+   * Delay before the second attempt, in milliseconds. It doubles for each further attempt, with ±20% jitter. Default:
+   * 100.
+   */
   readonly baseDelayMs?: number;
-  /** Upper bound of the delay, in milliseconds. A runner that asks for more gets it, within the deadline. Default 10 000. */
+  /**
+   * Maximum delay between attempts, in milliseconds. A runner may ask for a longer one, within the deadline. Default:
+   * 10,000.
+   */
   readonly maxDelayMs?: number;
   /**
-   * Narrows what is tried again, failovers included, to errors that one of these fits; it never widens it. An empty list lets nothing be
-   * tried again. Default: everything that the other options allow.
+   * Restricts retries, failovers included, to errors that match one of these conditions. It never adds retries. An
+   * empty list disables them. Default: everything that the other options allow.
    *
    * @example
    * ```ts
@@ -50,168 +62,195 @@ export interface RetryOptions {
    */
   readonly on?: ReadonlyArray<RetryCondition> | ((error: CallError) => boolean);
   /**
-   * Milliseconds for one attempt, from the moment it has a slot on a runner. An attempt that takes longer is aborted, on its runner too,
-   * and fails with `timeout`; what is left of the call's deadline is there for another one, if the policy allows it. Default: none.
+   * Maximum time of one attempt, in milliseconds, from the moment it has a slot on a runner. A longer attempt is
+   * aborted, also on its runner, and fails with `timeout`; the rest of the call's deadline is available for another
+   * attempt. Default: none.
    */
   readonly attemptTimeoutMs?: number;
 }
 
 /**
- * A second attempt on another runner while the first has no answer yet: less waiting for the slowest, for more work. The first
- * success wins and the other attempts are canceled. A hedge takes only a slot that is free, never waits or boots a runner, and costs
- * a token of the pool's retry budget.
+ * Starts a second attempt on another runner while the first has not answered: lower tail latency for more work. The
+ * first success wins and cancels the other attempts. A hedge uses only a free slot, never waits or boots a runner,
+ * and takes a token from the pool's retry budget.
  */
 export interface HedgeOptions {
-  /** Milliseconds without an answer after which another attempt is started; the 95th percentile of the method's duration is a good start. */
+  /**
+   * Time without an answer until another attempt starts, in milliseconds. The 95th percentile of the method's
+   * duration is a good start.
+   */
   readonly delayMs: number;
-  /** Attempts that one call may have running at a time, from 2. Default 2. */
+  /** Maximum number of concurrent attempts per call, from 2. Default: 2. */
   readonly maxAttempts?: number;
 }
 
-/** Options of a service, a method or one call; the narrower wins, field by field. */
+/** Options of a service, a method or one call. The more specific one wins, field by field. */
 export interface FlameOptions {
-  /** The pool that runs it. Default: `defaultPool` of the configuration. */
+  /** The pool that runs the call. Default: `defaultPool` of the configuration. */
   readonly pool?: string;
-  /** Milliseconds for the whole call: waiting, all attempts and backoff. Default: `requestTimeoutMs`. */
+  /** Deadline of the whole call, in milliseconds: waiting, all attempts and backoff. Default: `requestTimeoutMs`. */
   readonly timeoutMs?: number;
   /**
-   * Names this request: while its result is kept, the method runs once for the key, and every other call with the key gets
-   * that result. Travels to the handler as `ctx.idempotencyKey`. At most 255 printable ASCII characters.
+   * Idempotency key: while the result is kept, the method runs once per key, and other calls with the key get the
+   * same result. Handlers see it as `ctx.idempotencyKey`. At most 255 printable ASCII characters.
    */
   readonly idempotencyKey?: string;
-  /** What the runners must be; chooses a pool where none is named. */
+  /** Labels that the runners must have. Selects a pool if `pool` is not set. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** Calls with the same key go to the same runner while it has room, so that they find its caches warm. */
+  /** Calls with the same key go to the same runner while it has a free slot, so that they find its caches warm. */
   readonly affinityKey?: string;
   /**
-   * Lets work that was sent finish: whoever cancels the call, or disconnects, ends it for the caller, and the handler
-   * goes on until its deadline. It keeps its slot until then. Not retried once the caller has left. Default `false`.
+   * Lets the handler finish when the caller cancels or disconnects. It keeps its slot until it returns or its
+   * deadline passes. Not retried after the caller has left. Default: `false`.
    */
   readonly detached?: boolean;
   /**
-   * Declares that the method may run again, at any time and even while it is running, with the same effect as running once. Lost
-   * responses are then retried: a connection that broke after the request was sent, and an attempt that ran into
-   * `retry.attemptTimeoutMs`, up to 3 attempts in all. Failures of the handler are not, unless `retry.maxAttempts` asks for it; if it is
-   * set, it holds for everything. Default `false`.
+   * Declares that running the method again, even concurrently, has the same effect as running it once. Lost responses
+   * are then retried, up to 3 attempts: broken connections after the request was sent, and attempts that exceeded
+   * `retry.attemptTimeoutMs`. Failures of the handler are retried only with `retry.maxAttempts`, which then applies
+   * to everything. Default: `false`.
    */
   readonly idempotent?: boolean;
+  /** How failed calls are retried. */
   readonly retry?: RetryOptions;
-  /** Used for calls that are `idempotent` or carry an `idempotencyKey`, and not in local mode. `false` turns off that of the service or method. Default: none. */
+  /**
+   * Hedging of calls that are `idempotent` or have an `idempotencyKey`; not in local mode. `false` disables that of
+   * the service or method. Default: none.
+   */
   readonly hedge?: HedgeOptions | false;
 }
 
 /** Options of one call: `Billing.charge.with({ signal, timeoutMs: 500 })({ amount: 50 })`. */
 export interface CallOptions extends FlameOptions {
-  /** Aborting it cancels the call: the lease is released, the request aborted, the handler's signal fired; see `detached`. */
+  /** Aborting it cancels the call: it frees the slot, aborts the request and the handler's signal; see `detached`. */
   readonly signal?: AbortSignal;
 }
 
-/** A named key of a keyring. */
+/** A key that verifies signatures. */
 export interface SigningKeyOptions {
+  /** The key id, as sent with signatures. */
   readonly id: string;
+  /** The shared secret. */
   readonly secret: string;
 }
 
-/** Signing of requests and responses (HMAC-SHA256). */
+/** Signatures of requests and responses (HMAC-SHA256). */
 export interface SecurityOptions {
   /**
-   * The shared secret; also read from `FLAME_SECRET`. A parent whose pools all have a backend makes one of its own
-   * and hands it to its runners, so it needs none.
+   * The shared secret. Default: `FLAME_SECRET`; a parent whose pools all have a backend generates one and passes it
+   * to its runners.
    */
   readonly secret?: string;
-  /** The id sent with signatures made with `secret`. Default `default`. */
+  /** Key id of signatures made with `secret`. Default: `default`. */
   readonly keyId?: string;
-  /** More keys that verify but do not sign: the old or the next one during a rotation. */
+  /** Further keys that verify but do not sign: the old or the next one during a rotation. Default: none. */
   readonly acceptKeys?: ReadonlyArray<SigningKeyOptions>;
-  /** Milliseconds by which the clocks of the two sides may differ. Default 60 000. */
+  /** Maximum difference of the two sides' clocks, in milliseconds. Default: 60,000. */
   readonly windowMs?: number;
 }
 
-/** The part of a prom-client (or @prometheus-io/client) registry that Firelight uses. */
+/** The methods of a prom-client or @prometheus-io/client registry that Firelight uses. */
 export interface MetricsRegistry {
+  /**
+   * Adds a metric.
+   *
+   * @param metric the metric
+   */
   registerMetric(metric: never): void;
+  /**
+   * Finds a metric.
+   *
+   * @param name the metric's name
+   */
   getSingleMetric(name: string): unknown;
+  /** All metrics in the text format. */
   metrics(): Promise<string>;
+  /** Content type of the text. */
   readonly contentType: string;
 }
 
-/** What Firelight tells about itself. */
+/** What Firelight reports. */
 export interface TelemetryOptions {
   /**
-   * `true` (default) keeps metrics in a registry of Firelight's own, `false` keeps none, and a registry of
-   * prom-client or @prometheus-io/client receives them beside the metrics you have.
+   * `true` keeps metrics in a registry of Firelight, `false` keeps none. Pass your registry of prom-client or
+   * @prometheus-io/client to add them to your own metrics. Default: `true`.
    */
   readonly metrics?: boolean | MetricsRegistry;
   /**
-   * The methods that metrics name, as `service/method` or `service/*`; the others count as `_OTHER` there. Spans and logs
-   * name every method. Limits the number of series, of which each method has about 118: see docs/observability.md.
-   * Default: every method.
+   * Methods with their own metric series, as `service/method` or `service/*`; all others count as `_OTHER`. Each
+   * method has about 118 series. Spans and logs name every method. Default: every method.
    *
-   * @throws ConfigError for anything else than such a list.
+   * @throws {ConfigError} if it is not a list of such names.
    */
   readonly methods?: ReadonlyArray<string>;
   /**
-   * Upper bounds, in seconds, of the buckets of the histograms that each method has series in: calls, attempts, phases and,
-   * on runners, invocations. `[]` keeps their sums and counts alone. Histograms by pool, which alerts read, keep theirs.
-   * Instances that share a registry share those of the first. Default: those of docs/telemetry.md.
+   * Upper bounds of the histogram buckets by method, in seconds: calls, attempts, phases and, on runners,
+   * invocations. `[]` keeps only sums and counts. Histograms by pool, which alerts read, do not change. Instances
+   * that share a registry use the buckets of the first. Default: see docs/telemetry.md.
    *
-   * @throws ConfigError unless they are positive numbers, each greater than the one before.
+   * @throws {ConfigError} unless the bounds are positive and increasing.
    */
   readonly buckets?: ReadonlyArray<number>;
-  /** Baggage keys that may travel to runners. Default none. */
+  /** Baggage keys that are sent to runners. Default: none. */
   readonly baggageKeys?: ReadonlyArray<string>;
   /**
-   * `false` makes no spans, even when an OpenTelemetry SDK is registered. The trace and the baggage of the caller are
-   * passed on all the same. Default `true`.
+   * `false` creates no spans, even with an OpenTelemetry SDK. The caller's trace and baggage are still passed on.
+   * Default: `true`.
    */
   readonly traces?: boolean;
 }
 
 /**
- * Configuration of a Firelight instance. Every field has a default. `onRunnerStart` and `onRunnerStop` are read where handlers run: on
- * a runner and in its isolates, where options of `createRunnerServer` override them; and in local mode, where the first call waits for
- * the one and `shutdown` runs the other.
+ * Configuration of a Firelight instance. Every field is optional. `onRunnerStart` and `onRunnerStop` apply where
+ * handlers run: on a runner and in its isolates, where the options of `createRunnerServer` override them; and in
+ * local mode, where the first call waits for `onRunnerStart` and `shutdown` runs `onRunnerStop`.
  */
 export interface FlameConfig extends RunnerHooks {
-  /** Default: `FLAME_MODE`, else `runner` when `FLAME_RUNNER=true`, else `parent`. */
+  /** Where handlers run. Default: `FLAME_MODE`, otherwise `runner` if `FLAME_RUNNER=true`, otherwise `parent`. */
   readonly mode?: Mode;
-  /** The pool of methods that name none. Default `default`. */
+  /** The pool of methods that name none. Default: `default`. */
   readonly defaultPool?: string;
+  /** The pools, by name. Default: the default pool alone. */
   readonly pools?: Readonly<Record<string, PoolConfig>>;
-  /** Starts runners for every pool that has neither its own backend nor static runners. */
+  /** Starts runners for every pool with neither its own backend nor static runners. Default: none. */
   readonly backend?: Backend;
-  /** Shorthand for a default pool with one static runner; also read from `RUNNER_URL` in parent mode. */
+  /** Shorthand for a default pool with one static runner. Default: `RUNNER_URL` in parent mode. */
   readonly runnerUrl?: string;
-  /** Path of invocations on runners. Default `/invoke`. */
+  /** HTTP path of calls on runners. Default: `/invoke`. */
   readonly invokePath?: string;
-  /** TLS of connections to runners at `https://` addresses, for pools that have none of their own. Default: none. */
+  /**
+   * TLS of connections to runners at `https://` addresses, unless a pool has its own. Default: the runtime's
+   * settings.
+   */
   readonly tls?: TlsOptions;
   /**
-   * The proxy to runners, for pools that name none: the `http://` address of one that allows CONNECT to the runners' ports, with user name and
-   * password if it wants them; or `"environment"`, which reads `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` when it is configured and never
-   * takes loopback addresses. Runners that a backend starts at loopback addresses are always reached directly. Default: no proxy, whatever
-   * the environment says.
+   * HTTP proxy to runners, unless a pool has its own: the `http://` address of a proxy that allows CONNECT to the
+   * runners' ports, with credentials if needed; or `"environment"`, which reads `HTTP_PROXY`, `HTTPS_PROXY` and
+   * `NO_PROXY` once and skips loopback addresses. Runners that a backend starts at loopback addresses are always
+   * reached directly. Default: no proxy, whatever the environment says.
    */
   readonly proxy?: string | false;
+  /** Signatures of requests and responses. */
   readonly security?: SecurityOptions;
-  /** Milliseconds for a call that names no `timeoutMs`. Default 30 000. */
+  /** Deadline of calls without `timeoutMs`, in milliseconds. Default: 30,000. */
   readonly requestTimeoutMs?: number;
   /**
-   * Maximum size of encoded arguments and of an encoded result, in bytes. Larger arguments fail before anything is sent; for a larger result
-   * the error says `executed: "yes"`. Default 10 MiB.
+   * Maximum size of encoded arguments and of an encoded result, in bytes. Larger arguments fail before anything is
+   * sent; a larger result fails with `executed: "yes"`. Default: 10 MiB.
    */
   readonly maxBodyBytes?: number;
-  /** Lets messages, codes, details, stacks and causes of handler errors reach the caller. Default `false`. */
+  /** Sends messages, codes, details, stacks and causes of handler errors to the caller. Default: `false`. */
   readonly exposeErrors?: boolean;
   /**
-   * Where and for how long handlers' results are kept for idempotency keys; `false` keeps none, and keys only reach the
-   * handlers. Read where handlers run: on a runner, and in local mode. Default: a day, in memory.
+   * Where and how long handlers' results are kept for idempotency keys. `false` keeps none; handlers still see the
+   * keys. Applies on runners and in local mode. Default: 1 day, in memory.
    */
   readonly idempotency?: IdempotencyOptions | false;
-  /** What runs handlers with an `isolation`. Read where handlers run: on a runner, and in local mode. */
+  /** Options of handlers with `isolation`. Applies on runners and in local mode. */
   readonly isolation?: IsolationOptions;
-  /** Default: warnings and errors go to the console. */
+  /** Receives log records. Default: warnings and errors go to the console. */
   readonly logger?: Logger;
+  /** Metrics, spans and baggage. */
   readonly telemetry?: TelemetryOptions;
 }
 

@@ -1,51 +1,56 @@
 /** What bounds a pool; all of it may change while the pool is in use. */
 import type { ScalingPolicy } from "./scaling.ts";
 
-/** A runner that the pool can do without. */
+/** A runner that the pool does not need. */
 export interface IdleRunner {
+  /** The runner id. */
   readonly id: string;
   /**
-   * Milliseconds for which the pool has not needed it: it had no calls, or those that it had would have found room on the runners
-   * that stay.
+   * Time for which the pool has not needed the runner, in milliseconds: it had no calls, or the other runners had
+   * room for them.
    */
   readonly idleMs: number;
-  /** Milliseconds since it was up. */
+  /** Time since the runner became ready, in milliseconds. */
   readonly ageMs: number;
-  /** Calls that it has served. */
+  /** Calls that the runner has served. */
   readonly served: number;
 }
 
 /**
- * Decides whether a runner above `min`, which the pool can do without, should end; one that has calls ends when they are done. Asked
- * four times a second for each, so it must be fast. Where it throws or gives anything but a boolean, the runner stays, and that is
- * logged once.
+ * Decides whether a runner above `min` that the pool does not need should end. A runner with calls ends after them.
+ * The pool asks four times a second for each runner, so it must be fast. If it throws or returns anything but a
+ * boolean, the runner stays, and the pool logs that once.
+ *
+ * @param runner the runner
  */
 export type IdlePredicate = (runner: IdleRunner) => boolean;
 
+/** The limits of a pool, after defaults; all can change while the pool is in use. See {@link PoolConfig}. */
 export interface PoolBounds {
-  /** Runners kept alive. */
+  /** Minimum number of runners. */
   readonly min: number;
-  /** Most runners at a time, booting and draining ones included. */
+  /** Maximum number of runners, booting and draining ones included. */
   readonly max: number;
-  /** Invocations that one runner works on at a time. */
+  /** Maximum number of concurrent calls per runner. */
   readonly maxConcurrency: number;
-  /** Most calls that wait. */
+  /** Maximum number of waiting calls. */
   readonly maxQueue: number;
-  /** `spread` chooses the least loaded runner, `pack` the most loaded one that has room. */
+  /** `spread` picks the least loaded runner, `pack` the most loaded one with a free slot. */
   readonly routing: "spread" | "pack";
+  /** Decides how many runners there should be. */
   readonly scaling: ScalingPolicy;
-  /** Milliseconds that a runner above `min` may be unneeded, or what decides that it has been idle long enough. */
+  /** Time until an unneeded runner above `min` ends, in milliseconds, or a function that decides it. */
   readonly idleShutdownMs: number | IdlePredicate;
-  /** Milliseconds that the whole pool may be idle before the runners of `min` end too. */
+  /** Time without calls until the runners of `min` end too, in milliseconds. */
   readonly minIdleShutdownMs: number;
-  /** Calls after which a runner is replaced. */
+  /** Number of calls after which a runner is replaced. */
   readonly maxCalls: number;
-  /** Milliseconds after which a runner is replaced. */
+  /** Age at which a runner is replaced, in milliseconds. */
   readonly maxAgeMs: number;
   /** Resident memory above which a runner is replaced, in bytes. */
   readonly maxRssBytes: number;
-  /** Milliseconds that a draining runner may take to finish its calls. */
+  /** Maximum time that a draining runner has for its calls, in milliseconds. */
   readonly drainTimeoutMs: number;
-  /** Share of fixed runners, 0 to 1, that must answer; with fewer, or none, the others get calls too. */
+  /** Share of static runners, from 0 to 1, that must be healthy; below it, calls also go to unhealthy ones. */
   readonly panicThreshold: number;
 }

@@ -5,140 +5,169 @@ import type { ScalingPolicy } from "./scaling.ts";
 
 /** A runner at a fixed address. */
 export interface StaticRunner {
-  /** Must equal the runner's `FLAME_RUNNER_ID` if that is set. Default: the URL. */
+  /** The runner id. Must equal the runner's `FLAME_RUNNER_ID` if that is set. Default: the URL. */
   readonly id?: string;
   /**
-   * Base URL, `http://` or `https://`, without user name, password, query and fragment. A path is the prefix of a gateway: calls,
-   * heartbeats and health checks go below it.
+   * Base URL, `http://` or `https://`, without credentials, query and fragment. A path is the prefix of a gateway:
+   * calls, heartbeats and health checks use it.
    */
   readonly url: string;
 }
 
 /**
- * TLS of connections to runners at `https://` addresses. The runner's own server speaks HTTP; a gateway, load balancer or sidecar in front of it
- * ends TLS. All values are the content of PEM files.
+ * TLS of connections to runners at `https://` addresses. A runner's own server speaks HTTP; a gateway, load balancer
+ * or sidecar in front of it terminates TLS. All values are the content of PEM files.
  */
 export interface TlsOptions {
-  /** Certificate authorities to trust, in place of those that the runtime trusts. Default: the runtime's, with those of `NODE_EXTRA_CA_CERTS`. */
+  /**
+   * Trusted certificate authorities, instead of the runtime's. Default: those of the runtime and of
+   * `NODE_EXTRA_CA_CERTS`.
+   */
   readonly ca?: string | Uint8Array | ReadonlyArray<string | Uint8Array>;
-  /** The client certificate and its chain, for mutual TLS. Needs `key`. Default: none. */
+  /** The client certificate and its chain, for mutual TLS. Requires `key`. Default: none. */
   readonly cert?: string | Uint8Array;
   /** The private key of `cert`. Default: none. */
   readonly key?: string | Uint8Array;
-  /** Decrypts `key`. Default: none. */
+  /** Passphrase of `key`. Default: none. */
   readonly passphrase?: string;
-  /** The name that is asked for and that the certificate must have. Default: the host of the runner's URL. */
+  /** Server name to request and to verify in the certificate. Default: the host of the runner's URL. */
   readonly serverName?: string;
 }
 
 /**
- * Bounds how much the calls of a pool add to its load by being tried again. The bucket starts full. A failure that would be tried again
- * takes a token, and so does a hedge, which leaves enough for failures; a successful call puts `tokenRatio` back. With half of the tokens or less nothing is tried again,
- * failovers included. A call's first failover is free: it costs only if it fails too.
+ * Limits the load that retries add to a pool: a token bucket that starts full. A retry or hedge takes a token; a
+ * successful call returns `tokenRatio`. At half of the tokens or less, nothing is retried, failovers included. The
+ * first failover of a call is free and takes a token only if it fails too.
  */
 export interface RetryBudgetOptions {
-  /** Tokens in a full bucket. Default 10. */
+  /** Tokens in a full bucket. Default: 10. */
   readonly maxTokens?: number;
-  /** Tokens for each successful call: retries per call in the long run. Default 0.1. */
+  /** Tokens per successful call: the long-term ratio of retries to calls. Default: 0.1. */
   readonly tokenRatio?: number;
 }
 
 /** One pool of runners. */
 export interface PoolConfig {
-  /** Runners kept alive. Default 0. */
+  /** Minimum number of runners. Default: 0. */
   readonly min?: number;
-  /** Most runners at a time. Default 1 with a backend, else the number of static runners. */
+  /** Maximum number of runners. Default: 1 with a backend, otherwise the number of static runners. */
   readonly max?: number;
-  /** Invocations that one runner works on at a time. Default 1 with a backend, 16 for static runners. */
+  /** Maximum number of concurrent calls per runner. Default: 1 with a backend, 16 for static runners. */
   readonly maxConcurrency?: number;
-  /** What its runners are, such as `{ gpu: "l4" }`; calls with `labels` and no `pool` go to the first pool that has them all. */
+  /**
+   * Labels of the runners, such as `{ gpu: "l4" }`. A call with `labels` and no `pool` uses the first pool that has
+   * them all. Default: none.
+   */
   readonly labels?: Readonly<Record<string, string>>;
-  /** Runners at fixed addresses. A pool has these or a backend. */
+  /** Runners at fixed addresses. A pool has these or a backend. Default: none. */
   readonly runners?: ReadonlyArray<StaticRunner>;
-  /** Starts this pool's runners. Default: `backend` of the configuration. */
+  /** Starts the pool's runners. Default: `backend` of the configuration. */
   readonly backend?: Backend;
-  /** Milliseconds a runner may take to boot, its `onRunnerStart` included. Default 30 000. */
+  /** Maximum time of a boot, `onRunnerStart` included, in milliseconds. Default: 30,000. */
   readonly spawnTimeoutMs?: number;
-  /** Most calls that wait for a slot; more are refused with `overloaded`. Default 10 000. */
+  /** Maximum number of calls that wait for a slot; further calls fail with `overloaded`. Default: 10,000. */
   readonly maxQueue?: number;
-  /** Milliseconds that a call may wait for a slot; then it ends with `overloaded`. Default: until its deadline. */
+  /**
+   * Maximum time a call waits for a slot, in milliseconds; then it fails with `overloaded`. Default: the call's
+   * deadline.
+   */
   readonly maxQueueWaitMs?: number;
-  /** `spread` (default) sends a call to the least loaded runner, `pack` to the most loaded one that has room, so that others become idle. */
+  /**
+   * `spread` sends a call to the least loaded runner, `pack` to the most loaded one with a free slot, so that others
+   * become idle. Default: `spread`.
+   */
   readonly routing?: "spread" | "pack";
   /**
-   * How many runners there should be, within `min` and `max`. Where it throws, or gives anything but a target of 0 or more with a
-   * reason, {@link reactive} decides, and that is logged once. Default: {@link reactive}, or {@link buffer} of `warm`.
+   * Decides how many runners there should be, within `min` and `max`. If it throws or returns an invalid decision,
+   * {@link reactive} decides, and the pool logs that once. Default: {@link reactive}, or {@link buffer} with `warm`.
    */
   readonly scaling?: ScalingPolicy;
-  /** Slots kept free beyond the calls that run, so that the next call need not wait for a boot. Default 0. */
+  /** Spare slots beyond the running calls, so that the next calls do not wait for a boot. Default: 0. */
   readonly warm?: number;
   /**
-   * Milliseconds after which a runner above `min` ends that neither calls nor the policy have needed, or a function that decides it:
-   * `({ idleMs, served }) => idleMs > 60_000 || served > 1_000`. Default 30 000. `Infinity` keeps it.
+   * Time until a runner above `min` that neither calls nor the policy need ends, in milliseconds; or a function that
+   * decides it: `({ idleMs, served }) => idleMs > 60_000 || served > 1_000`. `Infinity` keeps it. Default: 30,000.
    */
   readonly idleShutdownMs?: number | IdlePredicate;
-  /** Milliseconds without any call after which the runners of `min` end too, until the next call. Default `Infinity`. */
+  /**
+   * Time without calls until the runners of `min` end too, in milliseconds; the next call starts them again. Default:
+   * `Infinity`.
+   */
   readonly minIdleShutdownMs?: number;
-  /** Ends a runner after one call, for work that must not share a process. Default `false`. */
+  /** Ends each runner after one call, for work that must not share a process. Default: `false`. */
   readonly singleUse?: boolean;
-  /** When runners are replaced by fresh ones; each finishes what it has. Default: never. */
+  /** When to replace runners; each finishes its calls first. Default: never. */
   readonly recycle?: RecycleOptions;
-  /** Milliseconds that a runner which is replaced or ended may take to finish its calls. Default 30 000. */
+  /**
+   * Maximum time that a runner has for its calls before it is replaced or stopped, in milliseconds. Default: 30,000.
+   */
   readonly drainTimeoutMs?: number;
-  /** Milliseconds between two looks at whether runners still answer. Default 10 000. `Infinity` looks only after failures. */
+  /** Time between health checks, in milliseconds. `Infinity` checks only after failures. Default: 10,000. */
   readonly healthCheckMs?: number;
   /**
-   * The share of static runners, from 0 to 1, that must answer for the probes to be believed. With fewer, the fault is rather with the
-   * network, the load or this process: calls that find no slot on those that answer go to the others too, in place of waiting. Default
-   * 0.5 for five runners or more. Default 0 for fewer, where one dead machine is a large share: then only when none answers. Pools with a
-   * backend replace their runners instead.
+   * Share of static runners, from 0 to 1, that must be healthy for health checks to count. Below it, the network, the
+   * load or this process is the likelier cause, and calls without a free slot go to unhealthy runners too. Does not
+   * apply to pools with a backend, which replace their runners. Default: 0.5 with at least 5 runners, otherwise 0
+   * (only if none is healthy).
    */
   readonly panicThreshold?: number;
   /**
-   * Milliseconds without word from this parent after which a runner that it started drains and ends by itself, once it has no calls: what
-   * keeps runners on other machines from outliving a parent that died. Every call is such a word, and so is a signed heartbeat, sent three
-   * times within it. Longer than the backend takes to notice that a runner is up, and than this process is ever kept from its event loop.
-   * From 100; default 60 000. `Infinity` lets them live. Static runners never end by this.
+   * A runner exits if it hears nothing from its parent for this long, in milliseconds, and has no calls. This keeps
+   * runners on other machines from outliving a dead parent. Calls count, and so do signed heartbeats, sent three
+   * times within it. Must exceed the time that the backend needs to report a runner as ready, and the longest block
+   * of this process's event loop. Static runners ignore it. From 100; `Infinity` disables it. Default: 60,000.
    */
   readonly orphanTimeoutMs?: number;
-  /** Told when runners are started. What a hook throws or rejects with is logged once, and changes nothing. */
+  /** Called when the pool starts runners. Errors are logged once and change nothing. */
   readonly onGrow?: (change: PoolChange) => void;
-  /** Told when runners are ended, or their boots canceled, because they are not needed. */
+  /**
+   * Called when the pool stops runners, or cancels boots, because they are not needed. Errors are logged once and
+   * change nothing.
+   */
   readonly onShrink?: (change: PoolChange) => void;
-  /** Told when every slot that the pool may have is in use and calls wait. */
+  /**
+   * Called when every slot that the pool may have is in use and calls wait. Errors are logged once and change
+   * nothing.
+   */
   readonly onSaturated?: (saturation: {
+    /** The pool. */
     readonly pool: string;
+    /** Calls that wait for a slot. */
     readonly waiting: number;
+    /** Maximum number of slots of the pool. */
     readonly limit: number;
   }) => void;
-  /** TLS of connections to its runners: calls, heartbeats and health checks. Default: `tls` of the configuration. */
+  /** TLS of connections to the pool's runners. Default: `tls` of the configuration. */
   readonly tls?: TlsOptions;
-  /** The proxy to its runners; `false` for none. Default: `proxy` of the configuration. */
+  /** Proxy to the pool's runners; `false` uses none. Default: `proxy` of the configuration. */
   readonly proxy?: string | false;
-  /** `false` sets no bound. Default: 10 tokens, and 0.1 for each success. */
+  /** Limit of the pool's retries; `false` sets none. Default: 10 tokens, and 0.1 per success. */
   readonly retryBudget?: RetryBudgetOptions | false;
 }
 
 /** When a runner is replaced. */
 export interface RecycleOptions {
-  /** After this many calls. */
+  /** After this number of calls. Default: never. */
   readonly maxCalls?: number;
-  /** After this many milliseconds. */
+  /** At this age, in milliseconds. Default: never. */
   readonly maxAgeMs?: number;
-  /** When its resident memory is above this many bytes, as seen every `healthCheckMs`. */
+  /** When its resident memory exceeds this size, in bytes, checked every `healthCheckMs`. Default: never. */
   readonly maxRssBytes?: number;
 }
 
-/** A pool that changes its number of runners. */
+/** A change of a pool's number of runners. */
 export interface PoolChange {
+  /** The pool. */
   readonly pool: string;
-  /** Runners before and after. */
+  /** Number of runners before. */
   readonly from: number;
+  /** Number of runners after. */
   readonly to: number;
+  /** Why, as the scaling policy or the pool says. */
   readonly reason: string;
 }
 
-/** What of a pool may change while it is in use. */
+/** Options of a pool that can change while it is in use. */
 export type PoolUpdate = Pick<
   PoolConfig,
   | "min"

@@ -2,32 +2,39 @@
 import type { Isolation } from "./isolation.ts";
 import type { Logger } from "./logger.ts";
 
-/** What `onRunnerStart` and `onRunnerStop` get. */
+/** The argument of `onRunnerStart` and `onRunnerStop`. */
 export interface RunnerHookContext {
-  /** The runner's id; `local` in local mode. */
+  /** The runner id; `local` in local mode. */
   readonly runnerId: string;
+  /** The runner's pool. */
   readonly poolName: string;
-  /** `none` on the runner itself and in local mode, else the kind of the isolate that starts or stops. */
+  /** `none` on the runner itself and in local mode, otherwise the kind of the isolate that starts or stops. */
   readonly isolation: Isolation;
+  /** Logs with the runner's fields on each record. */
   readonly logger: Logger;
-  /** Aborted when the time is over: at the start, when the runner is stopped meanwhile; at the stop, when the drain is over. */
+  /** Aborted when time is up: during the start, when the runner is stopped; during the stop, when the drain ends. */
   readonly signal: AbortSignal;
 }
 
-/** A promise or an Effect is waited for. */
+/**
+ * A hook. The runner waits for a returned promise or Effect.
+ *
+ * @param context the runner, and when to give up
+ */
 export type RunnerHook = (context: RunnerHookContext) => unknown;
 
 /** The hooks of a runner, each called once. */
 export interface RunnerHooks {
   /**
-   * Prepares the runner, such as by loading a model or opening a connection. It is ready when this is done: `/ready` says 503 until
-   * then, calls are refused as not executed, and the boot goes on, for the pool's `spawnTimeoutMs` at most. When it throws or
-   * rejects, the boot has failed: calls that wait for it get the cause, and `ready` rejects. Default: none.
+   * Prepares the runner, for example by loading a model or opening a connection. Until it completes, `/ready` answers
+   * 503 and calls are rejected as not executed; it has the pool's `spawnTimeoutMs`. If it throws or rejects, the boot
+   * fails: waiting calls get the cause, and `ready` rejects. Default: none.
    */
   readonly onRunnerStart?: RunnerHook | undefined;
   /**
-   * Cleans up after the last invocation, before telemetry is flushed and the process ends; only where `onRunnerStart` has succeeded. It has
-   * what is left of `drainTimeoutMs`; what it throws is logged. Not called when the process is killed or crashes. Default: none.
+   * Cleans up after the last call, before telemetry is flushed and the process ends. Runs only if `onRunnerStart`
+   * succeeded, within the rest of `drainTimeoutMs`; errors are logged. Not called if the process crashes or is
+   * killed. Default: none.
    */
   readonly onRunnerStop?: RunnerHook | undefined;
 }

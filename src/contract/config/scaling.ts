@@ -6,31 +6,37 @@
 import { integer, quantity } from "../validation/check-number.ts";
 import { readOption } from "../validation/option-schema.ts";
 
-/** What a policy decides from. */
+/** The state of a pool that a policy decides from. */
 export interface ScalingSnapshot {
+  /** Minimum number of runners. */
   readonly min: number;
+  /** Maximum number of runners. */
   readonly max: number;
-  /** Calls that one runner takes at a time. */
+  /** Maximum number of concurrent calls per runner. */
   readonly slotsPerRunner: number;
-  /** Runners that take work. */
+  /** Runners that accept calls. */
   readonly ready: number;
-  /** Runners that are being started. */
+  /** Runners that are starting. */
   readonly booting: number;
-  /** Slots in use on runners that take work. */
+  /** Slots in use on runners that accept calls. */
   readonly used: number;
   /** Calls that wait for a slot. */
   readonly waiting: number;
 }
 
-/** How many runners there should be, and why. */
+/** How many runners a pool should have, and why. */
 export interface ScalingDecision {
+  /** Desired number of runners, 0 or more. The pool rounds it up and keeps it within `min` and `max`. */
   readonly target: number;
+  /** Why, for logs and `stats()`. */
   readonly reason: string;
 }
 
 /**
- * Decides how many runners a pool should have. Called after every change of the pool, so it must be fast. A target is rounded up.
- * Where a policy throws, or gives anything else than a target of 0 or more, {@link reactive} decides in its place.
+ * Decides how many runners a pool should have. The pool calls it after every change, so it must be fast. If it throws
+ * or returns an invalid target, {@link reactive} decides instead.
+ *
+ * @param snapshot the state of the pool
  *
  * @example
  * ```ts
@@ -42,7 +48,7 @@ export type ScalingPolicy = (snapshot: ScalingSnapshot) => ScalingDecision;
 
 const runnersFor = (slots: number, snapshot: ScalingSnapshot): number => Math.ceil(slots / snapshot.slotsPerRunner);
 
-/** Runners for the calls that run and wait, and no more. The default. */
+/** Provides as many runners as running and waiting calls need. The default policy. */
 export const reactive: ScalingPolicy = (snapshot) => ({
   target: runnersFor(snapshot.used + snapshot.waiting, snapshot),
   reason: `${snapshot.used} calls run and ${snapshot.waiting} wait`,
@@ -52,9 +58,10 @@ const slots = integer("slots", { min: 0 });
 const utilization = quantity("a share of the slots", { above: 0, max: 1 });
 
 /**
- * As {@link reactive}, with `spareSlots` more slots, so that a call that comes next need not wait for a boot.
+ * Like {@link reactive}, with spare slots, so that the next calls do not wait for a boot.
  *
- * @throws {ConfigError} unless `spareSlots` is a whole number, 0 or more.
+ * @param spareSlots number of spare slots, a whole number from 0
+ * @throws {ConfigError} if `spareSlots` is not a whole number from 0.
  */
 export const buffer = (spareSlots: number): ScalingPolicy => {
   readOption(slots, spareSlots, "buffer", "spareSlots");
@@ -65,9 +72,10 @@ export const buffer = (spareSlots: number): ScalingPolicy => {
 };
 
 /**
- * Keeps the share of slots in use near `share`, above 0 and up to 1.
+ * Keeps the share of slots in use near a target.
  *
- * @throws {ConfigError} unless `share` is such a number.
+ * @param share the target, above 0 and up to 1
+ * @throws {ConfigError} if `share` is out of range.
  */
 export const targetUtilization = (share: number): ScalingPolicy => {
   readOption(utilization, share, "targetUtilization", "share");

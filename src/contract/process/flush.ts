@@ -11,7 +11,7 @@ import { messageOf } from "../thrown.ts";
 
 /** Options of {@link onFlush}. */
 export interface FlushHookOptions {
-  /** Maximum time to wait for the hook, in milliseconds. Default: that of whoever ends the process, 5000. */
+  /** Maximum time to wait for the hook, in milliseconds. Default: 5,000. */
   readonly timeoutMs?: number;
 }
 
@@ -26,9 +26,12 @@ const optionsSchema = object<FlushHookOptions>({ timeoutMs: milliseconds({ min: 
 const hooks: Set<FlushHook> = processWide("flush-hooks", () => new Set());
 
 /**
- * Registers a hook that sends what is buffered. It may return a promise. Call the returned function to take it back.
+ * Registers a hook that sends buffered data before the process ends: when a runner drains, and on `flame.shutdown`.
  *
- * @throws {ConfigError} when it is no function.
+ * @param hook sends the data; may return a promise
+ * @param options how long to wait for it
+ * @returns a function that removes the hook
+ * @throws {ConfigError} if the hook is not a function, or an option is invalid.
  *
  * @example
  * ```ts

@@ -14,8 +14,11 @@ export const ANY_RUNNER = "*";
 
 /** Trace context as header values. */
 export interface TraceCarrier {
+  /** W3C `traceparent`. */
   readonly traceparent?: string;
+  /** W3C `tracestate`. */
   readonly tracestate?: string;
+  /** W3C `baggage`. */
   readonly baggage?: string;
 }
 

@@ -4,22 +4,25 @@ import type { PoolBounds } from "../../contract/config/pool-bounds.ts";
 import type { ScalingDecision } from "../../contract/config/scaling.ts";
 import type { PoolSnapshot } from "../../telemetry/telemetry.ts";
 
-/** A pool at one moment, and why it is as large as it is. */
+/** The state of a pool at one moment, and why it has its size. */
 export interface PoolStats extends PoolSnapshot {
-  /** Runners that the scaling policy wants, within `min` and `max`. */
+  /** Number of runners that the scaling policy wants, within `min` and `max`. */
   readonly target: number;
+  /** Why, as the scaling policy says. */
   readonly reason: string;
+  /** The limits of the pool. */
   readonly bounds: PoolBounds;
 }
 
-/** A pool, as its user may look at it and change it while it is in use. */
+/** A pool, to observe and to change it while it is in use. */
 export interface PoolHandle {
-  /** The pool now, and why it is as large as it is. */
+  /** The current state, and why the pool has its size. */
   stats(): PoolStats;
   /**
-   * Changes what bounds the pool; what is not named stays.
+   * Changes limits of the pool; others stay.
    *
-   * @throws {ConfigError} for a bound that cannot work; the pool stays as it was.
+   * @param changes the limits to change
+   * @throws {ConfigError} for an invalid limit; the pool does not change.
    */
   update(changes: PoolUpdate): void;
 }

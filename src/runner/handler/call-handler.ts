@@ -66,7 +66,7 @@ const innerDeadlineError = (run: Run, cause: FlameError): InvokeError => {
 const canceledError = (run: Run): InvokeError =>
   new InvokeError(
     "canceled",
-    `${run.invocation.method} was cancelled: its caller gave up or is gone, or the runner stops.`,
+    `${run.invocation.method} was canceled: its caller gave up or is gone, or the runner stops.`,
     {
       executed: "yes",
       phase: "handler",

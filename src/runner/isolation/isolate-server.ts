@@ -61,7 +61,7 @@ const endOf = (run: Run, exit: Exit.Exit<Uint8Array, CallError>): RunEnd => {
   if (Exit.isSuccess(exit)) return succeeded(exit.value);
   if (!Cause.hasInterruptsOnly(exit.cause)) return failed(failureOf(exit.cause), run.thrown);
   return failed(
-    new InvokeError("canceled", `${run.method.name} was cancelled.`, { executed: run.executed, phase: "handler" }),
+    new InvokeError("canceled", `${run.method.name} was canceled.`, { executed: run.executed, phase: "handler" }),
   );
 };
 

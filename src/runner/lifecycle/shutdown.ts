@@ -15,7 +15,10 @@ import type { Listener } from "../http/listen.ts";
 
 /** Options of {@link RunnerServer.stop}. */
 export interface StopOptions {
-  /** Milliseconds to wait for running invocations before they are aborted, from 0; `Infinity` waits for all. Default: `drainTimeoutMs` of the server. */
+  /**
+   * Maximum time to wait for running calls before they are aborted, in milliseconds, from 0; `Infinity` waits for
+   * all. Default: `drainTimeoutMs` of the server.
+   */
   readonly drainTimeoutMs?: number;
 }
 

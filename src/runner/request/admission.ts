@@ -16,7 +16,7 @@ export interface AdmissionOptions {
 export interface Permit {
   /** Says how to stop it. Called at most once, by {@link Admission.cancelAll}. */
   onCancel(cancel: () => void): void;
-  /** Whether it was cancelled because the runner stops. */
+  /** Whether it was canceled because the runner stops. */
   readonly canceled: boolean;
   /** Gives the place back. */
   release(): void;

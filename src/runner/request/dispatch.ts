@@ -197,7 +197,7 @@ export const makeDispatcher = (deps: DispatcherDeps): Dispatcher => {
     const context = { executed, phase: "handler", method, invocationId, attempt, pool, runnerId } as const;
     return isDue(deadlineOf(passage.invocation))
       ? new InvokeError("timeout", `${method} was given up at its deadline on runner ${deps.runnerId}.`, context)
-      : new InvokeError("canceled", `${method} was cancelled on runner ${deps.runnerId}.`, context);
+      : new InvokeError("canceled", `${method} was canceled on runner ${deps.runnerId}.`, context);
   };
 
   return {

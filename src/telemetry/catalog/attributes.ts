@@ -1,17 +1,21 @@
 /** Every attribute of spans and log records, and the values that are fixed. */
 
-/** An attribute of spans and log records. Metric labels are the same names with dots as underscores. */
+/** An attribute of spans and log records. Metric labels have the same names, with underscores for dots. */
 export interface AttributeSpec {
+  /** The attribute's name. */
   readonly name: string;
+  /** The type of its values. */
   readonly type: "string" | "int" | "double" | "boolean";
+  /** The unit, in UCUM notation. Default: none. */
   readonly unit?: string;
+  /** What it means. */
   readonly description: string;
 }
 
 const attribute = (name: string, type: AttributeSpec["type"], description: string, unit?: string): AttributeSpec =>
   unit === undefined ? { name, type, description } : { name, type, unit, description };
 
-/** Attributes by the name under which the house hands them over. */
+/** All attributes, by the key that the code uses. */
 export const attributes = {
   system: attribute("rpc.system.name", "string", "Always `flame`."),
   method: attribute("rpc.method", "string", "`service/method`; `_OTHER` for a method that is not registered."),

@@ -1,12 +1,16 @@
 /** Every log event, with its level. */
 
-/** A structured log record. */
+/** A log event. */
 export interface LogSpec {
+  /** The event's name. */
   readonly name: string;
+  /** The level of its records. */
   readonly level: "debug" | "info" | "warn" | "error";
+  /** When it is logged. */
   readonly description: string;
 }
 
+/** All log events, by the key that the code uses. */
 export const logs = {
   clientException: { name: "rpc.client.call.exception", level: "warn", description: "A call failed for its caller." },
   serverException: {

@@ -6,26 +6,33 @@ const fine = [0.0005, 0.001, 0.0025, ...coarse] as const;
 /** For histograms of which each method has several series. */
 const sparse = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 30, 120] as const;
 
+/** A metric. */
 export interface MetricSpec {
-  /** Prometheus name; the OTLP name is the same under the default translation. */
+  /** The Prometheus name. The OTLP name is the same under the default translation. */
   readonly name: string;
+  /** The kind of instrument. */
   readonly type: "counter" | "gauge" | "histogram";
+  /** The unit, in UCUM notation. */
   readonly unit: "s" | "1" | "{call}" | "{retry}" | "{runner}" | "{slot}" | "{span}" | "{rejection}" | "{step}";
+  /** The labels of each series. */
   readonly labels: ReadonlyArray<string>;
+  /** What it measures. */
   readonly description: string;
+  /** Upper bounds of the buckets of a histogram, in its unit. */
   readonly buckets?: ReadonlyArray<number>;
-  /** The buckets are those of `telemetry.buckets` where an instance names some: rules and alerts do not read them. */
+  /** Whether `telemetry.buckets` of an instance replaces the buckets; rules and alerts do not read such histograms. */
   readonly ownBuckets?: boolean;
-  /** Observations carry `trace_id` and `span_id`. */
+  /** Whether observations carry `trace_id` and `span_id`. */
   readonly exemplars?: boolean;
   /** Label values that exist from the start, at zero. */
   readonly known?: Readonly<Record<string, ReadonlyArray<string>>>;
-  /** Combinations of known label values that never occur, and have no series. */
+  /** Combinations of known label values that never occur and have no series. */
   readonly impossible?: ReadonlyArray<Readonly<Record<string, string>>>;
-  /** Which side keeps it. */
+  /** The process that keeps it. */
   readonly side: "parent" | "runner" | "both";
 }
 
+/** All metrics, by the key that the code uses. */
 export const metrics = {
   callDuration: {
     name: "rpc_client_call_duration_seconds",

@@ -1,16 +1,21 @@
 /** Every span, with the attributes that it may carry. */
 import type { attributes } from "./attributes.ts";
 
-/** A span. Where `name` is a method, the span is named after it. */
+/** A span. `{rpc.method}` as the name stands for the method. */
 export interface SpanSpec {
+  /** The span's name. */
   readonly name: string;
+  /** The span kind. */
   readonly kind: "client" | "server" | "internal";
+  /** What it covers. */
   readonly description: string;
+  /** Keys of the attributes that it may have. */
   readonly attributes: ReadonlyArray<keyof typeof attributes>;
 }
 
 const failure = ["errorType", "errorCode", "errorPhase", "executed"] as const;
 
+/** All spans, by the key that the code uses. */
 export const spans = {
   call: {
     name: "{rpc.method}",

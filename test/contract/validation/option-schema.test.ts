@@ -150,7 +150,7 @@ describe("the nearest name", () => {
     ["ID", "id"],
     ["maxBody", "maxBodyBytes"],
     ["", undefined],
-    ["colour", undefined],
+    ["color", undefined],
     ["x".repeat(10_000), undefined],
   ])("of %s is %s", (given, expected) => {
     expect(nearestName(given, names)).toBe(expected);

@@ -253,7 +253,7 @@ describe("the signature of a request", () => {
     }
   });
 
-  test("breaks when characters move between neighbouring fields", () => {
+  test("breaks when characters move between neighboring fields", () => {
     const names = [
       "method",
       "invocationId",

@@ -28,7 +28,7 @@ const pnpmProgram = (tarball: string): Promise<string> =>
 const commandOf = async (
   manager: PackageManager,
   tarball: string,
-): Promise<readonly [program: string, ...args: string[]]> => {
+): Promise<readonly [program: string, ...args: Array<string>]> => {
   if (manager === "npm") return ["npm", "install", "--prefer-offline", "--no-audit", "--no-fund"];
   if (manager === "bun") return [runtimes.bun, "add"];
   return [await pnpmProgram(tarball), "add", "--prefer-offline", "--store-dir", join(cache, "pnpm-store")];

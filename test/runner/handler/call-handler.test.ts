@@ -117,7 +117,7 @@ describe("a deadline", () => {
 });
 
 describe("a caller that disconnects", () => {
-  test("aborts the handler's signal, and the invocation counts as cancelled once", async () => {
+  test("aborts the handler's signal, and the invocation counts as canceled once", async () => {
     const rejections = watchRejections();
     const started = fact();
     const reason = fact<unknown>();

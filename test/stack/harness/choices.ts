@@ -15,12 +15,12 @@ const choose = (
   spec: VariableSpec,
   options: ReadonlyArray<string>,
   extent: Extent,
-  favourites: ReadonlySet<string>,
+  favorites: ReadonlySet<string>,
 ): Variable["chosen"] => {
   if (extent === "all" && spec.includeAll) return "all";
   const inOrder = [
-    ...options.filter((value) => favourites.has(value)),
-    ...options.filter((value) => !favourites.has(value)),
+    ...options.filter((value) => favorites.has(value)),
+    ...options.filter((value) => !favorites.has(value)),
   ];
   return inOrder.slice(0, extent === "one" || !spec.multi ? 1 : few);
 };
@@ -28,14 +28,14 @@ const choose = (
 /**
  * The variables of a dashboard with what is chosen, asked for in their order, since later ones depend on earlier ones.
  *
- * @param favourites values that are chosen before others
+ * @param favorites values that are chosen before others
  */
 export const chooseVariables = async (
   api: PrometheusApi,
   specs: ReadonlyArray<VariableSpec>,
   extent: Extent,
   times: QueryTimes,
-  favourites: ReadonlySet<string>,
+  favorites: ReadonlySet<string>,
 ): Promise<ReadonlyArray<Variable>> => {
   const variables: Array<Variable> = [];
   for (const spec of specs) {
@@ -52,7 +52,7 @@ export const chooseVariables = async (
       name: spec.name,
       multi: spec.multi || spec.includeAll,
       options,
-      chosen: choose(spec, options, extent, favourites),
+      chosen: choose(spec, options, extent, favorites),
       ...(spec.allValue === undefined ? {} : { allValue: spec.allValue }),
     });
   }

@@ -16,7 +16,7 @@ const parts: Readonly<Record<MetricSpec["type"], ReadonlyArray<string>>> = {
   gauge: [""],
 };
 
-const catalogued: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+const cataloged: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   Object.values<MetricSpec>(metrics).flatMap(({ name, type, labels }) =>
     parts[type].map((part) => [
       `${name}${part}`,
@@ -26,7 +26,7 @@ const catalogued: ReadonlyMap<string, ReadonlySet<string>> = new Map(
 );
 
 const everyLabel: ReadonlySet<string> = new Set([
-  ...[...catalogued.values()].flatMap((labels) => [...labels]),
+  ...[...cataloged.values()].flatMap((labels) => [...labels]),
   ...Object.values(foreignSeries).flatMap(({ labels }): ReadonlyArray<string> => labels),
 ]);
 
@@ -40,7 +40,7 @@ export const unknownInPromql = (expr: string, recorded: ReadonlySet<string>): Re
   const inSelectors = selectors.flatMap(({ metric, matchers }) => {
     const foreign = foreignOf(metric);
     const known =
-      catalogued.get(metric) ?? (foreign === undefined ? undefined : new Set([...foreign.labels, ...targetLabels]));
+      cataloged.get(metric) ?? (foreign === undefined ? undefined : new Set([...foreign.labels, ...targetLabels]));
     if (known === undefined && !recorded.has(metric)) return [metric];
     return matchers.filter(({ label }) => !(known ?? everyLabel).has(label)).map(({ label }) => `${metric}{${label}}`);
   });
