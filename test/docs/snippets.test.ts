@@ -9,7 +9,7 @@ import { readSnippets, type Snippet } from "./page.ts";
 const root = join(import.meta.dirname, "../..");
 const runtime = "bun" in process.versions ? "bun" : "node";
 const folder = join(root, ".cache/snippets", runtime);
-const pages = globSync(["*.md", "docs/**/*.md"], { cwd: root }).toSorted();
+const pages = globSync(["*.md", "docs/**/*.md", "examples/*/README.md"], { cwd: root }).toSorted();
 const byPage = new Map(pages.map((page) => [page, readSnippets(page, readFileSync(join(root, page), "utf8"))]));
 const all = [...byPage.values()].flat();
 
