@@ -37,6 +37,8 @@ export interface RedisScriptClient {
   /**
    * Runs a Lua script.
    *
+   * @param script the source of the script
+   * @param options its keys and arguments
    * @returns the reply of the script: a string, or `null` for a reply of `false`.
    */
   eval(script: string, options: { keys: Array<string>; arguments: Array<string> }): Promise<unknown>;
@@ -106,6 +108,7 @@ const stateOf = (record: unknown, claim: IdempotencyClaim): IdempotencyState => 
  *   `idempotency.ttlMs` (default: 24 hours).
  *
  * @param redisClient a connected client of the package `redis`, or an object with the same `eval`
+ * @param storeOptions the options; all have defaults
  * @throws {ConfigError} if the client has no `eval` or an option is invalid.
  *
  * @example

@@ -4,7 +4,7 @@ import { readSnippets } from "./page.ts";
 describe("a page", () => {
   const page = (...lines: ReadonlyArray<string>) => readSnippets("page.md", lines.join("\n"));
 
-  test("gives its blocks with the lines that they have in it", () => {
+  test("gives its blocks with their line numbers", () => {
     const [snippet] = page("# Title", "", "```ts run FLAME_MODE=local", "const a = 1;", "```");
     expect(snippet).toEqual({
       at: "page.md:4",
@@ -16,7 +16,7 @@ describe("a page", () => {
     });
   });
 
-  test("can name a block, hide a prelude and promise an output", () => {
+  test("can name a block, hide a prelude and state an output", () => {
     const [snippet] = page(
       "<!-- prelude",
       "const a = 1;",
@@ -32,7 +32,7 @@ describe("a page", () => {
     expect(snippet).toMatchObject({ file: "a.ts", code: "\nconst a = 1;\n\n\nconsole.log(a);\n", output: "1\n" });
   });
 
-  test("says why a block is not run", () => {
+  test("says why a block does not run", () => {
     expect(page("```ts check: needs a cluster", "```")[0]).toMatchObject({ checkOnly: "needs a cluster" });
   });
 
@@ -40,14 +40,14 @@ describe("a page", () => {
     ["neither run nor check", ["```ts", "```"]],
     ["both run and check", ["```ts run check: because", "```"]],
     ["a check without a reason", ["```ts check:", "```"]],
-    ["a word that means nothing", ["```ts rum", "```"]],
+    ["an unknown word", ["```ts rum", "```"]],
     ["a block without an end", ["```ts run", "const a = 1;"]],
-    ["an output of nothing", ["```text output", "1", "```"]],
-  ])("is refused for %s", (_fault, lines) => {
+    ["an output without a block that runs", ["```text output", "1", "```"]],
+  ])("is rejected for %s", (_fault, lines) => {
     expect(() => page(...lines)).toThrow("page.md:2");
   });
 
-  test("leaves blocks of other languages alone", () => {
+  test("ignores blocks of other languages", () => {
     expect(page("```sh", "npm install", "```", "```text", "```ts", "```")).toEqual([]);
   });
 });

@@ -1,29 +1,28 @@
 /**
- * Takes the TypeScript out of a Markdown page, so that it can be compiled and run
- * where it stands.
+ * Extracts the TypeScript blocks of a Markdown page, so that they can be compiled and run.
  *
- * A block says in its info string what becomes of it, which readers do not see:
+ * The info string of a block, which readers do not see, says how:
  *
- * - ```` ```ts run ```` is compiled and must exit with 0; words like `FLAME_MODE=local` are its environment.
- * - ```` ```ts check: needs a cluster ```` is compiled only, for the reason given.
- * - `file=services.ts`, before either, gives it a name that blocks of the same page can import as `./services.ts`.
+ * - ```` ```ts run ```` is compiled and must exit with 0. Words like `FLAME_MODE=local` are its environment.
+ * - ```` ```ts check: needs a cluster ```` is compiled only, for the given reason.
+ * - `file=services.ts`, before either, names the block, so that blocks of the same page can import `./services.ts`.
  *
- * A block ```` ```text output ```` after one that runs is what it must print. Code in a comment
- * `<!-- prelude … -->` right above a block is put before it.
+ * A block ```` ```text output ```` after a block that runs is its expected output. Code in a comment
+ * `<!-- prelude … -->` directly above a block is inserted before it.
  */
 
 /** A block of TypeScript. */
 export interface Snippet {
   /** `README.md:42`, the line of its first line of code. */
   readonly at: string;
-  /** The name that it was given, or `line-42.ts`. */
+  /** The name from its info string, or `line-42.ts`. */
   readonly file: string;
-  /** Prelude and code, on the lines that they have in the page, so that the compiler's messages point there. */
+  /** Prelude and code, at their line numbers in the page, so that compiler messages point there. */
   readonly code: string;
-  /** Why it is not run; `undefined` when it is. */
+  /** The reason why it does not run; `undefined` if it runs. */
   readonly checkOnly: string | undefined;
   readonly env: Readonly<Record<string, string>>;
-  /** What it must print, when the page says so. */
+  /** Its expected output, if the page has one. */
   readonly output: string | undefined;
 }
 
@@ -42,14 +41,14 @@ const readInstructions = (info: string, at: string): Instructions => {
   const unknown = words.find((word) => word !== "run" && !/^[A-Z][A-Z0-9_]*=/.test(word) && !word.startsWith("file="));
   if (unknown !== undefined)
     throw new Error(
-      `${at}: "${unknown}" says nothing about a block of TypeScript. Use run, file=…, NAME=value or check: with a reason.`,
+      `${at}: unknown word "${unknown}" in the info string of a TypeScript block. Use run, file=…, NAME=value or check: with a reason.`,
     );
   if (words.includes("run") === (reason !== undefined)) {
     throw new Error(
-      `${at}: say either "run" or "check:" and why it cannot run, as in \`\`\`ts check: needs a runner\`.`,
+      `${at}: use either "run" or "check:" with the reason why it cannot run, as in \`\`\`ts check: needs a runner\`.`,
     );
   }
-  if (reason?.trim() === "") throw new Error(`${at}: "check:" gives no reason.`);
+  if (reason?.trim() === "") throw new Error(`${at}: "check:" has no reason. Say why the block cannot run.`);
   return { file, env: Object.fromEntries(env) as Record<string, string>, checkOnly: reason?.trim() };
 };
 
@@ -75,7 +74,7 @@ export const readSnippets = (page: string, markdown: string): ReadonlyArray<Snip
     const first = index + 1;
     const length = lines.slice(first).findIndex((text) => text.trim() === ticks);
     const at = `${page}:${first + 1}`;
-    if (length < 0) throw new Error(`${at}: this block is never closed.`);
+    if (length < 0) throw new Error(`${at}: this block has no end.`);
     const body = lines
       .slice(first, first + length)
       .map((text) => (text.startsWith(indent) ? text.slice(indent.length) : text));
@@ -94,7 +93,7 @@ export const readSnippets = (page: string, markdown: string): ReadonlyArray<Snip
     } else if (language === "text" && info.trim() === "output") {
       const last = snippets.at(-1);
       if (last === undefined || last.checkOnly !== undefined)
-        throw new Error(`${at}: this output follows no block that runs.`);
+        throw new Error(`${at}: this output does not follow a block that runs.`);
       snippets[snippets.length - 1] = { ...last, output: `${body.join("\n")}\n` };
     }
     prelude = [];

@@ -1,4 +1,4 @@
-/** All Markdown of the project: links lead somewhere, prose uses the project's words, the README is one page. */
+/** All Markdown of the project: links resolve, prose uses standard terms, the README is short. */
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";

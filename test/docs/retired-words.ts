@@ -49,7 +49,7 @@ export const retiredWords: ReadonlyArray<RetiredWord> = [
   retired(/\bunder way\b/i, "in progress"),
   retired(/\btried again\b/i, "retried"),
 
-  // Pictures in place of terms.
+  // Pictures instead of terms.
   retired(/\b(?:the|our|this) house\b|\bhouse (?:rules?|style)\b/i, "code base; code conventions"),
   retired(/\bthe rooms\b|\b(?:one|which|every|each|another|its own) room\b/i, "module"),
   retired(/\bfront door\b/i, "entry point"),

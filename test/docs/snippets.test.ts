@@ -9,7 +9,7 @@ import { readSnippets, type Snippet } from "./page.ts";
 const root = join(import.meta.dirname, "../..");
 const runtime = "bun" in process.versions ? "bun" : "node";
 const folder = join(root, ".cache/snippets", runtime);
-const pages = globSync(["*.md", "docs/**/*.md"], { cwd: root }).toSorted();
+const pages = globSync(["*.md", "docs/**/*.md", "examples/*/README.md"], { cwd: root }).toSorted();
 const byPage = new Map(pages.map((page) => [page, readSnippets(page, readFileSync(join(root, page), "utf8"))]));
 const all = [...byPage.values()].flat();
 
@@ -36,8 +36,8 @@ const compile = (): Promise<Finished> => {
   rmSync(folder, { recursive: true, force: true });
   for (const snippet of all) {
     const path = join(folder, "source", folderOf(snippet), snippet.file);
-    if (existsSync(path)) throw new Error(`${snippet.at}: this page has a block with file=${snippet.file} already.`);
-    // Beside the build too: a pool starts the runner of a page from its source, as readers do.
+    if (existsSync(path)) throw new Error(`${snippet.at}: this page already has a block with file=${snippet.file}.`);
+    // Next to the build too: a pool starts the runner of a page from its source, as readers do.
     for (const file of [path, join(folder, "built", folderOf(snippet), snippet.file)]) {
       mkdirSync(dirname(file), { recursive: true });
       writeFileSync(file, snippet.code);
@@ -64,12 +64,12 @@ let compiled: Finished;
 
 beforeAll(async () => {
   if (!existsSync(join(root, "dist/index.js")))
-    throw new Error("The pages are checked against the build. Run: npm run build");
+    throw new Error("dist/ is missing: the pages are compiled against the build. Run: npm run build");
   compiled = await compile();
 }, 120_000);
 
 describe("the code in the pages", () => {
-  test("is there, in the README first", () => {
+  test("exists in the README", () => {
     expect(byPage.get("README.md")?.length ?? 0).toBeGreaterThan(0);
   });
 

@@ -85,6 +85,20 @@ test("every line of the summary has a check mark and fits the terminal", () => {
   expect(printed.split("\n").filter((line) => line.length > 100 && !line.includes(out))).toEqual([]);
 });
 
+test("the README shows the lines that are printed", () => {
+  const shapes = (text: string): ReadonlyArray<string> =>
+    (text.match(/^✓ .*$/gmu) ?? []).map((line) =>
+      line
+        .replace(/ in \S+\/thumbnails/, "")
+        .replace(/images-\w+/, "RUNNER")
+        .replace(/(?:it|them)$/, "IT")
+        .replaceAll(/(?<=\s)\d+(?: calls?)?/g, "N"),
+    );
+  const root = join(import.meta.dirname, "../..");
+  for (const page of ["README.md", "examples/02-thumbnails/README.md"])
+    expect(shapes(readFileSync(join(root, page), "utf8"))).toEqual(shapes(printed));
+});
+
 test("each call is a trace of its own, and the table shows as many as were made", () => {
   expect(new Set(calls().map(({ traceId }) => traceId)).size).toBe(calls().length);
   for (const [method, made] of Object.entries(methods)) {
