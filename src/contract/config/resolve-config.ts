@@ -31,7 +31,7 @@ export interface ResolvedTelemetry {
   readonly traces: boolean;
   /** `undefined` when metrics name every method. */
   readonly methods: ReadonlyArray<string> | undefined;
-  /** `undefined` for those of the catalogue. */
+  /** `undefined` for those of the catalog. */
   readonly buckets: ReadonlyArray<number> | undefined;
 }
 
