@@ -74,7 +74,7 @@ const inherited = (around: Tracer.AnySpan | undefined): OtelContext | undefined 
 };
 
 const spanParentOf = (stage: Stage, around: Tracer.AnySpan | undefined): SpanParent => {
-  if (stage._tag === "call" && stage.apart !== undefined) {
+  if (stage._tag === "call" && stage.linkTo !== undefined) {
     return { context: trace.deleteSpan(hostContext(stage.host) ?? otelContext.active()), parent: undefined };
   }
   switch (stage._tag) {
@@ -107,7 +107,7 @@ const factsOf = (stage: Stage): SpanFields =>
 
 const linksOf = (stage: Stage): ReadonlyArray<SpanIds> => {
   if (stage._tag === "boot") return stage.links;
-  return stage._tag === "call" && stage.apart !== undefined ? [stage.apart] : [];
+  return stage._tag === "call" && stage.linkTo !== undefined ? [stage.linkTo] : [];
 };
 
 const asLink = (ids: SpanIds): Tracer.SpanLink => ({ span: Tracer.externalSpan(ids), attributes: {} });

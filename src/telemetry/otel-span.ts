@@ -85,7 +85,7 @@ export class EffectStageSpan implements StageSpan {
     this.ids = trace.isSpanContextValid(this.#identity) ? { traceId, spanId, sampled, exemplar } : undefined;
   }
 
-  note(facts: SpanFields): void {
+  setAttributes(facts: SpanFields): void {
     if (facts.status !== undefined) this.#noted = facts.status as RpcStatus;
     if (!this.#recording) return;
     const otel = this.#otel?.span;
@@ -98,7 +98,7 @@ export class EffectStageSpan implements StageSpan {
     }
   }
 
-  noteBootPhases(phases: Readonly<Record<string, number>>): void {
+  setBootPhases(phases: Readonly<Record<string, number>>): void {
     for (const [name, ms] of Object.entries(phases).slice(0, maxBootPhases)) {
       this.#options.span.attribute(`${attributes.bootPhase.name}.${name}`, ms);
     }
@@ -121,12 +121,12 @@ export class EffectStageSpan implements StageSpan {
   end(exit: Exit.Exit<unknown, unknown>, endTime: bigint): void {
     const { span, tag, redact } = this.#options;
     const { status, failure } = outcomeOf(exit, this.#noted);
-    if (this.ids?.exemplar === true) this.note({ exemplar: true });
+    if (this.ids?.exemplar === true) this.setAttributes({ exemplar: true });
     else if (this.ids !== undefined) this.ids.exemplar = undefined;
     if (this.#recording) {
-      if (withStatus.has(tag)) this.note({ status });
+      if (withStatus.has(tag)) this.setAttributes({ status });
       if (failure !== undefined && withErrors.has(tag)) {
-        this.note(failure.facts);
+        this.setAttributes(failure.facts);
         if (tag !== "server" || isServerError(status)) {
           this.#otel?.span.setStatus({ code: SpanStatusCode.ERROR, message: redact(failure.message) });
         }

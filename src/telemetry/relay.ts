@@ -25,8 +25,8 @@ class RelayedSpan implements StageSpan {
     this.ids = parent && { traceId: parent.traceId, spanId: parent.spanId, sampled: parent.sampled, relayed: true };
   }
 
-  note(): void {}
-  noteBootPhases(): void {}
+  setAttributes(): void {}
+  setBootPhases(): void {}
   link(): void {}
 
   get carrier(): TraceCarrier {

@@ -52,9 +52,9 @@ export interface StageSpan {
    * Records what became known. Fields with the value `undefined` are left out. A `status` other than `OK` makes the
    * stage a failure of that status though its effect succeeds or is interrupted.
    */
-  note(facts: SpanFields): void;
+  setAttributes(facts: SpanFields): void;
   /** Records how long the steps of a boot took, in milliseconds by name. */
-  noteBootPhases(phases: Readonly<Record<string, number>>): void;
+  setBootPhases(phases: Readonly<Record<string, number>>): void;
   /** Adds a link to another span. */
   link(to: SpanIds): void;
   /** The trace context to send on, with the baggage that may travel. */
@@ -74,7 +74,7 @@ export type Stage =
       /** What was active in the host when the call was made; see {@link Telemetry.capture}. */
       readonly host: HostContext | undefined;
       /** Set for a call that begins a trace of its own in place of being a child: the span that it links to. */
-      readonly apart?: SpanIds | undefined;
+      readonly linkTo?: SpanIds | undefined;
     }
   | { readonly _tag: "map"; readonly facts: SpanFields; readonly host: HostContext | undefined }
   | { readonly _tag: "acquire"; readonly facts: SpanFields }
@@ -292,8 +292,8 @@ export interface EventSink {
 export type StageTracer = Pick<Telemetry, "capture" | "stage" | "adopt">;
 
 const noSpan: StageSpan = {
-  note: () => {},
-  noteBootPhases: () => {},
+  setAttributes: () => {},
+  setBootPhases: () => {},
   link: () => {},
   carrier: {},
   ids: undefined,
