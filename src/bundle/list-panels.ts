@@ -1,4 +1,4 @@
-/** What a dashboard asks, as a list: for tests that ask it of real servers, and for pictures of panels. */
+/** Lists the queries of a dashboard, for tests that run them against real servers and for pictures of panels. */
 
 /** A query of a panel, a variable or an annotation. */
 export interface DashboardQuery {
@@ -69,8 +69,8 @@ const queryOf = (target: RawTarget): DashboardQuery => ({
   exemplars: target.exemplar === true,
 });
 
-/** A query that stands outside of panels. */
-const loose = (refId: string, query: string): DashboardQuery => ({
+/** Returns a query that belongs to no panel. */
+const queryOutsidePanels = (refId: string, query: string): DashboardQuery => ({
   refId,
   language: "promql",
   query,
@@ -99,11 +99,11 @@ export const panelsOf = (json: string): ReadonlyArray<DashboardPanel> => {
 /** The queries that fill a dashboard's variables, by the variable's name: `label_values(…, label)`. */
 export const variableQueriesOf = (json: string): ReadonlyArray<DashboardQuery> =>
   (JSON.parse(json) as RawDashboard).templating.list.flatMap(({ type, name, definition }) =>
-    type === "query" && definition !== undefined ? [loose(name, definition)] : [],
+    type === "query" && definition !== undefined ? [queryOutsidePanels(name, definition)] : [],
   );
 
 /** The queries of what is drawn over every graph, by its name. */
 export const annotationQueriesOf = (json: string): ReadonlyArray<DashboardQuery> =>
   (JSON.parse(json) as RawDashboard).annotations.list.flatMap(({ name, expr }) =>
-    expr === undefined ? [] : [loose(name, expr)],
+    expr === undefined ? [] : [queryOutsidePanels(name, expr)],
   );

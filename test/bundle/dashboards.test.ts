@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { foreignSeries } from "../../src/bundle/external-series.ts";
+import { externalSeries } from "../../src/bundle/external-series.ts";
 import { metrics, type MetricSpec } from "../../src/telemetry/catalog.ts";
 import { promqlWords, variablesIn } from "./promql-words.ts";
-import { expectedEmpty } from "./rightly-empty.ts";
+import { expectedEmpty } from "./expected-empty.ts";
 import { asking, type Dashboard, linksOf, shippedDashboards, shippedTexts } from "./shipped.ts";
 
 const dashboards = shippedDashboards();
 const each = dashboards.map((dashboard) => [dashboard.uid, dashboard] as const);
 
 const specs: ReadonlyArray<MetricSpec> = Object.values(metrics);
-const foreignByName = new Map<string, ReadonlyArray<string>>(
-  Object.values(foreignSeries).map(({ name, labels }) => [name, labels]),
+const externalByName = new Map<string, ReadonlyArray<string>>(
+  Object.values(externalSeries).map(({ name, labels }) => [name, labels]),
 );
 
 /** The metric that a name belongs to: of a histogram, the name without its part. */
@@ -57,7 +57,7 @@ describe("the dashboards", () => {
         expect(names.size, expr).toBeGreaterThan(0);
         const known = new Set(["job", "instance", "le"]);
         for (const name of names) {
-          const found = specOf(name)?.labels ?? foreignByName.get(name);
+          const found = specOf(name)?.labels ?? externalByName.get(name);
           expect(found, `${name} in ${expr}`).toBeDefined();
           for (const label of found ?? []) known.add(label);
         }

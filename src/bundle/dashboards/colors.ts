@@ -1,6 +1,6 @@
 /**
- * The colours of every dashboard: a thing has the same one everywhere. Errors are red, retries orange, waiting
- * yellow, time-outs purple, work blue, and what is well is green.
+ * The colors of all dashboards. The same thing has the same color everywhere: errors are red, retries orange, waiting
+ * yellow, timeouts purple, work blue, and what is healthy is green.
  */
 import type { metrics, CallPhase } from "../../telemetry/catalog.ts";
 
@@ -14,7 +14,7 @@ export const colors = {
   quiet: "#8e8e8e",
 } as const;
 
-/** Colours of series by their name in the legend. */
+/** Colors of series by their name in the legend. */
 export type SeriesColors = Readonly<Record<string, string>>;
 
 type Known<Key extends keyof typeof metrics, Label extends string> = (typeof metrics)[Key] extends {

@@ -1,10 +1,10 @@
 /** Which names may stand in queries: those of the catalogue, of recording rules, and of series that others make. */
-import { foreignSeries } from "../../../src/bundle/external-series.ts";
+import { externalSeries } from "../../../src/bundle/external-series.ts";
 import { attributes, metrics, type MetricSpec } from "../../../src/telemetry/catalog.ts";
 import { promqlNames } from "./promql.ts";
 import { logqlNames, traceqlNames } from "./search-languages.ts";
 
-type Foreign = (typeof foreignSeries)[keyof typeof foreignSeries];
+type ExternalSeries = (typeof externalSeries)[keyof typeof externalSeries];
 
 /** Labels that Prometheus gives to whatever it scrapes. */
 const targetLabels = ["job", "instance"];
@@ -26,20 +26,20 @@ const catalogued: ReadonlyMap<string, ReadonlySet<string>> = new Map(
 
 const everyLabel: ReadonlySet<string> = new Set([
   ...[...catalogued.values()].flatMap((labels) => [...labels]),
-  ...Object.values(foreignSeries).flatMap(({ labels }): ReadonlyArray<string> => labels),
+  ...Object.values(externalSeries).flatMap(({ labels }): ReadonlyArray<string> => labels),
 ]);
 
 /** Who makes a series, if it is not Firelight. The name may be a pattern, as the series' own may. */
-export const foreignOf = (metric: string): Foreign | undefined =>
-  Object.values(foreignSeries).find(({ name }) => name === metric || new RegExp(`^(?:${name})$`).test(metric));
+export const externalOf = (metric: string): ExternalSeries | undefined =>
+  Object.values(externalSeries).find(({ name }) => name === metric || new RegExp(`^(?:${name})$`).test(metric));
 
 /** What a PromQL expression names and nobody makes. */
 export const strangersInPromql = (expr: string, recorded: ReadonlySet<string>): ReadonlyArray<string> => {
   const { selectors, labels, made } = promqlNames(expr);
   const inSelectors = selectors.flatMap(({ metric, labels }) => {
-    const foreign = foreignOf(metric);
+    const external = externalOf(metric);
     const known =
-      catalogued.get(metric) ?? (foreign === undefined ? undefined : new Set([...foreign.labels, ...targetLabels]));
+      catalogued.get(metric) ?? (external === undefined ? undefined : new Set([...external.labels, ...targetLabels]));
     if (known === undefined && !recorded.has(metric)) return [metric];
     return labels.filter((label) => !(known ?? everyLabel).has(label)).map((label) => `${metric}{${label}}`);
   });
