@@ -1,51 +1,51 @@
 /**
- * The series that dashboards and rules read and Firelight does not make: each with who makes it, and when it is
- * rightly not there.
+ * Series that dashboards and rules read but Firelight does not produce: who produces each, and when it is expected to
+ * be absent.
  */
 
-interface ForeignSeries {
-  /** The name, as a regular expression where it depends on the version or the settings of the maker. */
+interface ExternalSeries {
+  /** The name; a regular expression if it depends on the producer's version or settings. */
   readonly name: string;
   readonly labels: ReadonlyArray<string>;
-  readonly maker: "prometheus" | "collector" | "span_metrics" | "service_graph" | "host";
-  /** When there are none though nothing is wrong. */
+  readonly producer: "prometheus" | "collector" | "span_metrics" | "service_graph" | "host";
+  /** When the series is absent although nothing is wrong. */
   readonly absentWhen: string;
 }
 
-const noCollector = "No collector is scraped on its own metrics' port.";
+const noCollector = "No collector's own metrics are scraped.";
 
-/** Counters have the suffix `_total` or not by the settings of the collector's own reader. */
-const collector = (name: string, labels: ReadonlyArray<string>): ForeignSeries => ({
+/** Counters have the suffix `_total` or not, depending on the settings of the collector. */
+const collector = (name: string, labels: ReadonlyArray<string>): ExternalSeries => ({
   name: `otelcol_${name}`,
   labels,
-  maker: "collector",
+  producer: "collector",
   absentWhen: noCollector,
 });
 
-export const foreignSeries = {
+export const externalSeries = {
   up: {
     name: "up",
     labels: [],
-    maker: "prometheus",
+    producer: "prometheus",
     absentWhen: "Metrics are pushed rather than scraped.",
   },
   alerts: {
     name: "ALERTS",
     labels: ["alertname", "alertstate", "severity", "flame_pool_name", "rpc_method"],
-    maker: "prometheus",
-    absentWhen: "No alert fires or is pending, or the rules are evaluated elsewhere than in this Prometheus.",
+    producer: "prometheus",
+    absentWhen: "No alert is firing or pending, or this Prometheus does not evaluate the rules.",
   },
   spanCalls: {
     name: "traces_span_?metrics_calls_total",
     labels: ["service_name", "span_name", "span_kind", "status_code"],
-    maker: "span_metrics",
-    absentWhen: "No collector makes metrics from spans.",
+    producer: "span_metrics",
+    absentWhen: "No collector generates metrics from spans.",
   },
   serviceGraphRequests: {
     name: "traces_service_graph_request_total",
     labels: ["client", "server"],
-    maker: "service_graph",
-    absentWhen: "No collector or Tempo makes a service graph from spans.",
+    producer: "service_graph",
+    absentWhen: "No collector or Tempo generates a service graph from spans.",
   },
   spansAccepted: collector("receiver_accepted_spans(_total)?", ["receiver", "transport"]),
   spansRefused: collector("receiver_refused_spans(_total)?", ["receiver", "transport"]),
@@ -57,27 +57,27 @@ export const foreignSeries = {
   eventLoopP99: {
     name: "nodejs_eventloop_lag_p99_seconds",
     labels: [],
-    maker: "host",
+    producer: "host",
     absentWhen: "The program does not collect the default metrics of prom-client, or runs on Bun.",
   },
   eventLoopMean: {
     name: "nodejs_eventloop_lag_mean_seconds",
     labels: [],
-    maker: "host",
+    producer: "host",
     absentWhen: "The program does not collect the default metrics of prom-client, or runs on Bun.",
   },
-} as const satisfies Record<string, ForeignSeries>;
+} as const satisfies Record<string, ExternalSeries>;
 
-export type ForeignKey = keyof typeof foreignSeries;
+export type ExternalKey = keyof typeof externalSeries;
 
-type ForeignLabel<Key extends ForeignKey> = (typeof foreignSeries)[Key]["labels"][number] | "job" | "instance";
+type ExternalLabel<Key extends ExternalKey> = (typeof externalSeries)[Key]["labels"][number] | "job" | "instance";
 
-/** Matchers by label; a value is a regular expression. */
-export type ForeignWhere<Key extends ForeignKey> = { readonly [Label in ForeignLabel<Key>]?: string };
+/** Matchers by label. Each value is a regular expression. */
+export type ExternalWhere<Key extends ExternalKey> = { readonly [Label in ExternalLabel<Key>]?: string };
 
-/** A selector of series that others make. */
-export const foreign = <Key extends ForeignKey>(key: Key, where: ForeignWhere<Key> = {}): string => {
-  const { name } = foreignSeries[key];
+/** Returns the selector of an external series. */
+export const externalSelector = <Key extends ExternalKey>(key: Key, where: ExternalWhere<Key> = {}): string => {
+  const { name } = externalSeries[key];
   const matchers = Object.entries(where as Record<string, string>).map(([label, value]) => `${label}=~"${value}"`);
   const varies = /\W/.test(name);
   const all = [...(varies ? [`__name__=~"${name}"`] : []), ...matchers].join(", ");

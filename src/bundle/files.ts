@@ -1,4 +1,4 @@
-/** Everything that the bundle writes. */
+/** Generates all files of the bundle. */
 import { completeSettings } from "./resolve-settings.ts";
 import { dashboardFiles } from "./dashboards/files.ts";
 import type { BundleSettings } from "./settings.ts";
@@ -8,9 +8,9 @@ import { grafanaAlertingFile } from "./rules/grafana-alerting.ts";
 import { alertRulesFile, recordingRulesFile } from "./rules/prometheus-rules.ts";
 
 /**
- * Recording rules and alerts for Prometheus, and the same alerts for Grafana.
+ * Returns the recording rules and alerts for Prometheus, and the same alerts for Grafana.
  *
- * @throws {ConfigError} when a setting cannot work; the message says which and what to do.
+ * @throws {ConfigError} for an invalid setting; the message names it and what to do
  */
 export const ruleFiles = (settings: BundleSettings): ReadonlyMap<string, string> =>
   new Map([
@@ -20,16 +20,16 @@ export const ruleFiles = (settings: BundleSettings): ReadonlyMap<string, string>
   ]);
 
 /**
- * The page as it ships, in Markdown, with a heading for each alert.
+ * Returns the runbook in the package, in Markdown with a heading for each alert.
  *
- * @throws {ConfigError} in a program that a bundler made, which does not have the page.
+ * @throws {ConfigError} in a bundled program, which does not have the page
  */
 export const readRunbookPage = (): string => {
   try {
     return readFileSync(new URL("../../dashboards/runbook.md", import.meta.url), "utf8");
   } catch (cause) {
     throw new ConfigError(
-      "The runbook could not be read: it is a file of the package. If this program is bundled, keep firelight/bundle out of the bundle: see docs/bundlers.md.",
+      "Cannot read the runbook, a file of the package. If this program is bundled, keep firelight/bundle out of the bundle: see docs/bundlers.md.",
       { cause },
     );
   }

@@ -1,4 +1,4 @@
-/** What a dashboard asks, as a list: for tests that ask it of real servers, and for pictures of panels. */
+/** Lists the queries of a dashboard, for tests that run them against real servers and for pictures of panels. */
 
 /** A query of a panel, a variable or an annotation. */
 export interface DashboardQuery {
@@ -79,8 +79,8 @@ const queryOf = (target: RawTarget): DashboardQuery => ({
   exemplars: target.exemplar === true,
 });
 
-/** A query that stands outside of panels. */
-const loose = (refId: string, query: string): DashboardQuery => ({
+/** Returns a query that belongs to no panel. */
+const queryOutsidePanels = (refId: string, query: string): DashboardQuery => ({
   refId,
   language: "promql",
   query,
@@ -113,7 +113,7 @@ export const panelsOf = (json: string): ReadonlyArray<DashboardPanel> => {
  */
 export const variableQueriesOf = (json: string): ReadonlyArray<DashboardQuery> =>
   (JSON.parse(json) as RawDashboard).templating.list.flatMap(({ type, name, definition }) =>
-    type === "query" && definition !== undefined ? [loose(name, definition)] : [],
+    type === "query" && definition !== undefined ? [queryOutsidePanels(name, definition)] : [],
   );
 
 /**
@@ -123,5 +123,5 @@ export const variableQueriesOf = (json: string): ReadonlyArray<DashboardQuery> =
  */
 export const annotationQueriesOf = (json: string): ReadonlyArray<DashboardQuery> =>
   (JSON.parse(json) as RawDashboard).annotations.list.flatMap(({ name, expr }) =>
-    expr === undefined ? [] : [loose(name, expr)],
+    expr === undefined ? [] : [queryOutsidePanels(name, expr)],
   );

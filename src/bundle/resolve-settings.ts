@@ -1,4 +1,4 @@
-/** Settings as a user writes them, with the rest filled in, and checked. */
+/** Checks a user's settings and fills in the defaults. */
 import { number, quantity } from "../contract/validation/check-number.ts";
 import { list, oneOf, text } from "../contract/validation/option-checks.ts";
 import { type Check, check, notAllowed, object, readOption } from "../contract/validation/option-schema.ts";
@@ -17,12 +17,12 @@ export type PartialSettings<Of> = {
 /** Options of {@link completeSettings}: {@link BundleSettings} with every field optional. */
 export type BundleOptions = PartialSettings<BundleSettings>;
 
-/** Grafana takes uids of 40 characters; those of its alerts are the uid, a hyphen and the alert's name. */
-const longestUid = 40 - 1 - Math.max(...alertNames.map((name) => name.replace(/^Flame/, "").length));
+/** Grafana limits uids to 40 characters. The uid of an alert is the bundle's uid, a hyphen and the alert's name. */
+const maxUidLength = 40 - 1 - Math.max(...alertNames.map((name) => name.replace(/^Flame/, "").length));
 
 const uid = text({
-  allowed: `lower-case letters, digits and single hyphens, ${longestUid} characters at most`,
-  pattern: new RegExp(`^(?=.{1,${longestUid}}$)[a-z0-9]+(-[a-z0-9]+)*$`),
+  allowed: `at most ${maxUidLength} lowercase letters, digits and single hyphens`,
+  pattern: new RegExp(`^(?=.{1,${maxUidLength}}$)[a-z0-9]+(-[a-z0-9]+)*$`),
 });
 
 const isAddress = (value: unknown): value is string =>
@@ -36,7 +36,7 @@ const address = (example: string): Check<string> => {
   });
 };
 
-/** The statuses of gRPC. */
+/** The gRPC status names. */
 const statuses: ReadonlyArray<string> = [
   "OK",
   "CANCELLED",
@@ -80,7 +80,7 @@ const thresholds = object<PartialSettings<Thresholds>>({
 
 const slo = object<PartialSettings<ServiceLevel>>({
   objective: quantity("the share of calls that must succeed, such as 0.999,", { above: 0, below: 1 }),
-  windowDays: quantity("a number of days; the slowest alert looks at 3 days, so use", { min: 3 }),
+  windowDays: quantity("a number of days (the slowest alert looks at 3 days)", { min: 3 }),
   ignoredStatuses: list(oneOf<string>(statuses)),
   minFailures: number("calls", { min: 0 }),
 });

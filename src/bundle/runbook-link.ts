@@ -1,11 +1,11 @@
-/** Where the runbook says what to do about an alert. */
+/** Links an alert to its section of the runbook. */
 import { type AlertName, alertNames } from "./alert-names.ts";
 import type { BundleSettings } from "./settings.ts";
 
-/** The alert's panel on the runbook's dashboard: its id, which follows the order of the alerts. */
+/** Returns the id of the alert's panel on the runbook dashboard. It follows the order of the alerts. */
 export const runbookPanelId = (alert: AlertName): number => alertNames.indexOf(alert) + 1;
 
-/** The alert's panel on the runbook's dashboard, as a path of Grafana. */
+/** Returns the Grafana path of the alert's panel on the runbook dashboard. */
 export const runbookPath = ({ uid }: BundleSettings, alert: AlertName): string =>
   `/d/${uid}-runbook?viewPanel=${runbookPanelId(alert)}`;
 

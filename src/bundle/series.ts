@@ -1,17 +1,14 @@
-/**
- * PromQL selectors made from the catalog: a metric, a label or a bucket's bound that is
- * not there cannot be queried.
- */
+/** Builds PromQL selectors from the catalog. A metric, label or bucket bound that does not exist is a type error. */
 import { metrics, type MetricSpec } from "../telemetry/catalog.ts";
 
 export type MetricKey = keyof typeof metrics;
 
-/** Labels that Prometheus adds to whatever it scrapes. */
+/** Labels that Prometheus adds to every scraped series. */
 type TargetLabel = "job" | "instance";
 
 type LabelOf<Key extends MetricKey> = (typeof metrics)[Key]["labels"][number] | TargetLabel | "le";
 
-/** A matcher by label: a string is equality; otherwise operator and value, as in `["=~", "$method"]`. */
+/** Matchers by label. A string means equality; otherwise operator and value, as in `["=~", "$method"]`. */
 export type Where<Key extends MetricKey> = {
   readonly [Label in LabelOf<Key>]?: string | readonly [operator: "=" | "!=" | "=~" | "!~", value: string];
 };
@@ -27,14 +24,14 @@ const matcher = (label: string, value: string | readonly [string, string]): stri
   typeof value === "string" ? `${label}=${quote(value)}` : `${label}${value[0]}${quote(value[1])}`;
 
 /**
- * An instant selector: the name of a metric, or of a histogram's part, with matchers.
+ * Returns an instant selector: the name of a metric, or of a part of a histogram, with matchers.
  *
  * ```ts
  * series("callDuration", { rpc_method: ["=~", "$method"] }, "count")
  * // rpc_client_call_duration_seconds_count{rpc_method=~"$method"}
  * ```
  *
- * @param extra matchers written out already, such as a user's `selector`
+ * @param extra matchers that are already formatted, such as a user's `selector`
  */
 export const series = <Key extends MetricKey>(
   key: Key,
@@ -45,7 +42,7 @@ export const series = <Key extends MetricKey>(
   const spec: MetricSpec = metrics[key];
   if ((spec.type === "histogram") !== (part !== undefined))
     throw new TypeError(
-      `${spec.name} is a ${spec.type}: ${part === undefined ? "name its part" : `it has no ${part}`}.`,
+      `${spec.name} is a ${spec.type}: ${part === undefined ? "name one of its parts" : `it has no ${part}`}.`,
     );
   const matchers = Object.entries(where as Record<string, string | readonly [string, string] | undefined>).flatMap(
     ([label, value]) => (value === undefined ? [] : [matcher(label, value)]),

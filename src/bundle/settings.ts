@@ -1,7 +1,4 @@
-/**
- * What a user may want different in dashboards, rules and provisioning: names,
- * links, the objective and every threshold, each once, with its reason.
- */
+/** The settings of dashboards, rules and provisioning: names, links, the objective and every threshold. */
 
 /** Settings of dashboards, rules and provisioning. {@link completeSettings} fills in the defaults. */
 export interface BundleSettings {

@@ -1,4 +1,4 @@
-/** Puts the bundle's files into a folder. */
+/** Writes the files of the bundle into a folder. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { text } from "../contract/validation/option-checks.ts";

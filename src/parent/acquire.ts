@@ -100,7 +100,7 @@ export const acquire = (
           const lease = error === undefined ? call.lease : undefined;
           const source = lease?.source ?? (pool.booting ? "cold" : "queued");
           const result = resultOf(error);
-          span.note({ acquireResult: result, acquireSource: source, runnerId: lease?.runner.id });
+          span.setAttributes({ acquireResult: result, acquireSource: source, runnerId: lease?.runner.id });
           visit.ended(result, source);
         }),
       );

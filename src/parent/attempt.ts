@@ -182,7 +182,7 @@ class Attempt implements LostListener, RunnerRequest {
     });
     this.#call.phases.network += sentAt - this.#sentAt;
     bookExchange(this.#call, timings, answeredAt - sentAt);
-    this.#span.note({ clockOffsetMs: offsetMs });
+    this.#span.setAttributes({ clockOffsetMs: offsetMs });
     this.#deps.telemetry.emit({ _tag: "ClockOffset", pool: this.#call.pool, offsetMs });
     const { spans } = this.#lease.runner;
     if (this.#booked === undefined) spans.learn(timings, this.#sentAt);
@@ -202,7 +202,7 @@ class Attempt implements LostListener, RunnerRequest {
   #reply(reply: Reply, result: ReplyResult, answeredAt: number): void {
     if (this.#ended) return;
     this.#call.phases.decode += performance.now() - answeredAt;
-    this.#span.note({ responseBytes: reply.bytes });
+    this.#span.setAttributes({ responseBytes: reply.bytes });
     if (reply.rejected !== undefined) {
       this.#deps.telemetry.emit({ _tag: "SignatureRejected", pool: this.#call.pool, ...reply.rejected });
     }

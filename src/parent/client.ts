@@ -195,7 +195,7 @@ export const makeClient = ({ config, telemetry, codec, local, clock = new Sender
     if (error === undefined) lanes.get(call.pool)?.budget?.earn();
     const durationMs = performance.now() - call.startedAt;
     const phases = closePhases(call, durationMs);
-    if (span.ids !== undefined) span.note(callFacts(call));
+    if (span.ids !== undefined) span.setAttributes(callFacts(call));
     telemetry.emit({
       _tag: "CallEnded",
       method: call.method,
@@ -216,7 +216,7 @@ export const makeClient = ({ config, telemetry, codec, local, clock = new Sender
         _tag: "call",
         method: call.method,
         host: call.origin.host,
-        apart: call.origin.apart,
+        linkTo: call.origin.linkTo,
         facts: {
           pool: call.pool,
           invocationId: call.invocationId,

@@ -41,8 +41,8 @@ export const makeFanOut =
       let failed = 0;
       return deps.telemetry.stage({ _tag: "map", host: origin.host, facts }, (span) => {
         const call = (args: ReadonlyArray<unknown>): Effect.Effect<unknown, CallError> => {
-          const apart = ++items > mostChildren ? span.ids : undefined;
-          return Effect.tapError(deps.callFrom({ method, args, options }, { ...origin, apart, covered: true }), () =>
+          const linkTo = ++items > mostChildren ? span.ids : undefined;
+          return Effect.tapError(deps.callFrom({ method, args, options }, { ...origin, linkTo, covered: true }), () =>
             Effect.sync(() => {
               failed++;
             }),
@@ -50,7 +50,7 @@ export const makeFanOut =
         };
         const all = work({ concurrency, call });
         return Effect.onExitPrimitive(outer === undefined ? all : untilAborted(all, [outer], canceled), () => {
-          span.note({ mapItems: items, mapFailed: failed });
+          span.setAttributes({ mapItems: items, mapFailed: failed });
           return undefined;
         });
       });

@@ -73,7 +73,7 @@ export const localAttempt = (
             const handlerMs = Math.min(reply.timings.handlerMs, exchangeMs);
             call.phases.handler += handlerMs;
             call.phases.runner_queue += exchangeMs - handlerMs;
-            span.note({ responseBytes: reply.body.byteLength });
+            span.setAttributes({ responseBytes: reply.body.byteLength });
             return read(call, codec, reply);
           }),
           (exit) =>

@@ -32,7 +32,7 @@ export interface CallOrigin {
   /** The invocation that the caller serves, if any. */
   readonly outer: RunningInvocation | undefined;
   /** Set when the call is to begin a trace of its own: the span that it links to. */
-  readonly apart?: SpanIds | undefined;
+  readonly linkTo?: SpanIds | undefined;
   /** Set for the calls of a fan-out, which ends with `outer` as a whole. */
   readonly covered?: true | undefined;
 }

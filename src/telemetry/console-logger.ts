@@ -1,15 +1,16 @@
-/** The logger of programs that configure none: it writes to the console. */
+/** The default logger: writes warnings and errors to the console. */
 import type { Logger } from "../contract/config/options.ts";
 import { attributes, logs } from "./catalog.ts";
 
 const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, " ");
 
-/** Lines of a stack that the console shows, at most. */
+/** Maximum number of stack lines that the console shows. */
 const maxStackLines = 40;
 
 /**
- * The stack and the causes below a record, each line indented, so that no text of an error can pass for a record of its own. The
- * stack of an error of Firelight itself tells nothing to a reader of the console: of a failed call, the causes are shown.
+ * Returns the stack and the causes below a record. Each line is indented, so text of an error cannot pass for a record.
+ * The stack of Firelight's own error does not help a reader of the console: for a failed call, only the causes are
+ * shown.
  */
 const stackLines = (meta: Record<string, unknown>): string => {
   const stack = meta[attributes.exceptionStack.name];
@@ -31,8 +32,8 @@ const record = (level: string, message: string, meta: Record<string, unknown> = 
 };
 
 /**
- * Writes warnings and errors to the console: a line each, and below it, indented, the stack and the causes of what was thrown. What is
- * only good to know stays silent.
+ * Writes each warning and error to the console as one line, followed by the stack and the causes of the error,
+ * indented. Does not write debug and info records.
  */
 export const consoleLogger: Logger = {
   debug: () => {},

@@ -1,17 +1,19 @@
 /**
- * Events that wait to be recorded. A call tells of half a dozen things while its
- * caller waits; recording them together, when nobody does, costs a fraction: the
- * code and the counters are in the processor's caches then.
+ * Buffers events before they are recorded. A call emits about six events while its caller waits. Recording them in
+ * batches, after the call, costs a fraction: the code and the counters are then in the processor's caches.
  */
 import type { FlameEvent } from "./telemetry.ts";
 
-/** Most events that wait. */
+/** Maximum number of buffered events. */
 const capacity = 256;
 
-/** Most milliseconds that an event waits; exemplars are that much younger than what they show. */
+/**
+ * Maximum time that an event stays in the buffer, in milliseconds. The timestamp of an exemplar is off by at most this
+ * much.
+ */
 const flushAfterMs = 100;
 
-/** Microtasks that a client takes to read a metric once it has begun. */
+/** Number of microtasks that a metrics client takes to read a metric once it has started. */
 const readingTurns = 3;
 
 export class EventBuffer {
@@ -30,7 +32,7 @@ export class EventBuffer {
     else this.#timer ??= setTimeout(() => this.flush(), flushAfterMs).unref();
   }
 
-  /** Records everything that waits. */
+  /** Records all buffered events. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -40,17 +42,20 @@ export class EventBuffer {
   }
 
   /**
-   * Records everything that waits, and nothing else while it is read. Both clients begin to read all metrics at once and
-   * finish in the microtasks that follow: events recorded meanwhile would be in some metrics of a scrape and not in others.
+   * Records all buffered events, then holds back new ones while a scrape reads the metrics. Both clients start to read
+   * all metrics at once and finish in the following microtasks. An event recorded in between would be in some metrics
+   * of the scrape and missing from others.
    */
-  settle(): void {
+  flushForRead(): void {
     if (this.#held) return;
     this.flush();
     this.#held = true;
     void this.#release();
   }
 
-  /** A histogram read as JSON takes two microtasks; whoever asked for all of them hears of it later than the third. */
+  /**
+   * Reading a histogram as JSON takes two microtasks. The caller that asked for all metrics resumes after the third.
+   */
   async #release(): Promise<void> {
     for (let turn = 0; turn < readingTurns; turn++) await Promise.resolve();
     this.#held = false;

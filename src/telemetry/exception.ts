@@ -1,14 +1,14 @@
-/** What was thrown, as attributes of log records. */
+/** Converts a thrown value into attributes of log records. */
 import { attributes, type SpanFields } from "./catalog.ts";
 import { type Redactor, safeError } from "./redaction.ts";
 
-/** Attributes of a thrown value: its type, message, code, and its stack with all causes. */
+/** Returns the attributes of a thrown value: its type, message, code, and its stack with all causes. */
 export const exceptionFacts = (thrown: unknown, redact: Redactor): SpanFields => {
   const { type, message, code, stack } = safeError(thrown, redact);
   return { exceptionType: type, exceptionMessage: message, exceptionCode: code, exceptionStack: stack };
 };
 
-/** The same by the names of the attributes, for a logger. */
+/** Returns the same attributes by their names in the catalog, for a logger. */
 export const exceptionMeta = (thrown: unknown, redact: Redactor): Record<string, unknown> => {
   const meta: Record<string, unknown> = {};
   const facts = exceptionFacts(thrown, redact);

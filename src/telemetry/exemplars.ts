@@ -1,17 +1,20 @@
 /**
- * Which observations of a histogram become exemplars. A trace that an exemplar
- * leads to must be kept by whoever samples at the end, so the choice is made while
- * the span is open, and the span says so (`flame.exemplar`): only spans that say it
- * become exemplars. They are few: one per series and bucket in half a minute, and those whose span is marked already.
+ * Chooses which observations of a histogram become exemplars. A tail sampler must keep the trace that an exemplar
+ * points to, so the choice is made while the span is open, and the span is marked with `flame.exemplar`. Only marked
+ * spans become exemplars. Each bucket of a series gets at most one new exemplar in 30 seconds; a span that is already
+ * marked may be used again.
  */
 import { metrics } from "./catalog.ts";
 import type { MethodLabel } from "./method-labels.ts";
 import type { FlameEvent, SpanIds } from "./telemetry.ts";
 
-/** Milliseconds from one exemplar of a bucket to the next. */
-const restMs = 30_000;
+/** Minimum time between two exemplars of a bucket, in milliseconds. */
+const minIntervalMs = 30_000;
 
-/** Most series that are remembered; then all are forgotten, and exemplars come a little sooner. */
+/**
+ * Maximum number of series that are remembered. When it is exceeded, all are forgotten, and the next exemplars come
+ * early.
+ */
 const maxSeries = 4_096;
 
 const indexOf = (buckets: ReadonlyArray<number>, seconds: number): number => {
@@ -19,18 +22,18 @@ const indexOf = (buckets: ReadonlyArray<number>, seconds: number): number => {
   return index < 0 ? buckets.length : index;
 };
 
-/** Chooses exemplars, and marks their spans. */
+/** Chooses exemplars and marks their spans. */
 export class ExemplarChoice {
   readonly #labelOf: MethodLabel;
   readonly #buckets: ReadonlyArray<number> | undefined;
   readonly #now: () => number;
-  /** When each bucket may have its next exemplar, by series. */
+  /** The earliest time of the next exemplar of each bucket, by series. */
   readonly #nextAt = new Map<string, Float64Array>();
 
   /**
-   * @param now a clock in milliseconds that never goes back
-   * @param labelOf the label of a method. Default: the method
-   * @param buckets bounds of the histograms that methods have series in. Default: the catalog's
+   * @param now a monotonic clock, in milliseconds
+   * @param labelOf returns the label of a method. Default: the method
+   * @param buckets bucket bounds of the histograms with a method label. Default: those of the catalog
    */
   constructor(
     now: () => number = () => performance.now(),
@@ -42,7 +45,10 @@ export class ExemplarChoice {
     this.#now = now;
   }
 
-  /** Marks the event's span when its observation is to be an exemplar. Costs next to nothing without a sampled span. */
+  /**
+   * Marks the span of the event if its observation becomes an exemplar. Returns at once when the event has no sampled
+   * span.
+   */
   consider(event: FlameEvent): void {
     if (!("span" in event) || event.span?.exemplar === undefined) return;
     const { span } = event;
@@ -76,7 +82,7 @@ export class ExemplarChoice {
     const bucket = indexOf(buckets, durationMs / 1000);
     const now = this.#now();
     if (now < nextAt[bucket]! && span.exemplar !== true) return;
-    nextAt[bucket] = now + restMs;
+    nextAt[bucket] = now + minIntervalMs;
     span.exemplar = true;
   }
 }

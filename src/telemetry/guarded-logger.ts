@@ -1,4 +1,7 @@
-/** A user's logger that cannot hurt whoever logs: what it throws or rejects with is said once on the console, and dropped. */
+/**
+ * Guards a user's logger. Errors that it throws, and promises that it rejects, are reported once on the console and do
+ * not reach the caller.
+ */
 import { FailureSeries } from "../contract/failure-series.ts";
 import type { Logger } from "../contract/config/options.ts";
 import { catchRejection, thrownText } from "../contract/user-function.ts";
@@ -7,23 +10,23 @@ type Level = keyof Logger;
 
 const guards = new WeakMap<Logger, Logger>();
 
-const say = (text: string): void => {
+const writeError = (text: string): void => {
   try {
     console.error(text);
   } catch {
-    // A console that cannot be written to is the end of what can be told.
+    // If the console fails too, there is nowhere left to report to.
   }
 };
 
-/** The logger, guarded; the same guard for the same logger. */
+/** Returns the guarded logger; always the same guard for the same logger. */
 export const guardLogger = (logger: Logger): Logger => {
   const known = guards.get(logger);
   if (known !== undefined) return known;
   const episode = new FailureSeries();
   const failed = (level: Level, how: string) => (error: unknown) => {
     if (!episode.begins(performance.now())) return;
-    say(
-      `firelight error: ${level} of the configured logger ${how} ${thrownText(error)}; records are lost while it does.`,
+    writeError(
+      `firelight error: ${level}() of the configured logger ${how} ${thrownText(error)}. Log records are lost until it works again.`,
     );
   };
   const guarded =

@@ -1,23 +1,23 @@
 /**
- * Metrics whose client library is loaded when an instance is set up, not when this package is imported. Until it is
- * there, events and pools wait for it; an instance makes no call before.
+ * Metrics whose client library is loaded when an instance is created, not when this package is imported. Events and
+ * pools are buffered until the library is loaded; an instance makes no call before that.
  */
 import { loadPackage } from "../contract/process/load-package.ts";
 import type { Metrics, MetricsOptions } from "./prometheus.ts";
 import { checkRegistry } from "./registry-check.ts";
 import type { EventSink, FlameEvent, PoolSnapshot } from "./telemetry.ts";
 
-/** The metrics of an instance, there or on their way. */
+/** The metrics of an instance, loaded or still loading. */
 export interface LateMetrics extends Required<EventSink> {
   readonly contentType: string;
   text(): Promise<string>;
-  /** Once they are there. */
+  /** Resolves when the metrics are loaded. */
   readonly loaded: Promise<Metrics>;
-  /** While they are being loaded; rejects with a `ConfigError` when they cannot be. */
+  /** Set while the metrics are loading. Rejects with a `ConfigError` if they cannot be loaded. */
   readonly loading: Promise<void> | undefined;
 }
 
-/** That of a registry of our own. */
+/** The content type of Firelight's own registry. */
 const ownContentType = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 interface WaitingPool {
@@ -29,18 +29,17 @@ interface WaitingPool {
 const load = async (options: MetricsOptions, before: LateMetrics | undefined): Promise<Metrics> => {
   const { makeMetrics } = await loadPackage(
     "prom-client",
-    "There can be no metrics, which telemetry.metrics: false turns off",
+    "Metrics need it. Set telemetry.metrics: false to turn metrics off",
     () => import("./prometheus.ts"),
   );
   return makeMetrics({ ...options, registry: options.registry ?? (await before?.loaded)?.registry });
 };
 
 /**
- * Starts to load them.
+ * Starts to load the metrics.
  *
- * @param before those whose registry goes on where none is given
-
- * @throws {ConfigError} when the registry has another metric under one of the names.
+ * @param before earlier metrics whose registry is reused if `options` names none
+ * @throws {ConfigError} if the registry has a different metric under one of the names
  */
 export const makeLateMetrics = (options: MetricsOptions = {}, before?: LateMetrics): LateMetrics => {
   if (options.registry !== undefined) checkRegistry(options.registry);

@@ -1,22 +1,22 @@
 /**
- * Events as structured log records: the catalog's name and level, a sentence
- * for a person, and ids by which a record finds its trace. Each failure gives one
- * record per side.
+ * Converts events into structured log records: the name and level from the catalog, a readable sentence, and the ids
+ * that link the record to its trace. Each failure produces one record per side.
  */
 import type { CallError } from "../contract/errors.ts";
 import type { Logger } from "../contract/config/options.ts";
 import { processWide } from "../contract/process/copies.ts";
 import { type SpanFields, type LogSpec, attributes, logs, unsampledFlags } from "./catalog.ts";
+import { formatCount, formatDuration } from "../contract/format-numbers.ts";
 import { consoleLogger } from "./console-logger.ts";
 import { exceptionFacts } from "./exception.ts";
 import { guardLogger } from "./guarded-logger.ts";
 import { type Redactor, makeRedactor } from "./redaction.ts";
 import type { EventSink, FlameEvent, SpanIds } from "./telemetry.ts";
 
-/** A record before it is handed to loggers. */
+/** A record before it is passed to the loggers. */
 interface LogEntry {
   readonly spec: LogSpec;
-  /** Where it differs from the catalog's. */
+  /** Overrides the level in the catalog. */
   readonly level?: LogSpec["level"];
   readonly message: string;
   readonly facts: SpanFields;
@@ -25,12 +25,15 @@ interface LogEntry {
 
 export { consoleLogger } from "./console-logger.ts";
 
-/** Those of every copy of this package: `firelight/otel/register` may be another one than a bundle has. */
+/**
+ * Shared by every copy of this package in the process: `firelight/otel/register` may be a different copy than the one
+ * in a bundle.
+ */
 const exporters: Set<Logger> = processWide("log-exporters", () => new Set());
 
 /**
- * Hands every record to one more logger, beside the one that an instance is configured with: how records get to OTLP.
- * Call the returned function to stop.
+ * Sends every record to one more logger, in addition to the configured one. The OTLP log exporter uses it. The returned
+ * function stops it.
  */
 export const exportLogs = (logger: Logger): (() => void) => {
   const guarded = guardLogger(logger);
@@ -39,8 +42,6 @@ export const exportLogs = (logger: Logger): (() => void) => {
     exporters.delete(guarded);
   };
 };
-
-const duration = (ms: number): string => (ms < 10_000 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(1)} s`);
 
 const errorFacts = (error: CallError): SpanFields => ({
   errorType: error.status,
@@ -51,10 +52,10 @@ const errorFacts = (error: CallError): SpanFields => ({
   attempt: error.attempt,
 });
 
-/** The one who cancels knows; nobody needs to be woken. */
+/** The caller knows that it canceled, so the record is only for debugging. */
 const levelOf = (error: CallError): LogSpec["level"] | undefined => (error.code === "canceled" ? "debug" : undefined);
 
-/** What was thrown; where nothing was, what is known of the failure of a handler. */
+/** Returns the thrown value; without one, what the runner reported about the handler's failure. */
 const thrownFacts = (thrown: unknown, redact: Redactor, error?: CallError): SpanFields => {
   const known = thrown ?? error?.remote;
   return known === undefined ? {} : exceptionFacts(known, redact);
@@ -68,11 +69,10 @@ const clientException = (
   const { method, pool, invocationId, attempts, durationMs, span } = event;
   const bare = error.code === "canceled" && error.cause === undefined;
   const exception: SpanFields = bare ? {} : { ...exceptionFacts(error, redact), exceptionCode: undefined };
-  const tries = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
   return {
     spec: logs.clientException,
     level: levelOf(error),
-    message: `${method} failed after ${duration(durationMs)} and ${tries} in pool "${pool}" with ${error.code}: ${error.message}`,
+    message: `${method} failed in pool "${pool}" after ${formatDuration(durationMs)} and ${formatCount(attempts, "attempt")} (${error.code}): ${error.message}`,
     facts: { ...errorFacts(error), ...exception, method, pool, invocationId, attemptCount: attempts, durationMs },
     span,
   };
@@ -92,7 +92,7 @@ const serverException = (
   return {
     spec: logs.serverException,
     level: levelOf(error),
-    message: `${method} failed on this runner after ${duration(durationMs)}, attempt ${attempt}, with ${error.code}: ${why}`,
+    message: `${method} failed on this runner after ${formatDuration(durationMs)}, attempt ${attempt} (${error.code}): ${why}`,
     facts: { ...errorFacts(error), ...exception, method, pool, invocationId, attempt, durationMs },
     span,
   };
@@ -103,9 +103,9 @@ const bootEnded = (event: Extract<FlameEvent, { _tag: "BootEnded" }>, redact: Re
   const facts = { pool, runnerId, backend, durationMs };
   const runner = `Runner ${runnerId} of pool "${pool}"`;
   if (result === "ok")
-    return { spec: logs.runnerReady, message: `${runner} is up after ${duration(durationMs)}.`, facts };
+    return { spec: logs.runnerReady, message: `${runner} is ready after ${formatDuration(durationMs)}.`, facts };
   if (result === "canceled") {
-    const message = `The boot of runner ${runnerId} of pool "${pool}" was canceled after ${duration(durationMs)}.`;
+    const message = `The boot of runner ${runnerId} of pool "${pool}" was canceled after ${formatDuration(durationMs)}.`;
     return {
       spec: logs.runnerBootCanceled,
       message,
@@ -114,8 +114,8 @@ const bootEnded = (event: Extract<FlameEvent, { _tag: "BootEnded" }>, redact: Re
   }
   const how =
     result === "timeout"
-      ? `was not up in time, after ${duration(durationMs)}`
-      : `did not boot, after ${duration(durationMs)}`;
+      ? `timed out while booting, after ${formatDuration(durationMs)}`
+      : `failed to boot after ${formatDuration(durationMs)}`;
   const exception = thrownFacts(error, redact);
   const why = exception.exceptionMessage === undefined ? "" : `: ${exception.exceptionMessage}`;
   return {
@@ -127,28 +127,31 @@ const bootEnded = (event: Extract<FlameEvent, { _tag: "BootEnded" }>, redact: Re
 
 const isolateTerminated = (event: Extract<FlameEvent, { _tag: "IsolateTerminated" }>): LogEntry => {
   const { method, pool, runnerId, invocationId, attempt, isolation, graceMs, stopped, span } = event;
-  const late = `${method} had not ended ${graceMs} ms after its signal`;
+  const overdue = `${method} was still running ${graceMs} ms after its signal was aborted`;
   return {
     spec: logs.isolateTerminated,
     level: stopped ? undefined : "error",
     message: stopped
-      ? `${late}, and its ${isolation} was terminated.`
-      : `${late}, and its ${isolation} cannot be stopped: it is inside native code, and goes on until that returns. Give the method isolation: "process".`,
+      ? `${overdue}, so its ${isolation} was terminated.`
+      : `${overdue}, and its ${isolation} cannot be stopped: it runs native code and continues until that returns. Set isolation: "process" for the method.`,
     facts: { method, pool, runnerId, invocationId, attempt, isolation },
     span,
   };
 };
 
-/** Says it at the first in a row, the second, the fourth and so on: strangers can send what looks like a heartbeat. */
+/**
+ * Logs the first refusal in a row, the second, the fourth and so on: anyone on the network can send what looks like a
+ * heartbeat.
+ */
 const heartbeatRefused = (event: Extract<FlameEvent, { _tag: "HeartbeatRefused" }>): LogEntry | undefined => {
   const { by, pool, runnerId, code, detail, count, orphanTimeoutMs } = event;
   if ((count & (count - 1)) !== 0) return undefined;
-  const heartbeats = count === 1 ? "a heartbeat" : `${count} heartbeats in a row`;
-  const whose = by === "parent" ? "of this parent" : "that should be its parent's";
+  const heartbeats = `${formatCount(count, "heartbeat")}${count === 1 ? "" : " in a row"}`;
+  const whose = by === "parent" ? "of this parent" : "that claim to be from its parent";
   const within = orphanTimeoutMs === undefined ? "" : ` within ${orphanTimeoutMs} ms`;
   return {
     spec: logs.heartbeatRefused,
-    message: `Runner ${runnerId} of pool "${pool}" refused ${heartbeats} ${whose}, and ends itself if it hears nothing else${within}: ${detail}`,
+    message: `Runner ${runnerId} of pool "${pool}" refused ${heartbeats} ${whose} and exits if it accepts none${within}: ${detail}`,
     facts: { pool, runnerId, errorCode: code, reason: detail },
   };
 };
@@ -158,12 +161,12 @@ const clockStepped = ({ pool, runnerId, stepMs }: Extract<FlameEvent, { _tag: "C
   const direction = stepMs < 0 ? "back" : "forward";
   return {
     spec: logs.clockStepped,
-    message: `The system clock of ${whose} was moved ${direction} by ${duration(Math.abs(stepMs))}, or its machine slept. Calls go on by monotonic clocks; times in logs and spans moved with it.`,
+    message: `The system clock of ${whose} jumped ${direction} by ${formatDuration(Math.abs(stepMs))}, or the machine was suspended. Calls are not affected; timestamps in logs and spans follow the new clock.`,
     facts: { pool, runnerId, clockStepMs: stepMs },
   };
 };
 
-/** The record of an event; `undefined` for events that only metrics care about. */
+/** Returns the record of an event; `undefined` for events that only metrics use. */
 const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
   switch (event._tag) {
     case "CallEnded":
@@ -172,7 +175,7 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
       return event.error === undefined ? undefined : serverException(event, event.error, redact);
     case "RetryScheduled": {
       const { method, pool, invocationId, nextAttempt, delayMs, reason, span } = event;
-      const message = `${method} is tried again in ${duration(delayMs)}, attempt ${nextAttempt}: ${reason}`;
+      const message = `Retrying ${method} in ${formatDuration(delayMs)} (attempt ${nextAttempt}): ${reason}`;
       return {
         spec: logs.retry,
         message,
@@ -184,14 +187,14 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
       const { method, pool, invocationId, attempts, obstacle, reason, span } = event;
       return {
         spec: logs.retryRefused,
-        message: `${method} gets no attempt after ${attempts}: ${reason}`,
+        message: `Not retrying ${method} after ${formatCount(attempts, "attempt")}: ${reason}`,
         facts: { method, pool, invocationId, attemptCount: attempts, retryRefused: obstacle, reason },
         span,
       };
     }
     case "RunnerBooting": {
       const { pool, runnerId, backend, reason } = event;
-      const message = `Runner ${runnerId} of pool "${pool}" is being started: ${reason}`;
+      const message = `Starting runner ${runnerId} of pool "${pool}": ${reason}`;
       return { spec: logs.runnerBooting, message, facts: { pool, runnerId, backend, reason } };
     }
     case "BootEnded":
@@ -199,7 +202,7 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
     case "RunnerDraining": {
       const { pool, runnerId, reason, detail } = event;
       const why = detail === undefined ? reason : `${reason}, ${detail}`;
-      const message = `Runner ${runnerId} of pool "${pool}" takes no new work: ${why}`;
+      const message = `Runner ${runnerId} of pool "${pool}" is draining: ${why}`;
       return {
         spec: logs.runnerDraining,
         message,
@@ -212,13 +215,13 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
       const why = detail === undefined ? reason : `${reason}, ${detail}`;
       return {
         spec: lost ? logs.runnerLost : logs.runnerTerminated,
-        message: `Runner ${runnerId} of pool "${pool}" ${lost ? "is lost" : "was stopped"}: ${why}`,
+        message: `Runner ${runnerId} of pool "${pool}" ${lost ? "was lost" : "was stopped"}: ${why}`,
         facts: { pool, runnerId, terminationReason: reason, reason: detail },
       };
     }
     case "RunnerNotEnded": {
       const { pool, runnerId, backend, fault, error } = event;
-      const message = `The backend "${backend}" has not ended runner ${runnerId} of pool "${pool}": ${fault}. It may still run: see to it there.`;
+      const message = `The backend "${backend}" did not terminate runner ${runnerId} of pool "${pool}": ${fault}. The runner may still be running; check it on the backend's side.`;
       return {
         spec: logs.runnerNotEnded,
         message,
@@ -237,14 +240,14 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
       return isolateTerminated(event);
     case "PoolSaturated": {
       const { pool, pending, limit } = event;
-      const message = `Pool "${pool}" is saturated: all ${limit} slots are in use and ${pending} calls wait. Raise max or maxConcurrency, or send it less.`;
+      const message = `Pool "${pool}" is saturated: all ${limit} slots are in use and ${formatCount(pending, "call")} ${pending === 1 ? "is" : "are"} waiting. Raise max or maxConcurrency, or send fewer calls.`;
       return { spec: logs.poolSaturated, message, facts: { pool, queueDepth: pending, slotLimit: limit } };
     }
     case "PoolScaled": {
       const { pool, from, to, reason } = event;
       return {
         spec: logs.poolScaled,
-        message: `Pool "${pool}" goes from ${from} to ${to} runners: ${reason}`,
+        message: `Pool "${pool}" scales from ${from} to ${to} runners: ${reason}`,
         facts: { pool, reason },
       };
     }
@@ -252,7 +255,7 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
       return heartbeatRefused(event);
     case "SignatureRejected": {
       const { pool, reason, detail } = event;
-      const message = `A message of pool "${pool}" was refused for its signature (${reason}): ${detail}`;
+      const message = `Signature check failed for a message in pool "${pool}" (${reason}): ${detail}`;
       const level = reason === "instance" ? "info" : undefined;
       return { spec: logs.signatureRejected, level, message, facts: { pool, reason } };
     }
@@ -269,7 +272,7 @@ const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
   }
 };
 
-/** The span of a log record; the flags are those of most spans unless it says otherwise. */
+/** Returns the span fields of a log record. Trace flags are only recorded when the span is not sampled. */
 const spanFacts = (span: SpanIds | undefined): SpanFields =>
   span === undefined
     ? {}
@@ -288,11 +291,11 @@ const metaOf = ({ spec, facts, span }: LogEntry, redact: Redactor): Record<strin
 };
 
 /**
- * Turns events into log records for a logger. Levels are the catalog's, except that a call which its caller
- * canceled is `debug`.
+ * Creates a sink that writes events to a logger as log records. Levels come from the catalog, except that a call
+ * canceled by its caller is `debug`.
  *
  * @param logger default: {@link consoleLogger}
- * @param redact makes text from errors safe; default: strikes out what looks like a secret
+ * @param redact makes text from errors safe. Default: removes what looks like a secret
  */
 export const makeLogSink = (logger: Logger = consoleLogger, redact: Redactor = makeRedactor([])): EventSink => {
   const own = guardLogger(logger);

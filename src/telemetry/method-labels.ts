@@ -1,17 +1,17 @@
-/** Which methods the labels of metrics name, where not every one does. */
+/** Limits the methods that metrics name in their labels. */
 import { OTHER_METHOD } from "./catalog.ts";
 import type { FlameEvent } from "./telemetry.ts";
 
-/** The label of a method. */
+/** Returns the label of a method. */
 export type MethodLabel = (method: string) => string;
 
-/** Most methods whose labels are remembered; ids come from definitions, which are few. */
+/** Maximum number of cached labels. Method ids come from definitions, so there are few. */
 const maxRemembered = 10_000;
 
 /**
- * Labels by an allow-list of `service/method` and `service/*`: methods that it does not have are `_OTHER`.
+ * Labels methods by an allow-list of `service/method` and `service/*`. Methods that are not on it get `_OTHER`.
  *
- * @returns `undefined` where every method is its own label.
+ * @returns `undefined` if there is no list, so every method is its own label
  */
 export const methodLabels = (allowed: ReadonlyArray<string> | undefined): MethodLabel | undefined => {
   if (allowed === undefined) return undefined;
@@ -27,7 +27,7 @@ export const methodLabels = (allowed: ReadonlyArray<string> | undefined): Method
   };
 };
 
-/** The event with the label in place of the method, where it has one. */
+/** Replaces the method of an event by its label. */
 export const withMethod = (event: FlameEvent, labelOf: MethodLabel): FlameEvent => {
   if (!("method" in event)) return event;
   const method = labelOf(event.method);

@@ -1,6 +1,6 @@
 /**
- * What each event does to the metrics of the catalog. Knows no vendor: it speaks
- * to {@link Instruments}, whose labels TypeScript checks against the catalog.
+ * Records events into the metrics of the catalog. Independent of the metrics client: it calls {@link Instruments},
+ * whose labels TypeScript checks against the catalog.
  */
 import type { CallError } from "../contract/errors.ts";
 import type { CallPhase, metrics } from "./catalog.ts";
@@ -13,19 +13,21 @@ export type CounterKey = KeyOfType<"counter">;
 
 export type HistogramKey = KeyOfType<"histogram">;
 type LabelName<K extends MetricKey> = (typeof metrics)[K]["labels"][number];
-/** The labels of a metric, each with a value; `error_type` is left out on success. */
+/** The labels of a metric with their values. `error_type` is omitted on success. */
 export type Labels<K extends MetricKey> = { readonly [L in Exclude<LabelName<K>, "error_type">]: string } & {
   readonly [L in Extract<LabelName<K>, "error_type">]?: string;
 };
 
-/** The instruments of one registry. One that the registry does not keep, for its side, ignores what it is told. */
+/** The instruments of one registry. Updates of an instrument that belongs to the other side are ignored. */
 export interface Instruments {
   count<K extends CounterKey>(key: K, labels: Labels<NoInfer<K>>, by: number): void;
-  /** In seconds, or in the metric's unit. The span becomes the exemplar, where it was chosen for that. */
+  /**
+   * Records a value in seconds, or in the unit of the metric. If the span was chosen as an exemplar, it is attached.
+   */
   observe<K extends HistogramKey>(key: K, labels: Labels<NoInfer<K>>, value: number, span?: SpanIds): void;
-  /** Calls in flight, up or down by one. */
+  /** Changes the number of calls in flight by one. */
   active(method: string, pool: string, by: 1 | -1): void;
-  /** Makes the known label values of a pool and a backend start at zero. */
+  /** Initializes the known label values of a pool and a backend to zero. */
   knowBackend(pool: string, backend: string): void;
 }
 
@@ -40,10 +42,10 @@ const recordPhase = (to: Instruments, method: string, pool: string, phase: CallP
   if (ms > 0) to.observe("phaseDuration", { rpc_method: method, flame_pool_name: pool, phase }, seconds(ms));
 };
 
-/** Boots after which a runner that was being started is ended. */
+/** Boot results that end a runner, with the termination reason. */
 const bootEnds: Partial<Record<BootOutcome, string>> = { timeout: "boot_timeout", canceled: "canceled" };
 
-/** Records an event. Phases without duration are not observed: they add nothing to the sum. */
+/** Records an event. Phases of zero duration are not observed, since they add nothing to the sum. */
 export const recordEvent = (to: Instruments, event: FlameEvent): void => {
   switch (event._tag) {
     case "CallStarted":

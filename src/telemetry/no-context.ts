@@ -1,9 +1,9 @@
-/** The asynchronous context that belongs to no caller: the one in which this module was loaded. */
+/** The asynchronous context of module load, which belongs to no caller. */
 import { AsyncLocalStorage } from "node:async_hooks";
 
 const outside = AsyncLocalStorage.snapshot();
 
-/** Runs a function as if it began here: in no caller's context. For what serves many callers, or comes back to users. */
+/** Runs a function outside of every caller's context. For work that serves many callers and for callbacks to users. */
 export const inNoContext = <Args extends Array<unknown>, Result>(
   run: (...args: Args) => Result,
   ...args: Args

@@ -1,11 +1,10 @@
 /**
- * Stages as spans. Every stage is an Effect span; it reaches whatever
- * OpenTelemetry provider the host has registered, or the Effect tracer that the
- * running fiber carries. With neither, the caller's trace is relayed.
+ * Records stages as spans. Every stage is an Effect span. It is exported by the OpenTelemetry provider that the host
+ * registered, or by the Effect tracer of the running fiber. Without either, the caller's trace context is relayed
+ * unchanged.
  *
- * A call belongs to the context of its caller, which need not be the one that is
- * active where its fiber runs. So each stage keeps the OpenTelemetry context that it
- * belongs to and hands it to the stages inside.
+ * A call belongs to the context of its caller, which may differ from the context that is active where its fiber runs.
+ * So each stage keeps its OpenTelemetry context and passes it to the stages inside.
  */
 import type { Context as OtelContext } from "@opentelemetry/api";
 import { ROOT_CONTEXT, context as otelContext, trace } from "@opentelemetry/api";
@@ -29,19 +28,19 @@ import type { HostContext, SpanIds, Stage, StageTracer } from "./telemetry.ts";
 export interface OtelTracerOptions {
   /** Baggage keys that may travel to runners. */
   readonly baggageKeys: ReadonlyArray<string>;
-  /** `false` makes no spans, whatever is registered; the caller's trace goes on all the same. */
+  /** `false` records no spans even if a provider is registered. The caller's trace context is still relayed. */
   readonly enabled: boolean;
-  /** Makes messages of failures safe. Default: strikes out what looks like a secret. */
+  /** Makes failure messages safe to record. Default: removes what looks like a secret. */
   readonly redact?: Redactor;
 }
 
-/** Stages that have other spans inside. */
-const surrounds: ReadonlySet<Stage["_tag"]> = new Set(["call", "map", "server", "handler"]);
+/** Stages that contain other spans. */
+const containers: ReadonlySet<Stage["_tag"]> = new Set(["call", "map", "server", "handler"]);
 
-/** The OpenTelemetry context of a stage, kept on its span for the stages inside. */
+/** The OpenTelemetry context of a stage, stored on its span for the stages inside. */
 class StageContext extends Context.Service<StageContext, OtelContext>()("firelight/telemetry/StageContext") {}
 
-/** Where a stage hangs. */
+/** The parent span and the context of a stage. */
 interface SpanParent {
   readonly parent: Tracer.AnySpan | undefined;
   readonly context: OtelContext;
@@ -52,8 +51,8 @@ type AnyFiber = Fiber.Fiber<unknown, unknown>;
 const hostContext = (host: HostContext | undefined): OtelContext | undefined => host as OtelContext | undefined;
 
 /**
- * The span that surrounds the fiber. Spans that say not to be propagated are passed over, and without a tracer of the
- * user's so are Effect's in-memory spans: nobody would ever see that parent.
+ * Returns the span around the fiber. Skips spans that disable propagation and, unless the user has a tracer, Effect's
+ * in-memory spans: that parent would never be exported.
  */
 const surrounding = (fiber: AnyFiber, custom: Tracer.Tracer | undefined): Tracer.AnySpan | undefined => {
   let span = fiber.cache.span;
@@ -67,14 +66,17 @@ const surrounding = (fiber: AnyFiber, custom: Tracer.Tracer | undefined): Tracer
   return span;
 };
 
-/** The context of the stage around, with its span: agents want to see each span entered inside of its parent. */
+/**
+ * Returns the context of the surrounding stage with its span active: agents expect each span to start inside its
+ * parent.
+ */
 const inherited = (around: Tracer.AnySpan | undefined): OtelContext | undefined => {
   const context = around === undefined ? undefined : Context.getOrUndefined(around.annotations, StageContext);
   return context !== undefined && isOtelBacked(around!) ? trace.setSpan(context, around.span) : context;
 };
 
 const spanParentOf = (stage: Stage, around: Tracer.AnySpan | undefined): SpanParent => {
-  if (stage._tag === "call" && stage.apart !== undefined) {
+  if (stage._tag === "call" && stage.linkTo !== undefined) {
     return { context: trace.deleteSpan(hostContext(stage.host) ?? otelContext.active()), parent: undefined };
   }
   switch (stage._tag) {
@@ -107,12 +109,15 @@ const factsOf = (stage: Stage): SpanFields =>
 
 const linksOf = (stage: Stage): ReadonlyArray<SpanIds> => {
   if (stage._tag === "boot") return stage.links;
-  return stage._tag === "call" && stage.apart !== undefined ? [stage.apart] : [];
+  return stage._tag === "call" && stage.linkTo !== undefined ? [stage.linkTo] : [];
 };
 
 const asLink = (ids: SpanIds): Tracer.SpanLink => ({ span: Tracer.externalSpan(ids), attributes: {} });
 
-/** When a span starts, and how its end is found: durations are monotonic, also when the system clock is set meanwhile. */
+/**
+ * The start of a span and a function that returns its end. Durations are monotonic even if the system clock is set in
+ * between.
+ */
 interface SpanTimes {
   readonly start: bigint;
   readonly end: () => bigint;
@@ -129,8 +134,8 @@ const startTimes = (fiber: AnyFiber): SpanTimes => {
 };
 
 /**
- * A tracer for the stages of the house. It finds the provider anew for every stage, so one that the host registers
- * later is found too.
+ * Creates a tracer for Firelight's stages. It looks up the provider for every stage, so it also finds one that the host
+ * registers later.
  */
 export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
   const allowed: ReadonlySet<string> = new Set(options.baggageKeys);
@@ -185,7 +190,7 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
       const times = startTimes(fiber);
       const [span, stageSpan] = open(fiber, entered, custom, times.start);
       const body = Effect.suspend(() => run(stageSpan));
-      const inside = surrounds.has(entered._tag)
+      const inside = containers.has(entered._tag)
         ? Effect.updateContext(body, (context: Context.Context<R>) => {
             const within = Context.add(context, Tracer.ParentSpan, span);
             const traced = entered._tag === "handler" && custom === undefined;

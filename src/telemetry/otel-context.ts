@@ -1,6 +1,6 @@
 /**
- * OpenTelemetry contexts as stages need them: what the host had active, what a
- * carrier brought over the wire, and with or without tracing.
+ * Reads and builds OpenTelemetry contexts: the one active in the host, the one received from a carrier, and variants
+ * without tracing.
  */
 import { makeExternalSpan } from "@effect/opentelemetry/OtelTracer";
 import type { BaggageEntry, Context as OtelContext, SpanContext } from "@opentelemetry/api";
@@ -22,24 +22,27 @@ import { boundTracestate, formatBaggage, formatTraceparent, parseBaggage, parseT
 /** The instrumentation scope of Firelight's own spans. */
 export const scopeName = "firelight";
 
-/** The key by which every OpenTelemetry SDK knows that nothing is to be traced; the API makes one symbol of one name. */
+/** The key that turns tracing off in every OpenTelemetry SDK. The API returns the same symbol for the same name. */
 const suppressTracing = createContextKey("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
 
-/** The context in which instrumentations make no spans. */
+/** Returns a context in which instrumentations record no spans. */
 export const suppressed = (context: OtelContext): OtelContext => context.setValue(suppressTracing, true);
 
 const activeContext = (): OtelContext => otelContext.active();
 
 /**
- * The context in which nothing is active. It is the context manager's own, because agents with a manager of their own
- * keep more in a context than OpenTelemetry does, and lose it in one that begins with `ROOT_CONTEXT`.
+ * Returns the context in which nothing is active. It comes from the context manager: some agents keep extra state in
+ * their contexts and lose it in one derived from `ROOT_CONTEXT`.
  */
 export const emptyContext = (): OtelContext => inNoContext(activeContext);
 
 const baggageEntry = ({ value, metadata }: BaggageMember): BaggageEntry =>
   metadata === undefined ? { value } : { value, metadata: baggageEntryMetadataFromString(metadata) };
 
-/** `base` with the span and the baggage of a carrier, and with no other span or baggage. A malformed span is none. */
+/**
+ * Returns `base` with the span and the baggage of a carrier in place of its own. A malformed `traceparent` counts as no
+ * span.
+ */
 export const fromCarrier = (base: OtelContext, carrier: TraceCarrier, isRemote: boolean): OtelContext => {
   const members = parseBaggage(carrier.baggage);
   const context =
@@ -62,8 +65,8 @@ export const fromCarrier = (base: OtelContext, carrier: TraceCarrier, isRemote: 
 };
 
 /**
- * What is active in the caller's own stack. Where nothing is, as in a process without a context manager, a call made
- * from inside a handler still continues that handler's trace.
+ * Returns the context that is active in the caller's stack. Without an active span, as in a process without a context
+ * manager, a call made inside a handler still continues that handler's trace.
  */
 export const captureContext = (): OtelContext => {
   const active = otelContext.active();
@@ -74,19 +77,19 @@ export const captureContext = (): OtelContext => {
     : fromCarrier(active, carrier, false);
 };
 
-/** The span that is active in a context, as a parent for an Effect span. */
+/** Returns the active span of a context as the parent for an Effect span. */
 export const parentIn = (context: OtelContext): Tracer.ExternalSpan | undefined => {
   const span = trace.getSpanContext(context);
   return span === undefined || !trace.isSpanContextValid(span) ? undefined : makeExternalSpan(span);
 };
 
-/** The baggage that is active in a context. */
+/** Returns the baggage of a context. */
 export const baggageIn = (context: OtelContext): ReadonlyArray<BaggageMember> =>
   (propagation.getBaggage(context)?.getAllEntries() ?? []).map(([key, { value, metadata }]) =>
     metadata === undefined ? { key, value } : { key, value, metadata: metadata.toString() },
   );
 
-/** A span, and the baggage of a context, as they are sent on. Without `baggageKeys`, all of the baggage. */
+/** Returns the headers that carry a span and the baggage of a context. Without `baggageKeys`, all baggage is sent. */
 export const carrierOf = (
   span: SpanContext | undefined,
   context: OtelContext,

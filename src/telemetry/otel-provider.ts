@@ -1,7 +1,7 @@
 /**
- * The Effect tracer whose spans go to the OpenTelemetry provider that the host
- * registered, whenever it did. Made of `@effect/opentelemetry`'s spans without its
- * hook around every step of a fiber, which costs more than the spans themselves.
+ * An Effect tracer whose spans go to the OpenTelemetry provider of the host, even if it is registered later. It uses
+ * the spans of `@effect/opentelemetry` without that library's hook around every step of a fiber, which costs more than
+ * the spans.
  */
 import { OtelTracer as OtelTracerService, make } from "@effect/opentelemetry/OtelTracer";
 import type {
@@ -16,28 +16,31 @@ import * as Effect from "effect/Effect";
 import * as Tracer from "effect/Tracer";
 import { emptyContext, scopeName } from "./otel-context.ts";
 
-/** Where a span is born: its context, and the attributes that samplers are to see. */
-export interface Birth {
+/** The context of a new span and the attributes that samplers see. */
+export interface SpanOrigin {
   readonly context: OtelContext;
   readonly attributes: Attributes;
 }
 
 type SpanOptions = Parameters<Tracer.Tracer["span"]>[0];
 
-/** The registered provider, as a source of Effect spans. */
+/** Creates Effect spans from the registered provider. */
 export interface ProviderTracer {
-  /** Makes spans where the fiber is. */
+  /** Creates spans in the context of the fiber. */
   readonly tracer: Tracer.Tracer;
-  /** Whether a provider is registered now. Cheap enough to be asked for every stage. */
+  /** Whether a provider is registered. Cheap enough to call for every stage. */
   registered(): boolean;
-  /** Makes a span in a context of its own. */
-  startSpan(birth: Birth, options: SpanOptions): Tracer.Span;
+  /** Creates a span in the given context. */
+  startSpan(origin: SpanOrigin, options: SpanOptions): Tracer.Span;
 }
 
-/** What the API delegates to as long as no provider is registered. */
-const nobody = new ProxyTracerProvider().getDelegate();
+/** The API's delegate while no provider is registered. */
+const noProvider = new ProxyTracerProvider().getDelegate();
 
-/** The birth context, with the parent that Effect chose. A span that is there already stays the object that it is. */
+/**
+ * Returns the context of the new span with the parent that Effect chose. A parent that is already in the context keeps
+ * its identity.
+ */
 const withParent = (context: OtelContext, chosen: OtelContext | undefined): OtelContext => {
   const parent = chosen === undefined ? undefined : trace.getSpan(chosen);
   if (parent === undefined) return trace.deleteSpan(context);
@@ -46,23 +49,23 @@ const withParent = (context: OtelContext, chosen: OtelContext | undefined): Otel
     : trace.setSpan(context, parent);
 };
 
-/** A source of spans for whatever provider is registered when a span starts. */
+/** Creates a source of spans for the provider that is registered when a span starts. */
 export const makeProviderTracer = (): ProviderTracer => {
   let source: unknown;
   let target: OtelTracer = trace.getTracer(scopeName);
-  let birth: Birth | undefined;
-  /** Whether whoever registered looks for the parent of a span in the active context, and not where it is named. */
-  let asksActive = false;
+  let origin: SpanOrigin | undefined;
+  /** Whether the provider reads the parent from the active context instead of the argument. */
+  let readsActiveContext = false;
 
   const startSpan = (name: string, options: OtelSpanOptions | undefined, context: OtelContext): OtelSpan =>
     target.startSpan(name, options, context);
 
   const bridge: OtelTracer = {
     startSpan: (name, options, context) => {
-      if (birth === undefined) return target.startSpan(name, options, context);
-      const within = withParent(birth.context, context);
-      const all = { ...options, attributes: birth.attributes };
-      return asksActive
+      if (origin === undefined) return target.startSpan(name, options, context);
+      const within = withParent(origin.context, context);
+      const all = { ...options, attributes: origin.attributes };
+      return readsActiveContext
         ? otelContext.with(within, startSpan, undefined, name, all, within)
         : target.startSpan(name, all, within);
     },
@@ -75,20 +78,20 @@ export const makeProviderTracer = (): ProviderTracer => {
     registered: () => {
       const provider = trace.getTracerProvider();
       const current = provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider;
-      if (current === nobody) return false;
+      if (current === noProvider) return false;
       if (current !== source) {
         source = current;
         target = provider.getTracer(scopeName);
-        asksActive = emptyContext() !== ROOT_CONTEXT;
+        readsActiveContext = emptyContext() !== ROOT_CONTEXT;
       }
       return true;
     },
     startSpan: (at, options) => {
-      birth = at;
+      origin = at;
       try {
         return spans.span(options);
       } finally {
-        birth = undefined;
+        origin = undefined;
       }
     },
   };

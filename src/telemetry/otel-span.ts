@@ -1,7 +1,6 @@
 /**
- * The span of a running stage: what the house may say to it, and how it ends.
- * An Effect span made by `@effect/opentelemetry` is ended past that library, which
- * would call success OK and an interruption nothing.
+ * The span of a running stage. Ends spans made by `@effect/opentelemetry` without that library, which would set the
+ * status OK on success and no status on interruption.
  */
 import type { Attributes, Context as OtelContext, Span as OtelSpan, SpanContext } from "@opentelemetry/api";
 import { SpanStatusCode, TraceFlags, context as otelContext, trace } from "@opentelemetry/api";
@@ -25,7 +24,7 @@ interface OtelBacked {
 export const isOtelBacked = (span: object): span is OtelBacked =>
   "span" in span && typeof span.span === "object" && span.span !== null && "spanContext" in span.span;
 
-/** Fields by the names of their span attributes. */
+/** Converts fields into span attributes by name. */
 export const factAttributes = (facts: SpanFields): Attributes => {
   const named: Attributes = {};
   for (const key in facts) {
@@ -42,7 +41,7 @@ const stagesWith = (attribute: keyof SpanFields): ReadonlySet<string> =>
       .map(([tag]) => tag),
   );
 
-/** Stages whose spans say their status, and those whose spans say their failure. */
+/** Stages whose spans carry a status, and stages whose spans carry an error. */
 const withStatus = stagesWith("status");
 const withErrors = stagesWith("errorType");
 
@@ -52,9 +51,9 @@ const maxBootPhases = 32;
 export interface StageSpanOptions {
   readonly span: Tracer.Span;
   readonly tag: Stage["_tag"];
-  /** The OpenTelemetry context that the stage belongs to. */
+  /** The OpenTelemetry context of the stage. */
   readonly context: OtelContext;
-  /** Baggage keys that may be sent on; `undefined` for all. */
+  /** Baggage keys that may be sent to the runner; `undefined` for all. */
   readonly baggageKeys: ReadonlySet<string> | undefined;
   readonly redact: Redactor;
 }
@@ -66,7 +65,7 @@ export class EffectStageSpan implements StageSpan {
   readonly #otel: OtelBacked | undefined;
   readonly #identity: SpanContext;
   readonly #recording: boolean;
-  #noted: RpcStatus | undefined;
+  #status: RpcStatus | undefined;
   #carrier: TraceCarrier | undefined;
 
   constructor(options: StageSpanOptions) {
@@ -85,8 +84,8 @@ export class EffectStageSpan implements StageSpan {
     this.ids = trace.isSpanContextValid(this.#identity) ? { traceId, spanId, sampled, exemplar } : undefined;
   }
 
-  note(facts: SpanFields): void {
-    if (facts.status !== undefined) this.#noted = facts.status as RpcStatus;
+  setAttributes(facts: SpanFields): void {
+    if (facts.status !== undefined) this.#status = facts.status as RpcStatus;
     if (!this.#recording) return;
     const otel = this.#otel?.span;
     for (const key in facts) {
@@ -98,7 +97,7 @@ export class EffectStageSpan implements StageSpan {
     }
   }
 
-  noteBootPhases(phases: Readonly<Record<string, number>>): void {
+  setBootPhases(phases: Readonly<Record<string, number>>): void {
     for (const [name, ms] of Object.entries(phases).slice(0, maxBootPhases)) {
       this.#options.span.attribute(`${attributes.bootPhase.name}.${name}`, ms);
     }
@@ -117,16 +116,16 @@ export class EffectStageSpan implements StageSpan {
     return otelContext.with(trace.setSpan(this.#options.context, span), run);
   }
 
-  /** Gives the span its status and ends it. */
+  /** Sets the status of the span and ends it. */
   end(exit: Exit.Exit<unknown, unknown>, endTime: bigint): void {
     const { span, tag, redact } = this.#options;
-    const { status, failure } = outcomeOf(exit, this.#noted);
-    if (this.ids?.exemplar === true) this.note({ exemplar: true });
+    const { status, failure } = outcomeOf(exit, this.#status);
+    if (this.ids?.exemplar === true) this.setAttributes({ exemplar: true });
     else if (this.ids !== undefined) this.ids.exemplar = undefined;
     if (this.#recording) {
-      if (withStatus.has(tag)) this.note({ status });
+      if (withStatus.has(tag)) this.setAttributes({ status });
       if (failure !== undefined && withErrors.has(tag)) {
-        this.note(failure.facts);
+        this.setAttributes(failure.facts);
         if (tag !== "server" || isServerError(status)) {
           this.#otel?.span.setStatus({ code: SpanStatusCode.ERROR, message: redact(failure.message) });
         }

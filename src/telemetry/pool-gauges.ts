@@ -1,11 +1,10 @@
 /**
- * The pools whose state is read when metrics are read. Pools of one name, as two
- * instances in one process may have, show as their sum; what was counted for a
- * pool is never taken back.
+ * Reads the state of pools when metrics are read. Pools with the same name, as two instances in one process may have,
+ * are summed. Counters never decrease when a pool goes away.
  */
 import type { PoolSnapshot } from "./telemetry.ts";
 
-/** What the gauges of a pool show. */
+/** The gauge values of a pool. */
 export interface PoolGauges {
   readonly pending: number;
   readonly runners: Readonly<Record<string, number>>;
@@ -14,7 +13,7 @@ export interface PoolGauges {
   readonly slotsLimit: number;
 }
 
-/** Slot-seconds that were not read before. */
+/** Slot-seconds that have not been read yet. */
 export interface SlotSeconds {
   readonly busy: number;
   readonly available: number;
@@ -41,7 +40,7 @@ export class PoolWatch {
   readonly #pools = new Map<string, Set<Watched>>();
   readonly #unread = new Map<string, { busy: number; available: number }>();
 
-  /** Starts to watch a pool; the returned function stops it and may be called again without effect. */
+  /** Starts to watch a pool. The returned function stops it; calling it again has no effect. */
   watch(pool: string, snapshot: () => PoolSnapshot): () => void {
     const watched: Watched = { snapshot, busySeconds: 0, availableSeconds: 0 };
     const all = this.#pools.get(pool) ?? new Set();
@@ -58,7 +57,7 @@ export class PoolWatch {
     return this.#pools.has(pool);
   }
 
-  /** The state of every watched pool now. */
+  /** Returns the current state of every watched pool. */
   gauges(): ReadonlyMap<string, PoolGauges> {
     return new Map(
       [...this.#pools].map(([pool, all]) => [
@@ -68,7 +67,7 @@ export class PoolWatch {
     );
   }
 
-  /** Takes the slot-seconds that one counter has not seen yet, by pool. */
+  /** Returns the slot-seconds of each pool since the last call for this counter. */
   takeSeconds(kind: keyof SlotSeconds): ReadonlyMap<string, number> {
     for (const [pool, all] of this.#pools) for (const watched of all) this.#read(pool, watched);
     const taken = new Map<string, number>();

@@ -1,6 +1,6 @@
 /**
- * Metrics of an instance, in a registry of prom-client or @prometheus-io/client:
- * the user's, or one of our own that speaks OpenMetrics and so has exemplars.
+ * The metrics of an instance in a registry of prom-client or @prometheus-io/client: either the user's, or Firelight's
+ * own, which uses OpenMetrics and therefore has exemplars.
  */
 import type { OpenMetricsContentType } from "prom-client";
 import { Registry } from "prom-client";
@@ -11,24 +11,24 @@ import { instrumentsOf } from "./registry-instruments.ts";
 import type { EventSink } from "./telemetry.ts";
 
 export interface MetricsOptions {
-  /** Where the metrics go, beside whatever is there. Default: a registry of their own, in OpenMetrics format. */
+  /** The registry to add the metrics to. Default: a new registry in OpenMetrics format. */
   readonly registry?: MetricsRegistry | undefined;
-  /** Registers the metrics of one side only. Default: of both. */
+  /** Registers the metrics of one side only. Default: both. */
   readonly side?: "parent" | "runner";
   /** The pool whose known label values start at zero without being watched, as on a runner. */
   readonly pool?: string;
-  /** Methods that labels name, as `service/method` or `service/*`. Default: every method. */
+  /** Methods that appear in labels, as `service/method` or `service/*`. Default: every method. */
   readonly methods?: ReadonlyArray<string> | undefined;
-  /** Bucket bounds, in seconds, of the histograms that methods have series in. Default: the catalog's. */
+  /** Bucket bounds of the histograms with a method label, in seconds. Default: those of the catalog. */
   readonly buckets?: ReadonlyArray<number> | undefined;
 }
 
-/** The metrics of an instance, and how to serve them. */
+/** The metrics of an instance and how to serve them. */
 export interface Metrics extends Required<EventSink> {
   readonly registry: MetricsRegistry;
-  /** For the `content-type` header of the answer to a scrape. */
+  /** The `content-type` header of a scrape response. */
   readonly contentType: string;
-  /** The metrics in the registry's text format. */
+  /** Returns the metrics in the registry's text format. */
   text(): Promise<string>;
 }
 
@@ -39,24 +39,24 @@ const ownRegistry = (): MetricsRegistry => {
 };
 
 /**
- * Metrics of the catalog in a registry. Instances with the same registry share the instruments.
+ * Registers the metrics of the catalog. Instances with the same registry share the instruments.
  *
- * @throws {ConfigError} when the registry has another metric under one of the names.
+ * @throws {ConfigError} if the registry has a different metric under one of the names
  */
 export const makeMetrics = (options: MetricsOptions = {}): Metrics => {
   const registry = options.registry ?? ownRegistry();
   const instruments = instrumentsOf(registry, options.buckets);
   instruments.register(options.side);
-  if (options.pool !== undefined) instruments.know(options.pool);
+  if (options.pool !== undefined) instruments.initializePool(options.pool);
   const labelOf = methodLabels(options.methods);
   const exemplars = new ExemplarChoice(undefined, labelOf, instruments.buckets);
   return {
     emit: (event) => {
       exemplars.consider(event);
-      instruments.backlog.add(labelOf === undefined ? event : withMethod(event, labelOf));
+      instruments.events.add(labelOf === undefined ? event : withMethod(event, labelOf));
     },
     watchPool: (pool, snapshot) => {
-      instruments.know(pool);
+      instruments.initializePool(pool);
       return instruments.pools.watch(pool, snapshot);
     },
     registry,

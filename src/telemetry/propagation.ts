@@ -1,24 +1,24 @@
 /**
- * Trace context as it stands in headers: W3C Trace Context level 2 and W3C
- * Baggage, strict in what is read and bounded in what is sent. Pure.
+ * Reads and writes trace context headers: W3C Trace Context level 2 and W3C Baggage. Strict in what it accepts, bounded
+ * in what it sends. Pure.
  */
 
-/** What a `traceparent` says. */
+/** The fields of a `traceparent`. */
 export interface Traceparent {
-  /** 32 lower-case hex digits, not all zero. */
+  /** 32 lowercase hex digits, not all zero. */
   readonly traceId: string;
-  /** 16 lower-case hex digits, not all zero. */
+  /** 16 lowercase hex digits, not all zero. */
   readonly spanId: string;
   /** Bit 0: sampled. Bit 1: the trace id is random. Bits that level 2 does not define are cleared. */
   readonly flags: number;
 }
 
-/** One entry of a baggage. */
+/** One baggage entry. */
 export interface BaggageMember {
   readonly key: string;
   /** Decoded. */
   readonly value: string;
-  /** Properties, as they stood after the first semicolon. */
+  /** Properties: the raw text after the first semicolon. */
   readonly metadata?: string;
 }
 
@@ -27,8 +27,8 @@ const versionPattern = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-
 const traceparentLength = 55;
 
 /**
- * Reads a `traceparent`. A version after 00 is read as if it were 00, and may have more fields after the flags.
- * `undefined` for anything that the specification does not allow: the trace starts anew.
+ * Parses a `traceparent`. Versions after 00 are read like 00 and may have more fields after the flags. Returns
+ * `undefined` for anything that the specification does not allow; a new trace starts then.
  */
 export const parseTraceparent = (value: string | undefined): Traceparent | undefined => {
   if (value === undefined || value.length < traceparentLength) return undefined;
@@ -43,7 +43,7 @@ export const parseTraceparent = (value: string | undefined): Traceparent | undef
   };
 };
 
-/** Writes a `traceparent` of version 00; `undefined` where the ids are not valid ones. */
+/** Formats a `traceparent` of version 00; `undefined` if an id is invalid. */
 export const formatTraceparent = ({ traceId, spanId, flags }: Traceparent): string | undefined => {
   const value = `00-${traceId}-${spanId}-0${flags & knownFlags}`;
   return value.length === traceparentLength && versionPattern.test(value) ? value : undefined;
@@ -53,15 +53,14 @@ const maxTracestateLength = 512;
 const maxTracestateMembers = 32;
 const tracestateMember =
   /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
-/** Longer members go first when a tracestate does not fit. */
+/** Members longer than this are dropped first when a tracestate does not fit. */
 const longMember = 128;
-/** No tracestate that can be trimmed to the bound is longer; anything beyond is not read. */
+/** Longer tracestates cannot be trimmed to the bound and are ignored. */
 const maxTracestateInput = 8192;
 
 /**
- * A `tracestate` as it may be sent on: at most 32 members and 512 characters. What does not fit is dropped as the
- * specification says, members over 128 characters first, then from the end. `undefined` if a member is malformed
- * or nothing is left.
+ * Trims a `tracestate` to at most 32 members and 512 characters. As the specification says, members over 128 characters
+ * are dropped first, then members from the end. `undefined` if a member is malformed or nothing is left.
  */
 export const boundTracestate = (value: string | undefined): string | undefined => {
   if (value === undefined || value.length > maxTracestateInput) return undefined;
@@ -92,9 +91,9 @@ const loneSurrogate = /\p{Surrogate}/gu;
 const baggageProperties = /^[\x20-\x2b\x2d-\x7e]*$/;
 
 /**
- * Writes a `baggage` header of the members whose key is allowed; without `allowed`, of all. Values are
- * percent-encoded. A member that would exceed 64 members or 8192 bytes, or has a key that is no token, is left out
- * whole. `undefined` when nothing is left.
+ * Formats a `baggage` header from the members whose key is in `allowed`; without `allowed`, from all members. Values
+ * are percent-encoded. A member is dropped as a whole if it exceeds 64 members or 8192 bytes, or if its key is not a
+ * token. `undefined` if nothing is left.
  */
 export const formatBaggage = (members: Iterable<BaggageMember>, allowed?: ReadonlySet<string>): string | undefined => {
   let header = "";
@@ -132,8 +131,8 @@ const parseMember = (member: string): BaggageMember | undefined => {
 };
 
 /**
- * Reads a `baggage` header: at most 64 members within the first 8192 bytes. Malformed members are left out; of
- * members with the same key the last one counts.
+ * Parses a `baggage` header: at most 64 members within the first 8192 bytes. Malformed members are dropped; of members
+ * with the same key, the last one wins.
  */
 export const parseBaggage = (header: string | undefined): ReadonlyArray<BaggageMember> => {
   if (header === undefined) return [];

@@ -1,32 +1,31 @@
 /**
- * Makes text from errors safe to record: secrets and what looks like one are
- * struck out, and length is capped. Handlers put anything into their messages;
- * telemetry outlives them.
+ * Makes text from errors safe to record: removes secrets and what looks like a secret, and caps the length. Handlers
+ * put anything into their messages, and telemetry is stored for longer.
  */
 
 import { readThrown, type ThrownError } from "../contract/thrown.ts";
 
-/** Makes a text safe. `limit` caps its length, in characters; default 1024. */
+/** Makes a text safe. `limit` caps its length in characters; default 1024. */
 export type Redactor = (text: string, limit?: number) => string;
 
-/** What is left of an error once it is safe to record. */
+/** The parts of an error that are safe to record. */
 export interface SafeError {
-  /** Class of the error, or the type of what was thrown. */
+  /** The class of the error, or the type of the thrown value. */
   readonly type: string;
   readonly message: string;
   /** The error's own code, such as `ECONNREFUSED`. */
   readonly code: string | undefined;
-  /** Its stack, followed by its causes and the errors of an `AggregateError`, each with code and stack. */
+  /** The stack, followed by the causes and the errors of an `AggregateError`, each with code and stack. */
   readonly stack: string | undefined;
 }
 
 const mask = "[redacted]";
-const defaultLimit = 1024;
-const stackLimit = 4096;
-const chainLimit = 16 * 1024;
-/** Text beyond this is cut before any pattern sees it, so that a huge message costs little. */
-const inputLimit = 16 * 1024;
-const shortestSecret = 4;
+const defaultMaxLength = 1024;
+const maxStackLength = 4096;
+const maxChainLength = 16 * 1024;
+/** Text beyond this is cut before any pattern runs, so a huge message costs little. */
+const maxInputLength = 16 * 1024;
+const minSecretLength = 4;
 
 const patterns: ReadonlyArray<readonly [RegExp, string]> = [
   [/-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?/g, mask],
@@ -41,7 +40,7 @@ const patterns: ReadonlyArray<readonly [RegExp, string]> = [
   [/\b(?:sk|pk|rk|ghp|gho|ghs|xox[abp])[_-][\w-]{16,}/g, mask],
 ];
 
-/** A secret in the shapes in which it may turn up in a message. */
+/** Returns the encodings in which a secret may appear in a message. */
 const shapesOf = (secret: string): ReadonlyArray<string> => [
   secret,
   encodeURIComponent(secret.replace(/\p{Surrogate}/gu, "\ufffd")),
@@ -54,9 +53,9 @@ const shapesOf = (secret: string): ReadonlyArray<string> => [
 const cap = (text: string, limit: number): string => (text.length <= limit ? text : `${text.slice(0, limit - 1)}…`);
 
 /**
- * A redactor that strikes out the given secrets, in plain and in the usual encodings, and what looks like a secret:
- * private keys, bearer tokens, passwords in URLs, `password=…` and its kind, JSON web tokens, well-known key formats.
- * Secrets under 4 characters are not looked for.
+ * Creates a redactor that removes the given secrets, in plain text and in the usual encodings, and what looks like a
+ * secret: private keys, bearer tokens, passwords in URLs, `password=…` and similar, JSON web tokens, well-known key
+ * formats. Secrets shorter than 4 characters are ignored.
  *
  * @example
  * ```ts
@@ -65,18 +64,18 @@ const cap = (text: string, limit: number): string => (text.length <= limit ? tex
  * ```
  */
 export const makeRedactor = (secrets: ReadonlyArray<string>): Redactor => {
-  const shapes = [...new Set(secrets.filter((secret) => secret.length >= shortestSecret).flatMap(shapesOf))].sort(
+  const shapes = [...new Set(secrets.filter((secret) => secret.length >= minSecretLength).flatMap(shapesOf))].sort(
     (left, right) => right.length - left.length,
   );
-  return (text, limit = defaultLimit) => {
-    let safe = text.slice(0, inputLimit);
+  return (text, limit = defaultMaxLength) => {
+    let safe = text.slice(0, maxInputLength);
     for (const shape of shapes) safe = safe.replaceAll(shape, mask);
     for (const [pattern, replacement] of patterns) safe = safe.replace(pattern, replacement);
     return cap(safe, limit);
   };
 };
 
-/** An error as a stack trace begins: its name, message and code, then the frames. */
+/** Formats an error like the start of a stack trace: name, message and code, then the frames. */
 const withCode = ({ name, message, code, stack = "" }: ThrownError): string => {
   const plain = `${name}: ${message}`;
   const header = code === undefined ? plain : `${plain} (${code})`;
@@ -84,9 +83,12 @@ const withCode = ({ name, message, code, stack = "" }: ThrownError): string => {
   return stack === "" ? header : `${header}\n${stack}`;
 };
 
-/** An error and all that it holds as text, in the way of a stack trace. Each error is cut by itself: the last cause is often the one that counts. */
+/**
+ * Formats an error with its causes like a stack trace. Each error is capped on its own, because the last cause is often
+ * the important one.
+ */
 const chainOf = (error: ThrownError, redact: Redactor): ReadonlyArray<string> => [
-  redact(withCode(error), stackLimit),
+  redact(withCode(error), maxStackLength),
   ...(error.errors ?? []).flatMap((inner, index, all) =>
     labeled(`Error ${index + 1} of ${all.length}: `, chainOf(inner, redact)),
   ),
@@ -98,7 +100,7 @@ const labeled = (label: string, [first = "", ...rest]: ReadonlyArray<string>): R
   ...rest,
 ];
 
-/** What may be recorded of something that was thrown. Never throws, whatever it is given. */
+/** Returns the parts of a thrown value that are safe to record. Never throws. */
 export const safeError = (thrown: unknown, redact: Redactor): SafeError => {
   const error = readThrown(thrown);
   const { name, message, code, stack, cause, errors } = error;
@@ -107,6 +109,6 @@ export const safeError = (thrown: unknown, redact: Redactor): SafeError => {
     type: redact(name, 128),
     message: redact(message),
     code: code === undefined ? undefined : redact(code, 128),
-    stack: bare ? undefined : cap(chainOf(error, redact).join("\n"), chainLimit),
+    stack: bare ? undefined : cap(chainOf(error, redact).join("\n"), maxChainLength),
   };
 };

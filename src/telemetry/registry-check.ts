@@ -1,10 +1,12 @@
-/** Whether a user's registry can take the metrics of the catalog. It needs no client library, so it can be asked at once. */
+/**
+ * Checks whether a user's registry can hold the metrics of the catalog. Needs no client library, so it runs at once.
+ */
 import { ConfigError } from "../contract/errors.ts";
 import type { MetricsRegistry } from "../contract/config/options.ts";
 import type { MetricSpec } from "./catalog.ts";
 import { metrics } from "./catalog.ts";
 
-/** What both clients keep on a metric. */
+/** The properties that both clients keep on a metric. */
 export interface MetricShape {
   readonly type?: string;
   readonly labelNames?: ReadonlyArray<string>;
@@ -12,13 +14,13 @@ export interface MetricShape {
   collect?: () => void | Promise<void>;
 }
 
-/** The name that a counter has in an OpenMetrics registry, where the suffix belongs to the sample. */
+/** The name of a counter in an OpenMetrics registry, where the suffix belongs to the sample. */
 export const familyName = (name: string): string => name.replace(/_total$/, "");
 
 /**
- * The metric of that name which a registry has already.
+ * Returns the metric that the registry already has under the name.
  *
- * @throws {ConfigError} when it is another metric than the catalog's.
+ * @throws {ConfigError} if it differs from the metric of the catalog
  */
 export const findMetric = (registry: MetricsRegistry, spec: MetricSpec): MetricShape | undefined => {
   const found = (registry.getSingleMetric(spec.name) ?? registry.getSingleMetric(familyName(spec.name))) as
@@ -31,13 +33,13 @@ export const findMetric = (registry: MetricsRegistry, spec: MetricSpec): MetricS
       (found.enableExemplars ?? false) === (spec.exemplars ?? false));
   if (!same) {
     throw new ConfigError(
-      `telemetry.metrics: the registry already has another metric named ${spec.name} (a ${found.type} with the labels ${(found.labelNames ?? []).join(", ")}). Give Firelight a registry of its own, or rename that metric.`,
+      `telemetry.metrics: the registry already has a different metric named ${spec.name} (a ${found.type} with the labels ${(found.labelNames ?? []).join(", ")}). Give Firelight its own registry, or rename that metric.`,
     );
   }
   return found;
 };
 
-/** @throws {ConfigError} when the registry has another metric under one of the catalog's names. */
+/** @throws {ConfigError} if the registry has a different metric under one of the names */
 export const checkRegistry = (registry: MetricsRegistry): void => {
   for (const spec of Object.values(metrics)) findMetric(registry, spec);
 };

@@ -1,6 +1,6 @@
 /**
- * The instruments of the catalog in a registry of prom-client or
- * @prometheus-io/client, made once per registry however many instances share it.
+ * The instruments of the catalog in a registry of prom-client or @prometheus-io/client. Created once per registry and
+ * shared by all instances that use it.
  */
 import type { Metric } from "prom-client";
 import { Counter, Gauge, Histogram } from "prom-client";
@@ -20,8 +20,8 @@ const specs: Readonly<Record<MetricKey, MetricSpec>> = metrics;
 const allKeys = Object.keys(metrics) as ReadonlyArray<MetricKey>;
 
 /**
- * Lets a counter have the name that fits its registry's format. Both clients cut `_total` off for good at the first
- * OpenMetrics rendering, and a registry whose format is negotiated would lose it in the other format.
+ * Makes a counter return the name that fits the format of its registry. Both clients cut `_total` off for good at the
+ * first OpenMetrics rendering, so a registry whose format is negotiated would lose it in the other format.
  */
 const keepName = (counter: Counter, full: string, registry: MetricsRegistry): void => {
   Object.defineProperty(counter, "name", {
@@ -31,7 +31,10 @@ const keepName = (counter: Counter, full: string, registry: MetricsRegistry): vo
   });
 };
 
-/** Exemplars are kept whatever the registry's format is; only OpenMetrics shows them. So the client must not see the registry. */
+/**
+ * Exemplars are kept in every registry format, but only OpenMetrics shows them. The client must not see the registry,
+ * or it would reject them.
+ */
 const construct = (spec: MetricSpec, buckets: ReadonlyArray<number>): Counter | Gauge | Histogram => {
   const config = { name: spec.name, help: spec.description, labelNames: [...spec.labels], registers: [] };
   if (spec.type === "counter") return new Counter(config);
@@ -39,7 +42,7 @@ const construct = (spec: MetricSpec, buckets: ReadonlyArray<number>): Counter | 
   return new Histogram({ ...config, buckets: [...buckets], enableExemplars: spec.exemplars === true });
 };
 
-/** Lets what was read of a counter stay what it is: both clients hand out the objects that they go on counting in. */
+/** Makes `get` return copies: both clients return the objects that they keep counting in. */
 const readCopies = (counter: Counter): void => {
   const read = counter.get;
   counter.get = async () => {
@@ -56,14 +59,14 @@ interface KnownPool {
 export class RegistryInstruments implements Instruments {
   readonly pools = new PoolWatch();
   /** Events that are not recorded yet. */
-  readonly backlog: EventBuffer = new EventBuffer((event) => recordEvent(this, event));
-  /** Bounds of the histograms that methods have series in; `undefined` for the catalog's. */
+  readonly events: EventBuffer = new EventBuffer((event) => recordEvent(this, event));
+  /** Bucket bounds of the histograms with a method label; `undefined` for those of the catalog. */
   readonly buckets: ReadonlyArray<number> | undefined;
   readonly #registry: MetricsRegistry;
   readonly #instruments = new Map<MetricKey, Counter | Gauge | Histogram>();
-  /** Made by another copy of this package: its values are not ours to set to zero. */
+  /** Instruments created by another copy of this package, whose values must not be reset to zero. */
   readonly #adopted = new Set<MetricKey>();
-  /** Pools, and pools with a backend, whose known label sets there are. */
+  /** Pools, and pools with a backend, whose known label sets are initialized. */
   readonly #known = new Map<string, KnownPool>();
   readonly #active = new Map<string, Map<string, number>>();
 
@@ -72,7 +75,7 @@ export class RegistryInstruments implements Instruments {
     this.buckets = buckets;
   }
 
-  /** Makes sure that the metrics of a side are registered; of both sides without one. */
+  /** Registers the metrics of a side; of both sides if `undefined`. */
   register(side: "parent" | "runner" | undefined): void {
     for (const key of allKeys) {
       const spec = specs[key];
@@ -98,11 +101,11 @@ export class RegistryInstruments implements Instruments {
   }
 
   knowBackend(pool: string, backend: string): void {
-    this.know(pool, backend);
+    this.initializePool(pool, backend);
   }
 
-  /** Makes the label sets of a pool that the catalog knows start at zero, once. */
-  know(pool: string, backend?: string): void {
+  /** Initializes the known label sets of a pool to zero, once. */
+  initializePool(pool: string, backend?: string): void {
     const id = JSON.stringify([pool, backend]);
     if (this.#known.has(id)) return;
     const known = { pool, backend };
@@ -136,13 +139,15 @@ export class RegistryInstruments implements Instruments {
     if (instrument instanceof Counter) readCopies(instrument);
   }
 
-  /** Without a promise where there is none: clients then read all metrics in one go, and a scrape is of one moment. */
+  /**
+   * Returns no promise unless one is needed. Clients then read all metrics synchronously, so a scrape shows one moment.
+   */
   #collectInto(key: MetricKey, instrument: MetricShape & (Counter | Gauge | Histogram)): void {
     const fill = this.#fillOf(key);
     const before = instrument.collect;
     const reset = instrument.reset;
     instrument.collect = () => {
-      this.backlog.settle();
+      this.events.flushForRead();
       const filled = before?.call(instrument);
       if (filled instanceof Promise) return filled.then(() => fill?.());
       if (before === undefined && instrument instanceof Gauge) reset.call(instrument);
@@ -152,13 +157,13 @@ export class RegistryInstruments implements Instruments {
   }
 
   /**
-   * What happened before a reset does not count after it, whether it was recorded or not; and what starts at zero starts
-   * there again. Calls in flight go on being in flight.
+   * Resets a metric. Events from before the reset do not count after it, recorded or not, and known label sets start at
+   * zero again. Calls in flight stay in flight.
    */
   #resetWith(key: MetricKey, instrument: Counter | Gauge | Histogram): void {
     const reset = instrument.reset;
     instrument.reset = () => {
-      this.backlog.flush();
+      this.events.flush();
       if (key === "slotBusy") this.pools.takeSeconds("busy");
       if (key === "slotAvailable") this.pools.takeSeconds("available");
       reset.call(instrument);
@@ -166,7 +171,7 @@ export class RegistryInstruments implements Instruments {
     };
   }
 
-  /** How a metric that is read rather than recorded gets its values. */
+  /** Returns the function that fills a metric whose values are read on scrape. */
   #fillOf(key: MetricKey): (() => void) | undefined {
     switch (key) {
       case "active":
@@ -211,7 +216,7 @@ export class RegistryInstruments implements Instruments {
   }
 }
 
-/** Every combination of the values that are known for a metric's labels; none when a label's values are not known. */
+/** Returns every combination of known label values of a metric; none if the values of a label are not known. */
 const knownLabels = (
   spec: MetricSpec,
   given: Readonly<Record<string, ReadonlyArray<string>>>,
@@ -228,7 +233,7 @@ const knownLabels = (
 
 const shared = new WeakMap<MetricsRegistry, RegistryInstruments>();
 
-/** The instruments of a registry: the same ones for everybody who asks with it, with the buckets of whoever asks first. */
+/** Returns the instruments of a registry. All callers share them, with the buckets of the first caller. */
 export const instrumentsOf = (
   registry: MetricsRegistry,
   buckets: ReadonlyArray<number> | undefined,

@@ -1,7 +1,7 @@
 /**
- * The stages of a process that records no spans: one without an OpenTelemetry SDK, or with `telemetry.traces: false`. As
- * the API's specification asks, the caller's trace goes on through it: what was active where a call was made is what
- * the runner is sent, and what a runner was sent is what its handler has, logs and sends on.
+ * The stages of a process that records no spans: one without an OpenTelemetry SDK, or with `telemetry.traces: false`.
+ * As the API specification requires, the caller's trace context passes through. The runner receives what was active
+ * where the call was made, and the handler sees, logs and sends on what the runner received.
  */
 import type { Context as OtelContext } from "@opentelemetry/api";
 import { context as otelContext, trace } from "@opentelemetry/api";
@@ -11,7 +11,7 @@ import { baggageIn, captureContext, carrierOf, emptyContext, fromCarrier, parent
 import type { HostContext, SpanIds, Stage, StageSpan, StageTracer } from "./telemetry.ts";
 import { noTracer } from "./telemetry.ts";
 
-/** The span of somebody else, where one of Firelight's would be. */
+/** Stands in for a Firelight span with the span of the caller. */
 class RelayedSpan implements StageSpan {
   readonly ids: SpanIds | undefined;
   readonly #context: OtelContext;
@@ -25,8 +25,8 @@ class RelayedSpan implements StageSpan {
     this.ids = parent && { traceId: parent.traceId, spanId: parent.spanId, sampled: parent.sampled, relayed: true };
   }
 
-  note(): void {}
-  noteBootPhases(): void {}
+  setAttributes(): void {}
+  setBootPhases(): void {}
   link(): void {}
 
   get carrier(): TraceCarrier {
@@ -38,7 +38,7 @@ class RelayedSpan implements StageSpan {
   }
 }
 
-/** The context that a stage passes on; `undefined` where there is nothing in it. */
+/** Returns the context that a stage passes on; `undefined` if it is empty. */
 const contextOf = (stage: Stage): OtelContext | undefined => {
   switch (stage._tag) {
     case "call":
@@ -59,7 +59,10 @@ const contextOf = (stage: Stage): OtelContext | undefined => {
   }
 };
 
-/** Passes contexts on and records nothing. Of baggage, runners are sent the keys in `baggageKeys`. */
+/**
+ * Creates a tracer that relays contexts and records nothing. Only baggage with a key in `baggageKeys` is sent to
+ * runners.
+ */
 export const makeRelay = (baggageKeys: ReadonlySet<string>): StageTracer => ({
   capture: () => captureContext() as unknown as HostContext,
   stage: (stage, run) => {

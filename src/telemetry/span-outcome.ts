@@ -1,7 +1,6 @@
 /**
- * How a stage ended, in the words of a span: a gRPC status name, and for a
- * failure its message and facts. Success is no status of its own, an
- * interruption is a cancellation, a timeout is what it is. Pure.
+ * Maps the end of a stage to a span: a gRPC status name and, for a failure, its message and attributes. Success sets no
+ * status, interruption is `CANCELLED`, a timeout is `DEADLINE_EXCEEDED`. Pure.
  */
 import * as Cause from "effect/Cause";
 import * as Exit from "effect/Exit";
@@ -10,7 +9,7 @@ import { FlameError } from "../contract/errors.ts";
 import { isInstance, messageOf, readField } from "../contract/thrown.ts";
 import type { SpanFields } from "./catalog.ts";
 
-/** What a stage's span says at its end. */
+/** The status and the failure of a stage's span. */
 export interface SpanOutcome {
   readonly status: RpcStatus;
   /** Present on failure. */
@@ -42,8 +41,8 @@ const ofError = (error: unknown, unexplained: RpcStatus): SpanOutcome => {
 };
 
 /**
- * The outcome of a stage that ended with `exit`. `noted` is the status that the stage itself noted, for stages whose
- * failure is a value and for those that know why they are interrupted; a typed failure says it better and wins.
+ * Returns the outcome of a stage that ended with `exit`. `noted` is the status that the stage set itself, for stages
+ * whose failure is a value and for stages that know why they are interrupted. A typed failure takes precedence.
  */
 export const outcomeOf = (exit: Exit.Exit<unknown, unknown>, noted: RpcStatus | undefined): SpanOutcome => {
   if (Exit.isFailure(exit)) {
@@ -63,5 +62,5 @@ const clientFaults: ReadonlySet<RpcStatus> = new Set<RpcStatus>([
   "RESOURCE_EXHAUSTED",
 ]);
 
-/** Whether a server's span is an error with this status; what the client did wrong is not the server's error. */
+/** Whether a server span with this status counts as an error. Errors of the client do not. */
 export const isServerError = (status: RpcStatus): boolean => status !== "OK" && !clientFaults.has(status);

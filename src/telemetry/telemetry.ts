@@ -1,7 +1,6 @@
 /**
- * The seam between the house and whatever observes it. Stages and the pool say
- * what happens here, in their own words; the adapters beside this file turn that
- * into spans, metrics and log records. Without adapters everything is a no-op.
+ * The telemetry interface. Stages and the pool report events through it; the adapters beside this file turn them into
+ * spans, metrics and log records. Without adapters it is a no-op.
  */
 import * as Effect from "effect/Effect";
 import type { TraceCarrier } from "../contract/wire/envelope.ts";
@@ -23,11 +22,11 @@ export type PoolTrouble =
   | {
       readonly _tag: "UserFunctionFailed";
       readonly pool: string;
-      /** The option that the function was given as. */
+      /** The option that holds the function. */
       readonly name: string;
-      /** What it did, as the rest of a sentence. */
+      /** What went wrong, as the second half of a sentence. */
       readonly fault: string;
-      /** What holds in its place. */
+      /** What is used instead, as a clause. */
       readonly fallback: string;
       readonly error?: unknown;
     };
@@ -37,11 +36,11 @@ export interface SpanIds {
   readonly traceId: string;
   readonly spanId: string;
   readonly sampled: boolean;
-  /** Set where nothing is recorded: it is somebody else's span, which the trace goes on from. */
+  /** Set where nothing is recorded: this is the caller's span, relayed. */
   readonly relayed?: true;
   /**
-   * `true` once an observation of this span was chosen as an exemplar, which the span then says. `false` as long as it
-   * can be chosen: while it is open, and recorded.
+   * `true` once an observation of this span was chosen as an exemplar; the span then carries the attribute. `false`
+   * while it can still be chosen: it is open and recorded.
    */
   exemplar?: boolean | undefined;
 }
@@ -49,32 +48,32 @@ export interface SpanIds {
 /** The span of a stage that is running. */
 export interface StageSpan {
   /**
-   * Records what became known. Fields with the value `undefined` are left out. A `status` other than `OK` makes the
-   * stage a failure of that status though its effect succeeds or is interrupted.
+   * Sets attributes. Fields with the value `undefined` are ignored. A `status` other than `OK` marks the stage as
+   * failed with that status even if its effect succeeds or is interrupted.
    */
-  note(facts: SpanFields): void;
-  /** Records how long the steps of a boot took, in milliseconds by name. */
-  noteBootPhases(phases: Readonly<Record<string, number>>): void;
+  setAttributes(facts: SpanFields): void;
+  /** Records the duration of each step of a boot, in milliseconds by name. */
+  setBootPhases(phases: Readonly<Record<string, number>>): void;
   /** Adds a link to another span. */
   link(to: SpanIds): void;
-  /** The trace context to send on, with the baggage that may travel. */
+  /** The trace context to send, with the baggage that may be sent. */
   readonly carrier: TraceCarrier;
-  /** `undefined` where there is no trace. */
+  /** `undefined` if there is no trace. */
   readonly ids: SpanIds | undefined;
-  /** Runs plain code with this span, and the incoming baggage, active for whatever instrumentation the process has. */
+  /** Runs a function with this span and the incoming baggage active, for the instrumentation of the process. */
   activate<A>(run: () => A): A;
 }
 
-/** A part of a call's way that may become a span. */
+/** A part of a call that may become a span. */
 export type Stage =
   | {
       readonly _tag: "call";
       readonly method: string;
       readonly facts: SpanFields;
-      /** What was active in the host when the call was made; see {@link Telemetry.capture}. */
+      /** The context that was active in the host when the call was made; see {@link Telemetry.capture}. */
       readonly host: HostContext | undefined;
-      /** Set for a call that begins a trace of its own in place of being a child: the span that it links to. */
-      readonly apart?: SpanIds | undefined;
+      /** Starts a new trace that links to this span, instead of a child span. */
+      readonly linkTo?: SpanIds | undefined;
     }
   | { readonly _tag: "map"; readonly facts: SpanFields; readonly host: HostContext | undefined }
   | { readonly _tag: "acquire"; readonly facts: SpanFields }
@@ -84,7 +83,7 @@ export type Stage =
   | { readonly _tag: "server"; readonly method: string; readonly facts: SpanFields; readonly carrier: TraceCarrier }
   | { readonly _tag: "handler"; readonly facts: SpanFields; readonly carrier: TraceCarrier };
 
-/** What was active in the host process when a call was made. Opaque to the house. */
+/** The context that was active in the host process when a call was made. Opaque outside of the tracer. */
 export interface HostContext {
   readonly _: unique symbol;
 }
@@ -111,13 +110,13 @@ export type AcquireResult = "acquired" | "timeout" | "canceled" | "rejected";
 export type AcquireSource = "warm" | "queued" | "cold";
 export type TerminationReason = "idle" | "drain" | "crash" | "unhealthy" | "recycled";
 export type BootOutcome = "ok" | "error" | "timeout" | "canceled";
-/** What stood in the way of an attempt that the method's declarations allow. */
+/** Why an attempt was not made although the options of the call allow it. */
 export type RetryDenialReason = "budget" | "condition" | "deadline" | "max_attempts";
 export type RejectionReason = "expired" | "mismatch" | "replay" | "unknown_key" | "malformed" | "instance";
 
 export type IdempotencyOutcome = "executed" | "joined" | "replayed" | "conflict" | "unavailable";
 
-/** Something that happened, with all that a metric or a log record needs. Durations in milliseconds. */
+/** An event with everything that a metric or a log record needs. Durations are in milliseconds. */
 export type FlameEvent =
   | { readonly _tag: "CallStarted"; readonly method: string; readonly pool: string }
   | {
@@ -155,7 +154,7 @@ export type FlameEvent =
       readonly method: string;
       readonly pool: string;
       readonly invocationId: string;
-      /** Attempts so far. */
+      /** Number of attempts so far. */
       readonly attempts: number;
       readonly obstacle: RetryDenialReason;
       readonly reason: string;
@@ -190,7 +189,7 @@ export type FlameEvent =
       readonly _tag: "RunnerDraining";
       readonly pool: string;
       readonly runnerId: string;
-      /** `orphaned` is what a runner says of itself. */
+      /** `orphaned` is reported by the runner itself. */
       readonly reason: TerminationReason | "orphaned";
       readonly detail?: string;
     }
@@ -223,7 +222,7 @@ export type FlameEvent =
       readonly runnerId: string;
       readonly code: FlameErrorCode;
       readonly detail: string;
-      /** In a row, this one included. */
+      /** Number of refusals in a row, including this one. */
       readonly count: number;
       readonly orphanTimeoutMs?: number;
     }
@@ -231,9 +230,9 @@ export type FlameEvent =
   | {
       readonly _tag: "ClockStepped";
       readonly pool: string;
-      /** The runner whose clock it is; `undefined` for the parent's. */
+      /** The runner whose clock moved; `undefined` for the parent's. */
       readonly runnerId: string | undefined;
-      /** By how much the clock was moved; negative for back. */
+      /** The size of the step; negative for backward. */
       readonly stepMs: number;
     }
   | {
@@ -250,9 +249,9 @@ export type FlameEvent =
       readonly invocationId: string;
       readonly attempt: number;
       readonly isolation: IsolateKind;
-      /** How long the handler had had its signal. */
+      /** Time between the handler's signal and its termination. */
       readonly graceMs: number;
-      /** `false` when even that did not end it: a thread inside native code. */
+      /** `false` if termination failed: a thread in native code. */
       readonly stopped: boolean;
       readonly span: SpanIds | undefined;
     }
@@ -263,42 +262,45 @@ export type FlameEvent =
       readonly pool: string;
       readonly durationMs: number;
       readonly error: CallError | undefined;
-      /** What the handler threw, for the log. */
+      /** The error that the handler threw, for the log. */
       readonly thrown?: unknown;
       readonly invocationId: string;
       readonly attempt: number;
       readonly span: SpanIds | undefined;
     };
 
-/** What the house calls. */
+/** The telemetry interface that parents and runners call. */
 export interface Telemetry {
-  /** Must be called in the caller's own stack, before any Effect runs: it reads what is active there. */
+  /** Reads the active context. Must be called in the caller's own stack, before any Effect runs. */
   capture(): HostContext | undefined;
   /**
    * Runs an effect as a stage. The span ends with the effect and takes its status from the exit: unset on success,
-   * ERROR with the failure's status on failure, `CANCELLED` on interruption.
+   * ERROR with the status of the failure, `CANCELLED` on interruption.
    */
   stage<A, E, R>(stage: Stage, run: (span: StageSpan) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R>;
-  /** The span of a stage that runs in another thread or process, to be active here. It is noted and ended there. */
+  /**
+   * Returns a handle for a stage that runs in another thread or process, to activate it here. Attributes and the end
+   * are recorded there.
+   */
   adopt(carrier: TraceCarrier): StageSpan;
-  /** Says what happened. Never throws. */
+  /** Reports an event. Never throws. */
   emit(event: FlameEvent): void;
-  /** Shows a pool's state whenever metrics are read, until the returned function is called. */
+  /** Reads the state of a pool whenever metrics are read. The returned function stops it. */
   watchPool(pool: string, snapshot: () => PoolSnapshot): () => void;
 }
 
-/** Receives events; the metrics adapter and the log adapter are sinks. */
+/** Receives events. The metrics adapter and the log adapter are sinks. */
 export interface EventSink {
   emit(event: FlameEvent): void;
   watchPool?(pool: string, snapshot: () => PoolSnapshot): () => void;
 }
 
-/** Makes spans; the OpenTelemetry adapter is one. */
+/** Records stages as spans. The OpenTelemetry adapter is one implementation. */
 export type StageTracer = Pick<Telemetry, "capture" | "stage" | "adopt">;
 
 const noSpan: StageSpan = {
-  note: () => {},
-  noteBootPhases: () => {},
+  setAttributes: () => {},
+  setBootPhases: () => {},
   link: () => {},
   carrier: {},
   ids: undefined,
@@ -315,8 +317,8 @@ export const noTracer: StageTracer = {
 const sinkFailures = new FailureSeries();
 
 /**
- * Joins a tracer and sinks. A sink that throws is a defect of that sink: the first error of a series goes to `console.error`, and the
- * call goes on.
+ * Combines a tracer and sinks. An error in a sink does not fail the call; the first error of a series is written to
+ * `console.error`.
  */
 export const makeTelemetry = (tracer: StageTracer, sinks: ReadonlyArray<EventSink>): Telemetry => ({
   capture: tracer.capture,
@@ -340,5 +342,5 @@ export const makeTelemetry = (tracer: StageTracer, sinks: ReadonlyArray<EventSin
   },
 });
 
-/** Tells nothing to nobody. */
+/** A no-op implementation. */
 export const noTelemetry: Telemetry = makeTelemetry(noTracer, []);

@@ -1,10 +1,10 @@
 /**
- * Keeps what Firelight does for itself out of other people's traces. Agents announce themselves to undici, to `net` and
- * to `dns` through `node:diagnostics_channel`, and OpenTelemetry's instrumentations ask the active context. What runs
- * here is not seen by either: agents are told that nobody listens, instrumentations that tracing is suppressed.
+ * Hides Firelight's own I/O from the user's traces. Agents hook into undici, `net` and `dns` through
+ * `node:diagnostics_channel`; OpenTelemetry's instrumentations check the active context. Code that runs in here is
+ * invisible to both: the channels report no subscribers, and tracing is suppressed.
  *
- * It runs in no caller's context. A connection outlives the call that opened it, and would keep that call's context,
- * and charge its spans for whatever happens there later.
+ * The code also runs outside of every caller's context. A connection outlives the call that opened it. It would
+ * otherwise keep that call's context and attach later work to its spans.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type Channel, channel } from "node:diagnostics_channel";
@@ -12,7 +12,7 @@ import { ROOT_CONTEXT, context as otelContext } from "@opentelemetry/api";
 import { inNoContext } from "./no-context.ts";
 import { suppressed } from "./otel-context.ts";
 
-/** What undici says about a request and its connection, on Node and in whichever copy. */
+/** The channels of undici for requests and connections, on Node and in every copy of it. */
 const undiciChannels = [
   "undici:request:create",
   "undici:request:bodySent",
@@ -27,18 +27,21 @@ const undiciChannels = [
   "undici:client:sendHeaders",
 ];
 
-/** What dd-trace says about connections: it is the only agent that asks a channel there, and not the active context. */
+/**
+ * The channels of dd-trace for connections. It is the only agent that uses a channel there instead of the active
+ * context.
+ */
 const datadogChannels = ["apm:net:tcp:start", "apm:net:ipc:start", "apm:dns:lookup:start"];
 
 const channels = [...undiciChannels, ...datadogChannels].map((name) => channel(name));
-/** Those of which one has subscribers wherever an agent is loaded. */
-const signs = [channel("undici:request:create"), channel("apm:net:tcp:start")] as const;
+/** At least one of these has subscribers when an agent is loaded. */
+const agentChannels = [channel("undici:request:create"), channel("apm:net:tcp:start")] as const;
 
 const inside = new AsyncLocalStorage<true>();
 const unseen = inNoContext(() => inside.run(true, () => AsyncLocalStorage.snapshot()));
 const suppressedRoot = suppressed(ROOT_CONTEXT);
 
-/** Makes a channel say in here that it has no subscribers; everywhere else it says what it did. */
+/** Makes a channel report no subscribers inside `unobserved`; elsewhere it is unchanged. */
 const mute = (subject: Channel): void => {
   Object.defineProperty(subject, "hasSubscribers", {
     configurable: true,
@@ -49,9 +52,9 @@ const mute = (subject: Channel): void => {
 
 let muted = false;
 
-/** Touches the channels of the process once somebody listens there. */
+/** Patches the channels of the process once an agent subscribes. */
 const muteForAgents = (): void => {
-  if (muted || !(signs[0].hasSubscribers || signs[1].hasSubscribers)) return;
+  if (muted || !(agentChannels[0].hasSubscribers || agentChannels[1].hasSubscribers)) return;
   muted = true;
   for (const subject of channels) mute(subject);
 };
@@ -59,7 +62,7 @@ const muteForAgents = (): void => {
 const withoutTracing = <Args extends Array<unknown>, Result>(run: (...args: Args) => Result, ...args: Args): Result =>
   otelContext.with(suppressedRoot, run, undefined, ...args);
 
-/** Runs a function, and what it leaves behind, so that no agent and no instrumentation records anything of it. */
+/** Runs a function, and the asynchronous work that it starts, without any agent or instrumentation recording it. */
 export const unobserved = <Args extends Array<unknown>, Result>(
   run: (...args: Args) => Result,
   ...args: Args

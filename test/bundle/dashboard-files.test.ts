@@ -110,7 +110,7 @@ describe("the files of the dashboards", () => {
     expect(on("runners", "Boot time, p95")).toEqual([null, 33]);
     expect(on("runners", "Failed boots by pool")).toEqual([null, 0.22]);
     expect(on("runners", "Crashes within ten minutes, by pool")).toEqual([null, 7]);
-    expect(on("runners", "Refused signatures within five minutes")).toEqual([null, 9]);
+    expect(on("runners", "Signature failures within five minutes")).toEqual([null, 9]);
     expect(on("runners", "Clock difference by pool, p95")).toEqual([null, 3]);
     expect(on("telemetry", "Lost spans by pool")).toEqual([null, 0.055]);
   });
@@ -124,7 +124,7 @@ describe("the files of the dashboards", () => {
       "Failed",
     );
     expect(steps(failed)).toEqual([null, 0.01, 0.144]);
-    expect(failed.description).toContain("The objective is 99 % over 30 days.");
+    expect(failed.description).toContain("The objective is 99% over 30 days.");
     expect(failed.targets?.[0]?.expr).toContain('rpc_status_code!~"OK|CANCELLED"');
   });
 
@@ -183,7 +183,7 @@ describe("the runbook's dashboard", () => {
 
   test("is not made from a page that leaves an alert out", () => {
     expect(() => made({}, page.replace("## FlameClockSkew", "## Clocks"))).toThrow(
-      'The runbook has no section "## FlameClockSkew". Write it.',
+      'The runbook has no section "## FlameClockSkew". Add it.',
     );
   });
 

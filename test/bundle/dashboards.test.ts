@@ -1,16 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { foreignSeries } from "../../src/bundle/external-series.ts";
+import { externalSeries } from "../../src/bundle/external-series.ts";
 import { metrics, type MetricSpec } from "../../src/telemetry/catalog.ts";
 import { promqlNames } from "../harness/promql.ts";
-import { expectedEmpty } from "./rightly-empty.ts";
+import { expectedEmpty } from "./expected-empty.ts";
 import { asking, type Dashboard, linksOf, shippedDashboards, shippedTexts, variablesIn } from "./shipped.ts";
 
 const dashboards = shippedDashboards();
 const each = dashboards.map((dashboard) => [dashboard.uid, dashboard] as const);
 
 const specs: ReadonlyArray<MetricSpec> = Object.values(metrics);
-const foreignByName = new Map<string, ReadonlyArray<string>>(
-  Object.values(foreignSeries).map(({ name, labels }) => [name, labels]),
+const externalByName = new Map<string, ReadonlyArray<string>>(
+  Object.values(externalSeries).map(({ name, labels }) => [name, labels]),
 );
 
 /** The metric that a name belongs to: of a histogram, the name without its part. */
@@ -62,7 +62,7 @@ describe("the dashboards", () => {
         const targetLabels = ["job", "instance", "le"];
         const known = new Set([...targetLabels, ...createdLabels]);
         for (const { metric, matchers } of selectors) {
-          const found = specOf(metric)?.labels ?? foreignByName.get(metric);
+          const found = specOf(metric)?.labels ?? externalByName.get(metric);
           expect(found, `${metric} in ${expr}`).toBeDefined();
           for (const label of found ?? []) known.add(label);
           for (const { label } of matchers)

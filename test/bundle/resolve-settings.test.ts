@@ -27,7 +27,7 @@ describe("settings", () => {
   test("take the longest uid with which all files can be made", () => {
     const settings = completeSettings({ uid: "seventeen-letters" });
     expect([...bundleFiles(settings).keys()]).toContain("dashboards/seventeen-letters-overview.json");
-    expect(() => bundleFiles({ ...settings, uid: "eighteen-character" })).toThrow("17 characters at most");
+    expect(() => bundleFiles({ ...settings, uid: "eighteen-character" })).toThrow("at most 17 lowercase letters");
   });
 
   test.each([
@@ -41,11 +41,14 @@ describe("settings", () => {
     [{ runbookUrl: 3 }, "runbookUrl is 3. Use an address"],
     [{ name: " " }, 'name is " ".'],
     [{ uid: "My Shop" }, 'uid is "My Shop".'],
-    [{ uid: "eighteen-character" }, "17 characters at most"],
+    [{ uid: "eighteen-character" }, "at most 17 lowercase letters"],
     [{ grafanaUrl: "grafana.example" }, 'grafanaUrl is "grafana.example".'],
     [{ runbookUrl: "wiki/flame" }, 'runbookUrl is "wiki/flame".'],
     [{ slo: { objective: 99.9 } }, "slo.objective is 99.9. Use the share of calls that must succeed"],
-    [{ slo: { windowDays: 1 } }, "slo.windowDays is 1. Use a number of days; the slowest alert looks at 3"],
+    [
+      { slo: { windowDays: 1 } },
+      "slo.windowDays is 1. Use a number of days (the slowest alert looks at 3 days), 3 or more",
+    ],
     [{ thresholds: { bootSeconds: 0 } }, "thresholds.bootSeconds is 0. Use a number above 0."],
     [{ thresholds: { bootSeconds: Number.NaN } }, "thresholds.bootSeconds is NaN."],
     [null, "The settings is null. Use an object"],

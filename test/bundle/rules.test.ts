@@ -2,12 +2,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { formatPercent, spellDuration } from "../../src/contract/format-numbers.ts";
 import { alertNames } from "../../src/bundle/alert-names.ts";
-import { foreignSeries } from "../../src/bundle/external-series.ts";
+import { externalSeries } from "../../src/bundle/external-series.ts";
 import { alerts } from "../../src/bundle/rules/alerts.ts";
 import { burnRates } from "../../src/bundle/rules/burn-rate.ts";
 import { inhibitions, inhibitRules } from "../../src/bundle/rules/inhibitions.ts";
-import { duration, percent } from "../../src/bundle/rules/numbers.ts";
 import { recordingGroups } from "../../src/bundle/rules/recording.ts";
 import { ruleFiles } from "../../src/bundle/files.ts";
 import { runbookLink } from "../../src/bundle/runbook-link.ts";
@@ -95,14 +95,14 @@ describe("names", () => {
     expect(all.map(({ name }) => name)).toEqual([...alertNames]);
   });
 
-  test("rules ask for nothing but the catalog, known foreign series and what they record", () => {
+  test("rules ask for nothing but the catalog, known external series and what they record", () => {
     const specs: ReadonlyArray<MetricSpec> = Object.values(metrics);
     const known = new Set([
       ...specs.flatMap(({ name, type, labels }) => [
         ...(type === "histogram" ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name]),
         ...labels,
       ]),
-      ...Object.values(foreignSeries).flatMap(({ name, labels }) => [name.replace(/\W.*$/, ""), ...labels]),
+      ...Object.values(externalSeries).flatMap(({ name, labels }) => [name.replace(/\W.*$/, ""), ...labels]),
       ...recordingGroups(defaultSettings).flatMap(({ rules }) => rules.map(({ record }) => record)),
       ...["job", "instance", "le"],
     ]);
@@ -169,10 +169,10 @@ describe("the runbook", () => {
     expect(links.length).toBeGreaterThan(10);
   });
 
-  test("asks Prometheus for nothing but the catalog, known foreign series and what is recorded", () => {
+  test("asks Prometheus for nothing but the catalog, known external series and what is recorded", () => {
     const known = [
       ...Object.values(metrics).flatMap(({ name }) => [name, `${name}_bucket`, `${name}_sum`, `${name}_count`]),
-      ...Object.values(foreignSeries).map(({ name }) => name.replace("(_total)?", "")),
+      ...Object.values(externalSeries).map(({ name }) => name.replace("(_total)?", "")),
       ...recordingGroups(defaultSettings).flatMap(({ rules }) => rules.map(({ record }) => record)),
     ];
     const blocks = [...read("dashboards/runbook.md").matchAll(/```promql\n([\s\S]*?)```/g)].map(
@@ -233,7 +233,7 @@ describe("Grafana's variant", () => {
     expect(new Set(grafana.map(({ uid }) => uid)).size).toBe(alertNames.length);
     for (const { uid } of grafana) expect(uid).toMatch(/^[a-z0-9-]{1,40}$/);
     expect(() => ruleFiles({ ...defaultSettings, uid: "the-shop-of-the-company" })).toThrow(
-      'uid is "the-shop-of-the-company". Use lower-case letters',
+      'uid is "the-shop-of-the-company". Use at most 17 lowercase letters',
     );
   });
 });
@@ -361,13 +361,13 @@ describe("what ships", () => {
 
 describe("numbers for people", () => {
   test("are short and have units", () => {
-    expect([percent(0.0144), percent(1 - 0.999), percent(0.8)]).toEqual(["1.44 %", "0.1 %", "80 %"]);
-    expect([duration(1), duration(90), duration(120), duration(3600), duration(172_800)]).toEqual([
-      "1 second",
-      "90 seconds",
-      "2 minutes",
-      "1 hour",
-      "2 days",
-    ]);
+    expect([formatPercent(0.0144), formatPercent(1 - 0.999), formatPercent(0.8)]).toEqual(["1.44%", "0.1%", "80%"]);
+    expect([
+      spellDuration(1),
+      spellDuration(90),
+      spellDuration(120),
+      spellDuration(3600),
+      spellDuration(172_800),
+    ]).toEqual(["1 second", "90 seconds", "2 minutes", "1 hour", "2 days"]);
   });
 });

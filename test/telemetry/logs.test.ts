@@ -123,7 +123,7 @@ describe("the log sink", () => {
     expect(written).toEqual([
       {
         level: "warn",
-        message: 'billing/charge failed after 1234.6 ms and 2 attempts in pool "gpu" with timeout: It took too long.',
+        message: 'billing/charge failed in pool "gpu" after 1235 ms and 2 attempts (timeout): It took too long.',
         meta: {
           "event.name": "rpc.client.call.exception",
           trace_id: span.traceId,
@@ -234,7 +234,7 @@ describe("the log sink", () => {
     const written: Array<string> = [];
     const error = (message: string): void => void written.push(message);
     makeLogSink({ info: () => {}, warn: () => {}, error }).emit({ ...stuck, stopped: false });
-    expect(written).toEqual([expect.stringContaining('Give the method isolation: "process"')]);
+    expect(written).toEqual([expect.stringContaining('Set isolation: "process"')]);
   });
 
   test("without a logger writes a line for each warning and error, the stack and causes indented below, and nothing else", () => {
@@ -257,13 +257,13 @@ describe("the log sink", () => {
     }
     const [first, ...below] = String(error.mock.calls.at(-1)![0]).split("\n");
     expect(first).toBe(
-      `firelight error: billing/charge failed on this runner after 5.0 ms, attempt 2, with remote_error: Error: two lines (trace ${span.traceId})`,
+      `firelight error: billing/charge failed on this runner after 5.0 ms, attempt 2 (remote_error): Error: two lines (trace ${span.traceId})`,
     );
     expect(below).toContainEqual(expect.stringMatching(/^ {4}\s+at .*logs\.test\.ts/));
     expect(below).toContain("    Caused by: Error: two");
     expect(below).toContain("    firelight error: forged (E_CAUSE)");
     const [warned, causes] = String(warn.mock.calls.at(-1)![0]).split("\n");
-    expect(warned).toMatch(/with transport_error: It is gone\. \(trace/);
+    expect(warned).toMatch(/\(transport_error\): It is gone\. \(trace/);
     expect(causes).toBe("    Caused by: Error: two");
   });
 

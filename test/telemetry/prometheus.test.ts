@@ -318,7 +318,7 @@ describe("metrics", () => {
     );
     expect(() => makeMetrics({ registry })).toThrow(ConfigError);
     expect(() => makeMetrics({ registry })).toThrow(
-      /already has another metric named flame_pool_lease_duration_seconds \(a counter with the labels host\)/,
+      /already has a different metric named flame_pool_lease_duration_seconds \(a counter with the labels host\)/,
     );
   });
 });

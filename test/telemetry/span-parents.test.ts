@@ -125,7 +125,7 @@ describe("the parents of stages", () => {
     const recorder = record();
     await runCall((call) =>
       tracer.stage({ _tag: "boot", facts: {}, links: [call.ids!] }, (boot) =>
-        Effect.sync(() => boot.noteBootPhases({ ready: 12.5, spawn: 3 })),
+        Effect.sync(() => boot.setBootPhases({ ready: 12.5, spawn: 3 })),
       ),
     );
     const boot = recorder.span("flame.runner.boot");

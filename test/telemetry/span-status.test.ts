@@ -119,7 +119,7 @@ describe("the status of a span", () => {
   });
 
   test("is what the stage noted when its failure is a value", async () => {
-    await runCall((span) => Effect.sync(() => span.note({ status: "UNAVAILABLE" })));
+    await runCall((span) => Effect.sync(() => span.setAttributes({ status: "UNAVAILABLE" })));
     expect(call().status.code).toBe(SpanStatusCode.ERROR);
     expect(call().attributes).toMatchObject({ "rpc.status_code": "UNAVAILABLE", "error.type": "UNAVAILABLE" });
   });

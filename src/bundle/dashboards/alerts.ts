@@ -1,7 +1,7 @@
-/** The alerts as panels: how many fire now, and what fired when. Each leads to its section of the runbook. */
+/** Alert panels: how many alerts fire now, and which fired when. Each links to its section of the runbook. */
 import type { Panel } from "@grafana/grafana-foundation-sdk/dashboard";
 import { alertNames } from "../alert-names.ts";
-import { foreign } from "../external-series.ts";
+import { externalSelector } from "../external-series.ts";
 import type { BundleSettings } from "../settings.ts";
 import { colors } from "./colors.ts";
 import { max } from "./expressions.ts";
@@ -14,26 +14,28 @@ import { alertFrom } from "./thresholds.ts";
 
 const alertname = "Flame.+";
 
-/** How many alerts fire. */
+/** The number of firing alerts. */
 export const firingCount = (settings: BundleSettings): Panel =>
   stat({
     title: "Alerts firing",
-    description: `Alerts of ${settings.name} that fire now, in any pool. Which ones, and since when, is in the panel below.`,
-    queries: [promql(`count(${foreign("alerts", { alertname, alertstate: "firing" })}) or vector(0)`, "firing")],
+    description: `${settings.name} alerts that are firing, for any pool. The panel below shows which ones and since when.`,
+    queries: [
+      promql(`count(${externalSelector("alerts", { alertname, alertstate: "firing" })}) or vector(0)`, "firing"),
+    ],
     unit: "short",
     decimals: 0,
     levels: alertFrom(1),
   });
 
-/** Every alert that was pending or fired, over time. */
+/** All pending and firing alerts over time. */
 export const alertTimeline = (settings: BundleSettings): Panel => {
-  const pending = foreign("alerts", { alertname, alertstate: "pending" });
-  const firing = foreign("alerts", { alertname, alertstate: "firing" });
+  const pending = externalSelector("alerts", { alertname, alertstate: "pending" });
+  const firing = externalSelector("alerts", { alertname, alertstate: "firing" });
   return timeline(
     {
       title: "Alerts",
       description:
-        "What is wrong, for whom, and since when. A click on a bar leads to the alert's section of the runbook. The bars are made from the series ALERTS, which is where Prometheus itself evaluates the rules.",
+        "What is wrong, for whom, and since when. Click a bar to open the alert's section of the runbook. The bars come from the series ALERTS, which exists where Prometheus evaluates the rules.",
       queries: [
         promql(
           max(`${pending} or 2 * ${firing}`, "alertname", "job", "flame_pool_name", "rpc_method"),
@@ -41,7 +43,7 @@ export const alertTimeline = (settings: BundleSettings): Panel => {
         ),
       ],
       unit: "short",
-      nothing: "No alert fires or is pending",
+      nothing: "No alert is firing or pending",
     },
     [
       { value: 1, text: "pending", color: colors.waiting },

@@ -1,6 +1,6 @@
 /**
- * The colors of every dashboard: a thing has the same one everywhere. Errors are red, retries orange, waiting
- * yellow, time-outs purple, work blue, and what is well is green.
+ * The colors of all dashboards. The same thing has the same color everywhere: errors are red, retries orange, waiting
+ * yellow, timeouts purple, work blue, and what is healthy is green.
  */
 import type { metrics, CallPhase } from "../../telemetry/catalog.ts";
 

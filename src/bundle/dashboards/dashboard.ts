@@ -1,4 +1,7 @@
-/** The frame that all dashboards have: names, time, links to each other, variables, and alerts drawn over every graph. */
+/**
+ * What all dashboards have in common: names, time range, links to each other, variables, and alert annotations on every
+ * graph.
+ */
 import {
   type AnnotationQuery,
   type Dashboard,
@@ -7,7 +10,7 @@ import {
   type DashboardLink,
   DashboardLinkType,
 } from "@grafana/grafana-foundation-sdk/dashboard";
-import { foreign } from "../external-series.ts";
+import { externalSelector } from "../external-series.ts";
 import type { BundleSettings } from "../settings.ts";
 import { colors } from "./colors.ts";
 import { layOut, type Section } from "./layout.ts";
@@ -15,7 +18,7 @@ import { type DashboardName, dashboardNames } from "./names.ts";
 import { datasourceOf } from "./queries.ts";
 import { type Choice, makeVariables } from "./variables.ts";
 
-/** The uid of a dashboard, which is also its file's name. */
+/** The uid of a dashboard; also the name of its file. */
 export const dashboardUid = ({ uid }: BundleSettings, name: DashboardName): string => `${uid}-${name}`;
 
 export const dashboardTitle = (settings: BundleSettings, name: DashboardName): string =>
@@ -49,7 +52,7 @@ const annotations: ReadonlyArray<AnnotationQuery> = [
     datasource: datasourceOf("prometheus"),
     enable: true,
     iconColor: colors.error,
-    expr: foreign("alerts", { alertname: "Flame.+", alertstate: "firing" }),
+    expr: externalSelector("alerts", { alertname: "Flame.+", alertstate: "firing" }),
     step: "60s",
     titleFormat: "{{alertname}}",
     textFormat: "{{severity}} {{flame_pool_name}} {{rpc_method}}",
@@ -57,7 +60,7 @@ const annotations: ReadonlyArray<AnnotationQuery> = [
   },
 ];
 
-/** A dashboard of the given sections. */
+/** Builds a dashboard from sections. */
 export const makeDashboard = (
   settings: BundleSettings,
   name: DashboardName,

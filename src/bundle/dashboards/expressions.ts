@@ -1,23 +1,23 @@
 /**
- * PromQL as functions: selectors that keep to what the variables choose, and the few shapes of questions that panels
- * ask. Without traffic a share is 0, a quantile or a ratio is nothing; no panel shows NaN or infinity.
+ * Builds PromQL: selectors restricted to the dashboard's variables, and the few query shapes that panels use. Without
+ * traffic, a share is 0 and a quantile or ratio has no result, so no panel shows NaN or infinity.
  */
 import { metrics, type MetricSpec } from "../../telemetry/catalog.ts";
 import { type MetricKey, series, type Where } from "../series.ts";
 import type { BundleSettings } from "../settings.ts";
 import type { Choice } from "./variables.ts";
 
-/** Selects series of a metric of what the dashboard's variables choose. */
+/** Selects the series of a metric that match the dashboard's variables. */
 export type Select = <Key extends MetricKey>(
   key: Key,
   where?: Where<Key>,
   part?: Parameters<typeof series<Key>>[2],
 ) => string;
 
-/** The label that each choice is about. */
+/** The label that each variable selects by. */
 const labels = { job: "job", instance: "instance", pool: "flame_pool_name", method: "rpc_method" } as const;
 
-/** The selector of a dashboard: whatever its reader chose among these, where the metric knows it. */
+/** Creates the selector of a dashboard, which applies those variables that the metric has labels for. */
 export const makeSelect =
   ({ selector }: BundleSettings, choices: ReadonlyArray<Choice>): Select =>
   (key, where, part) => {
@@ -29,7 +29,7 @@ export const makeSelect =
     return series(key, { ...Object.fromEntries(chosen), ...where }, part, selector);
   };
 
-/** Statuses that spend the error budget, as a matcher. */
+/** A matcher for statuses that use up the error budget. */
 export const spendsBudget = ({ slo }: BundleSettings): readonly ["!~", string] => [
   "!~",
   ["OK", ...slo.ignoredStatuses].join("|"),
@@ -48,23 +48,23 @@ export const max = (expr: string, ...by: ReadonlyArray<string>): string => aggre
 
 export const min = (expr: string, ...by: ReadonlyArray<string>): string => aggregate(by, expr, "min");
 
-/** A sum that is 0 where nothing was counted yet. */
+/** A sum; 0 without series. */
 export const total = (expr: string): string => `${sum(expr)} or vector(0)`;
 
-/** Part of whole, as 0 to 1; 0 where nothing happened. */
+/** The ratio of a part to a whole, from 0 to 1; 0 without events. */
 export const share = (part: string, whole: string, ...by: ReadonlyArray<string>): string => {
   const all = sum(whole, ...by);
   return `${sum(part, ...by)} / (${all} > 0) or ${by.length === 0 ? "vector(0)" : `0 * ${all}`}`;
 };
 
-/** One thing per another, such as attempts per call; nothing where the other did not happen. */
+/** A ratio, such as attempts per call; no result if the divisor is 0. */
 export const per = (one: string, another: string, ...by: ReadonlyArray<string>): string =>
   `${sum(one, ...by)} / (${sum(another, ...by)} > 0)`;
 
-/** A quantile of a histogram's buckets; nothing where nothing was observed. */
+/** A quantile of a histogram; no result without observations. */
 export const quantile = (q: number, buckets: string, ...by: ReadonlyArray<string>): string =>
   `histogram_quantile(${q}, ${sum(rate(buckets), "le", ...by)}) >= 0`;
 
-/** The same of a longer time: for what happens seldom, and for tables. */
+/** A quantile over a longer window, for rare events and tables. */
 export const quantileWithin = (window: string, q: number, buckets: string, ...by: ReadonlyArray<string>): string =>
   `histogram_quantile(${q}, ${sum(increase(buckets, window), "le", ...by)}) >= 0`;

@@ -1,4 +1,4 @@
-/** The dashboards as files for Grafana's provisioning, in its classic schema. */
+/** Writes the dashboards as files for Grafana's provisioning, in its classic schema. */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import type { BundleSettings } from "../settings.ts";
 import { dashboardUid } from "./dashboard.ts";
@@ -12,7 +12,8 @@ import { runners } from "./runners.ts";
 import { telemetry } from "./telemetry.ts";
 
 /**
- * Every dashboard by its path, such as `dashboards/firelight-pools.json`. The same settings give the same text.
+ * Returns every dashboard by its path, such as `dashboards/firelight-pools.json`. The same settings produce the same
+ * text.
  *
  * @param runbookPage the runbook in Markdown, with a heading `## FlameXyz` for each alert
  */

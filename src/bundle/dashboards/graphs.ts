@@ -1,4 +1,4 @@
-/** Panels that draw values over time: lines, stacks, bars, heatmaps, single numbers. */
+/** Panels that show values over time: lines, stacks, bars, heatmaps, single numbers. */
 import {
   BigValueColorMode,
   BigValueGraphMode,
@@ -60,11 +60,11 @@ const byName = (panel: Panel): Panel => {
   };
 };
 
-/** Lines. A series has the same color on every dashboard, by its name. */
+/** A line chart. A series has the same color on every dashboard, by its name. */
 export const lines = (options: PanelOptions): Panel =>
   byName(complete(timeSeries(options, ["lastNotNull", "max"]).fillOpacity(5).build(), options));
 
-/** Areas upon each other: parts that make a whole. */
+/** A stacked area chart, for parts of a whole. */
 export const stack = (options: PanelOptions): Panel =>
   byName(
     complete(
@@ -77,8 +77,8 @@ export const stack = (options: PanelOptions): Panel =>
   );
 
 /**
- * Bars upon each other: events, counted. A bar stands for five minutes or more, so that what is counted by
- * `$__rate_interval`, which is a scrape longer than the step, is hardly counted twice.
+ * A stacked bar chart of event counts. A bar covers at least five minutes: `$__rate_interval` is one scrape longer than
+ * the step, and long steps keep the double counting small.
  */
 export const bars = (options: PanelOptions): Panel =>
   byName(
@@ -93,7 +93,7 @@ export const bars = (options: PanelOptions): Panel =>
     ),
   );
 
-/** The value now, large, over its course; its color says whether that is well. */
+/** The current value over its history. The color shows whether the value is healthy. */
 export const stat = (options: PanelOptions): Panel => {
   const panel = complete(
     new Stat()
@@ -110,7 +110,7 @@ export const stat = (options: PanelOptions): Panel => {
   };
 };
 
-/** Durations over time: how many fell into which bucket, with exemplars. The unit is that of the buckets' bounds. */
+/** A heatmap of a histogram over time, with exemplars. The unit is that of the bucket bounds. */
 export const heatmap = (options: PanelOptions): Panel =>
   complete(
     new Heatmap()
@@ -124,7 +124,7 @@ export const heatmap = (options: PanelOptions): Panel =>
     { ...options, unit: "short" },
   );
 
-/** Bars of what the time range holds, one for each series. */
+/** A bar for each series, with its value over the time range. */
 export const barGauge = (options: PanelOptions): Panel =>
   complete(
     new BarGauge()

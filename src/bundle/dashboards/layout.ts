@@ -1,13 +1,15 @@
-/** Lays panels out on Grafana's grid, 24 columns wide, and gives them ids that depend on nothing but their place. */
+/** Places panels on Grafana's grid, 24 columns wide, and gives them ids that depend only on their position. */
 import type { Panel, RowPanel } from "@grafana/grafana-foundation-sdk/dashboard";
 
-/** Panels beside each other, with their widths; together 24. */
+/** Panels side by side with their widths, which add up to 24. */
 export interface Line {
   readonly height: number;
   readonly panels: ReadonlyArray<readonly [width: number, panel: Panel]>;
 }
 
-/** Lines under a heading. The first section of a dashboard has none: it answers whether anything is wrong. */
+/**
+ * Lines of panels under a heading. The first section of a dashboard has no heading: it shows whether anything is wrong.
+ */
 export interface Section {
   readonly title?: string;
   readonly lines: ReadonlyArray<Line>;
@@ -15,7 +17,7 @@ export interface Section {
 
 const gridWidth = 24;
 
-/** A line of panels of the same width; where 24 cannot be shared evenly, the first are one wider. */
+/** A line of panels of equal width. If 24 is not divisible, the first ones are one column wider. */
 export const line = (height: number, ...panels: ReadonlyArray<Panel>): Line => {
   const width = Math.floor(gridWidth / panels.length);
   const wider = gridWidth % panels.length;
@@ -32,8 +34,8 @@ const row = (id: number, title: string, y: number): RowPanel => ({
 });
 
 /**
- * The panels in their places. The n-th panel of the s-th section has the id `100 × s + n`, so that what is added to the
- * end of a section changes no other panel's address.
+ * Returns the panels with their positions. The n-th panel of the s-th section has the id `100 × s + n`, so a panel
+ * added to the end of a section does not change the address of another.
  */
 export const layOut = (sections: ReadonlyArray<Section>): Array<Panel | RowPanel> => {
   const laid: Array<Panel | RowPanel> = [];

@@ -1,6 +1,6 @@
 /**
- * Where panels lead: to another dashboard with the same choices, to traces and logs in Explore, to the runbook.
- * Variables inside are filled in by Grafana.
+ * Links from panels: to another dashboard with the same selection, to traces and logs in Explore, to the runbook.
+ * Grafana expands the variables in them.
  */
 import type { AlertName } from "../alert-names.ts";
 import { runbookPath } from "../runbook-link.ts";
@@ -8,14 +8,14 @@ import type { BundleSettings } from "../settings.ts";
 import type { DashboardName } from "./names.ts";
 import { type Choice, datasourceVariables } from "./variables.ts";
 
-/** A link of a panel or of a value. */
+/** A link of a panel or a value. */
 export interface Link {
   readonly title: string;
   readonly url: string;
   readonly targetBlank: boolean;
 }
 
-/** Percent-encodes all but Grafana's variables, which stay recognizable. */
+/** Percent-encodes everything except Grafana's variables. */
 const encode = (text: string): string =>
   text
     .split(/(\$\{[^}]+\})/)
@@ -36,29 +36,29 @@ const explore = (title: string, kind: "tempo" | "loki", query: Readonly<Record<s
   };
 };
 
-/** A search of traces, by TraceQL. Lists in it are written `${method:pipe}`. */
+/** Links to a trace search in TraceQL. Multi-value variables must be written `${method:pipe}`. */
 export const tracesLink = (title: string, query: string): Link =>
   explore(title, "tempo", { queryType: "traceql", tableType: "traces", limit: 20, query });
 
-/** One trace, by its id. */
+/** Links to a trace by its id. */
 export const traceLink = (title: string, traceId: string): Link =>
   explore(title, "tempo", { queryType: "traceql", query: traceId });
 
-/** A search of logs, by LogQL. Lists in it are written `${method:pipe}`. */
+/** Links to a log search in LogQL. Multi-value variables must be written `${method:pipe}`. */
 export const logsLink = (title: string, query: string): Link =>
   explore(title, "loki", { queryType: "range", expr: query });
 
-/** A way from one dashboard to another. */
+/** A link from one dashboard to another. */
 interface Way {
   readonly title: string;
   readonly to: DashboardName;
-  /** The variables of the dashboard that the link stands on: their choices are kept. */
+  /** The variables of the current dashboard, whose selection the link keeps. */
   readonly from: ReadonlyArray<Choice>;
-  /** Choices that the link makes anew, such as the method of the series that was clicked. */
+  /** Variables that the link sets, such as the method of the clicked series. */
   readonly choose?: Partial<Record<Choice, string>>;
 }
 
-/** Another dashboard over the same time, with the same choices but for those that the link makes. */
+/** Links to another dashboard with the same time range and selection, except for the variables that the link sets. */
 export const dashboardLink = ({ uid }: BundleSettings, { title, to, from, choose = {} }: Way): Link => {
   const kept = [...Object.values(datasourceVariables), ...from].filter((name) => !Object.hasOwn(choose, name));
   const query = [
@@ -69,7 +69,7 @@ export const dashboardLink = ({ uid }: BundleSettings, { title, to, from, choose
   return { title, url: `/d/${uid}-${to}?${query}`, targetBlank: false };
 };
 
-/** What the runbook says about an alert. */
+/** Links to an alert's section of the runbook. */
 export const runbookPanelLink = (settings: BundleSettings, alert: AlertName): Link => ({
   title: `Runbook: ${alert}`,
   url:

@@ -1,4 +1,4 @@
-/** Panels that list things: alerts, methods, traces, logs, services, text. */
+/** Panels that list items: alerts, methods, traces, logs, services, text. */
 import {
   LegendDisplayMode,
   LegendPlacement,
@@ -19,14 +19,14 @@ import { type Link, logsLink, traceLink } from "./links.ts";
 import { complete, override, type Override, type PanelOptions } from "./panel.ts";
 import { traceLogs } from "./search.ts";
 
-/** A state of a timeline: the value that stands for it, its name and color. */
+/** A state of a timeline: its value, name and color. */
 export interface State {
   readonly value: number;
   readonly text: string;
   readonly color: string;
 }
 
-/** States over time, one line for each series. */
+/** States over time, one row per series. */
 export const timeline = (
   options: PanelOptions,
   states: ReadonlyArray<State>,
@@ -55,7 +55,7 @@ export const timeline = (
   return { ...panel, fieldConfig: { defaults: { ...defaults, mappings }, overrides: all } };
 };
 
-/** A table, sorted by a column, the largest first. */
+/** A table, sorted by a column in descending order. */
 export const table = (
   options: PanelOptions,
   sortBy: string,
@@ -70,7 +70,7 @@ export const table = (
   transformations: [...transformations],
 });
 
-/** Traces that a search finds. The id of each leads to the trace and to its logs. */
+/** The traces that a search finds. Each id links to the trace and its logs. */
 export const traceList = (options: PanelOptions): Panel => {
   const idLinks: ReadonlyArray<Link> = [
     traceLink("Trace", "${__value.raw}"),
@@ -84,7 +84,7 @@ export const traceList = (options: PanelOptions): Panel => {
   );
 };
 
-/** Log records that a search finds, newest first. */
+/** The log records that a search finds, newest first. */
 export const logList = (options: PanelOptions): Panel =>
   complete(
     new Logs().showTime(true).wrapLogMessage(true).enableLogDetails(true).sortOrder(LogsSortOrder.Descending).build(),
@@ -93,9 +93,9 @@ export const logList = (options: PanelOptions): Panel =>
     "loki",
   );
 
-/** Nodes and the lines between them. */
+/** A graph of nodes and edges. */
 export const nodeGraph = (options: PanelOptions): Panel => complete(new NodeGraph().build(), options, [], "tempo");
 
-/** Text, in Markdown. */
+/** Markdown text. */
 export const text = (title: string, description: string, content: string): Panel =>
   new Text().title(title).description(description).mode(TextMode.Markdown).content(content).build();

@@ -1,4 +1,4 @@
-/** Method: where the time of one method goes, or of the chosen ones, down to single traces and their logs. */
+/** Method dashboard: where the selected methods spend their time, down to single traces and their logs. */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import type { BundleSettings } from "../settings.ts";
 import { budgetLevels, objectiveText } from "./budget.ts";
@@ -30,7 +30,7 @@ export const method = (settings: BundleSettings): Dashboard => {
   const slowTraces = tracesLink("Slow traces", callSpans("link", "duration > ${slow}"));
   const failedTraces = tracesLink("Failed traces", callSpans("link", "status = error"));
   const logs = logsLink("Logs", callLogs("link"));
-  const toRetries = dashboardLink(settings, { title: "Retries and time-outs", to: "retries", from: choices });
+  const toRetries = dashboardLink(settings, { title: "Retries and timeouts", to: "retries", from: choices });
   const toPools = dashboardLink(settings, { title: "Pools", to: "pools", from: choices });
   const meanByPhase = `${sum(rate(phaseSum), "phase")} / on () group_left () (${sum(rate(calls))} > 0)`;
 
@@ -41,7 +41,7 @@ export const method = (settings: BundleSettings): Dashboard => {
           4,
           stat({
             title: "Failed",
-            description: `Share of calls that spend the error budget. ${objectiveText(settings)} Red: as fast as FlameErrorBudgetBurnFast fires.`,
+            description: `Share of failed calls that count against the error budget. ${objectiveText(settings)} Red: FlameErrorBudgetBurnFast.`,
             queries: [promql(share(rate(failedCalls), rate(calls)), "failed")],
             unit: "percentunit",
             levels: budgetLevels(settings),
@@ -49,7 +49,7 @@ export const method = (settings: BundleSettings): Dashboard => {
           }),
           stat({
             title: "Timed out",
-            description: "Share of calls that ended at their deadline. Red: FlameDeadlineExceeded.",
+            description: "Share of calls that exceeded their deadline. Red: FlameDeadlineExceeded.",
             queries: [promql(share(rate(timedOut), rate(calls)), "timed out")],
             unit: "percentunit",
             levels: alertFrom(thresholds.deadlineShare),
@@ -57,33 +57,33 @@ export const method = (settings: BundleSettings): Dashboard => {
           }),
           stat({
             title: "Calls",
-            description: "Logical calls that ended, per second.",
+            description: "Completed calls per second.",
             queries: [promql(total(rate(calls)), "calls")],
             unit: "reqps",
             levels: neutral,
           }),
           stat({
             title: "p95",
-            description: "95 of 100 calls took no longer, waiting and retries included.",
+            description: "95% of calls were at least this fast, including waiting and retries.",
             queries: [promql(quantile(0.95, duration), "p95")],
             unit: "s",
             levels: neutral,
-            nothing: "no calls",
+            nothing: "No calls",
           }),
           stat({
             title: "Attempts per call",
-            description: "Attempts per call that reached a runner; 1 is no retries. Red: FlameRetryStorm.",
+            description: "Attempts per call that reached a runner; 1 means no retries. Red: FlameRetryStorm.",
             queries: [promql(per(rate(attempts), rate(firstAttempts)), "attempts")],
             unit: "short",
             decimals: 2,
             levels: alertFrom(thresholds.amplification),
-            nothing: "no calls",
+            nothing: "No calls",
             links: [runbookPanelLink(settings, "FlameRetryStorm")],
             valueLinks: [toRetries],
           }),
           stat({
             title: "In flight",
-            description: "Calls that have begun and not ended.",
+            description: "Calls that have started and not finished.",
             queries: [promql(total(select("active")), "in flight")],
             unit: "short",
             levels: neutral,
@@ -92,21 +92,22 @@ export const method = (settings: BundleSettings): Dashboard => {
       ],
     },
     {
-      title: "How long",
+      title: "Durations",
       lines: [
         line(
           9,
           heatmap({
             title: "Duration, all calls",
             description:
-              "How many calls took how long. Two bands are two kinds of calls, such as warm and cold ones. The dots are single calls: a click leads to the trace.",
+              "Distribution of call durations. Two bands indicate two kinds of calls, such as warm and cold starts. Each dot is a single call: click it to open the trace.",
             queries: [buckets(sum(increase(duration), "le"))],
             unit: "s",
             links: [slowTraces],
           }),
           lines({
             title: "Duration",
-            description: "Waiting and retries included. The dots are single calls: a click leads to the trace.",
+            description:
+              "Call duration, including waiting and retries. Each dot is a single call: click it to open the trace.",
             queries: [0.5, 0.95, 0.99].map((q) => withExemplars(quantile(q, duration), `p${q * 100}`)),
             unit: "s",
             colors: quantileColors,
@@ -123,7 +124,7 @@ export const method = (settings: BundleSettings): Dashboard => {
           stack({
             title: "Mean call by phase",
             description:
-              "The mean call, split into its phases; the height is its duration. Yellow (acquire): it waited for a runner, see Pools. Blue (handler): your code. Orange (backoff): between attempts, see Retries. Purple (network): the wire, or a busy event loop.",
+              "The mean call duration, split into phases. Yellow (acquire): waiting for a runner, see Pools. Blue (handler): your code. Orange (backoff): waiting between attempts, see Retries. Purple (network): the network, or a busy event loop.",
             queries: [promql(meanByPhase, "{{phase}}")],
             unit: "s",
             colors: phaseColors,
@@ -131,8 +132,7 @@ export const method = (settings: BundleSettings): Dashboard => {
           }),
           lines({
             title: "Phases, p95",
-            description:
-              "Each phase by itself: 95 of 100 calls spent no longer in it. They do not add up to the p95 of the call.",
+            description: "The 95th percentile of each phase. The phases do not add up to the p95 of the call.",
             queries: [promql(quantile(0.95, select("phaseDuration", {}, "bucket"), "phase"), "{{phase}}")],
             unit: "s",
             colors: phaseColors,
@@ -142,13 +142,13 @@ export const method = (settings: BundleSettings): Dashboard => {
       ],
     },
     {
-      title: "How calls end",
+      title: "Outcomes",
       lines: [
         line(
           8,
           stack({
             title: "Calls by status",
-            description: "Calls that ended, per second, by status.",
+            description: "Completed calls per second, by status.",
             queries: [promql(sum(rate(calls), "rpc_status_code"), "{{rpc_status_code}}")],
             unit: "reqps",
             colors: statusColors,
@@ -156,7 +156,7 @@ export const method = (settings: BundleSettings): Dashboard => {
           }),
           lines({
             title: "Failed calls",
-            description: `Share of calls that spend the error budget, by method. ${objectiveText(settings)} The upper line is where FlameErrorBudgetBurnFast fires, if it lasts.`,
+            description: `Share of failed calls that count against the error budget, by method. ${objectiveText(settings)} The upper line is the threshold of FlameErrorBudgetBurnFast.`,
             queries: [promql(share(rate(failedCalls), rate(calls), "rpc_method"), "{{rpc_method}}")],
             unit: "percentunit",
             levels: budgetLevels(settings),
@@ -173,16 +173,16 @@ export const method = (settings: BundleSettings): Dashboard => {
           traceList({
             title: "Slow calls",
             description:
-              "Calls that took longer than “Slow from” above. The id leads to the trace and to its logs; flame.phase.*_ms on the call's span say where the time went.",
+              "Calls that took longer than “Slow from” above. The id links to the trace and its logs. The attributes flame.phase.*_ms of the call's span show where the time went.",
             queries: [traceql(callSpans("panel", "duration > $slow"))],
-            nothing: "No call was slower",
+            nothing: "No slow calls",
           }),
           traceList({
-            title: "Failed calls, their traces",
+            title: "Traces of failed calls",
             description:
-              "Calls that ended with an error, but for those that their caller canceled. The id leads to the trace and to its logs.",
+              "Calls that failed, except those that their caller canceled. The id links to the trace and its logs.",
             queries: [traceql(callSpans("panel", "status = error", `${spanAttribute("status")} != "CANCELLED"`))],
-            nothing: "No call failed",
+            nothing: "No failed calls",
           }),
         ),
         line(
@@ -190,7 +190,7 @@ export const method = (settings: BundleSettings): Dashboard => {
           logList({
             title: "Logs",
             description:
-              "What parents and runners wrote about these methods: failures, retries, and what was not tried again. For records that came over OTLP.",
+              "Log records of parents and runners about these methods: failures, retries, and calls that were not retried. Only records that arrived over OTLP.",
             queries: [logql(callLogs("panel"))],
           }),
         ),

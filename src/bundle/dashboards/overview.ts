@@ -1,4 +1,4 @@
-/** Overview: rate, errors and duration of all calls. Is it broken, for whom, since when? */
+/** Overview dashboard: rate, errors and duration of all calls. Is it broken, for whom, since when? */
 import type { Dashboard, DataTransformerConfig } from "@grafana/grafana-foundation-sdk/dashboard";
 import type { BundleSettings } from "../settings.ts";
 import { alertTimeline, firingCount } from "./alerts.ts";
@@ -55,7 +55,7 @@ export const overview = (settings: BundleSettings): Dashboard => {
   const select = makeSelect(settings, choices);
   const calls = select("callDuration", {}, "count");
   const failedCalls = select("callDuration", { rpc_status_code: spendsBudget(settings) }, "count");
-  const unhappyCalls = select("callDuration", { rpc_status_code: ["!=", "OK"] }, "count");
+  const notOkCalls = select("callDuration", { rpc_status_code: ["!=", "OK"] }, "count");
   const duration = select("callDuration", {}, "bucket");
   const active = select("active");
   const saturation = `${select("slotsUsed")} / (${select("slotsLimit")} > 0)`;
@@ -79,7 +79,7 @@ export const overview = (settings: BundleSettings): Dashboard => {
           firingCount(settings),
           stat({
             title: "Failed",
-            description: `Share of calls that failed in a way that spends the error budget. ${budget} Yellow: faster than allowed. Red: as fast as FlameErrorBudgetBurnFast fires.`,
+            description: `Share of failed calls that count against the error budget. ${budget} Yellow: above the budget. Red: FlameErrorBudgetBurnFast.`,
             queries: [promql(share(rate(failedCalls), rate(calls)), "failed")],
             unit: "percentunit",
             levels: budgetLevels(settings),
@@ -87,22 +87,23 @@ export const overview = (settings: BundleSettings): Dashboard => {
           }),
           stat({
             title: "Calls",
-            description: "Logical calls that ended, per second. A call counts once, however many attempts it took.",
+            description: "Completed calls per second. A call counts once, regardless of its attempts.",
             queries: [promql(total(rate(calls)), "calls")],
             unit: "reqps",
             levels: neutral,
           }),
           stat({
             title: "p95",
-            description: "95 of 100 calls took no longer, waiting and retries included.",
+            description: "95% of calls were at least this fast, including waiting and retries.",
             queries: [promql(quantile(0.95, duration), "p95")],
             unit: "s",
             levels: neutral,
-            nothing: "no calls",
+            nothing: "No calls",
           }),
           stat({
             title: "In flight",
-            description: "Calls that have begun and not ended. A number that only grows means calls that never end.",
+            description:
+              "Calls that have started and not finished. A number that only grows indicates calls that never end.",
             queries: [promql(total(active), "in flight")],
             unit: "short",
             levels: neutral,
@@ -110,7 +111,7 @@ export const overview = (settings: BundleSettings): Dashboard => {
           stat({
             title: "Fullest pool",
             description:
-              "Slots in use of those that the pool may grow to, in the fullest pool of any parent. FlamePoolSaturationHigh and FlamePoolSaturated watch it.",
+              "Share of the slot limit in use, in the fullest pool of any parent. Watched by FlamePoolSaturationHigh and FlamePoolSaturated.",
             queries: [promql(`${max(saturation)} or vector(0)`, "fullest")],
             unit: "percentunit",
             levels: alertFrom(settings.thresholds.saturationFull, settings.thresholds.saturationHigh),
@@ -128,15 +129,14 @@ export const overview = (settings: BundleSettings): Dashboard => {
           8,
           lines({
             title: "Calls by method",
-            description:
-              "Calls that ended, per second. A method that falls to 0 while the others go on is worth a look.",
+            description: "Completed calls per second. Investigate a method that drops to 0 while others continue.",
             queries: [promql(sum(rate(calls), "rpc_method"), "{{rpc_method}}")],
             unit: "reqps",
             valueLinks: [toMethod],
           }),
           lines({
             title: "Failed calls by method",
-            description: `Share of each method's calls that spend the error budget. ${budget} The upper line is where FlameErrorBudgetBurnFast fires, if it lasts.`,
+            description: `Share of each method's calls that count against the error budget. ${budget} The upper line is the threshold of FlameErrorBudgetBurnFast.`,
             queries: [promql(share(rate(failedCalls), rate(calls), "rpc_method"), "{{rpc_method}}")],
             unit: "percentunit",
             levels: budgetLevels(settings),
@@ -149,7 +149,7 @@ export const overview = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Duration",
             description:
-              "How long calls took, waiting and retries included. The dots are single calls: a click leads to the trace.",
+              "Call duration, including waiting and retries. Each dot is a single call: click it to open the trace.",
             queries: [0.5, 0.95, 0.99].map((q) => withExemplars(quantile(q, duration), `p${q * 100}`)),
             unit: "s",
             colors: quantileColors,
@@ -158,18 +158,18 @@ export const overview = (settings: BundleSettings): Dashboard => {
           stack({
             title: "Failures by status",
             description:
-              "Calls that did not end with OK, per second, by status. DEADLINE_EXCEEDED is time, RESOURCE_EXHAUSTED is pools, UNAVAILABLE is runners or network, INTERNAL and UNKNOWN are handlers.",
-            queries: [promql(sum(rate(unhappyCalls), "rpc_status_code"), "{{rpc_status_code}}")],
+              "Calls per second that did not end with OK, by status. DEADLINE_EXCEEDED: timeouts. RESOURCE_EXHAUSTED: pools. UNAVAILABLE: runners or the network. INTERNAL and UNKNOWN: handlers.",
+            queries: [promql(sum(rate(notOkCalls), "rpc_status_code"), "{{rpc_status_code}}")],
             unit: "reqps",
             colors: statusColors,
-            nothing: "No call failed",
+            nothing: "No failed calls",
             links: [failedTraces, failureLogs],
           }),
         ),
       ],
     },
     {
-      title: "Who is slow, and who calls whom",
+      title: "Slow methods and service map",
       lines: [
         line(
           10,
@@ -177,7 +177,7 @@ export const overview = (settings: BundleSettings): Dashboard => {
             {
               title: "Slowest methods",
               description:
-                "All methods over the chosen time, the slowest first. A click on a method leads to where its time goes.",
+                "All methods over the selected time range, slowest first. Click a method to see where it spends its time.",
               queries: [
                 column(sum(increase(calls, "$__range"), "rpc_method"), "Calls"),
                 column(share(increase(failedCalls, "$__range"), increase(calls, "$__range"), "rpc_method"), "Failed"),
@@ -194,7 +194,7 @@ export const overview = (settings: BundleSettings): Dashboard => {
                 id: "links",
                 value: [
                   dashboardLink(settings, {
-                    title: "Where its time goes",
+                    title: "Where the time goes",
                     to: "method",
                     from: choices,
                     choose: { method: "${__value.raw}" },
@@ -207,7 +207,7 @@ export const overview = (settings: BundleSettings): Dashboard => {
           nodeGraph({
             title: "Service map",
             description:
-              "Which service calls which, with rates and errors, from the traces. It needs a collector or Tempo that makes a service graph, and a Tempo data source that knows the Prometheus with it.",
+              "Which service calls which, with rates and errors, from traces. Requires a collector or Tempo that generates a service graph, and a Tempo data source linked to the Prometheus that stores it.",
             queries: [serviceMap],
           }),
         ),
@@ -216,7 +216,7 @@ export const overview = (settings: BundleSettings): Dashboard => {
           lines({
             title: "In flight by method",
             description:
-              "Calls that have begun and not ended. Growth without more calls means that something got slower.",
+              "Calls that have started and not finished. Growth at a constant call rate means that calls got slower.",
             queries: [promql(sum(active, "rpc_method"), "{{rpc_method}}")],
             unit: "short",
             valueLinks: [toMethod],
@@ -224,7 +224,7 @@ export const overview = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Saturation by pool",
             description:
-              "Slots in use of those that the pool may grow to, of its fullest parent. The lines are FlamePoolSaturationHigh and FlamePoolSaturated.",
+              "Share of the slot limit in use, per pool, for its fullest parent. The lines are FlamePoolSaturationHigh and FlamePoolSaturated.",
             queries: [promql(max(saturation, "flame_pool_name"), "{{flame_pool_name}}")],
             unit: "percentunit",
             min: 0,

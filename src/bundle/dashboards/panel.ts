@@ -1,4 +1,4 @@
-/** What every panel has, whatever its kind. */
+/** Options and settings shared by all kinds of panels. */
 import type {
   DynamicConfigValue,
   FieldConfigSource,
@@ -13,19 +13,19 @@ import { type Levels, neutral } from "./thresholds.ts";
 
 export interface PanelOptions {
   readonly title: string;
-  /** What it shows, what is normal, and which alert watches it. */
+  /** What the panel shows, what is normal, and which alert watches it. */
   readonly description: string;
   readonly queries: ReadonlyArray<Query>;
-  /** Grafana's name of the unit, such as `s`, `reqps` or `percentunit`. */
+  /** Grafana's name for the unit, such as `s`, `reqps` or `percentunit`. */
   readonly unit?: string;
   readonly levels?: Levels;
-  /** In the panel's head. */
+  /** Links in the panel's header. */
   readonly links?: ReadonlyArray<Link>;
-  /** On values. */
+  /** Links on values. */
   readonly valueLinks?: ReadonlyArray<Link>;
-  /** Shown where there is no value, when that is well. */
+  /** Text shown without data, if that is expected. */
   readonly nothing?: string;
-  /** Fixed colors by the series' name. */
+  /** Fixed colors by series name. */
   readonly colors?: SeriesColors;
   readonly decimals?: number;
   readonly min?: number;
@@ -48,7 +48,7 @@ export const fixedColor = (color: string): DynamicConfigValue => ({
   value: { mode: FieldColorModeId.Fixed, fixedColor: color },
 });
 
-/** The panel with everything that does not depend on its kind. */
+/** Applies the options that do not depend on the kind of panel. */
 export const complete = (
   panel: Panel,
   options: PanelOptions,

@@ -1,4 +1,6 @@
-/** Pools: use, saturation and errors of slots. Are there enough, and how long do calls wait for one? */
+/**
+ * Pools dashboard: utilization, saturation and errors of slots. Are there enough, and how long do calls wait for one?
+ */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import type { BundleSettings } from "../settings.ts";
 import { acquireResultColors, colors, quantileColors, runnerStateColors } from "./colors.ts";
@@ -26,8 +28,8 @@ export const pools = (settings: BundleSettings): Dashboard => {
   const noSlot = select("acquireDuration", { result: ["=~", "timeout|rejected"] }, "count");
   const waits = select("acquireDuration", {}, "bucket");
   const rising = `clamp_min(${limit} - ${used}, 0) / (deriv(${used}[30m]) > 0)`;
-  const worthTelling = `avg_over_time(${used}[10m]) >= ${thresholds.forecastShare} * ${limit}`;
-  const timeToLimit = `clamp_max(${rising}, ${day}) and ${worthTelling} or 0 * (${limit} <= ${used}) or 0 * ${limit} + ${day}`;
+  const aboveForecastShare = `avg_over_time(${used}[10m]) >= ${thresholds.forecastShare} * ${limit}`;
+  const timeToLimit = `clamp_max(${rising}, ${day}) and ${aboveForecastShare} or 0 * (${limit} <= ${used}) or 0 * ${limit} + ${day}`;
 
   const saturationLevels = alertFrom(thresholds.saturationFull, thresholds.saturationHigh);
   const acquireTraces = tracesLink("Traces of waiting", namedSpans("acquire", "link"));
@@ -49,7 +51,7 @@ export const pools = (settings: BundleSettings): Dashboard => {
           stat({
             title: "Fullest pool",
             description:
-              "Slots in use of those that the pool may grow to, in the fullest pool of any parent. Yellow: FlamePoolSaturationHigh. Red: FlamePoolSaturated.",
+              "Share of the slot limit in use, in the fullest pool of any parent. Yellow: FlamePoolSaturationHigh. Red: FlamePoolSaturated.",
             queries: [promql(`${max(saturation)} or vector(0)`, "fullest")],
             unit: "percentunit",
             levels: saturationLevels,
@@ -57,24 +59,24 @@ export const pools = (settings: BundleSettings): Dashboard => {
           }),
           stat({
             title: "Calls waiting",
-            description: "Calls that wait for a slot now, in all chosen pools.",
+            description: "Calls waiting for a slot in the selected pools.",
             queries: [promql(total(select("pending")), "waiting")],
             unit: "short",
             levels: lookFrom(1),
           }),
           stat({
-            title: "p95 of waiting",
-            description: "95 of 100 calls got a slot no later. Red: FlameAcquireSlow.",
+            title: "Waiting, p95",
+            description: "95% of calls got a slot within this time. Red: FlameAcquireSlow.",
             queries: [promql(quantile(0.95, waits), "p95")],
             unit: "s",
             levels: alertFrom(thresholds.acquireSeconds),
-            nothing: "no calls",
+            nothing: "No calls",
             links: [runbook.slow],
           }),
           stat({
             title: "No slot",
             description:
-              "Share of calls that got no slot: their time was over, or they were refused. Red: FlameAcquireTimeouts.",
+              "Share of calls that got no slot: their deadline passed, or they were rejected. Red: FlameAcquireTimeouts.",
             queries: [promql(share(rate(noSlot), rate(acquires)), "no slot")],
             unit: "percentunit",
             levels: alertFrom(thresholds.acquireTimeoutShare),
@@ -83,7 +85,7 @@ export const pools = (settings: BundleSettings): Dashboard => {
           stat({
             title: "Time to limit",
             description:
-              "How long until the first pool is full if it goes on as in the last half hour; a day stands for “not in sight”. Red: within the time of FlamePoolSaturationForecast.",
+              "Time until the first pool is full if the trend of the last 30 minutes continues. One day means none is in sight. Red: FlamePoolSaturationForecast.",
             queries: [promql(`${min(timeToLimit)} or vector(${day})`, "time")],
             unit: "s",
             levels: alertBelow(thresholds.forecastSeconds),
@@ -91,7 +93,7 @@ export const pools = (settings: BundleSettings): Dashboard => {
           }),
           stat({
             title: "Runners",
-            description: "Runners in any state, in all chosen pools.",
+            description: "Runners of the selected pools, in any state.",
             queries: [promql(total(select("runners")), "runners")],
             unit: "short",
             levels: neutral,
@@ -108,7 +110,7 @@ export const pools = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Saturation",
             description:
-              "Slots in use of those that the pool may grow to, of its fullest parent: at 100 % it cannot help itself any more. The lines are FlamePoolSaturationHigh and FlamePoolSaturated. Full, with calls waiting: raise max or maxConcurrency.",
+              "Share of the slot limit in use, per pool, for its fullest parent. At 100% the pool cannot grow further. The lines are FlamePoolSaturationHigh and FlamePoolSaturated. If calls wait while the pool is full, raise max or maxConcurrency.",
             queries: [promql(max(saturation, pool), `{{${pool}}}`)],
             unit: "percentunit",
             min: 0,
@@ -118,7 +120,7 @@ export const pools = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Utilization",
             description:
-              "Slot-seconds spent on calls of those that runners offered. Low, while calls wait for boots: min or warm keeps runners ready. High is efficient, as long as nobody waits.",
+              "Share of the available slot-seconds that calls used. If it is low while calls wait for boots, keep runners ready with min or warm. High is efficient as long as no calls wait.",
             queries: [promql(share(rate(select("slotBusy")), rate(select("slotAvailable")), pool), `{{${pool}}}`)],
             unit: "percentunit",
             min: 0,
@@ -128,8 +130,7 @@ export const pools = (settings: BundleSettings): Dashboard => {
           8,
           lines({
             title: "Slots",
-            description:
-              "Slots that calls hold, slots on runners that are up, and slots that the pools may grow to; all parents together.",
+            description: "Slots in use, slots on running runners, and the slot limit, summed over all parents.",
             queries: [
               promql(sum(used), "used"),
               promql(sum(select("slotsProvisioned")), "provisioned"),
@@ -141,7 +142,7 @@ export const pools = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Calls waiting by pool",
             description:
-              "Calls that wait for a slot. Short peaks are boots; a plateau is a pool at its limit: FlamePoolSaturated.",
+              "Calls waiting for a slot. Short peaks are boots. A plateau is a pool at its limit: FlamePoolSaturated.",
             queries: [promql(sum(select("pending"), pool), `{{${pool}}}`)],
             unit: "short",
             links: [acquireTraces, runbook.full],
@@ -149,7 +150,7 @@ export const pools = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Time to limit by pool",
             description:
-              "How long until a pool is full if it goes on as in the last half hour; a day stands for “not in sight”. Below the line: FlamePoolSaturationForecast.",
+              "Time until a pool is full if the trend of the last 30 minutes continues. One day means it is not in sight. Below the line: FlamePoolSaturationForecast.",
             queries: [promql(min(timeToLimit, pool), `{{${pool}}}`)],
             unit: "s",
             levels: alertBelow(thresholds.forecastSeconds),
@@ -166,7 +167,7 @@ export const pools = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Time to get a slot",
             description:
-              "All acquires, those that got none included. The line is FlameAcquireSlow, on the p95. The dots lead to traces.",
+              "Waiting time of all calls, including those that got no slot. The line is FlameAcquireSlow, which applies to the p95. The dots link to traces.",
             queries: [0.5, 0.95, 0.99].map((q) => withExemplars(quantile(q, waits), `p${q * 100}`)),
             unit: "s",
             colors: quantileColors,
@@ -174,9 +175,9 @@ export const pools = (settings: BundleSettings): Dashboard => {
             links: [acquireTraces, runbook.slow],
           }),
           heatmap({
-            title: "Time to get a slot, all acquires",
+            title: "Time to get a slot, distribution",
             description:
-              "How many calls waited how long: the lowest band found a free slot, the ones above waited for a busy runner or for a boot. The dots lead to traces.",
+              "Distribution of waiting times. The lowest band found a free slot; the ones above waited for a busy runner or for a boot. The dots link to traces.",
             queries: [buckets(sum(increase(waits), "le"))],
             unit: "s",
             links: [acquireTraces],
@@ -187,7 +188,7 @@ export const pools = (settings: BundleSettings): Dashboard => {
           stack({
             title: "Acquires by source",
             description:
-              "What calls that got a slot had found: warm, a free slot; queued, a busy runner that became free; cold, a boot.",
+              "How calls got their slot. warm: a slot was free. queued: they waited for a busy runner. cold: they waited for a boot.",
             queries: [
               promql(sum(rate(select("acquireDuration", { result: "acquired" }, "count")), "source"), "{{source}}"),
             ],
@@ -198,7 +199,7 @@ export const pools = (settings: BundleSettings): Dashboard => {
           stack({
             title: "Acquires by result",
             description:
-              "timeout: no slot before the deadline. rejected: too many waited already. canceled: the caller left.",
+              "timeout: no slot before the deadline. rejected: the queue was full, or the deadline was out of reach. canceled: the caller canceled.",
             queries: [promql(sum(rate(acquires), "result"), "{{result}}")],
             unit: "reqps",
             colors: acquireResultColors,
@@ -207,7 +208,7 @@ export const pools = (settings: BundleSettings): Dashboard => {
           lines({
             title: "No slot by pool",
             description:
-              "Share of calls that got no slot: their time was over, or they were refused. The line is FlameAcquireTimeouts.",
+              "Share of calls that got no slot: their deadline passed, or they were rejected. The line is FlameAcquireTimeouts.",
             queries: [promql(share(rate(noSlot), rate(acquires), pool), `{{${pool}}}`)],
             unit: "percentunit",
             levels: alertFrom(thresholds.acquireTimeoutShare),
@@ -223,7 +224,8 @@ export const pools = (settings: BundleSettings): Dashboard => {
           8,
           stack({
             title: "Runners by state",
-            description: "Runners of all chosen pools. Ejected ones do not answer, and get no calls until they do.",
+            description:
+              "Runners of the selected pools. Ejected runners do not respond and get no calls until they do.",
             queries: [promql(sum(select("runners"), "state"), "{{state}}")],
             unit: "short",
             colors: runnerStateColors,
@@ -231,7 +233,7 @@ export const pools = (settings: BundleSettings): Dashboard => {
           }),
           lines({
             title: "Slots held, p95",
-            description: "How long calls keep their slot. The longer, the fewer calls a slot can take.",
+            description: "How long calls hold their slot. The longer, the fewer calls a slot can handle.",
             queries: [promql(quantile(0.95, select("leaseDuration", {}, "bucket"), pool), `{{${pool}}}`)],
             unit: "s",
           }),

@@ -1,4 +1,4 @@
-/** What a panel asks, and of which data source: the one that the dashboard's variable chooses. */
+/** Builds panel queries against the data source that the dashboard's variable selects. */
 import type { Dataquery } from "@grafana/grafana-foundation-sdk/cog";
 import type { DataSourceRef } from "@grafana/grafana-foundation-sdk/common";
 import { DataqueryBuilder as LokiQuery } from "@grafana/grafana-foundation-sdk/loki";
@@ -6,7 +6,7 @@ import { DataqueryBuilder as PrometheusQuery, PromQueryFormat } from "@grafana/g
 import { DataqueryBuilder as TempoQuery, SearchTableType, TempoQueryType } from "@grafana/grafana-foundation-sdk/tempo";
 import { datasourceVariables } from "./variables.ts";
 
-/** Makes the query of the given letter. */
+/** Creates the query with the given letter. */
 export type Query = (refId: string) => Dataquery;
 
 export const datasourceOf = (kind: keyof typeof datasourceVariables): DataSourceRef => ({
@@ -17,13 +17,13 @@ export const datasourceOf = (kind: keyof typeof datasourceVariables): DataSource
 const prometheus = (refId: string, expr: string, legend: string): PrometheusQuery =>
   new PrometheusQuery().refId(refId).datasource(datasourceOf("prometheus")).expr(expr).legendFormat(legend);
 
-/** PromQL over the time range. The legend may have labels, as in `{{rpc_method}}`. */
+/** PromQL over the time range. The legend may contain labels, as in `{{rpc_method}}`. */
 export const promql =
   (expr: string, legend: string): Query =>
   (refId) =>
     prometheus(refId, expr, legend).range().build();
 
-/** PromQL over the buckets of a histogram that carries exemplars: they are shown as dots that lead to traces. */
+/** PromQL over a histogram with exemplars, which appear as dots that link to traces. */
 export const withExemplars =
   (expr: string, legend: string): Query =>
   (refId) =>
@@ -41,7 +41,7 @@ export const bucketsNow =
   (refId) =>
     prometheus(refId, expr, "{{le}}").format(PromQueryFormat.Heatmap).instant().build();
 
-/** PromQL at the end of the time range, for what looks back over all of it. */
+/** PromQL at the end of the time range, for expressions that look back over all of it. */
 export const promqlNow =
   (expr: string, legend: string): Query =>
   (refId) =>
@@ -53,7 +53,7 @@ export const column =
   (refId) =>
     prometheus(refId, expr, legend).format(PromQueryFormat.Table).instant().build();
 
-/** A search of traces, newest first. */
+/** A trace search, newest first. */
 export const traceql =
   (query: string): Query =>
   (refId) =>
@@ -68,7 +68,7 @@ export const traceql =
       .query(query)
       .build();
 
-/** The services and who calls whom, which Tempo reads from its Prometheus. */
+/** The service graph, which Tempo reads from its Prometheus. */
 export const serviceMap: Query = (refId) =>
   new TempoQuery()
     .refId(refId)
@@ -77,7 +77,7 @@ export const serviceMap: Query = (refId) =>
     .filters([])
     .build();
 
-/** A search of logs. */
+/** A log search. */
 export const logql =
   (expr: string): Query =>
   (refId) =>

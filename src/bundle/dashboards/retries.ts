@@ -1,4 +1,6 @@
-/** Retries and time-outs: how much work is done again, why not, and what ends at its deadline. */
+/**
+ * Retries and timeouts dashboard: how many calls are retried, which are not and why, and which exceed their deadline.
+ */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import type { BundleSettings } from "../settings.ts";
 import { attemptKindColors, colors, refusalColors } from "./colors.ts";
@@ -32,7 +34,7 @@ export const retries = (settings: BundleSettings): Dashboard => {
   const outOfTime = `${spanAttribute("status")} = "DEADLINE_EXCEEDED"`;
   const aboutRetries = `${logLabel("retryReason")}!="" or ${logLabel("retryRefused")}!=""`;
   const retryTraces = tracesLink("Traces with retries", callSpans("link", severalAttempts));
-  const timeoutTraces = tracesLink("Traces of time-outs", callSpans("link", outOfTime));
+  const timeoutTraces = tracesLink("Traces of timeouts", callSpans("link", outOfTime));
   const retryLogs = logsLink("Logs of retries", callLogs("link", aboutRetries));
   const storm = runbookPanelLink(settings, "FlameRetryStorm");
   const deadline = runbookPanelLink(settings, "FlameDeadlineExceeded");
@@ -50,12 +52,12 @@ export const retries = (settings: BundleSettings): Dashboard => {
           4,
           stat({
             title: "Attempts per call",
-            description: "Attempts per call that reached a runner; 1 is no retries. Red: FlameRetryStorm.",
+            description: "Attempts per call that reached a runner; 1 means no retries. Red: FlameRetryStorm.",
             queries: [promql(per(rate(attempts), rate(firstAttempts)), "attempts")],
             unit: "short",
             decimals: 2,
             levels: alertFrom(thresholds.amplification),
-            nothing: "no calls",
+            nothing: "No calls",
             links: [storm],
           }),
           stat({
@@ -67,16 +69,15 @@ export const retries = (settings: BundleSettings): Dashboard => {
           }),
           stat({
             title: "Failed attempts",
-            description:
-              "Share of attempts that did not end with OK. Where calls fail less than attempts, retries help.",
+            description: "Share of attempts that did not end with OK. If fewer calls fail than attempts, retries help.",
             queries: [promql(share(rate(failedAttempts), rate(attempts)), "failed")],
             unit: "percentunit",
             levels: lookFrom(0.05),
           }),
           stat({
-            title: "Refused for the budget",
+            title: "Refused by retry budget",
             description:
-              "Retries of the chosen time that were not made because the pool's retry budget is used up: too many attempts fail there, and more would not help.",
+              "Retries in the selected time range that were not made because the pool's retry budget was used up: too many attempts fail, and more would not help.",
             queries: [
               promqlNow(total(increase(select("retriesRefused", { reason: "budget" }), "$__range")), "refused"),
             ],
@@ -87,7 +88,7 @@ export const retries = (settings: BundleSettings): Dashboard => {
           }),
           stat({
             title: "Timed out",
-            description: "Share of calls that ended at their deadline. Red: FlameDeadlineExceeded.",
+            description: "Share of calls that exceeded their deadline. Red: FlameDeadlineExceeded.",
             queries: [promql(share(rate(timedOut), rate(calls)), "timed out")],
             unit: "percentunit",
             levels: alertFrom(thresholds.deadlineShare),
@@ -104,7 +105,7 @@ export const retries = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Amplification",
             description:
-              "Attempts per call that reached a runner, by method; 1 is no retries. Beyond the line, at which FlameRetryStorm fires for a pool, retries are a load of their own.",
+              "Attempts per call that reached a runner, by method; 1 means no retries. The line is FlameRetryStorm: beyond it, retries add considerable load.",
             queries: [promql(per(rate(attempts), rate(firstAttempts), byMethod), `{{${byMethod}}}`)],
             unit: "short",
             decimals: 2,
@@ -115,7 +116,7 @@ export const retries = (settings: BundleSettings): Dashboard => {
           stack({
             title: "Attempts by kind and outcome",
             description:
-              "Attempts per second: first ones, retries and hedges, each with how it ended. A hedge that lost is CANCELLED.",
+              "Attempts per second by kind (first, retry, hedge) and status. The attempt that loses against a hedge is CANCELLED.",
             queries: [
               promql(sum(rate(attempts), "attempt_kind", "rpc_status_code"), "{{attempt_kind}} {{rpc_status_code}}"),
             ],
@@ -134,7 +135,7 @@ export const retries = (settings: BundleSettings): Dashboard => {
           8,
           lines({
             title: "Retries per call",
-            description: "Retries and hedges of the mean call, by method. 0.1: one more attempt for ten calls.",
+            description: "Retries and hedges per call, by method. 0.1 means one additional attempt per ten calls.",
             queries: [promql(share(rate(select("callRetries", {}, "sum")), rate(calls), byMethod), `{{${byMethod}}}`)],
             unit: "short",
             decimals: 2,
@@ -143,18 +144,17 @@ export const retries = (settings: BundleSettings): Dashboard => {
           }),
           barGauge({
             title: "Retries of retried calls",
-            description:
-              "Of the calls that were tried again in the chosen time, how many took at most so many retries.",
+            description: "Number of retried calls in the selected time range, by their number of retries.",
             queries: [bucketsNow(sum(increase(select("callRetries", {}, "bucket"), "$__range"), "le"))],
             unit: "short",
             decimals: 0,
-            nothing: "No call was tried again",
+            nothing: "No retried calls",
             links: [retryTraces],
           }),
           bars({
             title: "Refused retries",
             description:
-              "Retries that a call's options allow and that were not made, counted for five minutes or more each. budget: too many attempts of the pool fail. deadline: no time was left. max_attempts: all were made. condition: retry.on did not match.",
+              "Retries that were not made although the options of the call allow them. Each bar covers at least five minutes. budget: too many attempts of the pool fail. deadline: not enough time was left. max_attempts: all attempts were made. condition: retry.on did not match.",
             queries: [promql(sum(increase(refused), "reason"), "{{reason}}")],
             unit: "short",
             colors: refusalColors,
@@ -165,14 +165,14 @@ export const retries = (settings: BundleSettings): Dashboard => {
           8,
           lines({
             title: "Backoff per call",
-            description: "What the mean call spends waiting between its attempts, by method.",
+            description: "Mean time that a call waits between attempts, by method.",
             queries: [promql(share(rate(backoff), rate(calls), byMethod), `{{${byMethod}}}`)],
             unit: "s",
             valueLinks: [toMethod],
           }),
           lines({
             title: "Duration of attempts, p95",
-            description: "95 of 100 attempts took no longer, by kind. The dots lead to traces.",
+            description: "95% of attempts were at least this fast, by kind. The dots link to traces.",
             queries: [
               withExemplars(
                 quantile(0.95, select("attemptDuration", {}, "bucket"), "attempt_kind"),
@@ -195,7 +195,7 @@ export const retries = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Timed out by method",
             description:
-              "Share of each method's calls that ended at their deadline. The line is FlameDeadlineExceeded.",
+              "Share of each method's calls that exceeded their deadline. The line is FlameDeadlineExceeded.",
             queries: [promql(share(rate(timedOut), rate(calls), byMethod), `{{${byMethod}}}`)],
             unit: "percentunit",
             levels: alertFrom(thresholds.deadlineShare),
@@ -205,9 +205,9 @@ export const retries = (settings: BundleSettings): Dashboard => {
           traceList({
             title: "Calls that timed out",
             description:
-              "flame.error.phase on the call's span says what it was doing: acquire is the pool, handler is your code. The id leads to the trace and to its logs.",
+              "The attribute flame.error.phase of the call's span shows what the call was doing: acquire is the pool, handler is your code. The id links to the trace and its logs.",
             queries: [traceql(callSpans("panel", outOfTime))],
-            nothing: "No call timed out",
+            nothing: "No timeouts",
           }),
         ),
       ],
@@ -220,14 +220,14 @@ export const retries = (settings: BundleSettings): Dashboard => {
           traceList({
             title: "Retry trees",
             description:
-              "Calls of two attempts or more. In the trace, each flame.attempt says why it was made (flame.retry.reason). The id leads to the trace and to its logs.",
+              "Calls with two or more attempts. In the trace, the attribute flame.retry.reason of each flame.attempt shows why it was made. The id links to the trace and its logs.",
             queries: [traceql(callSpans("panel", severalAttempts))],
-            nothing: "No call took two attempts",
+            nothing: "No calls with retries",
           }),
           logList({
             title: "Logs of retries",
             description:
-              "Which calls are tried again, and which are not, with the reason. For records that came over OTLP.",
+              "Which calls are retried and which are not, with the reason. Only records that arrived over OTLP.",
             queries: [logql(callLogs("panel", aboutRetries))],
           }),
         ),

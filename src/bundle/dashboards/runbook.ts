@@ -1,4 +1,4 @@
-/** The runbook in Grafana: one panel for each alert, with its section of the page, so that alerts can lead to it. */
+/** The runbook dashboard: one panel per alert with its section of the page, so alerts can link to it. */
 import type { Dashboard, Panel } from "@grafana/grafana-foundation-sdk/dashboard";
 import { type AlertName, alertNames } from "../alert-names.ts";
 import { runbookPanelId, runbookPath } from "../runbook-link.ts";
@@ -8,7 +8,7 @@ import { makeDashboard } from "./dashboard.ts";
 import { line } from "./layout.ts";
 import { text } from "./lists.ts";
 
-/** The sections under headings of the second level, by heading. */
+/** Returns the sections under second-level headings, by heading. */
 const sectionsOf = (page: string): ReadonlyMap<string, string> =>
   new Map(
     page
@@ -20,7 +20,7 @@ const sectionsOf = (page: string): ReadonlyMap<string, string> =>
       }),
   );
 
-/** Links to another alert's section lead to its panel. */
+/** Rewrites links between alert sections into links to their panels. */
 const withPanelLinks = (settings: BundleSettings, section: string): string =>
   section.replaceAll(/\]\(#(\w+)\)/g, (whole, anchor: string) => {
     const alert = alertNames.find((name) => name.toLowerCase() === anchor);
@@ -28,16 +28,16 @@ const withPanelLinks = (settings: BundleSettings, section: string): string =>
   });
 
 /**
- * The runbook's dashboard.
+ * Builds the runbook dashboard.
  *
  * @param page the runbook in Markdown, with a heading `## FlameXyz` for each alert
- * @throws {TypeError} when an alert has no section
+ * @throws {TypeError} if an alert has no section
  */
 export const runbook = (settings: BundleSettings, page: string): Dashboard => {
   const sections = sectionsOf(page);
   const panel = (alert: AlertName): Panel => {
     const section = sections.get(alert);
-    if (section === undefined) throw new TypeError(`The runbook has no section "## ${alert}". Write it.`);
+    if (section === undefined) throw new TypeError(`The runbook has no section "## ${alert}". Add it.`);
     const content = withPanelLinks(settings, section);
     return { ...text(alert, `What to do when ${alert} fires.`, content), id: runbookPanelId(alert) };
   };

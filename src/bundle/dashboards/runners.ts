@@ -1,6 +1,6 @@
-/** Runners: how they boot and end, and whether their clocks and signatures are right. */
+/** Runners dashboard: boots and exits, clocks and signatures. */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { foreign } from "../external-series.ts";
+import { externalSelector } from "../external-series.ts";
 import type { BundleSettings } from "../settings.ts";
 import { bootResultColors, terminationColors } from "./colors.ts";
 import { makeDashboard } from "./dashboard.ts";
@@ -55,7 +55,7 @@ export const runners = (settings: BundleSettings): Dashboard => {
           4,
           stat({
             title: "Runners",
-            description: "Runners in any state, in all chosen pools.",
+            description: "Runners of the selected pools, in any state.",
             queries: [promql(total(select("runners")), "runners")],
             unit: "short",
             levels: neutral,
@@ -63,16 +63,17 @@ export const runners = (settings: BundleSettings): Dashboard => {
           }),
           stat({
             title: "Boot, p95",
-            description: "95 of 100 runners that were started in the chosen time were up no later. Red: FlameBootSlow.",
+            description:
+              "95% of the runners started in the selected time range were ready within this time. Red: FlameBootSlow.",
             queries: [promqlNow(quantileWithin("$__range", 0.95, bootTime), "p95")],
             unit: "s",
             levels: alertFrom(thresholds.bootSeconds),
-            nothing: "no boots",
+            nothing: "No boots",
             links: [runbook.slow],
           }),
           stat({
             title: "Failed boots",
-            description: "Share of boots in the chosen time that failed or were not up in time. Red: FlameBootFailing.",
+            description: "Share of boots in the selected time range that failed or timed out. Red: FlameBootFailing.",
             queries: [promqlNow(share(increase(failedBoots, "$__range"), increase(boots, "$__range")), "failed")],
             unit: "percentunit",
             levels: alertFrom(thresholds.bootFailureShare),
@@ -80,7 +81,7 @@ export const runners = (settings: BundleSettings): Dashboard => {
           }),
           stat({
             title: "Crashes",
-            description: "Runners that ended without being asked to, within ten minutes. Red: FlameRunnerCrashLoop.",
+            description: "Runners that exited unexpectedly within ten minutes. Red: FlameRunnerCrashLoop.",
             queries: [promql(total(increase(crashes, "10m")), "crashes")],
             unit: "short",
             decimals: 0,
@@ -88,9 +89,9 @@ export const runners = (settings: BundleSettings): Dashboard => {
             links: [runbook.crashes],
           }),
           stat({
-            title: "Refused signatures",
+            title: "Signature failures",
             description:
-              "Requests and responses that were refused for their signature within five minutes. Red: FlameSignatureRejections.",
+              "Requests and responses that failed their signature check within five minutes. Red: FlameSignatureRejections.",
             queries: [
               promql(`(${total(rejections)}) > (${total(refusedAttempts)}) or (${total(refusedAttempts)})`, "refused"),
             ],
@@ -101,11 +102,11 @@ export const runners = (settings: BundleSettings): Dashboard => {
           }),
           stat({
             title: "Clock difference, p95",
-            description: "How far the clocks of parent and runner are apart. Red: FlameClockSkew.",
+            description: "Difference between the clocks of parent and runner. Red: FlameClockSkew.",
             queries: [promql(quantile(0.95, offset), "p95")],
             unit: "s",
             levels: alertFrom(thresholds.clockOffsetSeconds),
-            nothing: "no calls",
+            nothing: "No calls",
             links: [runbook.clocks],
           }),
         ),
@@ -119,7 +120,7 @@ export const runners = (settings: BundleSettings): Dashboard => {
           bars({
             title: "Boots by result",
             description:
-              "Runners that were started, counted for five minutes or more each. error: the backend or the program failed. timeout: it was not up within the pool's boot timeout. canceled: nobody needed it any more, which is no failure.",
+              "Started runners by result. Each bar covers at least five minutes. error: the backend or the program failed. timeout: the runner was not ready within the pool's boot timeout. canceled: the runner was no longer needed, which is not a failure.",
             queries: [promql(sum(increase(boots), "result"), "{{result}}")],
             unit: "short",
             colors: bootResultColors,
@@ -128,7 +129,7 @@ export const runners = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Boot time, p95",
             description:
-              "How long the runners of the last ten minutes took until they were up, by pool and backend. The line is FlameBootSlow.",
+              "Boot time of the runners started in the last ten minutes, by pool and backend. The line is FlameBootSlow.",
             queries: [promql(quantileWithin("10m", 0.95, bootTime, pool, "backend"), `{{${pool}}} {{backend}}`)],
             unit: "s",
             levels: alertFrom(thresholds.bootSeconds),
@@ -137,7 +138,7 @@ export const runners = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Failed boots by pool",
             description:
-              "Share of the boots of the last ten minutes that failed or were not up in time. The line is FlameBootFailing.",
+              "Share of boots in the last ten minutes that failed or timed out. The line is FlameBootFailing.",
             queries: [promql(share(increase(failedBoots, "10m"), increase(triedBoots, "10m"), pool), `{{${pool}}}`)],
             unit: "percentunit",
             levels: alertFrom(thresholds.bootFailureShare),
@@ -148,7 +149,8 @@ export const runners = (settings: BundleSettings): Dashboard => {
           8,
           lines({
             title: "Cold share",
-            description: "Share of calls that got a slot by waiting for a boot. min or warm keeps runners ready.",
+            description:
+              "Share of calls that waited for a boot to get their slot. Keep runners ready with min or warm.",
             queries: [promql(share(rate(cold), rate(acquired), pool), `{{${pool}}}`)],
             unit: "percentunit",
             links: [bootTraces],
@@ -156,9 +158,9 @@ export const runners = (settings: BundleSettings): Dashboard => {
           traceList({
             title: "Boot traces",
             description:
-              "flame.boot.phase_ms.* on the span tell starting the process from loading the program. The id leads to the trace and to its logs.",
+              "The attributes flame.boot.phase_ms.* of the span show whether the time goes into starting the process or into loading the program. The id links to the trace and its logs.",
             queries: [traceql(namedSpans("boot", "panel"))],
-            nothing: "No runner was started",
+            nothing: "No runners started",
           }),
         ),
       ],
@@ -169,9 +171,9 @@ export const runners = (settings: BundleSettings): Dashboard => {
         line(
           8,
           bars({
-            title: "Ended runners by reason",
+            title: "Terminated runners by reason",
             description:
-              "Counted for five minutes or more each. idle, drain and recycled are well. crash: ended without being asked to. unhealthy: did not answer. boot_timeout: was not up in time. canceled: not needed any more while it booted.",
+              "Each bar covers at least five minutes. idle, drain and recycled are normal. crash: exited unexpectedly. unhealthy: did not respond. boot_timeout: was not ready in time. canceled: was no longer needed while it booted.",
             queries: [promql(sum(increase(ends), "reason"), "{{reason}}")],
             unit: "short",
             colors: terminationColors,
@@ -179,7 +181,7 @@ export const runners = (settings: BundleSettings): Dashboard => {
           }),
           lines({
             title: "Crashes within ten minutes, by pool",
-            description: "Runners that ended without being asked to. The line is FlameRunnerCrashLoop.",
+            description: "Runners that exited unexpectedly. The line is FlameRunnerCrashLoop.",
             queries: [promql(sum(increase(crashes, "10m"), pool), `{{${pool}}}`)],
             unit: "short",
             levels: alertFrom(thresholds.crashes),
@@ -189,8 +191,9 @@ export const runners = (settings: BundleSettings): Dashboard => {
         line(
           9,
           logList({
-            title: "Lives of runners",
-            description: "Boots, drains, ends and losses, with their reasons. For records that came over OTLP.",
+            title: "Logs of runners",
+            description:
+              "Boots, drains, terminations and crashes, with their reasons. Only records that arrived over OTLP.",
             queries: [logql(runnerLogs("panel"))],
           }),
         ),
@@ -202,12 +205,12 @@ export const runners = (settings: BundleSettings): Dashboard => {
         line(
           8,
           lines({
-            title: "Refused signatures within five minutes",
+            title: "Signature failures within five minutes",
             description:
-              "By reason, as parents and scraped runners count them. expired: clocks, or a late message. mismatch and unknown_key: another secret. replay and malformed: somebody else. The line is FlameSignatureRejections.",
+              "By reason, as counted by parents and scraped runners. expired: clocks differ, or a message was delayed. mismatch and unknown_key: a different secret. replay and malformed: a proxy or an attack. The line is FlameSignatureRejections.",
             queries: [
               promql(sum(rejections, "reason"), "{{reason}}"),
-              promql(total(refusedAttempts), "attempts that ended so"),
+              promql(total(refusedAttempts), "rejected attempts"),
             ],
             unit: "short",
             levels: alertFrom(thresholds.signatureRejections),
@@ -216,7 +219,7 @@ export const runners = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Clock difference by pool, p95",
             description:
-              "How far the clocks of parent and runner are apart, measured with each call. The line is FlameClockSkew.",
+              "Difference between the clocks of parent and runner, measured with each call. The line is FlameClockSkew.",
             queries: [promql(quantile(0.95, offset, pool), `{{${pool}}}`)],
             unit: "s",
             levels: alertFrom(thresholds.clockOffsetSeconds),
@@ -225,10 +228,10 @@ export const runners = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Event loop delay of parents",
             description:
-              "A parent that is busy looks like a slow network. Rightly empty unless the program collects the default metrics of prom-client (collectDefaultMetrics), on Node.",
+              "A busy parent looks like a slow network. Empty unless the program collects the default metrics of prom-client (collectDefaultMetrics) on Node.",
             queries: [
-              promql(max(foreign("eventLoopP99", chosen), "instance"), "p99 {{instance}}"),
-              promql(max(foreign("eventLoopMean", chosen), "instance"), "mean {{instance}}"),
+              promql(max(externalSelector("eventLoopP99", chosen), "instance"), "p99 {{instance}}"),
+              promql(max(externalSelector("eventLoopMean", chosen), "instance"), "mean {{instance}}"),
             ],
             unit: "s",
             levels: lookFrom(0.1),

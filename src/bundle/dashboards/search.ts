@@ -1,28 +1,28 @@
 /**
- * Searches of traces (TraceQL) and logs (LogQL), with names from the catalog. In Loki, attributes of records that
- * came over OTLP are labels with underscores.
+ * Builds searches of traces (TraceQL) and logs (LogQL) with names from the catalog. In Loki, attributes of OTLP records
+ * are labels with underscores.
  */
 import { attributes, spans } from "../../telemetry/catalog.ts";
 
 type Attribute = keyof typeof attributes;
 
-/** An attribute of a span in TraceQL. */
+/** A span attribute in TraceQL. */
 export const spanAttribute = (key: Attribute): string => `span.${attributes[key].name}`;
 
-/** An attribute of a log record, as a label in LogQL. */
+/** A log attribute, as a label in LogQL. */
 export const logLabel = (key: Attribute): string => attributes[key].name.replaceAll(".", "_");
 
 /**
- * How the choice of a variable stands in a query: as panels of Tempo and Loki fill it in by themselves, or in a link,
- * where it must be asked for.
+ * How a query refers to a variable: panels of Tempo and Loki expand multiple values themselves, links need an explicit
+ * format.
  */
-export type Place = "panel" | "link";
+export type QueryPlace = "panel" | "link";
 
-const chosen = (variable: string, place: Place): string =>
+const chosen = (variable: string, place: QueryPlace): string =>
   place === "panel" ? `$${variable}` : `\${${variable}:pipe}`;
 
-/** Spans of logical calls of the chosen methods and pools, with further conditions. */
-export const callSpans = (place: Place, ...conditions: ReadonlyArray<string>): string =>
+/** Call spans of the selected methods and pools, with further conditions. */
+export const callSpans = (place: QueryPlace, ...conditions: ReadonlyArray<string>): string =>
   `{ ${[
     `${spanAttribute("system")} = "flame"`,
     `kind = ${spans.call.kind}`,
@@ -31,20 +31,20 @@ export const callSpans = (place: Place, ...conditions: ReadonlyArray<string>): s
     ...conditions,
   ].join(" && ")} }`;
 
-/** Spans of a fixed name in the chosen pools, with further conditions. */
-export const namedSpans = (key: "boot" | "acquire", place: Place, ...conditions: ReadonlyArray<string>): string =>
+/** Spans with a fixed name in the selected pools, with further conditions. */
+export const namedSpans = (key: "boot" | "acquire", place: QueryPlace, ...conditions: ReadonlyArray<string>): string =>
   `{ ${[`name = "${spans[key].name}"`, `${spanAttribute("pool")} =~ "${chosen("pool", place)}"`, ...conditions].join(" && ")} }`;
 
-/** Records of the chosen pools that pass further stages. */
-const records = (place: Place, ...stages: ReadonlyArray<string>): string =>
+/** Records of the selected pools, filtered by further stages. */
+const records = (place: QueryPlace, ...stages: ReadonlyArray<string>): string =>
   [`{service_name=~".+"}`, `${logLabel("pool")}=~"${chosen("pool", place)}"`, ...stages].join(" | ");
 
-/** Records about calls of the chosen methods. */
-export const callLogs = (place: Place, ...stages: ReadonlyArray<string>): string =>
+/** Records about calls of the selected methods. */
+export const callLogs = (place: QueryPlace, ...stages: ReadonlyArray<string>): string =>
   records(place, `${logLabel("method")}!=""`, `${logLabel("method")}=~"${chosen("method", place)}"`, ...stages);
 
-/** Records about the life of runners. */
-export const runnerLogs = (place: Place): string =>
+/** Records about the lifecycle of runners. */
+export const runnerLogs = (place: QueryPlace): string =>
   records(place, `${logLabel("runnerId")}!=""`, `${logLabel("method")}=""`);
 
 /** All records of one trace. */

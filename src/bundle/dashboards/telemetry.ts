@@ -1,6 +1,6 @@
-/** Telemetry health: what gets lost on the way. Whether the other dashboards can be believed. */
+/** Telemetry health dashboard: how much telemetry is lost. Are the other dashboards complete? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { foreign } from "../external-series.ts";
+import { externalSelector } from "../external-series.ts";
 import type { BundleSettings } from "../settings.ts";
 import { colors, spanOutcomeColors } from "./colors.ts";
 import { makeDashboard } from "./dashboard.ts";
@@ -22,8 +22,8 @@ export const telemetry = (settings: BundleSettings): Dashboard => {
   const calls = select("callDuration", {}, "count");
   const spans = select("telemetrySpans");
   const lost = select("telemetrySpans", { outcome: "lost" });
-  const callSpans = rate(foreign("spanCalls", { span_kind: "SPAN_KIND_CLIENT", span_name: "$method" }));
-  const queueUse = `${sum(foreign("queueSize"), "job", "instance", "exporter")} / (${sum(foreign("queueCapacity"), "job", "instance", "exporter")} > 0)`;
+  const callSpans = rate(externalSelector("spanCalls", { span_kind: "SPAN_KIND_CLIENT", span_name: "$method" }));
+  const queueUse = `${sum(externalSelector("queueSize"), "job", "instance", "exporter")} / (${sum(externalSelector("queueCapacity"), "job", "instance", "exporter")} > 0)`;
   const named = (expr: string): string => `label_replace(${expr}, "${byMethod}", "$1", "span_name", "(.+)")`;
   const callSpansByMethod = sum(named(callSpans), byMethod);
   const callsByMethod = `(${sum(rate(calls), byMethod)} > 0)`;
@@ -44,7 +44,7 @@ export const telemetry = (settings: BundleSettings): Dashboard => {
           4,
           stat({
             title: "Parents reporting",
-            description: "Parents with pools whose metrics arrive. Red: none, which is FlameMetricsAbsent.",
+            description: "Parents whose metrics arrive. Red: none, which is FlameMetricsAbsent.",
             queries: [promql(`count(${sum(rate(spans), "job", "instance")}) or vector(0)`, "parents")],
             unit: "short",
             decimals: 0,
@@ -53,7 +53,7 @@ export const telemetry = (settings: BundleSettings): Dashboard => {
           }),
           stat({
             title: "Lost spans",
-            description: "Share of the runners' spans that died with their runner. Red: FlameTelemetryLoss.",
+            description: "Share of the runners' spans that were lost with their runner. Red: FlameTelemetryLoss.",
             queries: [promql(share(rate(lost), rate(spans)), "lost")],
             unit: "percentunit",
             levels: alertFrom(thresholds.lostSpanShare),
@@ -62,25 +62,26 @@ export const telemetry = (settings: BundleSettings): Dashboard => {
           stat({
             title: "Dropped by collectors",
             description:
-              "Spans per second that collectors refused, failed to send or failed to queue. Also 0 where no collector reports.",
-            queries: [promql(dropped.map(([, key]) => `(${total(rate(foreign(key)))})`).join(" + "), "dropped")],
+              "Spans per second that collectors refused, failed to send or failed to queue. Also 0 if no collector reports.",
+            queries: [
+              promql(dropped.map(([, key]) => `(${total(rate(externalSelector(key)))})`).join(" + "), "dropped"),
+            ],
             unit: "cps",
             levels: lookFrom(0.001, colors.error),
             links: [loss],
           }),
           stat({
             title: "Fullest queue",
-            description:
-              "The sending queue of a collector that is nearest to its limit. Empty where no collector reports.",
+            description: "The sending queue closest to its limit, of all collectors. Empty if no collector reports.",
             queries: [promql(max(queueUse), "queue")],
             unit: "percentunit",
             levels: lookFrom(0.7),
-            nothing: "no collector",
+            nothing: "No collector",
           }),
           stat({
             title: "Call spans per call",
             description:
-              "Call spans that collectors saw, per call that the parents counted. 1 is right where all traces reach the collector; less means spans that were lost or not sampled before it.",
+              "Call spans that collectors received per call that parents counted. It is 1 if all traces reach the collector; less if spans are lost or sampled before it.",
             queries: [
               promql(
                 `${sum(`${callSpansByMethod} and ${callsByMethod}`)} / (${sum(rate(calls))} > 0)`,
@@ -90,7 +91,7 @@ export const telemetry = (settings: BundleSettings): Dashboard => {
             unit: "short",
             decimals: 2,
             levels: rightWithin(0.95, 1.05),
-            nothing: "no span metrics",
+            nothing: "No span metrics",
           }),
         ),
       ],
@@ -102,7 +103,7 @@ export const telemetry = (settings: BundleSettings): Dashboard => {
           8,
           stack({
             title: "Spans of runners",
-            description: "Spans that left the runners, and spans that died with them or could not be sent.",
+            description: "Spans that runners exported, and spans that were lost with them or could not be sent.",
             queries: [promql(sum(rate(spans), "outcome"), "{{outcome}}")],
             unit: "cps",
             colors: spanOutcomeColors,
@@ -111,7 +112,8 @@ export const telemetry = (settings: BundleSettings): Dashboard => {
           }),
           lines({
             title: "Lost spans by pool",
-            description: "Share of the runners' spans that died with their runner. The line is FlameTelemetryLoss.",
+            description:
+              "Share of the runners' spans that were lost with their runner. The line is FlameTelemetryLoss.",
             queries: [promql(share(rate(lost), rate(spans), pool), `{{${pool}}}`)],
             unit: "percentunit",
             levels: alertFrom(thresholds.lostSpanShare),
@@ -129,10 +131,10 @@ export const telemetry = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Through the collectors",
             description:
-              "Spans that came in and went out. Less goes out where traces are sampled. Of every collector that Prometheus scrapes.",
+              "Spans that collectors received and sent. Fewer are sent if traces are sampled. Covers every collector that Prometheus scrapes.",
             queries: [
-              promql(sum(rate(foreign("spansAccepted")), "receiver"), "in {{receiver}}"),
-              promql(sum(rate(foreign("spansSent")), "exporter"), "out {{exporter}}"),
+              promql(sum(rate(externalSelector("spansAccepted")), "receiver"), "in {{receiver}}"),
+              promql(sum(rate(externalSelector("spansSent")), "exporter"), "out {{exporter}}"),
             ],
             unit: "cps",
             nothing: "No collector is scraped",
@@ -140,8 +142,8 @@ export const telemetry = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Dropped spans",
             description:
-              "refused: the collector is out of memory or its queue is full, and told the sender. failed to send: the back end does not take them. failed to queue: the queue is full, and they are gone.",
-            queries: dropped.map(([name, key]) => promql(sum(rate(foreign(key))), name)),
+              "refused: the collector is out of memory or its queue is full, and it rejected the spans. failed to send: the tracing backend rejected them. failed to queue: the queue was full, and the spans were dropped.",
+            queries: dropped.map(([name, key]) => promql(sum(rate(externalSelector(key))), name)),
             unit: "cps",
             colors: { refused: colors.waiting, "failed to send": colors.retry, "failed to queue": colors.error },
             nothing: "No collector is scraped",
@@ -150,7 +152,7 @@ export const telemetry = (settings: BundleSettings): Dashboard => {
           lines({
             title: "Queue use",
             description:
-              "How full the sending queue of each exporter is. A queue that fills belongs to a back end that is too slow or gone.",
+              "Share of each exporter's sending queue in use. A queue that fills up means that its target is slow or down.",
             queries: [promql(queueUse, "{{exporter}} {{instance}}")],
             unit: "percentunit",
             min: 0,
@@ -161,25 +163,25 @@ export const telemetry = (settings: BundleSettings): Dashboard => {
       ],
     },
     {
-      title: "Do the books balance?",
+      title: "Reconciliation",
       lines: [
         line(
           8,
           lines({
             title: "Call spans per call, by method",
             description:
-              "Call spans that collectors saw, per call that the parents counted. 1 is right where all traces reach the collector, which makes span metrics before it samples. Spans know no job: choose all jobs.",
+              "Call spans that collectors received per call that parents counted. It is 1 if all traces reach a collector that generates span metrics before sampling. Spans have no job label: select all jobs.",
             queries: [promql(`${callSpansByMethod} / ${callsByMethod}`, `{{${byMethod}}}`)],
             unit: "short",
             decimals: 2,
             levels: rightWithin(0.95, 1.05),
-            nothing: "No collector makes metrics from spans",
+            nothing: "No collector generates span metrics",
             links: [loss],
           }),
           lines({
             title: "Calls by parent",
             description:
-              "Calls per second that each parent reports. A curve that ends is a parent that is gone, or not scraped any more.",
+              "Calls per second that each parent reports. A series that ends is a parent that exited or is no longer scraped.",
             queries: [promql(sum(rate(calls), "job", "instance"), "{{job}} {{instance}}")],
             unit: "reqps",
             links: [absent],

@@ -1,4 +1,4 @@
-/** The variables of the dashboards: data sources, then what to look at, from the whole fleet to one method. */
+/** The variables of the dashboards: data sources, then the selection, from all services down to one method. */
 import {
   DatasourceVariableBuilder,
   QueryVariableBuilder,
@@ -10,14 +10,14 @@ import {
 import { series } from "../series.ts";
 import type { BundleSettings } from "../settings.ts";
 
-/** The variables that choose a data source, by its kind. */
+/** The variables that select a data source, by its kind. */
 export const datasourceVariables = {
   prometheus: "prometheus_datasource",
   tempo: "tempo_datasource",
   loki: "loki_datasource",
 } as const;
 
-/** What a dashboard may let its reader choose. */
+/** The variables that a dashboard may offer. */
 export type Choice = "job" | "instance" | "pool" | "method" | "slow";
 
 const datasource = (kind: keyof typeof datasourceVariables, settings: BundleSettings): VariableModel => {
@@ -29,7 +29,7 @@ const datasource = (kind: keyof typeof datasourceVariables, settings: BundleSett
     .build();
 };
 
-/** One, many or all values of a label. */
+/** A variable for one, several or all values of a label. */
 const label = (name: string, title: string, description: string, query: string, allValue: string): VariableModel =>
   new QueryVariableBuilder(name)
     .label(title)
@@ -50,7 +50,7 @@ const choices: Readonly<Record<Choice, (settings: BundleSettings) => VariableMod
     label(
       "job",
       "Job",
-      "The services whose parents report: `job` as Prometheus has it.",
+      "Services whose parents report metrics: the Prometheus label `job`.",
       `label_values(${series("callDuration", {}, "count", selector)}, job)`,
       ".+",
     ),
@@ -58,7 +58,7 @@ const choices: Readonly<Record<Choice, (settings: BundleSettings) => VariableMod
     label(
       "instance",
       "Instance",
-      "Single parents.",
+      "Parent processes.",
       `label_values(${series("callDuration", { job: ["=~", "$job"] }, "count", selector)}, instance)`,
       ".+",
     ),
@@ -81,12 +81,12 @@ const choices: Readonly<Record<Choice, (settings: BundleSettings) => VariableMod
   slow: () =>
     new TextBoxVariableBuilder("slow")
       .label("Slow from")
-      .description("Calls that took longer are listed as slow: a duration such as 250ms or 1s.")
+      .description("Minimum duration of the calls listed as slow, such as 250ms or 1s.")
       .defaultValue("1s")
       .build(),
 };
 
-/** The data sources, and the choices in their order. */
+/** Returns the data source variables and the given selection variables, in order. */
 export const makeVariables = (settings: BundleSettings, chosen: ReadonlyArray<Choice>): Array<VariableModel> => [
   datasource("prometheus", settings),
   datasource("tempo", settings),

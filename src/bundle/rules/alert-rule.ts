@@ -80,7 +80,7 @@ export interface AlertRule extends Omit<AlertSpec, "summary" | "description" | "
 
 const indent = (text: string): string => text.replaceAll(/^/gm, "  ");
 
-/** A value with its conditions: what Grafana asks for, before it compares. */
+/** Combines a value with its conditions: the query of a Grafana alert, before its threshold. */
 export const conditionalValue = (value: string, conditions: ReadonlyArray<string>): string =>
   [`(\n${indent(value)}\n)`, ...conditions.map((condition) => `and ${condition}`)].join("\n");
 

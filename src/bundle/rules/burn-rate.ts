@@ -1,53 +1,53 @@
 /**
- * The arithmetic of error budgets: how much of its budget a service may use up in a window before somebody hears of it,
- * and which share of failed calls that is.
+ * Computes burn rates: how much of its error budget a service may use up in a window before an alert fires, and the
+ * corresponding share of failed calls.
  *
- * Each alert looks at two windows. The long one says that it matters, the short one that it goes on. What a window may
- * use up is fixed, as a share of the whole budget, so the factors follow from the length of the objective's window: 14.4,
- * 6 and 1 for 30 days.
+ * Each alert looks at two windows. The long one shows that the failures matter, the short one that they continue. The
+ * share of the budget that a window may use up is fixed, so the factors follow from the length of the objective's
+ * window: 14.4, 6 and 1 for 30 days.
  */
 import type { ServiceLevel } from "../settings.ts";
-import { tidy } from "./numbers.ts";
+import { roundOff } from "../../contract/format-numbers.ts";
 
 export type Window = "5m" | "30m" | "1h" | "6h" | "3d";
 
 export interface BurnRate {
   readonly long: Window;
   readonly short: Window;
-  /** Share of the whole budget that a long window at exactly that share of failures uses up, to two digits. */
+  /** Share of the whole budget that the long window uses up at `failureShare`, rounded to two digits. */
   readonly budgetShare: number;
-  /** How many times faster than evenly the budget goes. */
+  /** How many times faster than allowed the budget is used up. */
   readonly factor: number;
-  /** Share of failed calls above which it burns faster than that. */
+  /** Share of failed calls above which the alert fires. */
   readonly failureShare: number;
 }
 
 const hours: Readonly<Record<Window, number>> = { "5m": 1 / 12, "30m": 0.5, "1h": 1, "6h": 6, "3d": 72 };
 
-/** No window tells more than that nearly all calls fail: with a low objective, fourteen times its budget is more than all of them. */
-const atMost = 0.9;
+/** Upper limit of `failureShare`. With a low objective, fourteen times the budget would be more than all calls. */
+const maxFailureShare = 0.9;
 
 /** @param spent share of the whole budget that the long window may use up */
 const burnRate = (slo: ServiceLevel, long: Window, short: Window, spent: number): BurnRate => {
   const budget = 1 - slo.objective;
   const windows = (slo.windowDays * 24) / hours[long];
-  const factor = tidy(Math.max(1, spent * windows));
-  const failureShare = tidy(Math.min(atMost, factor * budget));
+  const factor = roundOff(Math.max(1, spent * windows));
+  const failureShare = roundOff(Math.min(maxFailureShare, factor * budget));
   return { long, short, factor, failureShare, budgetShare: Number((failureShare / budget / windows).toPrecision(2)) };
 };
 
 /**
- * The three speeds of burning.
+ * Computes the burn rates of the three alerts.
  *
- * @throws {RangeError} when the objective is not between 0 and 1, or the window shorter than 3 days.
+ * @throws {RangeError} if the objective is not between 0 and 1, or the window is shorter than 3 days
  */
 export const burnRates = (slo: ServiceLevel): Readonly<Record<"fast" | "slow" | "ticket", BurnRate>> => {
   if (!(slo.objective > 0 && slo.objective < 1))
     throw new RangeError(
-      `slo.objective is ${slo.objective}: it is the share of calls that must succeed, such as 0.999, above 0 and below 1.`,
+      `slo.objective is ${slo.objective}. Use the share of calls that must succeed, above 0 and below 1, such as 0.999.`,
     );
   if (!(slo.windowDays >= 3))
-    throw new RangeError(`slo.windowDays is ${slo.windowDays}: the slowest alert looks at 3 days, so it is 3 or more.`);
+    throw new RangeError(`slo.windowDays is ${slo.windowDays}. Use 3 or more: the slowest alert looks at 3 days.`);
   return {
     fast: burnRate(slo, "1h", "5m", 0.02),
     slow: burnRate(slo, "6h", "30m", 0.05),
@@ -55,5 +55,5 @@ export const burnRates = (slo: ServiceLevel): Readonly<Record<"fast" | "slow" | 
   };
 };
 
-/** Every window that one of them looks at, shortest first. */
+/** All windows, shortest first. */
 export const burnWindows: ReadonlyArray<Window> = ["5m", "30m", "1h", "6h", "3d"];

@@ -1,12 +1,12 @@
-/** Alerts on calls that are tried again too often, or end at their deadline. */
+/** Alerts on calls that are retried too often or exceed their deadline. */
 import type { BundleSettings } from "../settings.ts";
 import type { AlertSpec } from "./alert-rule.ts";
-import { percent } from "./numbers.ts";
+import { formatPercent } from "../../contract/format-numbers.ts";
 import { counters } from "./recording.ts";
 
 /**
- * Attempts are set against first attempts, which are the calls that reached a runner: those that never did would hide
- * how often the others are repeated.
+ * Divides attempts by first attempts, which count the calls that reached a runner. Calls that never did would hide how
+ * often the others are retried.
  */
 const retryStorm = ({ thresholds }: BundleSettings): AlertSpec => {
   const attempts = `sum by (job, flame_pool_name) (increase(${counters.attempts}[5m]))`;
@@ -22,29 +22,29 @@ const retryStorm = ({ thresholds }: BundleSettings): AlertSpec => {
     keepFiringFor: "10m",
     summary: `Pool {{ $labels.flame_pool_name }} of {{ $labels.job }}: {{ $value | printf "%.2f" }} attempts per call`,
     description:
-      `For 5 minutes, calls took more than ${thresholds.amplification} attempts each, retries and hedges counted. ` +
-      "Retries hide what fails from callers and add load to runners that are in trouble already. Find out what the attempts fail with.",
+      `For 5 minutes, calls took more than ${thresholds.amplification} attempts each, including retries and hedges. ` +
+      "Retries hide failures from callers and add load to runners that are already failing. Find out why the attempts fail.",
     dashboard: "retries",
     variables: ["job", "pool"],
   };
 };
 
 const deadlineExceeded = ({ thresholds }: BundleSettings): AlertSpec => {
-  const late = `sum by (job, rpc_method) (increase(${counters.methodTimeouts}[15m]))`;
+  const timedOut = `sum by (job, rpc_method) (increase(${counters.methodTimeouts}[15m]))`;
   const all = `sum by (job, rpc_method) (increase(${counters.methodCalls}[15m]))`;
   return {
     name: "FlameDeadlineExceeded",
     severity: "ticket",
     area: "calls",
-    value: `${late}\n/\n(${all} > 0)`,
+    value: `${timedOut}\n/\n(${all} > 0)`,
     comparison: { operator: ">", threshold: thresholds.deadlineShare },
-    conditions: [`on (job, rpc_method) ${late} >= ${thresholds.minEvents}`],
+    conditions: [`on (job, rpc_method) ${timedOut} >= ${thresholds.minEvents}`],
     for: "5m",
     keepFiringFor: "15m",
-    summary: `{{ $labels.rpc_method }} of {{ $labels.job }}: {{ $value | humanizePercentage }} of calls end at their deadline`,
+    summary: `{{ $labels.rpc_method }} of {{ $labels.job }}: {{ $value | humanizePercentage }} of calls exceed their deadline`,
     description:
-      `Over 15 minutes, more than ${percent(thresholds.deadlineShare)} of the method's calls took longer than they may. ` +
-      "The dashboard says in which phase the time goes: waiting for a slot, on the network, or in the handler.",
+      `Over 15 minutes, more than ${formatPercent(thresholds.deadlineShare)} of the method's calls exceeded their deadline. ` +
+      "The dashboard shows which phase takes the time: waiting for a slot, the network, or the handler.",
     dashboard: "method",
     variables: ["job", "method"],
   };

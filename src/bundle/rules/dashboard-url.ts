@@ -1,4 +1,4 @@
-/** Where an alert leads: a dashboard that shows what the alert is about, and nothing else. */
+/** Builds the link from an alert to the dashboard that shows what the alert is about. */
 import type { BundleSettings } from "../settings.ts";
 
 /** The dashboards that alerts link to, by the last part of their uids. */
@@ -10,7 +10,7 @@ const labelOf = { job: "job", instance: "instance", pool: "flame_pool_name", met
 /** A dashboard variable that an alert's label can set. */
 export type DashboardVariable = keyof typeof labelOf;
 
-/** The address, with the alert's labels as the values of variables; a template that Prometheus fills in. */
+/** Returns a URL template that Prometheus expands: the alert's labels become the values of dashboard variables. */
 export const dashboardUrl = (
   { grafanaUrl, uid }: BundleSettings,
   dashboard: AlertDashboard,

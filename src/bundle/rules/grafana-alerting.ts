@@ -1,9 +1,9 @@
 /**
- * The alerts as Grafana evaluates them itself, as a file of its provisioning. The recording rules stay with Prometheus.
+ * Writes the alerts as a provisioning file for Grafana's own alerting. The recording rules stay in Prometheus.
  *
- * Each alert is three steps: A asks for the value under its conditions, B reduces it to a number, C compares. An alert
- * whose conditions no longer hold has no series, which Grafana tells from a comparison that fails: so both have to last
- * for the same time before it resolves.
+ * Each alert has three steps: A queries the value under its conditions, B reduces it to a number, C compares it. An
+ * alert whose conditions no longer hold has no series, which Grafana treats differently from a comparison that fails.
+ * Both must last for the same time before the alert resolves.
  */
 import { QueryBuilder, RuleBuilder, type Rule } from "@grafana/grafana-foundation-sdk/alerting";
 import { TypeReduceBuilder, TypeThresholdBuilder } from "@grafana/grafana-foundation-sdk/expr";
@@ -15,7 +15,7 @@ import { alerts } from "./alerts.ts";
 
 const expressions = "__expr__";
 
-/** How far back Grafana looks for the newest value. */
+/** How far back Grafana looks for the latest value, in seconds. */
 const lookBack = { from: 600, to: 0 };
 
 const evaluationMinutes = 1;
@@ -25,11 +25,14 @@ const minutesOf = (duration: string): number => {
   return Number(count) * { s: 1 / 60, m: 1, h: 60 }[unit as "s" | "m" | "h"];
 };
 
-/** Grafana names what the template of Prometheus calls `$value` after the step that it comes from, and takes `$` for a variable of its environment. */
+/**
+ * Translates a Prometheus template. Grafana calls `$value` after the step that computes it, and expands `$` as an
+ * environment variable.
+ */
 const toGrafanaTemplate = (template: string): string =>
   template.replaceAll("$labels.", ".Labels.").replaceAll("$value", ".Values.B.Value");
 
-/** At most 40 characters, which is what Grafana takes: `completeSettings` bounds the first part. */
+/** At most 40 characters, Grafana's limit: `completeSettings` bounds the first part. */
 const uidOf = ({ uid }: BundleSettings, { name }: AlertRule): string =>
   `${uid}-${name.replace(/^Flame/, "").toLowerCase()}`;
 
@@ -83,7 +86,10 @@ const ruleBuilder = (settings: BundleSettings, alert: AlertRule): RuleBuilder =>
         .missingSeriesEvalsToResolve(minutesOf(alert.keepFiringFor) / evaluationMinutes);
 };
 
-/** The file's spelling, which is not that of the API which the builders make rules for. Models of queries have functions, which JSON leaves out. */
+/**
+ * Converts a rule to the field names of provisioning files, which differ from those of the API that the builders
+ * target. Query models contain functions, which JSON omits.
+ */
 const toFile = (rule: Rule): object => ({
   uid: rule.uid,
   title: rule.title,
@@ -113,8 +119,8 @@ export const grafanaAlertingFile = (settings: BundleSettings): string => {
     rules: alerts(settings).map((alert) => toFile(ruleBuilder(settings, alert).build())),
   };
   return [
-    "# Alerts of Firelight for Grafana 12.2 or newer, made from its settings. They read the recording rules, which belong into Prometheus.\n",
-    "# Use either this file or the alert rules of Prometheus, not both.\n",
+    "# Firelight's alerts for Grafana 12.2 or newer, generated from the bundle's settings. They need the recording rules in Prometheus.\n",
+    "# Use either this file or the Prometheus alert rules, not both.\n",
     stringify({ apiVersion: 1, groups: [group] }, { lineWidth: 0, aliasDuplicateObjects: false }),
   ].join("");
 };

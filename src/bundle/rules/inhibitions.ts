@@ -1,6 +1,6 @@
 /**
- * Which alerts need not be told while another one fires: its consequences, and its weaker forms. Pages about different
- * things do not silence each other, since one may hide another fault; group them by job, so that they are one incident.
+ * Which alerts are silenced while another one fires: its consequences and its weaker forms. Pages about different
+ * things do not silence each other, since one may hide another fault. Group them by job to get one incident.
  */
 import type { AlertName } from "../alert-names.ts";
 

@@ -1,22 +1,22 @@
 /**
- * Alerts on pools that are full, or will be, and on calls that wait for a slot.
+ * Alerts on pools that are full or will be, and on calls that wait for a slot.
  *
- * Each parent has pools and limits of its own, and a call waits in its own parent. So how full a pool is, is asked of
- * each process: a sum over all parents would hide a full one among idle ones. How long calls wait is asked of all parents
- * of a job together, since a percentile needs many.
+ * Each parent has its own pools and limits, and a call waits in its own parent. So saturation is evaluated per process:
+ * a sum over all parents would hide a full one among idle ones. Waiting times are evaluated over all parents of a job,
+ * since a percentile needs many observations.
  */
 import { series, type Where } from "../series.ts";
 import type { BundleSettings } from "../settings.ts";
 import type { AlertSpec } from "./alert-rule.ts";
-import { atLeastAbove, p95, type TailQuestion } from "./histogram-tail.ts";
-import { duration, percent } from "./numbers.ts";
+import { atLeastAbove, p95, type TailQuery } from "./histogram-tail.ts";
+import { formatPercent, spellDuration } from "../../contract/format-numbers.ts";
 
 const poolOfProcess = "Pool {{ $labels.flame_pool_name }} of {{ $labels.job }} at {{ $labels.instance }}";
 const poolOfJob = "Pool {{ $labels.flame_pool_name }} of {{ $labels.job }}";
 
 /**
- * The forecast goes by the trend of half an hour and by that of its last third, so that a step to a new level, which a
- * line through it takes for a slope, is none for long. Two slots are the least that is a trend.
+ * The forecast uses the trend of half an hour and the trend of its last third, so a step to a new level does not look
+ * like a slope for long. A trend needs an increase of at least two slots.
  */
 const saturationAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<AlertSpec> => {
   const used = series("slotsUsed", {}, undefined, selector);
@@ -37,8 +37,8 @@ const saturationAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArr
       keepFiringFor: "10m",
       summary: `${poolOfProcess}: {{ $value | humanizePercentage }} of its slots are in use`,
       description:
-        `For 5 minutes, more than ${percent(thresholds.saturationHigh)} of the slots that the pool may have were in use. ` +
-        "Nobody has to wait yet, but there is little room. If this is usual, raise max.",
+        `For 5 minutes, more than ${formatPercent(thresholds.saturationHigh)} of the pool's slot limit was in use. ` +
+        "Calls do not wait yet, but few slots are left. If this load is normal, raise max.",
     },
     {
       ...shared,
@@ -49,10 +49,10 @@ const saturationAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArr
       conditions: [`(${pending} > 0 or sum without (result, source) (rate(${refused}[2m])) > 0)`],
       for: "2m",
       keepFiringFor: "5m",
-      summary: `${poolOfProcess} is full, and calls wait`,
+      summary: `${poolOfProcess} is full and calls are waiting`,
       description:
-        "For 2 minutes, {{ $value | humanizePercentage }} of the slots that the pool may have were in use, while calls waited or were refused. " +
-        "Raise max, or find out why calls take longer or are more than usual.",
+        "For 2 minutes, {{ $value | humanizePercentage }} of the pool's slot limit was in use while calls waited or were rejected. " +
+        "Raise max, or find out why there are more calls or why they take longer.",
     },
     {
       ...shared,
@@ -68,16 +68,16 @@ const saturationAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArr
       ],
       for: "10m",
       keepFiringFor: "15m",
-      summary: `${poolOfProcess} will be full within ${duration(thresholds.forecastSeconds)}`,
+      summary: `${poolOfProcess} will be full within ${spellDuration(thresholds.forecastSeconds)}`,
       description:
-        `Use has risen for 30 minutes. If it goes on like this, {{ $value | humanizePercentage }} of the limit will be wanted in ${duration(thresholds.forecastSeconds)}. ` +
-        "Raise max before calls wait.",
+        `Usage has risen for 30 minutes. If the trend continues, it reaches {{ $value | humanizePercentage }} of the limit in ${spellDuration(thresholds.forecastSeconds)}. ` +
+        "Raise max before calls have to wait.",
     },
   ];
 };
 
 const acquireAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<AlertSpec> => {
-  const waited: TailQuestion<"acquireDuration"> = {
+  const waited: TailQuery<"acquireDuration"> = {
     key: "acquireDuration",
     where: { result: ["=~", "acquired|timeout"] },
     window: "5m",
@@ -85,7 +85,7 @@ const acquireAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<
   };
   const ended = (where: Where<"acquireDuration">): string =>
     `sum by (job, flame_pool_name) (increase(${series("acquireDuration", where, "count", selector)}[10m]))`;
-  const without = ended({ result: ["=~", "timeout|rejected"] });
+  const noSlot = ended({ result: ["=~", "timeout|rejected"] });
   const shared = { area: "pools", dashboard: "pools", variables: ["job", "pool"] } as const;
   return [
     {
@@ -97,24 +97,24 @@ const acquireAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<
       conditions: [atLeastAbove(waited, thresholds.acquireSeconds, thresholds.minEvents)],
       for: "5m",
       keepFiringFor: "10m",
-      summary: `${poolOfJob}: one call in twenty waits longer than {{ $value | humanizeDuration }} for a slot`,
+      summary: `${poolOfJob}: 1 in 20 calls waits longer than {{ $value | humanizeDuration }} for a slot`,
       description:
-        `The 95th percentile of the time to get a slot has been above ${duration(thresholds.acquireSeconds)} for 5 minutes. ` +
-        "The dashboard says what calls wait for: queued means that the pool is too small, cold that runners boot for them.",
+        `The 95th percentile of the time to acquire a slot has been above ${spellDuration(thresholds.acquireSeconds)} for 5 minutes. ` +
+        "The dashboard shows what calls wait for: queued means that the pool is too small, cold means that they wait for runners to boot.",
     },
     {
       ...shared,
       name: "FlameAcquireTimeouts",
       severity: "ticket",
-      value: `${without}\n/\n(${ended({})} > 0)`,
+      value: `${noSlot}\n/\n(${ended({})} > 0)`,
       comparison: { operator: ">", threshold: thresholds.acquireTimeoutShare },
-      conditions: [`on (job, flame_pool_name) ${without} >= ${thresholds.minEvents}`],
+      conditions: [`on (job, flame_pool_name) ${noSlot} >= ${thresholds.minEvents}`],
       for: "5m",
       keepFiringFor: "10m",
-      summary: `${poolOfJob}: {{ $value | humanizePercentage }} of calls get no slot`,
+      summary: `${poolOfJob}: {{ $value | humanizePercentage }} of calls got no slot`,
       description:
-        `Over 10 minutes, more than ${percent(thresholds.acquireTimeoutShare)} of those who asked for a slot got none: ` +
-        "their time was over, or they were refused because the queue was full or too slow, or because no runner could be started. These calls failed without having run.",
+        `Over 10 minutes, more than ${formatPercent(thresholds.acquireTimeoutShare)} of the calls that needed a slot got none: ` +
+        "their deadline passed, or they were rejected because the queue was full, the deadline was out of reach, or no runner could be started. The handler did not run.",
     },
   ];
 };

@@ -1,4 +1,4 @@
-/** Recording rules and alerts as files of Prometheus. */
+/** Writes recording rules and alerts as Prometheus rule files. */
 import { stringify } from "yaml";
 import type { BundleSettings } from "../settings.ts";
 import type { AlertRule } from "./alert-rule.ts";
@@ -19,7 +19,9 @@ const ruleOf = (alert: AlertRule): object => ({
 
 export const recordingRulesFile = (settings: BundleSettings): string =>
   toYaml(
-    ["Recording rules of Firelight, made from its settings. The alerts need them, wherever those are evaluated."],
+    [
+      "Firelight's recording rules, generated from the bundle's settings. The alerts need them, wherever those are evaluated.",
+    ],
     {
       groups: recordingGroups(settings),
     },
@@ -28,8 +30,8 @@ export const recordingRulesFile = (settings: BundleSettings): string =>
 export const alertRulesFile = (settings: BundleSettings): string =>
   toYaml(
     [
-      "Alerts of Firelight, made from its settings, for Prometheus 2.42 or newer.",
-      "Load the recording rules beside it. Use either this file or the provisioning of Grafana, not both.",
+      "Firelight's alerts for Prometheus 2.42 or newer, generated from the bundle's settings.",
+      "Load the recording rules too. Use either this file or Grafana's provisioning, not both.",
     ],
     { groups: [{ name: `${settings.uid}-alerts`, rules: alerts(settings).map(ruleOf) }] },
   );

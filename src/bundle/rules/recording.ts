@@ -1,11 +1,11 @@
 /**
- * Recording rules: counters that alerts can take rates of without missing anything, and shares of failed calls.
+ * Recording rules: counters whose rates miss no event, and shares of failed calls.
  *
- * A series of a status that was never seen appears with its first failure, at 1 or more, and a rate needs two samples: it
- * misses that first step, which with little traffic is all there is. So failures are first summed within their process,
- * beside a 0 that is there as soon as the process has a pool or a call: the sum goes from 0 to 1, and a rate sees it. Such
- * a sum only falls when its process restarts, and then all of it starts again, so rates of it are right. Sums over
- * processes are made of rates, never the other way round.
+ * A series of a new status appears with its first failure, at 1 or more. A rate needs two samples, so it misses that
+ * first step, which at low traffic may be the only one. So failures are first summed within their process, together
+ * with a 0 that exists as soon as the process has a pool or a call: the sum goes from 0 to 1, and the rate sees it. The
+ * sum decreases only when its process restarts, and then all of it starts again, so its rates are correct. Sums over
+ * processes are built from rates, never the other way round.
  */
 import { metrics, type MetricSpec } from "../../telemetry/catalog.ts";
 import { type MetricKey, series, type Where } from "../series.ts";
@@ -19,33 +19,33 @@ export interface RecordingRule {
 
 export interface RecordingGroup {
   readonly name: string;
-  /** How often, where it is not as often as everything else. */
+  /** Evaluation interval, if it differs from the default. */
   readonly interval?: string;
   readonly rules: ReadonlyArray<RecordingRule>;
 }
 
-/** Counters of one process: the labels of its target stay, and those that the name says. */
+/** Counters of one process. They keep the labels of the scrape target and those in their name. */
 export const counters = {
   /** Calls that count for the objective. */
   calls: "instance:flame_calls:sum",
-  /** Of these, those that failed. */
+  /** Calls that count for the objective and failed. */
   failures: "instance:flame_call_failures:sum",
   /** Calls of a method. */
   methodCalls: "instance_method:flame_calls:sum",
-  /** Of these, those that ended at their deadline. */
+  /** Calls of a method that exceeded their deadline. */
   methodTimeouts: "instance_method:flame_call_timeouts:sum",
   /** Attempts, of all kinds. */
   attempts: "instance_pool:flame_attempts:sum",
-  /** Of these, the first ones of their calls. */
+  /** First attempts of calls. */
   firstAttempts: "instance_pool:flame_attempts_first:sum",
-  /** Of these, those that were refused for a signature, by either side. */
+  /** Attempts that either side rejected because of a signature. */
   refusedAttempts: "instance_pool:flame_attempts_unauthenticated:sum",
 } as const;
 
-/** Share of a job's calls that failed over a window; nothing without calls. */
+/** Share of a job's calls that failed over a window; no result without calls. */
 export const failureShare = (window: Window): string => `job:flame_call_failures:ratio_rate${window}`;
 
-/** How many of a job's calls failed over a window. */
+/** Number of a job's calls that failed over a window. */
 export const failureCount = (window: Window): string => `job:flame_call_failures:increase${window}`;
 
 type CountedKey = "callDuration" | "attemptDuration";
@@ -58,7 +58,7 @@ const labelsBut = (key: MetricKey, ...kept: ReadonlyArray<string>): ReadonlyArra
   return labels.filter((label) => !kept.includes(label));
 };
 
-/** Alternatives in the order in which they hold. */
+/** Joins alternatives with `or`: the first with a result wins. */
 const firstOf = (...exprs: ReadonlyArray<string>): string => exprs.join("\nor ");
 
 const counterRules = ({ selector, slo }: BundleSettings): ReadonlyArray<RecordingRule> => {
@@ -112,7 +112,7 @@ const countRule = (window: Window): RecordingRule => ({
   expr: `sum by (job) (increase(${counters.failures}[${window}]))`,
 });
 
-/** What must be loaded wherever the alerts are evaluated; also into the Prometheus that Grafana asks. */
+/** The rules that must be loaded where the alerts are evaluated, including the Prometheus that Grafana queries. */
 export const recordingGroups = (settings: BundleSettings): ReadonlyArray<RecordingGroup> => {
   const long = new Set(Object.values(burnRates(settings.slo)).map((rate) => rate.long));
   const rulesOf = (windows: ReadonlyArray<Window>): ReadonlyArray<RecordingRule> =>

@@ -1,15 +1,15 @@
-/** Alerts on runners: how they boot, how they end, whether they are believed, and what time they think it is. */
+/** Alerts on runners: boots, exits, signatures and clocks. */
 import { series, type Where } from "../series.ts";
 import type { BundleSettings } from "../settings.ts";
 import type { AlertSpec } from "./alert-rule.ts";
-import { atLeastAbove, p95, type TailQuestion } from "./histogram-tail.ts";
-import { duration, percent } from "./numbers.ts";
+import { atLeastAbove, p95, type TailQuery } from "./histogram-tail.ts";
+import { formatPercent, spellDuration } from "../../contract/format-numbers.ts";
 import { counters } from "./recording.ts";
 
 const poolOfJob = "Pool {{ $labels.flame_pool_name }} of {{ $labels.job }}";
 
 const bootAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<AlertSpec> => {
-  const booted: TailQuestion<"bootDuration"> = {
+  const booted: TailQuery<"bootDuration"> = {
     key: "bootDuration",
     where: { result: "ok" },
     window: "30m",
@@ -31,8 +31,8 @@ const bootAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<Ale
       keepFiringFor: "30m",
       summary: `${poolOfJob}: runners take {{ $value | humanizeDuration }} to boot`,
       description:
-        `Over 30 minutes, the 95th percentile of boots was above ${duration(thresholds.bootSeconds)}. ` +
-        "Calls that find no free slot wait that long. The trace flame.runner.boot tells starting the process from loading the program.",
+        `Over 30 minutes, the 95th percentile of boot times was above ${spellDuration(thresholds.bootSeconds)}. ` +
+        "Calls that find no free slot wait that long. The flame.runner.boot trace shows whether the time goes into starting the process or into loading the program.",
     },
     {
       ...shared,
@@ -45,8 +45,8 @@ const bootAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<Ale
       keepFiringFor: "15m",
       summary: `${poolOfJob}: {{ $value | humanizePercentage }} of boots fail`,
       description:
-        `Over 15 minutes, more than ${percent(thresholds.bootFailureShare)} of the runners that were started did not come up. ` +
-        "The pool pauses longer and longer between tries; without any runner, its calls fail with no_runner. The log record flame.runner.boot_failed says why.",
+        `Over 15 minutes, more than ${formatPercent(thresholds.bootFailureShare)} of the started runners failed to boot. ` +
+        "The pool waits longer after each failure. Without any runner, its calls fail with no_runner. The log record flame.runner.boot_failed has the cause.",
     },
   ];
 };
@@ -61,16 +61,16 @@ const crashLoop = ({ selector, thresholds }: BundleSettings): AlertSpec => ({
   keepFiringFor: "10m",
   summary: `${poolOfJob} at {{ $labels.instance }}: {{ $value | printf "%.0f" }} runners crashed within 10 minutes`,
   description:
-    `${thresholds.crashes} or more runners of one parent ended without being asked to. The calls that they had failed or were tried again. ` +
-    "The log record flame.runner.lost says how each of them ended: its exit code, or the signal.",
+    `${thresholds.crashes} or more runners of one parent exited unexpectedly. Their calls failed or were retried. ` +
+    "The log record flame.runner.lost has the exit code or signal of each.",
   dashboard: "runners",
   variables: ["job", "instance", "pool"],
 });
 
 /**
- * A runner counts the requests that it refuses, and a parent the answers; runners are seldom scraped. But a parent also
- * sees its attempts refused. The greater of the two counts is judged. Requests for an earlier process of a runner are not
- * counted: every parent sends some after a restart, and signs them again.
+ * A runner counts the requests that it rejects, and a parent the responses; runners are seldom scraped. A parent also
+ * sees its attempts rejected. The alert uses the larger of the two counts. Requests signed for an earlier process of a
+ * runner are not counted: every parent sends some after a restart and signs them again.
  */
 const signatureRejections = ({ selector, thresholds }: BundleSettings): AlertSpec => {
   const rejections = `sum by (job, flame_pool_name) (increase(${series("signatureRejections", { reason: ["!=", "instance"] }, undefined, selector)}[5m]))`;
@@ -83,17 +83,17 @@ const signatureRejections = ({ selector, thresholds }: BundleSettings): AlertSpe
     comparison: { operator: ">=", threshold: thresholds.signatureRejections },
     for: "0s",
     keepFiringFor: "10m",
-    summary: `${poolOfJob}: {{ $value | printf "%.0f" }} requests or answers refused for their signature within 5 minutes`,
+    summary: `${poolOfJob}: {{ $value | printf "%.0f" }} requests or responses failed their signature check within 5 minutes`,
     description:
-      "Somebody signs with a wrong secret, clocks are far apart, something repeats or changes requests, or somebody tries to get in. " +
-      "The reason of the rejections says which; a rotation of secrets that went too fast is the usual one.",
+      "A process signs with a wrong secret, clocks differ too much, a proxy repeats or changes requests, or this is an attack. " +
+      "The reason label of the rejections shows which. The usual cause is a secret that was rotated too fast.",
     dashboard: "runners",
     variables: ["job", "pool"],
   };
 };
 
 const clockSkew = ({ selector, thresholds }: BundleSettings): AlertSpec => {
-  const offset: TailQuestion<"clockOffset"> = { key: "clockOffset", window: "10m", selector };
+  const offset: TailQuery<"clockOffset"> = { key: "clockOffset", window: "10m", selector };
   return {
     name: "FlameClockSkew",
     severity: "ticket",
@@ -105,8 +105,8 @@ const clockSkew = ({ selector, thresholds }: BundleSettings): AlertSpec => {
     keepFiringFor: "30m",
     summary: `${poolOfJob}: clocks of parent and runners differ by {{ $value | humanizeDuration }}`,
     description:
-      `For 10 minutes, the clocks differed by more than ${duration(thresholds.clockOffsetSeconds)} in one call of twenty or more. ` +
-      "Deadlines and calls under way do not suffer, but spans are shifted against each other, and beyond security.windowMs (60 seconds) runners refuse parents that they do not know yet.",
+      `For 10 minutes, the clocks differed by more than ${spellDuration(thresholds.clockOffsetSeconds)} in at least 1 of 20 calls. ` +
+      "Deadlines and running calls are not affected, but spans are shifted against each other. Beyond security.windowMs (60 seconds), runners reject new parents.",
     dashboard: "runners",
     variables: ["job", "pool"],
   };

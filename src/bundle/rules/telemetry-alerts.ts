@@ -1,11 +1,11 @@
-/** Alerts on telemetry itself: whether the other alerts, and the traces, can be believed. */
-import { foreign } from "../external-series.ts";
+/** Alerts on telemetry itself: whether the other alerts and the traces are complete. */
+import { externalSelector } from "../external-series.ts";
 import { series, type Where } from "../series.ts";
 import type { BundleSettings } from "../settings.ts";
 import type { AlertSpec } from "./alert-rule.ts";
-import { percent } from "./numbers.ts";
+import { formatPercent } from "../../contract/format-numbers.ts";
 
-/** Spans that died with their runner, of all that runners made. */
+/** Share of the runners' spans that were lost with their runner. */
 const lostWithRunners = ({ selector, thresholds }: BundleSettings): string => {
   const spans = (where: Where<"telemetrySpans">): string =>
     `sum by (job, flame_pool_name) (increase(${series("telemetrySpans", where, undefined, selector)}[15m]))`;
@@ -14,11 +14,11 @@ const lostWithRunners = ({ selector, thresholds }: BundleSettings): string => {
 };
 
 /**
- * Spans that a collector refused, could not queue or could not send, of all that came to it. It appears with what it
- * measures: without a collector, or without trouble, there is nothing.
+ * Share of a collector's spans that it refused, could not queue or could not send. No result without a collector, or
+ * without lost spans.
  */
 const lostInCollector = ({ thresholds }: BundleSettings): string => {
-  const increase = (name: Parameters<typeof foreign>[0]): string => `increase(${foreign(name)}[15m])`;
+  const increase = (name: Parameters<typeof externalSelector>[0]): string => `increase(${externalSelector(name)}[15m])`;
   const lost = [
     `label_replace(${increase("spansSendFailed")}, "lost_in", "send", "", "")`,
     `label_replace(${increase("spansEnqueueFailed")}, "lost_in", "enqueue", "", "")`,
@@ -28,12 +28,12 @@ const lostInCollector = ({ thresholds }: BundleSettings): string => {
 };
 
 /**
- * Collectors that do not answer, of those of a job that took spans within the hour: they count nothing any more, and what
- * is sent to them is lost.
+ * Share of a job's collectors that are down, of those that accepted spans within the last hour. A collector that is
+ * down counts nothing, and spans sent to it are lost.
  */
 const collectorsDown = (): string => {
-  const known = `and on (job, instance) count_over_time(${foreign("spansAccepted")}[1h])`;
-  const up = foreign("up");
+  const known = `and on (job, instance) count_over_time(${externalSelector("spansAccepted")}[1h])`;
+  const up = externalSelector("up");
   return `count by (job) (${up} == 0 ${known})\n/ count by (job) (${up} ${known})`;
 };
 
@@ -48,16 +48,16 @@ const telemetryLoss = (settings: BundleSettings): AlertSpec => ({
   summary:
     "{{ if $labels.flame_pool_name }}Pool {{ $labels.flame_pool_name }} of {{ $labels.job }}{{ else }}Collector {{ $labels.job }}{{ end }}: {{ $value | humanizePercentage }} of spans are lost",
   description:
-    `Over 15 minutes, more than ${percent(settings.thresholds.lostSpanShare)} of the spans did not arrive. ` +
-    "{{ if $labels.flame_pool_name }}They died with their runners or could not be sent by them, so traces of calls end at the attempt: see whether runners crash, and whether they reach the collector." +
-    "{{ else }}The collector is down, refused them, could not queue them or could not send them on: see its exporters and its memory.{{ end }} Metrics are not concerned.",
+    `Over 15 minutes, more than ${formatPercent(settings.thresholds.lostSpanShare)} of the spans were lost. ` +
+    "{{ if $labels.flame_pool_name }}Runners crashed before the export or could not send the spans, so traces end at the attempt. Check whether runners crash and whether they reach the collector." +
+    "{{ else }}The collector is down, refused the spans, or could not queue or send them. Check its exporters and its memory.{{ end }} Metrics are not affected.",
   dashboard: "telemetry",
   variables: [],
 });
 
 /**
- * A job that cannot be seen any more: an hour ago it had metrics; or within the hour it had, and now its targets do not
- * answer. Asked of a counter that outlives its pool, so that a pool which is closed is not missed.
+ * Fires for a job that stopped reporting: it had metrics an hour ago, or it had some within the hour and its targets
+ * are down now. Uses a counter that outlives its pool, so a closed pool does not trigger it.
  */
 const metricsAbsent = ({ selector }: BundleSettings): AlertSpec => {
   const alive = series("telemetrySpans", { outcome: "reported" }, undefined, selector);
@@ -67,14 +67,14 @@ const metricsAbsent = ({ selector }: BundleSettings): AlertSpec => {
     area: "telemetry",
     value:
       `(\n  group by (job) (${alive} offset 1h)\n  or\n` +
-      `  group by (job) (${foreign("up")} == 0 and on (job, instance) count_over_time(${alive}[1h]))\n)\n` +
+      `  group by (job) (${externalSelector("up")} == 0 and on (job, instance) count_over_time(${alive}[1h]))\n)\n` +
       `unless on (job)\ngroup by (job) (${alive})`,
     comparison: { operator: ">", threshold: 0 },
     for: "5m",
-    summary: "{{ $labels.job }} does not report any more",
+    summary: "{{ $labels.job }} stopped reporting",
     description:
-      "Within the last hour this job had metrics of Firelight, and for 5 minutes it has had none. It is down, cannot be scraped, or stopped to push. " +
-      "Until it reports again, no other alert can tell how it is. This one ends by itself an hour after the last metrics: that is no good news.",
+      "This job reported Firelight metrics within the last hour, but none for 5 minutes. It is down, cannot be scraped, or stopped pushing. " +
+      "Until it reports again, no other alert can fire for it. This alert resolves an hour after the last metrics, even if the job is still down.",
     dashboard: "telemetry",
     variables: ["job"],
   };

@@ -90,7 +90,7 @@ const performWith = (
     Effect.flatMap(execute(run, args, span), (value) => {
       try {
         const body = encode(value);
-        span.note({ responseBytes: body.byteLength });
+        span.setAttributes({ responseBytes: body.byteLength });
         return Effect.succeed(body);
       } catch (thrown) {
         return Effect.fail(codecError(thrown, "yes"));

@@ -163,7 +163,7 @@ export const makeIsolatedRuns = (deps: IsolatedRunsDeps): IsolateRunner => {
             if (result.outcome === "ok") late.resolve(result.body);
             else late.reject(new Error("The handler failed."));
             if (over) return;
-            if (result.outcome === "ok") span.note({ responseBytes: result.body.byteLength });
+            if (result.outcome === "ok") span.setAttributes({ responseBytes: result.body.byteLength });
             end(outcomeOf(run, result));
           },
           lost: (exit) => {

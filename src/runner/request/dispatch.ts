@@ -75,7 +75,7 @@ const unregistered = (deps: DispatcherDeps, name: string): RegistryError => {
 const deadlineOf = ({ arrivedAt, timeoutMs }: Invocation): number => arrivedAt + timeoutMs;
 
 const noteAborted = (deadlineAt: () => number, span: StageSpan): Effect.Effect<void> =>
-  Effect.sync(() => span.note({ status: isDue(deadlineAt()) ? "DEADLINE_EXCEEDED" : "CANCELLED" }));
+  Effect.sync(() => span.setAttributes({ status: isDue(deadlineAt()) ? "DEADLINE_EXCEEDED" : "CANCELLED" }));
 
 /** Runs the found method: here, or in an isolate if it asks for one. */
 const serve = (
@@ -120,7 +120,7 @@ const keyedRequest = (
   run: (deadlineAt) => serve(deps, passage, method, deadlineAt),
   late: () => passage.run?.late(),
   decided: (outcome) => {
-    span.note({ idempotencyOutcome: outcome });
+    span.setAttributes({ idempotencyOutcome: outcome });
     deps.telemetry.emit({ _tag: "IdempotencyDecided", pool: deps.poolName, outcome });
   },
 });

@@ -18,42 +18,42 @@ export const logs = {
     level: "error",
     description: "A handler failed on the runner.",
   },
-  retry: { name: "flame.retry.scheduled", level: "info", description: "A call is tried again, and why." },
+  retry: { name: "flame.retry.scheduled", level: "info", description: "A call is retried, and why." },
   retryRefused: {
     name: "flame.retry.refused",
     level: "info",
-    description: "A call is not tried again, or not hedged, though its options allow it, and why.",
+    description: "A call is not retried or not hedged although its options allow it, and why.",
   },
   runnerBooting: { name: "flame.runner.booting", level: "debug", description: "A runner is being started." },
-  runnerReady: { name: "flame.runner.ready", level: "info", description: "A runner is up." },
-  runnerBootFailed: { name: "flame.runner.boot_failed", level: "error", description: "A runner did not come up." },
+  runnerReady: { name: "flame.runner.ready", level: "info", description: "A runner is ready." },
+  runnerBootFailed: { name: "flame.runner.boot_failed", level: "error", description: "A runner failed to boot." },
   runnerBootCanceled: {
     name: "flame.runner.boot_canceled",
     level: "info",
-    description: "A boot was canceled: nobody needed the runner any more, or the pool was shut down.",
+    description: "A boot was canceled: the runner was no longer needed, or the pool was shut down.",
   },
   runnerDraining: {
     name: "flame.runner.draining",
     level: "info",
-    description: "A runner takes no new work and finishes what it has.",
+    description: "A runner accepts no new calls and finishes the current ones.",
   },
-  runnerLost: { name: "flame.runner.lost", level: "warn", description: "A runner ended without being asked to." },
+  runnerLost: { name: "flame.runner.lost", level: "warn", description: "A runner exited unexpectedly." },
   runnerTerminated: { name: "flame.runner.terminated", level: "info", description: "A runner was stopped." },
   runnerNotEnded: {
     name: "flame.runner.not_ended",
     level: "warn",
-    description: "The backend could not end a runner, or took too long; it may still be there.",
+    description: "The backend failed to terminate a runner or took too long. The runner may still be running.",
   },
   isolateTerminated: {
     name: "flame.isolate.terminated",
     level: "warn",
     description:
-      "The worker or process of a handler was terminated: the handler had not ended in time after its signal. As an error: it could not be stopped.",
+      "The worker or process of a handler was terminated, because the handler did not stop in time after its signal. Level `error`: it could not be terminated.",
   },
   poolSaturated: {
     name: "flame.pool.saturated",
     level: "warn",
-    description: "Every slot that the pool may have is in use and calls wait.",
+    description: "All slots of the pool are in use, it is at its maximum size, and calls are waiting.",
   },
   poolScaled: {
     name: "flame.pool.scaled",
@@ -64,22 +64,22 @@ export const logs = {
     name: "flame.user_function.failed",
     level: "error",
     description:
-      "A function that was given to Firelight, such as `scaling`, a hook or one of a backend, failed or gave nothing that can be used; and what holds in its place. Once for each series of failures.",
+      "A user-supplied function, such as `scaling`, a hook or a backend's, failed or returned an invalid value, and what is used instead. Logged once per series of failures.",
   },
   heartbeatRefused: {
     name: "flame.heartbeat.refused",
     level: "error",
     description:
-      "A runner refuses the heartbeats of its parent, and will end itself. Both say so: at the first one in a row, the second, the fourth and so on.",
+      "A runner refuses the heartbeats of its parent and will exit. Both sides log the first refusal in a row, the second, the fourth and so on.",
   },
   clockStepped: {
     name: "flame.clock.stepped",
     level: "warn",
-    description: "The system clock of this process was moved by a second or more, or its machine slept. Calls go on.",
+    description: "The system clock jumped by a second or more, or the machine was suspended. Calls are not affected.",
   },
   signatureRejected: {
     name: "flame.signature.rejected",
     level: "warn",
-    description: "A request or response was refused for its signature.",
+    description: "A request or response was rejected because of its signature.",
   },
 } satisfies Record<string, LogSpec>;

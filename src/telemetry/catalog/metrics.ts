@@ -3,7 +3,7 @@
 /** Upper bounds of histogram buckets, in seconds. */
 const coarse = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300] as const;
 const fine = [0.0005, 0.001, 0.0025, ...coarse] as const;
-/** For histograms of which each method has several series. */
+/** For histograms with several series per method. */
 const sparse = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 30, 120] as const;
 
 /** A metric. */
@@ -24,7 +24,7 @@ export interface MetricSpec {
   readonly ownBuckets?: boolean;
   /** Whether observations carry `trace_id` and `span_id`. */
   readonly exemplars?: boolean;
-  /** Label values that exist from the start, at zero. */
+  /** Label values that exist from the start, with the value zero. */
   readonly known?: Readonly<Record<string, ReadonlyArray<string>>>;
   /** Combinations of known label values that never occur and have no series. */
   readonly impossible?: ReadonlyArray<Readonly<Record<string, string>>>;
@@ -43,7 +43,7 @@ export const metrics = {
     exemplars: true,
     side: "parent",
     labels: ["rpc_system_name", "rpc_method", "rpc_status_code", "error_type", "flame_pool_name"],
-    description: "Duration of logical calls, all attempts and waiting included.",
+    description: "Duration of calls, including all attempts and waiting.",
   },
   attemptDuration: {
     name: "flame_client_attempt_duration_seconds",
@@ -63,7 +63,7 @@ export const metrics = {
     buckets: [1, 2, 3, 4, 5],
     side: "parent",
     labels: ["rpc_method", "flame_pool_name"],
-    description: "Retries and hedges of calls that had any; calls of one attempt are not observed.",
+    description: "Number of retries and hedges per call. Calls with a single attempt are not observed.",
   },
   retriesRefused: {
     name: "flame_client_retries_refused_total",
@@ -72,8 +72,7 @@ export const metrics = {
     side: "parent",
     labels: ["flame_pool_name", "reason"],
     known: { reason: ["budget", "condition", "deadline", "max_attempts"] },
-    description:
-      "Retries and hedges that were not made though the call's options allow them, by what stood in the way.",
+    description: "Retries and hedges that were not made although the options of the call allow them, by reason.",
   },
   phaseDuration: {
     name: "flame_invocation_phase_duration_seconds",
@@ -83,7 +82,7 @@ export const metrics = {
     ownBuckets: true,
     side: "parent",
     labels: ["rpc_method", "flame_pool_name", "phase"],
-    description: "Where the time of calls went. The phases of a call sum to its duration.",
+    description: "Time that calls spent in each phase. The phases of a call sum to its duration.",
   },
   active: {
     name: "flame_invocation_active",
@@ -106,7 +105,7 @@ export const metrics = {
       { result: "timeout", source: "warm" },
       { result: "canceled", source: "warm" },
     ],
-    description: "How long it took to get a slot on a runner.",
+    description: "Time to acquire a slot on a runner.",
   },
   leaseDuration: {
     name: "flame_pool_lease_duration_seconds",
@@ -115,7 +114,7 @@ export const metrics = {
     buckets: coarse,
     side: "parent",
     labels: ["flame_pool_name"],
-    description: "How long slots were held.",
+    description: "Time that slots were held.",
   },
   pending: {
     name: "flame_pool_pending_requests",
@@ -140,7 +139,7 @@ export const metrics = {
     unit: "{slot}",
     side: "parent",
     labels: ["flame_pool_name"],
-    description: "Slots that calls hold now.",
+    description: "Slots in use.",
   },
   slotsProvisioned: {
     name: "flame_pool_slots_provisioned",
@@ -148,7 +147,7 @@ export const metrics = {
     unit: "{slot}",
     side: "parent",
     labels: ["flame_pool_name"],
-    description: "Slots on runners that are up. Used / provisioned is utilization.",
+    description: "Slots on running runners. Used / provisioned is utilization.",
   },
   slotsLimit: {
     name: "flame_pool_slots_limit",
@@ -156,7 +155,7 @@ export const metrics = {
     unit: "{slot}",
     side: "parent",
     labels: ["flame_pool_name"],
-    description: "Slots that the pool may grow to. Used / limit is saturation.",
+    description: "Slots at the pool's maximum size. Used / limit is saturation.",
   },
   slotBusy: {
     name: "flame_pool_slot_busy_seconds_total",
@@ -173,7 +172,7 @@ export const metrics = {
     unit: "s",
     side: "parent",
     labels: ["flame_pool_name"],
-    description: "Slot-seconds offered by runners that were up.",
+    description: "Slot-seconds offered by running runners.",
   },
   bootDuration: {
     name: "flame_runner_boot_duration_seconds",
@@ -184,7 +183,7 @@ export const metrics = {
     labels: ["flame_pool_name", "backend", "result"],
     known: { result: ["ok", "error", "timeout", "canceled"] },
     description:
-      "How long runners took to boot, by result. `canceled`: nobody needed the runner any more, or the pool was shut down; not a failure.",
+      "Duration of runner boots, by result. `canceled` is not a failure: the runner was no longer needed, or the pool was shut down.",
   },
   terminations: {
     name: "flame_runner_terminations_total",
@@ -193,7 +192,7 @@ export const metrics = {
     side: "parent",
     labels: ["flame_pool_name", "reason"],
     known: { reason: ["idle", "drain", "crash", "boot_timeout", "canceled", "unhealthy", "recycled"] },
-    description: "Runners that ended, by reason; `boot_timeout` and `canceled` ended before they were up.",
+    description: "Runners that ended, by reason. `boot_timeout` and `canceled` ended before they were ready.",
   },
   signatureRejections: {
     name: "flame_signature_rejections_total",
@@ -203,7 +202,7 @@ export const metrics = {
     labels: ["flame_pool_name", "reason"],
     known: { reason: ["expired", "mismatch", "replay", "unknown_key", "malformed", "instance"] },
     description:
-      "Requests that a runner refused, and responses that a parent refused, for their signature. `instance`: signed for another process of the runner, as after a restart; parents sign such a request again by themselves.",
+      "Requests that a runner rejected, and responses that a parent rejected, because of their signature. `instance`: signed for another process of the runner, as after a restart. The parent signs and sends such a request again.",
   },
   heartbeatsRefused: {
     name: "flame_heartbeats_refused_total",
@@ -211,7 +210,7 @@ export const metrics = {
     unit: "{rejection}",
     side: "parent",
     labels: ["flame_pool_name"],
-    description: "Heartbeats of this parent that a runner refused. A runner that accepts none ends itself.",
+    description: "Heartbeats of this parent that a runner refused. A runner that accepts none exits.",
   },
   clockOffset: {
     name: "flame_runner_clock_offset_seconds",
@@ -220,7 +219,7 @@ export const metrics = {
     buckets: fine,
     side: "parent",
     labels: ["flame_pool_name"],
-    description: "Absolute difference of the clocks of parent and runner.",
+    description: "Absolute difference between the clocks of parent and runner.",
   },
   clockSteps: {
     name: "flame_clock_steps_total",
@@ -230,7 +229,7 @@ export const metrics = {
     labels: ["flame_pool_name", "direction"],
     known: { direction: ["back", "forward"] },
     description:
-      "Times that the system clock of a parent or a runner was moved by a second or more. Calls go on: they are judged by monotonic clocks.",
+      "Number of times that the system clock of a parent or a runner jumped by a second or more. Calls are not affected, because deadlines use monotonic clocks.",
   },
   telemetrySpans: {
     name: "flame_telemetry_spans_total",
@@ -240,7 +239,7 @@ export const metrics = {
     labels: ["flame_pool_name", "outcome"],
     known: { outcome: ["reported", "lost"] },
     description:
-      "Spans that runners recorded for the pool's calls, each once: `reported` left the runner, as its signed responses and its orderly end say; `lost` died with it, or could not be exported. What cannot be known is `lost`.",
+      "Spans that runners recorded for the pool's calls, each counted once. `reported`: the runner confirmed the export, in a signed response or at shutdown. `lost`: the export failed, or the runner ended without a confirmation.",
   },
   idempotencyRequests: {
     name: "flame_idempotency_requests_total",
@@ -249,7 +248,7 @@ export const metrics = {
     side: "runner",
     labels: ["flame_pool_name", "outcome"],
     description:
-      "Requests with an idempotency key, by what it came to: `executed`, `joined`, `replayed`, `conflict` or `unavailable`, as in `flame.idempotency.outcome`.",
+      "Requests with an idempotency key, by outcome: `executed`, `joined`, `replayed`, `conflict` or `unavailable`, as in `flame.idempotency.outcome`.",
   },
   serverDuration: {
     name: "rpc_server_call_duration_seconds",
@@ -259,6 +258,6 @@ export const metrics = {
     ownBuckets: true,
     side: "runner",
     labels: ["rpc_system_name", "rpc_method", "rpc_status_code", "error_type", "flame_pool_name"],
-    description: "Duration of invocations on the runner, for runners that live long enough to be scraped.",
+    description: "Duration of calls on the runner, for runners that live long enough to be scraped.",
   },
 } as const satisfies Record<string, MetricSpec>;

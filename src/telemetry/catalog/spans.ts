@@ -1,4 +1,4 @@
-/** Every span, with the attributes that it may carry. */
+/** Every span and its attributes. */
 import type { attributes } from "./attributes.ts";
 
 /** A span. `{rpc.method}` as the name stands for the method. */
@@ -20,7 +20,7 @@ export const spans = {
   call: {
     name: "{rpc.method}",
     kind: "client",
-    description: "The logical call, as its caller sees it: all attempts and all waiting.",
+    description: "The call as its caller sees it, including all attempts and waiting.",
     attributes: [
       "system",
       "method",
@@ -52,26 +52,26 @@ export const spans = {
     name: "flame.map",
     kind: "internal",
     description:
-      "A method called for many items. The first 1 000 calls are its children; each one beyond begins a trace of its own and links to it.",
+      "A method called for many items. The first 1,000 calls are its children. Each further call starts a new trace that links to it.",
     attributes: ["method", "pool", "mapItems", "mapConcurrency", "mapFailed", ...failure],
   },
   acquire: {
     name: "flame.pool.acquire",
     kind: "internal",
     description:
-      "Waiting for a slot. Absent when a slot was free at once. Links to what it waited for: boots under way, and calls that hold slots.",
+      "Waiting for a slot. Absent if a slot was free. Links to what the call waited for: runner boots, and calls that held slots.",
     attributes: ["pool", "acquireResult", "acquireSource", "queueDepth", "slotLimit", "runnerId", ...failure],
   },
   boot: {
     name: "flame.runner.boot",
     kind: "internal",
-    description: "Starting a runner: a trace of its own, linked to the call that asked for it.",
+    description: "Starting a runner. A separate trace, linked to the call that triggered it.",
     attributes: ["pool", "backend", "runnerId", "bootPhase", ...failure],
   },
   attempt: {
     name: "flame.attempt",
     kind: "client",
-    description: "One request to one runner. Its context is what travels to the runner.",
+    description: "One request to one runner. Its trace context is sent to the runner.",
     attributes: [
       "method",
       "status",
@@ -98,7 +98,7 @@ export const spans = {
   server: {
     name: "{rpc.method}",
     kind: "server",
-    description: "The invocation on the runner; a child of the attempt that carried it.",
+    description: "The call on the runner; a child of the attempt.",
     attributes: [
       "system",
       "method",
@@ -116,7 +116,7 @@ export const spans = {
   handler: {
     name: "flame.handler",
     kind: "internal",
-    description: "The user's code. The active span inside the handler.",
+    description: "The user's code. This span is active inside the handler.",
     attributes: ["method", "isolation", "requestBytes", "responseBytes", ...failure],
   },
 } satisfies Record<string, SpanSpec>;

@@ -1,11 +1,11 @@
 /** The names that queries may use: those of the catalog, of recording rules, and of series that others export. */
-import { foreignSeries } from "../../../src/bundle/external-series.ts";
+import { externalSeries } from "../../../src/bundle/external-series.ts";
 import { attributes, metrics, type MetricSpec } from "../../../src/telemetry/catalog.ts";
 import { logqlLabels } from "../../harness/logql.ts";
 import { promqlNames } from "../../harness/promql.ts";
 import { traceqlAttributes } from "../../harness/traceql.ts";
 
-type Foreign = (typeof foreignSeries)[keyof typeof foreignSeries];
+type ExternalSeries = (typeof externalSeries)[keyof typeof externalSeries];
 
 /** Labels that Prometheus gives to whatever it scrapes. */
 const targetLabels = ["job", "instance"];
@@ -27,20 +27,20 @@ const cataloged: ReadonlyMap<string, ReadonlySet<string>> = new Map(
 
 const everyLabel: ReadonlySet<string> = new Set([
   ...[...cataloged.values()].flatMap((labels) => [...labels]),
-  ...Object.values(foreignSeries).flatMap(({ labels }): ReadonlyArray<string> => labels),
+  ...Object.values(externalSeries).flatMap(({ labels }): ReadonlyArray<string> => labels),
 ]);
 
 /** Who makes a series, if it is not Firelight. The name may be a pattern, as the series' own may. */
-export const foreignOf = (metric: string): Foreign | undefined =>
-  Object.values(foreignSeries).find(({ name }) => name === metric || new RegExp(`^(?:${name})$`).test(metric));
+export const externalOf = (metric: string): ExternalSeries | undefined =>
+  Object.values(externalSeries).find(({ name }) => name === metric || new RegExp(`^(?:${name})$`).test(metric));
 
 /** The metrics and labels of a PromQL expression that no one exports. */
 export const unknownInPromql = (expr: string, recorded: ReadonlySet<string>): ReadonlyArray<string> => {
   const { selectors, labels, createdLabels } = promqlNames(expr);
   const inSelectors = selectors.flatMap(({ metric, matchers }) => {
-    const foreign = foreignOf(metric);
+    const external = externalOf(metric);
     const known =
-      cataloged.get(metric) ?? (foreign === undefined ? undefined : new Set([...foreign.labels, ...targetLabels]));
+      cataloged.get(metric) ?? (external === undefined ? undefined : new Set([...external.labels, ...targetLabels]));
     if (known === undefined && !recorded.has(metric)) return [metric];
     return matchers.filter(({ label }) => !(known ?? everyLabel).has(label)).map(({ label }) => `${metric}{${label}}`);
   });

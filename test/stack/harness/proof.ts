@@ -2,7 +2,7 @@
 import { promqlNames } from "../../harness/promql.ts";
 import type { Dashboard, PanelQuery } from "./dashboards.ts";
 import { stepMs, substitute, type QueryTimes, type Variable } from "./grafana-variables.ts";
-import { foreignOf } from "./known-names.ts";
+import { externalOf } from "./known-names.ts";
 import { hasData, type PrometheusApi, type TimeRange } from "./prometheus-api.ts";
 
 /** Where things are proven. */
@@ -22,10 +22,10 @@ export interface Proof {
 
 /** Why a series need not be there. */
 const excuseFor = (metric: string, { collector }: Ground): string | undefined => {
-  const foreign = foreignOf(metric);
-  if (foreign === undefined || foreign.maker === "host") return undefined;
-  if (foreign.maker === "prometheus" || !collector) return foreign.absentWhen;
-  return /_(?:failed|refused)_/.test(foreign.name) ? "The collector has it from its first failure on." : undefined;
+  const external = externalOf(metric);
+  if (external === undefined || external.producer === "host") return undefined;
+  if (external.producer === "prometheus" || !collector) return external.absentWhen;
+  return /_(?:failed|refused)_/.test(external.name) ? "The collector has it from its first failure on." : undefined;
 };
 
 /** What an expression selects and nobody has, with the excuse for it. */

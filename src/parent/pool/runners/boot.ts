@@ -149,7 +149,7 @@ export const startBoot = ({ pool, runnerId, reason, requestedBy, telemetry, envi
     (span) => {
       ids = span.ids;
       return Effect.map(spawn(span.carrier), (handle) => {
-        if (handle.bootPhases !== undefined) span.noteBootPhases(handle.bootPhases);
+        if (handle.bootPhases !== undefined) span.setBootPhases(handle.bootPhases);
         return handle;
       });
     },

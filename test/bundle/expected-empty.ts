@@ -1,9 +1,9 @@
 /**
- * Panels that stay empty though everything works and calls are made, each with its reason. Panels that read only what
- * others make (`src/bundle/foreign-series.ts`) are not here: they are empty when their maker is absent.
+ * Panels that stay empty although everything works and calls are made, each with its reason. Panels that read only
+ * external series (`src/bundle/external-series.ts`) are not listed: they are empty if the producer is absent.
  */
 
-export interface RightlyEmpty {
+export interface ExpectedEmpty {
   readonly dashboardUid: string;
   readonly panelTitle: string;
   /** One query of the panel; without it, all of them. */
@@ -11,7 +11,7 @@ export interface RightlyEmpty {
   readonly reason: string;
 }
 
-export const expectedEmpty: ReadonlyArray<RightlyEmpty> = [
+export const expectedEmpty: ReadonlyArray<ExpectedEmpty> = [
   {
     dashboardUid: "firelight-overview",
     panelTitle: "Failures by status",
@@ -20,6 +20,6 @@ export const expectedEmpty: ReadonlyArray<RightlyEmpty> = [
   {
     dashboardUid: "firelight-retries",
     panelTitle: "Retries of retried calls",
-    reason: "No call was tried again: a call of one attempt is not observed.",
+    reason: "No call was retried: calls with a single attempt are not observed.",
   },
 ];
