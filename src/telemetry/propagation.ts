@@ -55,7 +55,7 @@ const tracestateMember =
   /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 /** Members longer than this are dropped first when a tracestate does not fit. */
 const longMember = 128;
-/** Longer tracestates cannot be trimmed to the bound and are ignored. */
+/** Longer tracestate values cannot be trimmed to the bound and are ignored. */
 const maxTracestateInput = 8192;
 
 /**

@@ -13,7 +13,7 @@ export const badSignature: Drill = {
   alert: "FlameSignatureRejections",
   mayFire: ["FlameErrorBudgetBurnTicket"],
   panels: [
-    { dashboard: "runners", panel: "Refused signatures within five minutes", reaches: 3 },
+    { dashboard: "runners", panel: "Signature failures within five minutes", reaches: 3 },
     { dashboard: "overview", panel: "Failures by status", where: { rpc_status_code: "UNAUTHENTICATED" }, reaches: 0.1 },
   ],
   clue: {

@@ -10,7 +10,7 @@ export const crashLoop: Drill = {
   mayFire: ["FlameTelemetryLoss", "FlameErrorBudgetBurnTicket"],
   panels: [
     { dashboard: "runners", panel: "Crashes within ten minutes, by pool", pictured: true, reaches: 3 },
-    { dashboard: "runners", panel: "Ended runners by reason", where: { reason: "crash" }, reaches: 0.5 },
+    { dashboard: "runners", panel: "Terminated runners by reason", where: { reason: "crash" }, reaches: 0.5 },
   ],
   clue: {
     look: ({ method, outcome }) => method === "shop/catalog" && outcome === "UNAVAILABLE",
