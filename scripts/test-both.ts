@@ -10,7 +10,9 @@ import { text } from "node:stream/consumers";
 const run = (runtime: "node" | "bun", output: "inherit" | "pipe") => {
   const args = ["run", "--silent", `test:${runtime}`, "--", ...process.argv.slice(2)];
   const child = spawn("npm", args, { stdio: ["ignore", output, output] });
-  const printed = Promise.all([child.stdout, child.stderr].map((stream) => (stream === null ? "" : text(stream))));
+  const printed = Promise.all(
+    [child.stdout, child.stderr].map(async (stream) => (stream === null ? "" : text(stream))),
+  );
   const passed = new Promise<boolean>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code) => resolve(code === 0));
