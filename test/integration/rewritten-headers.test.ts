@@ -49,7 +49,7 @@ const startBehind = async (rewrite: keyof typeof rewrites) => {
     telemetry: { baggageKeys: ["tenant"] },
     pools: { default: { backend, min: 1, max: 1, orphanTimeoutMs, healthCheckMs: 100, spawnTimeoutMs: 20_000 } },
   });
-  await waitFor(() => flame.pools["default"]!.stats().runners.idle === 1, { what: "the runner", timeoutMs: 20_000 });
+  await waitFor(() => flame.pools["default"]!.stats().runners.idle === 1, { what: "the runner" });
   return { proxies, problems };
 };
 
