@@ -1,3 +1,5 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { transform } from "esbuild";
 import { defineConfig, type Plugin } from "vitest/config";
 
@@ -23,30 +25,76 @@ const decorators = (): Plugin => ({
   },
 });
 
-/** Chaos tests run by themselves, one file at a time: their figures are about time, and other tests would take it. */
+const onBun = "bun" in process.versions;
+
+/** Runner processes and command lines of the tests load the sources: Node compiles them once, not at every start. */
+process.env["NODE_COMPILE_CACHE"] ??= join(import.meta.dirname, "node_modules/.cache/firelight-compiled");
+
+/**
+ * Tests that give the same answer on every runtime, or that start both runtimes themselves. They run on Node only.
+ * Tests of the network, processes, isolates, streams, cryptography, timers, stack traces and the codec run on both.
+ */
+const nodeOnly = [
+  // Files and queries of the bundle: text that is generated and read.
+  "test/bundle/**",
+  // Parsing, checks and printing of the command line. Its probes of runners run on both.
+  "test/cli/**/!(check-runner|check-otlp|check-metrics).test.ts",
+  // Definitions, options and their checks: plain objects.
+  "test/contract/{api,config,validation}/**",
+  // Pages of the documentation; the snippets of the README run on both.
+  "test/docs/!(snippets).test.ts",
+  // Rules of the code base, and what the package exports.
+  "test/package/{layers,public-types}.test.ts",
+  // The pool's state and its decisions: pure functions of events.
+  "test/parent/*.test.ts",
+  "test/parent/pool/core/**",
+  "test/property/**",
+  // Names, labels and texts of telemetry.
+  "test/telemetry/{exemplars,guarded-logger,logs,map-spans,prometheus,propagation,redaction,registry-instruments,relay,series-cost,span-status}.test.ts",
+  // Every pair of a parent and a runner on Node and Bun: the test process only looks on.
+  "test/backends/process-orphans.test.ts",
+];
+
+const outside = ["test/chaos/**", "test/ecosystem/**", "test/stack/**", "test/package/consumer.test.ts"];
+
 const long = process.env["FIRELIGHT_CHAOS"] === "long";
 
 export default defineConfig({
   plugins: [decorators()],
   test: {
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // A test that hangs ends here; one that asserts a time does so itself.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    // Bun has no child processes that Vitest could use.
+    pool: onBun ? "threads" : "forks",
+    // Most tests wait for processes and timers: more workers than processors keep the processors busy.
+    maxWorkers: 2 * availableParallelism(),
     projects: [
       {
         extends: true,
         test: {
           name: "tests",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/chaos/**", "test/ecosystem/**", "test/stack/**"],
+          exclude: [...outside, ...nodeOnly],
+          globalSetup: ["test/compile-cache.ts"],
         },
       },
       {
         extends: true,
         test: {
+          name: "node-only",
+          include: nodeOnly.map((pattern) => pattern.replace(/\*\*$/, "**/*.test.ts")),
+          exclude: outside,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // Alone, one file at a time: the figures are about time, and other tests would take it.
           name: "chaos",
           include: ["test/chaos/**/*.test.ts"],
           maxWorkers: 1,
-          testTimeout: long ? 3_600_000 : 60_000,
+          testTimeout: long ? 3_600_000 : 120_000,
           sequence: { groupOrder: 1 },
         },
       },
@@ -65,8 +113,9 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          // Installs packages from the registry.
           name: "ecosystem",
-          include: ["test/ecosystem/**/*.test.ts"],
+          include: ["test/ecosystem/**/*.test.ts", "test/package/consumer.test.ts"],
           globalSetup: ["test/ecosystem/setup.ts"],
           maxWorkers: 1,
           testTimeout: 120_000,

@@ -1,58 +1,41 @@
 /**
- * Ends a CI run with one line, `N passed, N failed`: the tests of both runtimes and
- * those of the stack, as their reports in `.cache` count them, and the checks beside them.
+ * Ends a CI run with one line, `N passed, N failed`: the tests of every run, as their reports in `.cache` count them, and the
+ * steps beside them.
  *
- * Usage: `node scripts/ci-summary.ts <checks passed> <checks failed> <exit code of npm test> <exit code of npm run test:ecosystem> <exit code of npm run test:stack>`
+ * Usage: `node scripts/ci-summary.ts <steps passed> <steps failed> <runs>=<exit code>…`, where runs are the names of the reports
+ * that one command writes, with commas between them: `node,bun` for `.cache/test-node.json` and `.cache/test-bun.json`.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readReport } from "./test-report.ts";
 
-interface Report {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly numPendingTests: number;
-  readonly numTodoTests: number;
-  readonly testResults: ReadonlyArray<{
-    readonly status: string;
-    readonly assertionResults: ReadonlyArray<{ readonly status: string }>;
-  }>;
-}
+const [stepsPassed = "0", stepsFailed = "0", ...runs] = process.argv.slice(2);
+let passed = Number(stepsPassed);
+let failed = Number(stepsFailed);
+let skipped = 0;
 
-interface Count {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-}
-
-/** A file that could not be loaded has no tests, and fails. */
-const filesThatFailed = ({ testResults }: Report): number =>
-  testResults.filter(
-    ({ status, assertionResults }) => status === "failed" && !assertionResults.some((test) => test.status === "failed"),
-  ).length;
-
-const countTests = (run: string): Count => {
-  const file = join(import.meta.dirname, "../.cache", `test-${run}.json`);
-  if (!existsSync(file)) {
-    console.log(`${run}: no report, so its tests did not run to the end`);
-    return { passed: 0, failed: 1, skipped: 0 };
+for (const argument of runs) {
+  const [names = "", exitCode] = argument.split("=");
+  let failures = 0;
+  for (const name of names.split(",")) {
+    const report = readReport(name);
+    if (report === undefined) {
+      console.log(`${name}: no report, so its tests did not run to the end`);
+      failures++;
+      continue;
+    }
+    // A run that found no test has failed as well.
+    failures += report.passed === 0 ? Math.max(1, report.failures.length) : report.failures.length;
+    passed += report.passed;
+    skipped += report.skipped;
+    console.log(`${name}: ${report.passed} tests passed, ${report.failures.length} failed, ${report.skipped} skipped`);
+    for (const failure of report.failures) console.log(`  ✗ ${failure}`);
   }
-  const report = JSON.parse(readFileSync(file, "utf8")) as Report;
-  const count = {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests + filesThatFailed(report),
-    skipped: report.numPendingTests + report.numTodoTests,
-  };
-  console.log(`${run}: ${count.passed} tests passed, ${count.failed} failed, ${count.skipped} skipped`);
-  return count.passed === 0 ? { ...count, failed: Math.max(1, count.failed) } : count;
-};
+  if (exitCode !== "0" && failures === 0) {
+    console.log(`${names}: ended with ${exitCode}, though no test failed`);
+    failures++;
+  }
+  failed += failures;
+}
 
-const [checksPassed = 0, checksFailed = 0, ...exitCodes] = process.argv.slice(2).map(Number);
-const tests = [countTests("node"), countTests("bun"), countTests("ecosystem"), countTests("stack")];
-const reported = tests.reduce((sum, { failed }) => sum + failed, 0);
-const failed = checksFailed + (exitCodes.some((code) => code !== 0) && reported === 0 ? 1 : reported);
-const passed = checksPassed + tests.reduce((sum, count) => sum + count.passed, 0);
-const skipped = tests.reduce((sum, count) => sum + count.skipped, 0);
-
-console.log(`checks: ${checksPassed} passed, ${checksFailed} failed`);
+console.log(`steps: ${stepsPassed} passed, ${stepsFailed} failed`);
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
 process.exitCode = failed === 0 ? 0 : 1;

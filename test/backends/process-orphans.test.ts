@@ -32,7 +32,7 @@ const startFamily = async (
     await parent[Symbol.asyncDispose]();
     rmSync(folder, { recursive: true });
   });
-  const [, json] = await parent.waitForOutput(/^UP (.*)$/m, 20_000);
+  const [, json] = await parent.waitForOutput(/^UP (.*)$/m);
   const { replies, running } = JSON.parse(json!) as { replies: Array<string>; running: Array<{ pid: number }> };
   return { parent, replies, pids: running.map(({ pid }) => pid), notes: () => readFileSync(notes, "utf8") };
 };
@@ -78,13 +78,13 @@ describe.each(runtimePairs)("parent on $parent, runners on $child", (pair) => {
       command: [runtimes[pair.parent], program, runtimes[pair.child]],
       env: { FIXTURE: fixture, FIXTURE_NOTES: notes },
     });
-    const pid = Number((await parent.waitForOutput(/^BOOTING (\d+)$/m, 20_000))[1]);
+    const pid = Number((await parent.waitForOutput(/^BOOTING (\d+)$/m))[1]);
     onTestFinished(async () => {
       await parent[Symbol.asyncDispose]();
       if (isAlive(pid)) process.kill(pid, "SIGKILL");
       rmSync(folder, { recursive: true });
     });
-    await waitFor(() => existsSync(notes), { what: "the boot to hang", timeoutMs: 20_000 });
+    await waitFor(() => existsSync(notes), { what: "the boot to hang" });
     expect(isAlive(pid)).toBe(true);
     parent.kill("SIGKILL");
     await allGone([pid]);

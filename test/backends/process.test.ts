@@ -364,7 +364,7 @@ test("what a runner forks does not load what Firelight preloads into the runner"
     onOutput: ({ line }) => lines.push(line),
   });
   const boot = backend.spawn({ ...request(), signal: abort.signal });
-  await waitFor(() => lines.length > 0, { what: "the forked process to speak", timeoutMs: 10_000 });
+  await waitFor(() => lines.length > 0, { what: "the forked process to speak" });
   expect(lines).toEqual(['forked {"execArgv":[]}, own 0']);
   abort.abort();
   await expect(boot).rejects.toMatchObject({ code: "canceled" });

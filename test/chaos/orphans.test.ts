@@ -31,7 +31,7 @@ test("a parent that is killed at any moment leaves no runner after five seconds"
       env: { ...env, CHAOS_PIDS: file },
     });
     const serving = round % 2 === 0;
-    await parent.waitForOutput(serving ? /serving/ : /booting/, 30_000);
+    await parent.waitForOutput(serving ? /serving/ : /booting/);
     await sleep(chance.whole(0, 400));
     const before = pids().length;
     parent.kill("SIGKILL");

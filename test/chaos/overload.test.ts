@@ -24,7 +24,7 @@ test("at four times its capacity a pool serves as much as at its peak, and refus
   onTestFinished(watchStarvation((gap) => gaps.push(gap), 1));
   await elastic({ min: 2, max: 2, maxConcurrency: slots / 2, maxQueue }, env);
   const pool = flame.pools["default"]!;
-  await waitFor(() => pool.stats().runners.idle === 2, { what: "two runners", timeoutMs: 20_000 });
+  await waitFor(() => pool.stats().runners.idle === 2, { what: "two runners" });
 
   let calls = 0;
   let deepest = 0;

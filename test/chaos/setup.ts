@@ -165,7 +165,7 @@ export const startRunner = async (id: string, env: Readonly<Record<string, strin
     },
   });
   onTestFinished(() => runner[Symbol.asyncDispose]());
-  const [, url] = await runner.waitForOutput(/^ready (\S+)$/m, 20_000);
+  const [, url] = await runner.waitForOutput(/^ready (\S+)$/m);
   return Object.assign(runner, { id, url: url! });
 };
 

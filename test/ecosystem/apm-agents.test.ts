@@ -97,7 +97,7 @@ describe("one trace from the user's request to what the user's handler asks", ()
     await app.get("/fetch");
     const upstream = () =>
       [...app.receiver.spans()].find(({ service, text }) => service === "runner" && /\/upstream/.test(text));
-    await waitFor(upstream, { what: "the span of the handler's request", timeoutMs: 20_000 });
+    await waitFor(upstream, { what: "the span of the handler's request" });
     const spans = await app.end();
     const chain = [upstream()!];
     for (let next = chain[0]; next !== undefined && !isRoot(next);) {
@@ -118,7 +118,7 @@ describe("one trace from the user's request to what the user's handler asks", ()
       await app.get("/fetch");
       const find = () =>
         app.spans().find(({ service, name, text }) => service === "runner" && `${name}${text}`.includes("/upstream"));
-      await waitFor(find, { what: "the span of the handler's request", timeoutMs: 20_000 });
+      await waitFor(find, { what: "the span of the handler's request" });
       const spans = await app.end();
       const asked = find()!;
       expect(spans.find(({ spanId }) => spanId === asked.parentId)?.name).toBe("flame.handler");

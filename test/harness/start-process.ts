@@ -2,6 +2,7 @@
  * Starts real processes for tests, reads what they print, and leaves none behind.
  */
 import { execFileSync, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { waitFor } from "./wait-for.ts";
 
@@ -67,7 +68,7 @@ export const startProcess = async ({
     pid: child.pid!,
     exited,
     output: () => printed,
-    waitForOutput: async (pattern, timeoutMs = 10_000) => {
+    waitForOutput: async (pattern, timeoutMs = 30_000) => {
       const found = await waitFor(() => pattern.exec(printed) ?? closed, {
         timeoutMs,
         what: `${pattern} in the output of ${program}:\n${printed}`,
@@ -93,9 +94,20 @@ const ps = (pid: number, column: string): string | undefined => {
   }
 };
 
+/** The state of a process. Linux tells without another process, which tests that look every few milliseconds would pay for. */
+const stateOf = (pid: number): string | undefined => {
+  if (process.platform !== "linux") return ps(pid, "stat");
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2);
+  } catch {
+    return undefined;
+  }
+};
+
 /** Whether a process runs; one that has ended and whose parent has not looked yet does not. */
 export const isAlive = (pid: number): boolean => {
-  const state = ps(pid, "stat");
+  const state = stateOf(pid);
   return state !== undefined && state !== "" && !state.startsWith("Z");
 };
 

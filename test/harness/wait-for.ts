@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { inspect } from "node:util";
 
 export interface WaitOptions {
-  /** Milliseconds until it gives up. Default 5000. */
+  /** Milliseconds until it gives up. Default 30,000: a machine under load is no failure. Give less only where the test asserts a time. */
   readonly timeoutMs?: number;
   /** What is waited for, as the end of the sentence "Waited for …". */
   readonly what: string;
@@ -23,7 +23,7 @@ type Truthy<A> = Exclude<A, false | 0 | 0n | "" | null | undefined>;
  */
 export const waitFor = async <A>(
   condition: () => A | Promise<A>,
-  { timeoutMs = 5_000, what, everyMs = 10 }: WaitOptions,
+  { timeoutMs = 30_000, what, everyMs = 10 }: WaitOptions,
 ): Promise<Truthy<A>> => {
   const startedAt = performance.now();
   for (;;) {

@@ -42,7 +42,7 @@ test("boots that nobody needs any more are canceled: no process, no failure, no 
   expect(results).toEqual(results.map((_, index) => index));
   const booting = backend.running().filter((runner) => runner.pid !== pid);
   expect(booting).toHaveLength(3);
-  await waitFor(() => backend.running().length === 1, { what: "the boots to be canceled", timeoutMs: 15_000 });
+  await waitFor(() => backend.running().length === 1, { what: "the boots to be canceled" });
   expect(booting.filter((runner) => isAlive(runner.pid))).toEqual([]);
   expect(flame.pools["default"]!.stats().runners).toMatchObject({ booting: 0, idle: 1 });
   expect([shrunk[0]?.from, shrunk.at(-1)?.to]).toEqual([4, 1]);
@@ -94,7 +94,7 @@ test("calls that give up again and again before a runner is up get one in the en
         );
       return served;
     },
-    { what: "a runner for calls that have 50 ms", timeoutMs: 30_000, everyMs: 600 },
+    { what: "a runner for calls that have 50 ms", everyMs: 600 },
   );
   expect(backend.running()).toHaveLength(1);
 });

@@ -47,7 +47,7 @@ const startRunner = async ({ id, port = 0, env = {} }: RunnerStart = {}): Promis
     },
   });
   onTestFinished(() => runner[Symbol.asyncDispose]());
-  const [, url] = await runner.waitForOutput(/^ready (\S+)$/m, 30_000);
+  const [, url] = await runner.waitForOutput(/^ready (\S+)$/m);
   return Object.assign(runner, { id, url: url!, port: Number(new URL(url!).port) });
 };
 

@@ -274,7 +274,7 @@ describe("a proxy", () => {
           FLAME_SECRET: secret,
         },
       });
-      await parent.waitForOutput(/all done: fixed started/, 30_000);
+      await parent.waitForOutput(/all done: fixed started/);
       expect(parent.output()).not.toContain("fetch was called");
       expect(proxy.heads).toEqual([]);
     },

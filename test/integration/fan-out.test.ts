@@ -94,14 +94,12 @@ test("shutdown lets running jobs finish and refuses waiting ones", async () => {
 test("a detached call that is canceled finishes on the runner and keeps its slot until then", async () => {
   const { flame } = await withRunners({ max: 1 });
   const { file, lines } = notes();
-  const job = Probe.slow.with({ detached: true }).spawn(2_000, file);
+  const job = Probe.slow.with({ detached: true }).spawn(4_000, file);
   await waitFor(() => lines().length === 1, { what: "the handler to start" });
-  const canceledAt = performance.now();
   job.cancel();
   await expect(job.result()).rejects.toMatchObject({ code: "canceled", executed: "unknown" });
-  expect(performance.now() - canceledAt).toBeLessThan(1_000);
-  expect(await slotsUsed(flame)).toBe(1);
   expect(count(lines(), "end")).toBe(0);
+  expect(await slotsUsed(flame)).toBe(1);
   expect(await Probe.add(1, 2)).toBe(3);
   expect(lines()).toEqual([`start ${job.id} 1`, `end ${job.id} 1`]);
   expect(await slotsUsed(flame)).toBe(0);
@@ -116,8 +114,8 @@ test("a detached call that is interrupted still ends at its deadline, and the sl
   await waitFor(() => lines().length === 1, { what: "the handler to start" });
   await Effect.runPromise(Fiber.interrupt(fiber));
   expect(await slotsUsed(flame)).toBe(1);
-  await waitFor(async () => (await slotsUsed(flame)) === 0, { what: "a free slot", timeoutMs: 2_000 });
-  await waitFor(() => count(lines(), "aborted") === 1, { what: "the handler's signal", timeoutMs: 2_000 });
+  await waitFor(async () => (await slotsUsed(flame)) === 0, { what: "a free slot" });
+  await waitFor(() => count(lines(), "aborted") === 1, { what: "the handler's signal" });
 });
 
 test("a detached call whose runner dies after its caller left frees what it held", async () => {

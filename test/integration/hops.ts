@@ -26,7 +26,7 @@ const startHop = async (env: Readonly<Record<string, string>>): Promise<string> 
     env: { ...env, FLAME_MODE: "runner", FLAME_SECRET: secret, FLAME_HOST: "127.0.0.1", FLAME_PORT: "0" },
   });
   onTestFinished(() => runner[Symbol.asyncDispose]());
-  const [, url] = await runner.waitForOutput(/^ready (\S+)$/m, 20_000);
+  const [, url] = await runner.waitForOutput(/^ready (\S+)$/m);
   return url!;
 };
 

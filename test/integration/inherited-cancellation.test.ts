@@ -14,7 +14,7 @@ const codeOf = (call: Promise<unknown>): Promise<unknown> =>
 const cancelWhen = async (begun: () => boolean, call: (signal: AbortSignal) => Promise<unknown>): Promise<void> => {
   const caller = new AbortController();
   const ended = codeOf(call(caller.signal));
-  await waitFor(begun, { what: "the inner handlers", timeoutMs: 20_000 });
+  await waitFor(begun, { what: "the inner handlers" });
   caller.abort();
   expect(await ended).toBe("canceled");
 };

@@ -15,7 +15,7 @@ const states = () => flame.pools["default"]!.stats().runners;
 const sum = async (metric: string, labels: Labels): Promise<number> =>
   new Scrape(await flame.metrics()).sum(metric, labels);
 
-const idle = (): Promise<unknown> => waitFor(() => states().idle === 2, { what: "two runners", timeoutMs: 20_000 });
+const idle = (): Promise<unknown> => waitFor(() => states().idle === 2, { what: "two runners" });
 
 /** Gives a runner a call that takes a while, stops it from outside, and finds out by other calls. */
 const stopOneFromOutside = async (): Promise<{ readonly pid: number; readonly last: Promise<unknown> }> => {
@@ -34,7 +34,7 @@ test("a runner that says that it stops gets no more calls, is replaced, and fini
   await withRunners(pool);
   await idle();
   const { pid, last } = await stopOneFromOutside();
-  await waitFor(() => states().idle === 2, { what: "another runner in its place", timeoutMs: 15_000 });
+  await waitFor(() => states().idle === 2, { what: "another runner in its place" });
   const before = await sum("flame_client_attempt_duration_seconds_count", { attempt_kind: "retry" });
   const answers = await Promise.all(Array.from({ length: 20 }, () => Probe.whoami()));
   expect(answers.map((answer) => answer.pid)).not.toContain(pid);

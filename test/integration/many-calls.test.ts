@@ -39,7 +39,7 @@ test("a pool with hundreds of calls under way costs another pool neither calls n
   );
   const { slow, quick } = flame.service("work", work);
   const calls = Array.from({ length: many }, () => slow());
-  await waitFor(() => running() === many, { what: "all handlers to run", timeoutMs: 20_000 });
+  await waitFor(() => running() === many, { what: "all handlers to run" });
 
   let ejected = 0;
   for (let look = 0; look < 40; look++) {
@@ -63,7 +63,7 @@ test("what else a process fetches delays no call", async () => {
   const url = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
   const fetched = Array.from({ length: many }, () => fetch(url).then((response) => response.text()));
   // Bun sends 256 of them at a time.
-  await waitFor(() => waiting.size >= 256, { what: "the requests elsewhere", timeoutMs: 20_000 });
+  await waitFor(() => waiting.size >= 256, { what: "the requests elsewhere" });
 
   const { work } = slowMethod();
   const runner = await startStaticRunner("r1", work);

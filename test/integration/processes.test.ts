@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { Scrape } from "../../examples/shared/prometheus-text.ts";
 import type { InvokeError } from "../../src/contract/errors.ts";
 import { isAlive } from "../harness/start-process.ts";
+import { startStopwatch } from "../harness/stopwatch.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";
 import { notes, withRunners } from "./setup.ts";
@@ -67,10 +68,10 @@ test("a call whose runner is killed ends at once, typed, when it may not run aga
   const { file, lines } = notes();
   const call = failure(Probe.slow(60_000, file));
   await waitFor(() => lines().length === 1, { what: "the handler to start" });
-  const killedAt = performance.now();
+  const sinceKilled = startStopwatch();
   process.kill(pid, "SIGKILL");
   const error = await call;
-  expect(performance.now() - killedAt).toBeLessThan(1_000);
+  expect(sinceKilled()).toBeLessThan(1_000);
   expect(error).toMatchObject({ code: "transport_error", executed: "unknown", method: "probe/slow", attempt: 1 });
   expect(lines()).toHaveLength(1);
 });
@@ -110,7 +111,6 @@ test("a deadline ends the call on time and stops the handler", async () => {
   expect(error.elapsedMs).toBeGreaterThanOrEqual(299);
   await waitFor(() => lines().some((line) => line.startsWith("aborted")), {
     what: "the handler's signal",
-    timeoutMs: 2_000,
   });
 });
 

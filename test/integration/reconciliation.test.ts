@@ -44,11 +44,10 @@ const killIdle = async ({ backend, call, grown }: BookedRun): Promise<void> => {
       if (backend.running().some((runner) => runner.pid === pid)) process.kill(pid, "SIGKILL");
       await waitFor(() => backend.running().every((runner) => runner.pid !== pid), {
         what: "the runner's end",
-        timeoutMs: 20_000,
       });
       return (await grown(metrics.terminations.name, { reason: "crash" })) > before;
     },
-    { what: "the pool to miss its runner", timeoutMs: 60_000 },
+    { what: "the pool to miss its runner" },
   );
 };
 
@@ -73,7 +72,7 @@ const runWithFaults = async (run: BookedRun): Promise<Accounts> => {
       await call("work", "stalls", 5, { idempotent: true, timeoutMs: 1_000, hedge: { delayMs: 40 } });
       return (await run.grown(`${metrics.attemptDuration.name}_count`, { attempt_kind: "hedge" })) > 0;
     },
-    { what: "a hedge, for which a second runner must have a free slot", timeoutMs: 15_000 },
+    { what: "a hedge, for which a second runner must have a free slot" },
   );
   await Promise.all(times(40, () => call("work", "well", 20)));
   await killIdle(run);
@@ -236,7 +235,7 @@ describe("the spans of a runner", { timeout: 60_000 }, () => {
         await run.call("work", "well", 1);
         return (await run.grown(spansTotal, { outcome: "reported" })) >= 2;
       },
-      { what: "spans that were sent", timeoutMs: 10_000, everyMs: 30 },
+      { what: "spans that were sent", everyMs: 30 },
     );
     const accounts = await run.end();
     expect(booked(accounts)).toEqual({ reported: runnerSpans(accounts), lost: 0 });
@@ -255,7 +254,7 @@ describe("the spans of a runner", { timeout: 60_000 }, () => {
         await run.call("work", "well", 1);
         return (await run.grown(spansTotal, { outcome: "lost" })) >= 2;
       },
-      { what: "spans that could not be sent", timeoutMs: 20_000, everyMs: 50 },
+      { what: "spans that could not be sent", everyMs: 50 },
     );
     expect(await run.grown(spansTotal, { outcome: "reported" })).toBe(0);
   });

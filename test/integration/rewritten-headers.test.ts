@@ -70,7 +70,7 @@ const startBehind = async (rewrite: keyof typeof rewrites) => {
     telemetry: { baggageKeys: ["tenant"] },
     pools: { default: { backend, min: 1, max: 1, orphanTimeoutMs, healthCheckMs: 100, spawnTimeoutMs: 20_000 } },
   });
-  await waitFor(() => flame.pools["default"]!.stats().runners.idle === 1, { what: "the runner", timeoutMs: 20_000 });
+  await waitFor(() => flame.pools["default"]!.stats().runners.idle === 1, { what: "the runner" });
   const received = (method: string): number =>
     requests.captured.filter((request) => headerOf(request, "x-flame-request")?.split(" ")[1] === method).length;
   return { received, runners: () => runners, problems };

@@ -76,7 +76,7 @@ test("a start hook that hangs until the boot's time is over is named in the erro
     timeoutMs: 60_000,
     signal: outOfTime.signal,
   });
-  await waitFor(() => lines().includes("start none"), { what: "the hook", timeoutMs: 20_000 });
+  await waitFor(() => lines().includes("start none"), { what: "the hook" });
   await new Promise((resolve) => setTimeout(resolve, 0));
   await new Promise((resolve) => setImmediate(resolve));
   outOfTime.abort(new InvokeError("no_runner", "spawnTimeoutMs is over."));

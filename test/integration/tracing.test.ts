@@ -250,6 +250,6 @@ test("calls that overlap never mix their traces", async () => {
       }
       return servers.size === 200;
     },
-    { what: "a server span for each attempt, from both runners", timeoutMs: 15_000 },
+    { what: "a server span for each attempt, from both runners" },
   );
 });

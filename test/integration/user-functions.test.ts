@@ -50,7 +50,7 @@ const withPool = async (
       pools: {
         default: {
           max: 2,
-          spawnTimeoutMs: 500,
+          spawnTimeoutMs: 30_000,
           drainTimeoutMs: 100,
           healthCheckMs: Infinity,
           backend: { ...good, ...(spoil(good) as Partial<Backend>) },
@@ -63,7 +63,7 @@ const withPool = async (
   onTestFinished(() => good.dispose());
   onTestFinished(() => flame.shutdown());
   const ping = flame.fn("ping", async () => "pong");
-  return { flame, logged, call: () => ping.with({ timeoutMs: 10_000 })() };
+  return { flame, logged, call: () => ping.with({ timeoutMs: 60_000 })() };
 };
 
 const failures = (logged: ReadonlyArray<Logged>, event = "flame.user_function.failed"): ReadonlyArray<string> =>
@@ -109,16 +109,17 @@ describe("spawn", () => {
     ["gives no url", () => ({ id: "r" }), /gave a runner whose url is undefined/],
     ["gives a url that is none", () => ({ id: "r", url: "127.0.0.1:80" }), /gave a runner whose url is "127.0.0.1:80"/],
     ["gives what cannot be read", revoked, /TypeError|revoked/],
-    ["never settles", () => new Promise(() => {}), /not ready within 500 ms \(spawnTimeoutMs\)/],
+    ["never settles", () => new Promise(() => {}), /not ready within 3000 ms \(spawnTimeoutMs\)/],
   ];
 
   test.each([...throws, ...returns, ...handles])(
     "that %s is a failed boot, and the pool boots again when it is mended",
-    async (_, run, said) => {
+    async (what, run, said) => {
       let broken = true;
-      const { logged, call } = await withPool((good) => ({
-        spawn: (...args: Parameters<Backend["spawn"]>) => (broken ? run() : good.spawn(...args)),
-      }));
+      const { logged, call } = await withPool(
+        (good) => ({ spawn: (...args: Parameters<Backend["spawn"]>) => (broken ? run() : good.spawn(...args)) }),
+        what === "never settles" ? { spawnTimeoutMs: 3_000 } : {},
+      );
       const error = await call().then(
         () => expect.unreachable(),
         (thrown: Error) => thrown,
@@ -132,12 +133,11 @@ describe("spawn", () => {
   );
 
   test("that says why it took too long is quoted, and the boot has timed out", async () => {
-    const { flame, call } = await withPool(() => ({
-      spawn: ({ signal }: SpawnRequest) =>
-        new Promise((_, reject) => {
-          signal.addEventListener("abort", () => reject(new Error("the image is still being pulled")));
-        }),
-    }));
+    const spawn = ({ signal }: SpawnRequest) =>
+      new Promise((_, reject) => {
+        signal.addEventListener("abort", () => reject(new Error("the image is still being pulled")));
+      });
+    const { flame, call } = await withPool(() => ({ spawn }), { spawnTimeoutMs: 500 });
     await expect(call()).rejects.toThrow("the image is still being pulled");
     expect(await flame.metrics()).toContain('backend="in-process",result="timeout"} 1');
   });
@@ -223,7 +223,7 @@ describe("healthCheck", () => {
       max: 1,
     });
     expect(await call()).toBe("pong");
-    await waitFor(() => failures(logged).length > 0, { what: "a word about it", timeoutMs: 10_000 });
+    await waitFor(() => failures(logged).length > 0, { what: "a word about it" });
     expect(failures(logged)).toEqual([expect.stringContaining("gave no answer within 5000 ms")]);
     expect(await call()).toBe("pong");
   });
@@ -238,11 +238,13 @@ describe("terminate", () => {
   });
 
   test("that never settles is said, and the pool shuts down all the same", async () => {
-    const { flame, logged, call } = await withPool(() => ({ terminate: () => new Promise(() => {}) }));
+    const { flame, logged, call } = await withPool(() => ({ terminate: () => new Promise(() => {}) }), {
+      spawnTimeoutMs: 2_000,
+    });
     expect(await call()).toBe("pong");
     await flame.shutdown();
     expect(failures(logged, "flame.runner.not_ended")).toEqual([
-      expect.stringContaining("it did not do so within 1000 ms"),
+      expect.stringContaining("it did not do so within 4000 ms"),
     ]);
   });
 

@@ -51,7 +51,7 @@ describe.each(["black hole", "closed port"] as const)("with a %s for a receiver"
     await using child = await start(endpoints[receiver], how);
     const shutsDown = how.endsWith("shutdown");
     const startedAt = shutsDown ? performance.now() : undefined;
-    await child.waitForOutput(/ready/, 20_000);
+    await child.waitForOutput(/ready/);
     const readyAt = startedAt ?? performance.now();
     if (signal !== undefined) child.kill(signal);
     const end = await child.exited;
@@ -74,7 +74,7 @@ describe("with a receiver that answers", () => {
   ] as const)("all three signals of a process that ends %s arrive", async (_, how, signal) => {
     await using receiver = await startReceiver();
     await using child = await start(receiver.url, how);
-    await child.waitForOutput(/ready/, 20_000);
+    await child.waitForOutput(/ready/);
     if (signal !== undefined) child.kill(signal);
     expect((await child.exited).code).toBe(how === "wait" ? null : how === "listener" ? 7 : 0);
     expect(receiver.spans.map((span) => span.name)).toContain("fixture");
@@ -85,7 +85,7 @@ describe("with a receiver that answers", () => {
 
   test("a second signal ends the process at once", async () => {
     await using child = await start(endpoints["black hole"], "wait", { FLUSH_MS: "60000" });
-    await child.waitForOutput(/ready/, 20_000);
+    await child.waitForOutput(/ready/);
     child.kill("SIGINT");
     child.kill("SIGTERM");
     expect((await child.exited).code).toBe(null);

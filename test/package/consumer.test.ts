@@ -102,7 +102,7 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
         cwd: consumer,
         env: { FLAME_MODE: "runner", FLAME_SECRET: secret },
       });
-      const [, url = ""] = await runner.waitForOutput(/^ready (http:\S+)$/m, 20_000);
+      const [, url = ""] = await runner.waitForOutput(/^ready (http:\S+)$/m);
       expect(await script(runtime, "parent.ts", { RUNNER_URL: url, FLAME_SECRET: secret })).toBe(
         `{"charged":50,"by":${runner.pid}}`,
       );

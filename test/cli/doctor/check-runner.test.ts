@@ -97,7 +97,7 @@ describe("a runner", () => {
       ],
       env: { FLAME_MODE: "runner", FLAME_SECRET: secret, SKEW_MS: String(ms) },
     });
-    const [, url = ""] = await runner.waitForOutput(/^ready (\S+)$/m, 20_000);
+    const [, url = ""] = await runner.waitForOutput(/^ready (\S+)$/m);
     const { of } = await doctor(["--runner", url]);
     expect(of("signature")!.verdict).toBe("ok");
     expect(of("clock")).toMatchObject({ verdict: "failed", alert: "FlameClockSkew" });

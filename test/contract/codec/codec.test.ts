@@ -472,7 +472,7 @@ describe("what would be lost", () => {
       withBoxedValues: true,
       maxDepth: 3,
     });
-    let accepted = 0;
+    // A value that is refused does not count as a run: 300 are accepted, whatever chance brings.
     fc.assert(
       fc.property(anything, (value) => {
         let encoded: Uint8Array;
@@ -480,13 +480,12 @@ describe("what would be lost", () => {
           encoded = codec.encode(value, what);
         } catch (error) {
           expect(error).toBeInstanceOf(InvokeError);
+          fc.pre(false);
           return;
         }
-        accepted++;
         expect(codec.decode(encoded, what)).toEqual(value);
       }),
-      { numRuns: 1000 },
+      { numRuns: 301 },
     );
-    expect(accepted).toBeGreaterThan(300);
   });
 });

@@ -36,5 +36,5 @@ test.each([
     await ${use}.then(() => console.log("it went on"), (error) => console.log(error.code, error.message));
     process.exit();`;
   await using child = await startProcess({ command: [runtimes.node, "--input-type=module", "-e", program] });
-  await child.waitForOutput(/config_error .*Bun 1\.3\.14 or later, and this is Bun 1\.3\.13/, 20_000);
+  await child.waitForOutput(/config_error .*Bun 1\.3\.14 or later, and this is Bun 1\.3\.13/);
 });

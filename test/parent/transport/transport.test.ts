@@ -149,7 +149,7 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
       else waiting.push(socket);
     });
     const calls = Array.from({ length: 400 }, () => send(server.url));
-    await waitFor(() => waiting.length === 400, { what: "all requests to have arrived", timeoutMs: 20_000 });
+    await waitFor(() => waiting.length === 400, { what: "all requests to have arrived" });
     expect(calls.every(({ exchange }) => exchange.sent)).toBe(true);
     expect(await textOf(server.url, { method: "GET", body: new Uint8Array(0) })).toBe("quick");
     for (const socket of waiting) socket.write(answer("slow"));

@@ -322,7 +322,7 @@ describe("a store", () => {
     const other = await start({ run: handler }, { store, leaseMs: 200 });
     const first = send(alive, keyed("run"));
     await started(1);
-    const renewed = errorOf(await send(other, keyed("run", [], { timeoutMs: 600 })));
+    const renewed = errorOf(await send(other, keyed("run", [], { timeoutMs: 2_000 })));
     expect(renewed).toMatchObject({ code: "timeout", executed: "unknown" });
     runs[0]?.end(1);
     await first;
