@@ -81,10 +81,10 @@ export interface Diagnosis {
 /** Has `firelight doctor` look at the receiver of telemetry; `undefined` when it finds nothing wrong. */
 export const askDoctor = async (otlpUrl: string): Promise<Diagnosis | undefined> => {
   const { text } = await firelight("doctor", "--otlp", otlpUrl, "--json");
-  const { chapters } = JSON.parse(text) as {
-    readonly chapters: ReadonlyArray<{ readonly findings: ReadonlyArray<Diagnosis & { readonly verdict: string }> }>;
+  const { sections } = JSON.parse(text) as {
+    readonly sections: ReadonlyArray<{ readonly findings: ReadonlyArray<Diagnosis & { readonly status: string }> }>;
   };
-  return chapters
+  return sections
     .flatMap(({ findings }) => findings)
-    .find(({ check, verdict }) => check === "OTLP" && verdict === "failed");
+    .find(({ check, status }) => check === "OTLP" && status === "failed");
 };

@@ -1,59 +1,58 @@
 /**
- * The alerts that ship with Firelight, and which of them watches for what can be seen
- * in one call. An alert sees thousands of calls and this sees one, so it is the
- * nearest alert, not one that fires.
+ * Maps what can be seen in a single call to the alert that monitors it. An alert evaluates thousands of calls, so the
+ * mapped alert is the closest one, not one that is firing.
  */
 import type { AlertName } from "../bundle/alert-names.ts";
 
 export type { AlertName };
 
-/** The runbook's chapter on an alert: a path in the repository and in the package. */
+/** Returns the path of the alert's runbook section, in the repository and in the package. */
 export const runbookOf = (alert: AlertName): string => `dashboards/runbook.md#${alert.toLowerCase()}`;
 
-/** What can be wrong with a call, or with what it needs; and the alert that watches for it. What is nearer to the cause comes first. */
+/** The alert for each symptom of a call or its environment. Symptoms closer to the cause come first. */
 export const alertOf = {
-  /** A message was refused for its signature. */
+  /** A message was rejected because of its signature. */
   signature: "FlameSignatureRejections",
-  /** The clocks of parent and runner differ so much that signatures are at risk. */
+  /** The clocks of parent and runner differ so much that signatures may fail. */
   clock: "FlameClockSkew",
   /** No runner could be started. */
   bootFailed: "FlameBootFailing",
-  /** No slot came before the deadline. */
+  /** The deadline passed before a slot was free. */
   noSlotInTime: "FlameAcquireTimeouts",
-  /** The pool refused the call: too many wait already. */
+  /** The pool rejected the call because too many calls were waiting. */
   poolFull: "FlamePoolSaturated",
-  /** A runner was lost while it had the call. */
+  /** A runner was lost while handling the call. */
   runnerLost: "FlameRunnerCrashLoop",
   /** The retry budget of the pool is used up. */
   retryBudget: "FlameRetryStorm",
-  /** The deadline came while the call was at work. */
+  /** The deadline passed while the call was running. */
   deadline: "FlameDeadlineExceeded",
   /** The call failed in another way. */
   failed: "FlameErrorBudgetBurnFast",
-  /** Much of the call went into starting a runner. */
+  /** A large part of the call was spent starting a runner. */
   coldStart: "FlameBootSlow",
-  /** Much of the call went into waiting for a busy runner, behind others who waited already. */
+  /** A large part of the call was spent waiting for a busy runner behind other calls. */
   queuedInLine: "FlamePoolSaturated",
-  /** Much of the call went into waiting for a busy runner. */
+  /** A large part of the call was spent waiting for a busy runner. */
   queued: "FlamePoolSaturationHigh",
-  /** It took more than a second to get a slot. */
+  /** Acquiring a slot took more than a second. */
   acquireSlow: "FlameAcquireSlow",
-  /** It took more attempts than one. */
+  /** The call needed more than one attempt. */
   retried: "FlameRetryStorm",
   /** Spans of runners are missing. */
   spansLost: "FlameTelemetryLoss",
-  /** Metrics that should be there are not. */
+  /** Expected metrics are missing. */
   metricsAbsent: "FlameMetricsAbsent",
 } as const satisfies Record<string, AlertName>;
 
-/** Something that is wrong. */
+/** A symptom of a call. */
 export type Symptom = keyof typeof alertOf;
 
-/** An alert that watches for what was wrong. */
+/** An alert that monitors a symptom of the call. */
 export interface NearAlert {
   readonly alert: AlertName;
-  /** What in this call is of its kind. */
+  /** The symptom in this call. */
   readonly because: string;
-  /** The runbook's chapter. */
+  /** The path of the runbook section. */
   readonly runbook: string;
 }

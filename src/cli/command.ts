@@ -1,20 +1,20 @@
-/** What a command of `firelight` is, and how it ends. */
+/** The interface of a `firelight` command and its exit codes. */
 import type { Terminal } from "./terminal.ts";
 
 /** The exit codes of every command. */
 export const exitCodes = {
-  /** It did what it was asked, and found nothing wrong. */
-  fine: 0,
-  /** It found trouble: a check failed, or what it was to read could not be had. */
-  trouble: 1,
-  /** It was called in a way that it does not understand. */
+  /** The command succeeded and found no problems. */
+  ok: 0,
+  /** The command found a problem: a check failed, or its input could not be read. */
+  failure: 1,
+  /** The command line is invalid. */
   usage: 2,
 } as const;
 
 /** One of {@link exitCodes}. */
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** What a command gets from the process that it runs in. */
+/** What a command receives from its process. */
 export interface CommandContext {
   readonly terminal: Terminal;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -25,10 +25,10 @@ export interface Command {
   /** What `--help` prints. */
   readonly help: string;
   /**
-   * Runs it.
+   * Runs the command.
    *
-   * @param args what stands behind the command's name
-   * @throws {CliError} for everything that a person can do something about
+   * @param args the arguments after the command's name
+   * @throws {CliError} for every error that the user can fix
    */
   run(args: ReadonlyArray<string>, context: CommandContext): Promise<ExitCode>;
 }

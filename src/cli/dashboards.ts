@@ -1,4 +1,4 @@
-/** `firelight dashboards`: writes dashboards and rules for a user's own names, objective and thresholds. */
+/** `firelight dashboards`: writes dashboards and rules for the user's names, objective and thresholds. */
 import { existsSync, readFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -7,30 +7,30 @@ import type { BundleSettings } from "../bundle/settings.ts";
 import { ConfigError } from "../contract/errors.ts";
 import { type Command, exitCodes } from "./command.ts";
 import { readOptions } from "./options.ts";
-import { many } from "./terminal.ts";
+import { formatCount } from "../contract/format-numbers.ts";
 import { CliError, UsageError } from "./errors.ts";
 
 const help = `firelight dashboards --out DIR [--settings FILE] [--name NAME] [--uid UID] [--grafana-url URL] [--runbook-url URL]
                      [--objective SHARE] [--selector MATCHERS] [--check]
 
-Writes dashboards for Grafana, and recording rules and alerts for Prometheus and for Grafana. The same settings give
-the same files, so they can be kept in a repository.
+Writes dashboards for Grafana, and recording rules and alerts for Prometheus and Grafana. The same settings produce
+the same files, so you can keep them in a repository.
 
-  --out DIR           Where to; folders that are missing are made, and other files stay as they are.
-  --settings FILE     Settings as JSON, or a module that exports them by default: whatever is not the default, such as
+  --out DIR           The target folder. Missing folders are created; other files are not changed.
+  --settings FILE     Settings that differ from the defaults, as JSON or as the default export of a module, such as
                       { "name": "Shop", "uid": "shop", "slo": { "objective": 0.995 }, "thresholds": { "bootSeconds": 30 } }.
-                      BundleSettings of firelight/bundle lists them all. Options below go before it.
+                      BundleSettings of firelight/bundle lists them all. The options below override the file.
   --name NAME         The first word of the dashboards' titles.
   --uid UID           The first part of uids and file names.
-  --grafana-url URL   Where people reach Grafana: links in alerts lead there.
-  --runbook-url URL   A page of yours with a heading for each alert. Default: the dashboard of the runbook.
+  --grafana-url URL   The address of Grafana for links in alerts.
+  --runbook-url URL   Your own page with a heading for each alert. Default: the runbook dashboard.
   --objective SHARE   Share of calls that must succeed, such as 0.999.
-  --selector MATCHERS What dashboards and alerts keep to, such as 'job=~"shop.*"'.
-  --check             Writes nothing, and fails when a file in DIR is not what it would write.
+  --selector MATCHERS Restricts dashboards and alerts, such as 'job=~"shop.*"'.
+  --check             Writes nothing and fails if a file in DIR is missing or out of date.
 
-It needs two packages: npm install --save-dev @grafana/grafana-foundation-sdk yaml
+Requires two packages: npm install --save-dev @grafana/grafana-foundation-sdk yaml
 
-Exit codes: 0 written, or all files are up to date; 1 they are not, or cannot be written; 2 not understood.`;
+Exit codes: 0 files written or up to date, 1 files out of date or not writable, 2 invalid command line.`;
 
 const optionsConfig = {
   out: { type: "string" },
@@ -44,7 +44,7 @@ const optionsConfig = {
   check: { type: "boolean" },
 } as const;
 
-/** The bundle is loaded only here: it needs packages that a program in production does without. */
+/** Loads the bundle lazily: it needs packages that production programs do not have. */
 const loadBundle = async () => {
   try {
     return await import("../bundle/index.ts");
@@ -59,12 +59,13 @@ const loadBundle = async () => {
 
 const readSettings = async (file: string): Promise<unknown> => {
   const path = resolve(file);
-  if (!existsSync(path)) throw new UsageError(`There is no file ${file}. Give --settings a file of settings.`);
+  if (!existsSync(path))
+    throw new UsageError(`--settings is ${file}, which does not exist. Give it the path of a settings file.`);
   try {
     if (path.endsWith(".json")) return JSON.parse(readFileSync(path, "utf8"));
     return ((await import(pathToFileURL(path).href)) as { readonly default?: unknown }).default ?? {};
   } catch (error) {
-    throw new CliError(`${file} cannot be read: ${(error as Error).message}`);
+    throw new CliError(`Cannot read ${file}: ${(error as Error).message}`);
   }
 };
 
@@ -90,9 +91,10 @@ export const dashboards: Command = {
   run: async (args, { terminal }) => {
     const { values, positionals } = readOptions(args, optionsConfig);
     if (positionals.length > 0)
-      throw new UsageError(`dashboards takes options only; write --out ${positionals.join(" ")}.`);
+      throw new UsageError(`dashboards takes no positional arguments. Write --out ${positionals.join(" ")}.`);
     const { out, settings: file, name, uid, objective, selector, check = false } = values;
-    if (out === undefined) throw new UsageError("Say where to write, as in: firelight dashboards --out observability");
+    if (out === undefined)
+      throw new UsageError("--out is missing. Name the target folder, as in: firelight dashboards --out observability");
 
     const { completeSettings, findDrift, writeBundle } = await loadBundle();
     const given = file === undefined ? {} : await readSettings(file);
@@ -108,24 +110,24 @@ export const dashboards: Command = {
       ...(objective === undefined ? undefined : { slo: { ...fromFile.slo, objective: readObjective(objective) } }),
     });
 
-    const place = relative(process.cwd(), resolve(out)) || ".";
+    const target = relative(process.cwd(), resolve(out)) || ".";
     if (check) {
       const drift = findDrift(settings, out);
-      for (const path of drift) terminal.line(`${path} is missing, or is not what these settings give.`);
+      for (const path of drift) terminal.line(`${path} is missing or out of date.`);
       if (drift.length === 0) {
-        terminal.line(`The files in ${place} are what these settings give.`);
-        return exitCodes.fine;
+        terminal.line(`All files in ${target} are up to date.`);
+        return exitCodes.ok;
       }
-      terminal.aside("firelight: write them anew without --check.");
-      return exitCodes.trouble;
+      terminal.aside("firelight: run the command without --check to update them.");
+      return exitCodes.failure;
     }
     try {
       const written = writeBundle(settings, out);
       for (const path of written) terminal.line(path);
-      terminal.aside(`${many(written.length, "file")} written to ${place}.`);
-      return exitCodes.fine;
+      terminal.aside(`${formatCount(written.length, "file")} written to ${target}.`);
+      return exitCodes.ok;
     } catch (error) {
-      if (error instanceof Error && "code" in error) throw new CliError(`Cannot write to ${place}: ${error.message}`);
+      if (error instanceof Error && "code" in error) throw new CliError(`Cannot write to ${target}: ${error.message}`);
       throw error;
     }
   },

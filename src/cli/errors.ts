@@ -1,30 +1,30 @@
-/** Why a command of `firelight` gave up, in words for the person who typed it. */
+/** Errors of `firelight` commands, worded for the person at the terminal. */
 import { type ExitCode, exitCodes } from "./command.ts";
 
-/** Something that a person can do something about; printed without a stack. */
+/** An error that the user can fix; printed without a stack. */
 export class CliError extends Error {
   readonly exitCode: ExitCode;
 
-  /** @param message what happened, and what to do now */
-  constructor(message: string, exitCode: ExitCode = exitCodes.trouble) {
+  /** @param message what failed and what to do */
+  constructor(message: string, exitCode: ExitCode = exitCodes.failure) {
     super(message);
     this.name = new.target.name;
     this.exitCode = exitCode;
   }
 }
 
-/** A command line that is not understood. */
+/** An invalid command line. */
 export class UsageError extends CliError {
   constructor(message: string) {
     super(message, exitCodes.usage);
   }
 }
 
-/** Data that is not what it should be, and where. */
+/** Invalid input data, with its source. */
 export class InputError extends CliError {
   /** The file or address. */
   readonly source: string;
-  /** From 1, where the input has lines. */
+  /** The line number, starting at 1, if the input has lines. */
   readonly line: number | undefined;
 
   constructor(source: string, line: number | undefined, problem: string) {

@@ -1,9 +1,9 @@
-/** Looks into JSON of which nobody has promised anything. */
+/** Accesses JSON of unknown structure. */
 import { isObject } from "../contract/codec/limits.ts";
 
 export { isObject };
 
-/** A list, or an empty one where there is none. */
+/** Returns the first field that is an array, otherwise an empty array. */
 export const getArray = (owner: unknown, ...names: ReadonlyArray<string>): ReadonlyArray<unknown> => {
   if (!isObject(owner)) return [];
   for (const name of names) {
@@ -13,16 +13,16 @@ export const getArray = (owner: unknown, ...names: ReadonlyArray<string>): Reado
   return [];
 };
 
-/** Whatever a field holds. */
+/** Returns the value of a field. */
 export const getField = (owner: unknown, name: string): unknown => (isObject(owner) ? owner[name] : undefined);
 
-/** A text that is not empty. */
+/** Returns a field if it is a non-empty string. */
 export const getString = (owner: unknown, name: string): string | undefined => {
   const value = getField(owner, name);
   return typeof value === "string" && value !== "" ? value : undefined;
 };
 
-/** A number, also one that is written as text because JSON's have too few digits. */
+/** Returns a field as a number. Large numbers may be written as strings. */
 export const numberIn = (owner: unknown, name: string): number | undefined => {
   const value = getField(owner, name);
   if (value === undefined || value === null || value === "") return undefined;
@@ -31,8 +31,8 @@ export const numberIn = (owner: unknown, name: string): number | undefined => {
 };
 
 /**
- * An id of so many bytes in lower-case hex: OTLP's JSON writes ids in hex, the JSON of protobuf in base64, and Jaeger
- * may leave out zeros at the start. `undefined` for what is none, and for an id of zeros.
+ * Returns an id of the given number of bytes in lowercase hex. OTLP's JSON uses hex, protobuf's JSON mapping base64,
+ * and Jaeger may omit leading zeros. `undefined` for anything else and for an id of zeros.
  */
 export const readId = (value: unknown, bytes: number): string | undefined => {
   if (typeof value !== "string" || value === "") return undefined;

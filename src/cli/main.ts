@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The `firelight` command: finds the command that is asked for, loads it, and ends with its exit code. */
+/** The `firelight` command: loads the requested subcommand and exits with its exit code. */
 import "./runtime-check.ts";
 import { readFileSync } from "node:fs";
 import { type Command, type ExitCode, exitCodes } from "./command.ts";
@@ -11,18 +11,18 @@ interface Entry {
   load(): Promise<Command>;
 }
 
-/** Every command. Each is loaded when it is asked for, with what it needs. */
+/** All commands. Each is loaded on demand with its dependencies. */
 const commands: Readonly<Record<string, Entry>> = {
   explain: {
-    summary: "Tells what happened in one call, from its trace.",
+    summary: "Shows what happened in one call, from its trace.",
     load: async () => (await import("./explain/explain.ts")).explain,
   },
   doctor: {
-    summary: "Checks a configuration, its runners and where telemetry goes, and says how to fix what fails.",
+    summary: "Checks a configuration, its runners and telemetry, and shows how to fix failures.",
     load: async () => (await import("./doctor/doctor.ts")).doctor,
   },
   dashboards: {
-    summary: "Writes dashboards and alert rules, for your own names, objective and thresholds.",
+    summary: "Writes dashboards and alert rules for your names, objective and thresholds.",
     load: async () => (await import("./dashboards.ts")).dashboards,
   },
 };
@@ -35,9 +35,9 @@ const overview = (): string => {
     "",
     ...rows,
     "",
-    "firelight <command> --help tells more. firelight --version prints the version.",
+    "Run firelight <command> --help for details, firelight --version for the version.",
     "",
-    "Exit codes: 0 fine, 1 found trouble, 2 not understood.",
+    "Exit codes: 0 success, 1 problem found, 2 invalid command line.",
   ].join("\n");
 };
 
@@ -53,22 +53,20 @@ const terminal = makeTerminal({ out: process.stdout, err: process.stderr }, proc
 const main = async ([name, ...args]: ReadonlyArray<string>): Promise<ExitCode> => {
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     terminal.line(overview());
-    return name === undefined ? exitCodes.usage : exitCodes.fine;
+    return name === undefined ? exitCodes.usage : exitCodes.ok;
   }
   if (name === "--version" || name === "-v") {
     terminal.line(version());
-    return exitCodes.fine;
+    return exitCodes.ok;
   }
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (entry === undefined) {
-    throw new UsageError(
-      `"${name}" is not a command. There are: ${Object.keys(commands).join(", ")}. See firelight --help.`,
-    );
+    throw new UsageError(`"${name}" is not a command. Use ${Object.keys(commands).join(", ")}. See firelight --help.`);
   }
   const command = await entry.load();
   if (args.includes("--help") || args.includes("-h")) {
     terminal.line(command.help);
-    return exitCodes.fine;
+    return exitCodes.ok;
   }
   return command.run(args, { terminal, env: process.env });
 };
@@ -79,11 +77,11 @@ const failed = (error: unknown): ExitCode => {
     return error.exitCode;
   }
   terminal.aside(`firelight failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  return exitCodes.trouble;
+  return exitCodes.failure;
 };
 
-/** Whoever reads the output may stop, as `head` does. */
-process.stdout.on("error", () => process.exit(exitCodes.fine));
+/** The reader of the output may close the pipe early, as `head` does. */
+process.stdout.on("error", () => process.exit(exitCodes.ok));
 
 const code = await main(process.argv.slice(2)).catch(failed);
 process.stdout.write("", () => process.exit(code));

@@ -1,4 +1,4 @@
-/** Reads the options of a command, and says in one sentence what is wrong with them. */
+/** Parses the options of a command and reports errors in one sentence. */
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { addressFault, normalAddress, shownAddress } from "../contract/config/runner-url.ts";
 import { UsageError } from "./errors.ts";
@@ -12,9 +12,9 @@ interface Shape<Options extends OptionsConfig> {
 }
 
 /**
- * The options and positional arguments of a command line.
+ * Parses the options and positional arguments of a command line.
  *
- * @throws {UsageError} for options that the command does not have, or that lack a value.
+ * @throws {UsageError} for unknown options and missing values
  */
 export const readOptions = <const Options extends OptionsConfig>(
   args: ReadonlyArray<string>,
@@ -29,9 +29,9 @@ export const readOptions = <const Options extends OptionsConfig>(
 };
 
 /**
- * A base address, without a slash at its end.
+ * Returns a base address without a trailing slash.
  *
- * @throws {UsageError} naming the option.
+ * @throws {UsageError} if it is invalid, naming the option
  */
 export const readAddress = (option: string, text: string): string => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -41,9 +41,9 @@ export const readAddress = (option: string, text: string): string => {
 };
 
 /**
- * The base address of a runner, in its normal form.
+ * Returns the base address of a runner in its normal form.
  *
- * @throws {UsageError} naming the option.
+ * @throws {UsageError} if it is invalid, naming the option
  */
 export const readRunnerAddress = (option: string, text: string): string => {
   const fault = addressFault(text);

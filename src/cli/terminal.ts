@@ -1,16 +1,16 @@
-/** Where a command prints: its width, its colors where it has them, and texts that fit. */
+/** Terminal output of commands: width, colors, and wrapping. */
 import { stripVTControlCharacters, styleText } from "node:util";
 
 type Format = Parameters<typeof styleText>[0];
 
 /** Prints lines. */
 export interface Terminal {
-  /** Columns to fill. */
+  /** The available width in columns. */
   readonly columns: number;
   line(text?: string): void;
-  /** The text in a style, on a terminal that has styles. */
+  /** Applies a style if the terminal supports styles. */
   style(format: Format, text: string): string;
-  /** Lines for the person at the screen, beside what a program may read. */
+  /** Prints a message to standard error, separate from the output that programs read. */
   aside(text: string): void;
 }
 
@@ -19,11 +19,11 @@ interface Streams {
   readonly err: NodeJS.WriteStream;
 }
 
-const narrowest = 80;
-const widest = 140;
-const customary = 100;
+const minColumns = 80;
+const maxColumns = 140;
+const defaultColumns = 100;
 
-/** `NO_COLOR` and `FORCE_COLOR` decide where they are set; else a terminal that is not dumb has colors. */
+/** `NO_COLOR` and `FORCE_COLOR` take precedence. Otherwise a terminal that is not dumb has colors. */
 const hasColors = (stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): boolean => {
   if (env["NO_COLOR"]) return false;
   const forced = env["FORCE_COLOR"];
@@ -31,35 +31,35 @@ const hasColors = (stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): boolean 
   return stream.isTTY && env["TERM"] !== "dumb";
 };
 
-/** The terminal of this process. */
+/** Creates the terminal of this process. */
 export const makeTerminal = ({ out, err }: Streams, env: NodeJS.ProcessEnv): Terminal => {
-  const colors = hasColors(out, env);
-  const columns = out.columns ?? (Number(env["COLUMNS"]) || customary);
+  const useColors = hasColors(out, env);
+  const columns = out.columns ?? (Number(env["COLUMNS"]) || defaultColumns);
   return {
-    columns: Math.min(widest, Math.max(narrowest, columns)),
+    columns: Math.min(maxColumns, Math.max(minColumns, columns)),
     line: (text = "") => void out.write(`${text.trimEnd()}\n`),
-    style: (format, text) => (colors ? styleText(format, text, { validateStream: false }) : text),
+    style: (format, text) => (useColors ? styleText(format, text, { validateStream: false }) : text),
     aside: (text) => void err.write(`${text}\n`),
   };
 };
 
-/** The columns that a text takes. */
+/** Returns the width of a text in columns. */
 export const columnsOf = (text: string): number => Array.from(stripVTControlCharacters(text)).length;
 
-/** The text, filled up with spaces behind it. */
+/** Pads a text with trailing spaces. */
 export const fill = (text: string, columns: number): string =>
   text + " ".repeat(Math.max(0, columns - columnsOf(text)));
 
 const escapeSequence = new RegExp(String.raw`\u001b\[[0-?]*[ -/]*[@-~]`, "g");
 
-/** Text from elsewhere, as one line without anything that a terminal would obey. */
+/** Returns untrusted text as a single line without control sequences. */
 export const harmless = (text: string): string =>
   text
     .replace(escapeSequence, "")
     .replace(/[\p{Cc}\u2028\u2029]+/gu, " ")
     .trim();
 
-/** At most so many columns of a text. */
+/** Truncates a text to the given number of columns. */
 export const shorten = (text: string, columns: number): string =>
   columnsOf(text) <= columns
     ? text
@@ -67,10 +67,12 @@ export const shorten = (text: string, columns: number): string =>
         .slice(0, Math.max(0, columns - 1))
         .join("")}…`;
 
-/** A space that is not one between a number and its unit. */
-const wordEnd = / (?!(?:\d{3} )?(?:ms|s|min|B|kB|%)(?!\w))/;
+/** A space, except between a number and its unit. */
+const wordEnd = / (?!(?:ms|s|min|B|kB)(?!\w))/;
 
-/** Text from elsewhere, broken into lines of so many columns: the first one behind `indent`, the others behind `hanging`. */
+/**
+ * Breaks untrusted text into lines of the given width. The first line starts with `indent`, the others with `hanging`.
+ */
 export const wrapped = (
   text: string,
   columns: number,
@@ -91,14 +93,3 @@ export const wrapped = (
   }
   return [...lines, line];
 };
-
-/** Milliseconds as people read them: `0.4 ms`, `38 ms`, `3 012 ms`, `12.4 s`, `3.5 min`. */
-export const duration = (ms: number): string => {
-  const size = Math.abs(ms);
-  if (size < 9.95) return `${ms.toFixed(1)} ms`;
-  if (size < 9_999.5) return `${Math.round(ms)} ms`.replace(/(\d)(\d{3}) /, "$1 $2 ");
-  return size < 120_000 ? `${(ms / 1_000).toFixed(1)} s` : `${(ms / 60_000).toFixed(1)} min`;
-};
-
-/** `1 attempt`, `2 attempts`. */
-export const many = (count: number, thing: string): string => `${count} ${count === 1 ? thing : `${thing}s`}`;

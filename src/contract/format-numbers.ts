@@ -29,3 +29,6 @@ export const formatPercent = (share: number): string => `${roundOff(share * 100)
 
 /** Formats a count with its noun: `1 attempt`, `2 attempts`. */
 export const formatCount = (count: number, noun: string): string => `${count} ${count === 1 ? noun : `${noun}s`}`;
+
+/** Formats a share as a whole percentage: `0.414` is `41%`. */
+export const formatWholePercent = (share: number): string => `${Math.round(share * 100)}%`;

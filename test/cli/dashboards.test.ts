@@ -60,7 +60,7 @@ describe("firelight dashboards", () => {
   test("with --check writes nothing, and tells what is not up to date", async () => {
     const before = await run("--out", "out", "--check");
     expect(before.code).toBe(1);
-    expect(before.stdout).toContain("dashboards/firelight-pools.json is missing, or is not what these settings give.");
+    expect(before.stdout).toContain("dashboards/firelight-pools.json is missing or out of date.");
     await run("--out", "out");
     expect((await run("--out", "out", "--check")).code).toBe(0);
     writeFileSync(join(folder, "out/dashboards/firelight-pools.json"), "{}");
@@ -72,8 +72,12 @@ describe("firelight dashboards", () => {
 
   test.each([
     ["no folder", [], "firelight dashboards --out observability"],
-    ["a folder without its option", ["out"], "write --out out"],
-    ["a file that is not there", ["--out", "o", "--settings", "none.json"], "There is no file none.json."],
+    ["a folder without its option", ["out"], "Write --out out"],
+    [
+      "a file that is not there",
+      ["--out", "o", "--settings", "none.json"],
+      "--settings is none.json, which does not exist.",
+    ],
     ["an objective that is no number", ["--out", "o", "--objective", "high"], '--objective is "high"'],
     ["an objective that is none", ["--out", "o", "--objective", "99.9"], "slo.objective is 99.9."],
     ["a uid that cannot be one", ["--out", "o", "--uid", "My Shop"], 'uid is "My Shop".'],
@@ -95,7 +99,7 @@ describe("firelight dashboards", () => {
   test("ends with 1 for settings that cannot be read, and for a folder that cannot be written", async () => {
     const broken = await run("--out", "o", "--settings", settingsFile("s.json", "{"));
     expect(broken).toMatchObject({ code: 1, stdout: "" });
-    expect(broken.stderr).toContain("s.json cannot be read");
+    expect(broken.stderr).toContain("Cannot read s.json");
     const blocked = await run("--out", settingsFile("taken", ""));
     expect(blocked).toMatchObject({ code: 1, stdout: "" });
     expect(blocked.stderr).toContain("Cannot write to taken");

@@ -29,7 +29,7 @@ describe("the firelight command", () => {
     ["a name from the prototype", ["constructor"], `"constructor" is not a command`],
     ["an option that does not exist", ["explain", "--tracee", "1"], "Unknown option '--tracee'"],
     ["an option without its value", ["doctor", "--runner"], "--runner"],
-    ["explain without anything to explain", ["explain"], "Name a file of telemetry, or a trace id"],
+    ["explain without anything to explain", ["explain"], "Name a telemetry file or a trace id"],
     ["a trace id without a place to look for it", ["explain", "0af7651916cd43dd8448eb211c80319c"], "--tempo URL"],
     ["an address that is none", ["doctor", "--runner", "localhost"], `--runner is "localhost"`],
     ["words behind doctor", ["doctor", "http://127.0.0.1:1"], "write --runner URL"],

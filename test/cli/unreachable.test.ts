@@ -33,7 +33,7 @@ test("user name and password of an address are sent, and never shown", async () 
   });
   const address = url.replace("http://", "http://me:hunter2@");
   const finding = await checkOtlp(address, {});
-  expect(finding.verdict).toBe("failed");
+  expect(finding.status).toBe("failed");
   const trouble = await messageOf(() => loadTrace({ kind: "tempo", url: address, headers: {} }, "0".repeat(32)));
   expect(trouble).toContain("***@");
   expect(JSON.stringify(finding) + trouble).not.toContain("hunter2");

@@ -67,11 +67,11 @@ const doctorSays = async (folder: string, runtime: RuntimeName): Promise<Record<
   const program = join(folder, "node_modules/firelight/dist/cli/main.js");
   await using doctor = await startProcess({ command: [runtimes[runtime], program, "doctor", "--json"], cwd: folder });
   await doctor.exited;
-  const { chapters } = JSON.parse(doctor.output()) as {
-    chapters: ReadonlyArray<{ title: string; findings: ReadonlyArray<{ check: string; verdict: string }> }>;
+  const { sections } = JSON.parse(doctor.output()) as {
+    sections: ReadonlyArray<{ title: string; findings: ReadonlyArray<{ check: string; status: string }> }>;
   };
-  const { findings } = chapters.find(({ title }) => title === "Installation")!;
-  return Object.fromEntries(findings.map(({ check, verdict }) => [check, verdict]));
+  const { findings } = sections.find(({ title }) => title === "Installation")!;
+  return Object.fromEntries(findings.map(({ check, status }) => [check, status]));
 };
 
 /** What package managers say about peers that do not fit. */

@@ -84,7 +84,7 @@ describe("a runner behind the path of a gateway", () => {
     const key = { id: "default", secret };
     const question = { url: gateway.url, audience: "r1", invokePath: "/invoke", key, windowMs: 60_000, connection };
     const findings = await checkRunner(question);
-    expect(findings.filter(({ verdict }) => verdict === "failed")).toEqual([]);
+    expect(findings.filter(({ status }) => status === "failed")).toEqual([]);
     const asked = ["health", "ready", "invoke", "metrics"].map((path) => `${prefix}/${path}`);
     expect(new Set(gateway.paths)).toEqual(new Set(asked));
   });

@@ -1,4 +1,4 @@
-/** Checks that the packages of a project would all load one copy of Firelight. */
+/** Checks that the packages of a project load a single copy of Firelight. */
 import { packageCopies } from "../../contract/process/copies.ts";
 import { type Finding, failed } from "./finding.ts";
 import { dependenciesOf, findPackage, type InstalledPackage } from "./installed-package.ts";
@@ -8,11 +8,11 @@ const own = "firelight";
 interface Copy {
   readonly version: string;
   readonly folder: string;
-  /** Who would load it. */
+  /** The packages that load it. */
   readonly usedBy: Array<string>;
 }
 
-/** The copies that the project and the packages below it would load, by folder. */
+/** Returns the copies that the project and its dependencies load, by folder. */
 const installedCopies = (project: string): Map<string, Copy> => {
   const copies = new Map<string, Copy>();
   const add = (found: InstalledPackage, user: string): void => {
@@ -38,7 +38,7 @@ const installedCopies = (project: string): Map<string, Copy> => {
   return copies;
 };
 
-/** A finding when there is more than one copy: installed, or loaded by the module that has the configuration. */
+/** Reports a finding if there is more than one copy: installed, or loaded by the configuration module. */
 export const checkCopies = (project: string): ReadonlyArray<Finding> => {
   const copies = installedCopies(project);
   const doctorsOwn = packageCopies()[0]?.path;
@@ -53,8 +53,8 @@ export const checkCopies = (project: string): ReadonlyArray<Finding> => {
   return [
     failed(
       "copies of firelight",
-      `there are ${copies.size}: ${list.join("; ")}. A method that is registered with one is missing on a runner of the other`,
-      'Leave one: npm dedupe, or an "overrides" entry for firelight in package.json; npm ls firelight shows who wants which.',
+      `${copies.size} copies are installed: ${list.join("; ")}. A method that is registered with one copy is missing on a runner of the other`,
+      'Keep one copy: run npm dedupe, or add an "overrides" entry for firelight to package.json. npm ls firelight shows which package needs which.',
     ),
   ];
 };

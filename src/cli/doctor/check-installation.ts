@@ -1,4 +1,4 @@
-/** Checks the runtime, the optional peers, and that there is one copy of OpenTelemetry's API. */
+/** Checks the runtime, the optional peer dependencies, and that there is one copy of the OpenTelemetry API. */
 import { checkCopies } from "./check-copies.ts";
 import { type Finding, failed, ok, skipped } from "./finding.ts";
 import { findPackage, firelight, type InstalledPackage, packagesOfScope } from "./installed-package.ts";
@@ -13,12 +13,12 @@ const checkRuntime = (engines: Readonly<Record<string, string>>): Finding => {
   const seen = `${name} ${version}`;
   return isInRange(version, wanted)
     ? ok("runtime", seen)
-    : failed("runtime", `${seen}, and ${wanted} is needed`, `Install a newer ${name}.`);
+    : failed("runtime", `${seen}, but ${wanted} is required`, `Install a newer ${name}.`);
 };
 
 /**
- * The versions that Firelight is made for. Its manifest accepts every version of an optional peer, so that installing it
- * never changes that of an application.
+ * The supported versions. The manifest accepts any version of an optional peer, so installing Firelight never changes
+ * the versions of an application.
  */
 const sdkVersions: Readonly<Record<string, string>> = {
   "@opentelemetry/sdk-trace": ">=2.9.0 <4",
@@ -32,7 +32,7 @@ const sdkVersions: Readonly<Record<string, string>> = {
 
 const registryVersions: Readonly<Record<string, string>> = { "@prometheus-io/client": ">=0.16.0 <1" };
 
-/** For `firelight dashboards` and `firelight/bundle`; other versions are often there for something else. */
+/** For `firelight dashboards` and `firelight/bundle`. Other versions may be installed for other purposes. */
 const bundleVersions: Readonly<Record<string, string>> = {
   "@grafana/grafana-foundation-sdk": ">=0.0.21 <0.1",
   yaml: ">=2.4.0 <3",
@@ -40,7 +40,7 @@ const bundleVersions: Readonly<Record<string, string>> = {
 
 const sdkNode = "@opentelemetry/sdk-node";
 
-/** A package of the SDK, as `firelight/otel` finds it: by itself, or below `sdk-node`. */
+/** Finds an SDK package as `firelight/otel` does: directly, or below `sdk-node`. */
 const findSdkPackage = (name: string, from: string): InstalledPackage | undefined => {
   const found = findPackage(name, from);
   if (found !== undefined) return found;
@@ -48,34 +48,34 @@ const findSdkPackage = (name: string, from: string): InstalledPackage | undefine
   return parent && findPackage(name, parent.folder);
 };
 
-const isUnfit = ({ name, version }: InstalledPackage, versions: Readonly<Record<string, string>>): boolean =>
+const isUnsupported = ({ name, version }: InstalledPackage, versions: Readonly<Record<string, string>>): boolean =>
   !isInRange(version, versions[name] ?? "*");
 
-const madeFor = ({ name, version }: InstalledPackage, range: string | undefined): string =>
-  `${name} is ${version}, and Firelight is made for ${range}`;
+const versionText = ({ name, version }: InstalledPackage, range: string | undefined): string =>
+  `${name} is ${version}, but Firelight supports ${range}`;
 
 const checkPeers = (from: string): ReadonlyArray<Finding> => {
   const sdk = Object.keys(sdkVersions).flatMap((name) => findSdkPackage(name, from) ?? []);
   const missing = Object.keys(sdkVersions).filter((name) => !sdk.some((one) => one.name === name));
   const client = Object.keys(registryVersions).flatMap((name) => findPackage(name, from) ?? []);
-  const unfit = [
-    ...client.filter((found) => isUnfit(found, registryVersions)),
-    ...(missing.length === 0 ? sdk.filter((found) => isUnfit(found, sdkVersions)) : []),
+  const unsupported = [
+    ...client.filter((found) => isUnsupported(found, registryVersions)),
+    ...(missing.length === 0 ? sdk.filter((found) => isUnsupported(found, sdkVersions)) : []),
   ];
   const ranges = { ...sdkVersions, ...registryVersions };
-  const findings = unfit.map((found) =>
-    failed("packages", madeFor(found, ranges[found.name]), `npm i "${found.name}@${ranges[found.name]}"`),
+  const findings = unsupported.map((found) =>
+    failed("packages", versionText(found, ranges[found.name]), `npm i "${found.name}@${ranges[found.name]}"`),
   );
   const bundle = Object.keys(bundleVersions).flatMap((name) => findPackage(name, from) ?? []);
-  for (const found of bundle.filter((one) => isUnfit(one, bundleVersions)))
+  for (const found of bundle.filter((one) => isUnsupported(one, bundleVersions)))
     findings.push(
       skipped(
         "packages",
-        `firelight dashboards may not work: ${madeFor(found, bundleVersions[found.name])}`,
+        `firelight dashboards may not work: ${versionText(found, bundleVersions[found.name])}`,
         `If you need it: npm i "${found.name}@${bundleVersions[found.name]}"`,
       ),
     );
-  if (missing.length === 0) findings.push(ok("packages", "all that firelight/otel needs is installed"));
+  if (missing.length === 0) findings.push(ok("packages", "all packages of firelight/otel are installed"));
   else {
     const all = missing.length === Object.keys(sdkVersions).length;
     findings.push(
@@ -89,16 +89,16 @@ const checkPeers = (from: string): ReadonlyArray<Finding> => {
   return findings;
 };
 
-/** Whether all that `firelight/otel` needs is there. */
+/** Whether all packages of `firelight/otel` are installed. */
 export const hasSdk = (project: string): boolean =>
   Object.keys(sdkVersions).every((name) => findSdkPackage(name, project) !== undefined);
 
 interface Copy extends InstalledPackage {
-  /** Who would load it. */
+  /** The packages that load it. */
   readonly usedBy: Array<string>;
 }
 
-/** The copies of the API that this project's packages would load. */
+/** Returns the copies of the API that the packages of this project load. */
 const apiCopies = (project: string, ours: string): ReadonlyArray<Copy> => {
   const copies = new Map<string, Copy>();
   const users: ReadonlyArray<readonly [name: string, folder: string]> = [
@@ -119,29 +119,30 @@ const apiCopies = (project: string, ours: string): ReadonlyArray<Copy> => {
 
 const majorMinor = (version: string): string => version.split(".", 2).join(".");
 
-/** A copy can use what an equal or newer minor version registered, and gets a silent no-op from an older one. */
+/**
+ * A copy of the API can use what an equal or newer minor version registered. From an older one it gets a silent no-op.
+ */
 const checkApi = (project: string, ours: string): Finding => {
   const check = "OpenTelemetry API";
   const copies = apiCopies(project, ours);
   const own = copies.find(({ usedBy }) => usedBy.includes("firelight"));
-  if (own === undefined)
-    return failed(check, `${api} is not installed, and Firelight cannot be loaded without it`, `npm i ${api}`);
+  if (own === undefined) return failed(check, `${api} is not installed, but Firelight requires it`, `npm i ${api}`);
   const others = copies.filter((copy) => copy !== own);
   if (others.length === 0) return ok(check, `one copy, ${own.version}`);
   const words = others.map(({ version, usedBy }) => `${version} for ${usedBy.slice(0, 3).join(", ")}`).join("; ");
   const older = others.find(({ version }) => compareVersions(majorMinor(version), majorMinor(own.version)) < 0);
-  const fix = `Leave one copy: npm dedupe, or an "overrides" entry for ${api} in package.json; npm ls ${api} shows who wants which.`;
+  const fix = `Keep one copy: run npm dedupe, or add an "overrides" entry for ${api} to package.json. npm ls ${api} shows which package needs which.`;
   return older === undefined
-    ? { ...ok(check, `${own.version} for firelight, and other copies that fit: ${words}`), fix }
+    ? { ...ok(check, `${own.version} for firelight, and other compatible copies: ${words}`), fix }
     : failed(
         check,
-        `${own.version} for firelight, and ${words}: a provider that the older one registers is not seen by Firelight, and its spans go nowhere, without an error`,
+        `${own.version} for firelight, and ${words}: Firelight does not see a provider that the older copy registers, so its spans are lost without an error`,
         fix,
         "FlameTelemetryLoss",
       );
 };
 
-/** Looks at what is installed, from the folder of the project. */
+/** Checks the installed packages, from the project's folder. */
 export const checkInstallation = (project: string): ReadonlyArray<Finding> => {
   const { folder, manifest } = firelight();
   return [checkRuntime(manifest.engines), ...checkPeers(project), ...checkCopies(project), checkApi(project, folder)];

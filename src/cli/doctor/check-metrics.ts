@@ -1,61 +1,63 @@
-/** Checks an endpoint that serves metrics: that it can be scraped, and has what the dashboards read. */
+/** Checks a metrics endpoint: that it can be scraped and has the metrics that the dashboards need. */
 import { withoutSecrets } from "../../contract/config/runner-url.ts";
 import { metrics, type MetricSpec } from "../../telemetry/catalog.ts";
 import { alertOf } from "../alerts.ts";
-import { harmless, many } from "../terminal.ts";
-import { ask, type Question } from "../unreachable.ts";
+import { formatCount } from "../../contract/format-numbers.ts";
+import { harmless } from "../terminal.ts";
+import { ask, type RequestOptions } from "../unreachable.ts";
 import { type Exposition, readExposition } from "./exposition.ts";
 import { type Finding, failed, ok, skipped } from "./finding.ts";
 
 const check = "metrics";
 
 const serveThem =
-  "Serve await flame.metrics() there, with flame.metrics.contentType as its content-type: see docs/observability.md.";
+  "Serve the result of await flame.metrics() there, with flame.metrics.contentType as the content type: see docs/observability.md.";
 
-/** OpenMetrics names a counter without the end of its samples. */
+/** OpenMetrics names a counter without the suffix of its samples. */
 const isThere = ({ families }: Exposition, { name }: MetricSpec): boolean =>
   families.has(name) || families.has(name.replace(/_total$/, ""));
 
 const exemplarText = ({ format, exemplars }: Exposition): string => {
-  if (format !== "OpenMetrics") return "no exemplars, for its format has none: with OpenMetrics, graphs lead to traces";
-  return exemplars === 0 ? "exemplars are on, and there is none yet" : `exemplars are on, and there are ${exemplars}`;
+  if (format !== "OpenMetrics")
+    return "no exemplars, because the format has none: with OpenMetrics, graphs link to traces";
+  return exemplars === 0 ? "exemplars are on (none yet)" : `exemplars are on (${exemplars})`;
 };
 
-const judge = (address: string, side: "parent" | "runner", found: Exposition): Finding => {
+const assess = (address: string, side: "parent" | "runner", found: Exposition): Finding => {
   const wanted = Object.values<MetricSpec>(metrics).filter((spec) => spec.side === side || spec.side === "both");
   const missing = wanted.filter((spec) => !isThere(found, spec));
-  const seen = `${address}: ${found.format}, ${many(found.samples, "sample")}`;
+  const seen = `${address}: ${found.format}, ${formatCount(found.samples, "sample")}`;
   if (missing.length === wanted.length)
-    return failed(check, `${seen}, and none of Firelight's metrics`, serveThem, alertOf.metricsAbsent);
+    return failed(check, `${seen}, but none of Firelight's metrics`, serveThem, alertOf.metricsAbsent);
   if (missing.length > 0) {
     const names = missing.slice(0, 3).map(({ name }) => name);
     return failed(
       check,
-      `${seen}, and not all of Firelight's metrics: ${names.join(", ")}${missing.length > 3 ? " and more" : ""} ${missing.length === 1 ? "is" : "are"} missing`,
+      `${seen}, but not all of Firelight's metrics: ${names.join(", ")}${missing.length > 3 ? " and more" : ""} ${missing.length === 1 ? "is" : "are"} missing`,
       side === "parent" && missing.some(({ side }) => side === "parent")
-        ? "Is this the parent, and the registry that its instance was given? Deploy parent and dashboards of the same version."
-        : "Serve the registry that the instance was given.",
+        ? "Check that this is the parent and the registry of its instance, and that parent and CLI have the same version."
+        : "Serve the registry of the instance.",
       alertOf.metricsAbsent,
     );
   }
   return ok(check, `${seen}, all ${wanted.length} of the ${side}'s metrics; ${exemplarText(found)}`);
 };
 
-/** Looks at the metrics that are served under `address`. */
+/** Checks the metrics at `address`. */
 export const checkMetrics = async (
   address: string,
   side: "parent" | "runner",
-  question: Question = {},
+  options: RequestOptions = {},
 ): Promise<Finding> => {
   const shown = withoutSecrets(address);
   const accept = "application/openmetrics-text; version=1.0.0, text/plain; version=0.0.4; q=0.5";
-  const answer = await ask(address, { ...question, headers: { accept } });
+  const answer = await ask(address, { ...options, headers: { accept } });
   if ("problem" in answer) return failed(check, answer.problem, answer.fix, alertOf.metricsAbsent);
   if (answer.status === 404 && side === "runner") {
     return skipped(
       check,
-      "they are off on this runner",
-      "The parent's are what the dashboards read. To scrape a runner that lives long: telemetry.metrics: true.",
+      "metrics are off on this runner",
+      "The dashboards use the parent's metrics. To scrape a long-lived runner, set telemetry.metrics: true.",
     );
   }
   if (answer.status !== 200)
@@ -65,10 +67,10 @@ export const checkMetrics = async (
   if ("problem" in found) {
     return failed(
       check,
-      `Prometheus could not read ${shown} as ${harmless(contentType) || "text"}: line ${found.line}: ${harmless(found.problem)}`,
+      `Prometheus cannot parse ${shown} as ${harmless(contentType) || "text"}: line ${found.line}: ${harmless(found.problem)}`,
       serveThem,
       alertOf.metricsAbsent,
     );
   }
-  return judge(shown, side, found);
+  return assess(shown, side, found);
 };

@@ -1,4 +1,4 @@
-/** Checks that what should receive OTLP over HTTP does, with an export of nothing. */
+/** Checks an OTLP/HTTP receiver by sending an empty export. */
 import { shownAddress, withoutSecrets } from "../../contract/config/runner-url.ts";
 import { alertOf } from "../alerts.ts";
 import type { CommandContext } from "../command.ts";
@@ -8,7 +8,7 @@ import { type Finding, failed, ok, skipped } from "./finding.ts";
 
 const check = "OTLP";
 
-/** Where traces go by the standard variables; `undefined` where none is set. */
+/** Returns the trace endpoint of the standard variables; `undefined` if none is set. */
 const addressIn = (env: CommandContext["env"]): string | undefined => {
   const traces = env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]?.trim();
   if (traces) return traces;
@@ -39,7 +39,7 @@ const decode = (value: string): string => {
 const protocolIn = (env: CommandContext["env"]): string =>
   (env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] ?? env["OTEL_EXPORTER_OTLP_PROTOCOL"])?.trim() || "http/protobuf";
 
-/** An empty export: no bytes at all, as protobuf. */
+/** Returns an empty export, which has no bytes in protobuf. */
 const emptyExport = (protocol: string): { readonly type: string; readonly body: Uint8Array } =>
   protocol === "http/json"
     ? { type: "application/json", body: Buffer.from(`{"resourceSpans":[]}`) }
@@ -49,31 +49,31 @@ const grpcPort = "4317";
 
 const grpcHint = (address: string): string =>
   new URL(address).port === grpcPort
-    ? `Port ${grpcPort} is for gRPC; Firelight sends HTTP, whose port is usually 4318. `
+    ? `Port ${grpcPort} is usually for gRPC. Firelight uses HTTP, whose port is usually 4318. `
     : "";
 
 const remedies: Readonly<Record<number, string>> = {
-  401: "Set OTEL_EXPORTER_OTLP_HEADERS to what the receiver asks for, as in authorization=Bearer%20….",
-  403: "Set OTEL_EXPORTER_OTLP_HEADERS to what the receiver asks for, as in authorization=Bearer%20….",
-  404: "Give the base address of an OTLP/HTTP receiver: /v1/traces is added to it.",
-  405: "Give the base address of an OTLP/HTTP receiver: /v1/traces is added to it.",
-  415: "The receiver does not take this encoding: set OTEL_EXPORTER_OTLP_PROTOCOL to http/json or http/protobuf.",
+  401: "Set OTEL_EXPORTER_OTLP_HEADERS to the credentials of the receiver, as in authorization=Bearer%20….",
+  403: "Set OTEL_EXPORTER_OTLP_HEADERS to the credentials of the receiver, as in authorization=Bearer%20….",
+  404: "Give the base address of an OTLP/HTTP receiver; /v1/traces is appended to it.",
+  405: "Give the base address of an OTLP/HTTP receiver; /v1/traces is appended to it.",
+  415: "The receiver does not accept this encoding. Set OTEL_EXPORTER_OTLP_PROTOCOL to http/json or http/protobuf.",
 };
 
-/** Looks at the receiver `given`, or at that of the standard variables. */
+/** Checks the receiver `given`, or the one of the standard variables. */
 export const checkOtlp = async (given: string | undefined, env: CommandContext["env"]): Promise<Finding> => {
   const address = given === undefined ? addressIn(env) : tracesUnder(given);
   if (address === undefined) {
     return skipped(
       check,
-      "no receiver is named",
-      "Set OTEL_EXPORTER_OTLP_ENDPOINT, or give --otlp, to have it checked.",
+      "no receiver is configured",
+      "To check one, set OTEL_EXPORTER_OTLP_ENDPOINT or give --otlp URL.",
     );
   }
   if (!/^https?:$/.test(URL.parse(address)?.protocol ?? ""))
     return failed(
       check,
-      `${shownAddress(address)} is not an address`,
+      `${shownAddress(address)} is not a valid address`,
       "Write it as http://localhost:4318.",
       alertOf.spansLost,
     );
@@ -81,18 +81,18 @@ export const checkOtlp = async (given: string | undefined, env: CommandContext["
   if (protocol === "grpc") {
     return failed(
       check,
-      "OTEL_EXPORTER_OTLP_PROTOCOL is grpc, which firelight/otel does not speak",
+      "OTEL_EXPORTER_OTLP_PROTOCOL is grpc, which firelight/otel does not support",
       "Set it to http/protobuf, and the endpoint to the receiver's HTTP port, usually 4318.",
     );
   }
   const { type, body } = emptyExport(protocol);
   const answer = await ask(address, { method: "POST", headers: { ...headersIn(env), "content-type": type }, body });
   if ("problem" in answer) return failed(check, answer.problem, `${grpcHint(address)}${answer.fix}`, alertOf.spansLost);
-  if (answer.status >= 200 && answer.status < 300) return ok(check, `${withoutSecrets(address)} takes ${protocol}`);
+  if (answer.status >= 200 && answer.status < 300) return ok(check, `${withoutSecrets(address)} accepts ${protocol}`);
   return failed(
     check,
-    `${withoutSecrets(address)} answered ${answer.status} to ${protocol}: ${harmless(answer.text()).slice(0, 160)}`,
-    `${grpcHint(address)}${remedies[answer.status] ?? "Look at the receiver's log."}`,
+    `${withoutSecrets(address)} responded ${answer.status} to ${protocol}: ${harmless(answer.text()).slice(0, 160)}`,
+    `${grpcHint(address)}${remedies[answer.status] ?? "Check the receiver's log."}`,
     alertOf.spansLost,
   );
 };

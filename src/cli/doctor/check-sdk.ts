@@ -1,4 +1,4 @@
-/** Checks that `firelight/otel` works with what is installed: a span and a log record are made and received. */
+/** Checks that `firelight/otel` works with the installed packages, by exporting a span and a log record. */
 import { execFile } from "node:child_process";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -11,7 +11,7 @@ const name = "firelight.doctor";
 const run = promisify(execFile);
 const timeoutMs = 20_000;
 
-/** Which paths received an export with the name in it, while `use` ran. */
+/** Returns the paths that received an export with the name while `use` ran. */
 const receive = async <A>(use: (endpoint: string) => Promise<A>): Promise<readonly [A, ReadonlySet<string>]> => {
   const received = new Set<string>();
   const server = createServer((request, response) => {
@@ -38,7 +38,7 @@ interface Probed {
   readonly isRecording?: boolean;
 }
 
-/** Variables of OpenTelemetry are left out: what they say about exporters is not what is looked at. */
+/** Removes OpenTelemetry's variables: their exporter settings must not affect the check. */
 const bareEnvironment = (): NodeJS.ProcessEnv =>
   Object.fromEntries(
     Object.entries(process.env).filter(([variable]) => !variable.startsWith("OTEL_") && variable !== "NODE_OPTIONS"),
@@ -59,32 +59,32 @@ const probe = async (endpoint: string, project: string): Promise<Probed> => {
 };
 
 /**
- * Starts OpenTelemetry in a process of its own, from the project's folder.
+ * Starts OpenTelemetry in a separate process, in the project's folder.
  *
- * @param installed whether the packages that it needs are there
+ * @param installed whether the required packages are installed
  */
 export const checkSdk = async (project: string, installed: boolean): Promise<Finding> => {
-  if (!installed) return skipped(check, "its packages are not installed, so nothing was started");
+  if (!installed) return skipped(check, "not started, because its packages are not installed");
   const [{ problem, isRecording }, received] = await receive((endpoint) => probe(endpoint, project));
   if (problem !== undefined)
     return failed(
       check,
-      `firelight/otel does not start: ${problem}`,
-      "Install the packages that the README names, in one generation.",
+      `firelight/otel failed to start: ${problem}`,
+      "Install the packages that the documentation lists, all of the same generation.",
     );
   if (isRecording !== true || !received.has("/v1/traces")) {
     return failed(
       check,
-      "a span of your code was not recorded, or not exported, by firelight/otel",
-      "There are probably two copies of @opentelemetry/api: npm ls @opentelemetry/api shows who wants which.",
+      "firelight/otel did not record or export a span of your code",
+      "There are probably two copies of @opentelemetry/api. npm ls @opentelemetry/api shows which package needs which.",
       "FlameTelemetryLoss",
     );
   }
   if (!received.has("/v1/logs"))
     return failed(
       check,
-      "a log record was not exported by firelight/otel",
-      "Install the packages that the README names, in one generation.",
+      "firelight/otel did not export a log record",
+      "Install the packages that the documentation lists, all of the same generation.",
     );
   return ok(check, "firelight/otel recorded and exported a span and a log record");
 };

@@ -1,4 +1,4 @@
-/** `firelight doctor`: looks at a configuration and all that it needs, and says how to fix what fails. */
+/** `firelight doctor`: checks a configuration and everything it depends on, and explains how to fix failures. */
 import { defaults } from "../../contract/config/options.ts";
 import { plainConnection } from "../../contract/config/resolve-connection.ts";
 import type { ResolvedConfig } from "../../contract/config/resolve-config.ts";
@@ -6,34 +6,35 @@ import { ANY_RUNNER } from "../../contract/wire/envelope.ts";
 import { runbookOf } from "../alerts.ts";
 import { type Command, type CommandContext, exitCodes } from "../command.ts";
 import { readAddress, readOptions, readRunnerAddress } from "../options.ts";
-import { fill, many, type Terminal, wrapped } from "../terminal.ts";
+import { formatCount } from "../../contract/format-numbers.ts";
+import { fill, type Terminal, wrapped } from "../terminal.ts";
 import { UsageError } from "../errors.ts";
 import { checkInstallation, hasSdk } from "./check-installation.ts";
 import { checkMetrics } from "./check-metrics.ts";
 import { checkOtlp } from "./check-otlp.ts";
-import { checkRunner, type RunnerQuestion } from "./check-runner.ts";
+import { checkRunner, type RunnerTarget } from "./check-runner.ts";
 import { checkSdk } from "./check-sdk.ts";
 import { type Finding, skipped } from "./finding.ts";
 import { readProject } from "./read-project.ts";
 
 const help = `firelight doctor [--config FILE] [--runner URL]... [--parent-metrics URL] [--otlp URL] [--secret-env NAME] [--json]
 
-Checks a configuration and all that it needs: the runtime and the packages, the fixed runners, their signatures
-and clocks, metrics, and where telemetry goes. Says what was seen, and how to fix what fails.
+Checks a configuration and everything it depends on: the runtime and packages, fixed runners with their signatures
+and clocks, metrics, and the OTLP receiver. Prints what was found and how to fix failures.
 
-  --config FILE         A module that exports by default a configuration, or the instance that it configures.
-                        It is loaded, as your program would. Default: flame.config.ts, .js, .mts or .mjs in
-                        this folder, else the environment alone.
-  --runner URL          A runner to look at, beside the fixed ones of the configuration. May be given more than once.
-  --parent-metrics URL  Where the parent serves its metrics.
-  --otlp URL            Base address of an OTLP/HTTP receiver. Default: OTEL_EXPORTER_OTLP_ENDPOINT.
-  --secret-env NAME     The variable that holds the secret, where the configuration has none. Default: FLAME_SECRET.
+  --config FILE         A module whose default export is a configuration or a configured instance. It is
+                        loaded as your program would load it. Default: flame.config.ts, .js, .mts or .mjs in
+                        this folder, otherwise only the environment.
+  --runner URL          A runner to check in addition to the fixed ones of the configuration. Repeatable.
+  --parent-metrics URL  The address of the parent's metrics.
+  --otlp URL            The base address of an OTLP/HTTP receiver. Default: OTEL_EXPORTER_OTLP_ENDPOINT.
+  --secret-env NAME     The variable with the secret, if the configuration has none. Default: FLAME_SECRET.
   --json                Prints the findings as JSON.
 
-Runners are asked with a signed request for the method flame.doctor/ping, which no runner has: nothing is executed,
-and each check leaves one failed call of the method _OTHER in a runner's telemetry.
+The doctor pings runners with a signed call of the method flame.doctor/ping, which no runner has. Nothing is executed,
+and each check leaves one failed call of the method _OTHER in the runner's telemetry.
 
-Exit codes: 0 nothing failed, 1 something did, 2 not understood.`;
+Exit codes: 0 all checks passed, 1 a check failed, 2 invalid command line.`;
 
 const optionsConfig = {
   config: { type: "string" },
@@ -44,18 +45,18 @@ const optionsConfig = {
   json: { type: "boolean" },
 } as const;
 
-/** Findings about one thing. */
-interface Chapter {
+/** The findings of one section. */
+interface Section {
   readonly title: string;
   readonly findings: ReadonlyArray<Finding>;
 }
 
-/** The runners that are named on the command line, and those of the configuration. */
+/** Returns the runners of the command line and of the configuration. */
 const runnersOf = (
   named: ReadonlyArray<string>,
   config: ResolvedConfig | undefined,
   secret: string | undefined,
-): ReadonlyArray<RunnerQuestion> => {
+): ReadonlyArray<RunnerTarget> => {
   const { keyId, windowMs } = config?.security ?? defaults;
   const own = config?.security.secret ?? secret;
   const rest = {
@@ -67,24 +68,24 @@ const runnersOf = (
     runners.map((runner) => ({ ...runner, connection })),
   );
   const connection = config?.connection ?? plainConnection;
-  const questions = new Map<string, RunnerQuestion>();
-  for (const url of named) questions.set(url, { url, audience: undefined, connection, ...rest });
+  const targets = new Map<string, RunnerTarget>();
+  for (const url of named) targets.set(url, { url, audience: undefined, connection, ...rest });
   for (const { url, audience, connection } of fixed)
-    questions.set(url, { url, audience: audience === ANY_RUNNER ? undefined : audience, connection, ...rest });
-  return [...questions.values()];
+    targets.set(url, { url, audience: audience === ANY_RUNNER ? undefined : audience, connection, ...rest });
+  return [...targets.values()];
 };
 
-const runnerChapters = async (questions: ReadonlyArray<RunnerQuestion>): Promise<ReadonlyArray<Chapter>> => {
-  if (questions.length === 0) {
+const runnerSections = async (targets: ReadonlyArray<RunnerTarget>): Promise<ReadonlyArray<Section>> => {
+  if (targets.length === 0) {
     const none = skipped(
       "runners",
-      "none is at a fixed address; those of a backend live only as long as calls need them",
-      "Give --runner URL to look at one.",
+      "none has a fixed address; a backend's runners exist only while calls need them",
+      "To check one, give --runner URL.",
     );
     return [{ title: "Runners", findings: [none] }];
   }
   return Promise.all(
-    questions.map(async (question) => ({ title: `Runner ${question.url}`, findings: await checkRunner(question) })),
+    targets.map(async (target) => ({ title: `Runner ${target.url}`, findings: await checkRunner(target) })),
   );
 };
 
@@ -92,34 +93,34 @@ const marks = { ok: ["green", "✓"], failed: ["red", "✗"], skipped: ["dim", "
 
 const checkColumns = 20;
 
-const printFinding = (terminal: Terminal, { check, verdict, seen, fix, alert }: Finding): void => {
-  const [style, mark] = marks[verdict];
+const printFinding = (terminal: Terminal, { check, status, seen, fix, alert }: Finding): void => {
+  const [style, mark] = marks[status];
   const indent = " ".repeat(checkColumns + 2);
   const [first = "", ...rest] = wrapped(seen, terminal.columns, indent);
   terminal.line(`${terminal.style(style, mark)} ${fill(check, checkColumns)}${first.slice(indent.length)}`);
   for (const line of rest) terminal.line(line);
   const remedy = fix === undefined ? [] : wrapped(`→ ${fix}`, terminal.columns, indent, `${indent}  `);
-  for (const line of remedy) terminal.line(terminal.style(verdict === "failed" ? "yellow" : "dim", line));
+  for (const line of remedy) terminal.line(terminal.style(status === "failed" ? "yellow" : "dim", line));
   if (alert !== undefined) terminal.line(terminal.style("dim", `${indent}${alert}: ${runbookOf(alert)}`));
 };
 
-const print = (terminal: Terminal, chapters: ReadonlyArray<Chapter>): void => {
-  for (const { title, findings } of chapters) {
+const print = (terminal: Terminal, sections: ReadonlyArray<Section>): void => {
+  for (const { title, findings } of sections) {
     terminal.line(terminal.style("bold", title));
     for (const finding of findings) printFinding(terminal, finding);
     terminal.line();
   }
-  const all = chapters.flatMap(({ findings }) => findings);
-  const trouble = all.filter(({ verdict }) => verdict === "failed").length;
-  const passed = all.filter(({ verdict }) => verdict === "ok").length;
+  const all = sections.flatMap(({ findings }) => findings);
+  const failures = all.filter(({ status }) => status === "failed").length;
+  const passed = all.filter(({ status }) => status === "ok").length;
   terminal.line(
-    trouble === 0
-      ? terminal.style("green", `${many(passed, "check")} passed.`)
-      : terminal.style("red", `${many(trouble, "check")} failed, ${passed} passed.`),
+    failures === 0
+      ? terminal.style("green", `${formatCount(passed, "check")} passed.`)
+      : terminal.style("red", `${formatCount(failures, "check")} failed, ${passed} passed.`),
   );
 };
 
-interface Wanted {
+interface DoctorOptions {
   readonly config: string | undefined;
   readonly runners: ReadonlyArray<string>;
   readonly metrics: string | undefined;
@@ -127,35 +128,35 @@ interface Wanted {
   readonly secretVariable: string;
 }
 
-const examine = async (wanted: Wanted, env: CommandContext["env"]): Promise<ReadonlyArray<Chapter>> => {
+const examine = async (options: DoctorOptions, env: CommandContext["env"]): Promise<ReadonlyArray<Section>> => {
   const folder = process.cwd();
-  const secret = env[wanted.secretVariable];
-  const project = await readProject(folder, wanted.config, { ...env, FLAME_SECRET: secret });
+  const secret = env[options.secretVariable];
+  const project = await readProject(folder, options.config, { ...env, FLAME_SECRET: secret });
   try {
     const { config, findings } = project;
     const metrics =
-      wanted.metrics === undefined
-        ? skipped("metrics", "the parent's were not looked at", "Give --parent-metrics URL.")
-        : await checkMetrics(wanted.metrics, "parent");
+      options.metrics === undefined
+        ? skipped("metrics", "the parent's metrics were not checked", "To check them, give --parent-metrics URL.")
+        : await checkMetrics(options.metrics, "parent");
     return [
       { title: "Installation", findings: [...checkInstallation(folder), await checkSdk(folder, hasSdk(folder))] },
       { title: "Configuration", findings },
-      ...(await runnerChapters(runnersOf(wanted.runners, config, secret))),
-      { title: "Telemetry", findings: [metrics, await checkOtlp(wanted.otlp, env)] },
+      ...(await runnerSections(runnersOf(options.runners, config, secret))),
+      { title: "Telemetry", findings: [metrics, await checkOtlp(options.otlp, env)] },
     ];
   } finally {
     await project.close();
   }
 };
 
-/** Looks at everything that a configuration needs. */
+/** Checks everything that a configuration depends on. */
 export const doctor: Command = {
   help,
   run: async (args, { terminal, env }) => {
     const { values, positionals } = readOptions(args, optionsConfig);
     if (positionals.length > 0)
-      throw new UsageError(`"${positionals[0]}" is not an option. To look at a runner, write --runner URL.`);
-    const chapters = await examine(
+      throw new UsageError(`"${positionals[0]}" is not an option. To check a runner, write --runner URL.`);
+    const sections = await examine(
       {
         config: values.config,
         runners: (values.runner ?? []).map((url) => readRunnerAddress("--runner", url)),
@@ -165,10 +166,10 @@ export const doctor: Command = {
       },
       env,
     );
-    if (values.json === true) terminal.line(JSON.stringify({ chapters }, undefined, 2));
-    else print(terminal, chapters);
-    return chapters.some(({ findings }) => findings.some(({ verdict }) => verdict === "failed"))
-      ? exitCodes.trouble
-      : exitCodes.fine;
+    if (values.json === true) terminal.line(JSON.stringify({ sections }, undefined, 2));
+    else print(terminal, sections);
+    return sections.some(({ findings }) => findings.some(({ status }) => status === "failed"))
+      ? exitCodes.failure
+      : exitCodes.ok;
   },
 };

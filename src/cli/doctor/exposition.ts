@@ -1,15 +1,15 @@
-/** Reads what a scrape would read: which metrics there are, in which format, and whether exemplars are among them. */
+/** Parses a scrape response: which metrics it has, in which format, and whether there are exemplars. */
 
-/** What a scrape found. */
+/** The content of a scrape response. */
 export interface Exposition {
   readonly format: "OpenMetrics" | "Prometheus text";
-  /** Names of metrics, without what their kind adds to samples. */
+  /** Names of metrics, without the suffixes of samples. */
   readonly families: ReadonlySet<string>;
   readonly samples: number;
   readonly exemplars: number;
 }
 
-/** A line that no scrape would take. */
+/** A line that a scrape would reject. */
 export interface Unreadable {
   readonly line: number;
   readonly problem: string;
@@ -22,7 +22,7 @@ const sample = new RegExp(
   String.raw`^([a-zA-Z_:][\w:]*)(?:${labelSet})? ${number}(?: ${number})?( # ${labelSet} ${number}(?: ${number})?)?$`,
 );
 
-/** Counts what is in the text of a scrape. Lines are judged as Prometheus would judge them in that format. */
+/** Parses the text of a scrape as Prometheus would in that format. */
 export const readExposition = (text: string, contentType: string): Exposition | Unreadable => {
   const format = contentType.startsWith("application/openmetrics-text") ? "OpenMetrics" : "Prometheus text";
   const families = new Set<string>();
@@ -39,11 +39,11 @@ export const readExposition = (text: string, contentType: string): Exposition | 
     const [whole, , exemplar] = sample.exec(line) ?? [];
     if (whole === undefined) return { line: position + 1, problem: `"${line.slice(0, 80)}" is not a sample` };
     if (exemplar !== undefined && format !== "OpenMetrics")
-      return { line: position + 1, problem: "there is an exemplar, which this format does not have" };
+      return { line: position + 1, problem: "it has an exemplar, which this format does not allow" };
     samples++;
     if (exemplar !== undefined) exemplars++;
   }
   if (format === "OpenMetrics" && !/^# EOF$/m.test(text.slice(-8)))
-    return { line: lines.length, problem: "there is no # EOF at the end" };
+    return { line: lines.length, problem: "# EOF is missing at the end" };
   return { format, families, samples, exemplars };
 };

@@ -1,24 +1,24 @@
-/** What a check of the doctor says. */
+/** The result of a check of the doctor. */
 import type { AlertName } from "../alerts.ts";
 
 export interface Finding {
-  /** What was looked at, in a word or two. */
+  /** The name of the check, in a word or two. */
   readonly check: string;
-  /** `skipped` when there was nothing to look at, which is no trouble. */
-  readonly verdict: "ok" | "failed" | "skipped";
-  /** What was seen. */
+  /** `skipped` if there was nothing to check, which is not a failure. */
+  readonly status: "ok" | "failed" | "skipped";
+  /** What the check found. */
   readonly seen: string;
-  /** What to do about it, where it failed or was skipped for want of something. */
+  /** How to fix the failure, or how to enable a skipped check. */
   readonly fix?: string | undefined;
-  /** The alert that watches for this. */
+  /** The alert that monitors this. */
   readonly alert?: AlertName | undefined;
 }
 
-export const ok = (check: string, seen: string): Finding => ({ check, verdict: "ok", seen });
+export const ok = (check: string, seen: string): Finding => ({ check, status: "ok", seen });
 
 export const failed = (check: string, seen: string, fix: string, alert?: AlertName): Finding => ({
   check,
-  verdict: "failed",
+  status: "failed",
   seen,
   fix,
   alert,
@@ -26,7 +26,7 @@ export const failed = (check: string, seen: string, fix: string, alert?: AlertNa
 
 export const skipped = (check: string, seen: string, fix?: string): Finding => ({
   check,
-  verdict: "skipped",
+  status: "skipped",
   seen,
   fix,
 });

@@ -1,11 +1,11 @@
-/** Finds installed packages as the runtimes do: in the `node_modules` of a folder, then of those above it. */
+/** Finds installed packages as the runtimes do: in the `node_modules` of a folder and of the folders above it. */
 import { readdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 export interface InstalledPackage {
   readonly name: string;
   readonly version: string;
-  /** Its folder, without symbolic links on the way. */
+  /** Its folder, with symbolic links resolved. */
   readonly folder: string;
 }
 
@@ -19,13 +19,16 @@ interface Manifest {
 const readManifest = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
 
-/** The folder and the manifest of Firelight itself. */
+/** Returns the folder and the manifest of Firelight. */
 export const firelight = (): { readonly folder: string; readonly manifest: Manifest } => {
   const folder = join(import.meta.dirname, "../../..");
   return { folder: realpathSync(folder), manifest: readManifest(folder) };
 };
 
-/** The names of what a package depends on, and with `development` what it is developed with; none where there is no readable manifest. */
+/**
+ * Returns the dependencies of a package, with `development` including its development dependencies; none without a
+ * readable manifest.
+ */
 export const dependenciesOf = (folder: string, development: boolean): ReadonlyArray<string> => {
   try {
     const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Record<
@@ -49,7 +52,7 @@ const foldersAbove = (start: string): ReadonlyArray<string> => {
   return folders;
 };
 
-/** The package that `import name` in this folder would find; `undefined` when there is none. */
+/** Finds the package that `import name` in this folder would load. */
 export const findPackage = (name: string, from: string): InstalledPackage | undefined => {
   for (const above of foldersAbove(from)) {
     try {
@@ -62,7 +65,7 @@ export const findPackage = (name: string, from: string): InstalledPackage | unde
   return undefined;
 };
 
-/** Every package of a scope, such as `@opentelemetry`, that an import in this folder would find. */
+/** Finds every package of a scope, such as `@opentelemetry`, that an import in this folder would load. */
 export const packagesOfScope = (scope: string, from: string): ReadonlyArray<InstalledPackage> => {
   const names = new Set(
     foldersAbove(from).flatMap((above) => {

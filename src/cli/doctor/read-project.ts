@@ -1,4 +1,4 @@
-/** Loads the configuration of a project: a module whose default export is a configuration or an instance of Firelight. */
+/** Loads the configuration of a project: a module whose default export is a configuration or an instance. */
 import { existsSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -11,48 +11,48 @@ import {
 import { ConfigError } from "../../contract/errors.ts";
 import type { FlameConfig } from "../../contract/config/options.ts";
 import type { ResolvedPool } from "../../contract/config/resolve-pool.ts";
-import { many } from "../terminal.ts";
+import { formatCount } from "../../contract/format-numbers.ts";
 import { type Finding, failed, ok, skipped } from "./finding.ts";
 
 export interface Project {
-  /** `undefined` when it does not resolve. */
+  /** `undefined` if it is invalid. */
   readonly config: ResolvedConfig | undefined;
   readonly findings: ReadonlyArray<Finding>;
-  /** Ends what loading it started. */
+  /** Stops what loading it started. */
   close(): Promise<void>;
 }
 
 const check = "configuration";
 
-/** Where the configuration is looked for when nobody names it. */
-const customary = ["ts", "js", "mts", "mjs"].map((ending) => `flame.config.${ending}`);
+/** The default names of the configuration module. */
+const configFiles = ["ts", "js", "mts", "mjs"].map((ending) => `flame.config.${ending}`);
 
-const shortestSecret = 16;
+const minSecretLength = 16;
 
 const describePool = ({ name, bounds, runners, backend }: ResolvedPool): string => {
-  const slots = `${many(bounds.maxConcurrency, "slot")} each`;
-  if (runners.length > 0) return `${name} (${many(runners.length, "fixed runner")}, ${slots})`;
+  const slots = `${formatCount(bounds.maxConcurrency, "slot")} each`;
+  if (runners.length > 0) return `${name} (${formatCount(runners.length, "fixed runner")}, ${slots})`;
   if (backend === undefined) return `${name} (no runners)`;
-  return `${name} (${bounds.min} to ${many(bounds.max, "runner")} of ${backend.name ?? "a backend"}, ${slots})`;
+  return `${name} (${bounds.min} to ${formatCount(bounds.max, "runner")} of ${backend.name ?? "a backend"}, ${slots})`;
 };
 
 const describe = ({ mode, pools }: ResolvedConfig): string => {
   const names = [...pools.values()].map(describePool);
-  return `mode ${mode}, ${names.length === 0 ? "no pools" : `${many(names.length, "pool")}: ${names.join(", ")}`}`;
+  return `mode ${mode}, ${names.length === 0 ? "no pools" : `${formatCount(names.length, "pool")}: ${names.join(", ")}`}`;
 };
 
 const checkPools = ({ mode, pools, defaultPool }: ResolvedConfig): ReadonlyArray<Finding> => {
   if (mode !== "parent") return [];
   const empty = [...pools.values()].filter(({ runners, backend }) => runners.length === 0 && backend === undefined);
   const findings = empty.map(({ name }) =>
-    failed("pools", `the pool "${name}" has no runners, and every call to it fails`, "Give it runners or a backend."),
+    failed("pools", `the pool "${name}" has no runners, so every call to it fails`, "Give it runners or a backend."),
   );
   if (!pools.has(defaultPool)) {
     findings.push(
       skipped(
         "pools",
-        `there is no pool "${defaultPool}", and calls of methods that name no pool fail`,
-        "If there are such methods: give pools an entry of that name, or name another one as defaultPool.",
+        `there is no pool "${defaultPool}", so calls of methods without a pool fail`,
+        "If you have such methods, add a pool with that name or set defaultPool.",
       ),
     );
   }
@@ -62,19 +62,19 @@ const checkPools = ({ mode, pools, defaultPool }: ResolvedConfig): ReadonlyArray
 const checkSecret = ({ mode, pools, security }: ResolvedConfig): Finding | undefined => {
   const fix = "Set FLAME_SECRET, or security.secret, to the same value on both sides: openssl rand -base64 32";
   if (security.secret !== undefined) {
-    return security.secret.length < shortestSecret
-      ? failed("secret", `it has ${many(security.secret.length, "character")}, few enough to be guessed`, fix)
-      : ok("secret", `there is one, under the key id "${security.keyId}"`);
+    return security.secret.length < minSecretLength
+      ? failed("secret", `it has only ${formatCount(security.secret.length, "character")} and can be guessed`, fix)
+      : ok("secret", `configured, with the key id "${security.keyId}"`);
   }
   if (mode === "local") return undefined;
   const fixed = [...pools.values()].some(({ runners }) => runners.length > 0);
-  if (mode === "runner") return failed("secret", "there is none, and a runner without one runs nothing", fix);
+  if (mode === "runner") return failed("secret", "missing; a runner without a secret rejects every request", fix);
   return fixed
-    ? failed("secret", "there is none, and every call to a fixed runner fails", fix)
-    : ok("secret", "none is needed: this parent makes one up for the runners that it starts");
+    ? failed("secret", "missing; every call to a fixed runner fails", fix)
+    : ok("secret", "not needed: this parent generates one for the runners that it starts");
 };
 
-/** The findings about a configuration that was given. */
+/** Returns the findings about a configuration. */
 const examine = (where: string, given: FlameConfig, env: Environment): Omit<Project, "close"> => {
   try {
     const config = resolveConfig(given, env);
@@ -82,11 +82,11 @@ const examine = (where: string, given: FlameConfig, env: Environment): Omit<Proj
     return { config, findings: [...findings, ...[checkSecret(config)].flatMap((finding) => finding ?? [])] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { config: undefined, findings: [failed(check, `${where}: it does not resolve`, error.message)] };
+    return { config: undefined, findings: [failed(check, `${where}: invalid configuration`, error.message)] };
   }
 };
 
-const nothing = async (): Promise<void> => {};
+const noop = async (): Promise<void> => {};
 
 interface Instance {
   readonly [configSymbol]: FlameConfig;
@@ -104,44 +104,45 @@ const load = async (file: string): Promise<unknown> => {
 const unusable = (seen: string, fix: string): Project => ({
   config: undefined,
   findings: [failed(check, seen, fix)],
-  close: nothing,
+  close: noop,
 });
 
 const withoutModule = (env: Environment): Project => {
-  const alone = examine("the environment alone", {}, env);
-  if (alone.config?.mode !== "parent" || alone.config.pools.size > 0) return { ...alone, close: nothing };
-  const seen = `there is no ${customary[0]} here, and RUNNER_URL is not set`;
+  const alone = examine("only the environment", {}, env);
+  if (alone.config?.mode !== "parent" || alone.config.pools.size > 0) return { ...alone, close: noop };
+  const seen = `no ${configFiles[0]} in this folder, and RUNNER_URL is not set`;
   return {
     config: alone.config,
-    findings: [skipped(check, seen, "Give --config the module that has the configuration.")],
-    close: nothing,
+    findings: [skipped(check, seen, "Give --config the path of the configuration module.")],
+    close: noop,
   };
 };
 
 /**
- * Loads the module `file`, or the customary one of the folder, and looks at its configuration. Without a module there is the
- * environment alone. Nothing is started; what the module itself starts is ended by `close`.
+ * Loads the module `file`, or the default one of the folder, and checks its configuration. Without a module, only the
+ * environment is checked. Nothing is started; `close` stops what the module itself starts.
  */
 export const readProject = async (folder: string, file: string | undefined, env: Environment): Promise<Project> => {
-  const path = file ?? customary.find((name) => existsSync(resolve(folder, name)));
+  const path = file ?? configFiles.find((name) => existsSync(resolve(folder, name)));
   if (path === undefined) return withoutModule(env);
   const absolute = resolve(folder, path);
   const where = relative(folder, absolute);
-  if (!existsSync(absolute)) return unusable(`there is no ${where}`, "Give --config the path of the module.");
+  if (!existsSync(absolute))
+    return unusable(`${where} does not exist`, "Give --config the path of the configuration module.");
   let value: unknown;
   try {
     value = await load(absolute);
   } catch (error) {
     const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    return unusable(`${where} cannot be loaded: ${said}`, "Load it by itself to see where it fails.");
+    return unusable(`cannot load ${where}: ${said}`, "Run the module on its own to see where it fails.");
   }
   if (isInstance(value)) {
     const instance = value;
     return { ...examine(where, instance[configSymbol], env), close: () => instance.shutdown() };
   }
-  if (typeof value === "object" && value !== null) return { ...examine(where, value, env), close: nothing };
+  if (typeof value === "object" && value !== null) return { ...examine(where, value, env), close: noop };
   return unusable(
-    `${where} has no configuration`,
-    "Export one by default, as in export default { pools: … } satisfies FlameConfig, or the instance that it configures.",
+    `${where} exports no configuration`,
+    "Add a default export: export default { pools: … } satisfies FlameConfig, or the configured instance.",
   );
 };

@@ -1,6 +1,6 @@
 /**
- * Runs in a process of its own, started by `check-sdk.ts`: starts OpenTelemetry as `firelight/otel` does, and makes a span and
- * a log record with the API that the project's code imports. Prints what it loaded, or why it could not, as JSON.
+ * Runs in a separate process started by `check-sdk.ts`. Starts OpenTelemetry as `firelight/otel` does, and creates a
+ * span and a log record with the API that the project's code imports. Prints the result as JSON.
  */
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ const [endpoint, project, name] = process.argv.slice(2) as [string, string, stri
 const report = (result: Readonly<Record<string, unknown>>): void =>
   void process.stdout.write(`${JSON.stringify(result)}\n`);
 
-/** The project's own copy, as its code imports it; Firelight's where it has none. */
+/** Returns the project's copy of the API, as its code imports it; otherwise Firelight's. */
 const projectApi = async (): Promise<typeof Api> => {
   try {
     return createRequire(join(project, "package.json"))("@opentelemetry/api") as typeof Api;

@@ -1,10 +1,10 @@
-/** Versions, and ranges of the form `>=1.9.0 <2` that this package's manifest uses. */
+/** Compares versions with ranges of the form `>=1.9.0 <2`, as used in package manifests. */
 
-/** Major, minor, patch; what is left out counts as zero. */
+/** Returns major, minor and patch; missing parts are zero. */
 const numbersOf = (version: string): ReadonlyArray<number> =>
   (/\d+(?:\.\d+){0,2}/.exec(version)?.[0] ?? "0").split(".").map(Number);
 
-/** Below zero when `left` is the older one. Marks of a pre-release are not looked at. */
+/** Returns a negative number if `left` is older. Ignores pre-release tags. */
 export const compareVersions = (left: string, right: string): number => {
   const [one, other] = [numbersOf(left), numbersOf(right)];
   for (let position = 0; position < 3; position++) {

@@ -1,16 +1,16 @@
-/** Puts the story of a call together from its trace. */
+/** Builds the report of a call from its trace. */
 import { httpStatus } from "../../contract/wire/envelope.ts";
 import { type FlameErrorCode, InvokeError } from "../../contract/errors.ts";
 import { type attributes, type CallPhase, logs, phases } from "../../telemetry/catalog.ts";
-import { type AttemptStory, tellAttempts } from "./attempts.ts";
+import { type AttemptReport, analyzeAttempts } from "./attempts.ts";
 import { hasFailed, isTrue, lengthMs, methodOf, numberOf, textOf } from "./facts.ts";
-import { tellFirstError } from "./first-error.ts";
+import { findFirstError } from "./first-error.ts";
 import type { CallReport, Failure, PhaseShare, RetrySafety } from "./call-report.ts";
 import { nearestAlerts } from "./symptoms.ts";
 import type { Span } from "./telemetry-data.ts";
 import { drawTimeline } from "./timeline.ts";
 import type { TraceIndex } from "./trace-index.ts";
-import { tellColdStart, tellWaits } from "./waits.ts";
+import { analyzeColdStart, analyzeWaits } from "./waits.ts";
 
 const phaseKeys: Readonly<Record<CallPhase, keyof typeof attributes>> = {
   acquire: "phaseAcquireMs",
@@ -23,7 +23,7 @@ const phaseKeys: Readonly<Record<CallPhase, keyof typeof attributes>> = {
   other: "phaseOtherMs",
 };
 
-const tellPhases = (call: Span): ReadonlyArray<PhaseShare> => {
+const phaseSharesOf = (call: Span): ReadonlyArray<PhaseShare> => {
   const total = lengthMs(call);
   return phases.flatMap((phase) => {
     const ms = numberOf(call, phaseKeys[phase]);
@@ -37,12 +37,15 @@ const isCode = (code: string | undefined): code is FlameErrorCode =>
 const retrySafety = (code: string | undefined, executed: string | undefined): RetrySafety => {
   if (executed === "no") {
     const again = isCode(code) && new InvokeError(code, "").retryable;
-    return { safe: true, why: again ? "the handler did not run" : "the handler did not run, but it would fail again" };
+    return {
+      safe: true,
+      why: again ? "the handler did not run" : "the handler did not run, but a retry would fail again",
+    };
   }
   return { safe: false, why: executed === "yes" ? "the handler ran" : "the handler may have run" };
 };
 
-const tellFailure = (call: Span): Failure | undefined => {
+const failureOf = (call: Span): Failure | undefined => {
   if (!hasFailed(call)) return undefined;
   const code = textOf(call, "errorCode");
   const executed = textOf(call, "executed");
@@ -56,44 +59,44 @@ const tellFailure = (call: Span): Failure | undefined => {
   };
 };
 
-const obstacles: Readonly<Record<string, string>> = {
-  budget: "the retry budget of the pool is used up: too many attempts fail there",
+const denialReasons: Readonly<Record<string, string>> = {
+  budget: "the retry budget of the pool is used up because too many attempts fail",
   deadline: "the next attempt would have started after the deadline",
-  max_attempts: "all attempts that its options allow were made",
+  max_attempts: "it reached its maximum number of attempts",
   condition: "retry.on does not match the error",
 };
 
-const tellRefusal = (index: TraceIndex, call: Span): CallReport["refused"] => {
+const retryDenialOf = (index: TraceIndex, call: Span): CallReport["refused"] => {
   const obstacle = textOf(call, "retryRefused");
   if (obstacle === undefined) return undefined;
   const record = index.logsOf([call]).find(({ event }) => event === logs.retryRefused.name);
-  const said = record && textOf(record, "reason");
-  return { obstacle, text: said ?? obstacles[obstacle] ?? obstacle };
+  const logged = record && textOf(record, "reason");
+  return { obstacle, text: logged ?? denialReasons[obstacle] ?? obstacle };
 };
 
-/** A loss is noticed by the call first, and told of a little later. */
-const lossIsToldMs = 2_000;
+/** How long after the call's end the loss of a runner may be logged, in milliseconds. */
+const lossLogDelayMs = 2_000;
 
-/** What the log says of the runners that did not answer, while the call went on. */
-const tellLostRunners = (
+/** Returns the log messages about lost runners among those that did not respond. */
+const lostRunnersOf = (
   index: TraceIndex,
   call: Span,
-  attempts: ReadonlyArray<AttemptStory>,
+  attempts: ReadonlyArray<AttemptReport>,
 ): ReadonlyArray<string> => {
-  const silent = attempts.filter(({ errorCode, missing }) => errorCode === "transport_error" || missing === "lost");
-  const runners = new Set(silent.map(({ runnerId }) => runnerId));
+  const unanswered = attempts.filter(({ errorCode, missing }) => errorCode === "transport_error" || missing === "lost");
+  const runners = new Set(unanswered.map(({ runnerId }) => runnerId));
   return index
     .logsNamed(logs.runnerLost.name)
-    .filter(({ timeMs }) => timeMs >= call.startMs && timeMs <= call.endMs + lossIsToldMs)
+    .filter(({ timeMs }) => timeMs >= call.startMs && timeMs <= call.endMs + lossLogDelayMs)
     .filter((record) => runners.has(textOf(record, "runnerId")))
     .map(({ body }) => body);
 };
 
-/** Tells the story of a call. */
+/** Builds the report of a call. */
 export const analyzeCall = (index: TraceIndex, call: Span): CallReport => {
-  const attempts = tellAttempts(index, call);
-  const waits = tellWaits(index, call);
-  const told = {
+  const attempts = analyzeAttempts(index, call);
+  const waits = analyzeWaits(index, call);
+  const report = {
     method: methodOf(call),
     pool: textOf(call, "pool"),
     traceId: call.traceId,
@@ -103,17 +106,17 @@ export const analyzeCall = (index: TraceIndex, call: Span): CallReport => {
     durationMs: lengthMs(call),
     deadlineMs: numberOf(call, "deadlineMs"),
     detached: isTrue(call, "detached"),
-    failure: tellFailure(call),
-    phases: tellPhases(call),
+    failure: failureOf(call),
+    phases: phaseSharesOf(call),
     timeline: drawTimeline(index, call),
     attemptCount: numberOf(call, "attemptCount") ?? attempts.length,
     attempts,
     acquireSource: textOf(call, "acquireSource"),
     waits,
-    coldStart: tellColdStart(call, waits),
-    refused: tellRefusal(index, call),
-    firstError: tellFirstError(index, call),
-    lostRunners: tellLostRunners(index, call, attempts),
+    coldStart: analyzeColdStart(call, waits),
+    refused: retryDenialOf(index, call),
+    firstError: findFirstError(index, call),
+    lostRunners: lostRunnersOf(index, call, attempts),
   };
-  return { ...told, alerts: nearestAlerts(told) };
+  return { ...report, alerts: nearestAlerts(report) };
 };

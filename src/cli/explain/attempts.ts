@@ -1,51 +1,51 @@
-/** The attempts of a call: where each went, why it was made, how it ended, and what of it is missing. */
+/** The attempts of a call: where each went, why it was made, how it ended, and whether its spans are missing. */
 import { noticeableOffset } from "./clock.ts";
 import { hasFailed, isServer, isStage, isTrue, lengthMs, numberOf, textOf } from "./facts.ts";
 import type { Span } from "./telemetry-data.ts";
 import type { TraceIndex } from "./trace-index.ts";
 
-export interface AttemptStory {
+export interface AttemptReport {
   readonly number: number;
   /** `first`, `retry` or `hedge`. */
   readonly kind: string;
-  /** Why it was made beside the first. */
+  /** Why a retry or hedge was made. */
   readonly reason: string | undefined;
   readonly runnerId: string | undefined;
   readonly address: string | undefined;
-  /** From the start of the call. */
+  /** Time since the start of the call. */
   readonly startMs: number;
   readonly durationMs: number;
   readonly status: string;
   readonly errorCode: string | undefined;
-  /** Whether the handler ran, where it failed. */
+  /** Whether the handler ran, if the attempt failed. */
   readonly executed: string | undefined;
   readonly message: string | undefined;
   readonly requestBytes: number | undefined;
   readonly responseBytes: number | undefined;
-  /** The runner's clock less the parent's, over four timestamps. */
+  /** The runner's clock minus the parent's, computed from four timestamps. */
   readonly clockOffsetMs: number | undefined;
-  /** What was taken from the times of the runner's spans to draw them; 0 where the difference of the clocks would not be noticed. */
+  /** The correction of the runner's span times for the timeline; 0 if the clock difference is not noticeable. */
   readonly shownShiftMs: number;
-  /** Whether it was this runner's first invocation. */
+  /** Whether it was the runner's first call. */
   readonly firstOfRunner: boolean;
-  /** How the idempotency key was treated. */
+  /** The outcome of the idempotency key. */
   readonly idempotency: string | undefined;
-  /** Why spans of the runner should be there and are not; `undefined` when nothing is missing. */
+  /** Why spans of the runner are missing; `undefined` if none are. */
   readonly missing: "answered" | "lost" | undefined;
 }
 
-/** The spans of the call's attempts, by their number. */
+/** Returns the spans of the call's attempts by number. */
 export const attemptSpans = (index: TraceIndex, call: Span): ReadonlyArray<Span> =>
   index
     .childrenOf(call)
     .filter((span) => isStage(span, "attempt"))
     .toSorted((left, right) => (numberOf(left, "attempt") ?? 0) - (numberOf(right, "attempt") ?? 0));
 
-/** The runner's span of an attempt, if it is there. */
+/** Returns the runner's span of an attempt, if present. */
 export const serverOf = (index: TraceIndex, attempt: Span): Span | undefined =>
   index.childrenOf(attempt).find(isServer);
 
-const missing = (attempt: Span, server: Span | undefined): AttemptStory["missing"] => {
+const missing = (attempt: Span, server: Span | undefined): AttemptReport["missing"] => {
   if (server !== undefined || textOf(attempt, "executed") === "no") return undefined;
   if (textOf(attempt, "errorType") === "CANCELLED") return undefined;
   if (textOf(attempt, "errorCode") === "signature_error") return undefined;
@@ -58,7 +58,7 @@ const addressOf = (attempt: Span): string | undefined => {
   return host === undefined ? undefined : `${host}${port === undefined ? "" : `:${port}`}`;
 };
 
-const tell = (index: TraceIndex, call: Span, attempt: Span, position: number): AttemptStory => {
+const analyzeAttempt = (index: TraceIndex, call: Span, attempt: Span, position: number): AttemptReport => {
   const server = serverOf(index, attempt);
   return {
     number: numberOf(attempt, "attempt") ?? position + 1,
@@ -82,6 +82,6 @@ const tell = (index: TraceIndex, call: Span, attempt: Span, position: number): A
   };
 };
 
-/** Tells of every attempt, in the order of their numbers. */
-export const tellAttempts = (index: TraceIndex, call: Span): ReadonlyArray<AttemptStory> =>
-  attemptSpans(index, call).map((attempt, position) => tell(index, call, attempt, position));
+/** Returns the report of every attempt, by number. */
+export const analyzeAttempts = (index: TraceIndex, call: Span): ReadonlyArray<AttemptReport> =>
+  attemptSpans(index, call).map((attempt, position) => analyzeAttempt(index, call, attempt, position));

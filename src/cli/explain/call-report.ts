@@ -1,19 +1,19 @@
-/** The story of one call: everything that `explain` prints, as data; what `--json` prints. */
+/** The report of one call: everything that `explain` prints, as data. `--json` prints this. */
 import type { CallPhase } from "../../telemetry/catalog.ts";
 import type { NearAlert } from "../alerts.ts";
-import type { AttemptStory } from "./attempts.ts";
-import type { FirstErrorStory } from "./first-error.ts";
+import type { AttemptReport } from "./attempts.ts";
+import type { FirstErrorReport } from "./first-error.ts";
 import type { TimelineRow } from "./timeline.ts";
-import type { ColdStartStory, WaitStory } from "./waits.ts";
+import type { ColdStartReport, WaitReport } from "./waits.ts";
 
 export interface PhaseShare {
   readonly phase: CallPhase;
   readonly ms: number;
-  /** Of the call's duration, from 0 to 1. */
+  /** Share of the call's duration, from 0 to 1. */
   readonly share: number;
 }
 
-/** Whether the same call may be made again without running the handler twice. */
+/** Whether the call can be repeated without running the handler twice. */
 export interface RetrySafety {
   readonly safe: boolean;
   readonly why: string;
@@ -39,20 +39,20 @@ export interface CallReport {
   readonly durationMs: number;
   readonly deadlineMs: number | undefined;
   readonly detached: boolean;
-  /** `undefined` when it succeeded. */
+  /** `undefined` if it succeeded. */
   readonly failure: Failure | undefined;
   readonly phases: ReadonlyArray<PhaseShare>;
   readonly timeline: ReadonlyArray<TimelineRow>;
   readonly attemptCount: number;
-  readonly attempts: ReadonlyArray<AttemptStory>;
-  /** `warm`, `queued` or `cold`, of the last slot. */
+  readonly attempts: ReadonlyArray<AttemptReport>;
+  /** How the last slot was acquired: `warm`, `queued` or `cold`. */
   readonly acquireSource: string | undefined;
-  readonly waits: ReadonlyArray<WaitStory>;
-  readonly coldStart: ColdStartStory | undefined;
-  /** Why it was not tried again though its options allow it. */
+  readonly waits: ReadonlyArray<WaitReport>;
+  readonly coldStart: ColdStartReport | undefined;
+  /** Why it was not retried although its options allow it. */
   readonly refused: { readonly obstacle: string; readonly text: string } | undefined;
-  readonly firstError: FirstErrorStory | undefined;
-  /** Runners of its attempts that the log says were lost. */
+  readonly firstError: FirstErrorReport | undefined;
+  /** Log messages about lost runners of its attempts. */
   readonly lostRunners: ReadonlyArray<string>;
   readonly alerts: ReadonlyArray<NearAlert>;
 }

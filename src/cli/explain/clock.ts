@@ -1,18 +1,17 @@
 /**
- * By how much clocks of runners differ from the parent's, for drawing: a runner's
- * spans are drawn where they would be by the parent's clock. What was recorded is
- * never changed.
+ * Corrects clock differences for drawing: a runner's spans are drawn by the parent's clock. Recorded data is not
+ * changed.
  */
 import { isServer, isStage, lengthMs, numberOf } from "./facts.ts";
 import type { Span } from "./telemetry-data.ts";
 import type { TraceIndex } from "./trace-index.ts";
 
-/** Milliseconds from which a difference can be seen in a waterfall. */
+/** The smallest difference that is visible in a timeline, in milliseconds. */
 const visibleMs = 5;
 
 /**
- * The runner's clock less the parent's, as an attempt measured it, if that is worth a word: if it can be seen, and is more than what
- * the way there and back can pretend. Else 0.
+ * Returns the runner's clock minus the parent's as measured by an attempt, if it is visible and larger than the
+ * uncertainty of the measurement; otherwise 0.
  */
 export const noticeableOffset = (attempt: Span, server: Span | undefined): number => {
   const offsetMs = numberOf(attempt, "clockOffsetMs") ?? (server && numberOf(server, "clockOffsetMs")) ?? 0;
@@ -20,17 +19,17 @@ export const noticeableOffset = (attempt: Span, server: Span | undefined): numbe
   return Math.abs(offsetMs) >= visibleMs && Math.abs(offsetMs) > uncertainMs ? offsetMs : 0;
 };
 
-/** What has to be taken from the times of `child`, when so much is taken from those of its parent. */
+/** Returns the time shift of `child`, given the shift of its parent. */
 export const shiftOf = (parent: Span, child: Span, parentShiftMs: number): number =>
   isStage(parent, "attempt") && isServer(child) ? parentShiftMs + noticeableOffset(parent, child) : parentShiftMs;
 
-/** A span with what is taken from its times. */
+/** A span with its time shift. */
 export interface Placed {
   readonly span: Span;
   readonly shiftMs: number;
 }
 
-/** A call's span and every span below it, each with its shift. */
+/** Returns a call's span and all spans below it, each with its shift. */
 export const below = (index: TraceIndex, root: Span): ReadonlyArray<Placed> => {
   const placed: Array<Placed> = [{ span: root, shiftMs: 0 }];
   const seen = new Set<Span>([root]);

@@ -1,4 +1,4 @@
-/** The error that everything else followed from: the first one in the call's tree to end badly. */
+/** Finds the root error: the first span in the call's tree that failed. */
 import { logs } from "../../telemetry/catalog.ts";
 import { below } from "./clock.ts";
 import { hasFailed, isServer, isStage, numberOf, textOf } from "./facts.ts";
@@ -6,41 +6,41 @@ import { exceptionIn } from "./otlp-json.ts";
 import type { RecordedException, Span } from "./telemetry-data.ts";
 import type { TraceIndex } from "./trace-index.ts";
 
-export interface FirstErrorStory {
-  /** The span that failed first, in words. */
+export interface FirstErrorReport {
+  /** A description of the span that failed first. */
   readonly where: string;
   /** `service.name` of the process. */
   readonly service: string;
-  /** From the start of the call to the end of that span. */
+  /** Time from the start of the call to the end of that span. */
   readonly afterMs: number;
   readonly message: string | undefined;
-  /** What was thrown, from the log or from the span's events. */
+  /** The exception, from the log or from the span's events. */
   readonly exception: RecordedException | undefined;
   readonly spanId: string;
 }
 
 const canceled = "CANCELLED";
 
-/** Where something happened, in words. */
-const placeOf = (span: Span): string => {
+/** Describes where a span ran. */
+const locationOf = (span: Span): string => {
   if (isStage(span, "attempt")) {
     const runner = textOf(span, "runnerId");
     return `attempt ${numberOf(span, "attempt") ?? 1}${runner === undefined ? "" : ` on ${runner}`}`;
   }
   if (isStage(span, "handler")) return `the handler of ${textOf(span, "method") ?? "the method"}`;
-  if (isStage(span, "acquire")) return `getting a slot in the pool ${textOf(span, "pool") ?? ""}`.trimEnd();
+  if (isStage(span, "acquire")) return `acquiring a slot in the pool ${textOf(span, "pool") ?? ""}`.trimEnd();
   if (isServer(span)) return `${span.name} on ${textOf(span, "runnerId") ?? "the runner"}`;
   return span.name;
 };
 
-/** The attempt that a span belongs to, or the span itself where it belongs to none. */
+/** Returns the attempt that a span belongs to; the span itself if there is none. */
 const attemptAround = (index: TraceIndex, span: Span): Span => {
   for (let at: Span | undefined = span; at !== undefined; at = index.parentOf(at))
     if (isStage(at, "attempt")) return at;
   return span;
 };
 
-/** What was thrown in the same attempt: as the runner's log has it, else as the events of spans do. */
+/** Returns the exception of the same attempt, from the runner's log, otherwise from span events. */
 const exceptionOf = (index: TraceIndex, span: Span): RecordedException | undefined => {
   const spans = below(index, attemptAround(index, span)).map((placed) => placed.span);
   const records = index.logsOf(spans).filter(({ event }) => event === logs.serverException.name);
@@ -51,13 +51,13 @@ const exceptionOf = (index: TraceIndex, span: Span): RecordedException | undefin
 };
 
 /**
- * Tells where it went wrong first. An error that ended at the same time as the one around it is the deeper one. Attempts that
- * were given up for a faster one are no errors, unless the call itself was canceled.
+ * Finds the first failed span. Of two that ended at the same time, the deeper one wins. Canceled hedges do not count as
+ * errors, unless the call itself was canceled.
  */
-export const tellFirstError = (index: TraceIndex, call: Span): FirstErrorStory | undefined => {
-  const givenUp = textOf(call, "errorType") === canceled;
+export const findFirstError = (index: TraceIndex, call: Span): FirstErrorReport | undefined => {
+  const callCanceled = textOf(call, "errorType") === canceled;
   const failed = below(index, call)
-    .filter(({ span }) => hasFailed(span) && (givenUp || textOf(span, "errorType") !== canceled))
+    .filter(({ span }) => hasFailed(span) && (callCanceled || textOf(span, "errorType") !== canceled))
     .map(({ span, shiftMs }, depth) => ({ span, depth, endMs: span.endMs - shiftMs }))
     .toSorted((left, right) => left.endMs - right.endMs || right.depth - left.depth);
   const [first] = failed;
@@ -65,7 +65,7 @@ export const tellFirstError = (index: TraceIndex, call: Span): FirstErrorStory |
   const { span, endMs } = first;
   const message = span.statusMessage ?? attemptAround(index, span).statusMessage;
   return {
-    where: placeOf(span),
+    where: locationOf(span),
     service: span.service,
     afterMs: endMs - call.startMs,
     message,

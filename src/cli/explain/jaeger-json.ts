@@ -1,6 +1,6 @@
 /**
- * Reads what Jaeger's query API answers under `/api/traces`: tags for attributes,
- * references for parent and links, logs for events, microseconds for time.
+ * Parses responses of Jaeger's query API under `/api/traces`: tags are attributes, references are parents and links,
+ * logs are events, times are in microseconds.
  */
 import { getField, getArray, numberIn, readId, spanIdBytes, getString, traceIdBytes } from "../json.ts";
 import { exceptionIn } from "./otlp-json.ts";
@@ -62,9 +62,9 @@ const readSpan = (span: unknown, processes: unknown): Span => {
 };
 
 /**
- * The spans of one of the traces in `data`.
+ * Returns the spans of one trace in `data`.
  *
- * @throws {TypeError} for a span without ids.
+ * @throws {TypeError} for a span without ids
  */
 export const readJaegerTrace = (trace: unknown): ReadonlyArray<Span> =>
   getArray(trace, "spans").map((span) => readSpan(span, getField(trace, "processes")));

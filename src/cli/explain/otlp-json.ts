@@ -1,6 +1,6 @@
 /**
- * Reads OTLP in JSON: as the OpenTelemetry Collector's file exporter writes it, as Tempo
- * answers it (names for numbers, ids in base64), and as version 3 of Jaeger's API does.
+ * Parses OTLP in JSON: as written by the OpenTelemetry Collector's file exporter, by Tempo (enum names instead of
+ * numbers, ids in base64), and by version 3 of Jaeger's API.
  */
 import { attributes } from "../../telemetry/catalog.ts";
 import { getField, isObject, getArray, numberIn, readId, spanIdBytes, getString, traceIdBytes } from "../json.ts";
@@ -52,7 +52,7 @@ const readRef = (owner: unknown): SpanRef | undefined => {
 const asText = (value: AttributeValue | undefined): string | undefined =>
   value === undefined ? undefined : String(value);
 
-/** The exception in the attributes of a span's event or of a log record; `undefined` if there is none. */
+/** Returns the exception in the attributes of a span event or log record, if any. */
 export const exceptionIn = (facts: Attributes): RecordedException | undefined => {
   const [type, message, stack] = [attributes.exceptionType, attributes.exceptionMessage, attributes.exceptionStack].map(
     ({ name }) => asText(facts[name]),
@@ -103,9 +103,9 @@ const serviceOf = (group: unknown): string =>
   String(readAttributes(getField(group, "resource"))["service.name"] ?? "unknown");
 
 /**
- * The spans of `resourceSpans`.
+ * Returns the spans of `resourceSpans`.
  *
- * @throws {TypeError} for a span without ids.
+ * @throws {TypeError} for a span without ids
  */
 export const readResourceSpans = (groups: ReadonlyArray<unknown>): ReadonlyArray<Span> =>
   groups.flatMap((group) =>
@@ -114,7 +114,7 @@ export const readResourceSpans = (groups: ReadonlyArray<unknown>): ReadonlyArray
     ),
   );
 
-/** The records of `resourceLogs`. */
+/** Returns the records of `resourceLogs`. */
 export const readResourceLogs = (groups: ReadonlyArray<unknown>): ReadonlyArray<LogRecord> =>
   groups.flatMap((group) =>
     getArray(group, "scopeLogs").flatMap((scope) => getArray(scope, "logRecords").map((record) => readLog(record))),

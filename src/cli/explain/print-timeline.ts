@@ -1,5 +1,6 @@
-/** Draws the waterfall of a call and the share of each phase. */
-import { columnsOf, duration, fill, harmless, shorten, type Terminal } from "../terminal.ts";
+/** Prints the timeline of a call and the share of each phase. */
+import { formatDuration, formatWholePercent } from "../../contract/format-numbers.ts";
+import { columnsOf, fill, harmless, shorten, type Terminal } from "../terminal.ts";
 import type { CallReport } from "./call-report.ts";
 import type { RowKind, TimelineRow } from "./timeline.ts";
 
@@ -18,7 +19,7 @@ const colors = {
 const durationColumns = 8;
 const gap = "  ";
 
-/** The cells of a row: where it begins and how far it goes, within the call. */
+/** Returns the position and length of a row's bar within the call, in cells. */
 const barOf = (row: TimelineRow, totalMs: number, cells: number): { before: number; length: number; open: boolean } => {
   const at = (ms: number): number => Math.round((Math.min(totalMs, Math.max(0, ms)) / Math.max(totalMs, 1e-6)) * cells);
   const before = Math.min(at(row.startMs), cells - 1);
@@ -27,12 +28,12 @@ const barOf = (row: TimelineRow, totalMs: number, cells: number): { before: numb
 };
 
 const axis = (totalMs: number, cells: number): string => {
-  const [middle, end] = [totalMs / 2, totalMs].map(duration) as [string, string];
+  const [middle, end] = [totalMs / 2, totalMs].map(formatDuration) as [string, string];
   const half = fill("0", Math.floor(cells / 2) - Math.floor(columnsOf(middle) / 2)) + middle;
   return half + end.padStart(Math.max(0, cells - columnsOf(half)));
 };
 
-/** Prints the waterfall. A bar that ends in ▸ goes on after the call's end. */
+/** Prints the timeline. A bar that ends in ▸ continues after the end of the call. */
 export const printTimeline = (terminal: Terminal, { timeline, durationMs }: CallReport): void => {
   const half = Math.floor(terminal.columns / 2);
   const texts = timeline.map(({ branch, label, note }) => {
@@ -50,14 +51,14 @@ export const printTimeline = (terminal: Terminal, { timeline, durationMs }: Call
     const { before, length, open } = barOf(row, durationMs, cells);
     const bar = terminal.style(row.failed ? "red" : colors[row.kind], "▇".repeat(length));
     const label = fill(terminal.style("dim", branch) + name + how, width);
-    const took = duration(row.durationMs).padStart(durationColumns);
+    const took = formatDuration(row.durationMs).padStart(durationColumns);
     terminal.line(label + gap + took + gap + " ".repeat(before) + bar + (open ? "▸" : ""));
   });
 };
 
 const shareCells = 30;
 
-/** Prints where the time went. Phases that took nothing worth a line are added up. */
+/** Prints the time of each phase. Phases with a negligible share are combined. */
 export const printPhases = (terminal: Terminal, { phases }: CallReport): void => {
   const small = phases.filter(({ share }) => share < 0.005);
   const rows: ReadonlyArray<readonly [name: string, ms: number, share: number]> = [
@@ -74,7 +75,7 @@ export const printPhases = (terminal: Terminal, { phases }: CallReport): void =>
   ];
   for (const [name, ms, share] of rows) {
     const bar = terminal.style("green", "█".repeat(Math.round(share * shareCells)));
-    const percent = `${Math.round(share * 100)} %`.padStart(6);
-    terminal.line(`  ${fill(name, 14)}${duration(ms).padStart(durationColumns)}${percent}  ${bar}`);
+    const percent = formatWholePercent(share).padStart(6);
+    terminal.line(`  ${fill(name, 14)}${formatDuration(ms).padStart(durationColumns)}${percent}  ${bar}`);
   }
 };

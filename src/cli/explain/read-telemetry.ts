@@ -1,43 +1,43 @@
-/** Reads telemetry out of JSON, whichever of the known shapes it has, and out of files of it. */
+/** Reads telemetry from JSON in any of the supported formats, and from files. */
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { InputError } from "../errors.ts";
 import { getField, isObject, getArray } from "../json.ts";
 import { readJaegerTrace } from "./jaeger-json.ts";
 import { readResourceLogs, readResourceSpans } from "./otlp-json.ts";
-import { type TelemetryData, together } from "./telemetry-data.ts";
+import { type TelemetryData, combine } from "./telemetry-data.ts";
 
-const nothing: TelemetryData = { spans: [], logs: [], notes: [] };
+const noTelemetry: TelemetryData = { spans: [], logs: [], notes: [] };
 
-/** Names under which others wrap the same: Tempo `trace`, Jaeger's version 3 `result`. */
+/** Fields that wrap the same data: `trace` in Tempo, `result` in version 3 of Jaeger's API. */
 const wrappings = ["trace", "result"] as const;
 
 const readObject = (value: Record<string, unknown>): TelemetryData | undefined => {
-  if (Object.keys(value).length === 0) return nothing;
+  if (Object.keys(value).length === 0) return noTelemetry;
   if (Array.isArray(value["resourceSpans"]) || Array.isArray(value["batches"]))
-    return { ...nothing, spans: readResourceSpans(getArray(value, "resourceSpans", "batches")) };
+    return { ...noTelemetry, spans: readResourceSpans(getArray(value, "resourceSpans", "batches")) };
   if (Array.isArray(value["resourceLogs"]))
-    return { ...nothing, logs: readResourceLogs(getArray(value, "resourceLogs")) };
-  if (Array.isArray(value["resourceMetrics"])) return nothing;
+    return { ...noTelemetry, logs: readResourceLogs(getArray(value, "resourceLogs")) };
+  if (Array.isArray(value["resourceMetrics"])) return noTelemetry;
   if (Array.isArray(value["data"])) {
-    return { ...nothing, spans: getArray(value, "data").flatMap((trace) => readJaegerTrace(trace)) };
+    return { ...noTelemetry, spans: getArray(value, "data").flatMap((trace) => readJaegerTrace(trace)) };
   }
   const inner = wrappings.map((name) => value[name]).find(isObject);
   return inner === undefined ? undefined : readObject(inner);
 };
 
 /**
- * The telemetry in a value that was JSON.
+ * Returns the telemetry in a parsed JSON value.
  *
- * @throws {TypeError} when it is none, saying why.
+ * @throws {TypeError} if it is not telemetry, with the reason
  */
 export const readTelemetry = (value: unknown): TelemetryData => {
-  if (Array.isArray(value)) return together(value.map(readTelemetry));
+  if (Array.isArray(value)) return combine(value.map(readTelemetry));
   const read = isObject(value) ? readObject(value) : undefined;
   if (read !== undefined) return read;
-  const keys = isObject(value) ? Object.keys(value).slice(0, 5).join(", ") || "nothing" : typeof value;
+  const keys = isObject(value) ? Object.keys(value).slice(0, 5).join(", ") || "noTelemetry" : typeof value;
   throw new TypeError(
-    `this is JSON, but no traces or logs in OTLP, Tempo's or Jaeger's format: it has ${keys} in place of resourceSpans`,
+    `this JSON has no traces or logs in the format of OTLP, Tempo or Jaeger: it has ${keys} instead of resourceSpans`,
   );
 };
 
@@ -74,7 +74,7 @@ const linesOf = async (file: string): Promise<ReadonlyArray<Line>> => {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const problem =
-      code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "this is a folder, not a file" : message;
+      code === "ENOENT" ? "the file does not exist" : code === "EISDIR" ? "this is a folder, not a file" : message;
     throw new InputError(file, undefined, problem);
   }
   return lines;
@@ -82,14 +82,14 @@ const linesOf = async (file: string): Promise<ReadonlyArray<Line>> => {
 
 const notJson = (text: string): string => {
   const start = text.trim().slice(0, 24);
-  return `this is not JSON; it begins with ${JSON.stringify(start)}. Give a file of OTLP in JSON, such as the file exporter of the OpenTelemetry Collector writes`;
+  return `this is not JSON; it starts with ${JSON.stringify(start)}. Give a file of OTLP in JSON, such as the output of the OpenTelemetry Collector's file exporter`;
 };
 
 /**
- * Reads a file of telemetry: one JSON value a line, as the Collector writes it, or one value over the whole file.
- * `-` is the standard input. A last line that is cut off is left out, for the file may still be written to.
+ * Reads a telemetry file: one JSON value per line, as the Collector writes it, or one value for the whole file. `-` is
+ * the standard input. A truncated last line is skipped, since the file may still be written.
  *
- * @throws {InputError} with the line, for what cannot be read.
+ * @throws {InputError} with the line, if the file cannot be read
  */
 export const readTelemetryFile = async (file: string): Promise<TelemetryData> => {
   const source = file === "-" ? "standard input" : file;
@@ -106,15 +106,15 @@ export const readTelemetryFile = async (file: string): Promise<TelemetryData> =>
     if (value !== undefined) return read(value, source, number);
     if (index === lines.length - 1 && text.trimStart().startsWith("{"))
       return {
-        ...nothing,
-        notes: [`${source}:${number} is cut off and was left out: the file may still be written to.`],
+        ...noTelemetry,
+        notes: [`${source}:${number} is truncated and was skipped; the file may still be being written.`],
       };
     throw new InputError(source, number, notJson(text));
   });
-  return together(parts);
+  return combine(parts);
 };
 
-/** Why a server says that it has no such trace, if it says so in Jaeger's way. */
+/** Returns Jaeger's error message for a missing trace, if there is one. */
 export const jaegerErrorIn = (value: unknown): string | undefined => {
   const [error] = getArray(value, "errors");
   const message = getField(error, "msg");

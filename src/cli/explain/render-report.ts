@@ -1,26 +1,25 @@
-/** Prints the story of a call as a person would tell it: the answer first, then the evidence. */
-import { duration, many, type Terminal, wrapped } from "../terminal.ts";
-import type { AttemptStory } from "./attempts.ts";
+/** Prints the report of a call: the answer first, then the evidence. */
+import { formatCount, formatDuration, formatWholePercent } from "../../contract/format-numbers.ts";
+import { type Terminal, wrapped } from "../terminal.ts";
+import type { AttemptReport } from "./attempts.ts";
 import { printPhases, printTimeline } from "./print-timeline.ts";
 import type { CallReport } from "./call-report.ts";
-import type { Obstacle, WaitStory } from "./waits.ts";
+import type { Obstacle, WaitReport } from "./waits.ts";
 
-const percent = (share: number): string => `${Math.round(share * 100)} %`;
+const joined = (items: ReadonlyArray<string>): string => items.join(", ");
 
-const listed = (items: ReadonlyArray<string>): string => items.join(", ");
-
-/** One sentence that answers the question. */
+/** Summarizes the call in one sentence. */
 export const headline = ({ method, durationMs, failure, attemptCount, coldStart }: CallReport): string => {
-  const tries = many(attemptCount, "attempt");
+  const tries = formatCount(attemptCount, "attempt");
   if (failure === undefined) {
-    const cold = coldStart === undefined ? "" : `; ${percent(coldStart.share)} of it was a cold start`;
-    return `${method} succeeded after ${duration(durationMs)}; ${tries}${cold}`;
+    const cold = coldStart === undefined ? "" : `; ${formatWholePercent(coldStart.share)} of it was a cold start`;
+    return `${method} succeeded after ${formatDuration(durationMs)}; ${tries}${cold}`;
   }
   const { status, code, phase, retrySafety } = failure;
   const where = phase === undefined ? "" : ` in ${phase}`;
   const what = code === undefined ? status : `${status} (${code})`;
   const safe = `safe to retry: ${retrySafety.safe ? "yes" : "no"}, ${retrySafety.why}`;
-  return `${method} failed after ${duration(durationMs)}: ${what}${where}; ${tries}; ${safe}`;
+  return `${method} failed after ${formatDuration(durationMs)}: ${what}${where}; ${tries}; ${safe}`;
 };
 
 const bytes = (size: number | undefined): string | undefined => {
@@ -28,7 +27,7 @@ const bytes = (size: number | undefined): string | undefined => {
   return size < 10_000 ? `${size} B` : `${(size / 1_000).toFixed(0)} kB`;
 };
 
-const attemptLine = (attempt: AttemptStory): string => {
+const attemptLine = (attempt: AttemptReport): string => {
   const { number, kind, runnerId, address, durationMs, status, errorCode, executed, requestBytes, responseBytes } =
     attempt;
   const to =
@@ -37,43 +36,55 @@ const attemptLine = (attempt: AttemptStory): string => {
     errorCode === undefined ? "" : ` (${errorCode}${executed === undefined ? "" : `, executed: ${executed}`})`;
   const sizes = [bytes(requestBytes), bytes(responseBytes)].filter((size) => size !== undefined).join(" out, ");
   const moved = sizes === "" ? "" : `; ${sizes}${responseBytes === undefined ? " out" : " back"}`;
-  return `${number}  ${kind} ${to}: ${status}${code} after ${duration(durationMs)}${moved}`;
+  return `${number}  ${kind} ${to}: ${status}${code} after ${formatDuration(durationMs)}${moved}`;
 };
 
-const missingText: Readonly<Record<NonNullable<AttemptStory["missing"]>, string>> = {
-  lost: "nothing of the runner is below it: the runner died or hung, or its spans were not exported",
-  answered: "the runner answered, and its spans are not here: they were not exported, or elsewhere, or died with it",
+const missingText: Readonly<Record<NonNullable<AttemptReport["missing"]>, string>> = {
+  lost: "no spans from the runner: it crashed or hung, or its spans were not exported",
+  answered:
+    "the runner responded, but its spans are missing: they were not exported, were exported elsewhere, or were lost with the runner",
 };
 
-const attemptNotes = (attempt: AttemptStory, said: string | undefined): ReadonlyArray<string> =>
+const attemptNotes = (attempt: AttemptReport, shown: string | undefined): ReadonlyArray<string> =>
   [
-    attempt.reason && `made because of: ${attempt.reason}`,
-    attempt.message !== said && attempt.message,
+    attempt.reason && `reason: ${attempt.reason}`,
+    attempt.message !== shown && attempt.message,
     attempt.missing && missingText[attempt.missing],
-    attempt.firstOfRunner && "the first invocation of that runner",
-    attempt.idempotency && attempt.idempotency !== "executed" && `its idempotency key: ${attempt.idempotency}`,
+    attempt.firstOfRunner && "the runner's first call",
+    attempt.idempotency && attempt.idempotency !== "executed" && `idempotency key: ${attempt.idempotency}`,
     attempt.shownShiftMs !== 0 &&
-      `the runner's clock is ${duration(Math.abs(attempt.shownShiftMs))} ${attempt.shownShiftMs > 0 ? "ahead" : "behind"}; its bars above are drawn by the parent's clock, and nothing recorded was changed`,
+      `the runner's clock is ${formatDuration(Math.abs(attempt.shownShiftMs))} ${attempt.shownShiftMs > 0 ? "ahead" : "behind"}; the timeline above uses the parent's clock, the recorded data is unchanged`,
   ].filter((note): note is string => typeof note === "string" && note !== "");
 
 const obstacleText = (obstacle: Obstacle): string => {
   const { what, name, durationMs, overAfterMs, failed, bootPhases, traceId } = obstacle;
-  if (what === "unknown") return `something in the trace ${traceId}, whose spans are not in this data`;
-  const took = duration(durationMs ?? 0);
+  if (what === "unknown") return `a span of trace ${traceId}, which is not in this data`;
+  const took = formatDuration(durationMs ?? 0);
   if (what === "call")
-    return `${name}, which held a slot; it took ${took} and was over ${duration(Math.max(0, overAfterMs ?? 0))} into the wait`;
-  const steps = Object.entries(bootPhases).map(([step, ms]) => `${step} ${duration(ms)}`);
-  return `the boot of ${name ?? "a runner"}, which ${failed ? "failed after" : "took"} ${took}${steps.length === 0 ? "" : ` (${listed(steps)})`}`;
+    return `${name}, which held a slot: took ${took}, finished ${formatDuration(Math.max(0, overAfterMs ?? 0))} into the wait`;
+  const steps = Object.entries(bootPhases).map(([step, ms]) => `${step} ${formatDuration(ms)}`);
+  return `boot of ${name ?? "a runner"}: ${failed ? "failed after" : "took"} ${took}${steps.length === 0 ? "" : ` (${joined(steps)})`}`;
 };
 
-const waitLine = ({ result, source, durationMs, queueDepth, slotLimit }: WaitStory): string => {
-  const forWhat = source === "cold" ? "for a runner to boot" : "for a busy runner";
-  const ended = result === "acquired" ? "" : `, in vain (${result})`;
+/** How a wait without a slot ended. */
+const endings: Readonly<Record<string, string>> = {
+  timeout: "timed out",
+  canceled: "was canceled",
+  rejected: "was rejected",
+};
+
+const waitLine = ({ result, source, durationMs, queueDepth, slotLimit }: WaitReport): string => {
+  const target = source === "cold" ? "for a runner to boot" : "for a busy runner";
+  const ended = result === "acquired" ? "" : `, then ${endings[result] ?? result}`;
   const before =
-    queueDepth === undefined ? undefined : queueDepth === 0 ? "first in line" : `${many(queueDepth, "call")} before it`;
-  const limit = slotLimit === undefined ? undefined : `${many(slotLimit, "slot")} at most`;
-  const pool = listed([before, limit].filter((part) => part !== undefined));
-  return `${duration(durationMs)} ${forWhat}${ended}${pool === "" ? "" : ` (${pool})`}, waiting for:`;
+    queueDepth === undefined
+      ? undefined
+      : queueDepth === 0
+        ? "first in line"
+        : `${formatCount(queueDepth, "call")} ahead`;
+  const limit = slotLimit === undefined ? undefined : `limit ${formatCount(slotLimit, "slot")}`;
+  const pool = joined([before, limit].filter((part) => part !== undefined));
+  return `waited ${formatDuration(durationMs)} ${target}${ended}${pool === "" ? "" : ` (${pool})`}:`;
 };
 
 interface Section {
@@ -85,9 +96,9 @@ const waitSection = ({ waits, acquireSource }: CallReport): Section => ({
   title: "What it waited for",
   lines:
     waits.length === 0
-      ? [acquireSource === undefined ? "nothing that the trace knows of" : "nothing: a slot was free at once"]
+      ? [acquireSource === undefined ? "nothing recorded in the trace" : "nothing: a slot was free"]
       : waits.flatMap((wait) => [
-          wait.obstacles.length === 0 ? waitLine(wait).replace(/, waiting for:$/, "") : waitLine(wait),
+          wait.obstacles.length === 0 ? waitLine(wait).replace(/:$/, "") : waitLine(wait),
           ...wait.obstacles.map((obstacle) => `· ${obstacleText(obstacle)}`),
         ]),
 });
@@ -97,17 +108,19 @@ const coldSection = ({ coldStart, durationMs }: CallReport): Section => ({
   lines:
     coldStart === undefined
       ? []
-      : [`${duration(coldStart.waitedMs)} of ${duration(durationMs)}, ${percent(coldStart.share)} of the call`],
+      : [
+          `${formatDuration(coldStart.waitedMs)} of ${formatDuration(durationMs)}, ${formatWholePercent(coldStart.share)} of the call`,
+        ],
 });
 
 const errorSection = ({ failure, attempts, firstError, refused, lostRunners }: CallReport): Section => {
-  const said = new Set([failure?.message, ...attempts.map(({ message }) => message)]);
+  const shown = new Set([failure?.message, ...attempts.map(({ message }) => message)]);
   const lines = [
     ...(firstError === undefined
       ? []
       : [
-          `${firstError.where} (${firstError.service}), ${duration(firstError.afterMs)} into the call`,
-          said.has(firstError.message) ? "" : (firstError.message ?? ""),
+          `${firstError.where} (${firstError.service}), ${formatDuration(firstError.afterMs)} into the call`,
+          shown.has(firstError.message) ? "" : (firstError.message ?? ""),
           firstError.exception === undefined
             ? ""
             : `${firstError.exception.type ?? "thrown"}: ${firstError.exception.message ?? ""}`,
@@ -117,7 +130,7 @@ const errorSection = ({ failure, attempts, firstError, refused, lostRunners }: C
             .slice(0, 4),
         ]),
     ...lostRunners,
-    refused === undefined ? "" : `It was not tried again (${refused.obstacle}): ${refused.text}.`,
+    refused === undefined ? "" : `Not retried (${refused.obstacle}): ${refused.text}.`,
   ].filter((line) => line !== "");
   return { title: "What went wrong first", lines };
 };
@@ -137,34 +150,34 @@ const printSection = (terminal: Terminal, { title, lines }: Section): void => {
   }
 };
 
-/** Prints all of it. */
-export const renderReport = (terminal: Terminal, story: CallReport): void => {
-  const { failure, pool, invocationId, traceId, startedAt, deadlineMs, detached } = story;
-  for (const line of wrapped(headline(story), terminal.columns, ""))
+/** Prints the whole report. */
+export const renderReport = (terminal: Terminal, report: CallReport): void => {
+  const { failure, pool, invocationId, traceId, startedAt, deadlineMs, detached } = report;
+  for (const line of wrapped(headline(report), terminal.columns, ""))
     terminal.line(terminal.style(["bold", failure === undefined ? "green" : "red"], line));
   const facts = [
     pool === undefined ? undefined : `pool ${pool}`,
-    deadlineMs === undefined ? undefined : `had ${duration(deadlineMs)}`,
+    deadlineMs === undefined ? undefined : `deadline ${formatDuration(deadlineMs)}`,
     detached ? "detached" : undefined,
     startedAt,
     `trace ${traceId}`,
     invocationId === undefined ? undefined : `invocation ${invocationId}`,
   ].filter((fact) => fact !== undefined);
-  for (const line of wrapped(listed(facts), terminal.columns, "")) terminal.line(terminal.style("dim", line));
+  for (const line of wrapped(joined(facts), terminal.columns, "")) terminal.line(terminal.style("dim", line));
   if (failure?.message !== undefined)
     for (const line of wrapped(failure.message, terminal.columns, "")) terminal.line(line);
 
   terminal.line();
-  printTimeline(terminal, story);
-  if (story.phases.length > 0) {
+  printTimeline(terminal, report);
+  if (report.phases.length > 0) {
     terminal.line();
     terminal.line(terminal.style("bold", "Where the time went"));
-    printPhases(terminal, story);
+    printPhases(terminal, report);
   }
-  const attempts = story.attempts.flatMap((attempt) => [
+  const attempts = report.attempts.flatMap((attempt) => [
     attemptLine(attempt),
     ...attemptNotes(attempt, failure?.message).map((note) => `· ${note}`),
   ]);
   printSection(terminal, { title: "Attempts", lines: attempts });
-  for (const section of [waitSection, coldSection, errorSection, alertSection]) printSection(terminal, section(story));
+  for (const section of [waitSection, coldSection, errorSection, alertSection]) printSection(terminal, section(report));
 };

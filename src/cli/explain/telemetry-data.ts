@@ -1,9 +1,9 @@
-/** Spans and log records, whatever format they came in. Times are in milliseconds since 1970. */
+/** Spans and log records, independent of their input format. Times are in milliseconds since 1970. */
 
 export type AttributeValue = string | number | boolean;
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
-/** Which span, of which trace. Both ids are in lower-case hex. */
+/** A reference to a span. Both ids are in lowercase hex. */
 export interface SpanRef {
   readonly traceId: string;
   readonly spanId: string;
@@ -11,7 +11,7 @@ export interface SpanRef {
 
 export type SpanKind = "internal" | "server" | "client" | "producer" | "consumer" | "unspecified";
 
-/** What was thrown, as far as it was recorded. */
+/** The recorded parts of an exception. */
 export interface RecordedException {
   readonly type: string | undefined;
   readonly message: string | undefined;
@@ -19,7 +19,7 @@ export interface RecordedException {
 }
 
 export interface Span extends SpanRef {
-  /** `undefined` for the first of a trace. */
+  /** `undefined` for a root span. */
   readonly parentSpanId: string | undefined;
   readonly name: string;
   readonly kind: SpanKind;
@@ -31,7 +31,7 @@ export interface Span extends SpanRef {
   readonly attributes: Attributes;
   readonly links: ReadonlyArray<SpanRef>;
   readonly exceptions: ReadonlyArray<RecordedException>;
-  /** `service.name` of the process that made it. */
+  /** `service.name` of the process that recorded it. */
   readonly service: string;
 }
 
@@ -39,21 +39,21 @@ export interface LogRecord {
   readonly traceId: string | undefined;
   readonly spanId: string | undefined;
   readonly timeMs: number;
-  /** The name of the event, if it has one. */
+  /** The event name, if any. */
   readonly event: string | undefined;
   readonly body: string;
   readonly attributes: Attributes;
 }
 
-/** What was read, and what a person should know of the reading. */
+/** The data that was read, with notes for the user about reading it. */
 export interface TelemetryData {
   readonly spans: ReadonlyArray<Span>;
   readonly logs: ReadonlyArray<LogRecord>;
   readonly notes: ReadonlyArray<string>;
 }
 
-/** Several readings as one. A span that was exported twice counts once. */
-export const together = (parts: ReadonlyArray<TelemetryData>): TelemetryData => ({
+/** Combines several results. A span that was exported twice counts once. */
+export const combine = (parts: ReadonlyArray<TelemetryData>): TelemetryData => ({
   spans: [
     ...new Map(
       parts.flatMap(({ spans }) => spans).map((span) => [`${span.traceId}/${span.spanId}`, span] as const),

@@ -1,4 +1,4 @@
-/** A call as rows beside a time axis: its own spans, the boots that it waited for, and the user's spans. */
+/** Arranges a call as rows on a time axis: its own spans, the boots that it waited for, and the user's spans. */
 import { spans as catalog } from "../../telemetry/catalog.ts";
 import { shiftOf } from "./clock.ts";
 import { hasFailed, isCall, isServer, isStage, lengthMs, textOf } from "./facts.ts";
@@ -11,23 +11,23 @@ export type RowKind = "call" | "acquire" | "boot" | "attempt" | "backoff" | "ser
 export interface TimelineRow {
   readonly kind: RowKind;
   readonly label: string;
-  /** The lines that show what it hangs below. */
+  /** The lines that connect it to its parent. */
   readonly branch: string;
-  /** Why it was, or how it ended, where that is not as usual. */
+  /** Why the attempt was made, or how the span ended, if it is not a plain success. */
   readonly note: string | undefined;
   readonly failed: boolean;
-  /** From the start of the call, by the parent's clock; may be before it. */
+  /** Time since the start of the call, by the parent's clock; may be negative. */
   readonly startMs: number;
   readonly durationMs: number;
-  /** What was taken from the recorded times for the difference of the clocks. */
+  /** The correction of the recorded times for the clock difference. */
   readonly shiftMs: number;
   readonly service: string;
   readonly spanId: string | undefined;
 }
 
-/** Spans below one span that are drawn one by one. */
-const mostChildren = 25;
-const deepest = 40;
+/** Maximum number of children of a span that are shown individually. */
+const maxChildren = 25;
+const maxDepth = 40;
 
 const kindOf = (span: Span): RowKind => {
   for (const kind of ["acquire", "boot", "attempt", "backoff", "handler", "map"] as const)
@@ -69,19 +69,19 @@ const noteOf = (span: Span, kind: RowKind): string | undefined => {
   return attemptKind === "retry" || attemptKind === "hedge" ? attemptKind : undefined;
 };
 
-interface Walk {
+interface Traversal {
   readonly index: TraceIndex;
   readonly call: Span;
   readonly seen: Set<Span>;
   readonly rows: Array<TimelineRow>;
 }
 
-const childrenOf = ({ index, call, seen }: Walk, span: Span): ReadonlyArray<Span> => {
+const childrenOf = ({ index, call, seen }: Traversal, span: Span): ReadonlyArray<Span> => {
   const boots = isStage(span, "acquire") ? bootsOf(index, call, span) : [];
   return [...boots, ...index.childrenOf(span)].filter((child) => !seen.has(child));
 };
 
-/** Many spans in one row, such as the queries of a handler that makes hundreds. */
+/** Combines many spans into one row, such as the queries of a handler that makes hundreds. */
 const summaryOf = (rest: ReadonlyArray<Span>, call: Span, branch: string, shiftMs: number): TimelineRow => {
   const startMs = Math.min(...rest.map((span) => span.startMs)) - shiftMs;
   const endMs = Math.max(...rest.map((span) => span.endMs)) - shiftMs;
@@ -100,8 +100,15 @@ const summaryOf = (rest: ReadonlyArray<Span>, call: Span, branch: string, shiftM
   };
 };
 
-const visit = (walk: Walk, span: Span, shiftMs: number, elbow: string, before: string, depth: number): void => {
-  const { call, seen, rows } = walk;
+const visit = (
+  traversal: Traversal,
+  span: Span,
+  shiftMs: number,
+  elbow: string,
+  before: string,
+  depth: number,
+): void => {
+  const { call, seen, rows } = traversal;
   seen.add(span);
   const kind = kindOf(span);
   rows.push({
@@ -116,21 +123,21 @@ const visit = (walk: Walk, span: Span, shiftMs: number, elbow: string, before: s
     service: span.service,
     spanId: span.spanId,
   });
-  if (depth >= deepest) return;
-  const children = childrenOf(walk, span);
-  const shown = children.length > mostChildren ? children.slice(0, mostChildren - 1) : children;
+  if (depth >= maxDepth) return;
+  const children = childrenOf(traversal, span);
+  const shown = children.length > maxChildren ? children.slice(0, maxChildren - 1) : children;
   const rest = children.slice(shown.length);
   const inner = elbow === "" ? before : before + (elbow === "└─ " ? "   " : "│  ");
   shown.forEach((child, position) => {
     const last = position === shown.length - 1 && rest.length === 0;
-    visit(walk, child, shiftOf(span, child, shiftMs), last ? "└─ " : "├─ ", inner, depth + 1);
+    visit(traversal, child, shiftOf(span, child, shiftMs), last ? "└─ " : "├─ ", inner, depth + 1);
   });
   if (rest.length > 0) rows.push(summaryOf(rest, call, `${inner}└─ `, shiftMs));
 };
 
-/** The rows of a call, in the order in which they are drawn. */
+/** Returns the rows of a call in drawing order. */
 export const drawTimeline = (index: TraceIndex, call: Span): ReadonlyArray<TimelineRow> => {
-  const walk: Walk = { index, call, seen: new Set(), rows: [] };
-  visit(walk, call, 0, "", "", 0);
-  return walk.rows;
+  const traversal: Traversal = { index, call, seen: new Set(), rows: [] };
+  visit(traversal, call, 0, "", "", 0);
+  return traversal.rows;
 };

@@ -1,4 +1,4 @@
-/** Finds spans by their id, their parent and their links; and the calls among them. */
+/** Indexes spans by id, parent and links, and finds the calls among them. */
 import { CliError } from "../errors.ts";
 import { hasFailed, isCall, isServer, lengthMs, textOf } from "./facts.ts";
 import type { LogRecord, Span, SpanRef, TelemetryData } from "./telemetry-data.ts";
@@ -9,11 +9,11 @@ const keyOf = ({ traceId, spanId }: SpanRef): string => `${traceId}/${spanId}`;
 const byInterest = (left: Span, right: Span): number =>
   Number(hasFailed(right)) - Number(hasFailed(left)) || lengthMs(right) - lengthMs(left);
 
-/** Which call a person asks about. */
+/** Selects a call. */
 export interface CallChoice {
   /** Default: any trace. */
   readonly traceId?: string | undefined;
-  /** An invocation id or the beginning of one, or the id of the call's span. Default: a failed call, else the slowest. */
+  /** An invocation id, a prefix of it, or the id of the call's span. Default: a failed call, otherwise the slowest. */
   readonly call?: string | undefined;
 }
 
@@ -48,17 +48,17 @@ export class TraceIndex {
     return parentSpanId === undefined ? undefined : this.find({ traceId, spanId: parentSpanId });
   }
 
-  /** In the order in which they started. */
+  /** Returns the children of a span in the order of their start. */
   childrenOf(span: Span): ReadonlyArray<Span> {
     return this.#children.get(keyOf(span)) ?? [];
   }
 
-  /** The spans that link to this one. */
+  /** Returns the spans that link to this one. */
   linkingTo(span: Span): ReadonlyArray<Span> {
     return this.#linking.get(keyOf(span)) ?? [];
   }
 
-  /** Records of these spans, oldest first. */
+  /** Returns the log records of these spans, oldest first. */
   logsOf(spans: ReadonlyArray<Span>): ReadonlyArray<LogRecord> {
     const keys = new Set(spans.map(keyOf));
     return this.#logs.filter(
@@ -66,12 +66,12 @@ export class TraceIndex {
     );
   }
 
-  /** Records of an event, oldest first. */
+  /** Returns the log records of an event, oldest first. */
   logsNamed(event: string): ReadonlyArray<LogRecord> {
     return this.#logs.filter((record) => record.event === event);
   }
 
-  /** Every call, failed ones first, then the longest. */
+  /** Returns all calls, failed ones first, then the longest. */
   calls(traceId?: string): ReadonlyArray<Span> {
     return [...this.#spans.values()]
       .filter((span) => isCall(span) && (traceId === undefined || span.traceId === traceId))
@@ -79,9 +79,9 @@ export class TraceIndex {
   }
 
   /**
-   * The call that is asked about.
+   * Returns the selected call.
    *
-   * @throws {CliError} when it is not there, saying what is.
+   * @throws {CliError} if it is not in the data, with what is
    */
   choose({ traceId, call }: CallChoice): Span {
     const candidates = this.calls(traceId);
@@ -96,14 +96,14 @@ export class TraceIndex {
   #absence({ traceId, call }: CallChoice, calls: number): string {
     const all = [...this.#spans.values()];
     const inTrace = all.filter((span) => traceId === undefined || span.traceId === traceId);
-    if (all.length === 0) return "There are no spans in this.";
+    if (all.length === 0) return "The data contains no spans.";
     if (inTrace.length === 0)
-      return `There is no span of the trace ${traceId} in this. Leave --trace out to see what there is.`;
+      return `The data contains no span of the trace ${traceId}. Omit --trace to see which traces it contains.`;
     if (call !== undefined && calls > 0)
-      return `None of the ${calls} calls in this has the id "${call}". Use --list to see them.`;
+      return `None of the ${calls} calls in the data has the id "${call}". Use --list to see them.`;
     if (inTrace.some(isServer)) {
-      return "There are spans of runners in this, and none of the parent that made the call. Export the parent's spans too: see docs/observability.md.";
+      return "The data contains spans of runners but none of the parent that made the call. Export the parent's spans too: see docs/observability.md.";
     }
-    return `None of the ${inTrace.length} spans in this is a call of Firelight. Does the process that makes the calls export its spans?`;
+    return `None of the ${inTrace.length} spans in the data is a Firelight call. Check that the process that makes the calls exports its spans.`;
   }
 }

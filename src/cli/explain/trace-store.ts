@@ -1,19 +1,19 @@
-/** Asks Tempo or Jaeger for a trace, and for those that it links to. */
+/** Loads a trace, and the traces that it links to, from Tempo or Jaeger. */
 import { InputError, CliError } from "../errors.ts";
 import { withoutSecrets } from "../../contract/config/runner-url.ts";
 import { ask, jsonIn } from "../unreachable.ts";
 import { jaegerErrorIn, readTelemetry } from "./read-telemetry.ts";
-import { type TelemetryData, together } from "./telemetry-data.ts";
+import { type TelemetryData, combine } from "./telemetry-data.ts";
 
-/** A server that keeps traces. */
+/** A server that stores traces. */
 export interface TraceStore {
   readonly kind: "tempo" | "jaeger";
-  /** Base address, without a slash at its end. */
+  /** The base address, without a trailing slash. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Where each kind of server has its traces: newer and older paths, asked in this order. */
+/** The API paths of each kind of server, newer ones first; tried in this order. */
 const paths: Readonly<Record<TraceStore["kind"], ReadonlyArray<string>>> = {
   tempo: ["/api/v2/traces/", "/api/traces/"],
   jaeger: ["/api/traces/", "/api/v3/traces/"],
@@ -30,9 +30,9 @@ const read = (value: unknown, address: string): TelemetryData => {
 };
 
 /**
- * One trace; `undefined` when the server does not have it.
+ * Loads one trace; `undefined` if the server does not have it.
  *
- * @throws {CliError} when the server cannot be asked, or answers something else.
+ * @throws {CliError} if the request fails or the response is invalid
  */
 const fetchTrace = async (store: TraceStore, traceId: string): Promise<TelemetryData | undefined> => {
   for (const path of paths[store.kind]) {
@@ -46,39 +46,39 @@ const fetchTrace = async (store: TraceStore, traceId: string): Promise<Telemetry
       const said = jaegerErrorIn(value) ?? answer.text().trim().slice(0, 200);
       const fix =
         answer.status === 401 || answer.status === 403
-          ? ' Give it what it asks for, as in --header "authorization: Bearer …".'
+          ? ' Send credentials, as in --header "authorization: Bearer …".'
           : "";
-      throw new CliError(`${shown} answered ${answer.status}: ${said}.${fix}`);
+      throw new CliError(`${shown} responded ${answer.status}: ${said}.${fix}`);
     }
     if (value === undefined)
-      throw new InputError(shown, undefined, "the answer is not JSON: is this the API's address?");
+      throw new InputError(shown, undefined, "the response is not JSON; check that this is the address of the API");
     const data = read(value, shown);
     return data.spans.length === 0 ? undefined : data;
   }
   return undefined;
 };
 
-/** Linked traces that are asked for. */
-const mostLinked = 12;
+/** Maximum number of linked traces to load. */
+const maxLinked = 12;
 
 /**
- * A trace and the traces that it links to: of the boots and calls that it waited for.
+ * Loads a trace and the traces that it links to: the boots and calls that it waited for.
  *
- * @throws {CliError} when the server does not have it, or cannot be asked.
+ * @throws {CliError} if the server does not have it or the request fails
  */
 export const loadTrace = async (store: TraceStore, traceId: string): Promise<TelemetryData> => {
   const trace = await fetchTrace(store, traceId);
   if (trace === undefined) {
     throw new CliError(
       `${names[store.kind]} at ${withoutSecrets(store.url)} has no trace ${traceId}. ` +
-        "It may not have arrived yet (wait for the SDK's and the collector's batches), was not sampled, or is older than what is kept.",
+        "It has not arrived yet (the SDK and the collector send batches), was not sampled, or is past the retention period.",
     );
   }
   const linked = new Set(trace.spans.flatMap(({ links }) => links.map((link) => link.traceId)));
   linked.delete(traceId);
-  const asked = [...linked].slice(0, mostLinked);
+  const asked = [...linked].slice(0, maxLinked);
   const others = await Promise.all(asked.map((id) => fetchTrace(store, id)));
   const left = linked.size - asked.length;
-  const notes = left === 0 ? [] : [`${left} of the linked traces were not asked for.`];
-  return together([trace, ...others.flatMap((other) => other ?? []), { spans: [], logs: [], notes }]);
+  const notes = left === 0 ? [] : [`${left} of the linked traces were not loaded.`];
+  return combine([trace, ...others.flatMap((other) => other ?? []), { spans: [], logs: [], notes }]);
 };

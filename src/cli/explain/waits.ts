@@ -1,30 +1,30 @@
-/** What a call waited for before it had a runner: boots, and the calls that held the slots. */
+/** What a call waited for to get a slot: boots, and the calls that held the slots. */
 import { attributes } from "../../telemetry/catalog.ts";
 import { hasFailed, isStage, lengthMs, methodOf, numberOf, textOf } from "./facts.ts";
 import type { Span, SpanRef } from "./telemetry-data.ts";
 import type { TraceIndex } from "./trace-index.ts";
 
-/** A boot or a call that stood in the way. */
+/** A boot or a call that the call waited for. */
 export interface Obstacle extends SpanRef {
-  /** `unknown` when its span is not in the data. */
+  /** `unknown` if its span is not in the data. */
   readonly what: "boot" | "call" | "unknown";
-  /** The runner that was booted, or the method that was called. */
+  /** The booted runner, or the called method. */
   readonly name: string | undefined;
   readonly durationMs: number | undefined;
-  /** When it was over, from the start of the wait. */
+  /** When it finished, relative to the start of the wait. */
   readonly overAfterMs: number | undefined;
   readonly failed: boolean;
-  /** Steps of a boot, in milliseconds. */
+  /** The steps of a boot, in milliseconds. */
   readonly bootPhases: Readonly<Record<string, number>>;
 }
 
-export interface WaitStory {
+export interface WaitReport {
   /** `acquired`, `timeout`, `canceled` or `rejected`. */
   readonly result: string;
   /** `queued` or `cold`. */
   readonly source: string;
   readonly durationMs: number;
-  /** Calls that waited already. */
+  /** Number of calls that were already waiting. */
   readonly queueDepth: number | undefined;
   readonly slotLimit: number | undefined;
   readonly obstacles: ReadonlyArray<Obstacle>;
@@ -43,8 +43,8 @@ const obstacle = (index: TraceIndex, acquire: Span, ref: SpanRef): Obstacle => {
   const span = index.find(ref);
   const { traceId, spanId } = ref;
   if (span === undefined) {
-    const nothing = { name: undefined, durationMs: undefined, overAfterMs: undefined, failed: false, bootPhases: {} };
-    return { traceId, spanId, what: "unknown", ...nothing };
+    const unknown = { name: undefined, durationMs: undefined, overAfterMs: undefined, failed: false, bootPhases: {} };
+    return { traceId, spanId, what: "unknown", ...unknown };
   }
   const boot = isStage(span, "boot");
   return {
@@ -59,7 +59,7 @@ const obstacle = (index: TraceIndex, acquire: Span, ref: SpanRef): Obstacle => {
   };
 };
 
-/** The boots that an acquire waited for, that of the runner which it got first. */
+/** Returns the boots that an acquire waited for, first the one of the runner that it got. */
 export const bootsOf = (index: TraceIndex, call: Span, acquire: Span): ReadonlyArray<Span> => {
   const linked = acquire.links.flatMap((link) => index.find(link) ?? []);
   const asked = index
@@ -75,7 +75,7 @@ export const bootsOf = (index: TraceIndex, call: Span, acquire: Span): ReadonlyA
 export const acquireSpans = (index: TraceIndex, call: Span): ReadonlyArray<Span> =>
   index.childrenOf(call).filter((span) => isStage(span, "acquire"));
 
-const tell = (index: TraceIndex, call: Span, acquire: Span): WaitStory => {
+const analyzeWait = (index: TraceIndex, call: Span, acquire: Span): WaitReport => {
   const refs = new Map(
     [...bootsOf(index, call, acquire), ...acquire.links].map((ref) => [`${ref.traceId}/${ref.spanId}`, ref]),
   );
@@ -89,21 +89,21 @@ const tell = (index: TraceIndex, call: Span, acquire: Span): WaitStory => {
   };
 };
 
-/** Tells of every wait for a slot. A call that found one free has none. */
-export const tellWaits = (index: TraceIndex, call: Span): ReadonlyArray<WaitStory> =>
-  acquireSpans(index, call).map((acquire) => tell(index, call, acquire));
+/** Returns every wait for a slot. A call that found a free slot has none. */
+export const analyzeWaits = (index: TraceIndex, call: Span): ReadonlyArray<WaitReport> =>
+  acquireSpans(index, call).map((acquire) => analyzeWait(index, call, acquire));
 
-/** How much of a call was a cold start. */
-export interface ColdStartStory {
+/** The cold start of a call. */
+export interface ColdStartReport {
   readonly waitedMs: number;
-  /** Of the call's duration, from 0 to 1. */
+  /** Share of the call's duration, from 0 to 1. */
   readonly share: number;
-  /** The boot of the runner that it got, or of the first that was started for it. */
+  /** The boot of the runner that it got, or of the first runner started for it. */
   readonly boot: Obstacle | undefined;
 }
 
-/** Tells of the cold start; `undefined` when the call met none. */
-export const tellColdStart = (call: Span, waits: ReadonlyArray<WaitStory>): ColdStartStory | undefined => {
+/** Returns the cold start; `undefined` if there was none. */
+export const analyzeColdStart = (call: Span, waits: ReadonlyArray<WaitReport>): ColdStartReport | undefined => {
   const cold = waits.filter(({ source }) => source === "cold");
   if (cold.length === 0) return undefined;
   const waitedMs = cold.reduce((sum, { durationMs }) => sum + durationMs, 0);

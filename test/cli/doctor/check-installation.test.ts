@@ -15,7 +15,7 @@ describe("an installation", () => {
       "node_modules/@opentelemetry/sdk-node/package.json": manifest("@opentelemetry/sdk-node", "0.223.0"),
     });
     const finding = found(cwd, "OpenTelemetry API");
-    expect(finding).toMatchObject({ verdict: "failed", alert: "FlameTelemetryLoss" });
+    expect(finding).toMatchObject({ status: "failed", alert: "FlameTelemetryLoss" });
     expect(finding!.seen).toMatch(/^1\.\d+\.\d+ for firelight, and 1\.8\.0 for your code, @opentelemetry\/sdk-node: /);
     expect(finding!.fix).toContain("npm dedupe");
   });
@@ -25,7 +25,7 @@ describe("an installation", () => {
       "node_modules/@opentelemetry/api/package.json": manifest("@opentelemetry/api", "1.99.0"),
     });
     expect(found(cwd, "OpenTelemetry API")).toMatchObject({
-      verdict: "ok",
+      status: "ok",
       seen: expect.stringContaining("1.99.0 for your code"),
     });
   });
@@ -47,9 +47,9 @@ describe("an installation", () => {
       "node_modules/till/node_modules/firelight/package.json": manifest("firelight", "0.1.0"),
     });
     const finding = found(cwd, "copies of firelight");
-    expect(finding).toMatchObject({ verdict: "failed", fix: expect.stringContaining("npm dedupe") });
+    expect(finding).toMatchObject({ status: "failed", fix: expect.stringContaining("npm dedupe") });
     expect(finding!.seen).toMatch(
-      /^there are 2: 0\.2\.0 in \S+\/node_modules\/firelight for your code; 0\.1\.0 in \S+\/till\/node_modules\/firelight for till 1\.3\.0\./,
+      /^2 copies are installed: 0\.2\.0 in \S+\/node_modules\/firelight for your code; 0\.1\.0 in \S+\/till\/node_modules\/firelight for till 1\.3\.0\./,
     );
   });
 
@@ -69,16 +69,16 @@ describe("an installation", () => {
   test("with a peer that is too old fails, with the command that mends it", () => {
     const name = "@prometheus-io/client";
     const cwd = folderWith({ [`node_modules/${name}/package.json`]: manifest(name, "0.15.0") });
-    expect(checkInstallation(cwd).filter(({ verdict }) => verdict === "failed")).toMatchObject([
+    expect(checkInstallation(cwd).filter(({ status }) => status === "failed")).toMatchObject([
       {
         check: "packages",
-        seen: `${name} is 0.15.0, and Firelight is made for >=0.16.0 <1`,
+        seen: `${name} is 0.15.0, but Firelight supports >=0.16.0 <1`,
         fix: expect.stringContaining("npm i"),
       },
     ]);
   });
 
   test("of this project is in order", () => {
-    expect(checkInstallation(process.cwd()).map(({ verdict }) => verdict)).toEqual(["ok", "ok", "ok"]);
+    expect(checkInstallation(process.cwd()).map(({ status }) => status)).toEqual(["ok", "ok", "ok"]);
   });
 });

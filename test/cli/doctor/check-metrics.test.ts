@@ -17,7 +17,7 @@ describe("the metrics of a parent", () => {
   test("pass when all of them are there, and tell whether exemplars are on", async () => {
     const { text, type } = await own();
     const found = await checkMetrics(await serveMetrics(text, type), "parent");
-    expect(found).toMatchObject({ verdict: "ok", seen: expect.stringContaining("exemplars are on") });
+    expect(found).toMatchObject({ status: "ok", seen: expect.stringContaining("exemplars are on") });
   });
 
   test.each([
@@ -31,14 +31,14 @@ describe("the metrics of a parent", () => {
     [
       "have exemplars that their content-type does not",
       `a_bucket{le="1"} 1 # {trace_id="x"} 0.5\n`,
-      "line 1: there is an exemplar",
+      "line 1: it has an exemplar",
       "contentType",
     ],
     ["cannot be read", "<html>", "line 1:", "contentType"],
   ])("fail when they %s", async (_what, text, seen, fix) => {
     const url = await serveMetrics(text, "text/plain; version=0.0.4");
     expect(await checkMetrics(url, "parent")).toMatchObject({
-      verdict: "failed",
+      status: "failed",
       alert: "FlameMetricsAbsent",
       seen: expect.stringContaining(seen),
       fix: expect.stringContaining(fix),

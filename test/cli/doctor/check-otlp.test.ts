@@ -7,8 +7,8 @@ describe("where telemetry goes", () => {
   test("is asked with an empty export, as protobuf and as JSON", async () => {
     await using receiver = await startReceiver();
     expect(await checkOtlp(receiver.url, {})).toMatchObject({
-      verdict: "ok",
-      seen: `${receiver.url}/v1/traces takes http/protobuf`,
+      status: "ok",
+      seen: `${receiver.url}/v1/traces accepts http/protobuf`,
     });
     expect(receiver.paths).toEqual(["/v1/traces"]);
     expect(receiver.spans).toEqual([]);
@@ -22,27 +22,27 @@ describe("where telemetry goes", () => {
       OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
       OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20abc",
     };
-    expect((await checkOtlp(undefined, env)).verdict).toBe("ok");
+    expect((await checkOtlp(undefined, env)).status).toBe("ok");
     expect(types).toEqual(["application/json", "Bearer abc"]);
   });
 
   test.each([
-    [404, "/v1/traces is added to it"],
+    [404, "/v1/traces is appended to it"],
     [401, "OTEL_EXPORTER_OTLP_HEADERS"],
     [415, "OTEL_EXPORTER_OTLP_PROTOCOL"],
     [503, "receiver's log"],
   ])("fails when it answers %d", async (status, fix) => {
     const url = await serve((_request, response) => response.writeHead(status).end("no"));
-    expect(await checkOtlp(url, {})).toMatchObject({ verdict: "failed", fix: expect.stringContaining(fix) });
+    expect(await checkOtlp(url, {})).toMatchObject({ status: "failed", fix: expect.stringContaining(fix) });
   });
 
   test("fails with a hint when the port is that of gRPC, and when the protocol is", async () => {
     expect((await checkOtlp("http://collector.invalid:4317", {})).fix).toContain("usually 4318");
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector.invalid", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" };
-    expect((await checkOtlp(undefined, env)).seen).toContain("firelight/otel does not speak");
+    expect((await checkOtlp(undefined, env)).seen).toContain("firelight/otel does not support");
   });
 
   test("is passed over when none is named", async () => {
-    expect((await checkOtlp(undefined, {})).verdict).toBe("skipped");
+    expect((await checkOtlp(undefined, {})).status).toBe("skipped");
   });
 });

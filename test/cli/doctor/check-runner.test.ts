@@ -15,11 +15,11 @@ describe("a runner", () => {
   test("that is well passes: reachable, ready, signature in both directions, clock, metrics", async () => {
     const { url } = await startStaticRunner("r-1", { echo: async (value: unknown) => value });
     const { code, of } = await doctor(["--runner", url]);
-    expect(["reachable", "ready", "signature", "clock", "metrics"].map((check) => of(check, url)?.verdict)).toEqual(
+    expect(["reachable", "ready", "signature", "clock", "metrics"].map((check) => of(check, url)?.status)).toEqual(
       Array.from({ length: 5 }, () => "ok"),
     );
     expect(of("signature")!.seen).toContain("the runner is r-1");
-    expect(of("clock")!.seen).toMatch(/is [\d.]+ ms (ahead of|behind) this machine's, give or take [\d.]+ ms/);
+    expect(of("clock")!.seen).toMatch(/is [\d.]+ ms (ahead of|behind) this machine's, ±[\d.]+ ms/);
     expect(of("metrics", url)!.seen).toContain("OpenMetrics");
     expect(code).toBe(0);
   });
@@ -38,9 +38,9 @@ describe("a runner", () => {
   test("that has another secret is told as such", async () => {
     const { url } = await startStaticRunner("r-1", methods);
     const { code, of } = await doctor(["--runner", url], { env: { FLAME_SECRET: "another secret than theirs" } });
-    expect(of("reachable")!.verdict).toBe("ok");
-    expect(of("signature")).toMatchObject({ verdict: "failed", alert: "FlameSignatureRejections" });
-    expect(of("signature")!.fix).toContain("Set both sides to the same");
+    expect(of("reachable")!.status).toBe("ok");
+    expect(of("signature")).toMatchObject({ status: "failed", alert: "FlameSignatureRejections" });
+    expect(of("signature")!.fix).toContain("Set both sides to the same values");
     expect(of("clock")).toBeUndefined();
     expect(code).toBe(1);
   });
@@ -50,9 +50,9 @@ describe("a runner", () => {
     const named = await doctor(["--runner", url, "--secret-env", "SHOP_SECRET"], {
       env: { FLAME_SECRET: undefined, SHOP_SECRET: secret },
     });
-    expect(named.of("signature")!.verdict).toBe("ok");
+    expect(named.of("signature")!.status).toBe("ok");
     const none = await doctor(["--runner", url], { env: { FLAME_SECRET: undefined } });
-    expect(none.of("signature")).toMatchObject({ verdict: "skipped", fix: expect.stringContaining("--secret-env") });
+    expect(none.of("signature")).toMatchObject({ status: "skipped", fix: expect.stringContaining("--secret-env") });
   });
 
   test("that has no secret at all says so itself", async () => {
@@ -61,7 +61,7 @@ describe("a runner", () => {
     onTestFinished(() => flame.shutdown());
     await server.ready;
     const { of } = await doctor(["--runner", server.url]);
-    expect(of("signature")!.seen).toBe("the runner has no secret, and runs nothing");
+    expect(of("signature")!.seen).toBe("the runner has no secret, so it rejects every request");
   });
 
   test("that is draining is told apart from one that is down", async () => {
@@ -79,16 +79,16 @@ describe("a runner", () => {
     const { code, of } = await doctor(["--runner", server.url]);
     go.settle();
     await Promise.all([held, stopped]);
-    expect(of("reachable")!.verdict).toBe("ok");
-    expect(of("ready")).toMatchObject({ verdict: "failed", seen: expect.stringContaining("draining") });
-    expect(of("signature")).toMatchObject({ verdict: "ok", seen: expect.stringContaining("takes no work now") });
+    expect(of("reachable")!.status).toBe("ok");
+    expect(of("ready")).toMatchObject({ status: "failed", seen: expect.stringContaining("draining") });
+    expect(of("signature")).toMatchObject({ status: "ok", seen: expect.stringContaining("does not accept calls now") });
     expect(code).toBe(1);
   });
 
   test.each([
-    [40_000, "ahead of", "the runner's is 40.0 s"],
-    [-90_000, "behind", "the runner's is 90.0 s"],
-    [300_000, "ahead of", "the runner's is 5.0 min"],
+    [40_000, "ahead of", "the runner's clock is 40.0 s"],
+    [-90_000, "behind", "the runner's clock is 90.0 s"],
+    [300_000, "ahead of", "the runner's clock is 5.0 min"],
   ])("whose clock is wrong by %d ms is told by how much, and that the secret is right", async (ms, direction, seen) => {
     await using runner = await startProcess({
       command: [
@@ -99,8 +99,8 @@ describe("a runner", () => {
     });
     const [, url = ""] = await runner.waitForOutput(/^ready (\S+)$/m);
     const { of } = await doctor(["--runner", url]);
-    expect(of("signature")!.verdict).toBe("ok");
-    expect(of("clock")).toMatchObject({ verdict: "failed", alert: "FlameClockSkew" });
+    expect(of("signature")!.status).toBe("ok");
+    expect(of("clock")).toMatchObject({ status: "failed", alert: "FlameClockSkew" });
     expect(of("clock")!.seen).toContain(`${seen} ${direction} this machine's`);
     expect(of("clock")!.fix).toContain("NTP");
   });
@@ -111,25 +111,25 @@ describe("a runner", () => {
       "flame.config.js": `export default { pools: { default: { runners: [{ id: "r-1", url: "${url}" }] } } };`,
     });
     const { of } = await doctor([], { cwd });
-    expect(of("signature")).toMatchObject({ verdict: "failed" });
-    expect(of("signature")!.seen).toContain("the runner is r-2, and the configuration calls it r-1");
+    expect(of("signature")).toMatchObject({ status: "failed" });
+    expect(of("signature")!.seen).toContain("the runner is r-2 while the configuration names it r-1");
   });
 
   test("with another invokePath is told so", async () => {
     const { url } = await startStaticRunner("r-1", methods);
     const cwd = folderWith({ "flame.config.js": `export default { runnerUrl: "${url}", invokePath: "/rpc" };` });
     const { of } = await doctor([], { cwd });
-    expect(of("signature")!.seen).toContain(`${url}/rpc answered 404 without a runner's signature`);
+    expect(of("signature")!.seen).toContain(`${url}/rpc responded 404 without a runner's signature`);
     expect(of("signature")!.fix).toContain("invokePath");
   });
 
   test.each([
     ["nobody listens", closedPort, /^nothing listens on 127\.0\.0\.1:\d+$/],
-    ["the name is unknown", async () => "http://runner.invalid", /^the name runner\.invalid cannot be resolved$/],
+    ["the name is unknown", async () => "http://runner.invalid", /^cannot resolve the name runner\.invalid$/],
     [
       "another server listens",
       () => serve((_request, response) => response.end("hello")),
-      /not as a runner of Firelight does$/,
+      /not like a Firelight runner$/,
     ],
     [
       "something that is not HTTP listens",
@@ -139,7 +139,7 @@ describe("a runner", () => {
         onTestFinished(() => void server.close());
         return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
       },
-      /closed the connection without an answer in HTTP$/,
+      /closed the connection without an HTTP response$/,
     ],
     [
       "it does not speak TLS",
@@ -149,7 +149,7 @@ describe("a runner", () => {
   ])("that cannot be reached because %s is told in words, with a fix", async (_why, address, seen) => {
     const url = await address();
     const { code, of, findings } = await doctor(["--runner", url]);
-    expect(of("reachable")).toMatchObject({ verdict: "failed", fix: expect.stringMatching(/\w/) });
+    expect(of("reachable")).toMatchObject({ status: "failed", fix: expect.stringMatching(/\w/) });
     expect(of("reachable")!.seen).toMatch(seen);
     expect(findings.filter(({ title }) => title.includes(url))).toHaveLength(1);
     expect(code).toBe(1);

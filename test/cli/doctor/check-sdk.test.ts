@@ -10,7 +10,7 @@ describe("the OpenTelemetry SDK that is installed", () => {
     expect(hasSdk(process.cwd())).toBe(true);
     expect(await checkSdk(process.cwd(), true)).toMatchObject({
       check: "OpenTelemetry SDK",
-      verdict: "ok",
+      status: "ok",
       seen: "firelight/otel recorded and exported a span and a log record",
     });
   });
@@ -18,7 +18,7 @@ describe("the OpenTelemetry SDK that is installed", () => {
   test("is not looked for where its packages are not", async () => {
     const project = folderWith({ "package.json": "{}" });
     expect(hasSdk(project)).toBe(false);
-    expect(await checkSdk(project, false)).toMatchObject({ verdict: "skipped" });
+    expect(await checkSdk(project, false)).toMatchObject({ status: "skipped" });
   });
 
   test("fails where the code of the project has an API that does not see it", async () => {
@@ -28,8 +28,8 @@ describe("the OpenTelemetry SDK that is installed", () => {
     const version = join(copy, "build/src/version.js");
     writeFileSync(version, readFileSync(version, "utf8").replace(/VERSION = '.*?'/, "VERSION = '1.99.0'"));
     expect(await checkSdk(project, true)).toMatchObject({
-      verdict: "failed",
-      seen: expect.stringContaining("a span of your code was not recorded"),
+      status: "failed",
+      seen: expect.stringContaining("did not record or export a span of your code"),
       fix: expect.stringContaining("npm ls @opentelemetry/api"),
     });
   });

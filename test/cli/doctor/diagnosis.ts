@@ -15,7 +15,7 @@ export const methods = { echo: async (value: unknown) => value };
 export interface Diagnosis {
   readonly code: number;
   readonly findings: ReadonlyArray<Finding & { readonly title: string }>;
-  /** The finding of this check, in the chapter whose title contains `about`. */
+  /** The finding of this check, in the section whose title contains `about`. */
   of(check: string, about?: string): Finding | undefined;
 }
 
@@ -26,10 +26,10 @@ export const doctor = async (args: ReadonlyArray<string>, options: RunOptions = 
     env: { FLAME_SECRET: secret, FLAME_MODE: undefined, RUNNER_URL: undefined, ...options.env },
   });
   expect(ran.stderr).toBe("");
-  const { chapters } = JSON.parse(ran.stdout) as {
-    chapters: ReadonlyArray<{ title: string; findings: ReadonlyArray<Finding> }>;
+  const { sections } = JSON.parse(ran.stdout) as {
+    sections: ReadonlyArray<{ title: string; findings: ReadonlyArray<Finding> }>;
   };
-  const findings = chapters.flatMap(({ title, findings }) => findings.map((finding) => ({ ...finding, title })));
+  const findings = sections.flatMap(({ title, findings }) => findings.map((finding) => ({ ...finding, title })));
   return {
     code: ran.code,
     findings,

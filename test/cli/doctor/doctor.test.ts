@@ -11,10 +11,10 @@ describe("the page that it prints", () => {
     });
     expect(stdout).toMatch(/^✓ reachable +runner r-1, up for /m);
     expect(stdout).toMatch(
-      /^✗ signature +the runner refused the request: .*\n( +.*\n)* +→ Its secret or key id is another one/m,
+      /^✗ signature +the runner rejected the request: .*\n( +.*\n)* +→ Its secret or key id differs/m,
     );
     expect(stdout).toContain("FlameSignatureRejections: dashboards/runbook.md#flamesignaturerejections");
-    expect(stdout).toMatch(/^– OTLP +no receiver is named$/m);
+    expect(stdout).toMatch(/^– OTLP +no receiver is configured$/m);
     expect(stdout).toMatch(/^1 check failed, \d+ passed\.$/m);
     expect(stdout.split("\n").filter((line) => line.length > 100)).toEqual([]);
     expect(code).toBe(1);

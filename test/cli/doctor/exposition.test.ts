@@ -33,7 +33,7 @@ describe("what a scrape reads", () => {
     ["a page of HTML", "text/plain", "<html>", 1, "is not a sample"],
     ["a value that is none", "text/plain", "a 1\nb {} x\n", 2, "is not a sample"],
     ["exemplars in a format without them", "text/plain", `a_bucket{le="1"} 1 # {trace_id="x"} 0.5\n`, 1, "an exemplar"],
-    ["OpenMetrics without an end", openMetrics, "a 1\n", 2, "no # EOF"],
+    ["OpenMetrics without an end", openMetrics, "a 1\n", 2, "# EOF is missing"],
   ])("is refused for %s, with the line", (_case, type, text, line, problem) => {
     expect(readExposition(text, type)).toEqual({ line, problem: expect.stringContaining(problem) });
   });

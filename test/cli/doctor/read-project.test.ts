@@ -14,8 +14,8 @@ describe("a configuration", () => {
     expect(of("configuration")!.seen).toBe(
       "flame.config.ts: mode parent, 1 pool: default (1 fixed runner, 16 slots each)",
     );
-    expect(of("secret")!.verdict).toBe("ok");
-    expect(of("signature", url)!.verdict).toBe("ok");
+    expect(of("secret")!.status).toBe("ok");
+    expect(of("signature", url)!.status).toBe("ok");
     expect(code).toBe(0);
   });
 
@@ -30,8 +30,8 @@ describe("a configuration", () => {
     });
     const { code, of } = await doctor(["--config", "setup.ts"], { cwd, env: { FLAME_SECRET: undefined } });
     expect(of("configuration")!.seen).toBe("setup.ts: mode parent, 1 pool: gpu (1 to 3 runners of cloud, 1 slot each)");
-    expect(of("secret")!.seen).toContain("none is needed");
-    expect(of("runners")!.verdict).toBe("skipped");
+    expect(of("secret")!.seen).toContain("not needed");
+    expect(of("runners")!.status).toBe("skipped");
     expect(code).toBe(0);
   });
 
@@ -39,16 +39,16 @@ describe("a configuration", () => {
     [
       "does not resolve",
       `export default { pools: { default: { min: 3, max: 1 } } };`,
-      "it does not resolve",
+      "invalid configuration",
       "Make max at least min",
     ],
     [
       "throws",
       `throw new Error("no database here");`,
-      "cannot be loaded: Error: no database here",
-      "Load it by itself",
+      "cannot load flame.config.mjs: Error: no database here",
+      "Run the module on its own",
     ],
-    ["exports nothing", `export const pools = 1;`, "has no configuration", "Export one by default"],
+    ["exports nothing", `export const pools = 1;`, "exports no configuration", "Add a default export"],
     [
       "has a pool without runners",
       `export default { pools: { default: {} } };`,
@@ -57,7 +57,7 @@ describe("a configuration", () => {
     ],
   ])("that %s fails with what to do", async (_what, source, seen, fix) => {
     const { code, findings } = await doctor([], { cwd: folderWith({ "flame.config.mjs": source }) });
-    const found = findings.find((one) => one.verdict === "failed" && one.title === "Configuration");
+    const found = findings.find((one) => one.status === "failed" && one.title === "Configuration");
     expect(found?.seen).toContain(seen);
     expect(found?.fix).toContain(fix);
     expect(code).toBe(1);
@@ -65,14 +65,14 @@ describe("a configuration", () => {
 
   test("that is not there fails when it was named, and is passed over when it was not", async () => {
     const cwd = folderWith({});
-    expect((await doctor(["--config", "flame.js"], { cwd })).of("configuration")!.seen).toBe("there is no flame.js");
-    expect((await doctor([], { cwd })).of("configuration")!.verdict).toBe("skipped");
+    expect((await doctor(["--config", "flame.js"], { cwd })).of("configuration")!.seen).toBe("flame.js does not exist");
+    expect((await doctor([], { cwd })).of("configuration")!.status).toBe("skipped");
   });
 
   test("with a secret that can be guessed, or with none where one is needed, fails", async () => {
     const cwd = folderWith({ "flame.config.js": `export default { runnerUrl: "http://runner.invalid" };` });
     expect((await doctor([], { cwd, env: { FLAME_SECRET: "secret" } })).of("secret")!.seen).toContain("6 characters");
-    expect((await doctor([], { cwd, env: { FLAME_SECRET: undefined } })).of("secret")!.verdict).toBe("failed");
+    expect((await doctor([], { cwd, env: { FLAME_SECRET: undefined } })).of("secret")!.status).toBe("failed");
   });
 
   test("never shows its secret", async () => {

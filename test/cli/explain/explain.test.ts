@@ -197,21 +197,21 @@ describe("what cannot be read", () => {
   };
 
   test.each<[what: string, path: () => string, said: RegExp, ...options: Array<string>]>([
-    ["a file that is not there", () => join(folder, "nothing"), /nothing: there is no such file/],
+    ["a file that is not there", () => join(folder, "nothing"), /nothing: the file does not exist/],
     ["a folder", () => folder, /this is a folder, not a file/],
     ["an empty file", () => file("\n"), /input\.json: the file is empty/],
-    ["a log", () => file("GET / 200\n"), /input\.json:1: this is not JSON; it begins with "GET \/ 200"/],
+    ["a log", () => file("GET / 200\n"), /input\.json:1: this is not JSON; it starts with "GET \/ 200"/],
     [
       "a broken line",
       () => file(`${good[0]}\noops\n${good[1]}\n`),
-      /input\.json:2: this is not JSON; it begins with "oops"/,
+      /input\.json:2: this is not JSON; it starts with "oops"/,
     ],
     [
       "JSON of another kind",
       () => file(`${good[0]}\n\n{"spans":[]}\n`),
-      /input\.json:3: this is JSON, but no traces.*it has spans/,
+      /input\.json:3: this JSON has no traces.*it has spans/,
     ],
-    ["a number", () => file("42"), /input\.json:1: this is JSON, but no traces.*it has number/],
+    ["a number", () => file("42"), /input\.json:1: this JSON has no traces.*it has number/],
     [
       "a span without an id",
       () => file(`${good[0]}\n{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"lost","traceId":"x"}]}]}]}\n`),
@@ -220,19 +220,19 @@ describe("what cannot be read", () => {
     [
       "a call that is not there",
       () => file(good.join("\n")),
-      /None of the 2 calls in this has the id "nobody"/,
+      /None of the 2 calls in the data has the id "nobody"/,
       "--call",
       "nobody",
     ],
     [
       "a trace that is not there",
       () => file(good.join("\n")),
-      /There is no span of the trace a{32}/,
+      /The data contains no span of the trace a{32}/,
       "--trace",
       "a".repeat(32),
     ],
-    ["spans of runners alone", () => file(good[1]!), /None of the 2 spans in this is a call of Firelight/],
-    ["logs alone", () => file(good[2]!), /There are no spans in this/],
+    ["spans of runners alone", () => file(good[1]!), /None of the 2 spans in the data is a Firelight call/],
+    ["logs alone", () => file(good[2]!), /The data contains no spans/],
   ])("%s: ends with 1 and says where", async (_case, path, said, ...options) => {
     const { code, stdout, stderr } = await firelight(["explain", path(), ...options]);
     expect(stderr).toMatch(said);
@@ -241,7 +241,7 @@ describe("what cannot be read", () => {
 
   test("a last line that is still being written is left out, and said so", async () => {
     const { code, stdout, stderr } = await firelight(["explain", file(`${good[0]}\n${good[1]!.slice(0, 200)}`)]);
-    expect(stderr).toContain("input.json:2 is cut off and was left out");
+    expect(stderr).toContain("input.json:2 is truncated and was skipped");
     expect(code).toBe(0);
     expect(stdout).toMatch(/^images\/thumbnail failed after /);
   });

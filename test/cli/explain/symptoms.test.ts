@@ -177,7 +177,7 @@ describe("the nearest alert", () => {
 describe("whether to retry", () => {
   test.each([
     ["unavailable", "no", true, "the handler did not run"],
-    ["conflict", "no", true, "the handler did not run, but it would fail again"],
+    ["conflict", "no", true, "the handler did not run, but a retry would fail again"],
     ["transport_error", "unknown", false, "the handler may have run"],
     ["remote_error", "yes", false, "the handler ran"],
   ])("after %s, executed: %s, it is %s: %s", (code, executed, safe, why) => {

@@ -52,10 +52,10 @@ describe.each(Object.entries(storeKinds))("%s", (_name, { option, answers }) => 
 
 describe("a server that gives no trace", () => {
   test.each([
-    ["refuses", 401, "who are you?", "answered 401: who are you?. Give it what it asks for, as in --header"],
-    ["fails", 500, `{"errors":[{"code":500,"msg":"the index is gone"}]}`, "answered 500: the index is gone"],
-    ["is a web page", 200, "<!doctype html>", "the answer is not JSON: is this the API's address?"],
-    ["is another API", 200, `{"status":"ok"}`, "this is JSON, but no traces"],
+    ["refuses", 401, "who are you?", "responded 401: who are you?. Send credentials, as in --header"],
+    ["fails", 500, `{"errors":[{"code":500,"msg":"the index is gone"}]}`, "responded 500: the index is gone"],
+    ["is a web page", 200, "<!doctype html>", "the response is not JSON; check that this is the address of the API"],
+    ["is another API", 200, `{"status":"ok"}`, "this JSON has no traces"],
   ])("and %s is told as such", async (_case, status, body, said) => {
     const { code, stderr } = await firelight(["explain", traceId, "--tempo", await answering(status, body)]);
     expect(stderr).toContain(said);
