@@ -50,7 +50,7 @@ const locate = (name: string): Located | undefined => {
 
 const missing = (name: string): ConfigError =>
   new ConfigError(
-    `firelight/otel needs the package ${name}, which is not installed. Install it (npm i ${name}), or @opentelemetry/sdk-node, which brings it along; see "Your service has none" in docs/observability.md.`,
+    `firelight/otel needs the package ${name}, which is not installed. Install it (npm i ${name}), or @opentelemetry/sdk-node, which brings it along; see "Your service has no SDK" in docs/tracing.md.`,
   );
 
 const loadFrom = (name: string, located: Located): unknown => {

@@ -82,7 +82,7 @@ const checkPeers = (from: string): ReadonlyArray<Finding> => {
       skipped(
         "packages",
         `firelight/otel cannot be used: ${all ? "its packages" : missing.join(", ")} ${missing.length === 1 ? "is" : "are"} not installed`,
-        "Needed only if your service has no OpenTelemetry SDK of its own: see docs/observability.md.",
+        "Needed only if your service has no OpenTelemetry SDK of its own: see docs/tracing.md.",
       ),
     );
   }

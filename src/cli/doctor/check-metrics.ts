@@ -11,7 +11,7 @@ import { type Finding, failed, ok, skipped } from "./finding.ts";
 const check = "metrics";
 
 const serveThem =
-  "Serve the result of await flame.metrics() there, with flame.metrics.contentType as the content type: see docs/observability.md.";
+  "Serve the result of await flame.metrics() there, with flame.metrics.contentType as the content type: see docs/metrics.md.";
 
 /** OpenMetrics names a counter without the suffix of its samples. */
 const isThere = ({ families }: Exposition, { name }: MetricSpec): boolean =>

@@ -102,7 +102,7 @@ export class TraceIndex {
     if (call !== undefined && calls > 0)
       return `None of the ${calls} calls in the data has the id "${call}". Use --list to see them.`;
     if (inTrace.some(isServer)) {
-      return "The data contains spans of runners but none of the parent that made the call. Export the parent's spans too: see docs/observability.md.";
+      return "The data contains spans of runners but none of the parent that made the call. Export the parent's spans too: see docs/tracing.md.";
     }
     return `None of the ${inTrace.length} spans in the data is a Firelight call. Check that the process that makes the calls exports its spans.`;
   }
