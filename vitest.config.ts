@@ -83,6 +83,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "node-only",
+          isolate: false,
           include: nodeOnly.map((pattern) => pattern.replace(/\*\*$/, "**/*.test.ts")),
           exclude: outside,
         },

@@ -33,7 +33,8 @@ const findings = (run: Run): ReadonlyArray<Finding> => {
   const largest = Math.max(...samples.map(({ stats }) => Object.values(stats.runners).reduce((sum, n) => sum + n, 0)));
   const count = (name: string, labels = {}): number => scrape.sum(name, { flame_pool_name: "jobs", ...labels });
   const { acquireDuration, active, bootDuration, callRetries, terminations } = metrics;
-  const started = count(`${bootDuration.name}_count`, { result: "ok" });
+  const started =
+    count(`${bootDuration.name}_count`, { result: "ok" }) + count(terminations.name, { reason: "canceled" });
   const ended = scrape
     .values(terminations.name, "reason")
     .map((reason) => [reason, count(terminations.name, { reason })] as const)

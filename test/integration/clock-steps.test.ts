@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { FlameConfig } from "../../src/index.ts";
 import { createFlame, flame } from "../../src/index.ts";
 import { type CapturedRequest, recordRequests, replay, startFaultProxy } from "../harness/fault-proxy.ts";
@@ -18,6 +18,8 @@ import { Clock, clockMethods, InProcess, InWorker } from "./fixtures/clock-servi
 const secret = "a secret of the tests of clocks";
 const second = 1_000;
 const hour = 3_600 * second;
+/** Of the runners that are to forget requests within a test: short, and longer than a loaded machine holds up a request. */
+const windowMs = 3 * second;
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 afterEach(restoreClock);
@@ -34,7 +36,10 @@ interface RunnerStart {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-const startRunner = async ({ id, port = 0, env = {} }: RunnerStart = {}): Promise<Runner> => {
+const bootRunner = async (
+  { id, port = 0, env = {} }: RunnerStart,
+  ended: (end: () => Promise<void>) => void,
+): Promise<Runner> => {
   const runner = await startProcess({
     command: [process.execPath, fileURLToPath(new URL("./fixtures/clock-runner.ts", import.meta.url))],
     env: {
@@ -46,9 +51,23 @@ const startRunner = async ({ id, port = 0, env = {} }: RunnerStart = {}): Promis
       ...env,
     },
   });
-  onTestFinished(() => runner[Symbol.asyncDispose]());
+  ended(async () => runner[Symbol.asyncDispose]());
   const [, url] = await runner.waitForOutput(/^ready (\S+)$/m);
   return Object.assign(runner, { id, url: url!, port: Number(new URL(url!).port) });
+};
+
+/** A runner of one test. */
+const startRunner = (start: RunnerStart = {}): Promise<Runner> => bootRunner(start, onTestFinished);
+
+/** Runners that the tests of a block share: each test leaves the clocks as they were. */
+const shareRunners = <A>(boot: (start: (start: RunnerStart) => Promise<Runner>) => Promise<A>): (() => A) => {
+  const ends: Array<() => Promise<void>> = [];
+  let shared: A;
+  beforeAll(async () => {
+    shared = await boot((start) => bootRunner(start, (end) => void ends.push(end)));
+  });
+  afterAll(() => Promise.all(ends.map((end) => end())));
+  return () => shared;
 };
 
 /** The same runner, as its orchestrator starts it again. */
@@ -115,15 +134,18 @@ const expectNoReplay = async (runs: Runs, captured: ReadonlyArray<CapturedReques
 describe("the deadline of nested calls", () => {
   const timeoutMs = 20_000;
 
-  const chain = async (): Promise<void> => {
-    const inner = await startRunner({ id: "inner" });
-    const outer = await startRunner({ id: "outer", env: { CLOCK_NEXT: `inner ${inner.url}` } });
+  const outer = shareRunners(async (start) => {
+    const inner = await start({ id: "inner" });
+    return start({ id: "outer", env: { CLOCK_NEXT: `inner ${inner.url}` } });
+  });
+
+  const connect = async (): Promise<void> => {
     onTestFinished(() => flame.shutdown());
     await flame.configure({
       mode: "parent",
       logger: silent,
       security: { secret },
-      pools: { default: { runners: [{ id: "outer", url: outer.url }] } },
+      pools: { default: { runners: [{ id: "outer", url: outer().url }] } },
     });
   };
 
@@ -142,7 +164,7 @@ describe("the deadline of nested calls", () => {
     ["in a worker", InWorker],
     ["in a process", InProcess],
   ])("is neither reached nor moved when the clock is set by an hour, %s", async (_where, service) => {
-    await chain();
+    await connect();
     await expectKept(service.nested.with({ timeoutMs }));
   });
 
@@ -167,6 +189,8 @@ const sides = ["runner", "parent", "both"] as const;
 const steps = [hour, -hour, 30 * second, -30 * second] as const;
 
 describe.each(sides)("a clock that is set on: %s", (side) => {
+  const shared = shareRunners((start) => start({ id: "stepped", env: { CLOCK_WINDOW_MS: String(windowMs) } }));
+
   /** Moves clocks for good. */
   const stepOn = async (clock: typeof Clock, ms: number): Promise<void> => {
     if (side !== "parent") await clock.step(ms);
@@ -175,7 +199,7 @@ describe.each(sides)("a clock that is set on: %s", (side) => {
 
   test.each(steps)("by %d ms ends no call, and lets nothing in twice", async (stepMs) => {
     const runs = openRuns();
-    const runner = await startRunner({ id: "stepped", env: { CLOCK_WINDOW_MS: "1000" } });
+    const runner = shared();
     const proxy = await startRecordingProxy([runner.port]);
     const { clock } = parentOf(proxy.url, "stepped");
     await runAll(clock, runs.file, names("before", 10));
@@ -190,7 +214,7 @@ describe.each(sides)("a clock that is set on: %s", (side) => {
     expect(await held).toBe("held");
     await expectNoReplay(runs, proxy.captured, runner.port);
 
-    const forgottenAt = performance.now() + 3_000;
+    const forgottenAt = performance.now() + 2.25 * windowMs;
     for (let turn = 0; performance.now() < forgottenAt; turn++) await clock.run(runs.file, `later-${turn}`, 20);
     await expectNoReplay(runs, proxy.captured, runner.port);
 

@@ -54,7 +54,7 @@ describe("retry.attemptTimeoutMs", () => {
   test("ends one attempt, on its runner too, and leaves the rest of the deadline to another runner", async () => {
     const { parent, run, started, aborted } = await setUp(["hangs", "answers"], {
       idempotent: true,
-      retry: { attemptTimeoutMs: 500, baseDelayMs: 1 },
+      retry: { attemptTimeoutMs: 2_000, baseDelayMs: 1 },
     });
     expect(await run()).toBe("1-answers");
     expect(started).toEqual(["0-hangs 1", "1-answers 2"]);
@@ -143,7 +143,7 @@ describe("a hedge", () => {
     expect(await failureOf(alone.run())).toMatchObject({ code: "timeout" });
     expect(alone.started).toEqual(["0-hangs 1"]);
 
-    const full = await setUp(["hangs", "hangs"], { ...idempotent, timeoutMs: 300 }, { maxConcurrency: 1 });
+    const full = await setUp(["hangs", "hangs"], { ...idempotent, timeoutMs: 2_000 }, { maxConcurrency: 1 });
     const calls = await Promise.all([failureOf(full.run()), failureOf(full.run())]);
     expect(calls.map(({ code }) => code)).toEqual(["timeout", "timeout"]);
     expect(full.started).toHaveLength(2);
@@ -152,7 +152,7 @@ describe("a hedge", () => {
   test("there are as many at a time as maxAttempts says", async () => {
     const { run, started } = await setUp(["hangs", "hangs", "hangs", "answers"], {
       idempotent: true,
-      timeoutMs: 500,
+      timeoutMs: 2_000,
       hedge: { delayMs: 20, maxAttempts: 3 },
     });
     expect(await failureOf(run())).toMatchObject({ code: "timeout" });
@@ -160,7 +160,7 @@ describe("a hedge", () => {
   });
 
   test("its failure does not end a call that still waits for the first attempt", async () => {
-    const { run, started } = await setUp(["hangs", "crashes"], { ...idempotent, timeoutMs: 400 });
+    const { run, started } = await setUp(["hangs", "crashes"], { ...idempotent, timeoutMs: 2_000 });
     const error = await failureOf(run());
     expect(error).toMatchObject({ code: "timeout" });
     expect(started).toContain("1-crashes 2");

@@ -1,6 +1,9 @@
 /** Runner processes that call each other, each by the address of the next. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { flame } from "../../src/index.ts";
 import { startProcess } from "../harness/start-process.ts";
 import { notes, silent } from "./setup.ts";
@@ -20,14 +23,48 @@ export interface Hops {
   noted(word: string, level?: string): ReadonlyArray<HopNote>;
 }
 
-const startHop = async (env: Readonly<Record<string, string>>): Promise<string> => {
+const startHop = async (env: Readonly<Record<string, string>>, ended: (end: () => Promise<void>) => void) => {
   const runner = await startProcess({
     command: [process.execPath, entry],
     env: { ...env, FLAME_MODE: "runner", FLAME_SECRET: secret, FLAME_HOST: "127.0.0.1", FLAME_PORT: "0" },
   });
-  onTestFinished(() => runner[Symbol.asyncDispose]());
+  ended(async () => runner[Symbol.asyncDispose]());
   const [, url] = await runner.waitForOutput(/^ready (\S+)$/m);
   return url!;
+};
+
+/** Starts a runner for each level; gives the addresses of the first. */
+const startLevels = async (
+  levels: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>>,
+  ended: (end: () => Promise<void>) => void,
+): Promise<ReadonlyArray<string>> => {
+  let next: ReadonlyArray<string> = [];
+  for (const level of [...new Set(levels)].toReversed()) {
+    const own = { ...env, HOP_LEVEL: level, ...(next.length === 0 ? {} : { HOP_NEXT: next.join(" ") }) };
+    next = await Promise.all(levels.filter((other) => other === level).map(() => startHop(own, ended)));
+  }
+  return next;
+};
+
+/** Makes this process the parent of the first level; what was noted before does not count. */
+const connect = async (urls: ReadonlyArray<string>, lines: () => ReadonlyArray<string>): Promise<Hops> => {
+  onTestFinished(() => flame.shutdown());
+  await flame.configure({
+    mode: "parent",
+    logger: silent,
+    security: { secret },
+    pools: { default: { runners: urls.map((url) => ({ url })), maxConcurrency: 1_000 } },
+  });
+  const before = lines().length;
+  return {
+    noted: (word, level) =>
+      lines()
+        .slice(before)
+        .map((line) => line.split(" "))
+        .map(([noted = "", at = "", id = "", ms]) => ({ word: noted, level: at, id, at: Number(ms) }))
+        .filter((entry) => entry.word === word && (level === undefined || entry.level === level)),
+  };
 };
 
 /**
@@ -40,29 +77,23 @@ export const startHops = async (
   more: Readonly<Record<string, string>> = {},
 ): Promise<Hops> => {
   const { file, lines } = notes();
-  let next: ReadonlyArray<string> = [];
-  for (const level of [...new Set(levels)].toReversed()) {
-    const env = {
-      ...more,
-      HOP_LEVEL: level,
-      HOP_NOTES: file,
-      HOP_SLOTS: String(slots),
-      ...(next.length === 0 ? {} : { HOP_NEXT: next.join(" ") }),
-    };
-    next = await Promise.all(levels.filter((other) => other === level).map(() => startHop(env)));
-  }
-  onTestFinished(() => flame.shutdown());
-  await flame.configure({
-    mode: "parent",
-    logger: silent,
-    security: { secret },
-    pools: { default: { runners: next.map((url) => ({ url })), maxConcurrency: 1_000 } },
+  const env = { ...more, HOP_NOTES: file, HOP_SLOTS: String(slots) };
+  return connect(await startLevels(levels, env, onTestFinished), lines);
+};
+
+/** The same runners for all tests of a block, which start a parent each and leave nothing running. */
+export const shareHops = (levels: ReadonlyArray<string>): (() => Promise<Hops>) => {
+  const folder = mkdtempSync(join(tmpdir(), "firelight-hops-"));
+  const file = join(folder, "notes");
+  writeFileSync(file, "");
+  const ends: Array<() => Promise<void>> = [];
+  let urls: ReadonlyArray<string> = [];
+  beforeAll(async () => {
+    urls = await startLevels(levels, { HOP_NOTES: file, HOP_SLOTS: "16" }, (end) => void ends.push(end));
   });
-  return {
-    noted: (word, level) =>
-      lines()
-        .map((line) => line.split(" "))
-        .map(([noted = "", at = "", id = "", ms]) => ({ word: noted, level: at, id, at: Number(ms) }))
-        .filter((entry) => entry.word === word && (level === undefined || entry.level === level)),
-  };
+  afterAll(async () => {
+    await Promise.all(ends.map((end) => end()));
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return () => connect(urls, () => readFileSync(file, "utf8").split("\n").filter(Boolean));
 };

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { flame } from "../../src/index.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Hop, HopApart, type Way } from "./fixtures/hop-services.ts";
-import { startHops } from "./hops.ts";
+import { shareHops, startHops } from "./hops.ts";
 
 const codeOf = (call: Promise<unknown>): Promise<unknown> =>
   call.then(
@@ -25,6 +25,7 @@ const free = () =>
   });
 
 describe("a call made by a handler that is aborted", () => {
+  const shared = shareHops(["outer", "inner"]);
   const inner: ReadonlyArray<[Way, number]> = [
     ["call", 1],
     ["own", 1],
@@ -36,7 +37,7 @@ describe("a call made by a handler that is aborted", () => {
   ];
 
   test.each(inner)("as %s is canceled, and so are later ones", async (way, handlers) => {
-    const { noted } = await startHops(way === "hedge" ? ["outer", "inner", "inner"] : ["outer", "inner"]);
+    const { noted } = await (way === "hedge" ? startHops(["outer", "inner", "inner"]) : shared());
     await cancelWhen(
       () => noted("began", "inner").length >= handlers,
       (signal) => Hop.through.with({ signal })("a", way),
@@ -50,7 +51,7 @@ describe("a call made by a handler that is aborted", () => {
   });
 
   test("in its backoff is canceled, and keeps what is known", async () => {
-    const { noted } = await startHops(["outer", "inner"]);
+    const { noted } = await shared();
     await cancelWhen(
       () => noted("backoff", "outer").length === 1,
       (signal) => Hop.through.with({ signal })("a", "backoff"),
@@ -78,23 +79,25 @@ describe("a call made by a handler that is aborted", () => {
   });
 
   test.each(["worker", "process"] as const)("in a %s of its own is canceled", async (kind) => {
-    const { noted } = await startHops(["outer", "inner"]);
+    const { noted } = await shared();
     await cancelWhen(
       () => noted("began", "inner").length === 1,
       (signal) => HopApart[kind].with({ signal })("a", "call"),
     );
     await waitFor(() => noted("aborted", "inner").length === 1, { what: "the abort of the inner handler" });
+    await waitFor(() => noted("late:canceled:no")[0], { what: "the end of the outer handler" });
   });
 
   test("at its deadline is canceled", async () => {
-    const { noted } = await startHops(["outer", "inner"]);
+    const { noted } = await shared();
     expect(await codeOf(Hop.through.with({ timeoutMs: 3_000 })("a", "call"))).toBe("timeout");
     await waitFor(() => noted("aborted", "inner").length === 1, { what: "the abort of the inner handler" });
+    await waitFor(() => noted("late:canceled:no")[0], { what: "the end of the outer handler" });
     await free();
   });
 
   test.each(["detached", "spawn"] as const)("as %s goes on", async (way) => {
-    const { noted } = await startHops(["outer", "inner"]);
+    const { noted } = await shared();
     await cancelWhen(
       () => noted("began", "inner").length === 1,
       (signal) => Hop.through.with({ signal, timeoutMs: 8_000 })("a", way),

@@ -177,7 +177,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     const { ask, terminated } = patient();
     const note = notes();
     const before = valueOf(await ask(`${service}/where`));
-    const reply = await ask(`${service}/polite`, [note.file, "throws"], { timeoutMs: 1_000 });
+    const reply = await ask(`${service}/polite`, [note.file, "throws"], { timeoutMs: 3_000 });
     expect(errorOf(reply)).toMatchObject(timedOut);
     await note.has("ended timeout");
     const both = await Promise.all([ask(`${service}/where`), ask(`${service}/where`)]);
