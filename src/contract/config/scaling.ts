@@ -45,7 +45,7 @@ const runnersFor = (slots: number, snapshot: ScalingSnapshot): number => Math.ce
 /** Runners for the calls that run and wait, and no more. The default. */
 export const reactive: ScalingPolicy = (snapshot) => ({
   target: runnersFor(snapshot.used + snapshot.waiting, snapshot),
-  reason: `${snapshot.used} calls run and ${snapshot.waiting} wait`,
+  reason: `${snapshot.used} calls running, ${snapshot.waiting} waiting`,
 });
 
 const slots = integer("slots", { min: 0 });
@@ -60,7 +60,7 @@ export const buffer = (spareSlots: number): ScalingPolicy => {
   readOption(slots, spareSlots, "buffer", "spareSlots");
   return (snapshot) => ({
     target: runnersFor(snapshot.used + snapshot.waiting + spareSlots, snapshot),
-    reason: `${snapshot.used} calls run, ${snapshot.waiting} wait, and ${spareSlots} slots are kept spare`,
+    reason: `${snapshot.used} calls running, ${snapshot.waiting} waiting, ${spareSlots} spare slots`,
   });
 };
 
@@ -73,6 +73,6 @@ export const targetUtilization = (share: number): ScalingPolicy => {
   readOption(utilization, share, "targetUtilization", "share");
   return (snapshot) => ({
     target: runnersFor((snapshot.used + snapshot.waiting) / share, snapshot),
-    reason: `${snapshot.used + snapshot.waiting} calls at a utilization of ${Math.round(share * 100)} %`,
+    reason: `${snapshot.used + snapshot.waiting} calls at a target utilization of ${Math.round(share * 100)}%`,
   });
 };
