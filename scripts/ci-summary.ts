@@ -1,8 +1,9 @@
 /**
- * Ends a CI run with one line, `N passed, N failed`: the tests of both runtimes and
- * those of the stack, as their reports in `.cache` count them, and the checks beside them.
+ * Ends a CI run with one line, `N passed, N failed`: the tests of both runtimes and of the stack, as counted by their
+ * reports in `.cache`, and the checks.
  *
- * Usage: `node scripts/ci-summary.ts <checks passed> <checks failed> <exit code of npm test> <exit code of npm run test:ecosystem> <exit code of npm run test:stack>`
+ * Usage: `node scripts/ci-summary.ts <checks passed> <checks failed> <exit code of npm test> <exit code of npm run
+ * test:ecosystem> <exit code of npm run test:stack>`
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -24,7 +25,7 @@ interface Count {
   readonly skipped: number;
 }
 
-/** A file that could not be loaded has no tests, and fails. */
+/** Counts files that failed to load: they have no tests. */
 const filesThatFailed = ({ testResults }: Report): number =>
   testResults.filter(
     ({ status, assertionResults }) => status === "failed" && !assertionResults.some((test) => test.status === "failed"),
@@ -33,7 +34,7 @@ const filesThatFailed = ({ testResults }: Report): number =>
 const countTests = (run: string): Count => {
   const file = join(import.meta.dirname, "../.cache", `test-${run}.json`);
   if (!existsSync(file)) {
-    console.log(`${run}: no report, so its tests did not run to the end`);
+    console.log(`${run}: no report, so its tests did not finish`);
     return { passed: 0, failed: 1, skipped: 0 };
   }
   const report = JSON.parse(readFileSync(file, "utf8")) as Report;

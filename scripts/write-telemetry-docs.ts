@@ -1,5 +1,5 @@
 /**
- * Writes `docs/telemetry.md` from the catalogue. `--check` writes nothing and fails when the page is not
+ * Writes `docs/telemetry.md` from the catalog. `--check` writes nothing and fails when the page is not
  * what it would write.
  */
 import { readFileSync, writeFileSync } from "node:fs";
@@ -13,8 +13,8 @@ if (!process.argv.includes("--check")) {
   writeFileSync(file, page);
   console.log("✓ docs/telemetry.md is written.");
 } else if (readFileSync(file, "utf8") === page) {
-  console.log("✓ docs/telemetry.md is what the catalogue says.");
+  console.log("✓ docs/telemetry.md is what the catalog says.");
 } else {
-  console.error("✗ docs/telemetry.md is not what the catalogue says. Run: npm run docs");
+  console.error("✗ docs/telemetry.md is not what the catalog says. Run: npm run docs");
   process.exitCode = 1;
 }
