@@ -10,7 +10,7 @@ export interface SeenAlert {
   readonly labels: Labels;
   readonly pendingAtMs: number;
   firingAtMs: number | undefined;
-  /** When Alertmanager told of it, and what it said. */
+  /** When Alertmanager sent it, and its text. */
   toldAtMs: number | undefined;
   told: NotifiedAlert | undefined;
   resolvedAtMs: number | undefined;
@@ -52,7 +52,7 @@ export class AlertWatch {
     }
     const news = this.#pager.notified.slice(this.#read);
     this.#read += news.length;
-    for (const told of news) {
+    for (const reported news) {
       const alert = this.#enter(told.labels, atMs);
       if (told.status === "resolved") alert.resolvedAtMs = atMs;
       else {

@@ -1,4 +1,4 @@
-/** The terminal: its width, colours where it has them, a progress bar, columns. */
+/** The terminal: its width, colors where it has them, a progress bar, columns. */
 import { stripVTControlCharacters, styleText } from "node:util";
 
 export type Style = Parameters<typeof styleText>[0];

@@ -13,7 +13,7 @@ export const badSignature: Drill = {
   alert: "FlameSignatureRejections",
   mayFire: ["FlameErrorBudgetBurnTicket"],
   panels: [
-    { dashboard: "runners", panel: "Refused signatures within five minutes", reaches: 3 },
+    { dashboard: "runners", panel: "Signature failures within five minutes", reaches: 3 },
     { dashboard: "overview", panel: "Failures by status", where: { rpc_status_code: "UNAUTHENTICATED" }, reaches: 0.1 },
   ],
   clue: {
@@ -32,7 +32,7 @@ export const badSignature: Drill = {
     );
     await untilUp(1);
     crowd.arrivals(5.7, () => Shop.price("lamp"));
-    crowd.arrivals(0.3, () => Shop.catalogue.with({ pool: partner })(3));
+    crowd.arrivals(0.3, () => Shop.catalog.with({ pool: partner })(3));
     return { break: () => runner.restart("the secret of last month"), heal: () => runner.restart(secret) };
   },
 };

@@ -8,7 +8,7 @@ const shortMs = 100;
 export const shortDeadline: Drill = {
   name: "short-deadline",
   title: "A deadline that is too short",
-  fault: `A release gives shop/catalogue ${shortMs} ms; it takes ${workMs} ms. One call in twenty is to it.`,
+  fault: `A release gives shop/catalog ${shortMs} ms; it takes ${workMs} ms. One call in twenty is to it.`,
   alert: "FlameDeadlineExceeded",
   mayFire: ["FlameErrorBudgetBurnTicket"],
   panels: [
@@ -33,7 +33,7 @@ export const shortDeadline: Drill = {
     supplier.priceMs = () => workMs;
     let timeoutMs = 2_000;
     crowd.arrivals(5.7, () => Shop.price("lamp"));
-    crowd.arrivals(0.3, () => Shop.catalogue.with({ timeoutMs })(3));
+    crowd.arrivals(0.3, () => Shop.catalog.with({ timeoutMs })(3));
     return { break: () => void (timeoutMs = shortMs), heal: () => void (timeoutMs = 2_000) };
   },
 };

@@ -14,8 +14,8 @@ const ask = async (path: string, signal: AbortSignal): Promise<string> => {
 export const Shop = flame.service("shop", {
   price: defineMethod("price", (ctx, item: string) => ask(`/prices/${item}`, ctx.signal)),
 
-  /** Runs out of memory on large catalogues; the kernel then ends the process, as here. */
-  catalogue: defineMethod("catalogue", async (ctx, pages: number) => {
+  /** Runs out of memory on large catalogs; the kernel then ends the process, as here. */
+  catalog: defineMethod("catalog", async (ctx, pages: number) => {
     if (pages > 1_000) process.kill(process.pid, "SIGKILL");
     return ask(`/prices/${pages}`, ctx.signal);
   }),
