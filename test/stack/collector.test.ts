@@ -1,7 +1,7 @@
 /** One collector with the shipped config, told of real calls by a real parent and its runners. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Scrape } from "../../examples/shared/prometheus-text.ts";
-import { metrics as catalogue } from "../../src/telemetry/catalog.ts";
+import { metrics as catalog } from "../../src/telemetry/catalog.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import type { Ledger } from "./fixtures/parent.ts";
 import { type Filed, readFiled } from "./otlp-file.ts";
@@ -167,10 +167,10 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
     );
   });
 
-  test("metrics that the parent pushes arrive under the catalogue's names, with its numbers", () => {
+  test("metrics that the parent pushes arrive under the catalog's names, with its numbers", () => {
     const ours = filed.metrics.filter(({ name, recorded }) => recorded && /^(flame|rpc)_/.test(name));
     const pushed = new Set(ours.map(({ name }) => name));
-    const known = new Set(Object.values(catalogue).map(({ name }) => name as string));
+    const known = new Set(Object.values(catalog).map(({ name }) => name as string));
     expect(pushed.size).toBeGreaterThan(10);
     expect([...pushed].filter((name) => !known.has(name))).toEqual([]);
     const families = new Set([...exposed.matchAll(/^# TYPE (\S+)/gm)].map(([, family]) => family));

@@ -119,7 +119,7 @@ describe.skipIf(lacks("prometheus"))("a real Prometheus over a shop in trouble",
     await sink?.[Symbol.asyncDispose]();
   });
 
-  test("every metric of the catalogue has series, with every label value that is known beforehand", async () => {
+  test("every metric of the catalog has series, with every label value that is known beforehand", async () => {
     const missing: Array<string> = [];
     for (const { name, type, known = {} } of Object.values<MetricSpec>(metrics)) {
       const series = await prometheus.series(type === "histogram" ? `${name}_count` : name, ground.times);

@@ -1,4 +1,4 @@
-/** Which names may stand in queries: those of the catalogue, of recording rules, and of series that others make. */
+/** Which names may stand in queries: those of the catalog, of recording rules, and of series that others make. */
 import { externalSeries } from "../../../src/bundle/external-series.ts";
 import { attributes, metrics, type MetricSpec } from "../../../src/telemetry/catalog.ts";
 import { promqlNames } from "./promql.ts";
@@ -15,7 +15,7 @@ const parts: Readonly<Record<MetricSpec["type"], ReadonlyArray<string>>> = {
   gauge: [""],
 };
 
-const catalogued: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+const catalogd: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   Object.values<MetricSpec>(metrics).flatMap(({ name, type, labels }) =>
     parts[type].map((part) => [
       `${name}${part}`,
@@ -25,7 +25,7 @@ const catalogued: ReadonlyMap<string, ReadonlySet<string>> = new Map(
 );
 
 const everyLabel: ReadonlySet<string> = new Set([
-  ...[...catalogued.values()].flatMap((labels) => [...labels]),
+  ...[...catalogd.values()].flatMap((labels) => [...labels]),
   ...Object.values(externalSeries).flatMap(({ labels }): ReadonlyArray<string> => labels),
 ]);
 
@@ -39,7 +39,7 @@ export const strangersInPromql = (expr: string, recorded: ReadonlySet<string>): 
   const inSelectors = selectors.flatMap(({ metric, labels }) => {
     const external = externalOf(metric);
     const known =
-      catalogued.get(metric) ?? (external === undefined ? undefined : new Set([...external.labels, ...targetLabels]));
+      catalogd.get(metric) ?? (external === undefined ? undefined : new Set([...external.labels, ...targetLabels]));
     if (known === undefined && !recorded.has(metric)) return [metric];
     return labels.filter((label) => !(known ?? everyLabel).has(label)).map((label) => `${metric}{${label}}`);
   });
