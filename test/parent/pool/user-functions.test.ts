@@ -80,7 +80,7 @@ describe("a scaling policy that", () => {
     expect(pool.up.size).toBe(1);
     expect(misbehaved(pool)).toEqual([{ _tag: "Misbehaved", name: "scaling", fault: expect.stringMatching(said) }]);
     expect(pool.state.scaler.decision.reason).toMatch(said);
-    expect(pool.state.scaler.decision.reason).toMatch(/; reactive decides: \d calls running, \d waitinging$/);
+    expect(pool.state.scaler.decision.reason).toMatch(/; reactive decides: \d calls running, \d waiting$/);
   });
 
   it("gives no reason is followed all the same", () => {
