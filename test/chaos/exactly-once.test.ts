@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { isAlive } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Chaos } from "./fixtures/services.ts";
-import type { Behaviour } from "./fixtures/services.ts";
+import type { Behavior } from "./fixtures/services.ts";
 import { books, elastic, keepBusy, metric, seeded, size } from "./setup.ts";
 
 test("every call ends exactly once, with its result or a typed error, whatever happens to runners, callers and handlers", async () => {
@@ -19,7 +19,7 @@ test("every call ends exactly once, with its result or a typed error, whatever h
   const faults = { killed: 0, stopped: 0 };
 
   /** Kills a runner, or stops it for a while, again and again. */
-  const harm = async (): Promise<void> => {
+  const injectFaults = async (): Promise<void> => {
     while (!over) {
       const { pid } = chance.pick(backend.running()) ?? {};
       if (pid === undefined) continue;
@@ -35,7 +35,7 @@ test("every call ends exactly once, with its result or a typed error, whatever h
   const one = (turn: number): Promise<unknown> => {
     const id = `call-${turn}`;
     const ms = chance.whole(0, 20);
-    const behaviour = chance.pick<Behaviour>(["well", "well", "well", "well", "well", "fails", "deaf"]);
+    const behavior = chance.pick<Behavior>(["well", "well", "well", "well", "well", "fails", "deaf"]);
     const options = {
       timeoutMs: chance() < 0.2 ? chance.whole(1, 40) : 10_000,
       ...(chance() < 0.2 ? { signal: AbortSignal.timeout(chance.whole(0, 40)) } : {}),
@@ -43,12 +43,12 @@ test("every call ends exactly once, with its result or a typed error, whatever h
     const dies = chance() < 0.002;
     if (chance() < 0.3) {
       const retry = { maxAttempts: 3, baseDelayMs: 5 };
-      return call(id, () => Chaos.retried.with({ ...options, retry })(id, ms, dies ? "dies" : behaviour));
+      return call(id, () => Chaos.retried.with({ ...options, retry })(id, ms, dies ? "dies" : behavior));
     }
-    return call(id, () => Chaos.work.with(options)(id, ms, dies ? "dies" : behaviour));
+    return call(id, () => Chaos.work.with(options)(id, ms, dies ? "dies" : behavior));
   };
 
-  const harming = harm();
+  const injecting = injectFaults();
   let made = 0;
   await keepBusy(
     48,
@@ -56,7 +56,7 @@ test("every call ends exactly once, with its result or a typed error, whatever h
     () => one(made++),
   );
   over = true;
-  await harming;
+  await injecting;
 
   const { outcomes, executions, ...report } = read();
   console.log(`${faults.killed} runners killed, ${faults.stopped} stopped;`, Object.fromEntries(outcomes));

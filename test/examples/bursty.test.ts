@@ -56,7 +56,7 @@ test("overload is shed, and the queue keeps its bound", () => {
   const [refused, , deepest] = numbersOf("shed");
   expect(refused).toBeGreaterThan(0);
   expect(deepest).toBeLessThanOrEqual(100);
-  expect(printed).toMatch(/is saturated +all 16 slots are in use and \d+ calls wait/);
+  expect(printed).toMatch(/is saturated +all 16 slots are in use and \d+ calls are waiting/);
 });
 
 test("the pool grows with what waits, replaces what was killed, and ends at nothing, each time with its reason", () => {
@@ -76,12 +76,12 @@ test("the chart shows the queue, the runners by state and what was killed, and f
   const band = (title: string): string => new RegExp(`^${title} .*$`, "m").exec(chart)?.[0] ?? "";
   expect(band("queue")).toMatch(/most \d+ of 100$/);
   expect(band("runners")).toMatch(/[█▴].*most 4$/);
-  expect(band("saturation")).toMatch(/most 100 %$/);
+  expect(band("saturation")).toMatch(/most 100%$/);
   expect(band("killed").match(/✗/g)?.length).toBeGreaterThan(0);
   for (const line of chart.split("\n\n")[0]!.split("\n")) expect(line.length).toBeLessThanOrEqual(columns);
 });
 
 test("what parent and runners logged is in the log, not on the terminal", () => {
   expect(printed).not.toMatch(/firelight (warn|error)/);
-  expect(readFileSync(join(folder, "out/run.log"), "utf8")).toMatch(/is lost: crash, was ended by SIGKILL/);
+  expect(readFileSync(join(folder, "out/run.log"), "utf8")).toMatch(/was lost: crash, was ended by SIGKILL/);
 });

@@ -167,7 +167,7 @@ test("a collector of the user's gets every span too", () => {
 test("the terminal shows results alone; what parent and runners logged is in the log", () => {
   expect(printed).not.toMatch(/firelight (warn|error)/);
   const log = readFileSync(join(out, "run.log"), "utf8");
-  expect(log).toMatch(/is lost: crash, was ended by SIGKILL/);
+  expect(log).toMatch(/was lost: crash, was ended by SIGKILL/);
   expect(log).toMatch(/truncated\.jpg cannot be decoded/);
 });
 
@@ -178,7 +178,7 @@ test("a folder without pictures is refused, by name, and so is an output folder 
     expect((await example.exited).code).not.toBe(0);
     return example.output();
   };
-  expect(await refused(empty, "--out", join(folder, "none"))).toContain(`There is no picture in ${empty}.`);
+  expect(await refused(empty, "--out", join(folder, "none"))).toContain(`${empty} contains no pictures.`);
   expect(await refused(join(folder, "photos"), "--out", out)).toContain(`${out} is not empty.`);
   expect(readdirSync(join(out, "thumbnails"))).toHaveLength(photos);
 });

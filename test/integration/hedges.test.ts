@@ -9,10 +9,10 @@ import { failureOf, parentOf, startStaticRunner } from "./static-runners.ts";
 const untilAborted = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true }));
 
-type Behaviour = (ctx: InvocationContext) => Promise<string>;
+type Behavior = (ctx: InvocationContext) => Promise<string>;
 
 /** Answers with the runner's id, hangs, or fails. */
-const behaviours = {
+const behaviors = {
   answers: async () => "answered",
   hangs: (ctx) => untilAborted(ctx.signal),
   crashes: async () => {
@@ -21,10 +21,10 @@ const behaviours = {
   declines: async () => {
     throw new FlameMethodError("declined", "No.");
   },
-} satisfies Record<string, Behaviour>;
+} satisfies Record<string, Behavior>;
 
-/** One runner per behaviour; the first call goes to the first one. */
-const setUp = async (kinds: ReadonlyArray<keyof typeof behaviours>, options: FlameOptions, pool: PoolConfig = {}) => {
+/** One runner per behavior; the first call goes to the first one. */
+const setUp = async (kinds: ReadonlyArray<keyof typeof behaviors>, options: FlameOptions, pool: PoolConfig = {}) => {
   const started: Array<string> = [];
   const aborted: Array<string> = [];
   const runners = await Promise.all(
@@ -33,7 +33,7 @@ const setUp = async (kinds: ReadonlyArray<keyof typeof behaviours>, options: Fla
       const run = defineMethod("run", async (ctx) => {
         started.push(`${id} ${ctx.attempt}`);
         ctx.signal.addEventListener("abort", () => aborted.push(id), { once: true });
-        await behaviours[kind](ctx);
+        await behaviors[kind](ctx);
         return id;
       });
       return { id, url: (await startStaticRunner(id, { run })).url };

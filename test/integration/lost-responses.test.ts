@@ -10,7 +10,7 @@ import { openLedger, readLedger } from "../harness/ledger.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import type { CutPoint } from "./cutting-proxy.ts";
 import { startCuttingProxy } from "./cutting-proxy.ts";
-import { startMoodyRunner } from "./moody-runner.ts";
+import { startFlakyRunner } from "./flaky-runner.ts";
 import { failureOf, parentOf, startStaticRunner } from "./static-runners.ts";
 
 const cutPoints: ReadonlyArray<CutPoint> = ["after headers", "mid-body", "before the response", "mid-response"];
@@ -103,9 +103,9 @@ test("an idempotent method is tried three times and then says so", async () => {
 });
 
 test("what a failed call says of its handler holds for all of its attempts", async () => {
-  const runner = await startMoodyRunner("moody");
+  const runner = await startFlakyRunner("flaky");
   const proxy = await startCuttingProxy(Number(new URL(runner.url).port));
-  const parent = parentOf([{ id: "moody", url: proxy.url }]);
+  const parent = parentOf([{ id: "flaky", url: proxy.url }]);
   const name = parent.flame.fn("name", async () => "", { idempotent: true, retry: { baseDelayMs: 100 } });
   proxy.cut("before the response");
   const failed = failureOf(name());

@@ -33,7 +33,7 @@ export const retiredWords: ReadonlyArray<RetiredWord> = [
   { pattern: /\bcatalogues?\b/i, instead: "catalog" },
   { pattern: /\bcolours?\b/i, instead: "color" },
   { pattern: /\bcancelled\b/, instead: "canceled (CANCELLED is the gRPC status)" },
-  { pattern: /\bbehaviours?\b/i, instead: "behavior" },
+  { pattern: /\bbehaviors?\b/i, instead: "behavior" },
   { pattern: /\d %(?!\w)/, instead: "no space before the percent sign" },
   { pattern: /\b\d{1,3} 000\b/, instead: "30,000 or 30_000" },
 ];
