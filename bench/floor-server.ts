@@ -1,4 +1,7 @@
-/** The runner's side of `floor.ts`: the same answer by `node:http` alone, and by Elysia as Firelight's runner serves it. */
+/**
+ * The runner side of `floor.ts`: the same response from plain `node:http`, and from Elysia as Firelight's runner uses
+ * it.
+ */
 import { createServer, type RequestListener } from "node:http";
 import { type Span, SpanKind, trace } from "@opentelemetry/api";
 import { Elysia } from "elysia";

@@ -1,8 +1,8 @@
 /**
- * What the parts of a call cost by hand, without Firelight, on Node: the bare call of `remote-call.ts`, then signed both
- * ways, then with the spans of both sides, then with the parent's metrics, then served by Elysia. No pool, no
- * deadline, no retry, no error handling, no codec: a bound for what any implementation with these libraries
- * can reach. All steps take turns within one run.
+ * Measures the cost of each part of a call without Firelight, on Node: the bare call of `remote-call.ts`, then with
+ * signatures both ways, the spans of both sides, the parent's metrics, and Elysia as the server. No pool, deadline,
+ * retry, error handling or codec: an upper bound for any implementation with these libraries. All steps take turns
+ * within one run.
  */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -12,6 +12,7 @@ import { Counter, Histogram, Registry } from "prom-client";
 import { Pool } from "undici";
 import { has, sign, startSpan, type Step, steps, verify } from "./floor-wire.ts";
 import { order } from "./services.ts";
+import { median } from "./statistics.ts";
 import { traceEverything } from "./telemetry.ts";
 
 const rounds = Number(process.env["BENCH_ROUNDS"] ?? 10);
@@ -125,9 +126,6 @@ const rate = async (step: Step, concurrency: number): Promise<number> => {
   await Promise.all(Array.from({ length: concurrency }, worker));
   return (done / (performance.now() - startedAt)) * 1000;
 };
-
-const median = (values: ReadonlyArray<number>): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 console.log(`Node ${process.versions.node}, ${rounds} rounds of ${sliceMs} ms each, medians`);
 for (const concurrency of [1, 16]) {

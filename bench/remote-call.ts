@@ -1,8 +1,7 @@
 /**
- * The whole remote call — signed both ways, sampled, metered — against the bare
- * HTTP of this runtime (undici → node:http on Node, fetch → Bun.serve on Bun).
- * Both take turns within one run, so that a noisy machine disturbs both alike;
- * the result is the ratio of their rates.
+ * Compares a complete remote call (signed both ways, sampled, metered) with the bare HTTP of this runtime: undici →
+ * node:http on Node, fetch → Bun.serve on Bun. Both take turns within one run, so that noise on the machine affects
+ * both; the result is the ratio of their rates.
  */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -10,6 +9,7 @@ import { cpus } from "node:os";
 import { flame } from "firelight";
 import { Pool } from "undici";
 import { Bench, order } from "./services.ts";
+import { median } from "./statistics.ts";
 import { traceEverything } from "./telemetry.ts";
 
 const rounds = Number(process.env["BENCH_ROUNDS"] ?? 10);
@@ -28,7 +28,7 @@ const startServer = async (secret: string) => {
   throw new Error("the server ended before it was ready");
 };
 
-/** One bare request with the same payload. */
+/** A bare request with the same payload. */
 const makeBare = (url: string): (() => Promise<unknown>) => {
   const body = JSON.stringify(order);
   const headers = { "content-type": "application/json" };
@@ -37,7 +37,7 @@ const makeBare = (url: string): (() => Promise<unknown>) => {
   return async () => (await pool.request({ path: "/", method: "POST", headers, body })).body.json();
 };
 
-/** Calls per second over one slice of time. */
+/** Measures calls per second over one slice of time. */
 const rate = async (call: () => Promise<unknown>, concurrency: number): Promise<number> => {
   const startedAt = performance.now();
   const until = startedAt + sliceMs;
@@ -52,10 +52,7 @@ const rate = async (call: () => Promise<unknown>, concurrency: number): Promise<
   return (done / (performance.now() - startedAt)) * 1000;
 };
 
-const median = (values: ReadonlyArray<number>): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-
-const secret = "a secret that only this benchmark knows";
+const secret = "the secret of this benchmark";
 const server = await startServer(secret);
 const spans = traceEverything();
 await flame.configure({

@@ -1,4 +1,4 @@
-/** The other side of the measurement: a runner, and the bare server that it is compared with, in one process. */
+/** The server side: a runner and the bare server for comparison, in one process. */
 import { createServer } from "node:http";
 import { flame } from "firelight";
 import { Bench } from "./services.ts";
@@ -13,7 +13,7 @@ const accept = (body: string): string => {
   return JSON.stringify({ accepted: order.id, lines: order.items.length });
 };
 
-/** What the runtime's own server needs for the same work, and nothing more. */
+/** The minimal server for the same work on Node. */
 const bareOnNode = (): Promise<number> =>
   new Promise((resolve) => {
     const server = createServer((request, response) => {

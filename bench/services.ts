@@ -1,7 +1,7 @@
-/** The method that is measured: it does nothing, so that what remains is the call itself. */
+/** The measured method. It does almost nothing, so the call dominates. */
 import { flame } from "firelight";
 
-/** A small order, as a caller would send it. */
+/** A small order. */
 export interface Order {
   readonly id: number;
   readonly customer: string;

@@ -1,7 +1,7 @@
-/** A tracing SDK that samples and batches everything and exports it to nowhere. */
+/** A tracing SDK that samples and batches everything and discards it on export. */
 import { node, tracing } from "@opentelemetry/sdk-node";
 
-/** Registers it; the count tells how many spans it was given. */
+/** Registers the SDK. `exported` returns the number of spans that it received. */
 export const traceEverything = (): { readonly exported: () => number } => {
   let exported = 0;
   new node.NodeTracerProvider({

@@ -1,6 +1,5 @@
 /**
- * Makes sure that there is a collector for the configs in `otel/`: builds one when
- * none is there, and prints where it is.
+ * Provides a collector for the configurations in `otel/`: builds one if none is found, and prints its path.
  *
  *   npm run --silent collector:build
  */

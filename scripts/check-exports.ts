@@ -1,8 +1,7 @@
 /**
- * Checks the package as its users get it: packs it, lets publint and attw look
- * at the tarball, and compares what every subpath exports with
- * `test/package/exports.snap.json`. `--update` writes that file anew: do so when
- * a change of the public surface is meant.
+ * Checks the package as users receive it: packs it, runs publint and attw on the tarball, and compares the exports of
+ * every subpath with `test/package/exports.snap.json`. `--update` rewrites that file after an intended change of the
+ * public API.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -24,7 +23,7 @@ const pack = (): string => {
   mkdirSync(packFolder, { recursive: true });
   const packed = run("npm", ["pack", "--ignore-scripts", "--pack-destination", packFolder], "ignore");
   const tarball = readdirSync(packFolder).find((name) => name.endsWith(".tgz"));
-  if (!packed || tarball === undefined) throw new Error("npm pack made no tarball. Run it by hand to see why.");
+  if (!packed || tarball === undefined) throw new Error("npm pack created no tarball. Run it manually to see why.");
   return join(packFolder, tarball);
 };
 
@@ -38,7 +37,7 @@ const currentNames = (): Readonly<Record<string, ReadonlyArray<string>>> => {
   for (const [subpath, target] of Object.entries(manifest.exports)) {
     if (typeof target === "string") continue;
     for (const file of [target.types, target.default]) {
-      if (!existsSync(file)) throw new Error(`${subpath} leads to ${file}, which the build did not make.`);
+      if (!existsSync(file)) throw new Error(`${subpath} points to ${file}, which the build did not create.`);
     }
     names[subpath] = publicNames(target.types);
   }
@@ -58,8 +57,10 @@ const compareNames = (update: boolean): boolean => {
   });
   for (const line of drift) console.error(`✗ ${line}`);
   if (drift.length > 0)
-    console.error(`If that is meant: npm run check:exports -- --update, and say so in CHANGELOG.md.`);
-  else console.log(`✓ The exports are those of ${snapshotFile}.`);
+    console.error(
+      `If this is intended, run npm run check:exports -- --update and describe the change in CHANGELOG.md.`,
+    );
+  else console.log(`✓ The exports match ${snapshotFile}.`);
   return drift.length === 0;
 };
 

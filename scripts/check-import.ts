@@ -1,6 +1,6 @@
 /**
- * Prints what the import of the built package costs, on both runtimes, and fails where it loads packages that it does
- * not need. The times are those of this machine now; the list of packages is the same everywhere.
+ * Prints the cost of importing the built package on both runtimes, and fails if it loads packages that it does not
+ * need. The times depend on this machine; the list of packages does not.
  */
 import { join } from "node:path";
 import { costOf, loadedBy, programs, type Program } from "./import-cost.ts";
@@ -29,7 +29,7 @@ for (const [program, names] of Object.entries(forbidden)) {
   const { packages, modules } = await loadedBy(program as Program);
   const needless = packages.filter((name) => names.includes(name));
   failed ||= needless.length > 0;
-  const mark = needless.length > 0 ? `✗ loads ${needless.join(", ")}, which it does not need` : "✓";
+  const mark = needless.length > 0 ? `✗ loads ${needless.join(", ")} without needing it` : "✓";
   console.log(`${mark} ${program}: ${modules} files, of ${packages.join(", ")}`);
 }
 if (failed) process.exit(1);

@@ -1,10 +1,8 @@
 /**
- * Lets Prometheus itself judge the metrics: makes calls over HTTP that succeed,
- * fail and time out, and hands what a scrape of the parent and of the runner
- * would read to `promtool check metrics`. Needs a build, and promtool on the PATH.
+ * Validates the metrics with promtool: makes calls over HTTP that succeed, fail and time out, then passes a scrape of
+ * the parent and of the runner to `promtool check metrics`. Needs a build and promtool on the PATH.
  *
- * promtool lints the classic text format alone, so both sides report to a registry that
- * speaks it.
+ * promtool only lints the classic text format, so both sides report to a registry that uses it.
  */
 import { spawnSync } from "node:child_process";
 import { createFlame, InvokeError, type Flame } from "firelight";
@@ -27,20 +25,20 @@ const refused = async (call: Promise<unknown>): Promise<void> => {
     (reason: unknown) => reason,
   );
   if (!(error instanceof InvokeError))
-    throw new Error(`A call that must fail gave ${String(error)}.`, { cause: error });
+    throw new Error(`Expected an InvokeError, got ${String(error)}.`, { cause: error });
 };
 
 const lint = (side: string, scrape: string): boolean => {
   const series = scrape.split("\n").filter((line) => line !== "" && !line.startsWith("#")).length;
   const promtool = spawnSync("promtool", ["check", "metrics"], { input: scrape, encoding: "utf8" });
   if (promtool.error !== undefined) {
-    console.error(`✗ promtool did not start: ${promtool.error.message}. On Debian: apt-get install prometheus`);
+    console.error(`✗ Failed to start promtool: ${promtool.error.message}. On Debian: apt-get install prometheus`);
     return false;
   }
-  const complaints = `${promtool.stdout}${promtool.stderr}`.trim();
-  const good = promtool.status === 0 && complaints === "" && series > 0;
+  const problems = `${promtool.stdout}${promtool.stderr}`.trim();
+  const good = promtool.status === 0 && problems === "" && series > 0;
   console.log(
-    `${good ? "✓" : "✗"} promtool on the ${side}'s ${series} series${complaints === "" ? "" : `:\n${complaints}`}`,
+    `${good ? "✓" : "✗"} promtool on the ${side}'s ${series} series${problems === "" ? "" : `:\n${problems}`}`,
   );
   return good;
 };

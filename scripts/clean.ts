@@ -1,4 +1,4 @@
-/** Removes what the build makes, so that no file of a deleted module is ever shipped. */
+/** Removes the build output, so that files of deleted modules are never published. */
 import { rmSync } from "node:fs";
 
 rmSync(new URL("../dist", import.meta.url), { recursive: true, force: true });

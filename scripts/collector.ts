@@ -1,6 +1,6 @@
 /**
- * A real OpenTelemetry Collector for the configs in `otel/`: one that is there
- * and has their components, or one that is built from the manifest with Go.
+ * Finds a real OpenTelemetry Collector with the components that the configurations in `otel/` need, or builds one from
+ * the manifest with Go.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -10,13 +10,13 @@ import { parse } from "yaml";
 
 const root = join(import.meta.dirname, "..");
 
-/** The collector configs of `otel/`, by file name. Some go on top of others. */
+/** Returns the file names of the collector configurations in `otel/`. Some extend others. */
 export const collectorConfigs = (): ReadonlyArray<string> =>
   readdirSync(join(root, "otel"))
     .filter((name) => /^collector.*\.yaml$/.test(name))
     .sort();
 
-/** The manifest of `otel/`, with the binary that is made from it. */
+/** The manifest in `otel/` and the binary built from it. */
 export interface CollectorManifest {
   readonly file: string;
   readonly binary: string;
@@ -28,7 +28,7 @@ export interface CollectorManifest {
 
 const kinds = ["receivers", "processors", "connectors", "exporters", "extensions"] as const;
 export type ComponentKind = (typeof kinds)[number];
-/** Names of components as configs spell them, by kind. */
+/** Names of components as in configurations, by kind. */
 export type Components = Readonly<Record<ComponentKind, ReadonlyArray<string>>>;
 
 interface ManifestFile extends Partial<Record<ComponentKind, ReadonlyArray<{ readonly gomod: string }>>> {
@@ -49,7 +49,7 @@ export const readManifest = (): CollectorManifest => {
   };
 };
 
-/** The components that a binary has. Throws when it cannot be asked. */
+/** Returns the components of a binary. Throws if it cannot be executed. */
 export const componentsOf = (binary: string): Components => {
   const said = parse(execFileSync(binary, ["components"], { encoding: "utf8" })) as Partial<
     Record<ComponentKind, ReadonlyArray<{ readonly name: string }> | null>
@@ -59,7 +59,7 @@ export const componentsOf = (binary: string): Components => {
   ) as unknown as Components;
 };
 
-/** What of `needed` a collector has not, such as `connectors/span_metrics`. */
+/** Returns the needed components that a collector lacks, such as `connectors/span_metrics`. */
 export const missingIn = (needed: Components, present: Components): ReadonlyArray<string> =>
   kinds.flatMap((kind) =>
     needed[kind].filter((name) => !present[kind].includes(name)).map((name) => `${kind}/${name}`),
@@ -68,7 +68,7 @@ export const missingIn = (needed: Components, present: Components): ReadonlyArra
 const typesIn = (section: unknown): ReadonlyArray<string> =>
   typeof section === "object" && section !== null ? Object.keys(section).map((id) => id.split("/")[0]!) : [];
 
-/** The components that the configs name, all of them together. */
+/** Returns the components that all configurations use together. */
 export const componentsNamed = (): Components => {
   const sections = collectorConfigs().map(
     (name) => parse(readFileSync(join(root, "otel", name), "utf8")) as Record<string, unknown>,
@@ -91,12 +91,12 @@ const isBuilt = (manifest: CollectorManifest): boolean =>
   existsSync(`${manifest.binary}.built-from`) &&
   readFileSync(`${manifest.binary}.built-from`, "utf8") === stampOf(manifest);
 
-/** Builds a manifest's binary with Go; does nothing when it is there and up to date. Throws with what the builder said last. */
-const build = (manifest: CollectorManifest, tell: (line: string) => void): void => {
+/** Builds a manifest's binary with Go, unless it is up to date. Throws with the last lines of the builder's output. */
+const build = (manifest: CollectorManifest, report: (line: string) => void): void => {
   if (isBuilt(manifest)) return;
   mkdirSync(join(root, ".cache"), { recursive: true });
   const startedAt = performance.now();
-  tell(`Building ${manifest.binary} from ${manifest.file}. The first time, Go compiles for some minutes.`);
+  report(`Building ${manifest.binary} from ${manifest.file}. The first build takes a few minutes.`);
   const builder = `go.opentelemetry.io/collector/cmd/builder@v${manifest.version}`;
   const { status, error, stderr } = spawnSync("go", ["run", builder, "--config", manifest.file, "--ldflags=-s -w"], {
     cwd: root,
@@ -106,11 +106,11 @@ const build = (manifest: CollectorManifest, tell: (line: string) => void): void 
   });
   if (status !== 0) {
     throw new Error(
-      `The collector could not be built: ${error?.message ?? stderr.trim().split("\n").slice(-5).join("\n")}`,
+      `Failed to build the collector: ${error?.message ?? stderr.trim().split("\n").slice(-5).join("\n")}`,
     );
   }
   writeFileSync(`${manifest.binary}.built-from`, stampOf(manifest));
-  tell(`Built in ${((performance.now() - startedAt) / 1000).toFixed(0)} s.`);
+  report(`Built in ${((performance.now() - startedAt) / 1000).toFixed(0)} s.`);
 };
 
 /** A collector, or why there is none. */
@@ -119,14 +119,14 @@ export type Found = { readonly binary: string } | { readonly missing: string };
 const lacking = (binary: string): ReadonlyArray<string> => missingIn(componentsNamed(), componentsOf(binary));
 
 /**
- * A collector that has every component that the configs name: the one that `FIRELIGHT_COLLECTOR` names, else the one
- * that was built from the manifest, else `otelcol-contrib` or `otelcol` of the PATH, else one that is built now.
+ * Returns a collector with every component that the configurations use: the one in `FIRELIGHT_COLLECTOR`, otherwise the
+ * one built from the manifest, otherwise `otelcol-contrib` or `otelcol` on the PATH, otherwise one that is built now.
  */
-export const findCollector = (tell: (line: string) => void): Found => {
+export const findCollector = (report: (line: string) => void): Found => {
   const manifest = readManifest();
   const named = process.env["FIRELIGHT_COLLECTOR"];
   if (named !== undefined && named !== "") {
-    if (!existsSync(named)) return { missing: `FIRELIGHT_COLLECTOR names ${named}, which does not exist.` };
+    if (!existsSync(named)) return { missing: `FIRELIGHT_COLLECTOR is ${named}, which does not exist.` };
     const lacks = lacking(named);
     return lacks.length === 0 ? { binary: named } : { missing: `${named} has no ${lacks.join(", ")}.` };
   }
@@ -138,9 +138,9 @@ export const findCollector = (tell: (line: string) => void): Found => {
   if (onPath("go") === undefined) {
     return {
       missing:
-        "There is no OpenTelemetry Collector here, and no Go to build one with. Install Go 1.26 or newer, or put an otelcol-contrib with what otel/builder.yaml lists on the PATH, or name one with FIRELIGHT_COLLECTOR.",
+        "Found neither an OpenTelemetry Collector nor Go to build one. Install Go 1.26 or newer, put an otelcol-contrib with the components in otel/builder.yaml on the PATH, or set FIRELIGHT_COLLECTOR.",
     };
   }
-  build(manifest, tell);
+  build(manifest, report);
   return { binary: manifest.binary };
 };

@@ -1,15 +1,16 @@
-/** What it costs to import the built package: which packages come along, how long it takes, and how much memory. */
+/** Measures the cost of importing the built package: loaded packages, time, and memory. */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import { median } from "../bench/statistics.ts";
 
 const root = join(import.meta.dirname, "..");
 const run = promisify(execFile);
 const entry = pathToFileURL(join(root, "dist/index.js")).href;
 const backend = pathToFileURL(join(root, "dist/backends/process.js")).href;
 
-/** Programs by what they do with the package. Each ends with `await ready`. */
+/** Programs by their use of the package. Each ends with `await ready`. */
 export const programs = {
   nothing: "",
   parent: `await import(${JSON.stringify(entry)}); await import(${JSON.stringify(backend)});`,
@@ -25,11 +26,11 @@ export const programs = {
 
 export type Program = keyof typeof programs;
 
-/** What a program has loaded. */
+/** The files that a program loaded. */
 export interface Loaded {
-  /** The names of the packages, the package itself left out. */
+  /** The names of the packages, without the package itself. */
   readonly packages: ReadonlyArray<string>;
-  /** How many files, those of the package included. */
+  /** The number of files, including those of the package. */
   readonly modules: number;
 }
 
@@ -39,7 +40,7 @@ const recorder = `data:text/javascript,${encodeURIComponent(`
   registerHooks({ load: (url, context, next) => { globalThis.loaded.add(url); return next(url, context); } });
 `)}`;
 
-/** Which packages a program loads on Node, as the same list each time. */
+/** Returns the packages that a program loads on Node, always in the same order. */
 export const loadedBy = async (program: Program): Promise<Loaded> => {
   const code = `${programs[program]}\nprocess.stdout.write(JSON.stringify([...globalThis.loaded]), () => process.exit());`;
   const { stdout } = await run(process.execPath, ["--import", recorder, "--input-type=module", "-e", code], {
@@ -50,17 +51,15 @@ export const loadedBy = async (program: Program): Promise<Loaded> => {
   return { packages: [...new Set(packages)].toSorted(), modules: urls.length };
 };
 
-/** What a program costs. */
+/** The cost of a program. */
 export interface Cost {
-  /** Milliseconds until it is ready, from the start of its code. */
+  /** Time from the start of its code until it is ready, in milliseconds. */
   readonly ms: number;
-  /** Resident memory then, in megabytes. */
+  /** Resident memory at that time, in megabytes. */
   readonly mb: number;
 }
 
-const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
-
-/** The medians of several runs. They depend on the machine, and on what else it does. */
+/** Returns the medians of several runs. They depend on the machine and its load. */
 export const costOf = async (runtime: string, program: Program, runs: number): Promise<Cost> => {
   const code = `const startedAt = performance.now();
     ${programs[program]}

@@ -1,10 +1,9 @@
 /**
- * The rules about which module may import which, as a pure function over
- * the sources: `check-layers.ts` runs it over `src`, and its test breaks each
- * rule on purpose.
+ * The rules about which module may import which, as a pure function of the sources: `check-layers.ts` applies it to
+ * `src`, and its test breaks each rule on purpose.
  */
 
-/** Which modules the code of a module may import. A module is a folder of `src`; the files beside the folders are `root`. */
+/** The modules that each module may import. A module is a folder of `src`; the files beside the folders are `root`. */
 const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   contract: [],
   telemetry: ["contract"],
@@ -19,12 +18,15 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   root: ["contract", "telemetry", "parent", "runner"],
 };
 
-/** The folders of a module, in the order in which imports may go: each may import itself and those before it. The module's own files may import and be imported by all. */
+/**
+ * The folders of a module in import order: each may import itself and the ones before it. The module's own files may
+ * import all folders and be imported by all.
+ */
 const folderOrder: Readonly<Record<string, ReadonlyArray<string>>> = {
   contract: ["validation", "process", "codec", "wire", "config", "api"],
 };
 
-/** The packages that `src` may import, each with the only modules that know it. */
+/** The packages that `src` may import, each with the modules that may use it. */
 const packageModules: ReadonlyArray<readonly [name: RegExp, modules: ReadonlyArray<string>]> = [
   [/^effect(\/|$)/, ["contract", "telemetry", "parent", "runner", "backends", "otel", "root"]],
   [/^superjson$/, ["contract"]],
@@ -36,7 +38,7 @@ const packageModules: ReadonlyArray<readonly [name: RegExp, modules: ReadonlyArr
   [/^(elysia|srvx)(\/|$)/, ["runner"]],
 ];
 
-/** Decisions without effects: neither these files nor what they import may import a package or a part of the runtime. */
+/** Files without effects: neither they nor their imports may import a package or a runtime module. */
 const pureFiles: ReadonlyArray<string> = [
   "src/parent/pool/core/state.ts",
   "src/contract/config/scaling.ts",
@@ -52,7 +54,7 @@ interface Import {
   readonly from: string;
   /** A path of `src`, a package's specifier, or `node:…`. */
   readonly to: string;
-  /** Gone when types are stripped. */
+  /** Whether type stripping removes it. */
   readonly typeOnly: boolean;
 }
 
@@ -96,7 +98,7 @@ const directionFault = ({ from, to }: Import): string | undefined => {
   const [module, target] = [moduleOf(from), moduleOf(to)];
   if (module === target || from === entryPoint) return undefined;
   if (mayImport[module] === undefined)
-    return `${from} is in the module "${module}", which the rules do not know. Add it to scripts/layers.ts.`;
+    return `${from} is in the module "${module}", which has no rule. Add it to scripts/layers.ts.`;
   if (mayImport[module].includes(target)) return undefined;
   return `${from} imports ${to}: "${module}" may import ${mayImport[module].join(", ") || "nothing but itself"}.`;
 };
@@ -107,7 +109,7 @@ const folderFault = ({ from, to }: Import): string | undefined => {
   if (order === undefined || moduleOf(to) !== module || rest.length === 0) return undefined;
   const target = to.split("/")[2] ?? "";
   if (!order.includes(folder))
-    return `${from} is in the folder "${folder}", which the rules do not know. Add it to folderOrder in scripts/layers.ts.`;
+    return `${from} is in the folder "${folder}", which has no rule. Add it to folderOrder in scripts/layers.ts.`;
   return order.indexOf(target) > order.indexOf(folder)
     ? `${from} imports ${to}: inside ${module}, imports go ${order.toReversed().join(" → ")}.`
     : undefined;
@@ -117,10 +119,10 @@ const packageFault = ({ from, to }: Import): string | undefined => {
   if (to.startsWith("node:")) return undefined;
   const modules = packageModules.find(([name]) => name.test(to))?.[1];
   if (modules === undefined)
-    return `${from} imports ${to}, which no module may. Add it to scripts/layers.ts on purpose.`;
+    return `${from} imports ${to}, which no module may import. Add it to scripts/layers.ts if it is intended.`;
   return modules.includes(moduleOf(from))
     ? undefined
-    : `${from} imports ${to}: only ${modules.join(" and ")} may know it.`;
+    : `${from} imports ${to}: only ${modules.join(" and ")} may import it.`;
 };
 
 const nameFaults = (path: string): ReadonlyArray<string> => {
@@ -129,24 +131,24 @@ const nameFaults = (path: string): ReadonlyArray<string> => {
   const vague = stems.find((stem) => vagueNames.has(stem));
   return [
     ...(odd === undefined ? [] : [`${path}: "${odd}" is not kebab-case.`]),
-    ...(vague === undefined ? [] : [`${path}: "${vague}" does not say what is inside. Name the concept.`]),
+    ...(vague === undefined ? [] : [`${path}: "${vague}" does not describe its content. Name the concept.`]),
   ];
 };
 
 const cycleFaults = (graph: ReadonlyMap<string, ReadonlyArray<Import>>): ReadonlyArray<string> => {
   const faults: Array<string> = [];
   const done = new Set<string>();
-  const walk = (path: string, trail: ReadonlyArray<string>): void => {
+  const visit = (path: string, trail: ReadonlyArray<string>): void => {
     const start = trail.indexOf(path);
     if (start >= 0) {
       faults.push(`A cycle: ${[...trail.slice(start), path].join(" → ")}.`);
       return;
     }
     if (done.has(path)) return;
-    for (const next of graph.get(path) ?? []) if (isOurs(next.to)) walk(next.to, [...trail, path]);
+    for (const next of graph.get(path) ?? []) if (isOurs(next.to)) visit(next.to, [...trail, path]);
     done.add(path);
   };
-  for (const path of graph.keys()) walk(path, []);
+  for (const path of graph.keys()) visit(path, []);
   return faults;
 };
 
@@ -159,27 +161,27 @@ const purityFaults = (graph: ReadonlyMap<string, ReadonlyArray<Import>>): Readon
     return [...reached]
       .flatMap((path) => graph.get(path) ?? [])
       .filter(({ to, typeOnly }) => !typeOnly && !isOurs(to))
-      .map(({ from, to }) => `${from} imports ${to}, and ${root} must stay pure.`);
+      .map(({ from, to }) => `${from} imports ${to}, but ${root} must stay pure.`);
   });
 
-/** Files that the rules name and that are not there any more. */
+/** Returns the files that the rules name but that do not exist. */
 export const findMissing = (files: ReadonlyMap<string, string>): ReadonlyArray<string> =>
   [...pureFiles, entryPoint]
     .filter((path) => !files.has(path))
-    .map((path) => `scripts/layers.ts names ${path}, which does not exist. Name the file that took its place.`);
+    .map((path) => `scripts/layers.ts names ${path}, which does not exist. Name the file that replaced it.`);
 
-/** Imports of `effect` as a whole, which take three times as long as those of its modules. */
+/** Returns imports of the whole `effect` package, which take three times as long as imports of its modules. */
 export const findBarrels = (files: ReadonlyMap<string, string>): ReadonlyArray<string> =>
   [...files]
     .flatMap(([path, source]) => importsOf(path, source))
     .filter(({ to }) => to === "effect")
     .map(
       ({ from }) =>
-        `${from} imports effect as a whole, which every process would load. Import its modules: import * as Effect from "effect/Effect".`,
+        `${from} imports the whole effect package, which every process would load. Import its modules: import * as Effect from "effect/Effect".`,
     );
 
 /**
- * What breaks the rules, as sentences for a person.
+ * Returns the violations of the rules as sentences.
  *
  * @param files the sources by path, such as `src/parent/client.ts`
  */
@@ -190,7 +192,7 @@ export const findFaults = (files: ReadonlyMap<string, string>): ReadonlyArray<st
     ...[...files].flatMap(([path, source]) => {
       const lines = source.replace(/\n$/, "").split("\n").length;
       return lines > maxLines
-        ? [`${path} has ${lines} lines; ${maxLines} is the most. Find the second concept in it.`]
+        ? [`${path} has ${lines} lines; the limit is ${maxLines}. Move its second concept to another file.`]
         : [];
     }),
     ...[...files.keys()].flatMap(nameFaults),

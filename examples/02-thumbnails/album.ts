@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { FlameError } from "firelight";
 import { Images, type PictureFacts } from "./services.ts";
 
-/** Pictures in work at a time: enough to keep every slot busy, few enough that nobody waits for long. */
+/** Number of pictures processed concurrently: enough to keep every slot busy without long waits. */
 const picturesAtATime = 3;
 const longestSide = 320;
 
@@ -16,7 +16,7 @@ export interface AlbumEntry extends PictureFacts {
   readonly blurhash: string;
 }
 
-/** The books of one run: every call that was made, and how those ended that gave no result. */
+/** The ledger of one run: every call that was made, and the outcome of those without a result. */
 export class Books {
   made = 0;
   settled = 0;
@@ -45,7 +45,7 @@ export class Books {
 /** Calls per picture. */
 export const callsPerPicture = 3;
 
-/** Works through all pictures; those with a failed call are missing in the result. */
+/** Processes all pictures. Those with a failed call are missing in the result. */
 export const makeAlbum = async (
   pictures: ReadonlyArray<string>,
   folder: string,

@@ -1,6 +1,6 @@
 /**
- * Makes the thumbnails of a folder of photos on runners, runs into trouble on the way,
- * and then shows what it took: from the metrics and the traces, nothing else.
+ * Creates thumbnails of a folder of photos on runners, injects failures, and then shows the result using only metrics
+ * and traces.
  *
  *   npm run example:thumbnails [-- path/to/photos] [--out folder]
  */
@@ -28,12 +28,12 @@ const collector = process.env["OTEL_EXPORTER_OTLP_ENDPOINT"];
 
 if (values.out === undefined) await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
-if ((await readdir(out)).length > 0) throw new Error(`${out} is not empty. Name a new folder with --out.`);
+if ((await readdir(out)).length > 0) throw new Error(`${out} is not empty. Choose a new folder with --out.`);
 
 const folder = positionals[0] ?? join(import.meta.dirname, "photos");
 if (positionals[0] === undefined) await paintPhotos(folder, { onPainted: progressBar("painting photos") });
 const photos = await findPhotos(folder);
-if (photos.length === 0) throw new Error(`There is no picture in ${folder}.`);
+if (photos.length === 0) throw new Error(`${folder} contains no pictures.`);
 const pictures = [...photos, await truncatedCopy(photos[0]!, out)];
 
 const receiver = await startOtlpReceiver({ folder: out, forwardTo: collector });

@@ -28,7 +28,7 @@ export const watchPeak = (read: MetricsReader): (() => Peak) => {
   };
 };
 
-const percent = (share: number): string => `${Math.round(share * 100)} %`;
+const percent = (share: number): string => `${Math.round(share * 100)}%`;
 
 const fact = (name: string, ...facts: ReadonlyArray<string>): void =>
   print(`${padEnd(styled("dim", name), 13)}${facts.join(styled("dim", " · "))}`);
@@ -69,7 +69,7 @@ export const printPool = (scrape: Scrape, pool: string, peak: Peak, arrived: num
   fact("lease", `p50 ${p(0.5, leaseDuration.name)}`, `p95 ${p(0.95, leaseDuration.name)}`);
   fact(
     "telemetry",
-    `${count(telemetrySpans.name, { outcome: "reported" })} runner spans known to be sent`,
+    `${count(telemetrySpans.name, { outcome: "reported" })} runner spans reported`,
     `${count(telemetrySpans.name, { outcome: "lost" })} lost with a runner`,
     `${arrived} arrived`,
   );

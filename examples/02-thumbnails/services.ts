@@ -18,7 +18,7 @@ export interface CorruptImage {
   readonly reason: string;
 }
 
-/** A broken file stays broken: its error has a code to act on, and says that nobody should try again. */
+/** A broken file stays broken: its error has a code for the caller and is not retryable. */
 const decoding = <A>(path: string, work: Promise<A>): Promise<A> =>
   work.catch((cause: Error) => {
     const details: CorruptImage = { file: basename(path), reason: cause.message };
@@ -50,7 +50,7 @@ export const Images = flame.service(
       return encode(new Uint8ClampedArray(data), info.width, info.height, 4, 3);
     }),
 
-    /** Enlarges a picture and takes out its noise: seconds of work, which end soon after the caller's deadline. */
+    /** Enlarges a picture and removes its noise: seconds of work, which end soon after the caller's deadline. */
     enhance: defineMethod("enhance", async (ctx, path: string): Promise<Uint8Array> => {
       const file = await readFile(path, { signal: ctx.signal });
       const secondsLeft = Math.ceil(((ctx.deadline ?? Infinity) - Date.now()) / 1000);

@@ -68,7 +68,7 @@ const axis = (root: Span, cells: number): string => {
   return styled("dim", upToMiddle + end.padStart(cells - upToMiddle.length));
 };
 
-/** Where the call's time went, as the call itself says. Phases of less than 5 % of it are added up. */
+/** Describes the phases of a call. Phases with less than 5% of the time are combined. */
 const phaseLine = (call: Span): string => {
   const all = phases.map((phase) => [phase, Number(call.attributes[`flame.phase.${phase}_ms`] ?? 0)] as const);
   const named = all.filter(([phase, ms]) => ms >= 0.05 * lengthMs(call) && phase !== "other");

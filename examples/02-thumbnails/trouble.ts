@@ -1,4 +1,4 @@
-/** Things that go wrong on the way, on purpose. */
+/** Injects failures. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { MetricsReader } from "firelight";
@@ -17,9 +17,9 @@ export const truncatedCopy = async (photo: string, folder: string): Promise<stri
   return path;
 };
 
-/** Kills one runner, once, at a moment when it has calls in work. */
+/** Kills one runner, once, while it is handling calls. */
 export interface Killer {
-  /** Kills now if every slot is taken; else it may be tried again. */
+  /** Kills a runner if every slot is taken; otherwise it can be called again. */
   strike(): Promise<void>;
   /** The runner that was killed. */
   readonly victim: string | undefined;

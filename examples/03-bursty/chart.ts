@@ -155,7 +155,7 @@ export const printChart = ({ samples, marks }: Timeline): void => {
     1,
     "magenta",
     2,
-    `most ${Math.round(fullest * 100)} %`,
+    `most ${Math.round(fullest * 100)}%`,
   );
   printRow("killed", columns.map((_, index) => (kills.has(index) ? styled("red", "✗") : " ")).join(""));
   const seconds = Array.from({ length: Math.floor(tookMs / 2000) + 1 }, (_, index) => index * 2);

@@ -1,4 +1,4 @@
-/** What the pool decides, printed as it decides it. */
+/** Prints the pool's decisions as they happen. */
 import type { PoolConfig } from "firelight";
 import { duration, padEnd, print, type Style, styled } from "../shared/terminal.ts";
 import type { Timeline } from "./timeline.ts";
@@ -18,7 +18,7 @@ export const announceKill = (timeline: Timeline, runnerId: string): void => {
   lineAt(timeline.nowMs, "red", "loses a runner", `${runnerId} was killed at work`);
 };
 
-/** Hooks for a pool, and how often each was told. */
+/** Hooks for a pool, and how often each was called. */
 export class Decisions {
   grown = 0;
   shrunk = 0;
@@ -37,7 +37,12 @@ export class Decisions {
       },
       onSaturated: ({ waiting, limit }) => {
         this.saturated++;
-        lineAt(timeline.nowMs, "yellow", "is saturated", `all ${limit} slots are in use and ${waiting} calls wait`);
+        lineAt(
+          timeline.nowMs,
+          "yellow",
+          "is saturated",
+          `all ${limit} slots are in use and ${waiting} calls are waiting`,
+        );
       },
     };
   }

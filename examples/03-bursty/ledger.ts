@@ -1,4 +1,4 @@
-/** The ledger: how each call that was made ended, to be held against what the metrics counted. */
+/** The ledger: the outcome of every call, for comparison with the metrics. */
 import { FlameError, type FlameErrorCode, type RpcStatus } from "firelight";
 import { metrics } from "firelight/catalog";
 import type { Scrape } from "../shared/prometheus-text.ts";
@@ -18,7 +18,7 @@ export class Ledger {
     return [...this.#outcomes.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Enters a call, and later its end. What is not Firelight's error is a bug and goes on. */
+  /** Records a call and its outcome. Errors that are not Firelight's are bugs and are rethrown. */
   async enter(call: Promise<unknown>): Promise<void> {
     this.made++;
     try {
@@ -40,7 +40,7 @@ export class Ledger {
     return [...this.#outcomes].toSorted(([, left], [, right]) => right - left);
   }
 
-  /** The statuses that ledger and metrics count differently; none when the books are balanced. */
+  /** Returns the statuses that ledger and metrics count differently. */
   differences(scrape: Scrape): ReadonlyArray<string> {
     const name = `${metrics.callDuration.name}_count`;
     const statuses = new Set<string>([...this.#statuses.keys(), ...scrape.values(name, "rpc_status_code")]);

@@ -1,7 +1,6 @@
 /**
- * Drives bursts of calls against a pool of processes, kills some of them on the way,
- * and shows what the pool did about it: what it decided and why, how it looked over
- * time, and that every call ended exactly once.
+ * Sends bursts of calls to a pool of processes, kills some of them, and shows how the pool reacted: its decisions and
+ * their reasons, its size over time, and that every call ended exactly once.
  *
  *   npm run example:bursty
  */

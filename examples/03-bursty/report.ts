@@ -1,4 +1,4 @@
-/** What is printed at the end: the chart, and whether the books are balanced. */
+/** Prints the chart, and whether the ledger matches the metrics. */
 import { metrics } from "firelight/catalog";
 import { type Finding, many, printFindings } from "../shared/findings.ts";
 import { quantile, type Scrape } from "../shared/prometheus-text.ts";
@@ -55,7 +55,7 @@ const findings = (run: Run): ReadonlyArray<Finding> => {
     [
       ledger.count("ok") > 0,
       "served",
-      `${many(ledger.count("ok"), "call")}; 95 % of all that got a slot had it within ${duration(p95)}`,
+      `${many(ledger.count("ok"), "call")}; 95% of those with a slot got it within ${duration(p95)}`,
     ],
     [
       refusals.length > 0 && deepest <= maxQueue,
@@ -65,7 +65,7 @@ const findings = (run: Run): ReadonlyArray<Finding> => {
     [
       victims.length === killsWanted && crashed === killsWanted,
       "killed",
-      `${many(victims.length, "runner")}; ${many(retried, "call")} went to another one, ${lost} that must not run twice failed`,
+      `${many(victims.length, "runner")}; ${many(retried, "call")} were retried on another one, ${lost} that must not run twice failed`,
     ],
     [
       left === 0 && started === count(terminations.name),
@@ -86,7 +86,7 @@ const findings = (run: Run): ReadonlyArray<Finding> => {
   ];
 };
 
-/** Prints all of it. `false` when something was not as it should be. */
+/** Prints the report. Returns `false` if an expectation failed. */
 export const report = (run: Run): boolean => {
   printChart(run.timeline);
   heading(`Done in ${duration(run.timeline.samples.at(-1)!.atMs / 1000)}`);

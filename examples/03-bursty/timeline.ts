@@ -34,7 +34,7 @@ export class Timeline {
     this.marks.push({ atMs: this.nowMs, kind, text });
   }
 
-  /** Looks at the pool until the returned function is called; `onSample` is told each time. */
+  /** Samples the pool until the returned function is called; `onSample` is called each time. */
   watch(pool: PoolHandle, ledger: Ledger, onSample: (sample: Sample) => void): () => void {
     const look = (): void => {
       const { made } = ledger;

@@ -1,4 +1,4 @@
-/** Kills runners when it hurts. */
+/** Kills runners while they are busy. */
 import type { ProcessBackend } from "firelight/backends/process";
 import type { Sample } from "./timeline.ts";
 

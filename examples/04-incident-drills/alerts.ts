@@ -10,7 +10,7 @@ export interface SeenAlert {
   readonly labels: Labels;
   readonly pendingAtMs: number;
   firingAtMs: number | undefined;
-  /** When Alertmanager told of it, and what it said. */
+  /** When Alertmanager sent it, and its text. */
   toldAtMs: number | undefined;
   told: NotifiedAlert | undefined;
   resolvedAtMs: number | undefined;
@@ -50,14 +50,14 @@ export class AlertWatch {
       const alert = this.#enter(labels, atMs);
       if (state === "firing") alert.firingAtMs ??= atMs;
     }
-    const news = this.#pager.notified.slice(this.#read);
-    this.#read += news.length;
-    for (const told of news) {
-      const alert = this.#enter(told.labels, atMs);
-      if (told.status === "resolved") alert.resolvedAtMs = atMs;
+    const messages = this.#pager.notified.slice(this.#read);
+    this.#read += messages.length;
+    for (const sent of messages) {
+      const alert = this.#enter(sent.labels, atMs);
+      if (sent.status === "resolved") alert.resolvedAtMs = atMs;
       else {
         alert.toldAtMs ??= atMs;
-        alert.told ??= told;
+        alert.told ??= sent;
       }
     }
   }

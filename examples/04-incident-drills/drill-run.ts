@@ -18,11 +18,11 @@ export interface DrillRun {
   readonly told: Told | undefined;
 }
 
-/** A run, judged. */
+/** The result of a run. */
 export interface DrillResult extends DrillRun {
   /** The alert that must fire, as far as it came. */
   readonly expected: SeenAlert | undefined;
-  /** Whether it fired, and Alertmanager told of it. */
+  /** Whether it fired and Alertmanager sent it. */
   readonly fired: boolean;
   /** All other alerts that fired: those that may, and those that must not. */
   readonly allowed: ReadonlyArray<SeenAlert>;
@@ -115,8 +115,8 @@ export const runDrill = async (program: DrillProgram, stack: Stack, watch: Alert
   return { program, brokenAtMs, panels, told };
 };
 
-/** Judges a run by all alerts that were seen since. */
-export const judge = (run: DrillRun, watch: AlertWatch): DrillResult => {
+/** Evaluates a run by all alerts seen since its start. */
+export const evaluate = (run: DrillRun, watch: AlertWatch): DrillResult => {
   const { drill, jobs } = run.program;
   const expected = expectedOf(run.program, watch);
   const others = watch.of(jobs).filter(({ firingAtMs, name }) => firingAtMs !== undefined && name !== drill.alert);

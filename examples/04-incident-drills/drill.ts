@@ -30,7 +30,7 @@ export interface Incident {
 export interface Clue {
   /** Whether a call of the list is worth a look: its outcome as in `rpc.status_code`. */
   readonly look: (call: ListedCall) => boolean;
-  /** What the story of the call says about the cause, in words; `undefined` when it does not tell. */
+  /** Describes the cause from the report of the call; `undefined` if the report does not show it. */
   readonly cause: (story: CallReport) => string | undefined;
 }
 

@@ -66,7 +66,7 @@ export const findClue = async (files: ReadonlyArray<string>, { look, cause }: Cl
   return undefined;
 };
 
-/** The story as it is printed. */
+/** Returns the printed report. */
 export const tellClue = async (files: ReadonlyArray<string>, { call }: ToldCall): Promise<string> =>
   (await firelight("explain", ...written(files), "--call", call.invocationId)).text;
 

@@ -13,7 +13,7 @@ import { duration, print, styled } from "../shared/terminal.ts";
 import { AlertWatch } from "./alerts.ts";
 import { chooseDrills } from "./choose-drills.ts";
 import type { Drill } from "./drill.ts";
-import { type DrillResult, holdMs, judge, runDrill } from "./drill-run.ts";
+import { type DrillResult, holdMs, evaluate, runDrill } from "./drill-run.ts";
 import { writePictures } from "./pictures.ts";
 import { type DrillProgram, startProgram } from "./program-process.ts";
 import { printDrill, printTable } from "./report.ts";
@@ -74,13 +74,13 @@ try {
     programs.map(async (program) => {
       const run = await runDrill(program, stack!, watch);
       tell(
-        `${program.drill.name} showed ${judge(run, watch).asPromised ? "what it promised" : "less than it promised"}`,
+        `${program.drill.name} showed ${evaluate(run, watch).asPromised ? "what it promised" : "less than it promised"}`,
       );
       return run;
     }),
   );
   await Promise.all(programs.map((program) => program.order("heal")));
-  results.push(...runs.map((run) => judge(run, watch)));
+  results.push(...runs.map((run) => evaluate(run, watch)));
 } finally {
   await stopWatching?.();
   await Promise.all(programs.map((program) => program[Symbol.asyncDispose]()));

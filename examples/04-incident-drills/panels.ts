@@ -30,7 +30,7 @@ export interface PanelView {
   readonly moved: boolean;
 }
 
-/** A scrape interval as data sources are told of it; the windows of `$__rate_interval` are four of it. */
+/** The scrape interval of the data source; `$__rate_interval` is four times as long. */
 const toldScrapeMs = 15_000;
 
 const dashboards: ReadonlyArray<Dashboard> = readDashboards(join(import.meta.dirname, "../../dashboards"));

@@ -1,6 +1,5 @@
 /**
- * The parent process of one drill: a service that makes calls, serves its metrics,
- * and breaks and heals when it is told to.
+ * The parent process of one drill: a service that makes calls, serves its metrics, and breaks and heals on request.
  *
  *   node parent.ts <drill>, started by main.ts
  */

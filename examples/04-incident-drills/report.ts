@@ -1,4 +1,4 @@
-/** What is printed: the story of each drill, and the table at the end. */
+/** Prints the result of each drill, and the table at the end. */
 import { type Finding, printFindings } from "../shared/findings.ts";
 import { heading, print, styled, width } from "../shared/terminal.ts";
 import type { SeenAlert } from "./alerts.ts";
@@ -56,7 +56,7 @@ const printTold = ({ told }: DrillResult): void => {
   for (const line of gist(told.text)) print(line === "" ? "" : `  ${line.slice(0, width)}`);
 };
 
-/** Prints the story of a drill. */
+/** Prints the result of a drill. */
 export const printDrill = (result: DrillResult): void => {
   heading(result.program.drill.title, result.program.drill.name);
   row("fault", result.program.drill.fault);

@@ -5,9 +5,9 @@ const rounded = (value: number): string => String(Number(value.toPrecision(3)));
 
 const suffixes: Readonly<Record<string, string>> = { reqps: "/s", ops: "/s", cps: "/s" };
 
-/** A value with its unit: `0.5` of `percentunit` is `50 %`. */
+/** Formats a value with its unit: `0.5` of `percentunit` is `50%`. */
 export const withUnit = (value: number, unit: string): string => {
-  if (unit === "percentunit") return `${rounded(value * 100)} %`;
+  if (unit === "percentunit") return `${rounded(value * 100)}%`;
   if (unit === "s") return duration(value);
   return `${rounded(value)}${suffixes[unit] ?? ""}`;
 };

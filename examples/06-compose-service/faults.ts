@@ -16,9 +16,9 @@ export const quietDay: LoadPlan = { callsPerSecond: 10, fails: 0.01, flaky: 0.02
 const isShare = (value: unknown): value is number => typeof value === "number" && value >= 0 && value <= 1;
 
 /**
- * The plan with changes, such as `{ "slow": 0.5, "callsPerSecond": 50 }`.
+ * Returns the plan with changes, such as `{ "slow": 0.5, "callsPerSecond": 50 }`.
  *
- * @throws when a change is not one, in words for whoever asked for it.
+ * @throws for an invalid change, with a message for the client
  */
 export const changePlan = (plan: LoadPlan, changes: unknown): LoadPlan => {
   if (typeof changes !== "object" || changes === null) throw new Error(`Send JSON such as {"slow": 0.2}.`);

@@ -23,7 +23,7 @@ const misbehave = async (ctx: InvocationContext, fault: Fault | undefined): Prom
   }
 };
 
-/** A call is tried again when its runner crashed or said so. */
+/** A call is retried when its runner crashed or said so. */
 const options = { timeoutMs: 5_000, idempotent: true, retry: { maxAttempts: 3, baseDelayMs: 50 } } as const;
 
 export const Stock = flame.service(

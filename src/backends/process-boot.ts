@@ -1,6 +1,6 @@
 /**
- * The boot of a runner process: waits for its ready line and says, when it does not
- * come, what happened, what the runner printed last, and what to do about it.
+ * Boots a runner process: waits for its ready line. If the boot fails, the error says what happened, what the runner
+ * printed last, and what to do.
  */
 import { performance } from "node:perf_hooks";
 import type { RunnerExit, SpawnRequest } from "../contract/config/backend.ts";
@@ -12,7 +12,7 @@ import type { FailedMessage, ReadyMessage } from "../contract/process/supervisio
 import type { RunnerProcess } from "./process-child.ts";
 import type { ResolvedCommand } from "./process-command.ts";
 
-/** How a boot came out. */
+/** The outcome of a boot. */
 export type BootOutcome =
   | { readonly kind: "ready"; readonly message: ReadyMessage }
   | { readonly kind: "failed"; readonly message: FailedMessage }
@@ -25,10 +25,13 @@ export type BootOutcome =
 const maxLineLength = 16_384;
 const maxTimerMs = 2_147_483_647;
 
-/** Whether the pool gave a boot up for its time, and not because nobody wants the runner. */
+/** Whether the pool aborted the boot because of its timeout, and not because the runner is no longer needed. */
 const outOfTime = (reason: unknown): boolean => reason instanceof FlameError && reason.code === "no_runner";
 
-/** Waits for the first of: the ready line or one that says why there is none, the end of the process, the timeout, the pool's abort. */
+/**
+ * Waits for whichever comes first: the ready line, a failure line, the end of the process, the timeout, or the pool's
+ * abort.
+ */
 export const awaitBoot = (child: RunnerProcess, request: SpawnRequest): Promise<BootOutcome> =>
   new Promise((resolve) => {
     const settle = (outcome: BootOutcome): void => {
@@ -68,18 +71,18 @@ export const awaitBoot = (child: RunnerProcess, request: SpawnRequest): Promise<
     if (request.signal.aborted) onAbort();
   });
 
-/** What an error about a boot is made of. */
+/** The inputs of a boot error. */
 export interface BootReport {
   readonly request: SpawnRequest;
   readonly command: ResolvedCommand;
-  /** `performance.now()` at which the boot began. */
+  /** `performance.now()` at the start of the boot. */
   readonly startedAt: number;
-  /** What the runner printed last; `undefined` when its output was not read. */
+  /** The last lines of the runner's output; `undefined` if the output was not captured. */
   readonly lastLines: ReadonlyArray<string> | undefined;
 }
 
 const lastOutput = (lines: ReadonlyArray<string> | undefined): string => {
-  if (lines === undefined) return " Its output went to this process's own, above.";
+  if (lines === undefined) return " Its output went to this process's output above.";
   if (lines.length === 0) return " It printed nothing.";
   return ` Its last output:\n${lines.map((line) => `  | ${line}`).join("\n")}`;
 };
@@ -90,13 +93,13 @@ const adviceOnExit = (
   { code, signal, outOfMemory }: RunnerExit,
   lastLines: ReadonlyArray<string> | undefined,
 ): string => {
-  if (outOfMemory === true) return "Give it more memory, such as with --max-old-space-size in runtimeArgs.";
+  if (outOfMemory === true) return "Give it more memory, for example with --max-old-space-size in runtimeArgs.";
   if (code === 0)
-    return "The entry ran to its end without a runner server. Make it call createRunnerServer() and keep what it returns.";
-  if (signal === "SIGKILL") return "SIGKILL from outside often means that the machine ran out of memory.";
+    return "The entry ended without starting a runner server. Make it call createRunnerServer() and keep the returned server.";
+  if (signal === "SIGKILL") return "An unexplained SIGKILL often means that the machine ran out of memory.";
   if (lastLines?.some((line) => missingModule.test(line)))
-    return "A module that the entry imports is missing. If this program is bundled, build the runner as an entry point of its own, give the path of its output as entry, and deploy all files that the bundler wrote: see docs/bundlers.md.";
-  return "Run the command by hand with FLAME_MODE=runner to see it fail.";
+    return "A module that the entry imports is missing. If this program is bundled, build the runner as a separate entry point, pass the path of its output as entry, and deploy all files that the bundler wrote: see docs/bundlers.md.";
+  return "Run the command manually with FLAME_MODE=runner to reproduce the failure.";
 };
 
 const whenItExited = (
@@ -111,9 +114,9 @@ const whenItExited = (
 const adviceOnTimeout = (during: string | undefined): string =>
   during === undefined
     ? "Check that the entry calls createRunnerServer(), or raise spawnTimeoutMs."
-    : `${during} was still running: make it end sooner, or raise spawnTimeoutMs.`;
+    : `${during} was still running: make it faster, or raise spawnTimeoutMs.`;
 
-/** What the runner threw, as far as its line told. */
+/** Rebuilds the error that the runner reported. */
 const revive = ({ name, message, stack }: FailedMessage): Error =>
   Object.defineProperties(new Error(message), {
     name: { value: name, configurable: true, writable: true },
@@ -122,7 +125,7 @@ const revive = ({ name, message, stack }: FailedMessage): Error =>
 
 const commandLine = ({ program, args }: ResolvedCommand): string => [program, ...args].join(" ");
 
-/** What is wrong with the program itself; anything else, such as too many processes, may pass. */
+/** Error codes of a program that cannot be executed. Other failures, such as too many processes, may be temporary. */
 const programFaults: ReadonlySet<unknown> = new Set([
   "ENOENT",
   "EACCES",
@@ -139,16 +142,16 @@ const notStarted = (
 ): ConfigError | InvokeError =>
   programFaults.has((context.cause as NodeJS.ErrnoException).code)
     ? new ConfigError(
-        `${what} Check that "${program}" exists and may be executed; set the process backend's runtime or command.`,
+        `${what} Check that "${program}" exists and is executable, or set the process backend's runtime or command.`,
         context,
       )
     : new InvokeError(
         "unavailable",
-        `${what} The machine refused another process: look at its limits on processes, memory and open files.`,
+        `${what} The operating system refused to start another process: check its limits on processes, memory and open files.`,
         context,
       );
 
-/** The error for a boot that did not end with a ready runner. */
+/** Creates the error for a boot that did not end with a ready runner. */
 export const bootError = (
   outcome: Exclude<BootOutcome, { kind: "ready" }>,
   { request, command, startedAt, lastLines }: BootReport,
@@ -166,7 +169,7 @@ export const bootError = (
     case "failed":
       return new InvokeError(
         "unavailable",
-        `${runner} could not start: ${outcome.message.failed} failed after ${elapsedMs} ms of its boot with ${outcome.message.name}: ${outcome.message.message.replace(/\.$/, "")}.${lastOutput(lastLines)}`,
+        `${runner} could not start: ${outcome.message.failed} failed ${elapsedMs} ms into the boot with ${outcome.message.name}: ${outcome.message.message.replace(/\.$/, "")}.${lastOutput(lastLines)}`,
         { ...context, cause: revive(outcome.message) },
       );
     case "exited":
@@ -186,7 +189,7 @@ export const bootError = (
     case "canceled":
       return new InvokeError(
         "canceled",
-        `${runner} was no longer wanted after ${elapsedMs} ms of its boot and was killed.`,
+        `${runner} was no longer needed ${elapsedMs} ms into its boot and was killed.`,
         {
           ...context,
           cause: request.signal.reason,
@@ -195,26 +198,26 @@ export const bootError = (
     case "garbled":
       return new ConfigError(
         `${runner} wrote something other than its ready line to descriptor ${SUPERVISION_FD} and was killed. ` +
-          `That descriptor belongs to Firelight: leave it alone, and use the same version of it on both sides.${lastOutput(lastLines)}`,
+          `Firelight uses that descriptor: do not write to it, and run the same version of firelight on both sides.${lastOutput(lastLines)}`,
         context,
       );
   }
 };
 
-/** What is wrong with what a runner says of itself, if anything. */
+/** Returns the error for an invalid ready line, if it is invalid. */
 export const readyFault = (message: ReadyMessage, request: SpawnRequest): ConfigError | undefined => {
   const context: FlameErrorContext = { pool: request.poolName, runnerId: request.runnerId };
   if (message.runnerId !== request.runnerId) {
     return new ConfigError(
-      `The runner started as ${request.runnerId} calls itself "${message.runnerId}" and was killed. ` +
-        "Its entry must take its id from FLAME_RUNNER_ID, or requests signed for it would be refused.",
+      `The runner started as ${request.runnerId} reported the id "${message.runnerId}" and was killed. ` +
+        "Its entry must take the id from FLAME_RUNNER_ID; otherwise it rejects the requests signed for it.",
       context,
     );
   }
   const fault = addressFault(message.url);
   if (fault !== undefined) {
     return new ConfigError(
-      `The address that runner ${request.runnerId} gives for itself ${fault} It was killed.`,
+      `The address that runner ${request.runnerId} reported ${fault} The runner was killed.`,
       context,
     );
   }

@@ -1,13 +1,13 @@
-/** The checks of options that say what a process is started with. */
+/** Checks the options for starting a process. */
 import { list, record, text } from "../contract/validation/option-checks.ts";
 import { type Check, check, notAllowed } from "../contract/validation/option-schema.ts";
 
 const string = text({ allowed: "a string", pattern: /^/ });
 
-/** Arguments of a command. */
+/** The arguments of a command. */
 export const words = list(string);
 
-/** A whole command. */
+/** A program with its arguments. */
 export const command: Check<readonly [string, ...Array<string>]> = check(
   "a program and its arguments",
   (value): readonly [string, ...Array<string>] => {
@@ -19,7 +19,7 @@ export const command: Check<readonly [string, ...Array<string>]> = check(
 
 const values = record(text({ allowed: "a string", pattern: /^/, secret: true }), { secret: true });
 
-/** Variables of the environment; `undefined` takes one away, and is kept. */
+/** Environment variables. `undefined` removes a variable, so it is kept. */
 export const variables: Check<Readonly<Record<string, string | undefined>>> = check(values.allowed, (value) => {
   const given = values.read(value);
   const names = Object.keys(value as Readonly<Record<string, unknown>>);

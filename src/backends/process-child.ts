@@ -1,6 +1,6 @@
 /**
- * One runner process from its start to its end: its signals, its exit, and the
- * hook that takes all of them down with this process.
+ * A runner process from start to end: its signals, its exit, and the hook that terminates all of them with this
+ * process.
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
@@ -13,33 +13,33 @@ import type { MemoryWatch } from "./process-memory.ts";
 
 /** A started runner process. */
 export interface RunnerProcess {
-  /** `undefined` when the program could not be started. */
+  /** `undefined` if the program could not be started. */
   readonly pid: number | undefined;
-  /** The runner's output; absent when it goes straight to this process's own. */
+  /** The runner's output; absent if it is inherited. */
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
-  /** The pipe of the supervision; silent when the program could not be started. */
+  /** The supervision pipe; silent if the program could not be started. */
   readonly pipe: Duplex;
-  /** Settles when the operating system has started the program; the error says why it has not. */
+  /** Settles when the operating system has started the program, with the error if it failed. */
   readonly started: Promise<Error | undefined>;
-  /** Settles when it has ended. */
+  /** Settles when the process has exited. */
   readonly ended: Promise<unknown>;
-  /** Settles when it has ended and what it printed has been read. */
+  /** Settles when the process has exited and its output has been read. */
   readonly exited: Promise<RunnerExit>;
-  /** The runner is up: from now on it does not keep this process alive. */
+  /** Stops the process from keeping this process alive, once the runner is ready. */
   release(): void;
-  /** SIGTERM, and SIGKILL to what is left of it after `graceMs`. Idempotent. */
+  /** Sends SIGTERM, then SIGKILL to what is left after `graceMs`. Idempotent. */
   stop(graceMs: number): Promise<void>;
-  /** SIGKILL at once, to the whole process group. */
+  /** Sends SIGKILL to the whole process group. */
   kill(): void;
 }
 
 /**
- * Output, and the last line of the pipe, that are still to come after the exit are waited for as long as some comes, this often looked
- * at. A grandchild can hold the pipe open for ever.
+ * How often to check for remaining output after the exit, in milliseconds. Reading continues as long as output arrives,
+ * because a grandchild can hold the pipe open forever.
  */
 const outputLagMs = 100;
-/** Milliseconds after the exit at which output is not waited for any more. */
+/** Maximum time to read output after the exit, in milliseconds. */
 const maxOutputLagMs = 2_000;
 
 const ownGroup = process.platform !== "win32";
@@ -50,7 +50,7 @@ const endAll = (): void => {
   for (const end of endings) end();
 };
 
-/** Has `end` called when this process exits; the one hook on the process comes and goes with its first and last use. */
+/** Calls `end` when this process exits. All children share one exit hook, which exists while it is needed. */
 const endWithThisProcess = (end: () => void): (() => void) => {
   if (endings.size === 0) process.on("exit", endAll);
   endings.add(end);
@@ -60,7 +60,7 @@ const endWithThisProcess = (end: () => void): (() => void) => {
   };
 };
 
-/** What a process ended with. */
+/** How a process ended. */
 interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -69,7 +69,10 @@ interface ProcessExit {
 const describeExit = ({ code, signal }: ProcessExit): string =>
   signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
 
-/** Waits for the end of its output, or a while; and then for one more look of the event loop at its pipes, which a busy one owes them. */
+/**
+ * Waits for the end of the output or a time limit, then for one more turn of the event loop, which a busy one needs to
+ * read its pipes.
+ */
 const lookLater = (child: ChildProcess): Promise<void> =>
   new Promise((resolve) => {
     const done = (): void => {
@@ -81,7 +84,7 @@ const lookLater = (child: ChildProcess): Promise<void> =>
     child.once("close", done);
   });
 
-/** Streams of children can be unreferenced on Node and Bun, which their common type does not say. */
+/** Unreferences a child's stream. Node and Bun support it, but the common type does not declare it. */
 const unreference = (stream: object | null): void => {
   if (stream !== null && "unref" in stream && typeof stream.unref === "function") stream.unref();
 };
@@ -97,8 +100,8 @@ const signalGroup = (child: ChildProcess, signal: NodeJS.Signals): void => {
 };
 
 /**
- * Starts a runner process in a process group of its own, so that a Ctrl-C meant for
- * the parent lets it drain, and a kill reaches what the runner has started.
+ * Starts a runner in its own process group: a Ctrl-C for the parent lets it drain, and a kill also reaches the
+ * processes that it started.
  */
 export const startRunnerProcess = (
   command: ResolvedCommand,
@@ -156,7 +159,7 @@ export const startRunnerProcess = (
     });
   });
 
-  /** Waits until what it printed has been read. */
+  /** Waits until the output has been read. */
   const drained = async (): Promise<void> => {
     const endedAt = performance.now();
     for (let before = -1; !closed && printed > before && performance.now() - endedAt < maxOutputLagMs;) {

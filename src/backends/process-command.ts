@@ -1,6 +1,4 @@
-/**
- * Which command starts a runner process, and with which environment.
- */
+/** Builds the command and the environment that start a runner process. */
 import { existsSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,7 +8,7 @@ import { ORPHAN_TIMEOUT_VARIABLE } from "../contract/wire/heartbeat.ts";
 import { inheritedRuntimeArgs } from "../contract/process/exec-argv.ts";
 import { SUPERVISED_VARIABLE } from "../contract/process/supervision.ts";
 
-/** What to run. See the options of the process backend of the same names. */
+/** What to run. See the process backend's options of the same names. */
 export interface CommandOptions {
   readonly entry?: string | URL;
   readonly runtime?: string;
@@ -20,18 +18,18 @@ export interface CommandOptions {
   readonly cwd?: string;
 }
 
-/** A command with nothing left open. */
+/** A resolved command. */
 export interface ResolvedCommand {
   readonly program: string;
-  /** What Firelight puts before the arguments: the module that ends a booting runner with its parent. */
+  /** Arguments that Firelight prepends: the module that stops a booting runner if its parent exits. */
   readonly preload: ReadonlyArray<string>;
   readonly args: ReadonlyArray<string>;
   readonly cwd: string;
 }
 
 /**
- * The module to preload, which lies beside this file as long as it is a file of this package. In a bundle, whose URL may
- * be missing, there is none; the watch then begins with the runner's server.
+ * Returns the module to preload, a file of this package. In a bundle, which may have no module URL, there is none; the
+ * runner's server then starts the watch.
  */
 const preloaded = (): URL | undefined => {
   const here: string | undefined = import.meta.url;
@@ -40,7 +38,7 @@ const preloaded = (): URL | undefined => {
   return url !== undefined && existsSync(url) ? url : undefined;
 };
 
-/** How a program is told to load a module first, where it is known to understand it. */
+/** Returns the flag that preloads a module, for programs that are known to support one. */
 const preloadFlag = (runtime: string | undefined): "--import" | "--preload" | undefined => {
   if (runtime === undefined) return "Bun" in globalThis ? "--preload" : "--import";
   const name = basename(runtime).replace(/\.exe$/, "");
@@ -67,29 +65,29 @@ const entryPath = (entry: string | URL, cwd: string): string => {
 };
 
 /**
- * Checks that exactly one of `entry` and `command` is there.
+ * Checks that exactly one of `entry` and `command` is set.
  *
- * @throws {ConfigError} saying which option to set or to drop.
+ * @throws {ConfigError} naming the option to set or to remove
  */
 export const checkCommandOptions = (options: CommandOptions): void => {
   if (options.command === undefined) {
     if (options.entry !== undefined) return;
     throw new ConfigError(
-      'The process backend does not know what to run. Set entry to the module that starts a runner, such as new URL("./runner.ts", import.meta.url).',
+      'The process backend has no entry and no command. Set entry to the module that starts a runner, such as new URL("./runner.ts", import.meta.url).',
     );
   }
   const ignored = (["entry", "runtime", "runtimeArgs", "args"] as const).filter((name) => options[name] !== undefined);
   if (ignored.length > 0) {
     throw new ConfigError(
-      `The process backend has command and also ${ignored.join(", ")}. Put everything into command, or drop it.`,
+      `The process backend has both command and ${ignored.join(", ")}. Put everything into command, or remove command.`,
     );
   }
 };
 
 /**
- * The command that starts a runner.
+ * Resolves the command that starts a runner.
  *
- * @throws {ConfigError} when the entry or the working directory does not exist.
+ * @throws {ConfigError} if the entry or the working directory does not exist
  */
 export const resolveCommand = (options: CommandOptions): ResolvedCommand => {
   const cwd = resolve(options.cwd ?? process.cwd());
@@ -103,8 +101,8 @@ export const resolveCommand = (options: CommandOptions): ResolvedCommand => {
   const entry = entryPath(options.entry!, cwd);
   if (!existsSync(entry)) {
     throw new ConfigError(
-      `The process backend's entry ${entry} does not exist. A relative entry is looked up in ${cwd}; ` +
-        'new URL("./runner.ts", import.meta.url) finds it from anywhere. In a bundle, build the runner as an entry point of its own and give the path of its output: see docs/bundlers.md.',
+      `The process backend's entry ${entry} does not exist. A relative entry is resolved from ${cwd}; ` +
+        'new URL("./runner.ts", import.meta.url) works from any directory. In a bundle, build the runner as a separate entry point and pass the path of its output: see docs/bundlers.md.',
     );
   }
   const runtimeArgs =
@@ -117,7 +115,7 @@ export const resolveCommand = (options: CommandOptions): ResolvedCommand => {
   };
 };
 
-/** Variables that mean something for this process only, or for its own place in a trace or cluster. */
+/** Variables that apply to this process only, or to its own position in a trace or cluster. */
 const parentOnly: ReadonlySet<string> = new Set([
   "RUNNER_URL",
   "FLAME_RUNNER",
@@ -131,7 +129,10 @@ const parentOnly: ReadonlySet<string> = new Set([
   "WATCH_REPORT_DEPENDENCIES",
 ]);
 
-/** This process's environment without what is the parent's alone, then the options', the pool's and the backend's own. */
+/**
+ * Merges this process's environment, without the variables of the parent only, with those of the options, the pool and
+ * the backend.
+ */
 export const runnerEnvironment = (
   given: Readonly<Record<string, string | undefined>>,
   host: string,

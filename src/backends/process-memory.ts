@@ -1,13 +1,13 @@
-/** Whether a runner ended for want of memory, by what it printed last. */
+/** Detects from a runner's output whether it ran out of memory. */
 
-/** What Node and Bun print when the heap or the machine has no more memory for them. */
+/** What Node and Bun print when the heap or the machine is out of memory. */
 const outOfMemory =
   /JavaScript heap out of memory|MemoryExhaustion: Crash intentionally|^RangeError: (?:Out of memory|Array buffer allocation failed)|has run out of memory|\bstd::bad_alloc\b/;
 
-/** Lines that may follow: native stacks, and what a crash report says of the machine. */
+/** Lines that may follow: native stacks, and the machine section of a crash report. */
 const maxLinesAfter = 60;
 
-/** Looks at the lines of a runner's stderr. */
+/** Inspects the lines of a runner's stderr. */
 export interface MemoryWatch {
   look(line: string): void;
   /** Whether a process that ended like this ran out of memory. */

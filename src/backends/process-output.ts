@@ -1,6 +1,6 @@
 /**
- * What a runner process prints: cut into lines, passed on, and its last lines kept
- * for the error of a failed boot.
+ * Handles a runner's output: splits it into lines, forwards them, and keeps the last ones for the error of a failed
+ * boot.
  */
 import type { Readable } from "node:stream";
 import { stripVTControlCharacters } from "node:util";
@@ -19,7 +19,7 @@ export interface RunnerOutput {
 
 const maxLineLength = 16_384;
 
-/** Calls `onLine` for each line of a stream; never holds more than one line of bounded length. */
+/** Calls `onLine` for each line of a stream. Holds at most one line of bounded length. */
 export const forEachLine = (stream: Readable, onLine: (line: string) => void): void => {
   let rest = "";
   const emit = (line: string): void => onLine(line.endsWith("\r") ? line.slice(0, -1) : line);
@@ -45,10 +45,10 @@ export const forEachLine = (stream: Readable, onLine: (line: string) => void): v
 
 const secretName = /secret|token|passw|credential|api_?key|private_?key|auth|dsn|database_url/i;
 
-/** Values too short to be secrets would black out ordinary words. */
+/** Shorter values are not redacted: they would match ordinary words. */
 const shortestSecret = 8;
 
-/** The values in an environment that must not appear in an error, longest first, multi-line ones by line. */
+/** Returns the values of an environment that must not appear in errors: longest first, multi-line values by line. */
 export const secretsOf = (env: Readonly<Record<string, string>>): ReadonlyArray<string> =>
   Object.entries(env)
     .filter(([name]) => secretName.test(name))
@@ -56,13 +56,13 @@ export const secretsOf = (env: Readonly<Record<string, string>>): ReadonlyArray<
     .filter((value) => value.length >= shortestSecret)
     .sort((a, b) => b.length - a.length);
 
-/** The last lines of a stream, without secrets, colors and excess. */
+/** The last lines of a stream, without secrets and color codes, and bounded. */
 export interface Tail {
   push(line: string): void;
   lines(): ReadonlyArray<string>;
 }
 
-/** Keeps the last `maxLines` lines, each cut to `maxLength` characters. */
+/** Keeps the last `maxLines` lines, each truncated to `maxLength` characters. */
 export const createTail = (secrets: ReadonlyArray<string>, maxLines = 20, maxLength = 400): Tail => {
   const kept: Array<string> = [];
   return {
@@ -78,7 +78,7 @@ export const createTail = (secrets: ReadonlyArray<string>, maxLines = 20, maxLen
   };
 };
 
-/** Prints a runner's line on the stream of the same name here, behind the runner's id. */
+/** Prints a runner's line on the same stream of this process, prefixed with the runner id. */
 export const forwardLine = ({ runnerId, stream, line }: RunnerOutput): void => {
   process[stream].write(`[${runnerId}] ${line}\n`);
 };

@@ -113,16 +113,19 @@ const defaultStopGraceMs = 10_000;
 
 type OutputSink = (output: RunnerOutput) => void;
 
-/** Where lines go; a user's function that throws must not take the parent down. */
+/** Returns the receiver of output lines. A user function that throws must not take the parent down. */
 const outputSink = (options: ProcessBackendOptions): OutputSink => {
   const { onOutput } = options;
   if (onOutput === undefined) return options.logs === "ignore" ? () => {} : forwardLine;
   const episode = new FailureSeries();
   const failed = (how: string) => (error: unknown) => {
     if (!episode.begins(performance.now())) return;
-    process.emitWarning(`The process backend's onOutput ${how} ${thrownText(error)}; lines are lost while it does.`, {
-      code: "FLAME_ON_OUTPUT",
-    });
+    process.emitWarning(
+      `The process backend's onOutput ${how} ${thrownText(error)}. Lines are lost until it works again.`,
+      {
+        code: "FLAME_ON_OUTPUT",
+      },
+    );
   };
   return (output) => {
     try {
@@ -133,7 +136,7 @@ const outputSink = (options: ProcessBackendOptions): OutputSink => {
   };
 };
 
-/** Reads both streams; the lines of the boot are also kept, for its error. */
+/** Reads both streams. Lines printed during the boot are also kept for its error. */
 const readOutput = (
   child: RunnerProcess,
   { runnerId, poolName }: SpawnRequest,
@@ -164,7 +167,7 @@ const readOutput = (
   };
 };
 
-/** The steps of a boot: what the runner itself has told is not part of its getting ready any more. */
+/** Returns the steps of a boot. The steps that the runner reports are subtracted from `ready`. */
 const bootPhases = (
   spawn: number,
   ready: number,

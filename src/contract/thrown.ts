@@ -1,12 +1,12 @@
 /**
- * Reads what was thrown. That can be anything: a value that is not an error, an error whose fields throw when they are read, a
- * revoked proxy, an error that contains itself. All code that describes, logs or sends what others threw reads it here, so that it
- * cannot fail a second time. Nothing in this file throws, and everything that it gives is plain text of bounded size.
+ * Reads thrown values safely. They can be anything: a value that is not an error, an error whose getters throw, a
+ * revoked proxy, an error that contains itself. All code that describes, logs or sends thrown values reads them here,
+ * so it cannot fail a second time. Nothing in this file throws, and all results are plain text of bounded size.
  */
 
 import { FlameError } from "./errors.ts";
 
-/** What can be said of a thrown value. Plain data: it can be encoded and cloned. */
+/** A description of a thrown value. Plain data: it can be encoded and cloned. */
 export interface ThrownError {
   /** The error's name, or the type of a value that is not an error. */
   readonly name: string;
@@ -16,23 +16,23 @@ export interface ThrownError {
   readonly stack?: string | undefined;
   /** Its `cause`. */
   readonly cause?: ThrownError | undefined;
-  /** What an `AggregateError` holds. */
+  /** The errors of an `AggregateError`. */
   readonly errors?: ReadonlyArray<ThrownError> | undefined;
 }
 
-/** Errors in one another, at most. Readers of the wire keep to the same limit. */
+/** Maximum nesting depth of errors. Readers of the wire enforce the same limit. */
 export const maxThrownDepth = 8;
 
-/** Errors in all, at most. */
+/** Maximum number of errors in total. */
 export const maxThrownErrors = 16;
 
 const limits = { name: 256, message: 8_192, stack: 16_384, innerMessage: 2_048, innerStack: 4_096 } as const;
 
-/** Cuts a text that is too long, and says so. */
+/** Truncates a long text and marks it. */
 export const cutText = (text: string, limit: number): string =>
   text.length > limit ? `${text.slice(0, limit)}…` : text;
 
-/** `value instanceof type`, and `false` where looking throws. */
+/** `value instanceof type`; `false` if the check throws. */
 export const isInstance = <Type>(value: unknown, type: abstract new (...args: never) => Type): value is Type => {
   try {
     return value instanceof type;
@@ -41,7 +41,7 @@ export const isInstance = <Type>(value: unknown, type: abstract new (...args: ne
   }
 };
 
-/** A field of whatever value; `undefined` where there is none or reading it throws. */
+/** Returns a field of any value; `undefined` if it is absent or reading it throws. */
 export const readField = (value: unknown, field: string): unknown => {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return undefined;
   try {
@@ -62,7 +62,7 @@ const messageText = (thrown: unknown, isError: boolean): string => {
   const message = readField(thrown, "message");
   if (typeof message === "string" && (isError || message !== "")) return message;
   if (typeof thrown === "string") return thrown;
-  if (isError) return "What was thrown cannot be read.";
+  if (isError) return "The thrown value cannot be read.";
   return `A value of type ${thrown === null ? "null" : typeof thrown} was thrown.`;
 };
 
@@ -80,12 +80,12 @@ const itemsOf = (list: unknown): ReadonlyArray<unknown> => {
   }
 };
 
-/** Whether it is an error, or what was read of one. */
+/** Whether it is an error or the description of one. */
 const looksLikeError = (value: unknown): boolean =>
   isInstance(value, Error) ||
   (typeof readField(value, "name") === "string" && typeof readField(value, "message") === "string");
 
-/** The errors that an error stands for: those of an `AggregateError`, the two of a `SuppressedError`. */
+/** Returns the inner errors of an `AggregateError` or `SuppressedError`. */
 const containedIn = (thrown: unknown, name: string): ReadonlyArray<unknown> => {
   const items = itemsOf(readField(thrown, "errors"));
   if (isInstance(thrown, AggregateError)) return items;
@@ -93,7 +93,7 @@ const containedIn = (thrown: unknown, name: string): ReadonlyArray<unknown> => {
   return [...two, ...items.filter(looksLikeError)];
 };
 
-/** The cause of an error; of a failed call without one, what its handler said. */
+/** Returns the cause of an error; for a failed call without one, the handler's failure. */
 const causeOf = (thrown: unknown): unknown =>
   readField(thrown, "cause") ?? (isInstance(thrown, FlameError) ? readField(thrown, "remote") : undefined);
 
@@ -124,7 +124,7 @@ class Reader {
     };
   }
 
-  /** What is inside another one: each once, and only so many. */
+  /** Returns nested errors, each once and up to the limit. */
   #inner(thrown: unknown, depth: number): ThrownError | undefined {
     if (thrown === undefined || thrown === null) return undefined;
     if (this.#seen.has(thrown) || this.#count >= maxThrownErrors) return undefined;
@@ -133,19 +133,19 @@ class Reader {
 }
 
 /**
- * What can be said of a thrown value, with its causes and the errors of an `AggregateError`: at most {@link maxThrownErrors} errors,
- * {@link maxThrownDepth} deep. Never throws.
+ * Describes a thrown value with its causes and the errors of an `AggregateError`: at most {@link maxThrownErrors}
+ * errors, {@link maxThrownDepth} deep. Never throws.
  */
 export const readThrown = (thrown: unknown): ThrownError => new Reader().read(thrown, 1);
 
-/** The message of a thrown value, for a sentence. Never throws. */
+/** Returns the message of a thrown value for a sentence. Never throws. */
 export const messageOf = (thrown: unknown): string => {
   const isError = isInstance(thrown, Error);
   const message = messageText(thrown, isError);
   return cutText(message === "" ? nameText(thrown, isError) : message, limits.message);
 };
 
-/** A value as text, for a sentence that names it. Never throws. */
+/** Returns a value as text for a sentence. Never throws. */
 export const valueText = (value: unknown): string => {
   try {
     return cutText(String(value), limits.name);

@@ -1,18 +1,18 @@
 /**
- * What is safe to say and do about a value that a user's function returned or threw. Nothing here throws, whatever it is
- * given: the value may be a proxy, an object with throwing getters, a promise that rejects later.
+ * Handles values that user functions return or throw. Nothing here throws, whatever the value is: a proxy, an object
+ * with throwing getters, or a promise that rejects later.
  */
 
 import { cutText, isInstance, readField, readThrown, valueText } from "./thrown.ts";
 
 const maxText = 200;
 
-/** Whether it is a promise, or something that can be awaited like one. */
+/** Whether it is a promise or another thenable. */
 export const isThenable = (value: unknown): boolean => typeof readField(value, "then") === "function";
 
 const ignore = (): void => {};
 
-/** Makes sure that a promise which nobody awaits never becomes an unhandled rejection; `onRejected` gets its reason. */
+/** Prevents an unhandled rejection of a promise that is not awaited; `onRejected` receives its reason. */
 export const catchRejection = (value: unknown, onRejected: (reason: unknown) => void = ignore): void => {
   if (!isThenable(value)) return;
   new Promise((resolve) => resolve(value)).then(ignore, onRejected);
@@ -26,7 +26,7 @@ const isArray = (value: unknown): boolean => {
   }
 };
 
-/** A returned value, for the end of the sentence "It returned …". */
+/** Describes a returned value, for the end of the sentence "It returned …". */
 export const returnedText = (value: unknown): string => {
   if (value === undefined) return "nothing";
   if (typeof value === "string") return cutText(JSON.stringify(value), maxText);
@@ -36,7 +36,7 @@ export const returnedText = (value: unknown): string => {
   return typeof value === "object" && value !== null ? "an object" : cutText(valueText(value), maxText);
 };
 
-/** What was thrown, as `TypeError: it is broken`. */
+/** Describes a thrown value, as in `TypeError: it is broken`. */
 export const thrownText = (thrown: unknown): string => {
   if (typeof thrown === "string") return cutText(thrown, maxText);
   if (!isInstance(thrown, Error)) return returnedText(thrown);

@@ -1,9 +1,9 @@
-/** The `OTEL_*` variables that `startOpenTelemetry` reads itself. A value that cannot be used is reported and taken for none. */
+/** Reads the `OTEL_*` variables that `startOpenTelemetry` evaluates itself. Invalid values are reported and ignored. */
 
-/** The value of a variable, without spaces around it; `undefined` when it is empty. */
+/** Returns the trimmed value of a variable; `undefined` if it is empty. */
 export const text = (name: string): string | undefined => process.env[name]?.trim() || undefined;
 
-/** The values of a comma-separated list, each once. */
+/** Returns the unique values of a comma-separated list. */
 export const list = (name: string): ReadonlyArray<string> | undefined => {
   const values = text(name)
     ?.split(",")
@@ -14,34 +14,34 @@ export const list = (name: string): ReadonlyArray<string> | undefined => {
 
 const reported: Set<string> = new Set();
 
-/** Reports a value that has no effect, once. */
+/** Reports an invalid value, once. */
 export const report = (name: string, allowed: string): void => {
-  const message = `firelight: ${name} is "${text(name)}", which has no effect. Use ${allowed}.`;
+  const message = `firelight: ${name} is "${text(name)}", which is invalid and was ignored. Use ${allowed}.`;
   if (reported.has(message)) return;
   reported.add(message);
   console.warn(message);
 };
 
-/** The number in the first of the variables that is set. */
-export const number = (names: ReadonlyArray<string>, least: number): number | undefined => {
+/** Returns the number in the first of the variables that is set. */
+export const number = (names: ReadonlyArray<string>, min: number): number | undefined => {
   const name = names.find((one) => text(one) !== undefined);
   if (name === undefined) return undefined;
   const value = Number(text(name));
-  if (value >= least) return value;
-  report(name, `a number, ${least} or more`);
+  if (value >= min) return value;
+  report(name, `a number, ${min} or more`);
   return undefined;
 };
 
-/** A signal, as it is spelled in the names of variables. */
+/** A signal, as spelled in variable names. */
 export type SignalName = "TRACES" | "METRICS" | "LOGS";
 
-/** An exporter that `startOpenTelemetry` has. */
+/** An exporter that `startOpenTelemetry` supports. */
 export type ExporterName = "otlp" | "console";
 
 /**
- * The exporters of a signal by `OTEL_<SIGNAL>_EXPORTER`; none when the list has `none`.
+ * Returns the exporters in `OTEL_<SIGNAL>_EXPORTER`; none if the list contains `none`.
  *
- * @param standard what holds when the variable is not set
+ * @param standard the default if the variable is not set
  */
 export const exportersOf = (
   signal: SignalName,
@@ -59,7 +59,7 @@ export const exportersOf = (
 /** `OTEL_SDK_DISABLED`. */
 export const isDisabled = (): boolean => text("OTEL_SDK_DISABLED")?.toLowerCase() === "true";
 
-/** How the points of counters and histograms are counted, by `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`. */
+/** Returns the temporality of counters and histograms in `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`. */
 export const temporality = (): "cumulative" | "delta" => {
   const name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
   const value = text(name)?.toLowerCase();
@@ -75,7 +75,7 @@ interface BatchSettings {
   readonly maxExportBatchSize?: number;
 }
 
-/** Leaves out what is not set, so that the SDK's own defaults hold. */
+/** Removes unset fields, so the SDK's defaults apply. */
 const defined = <Fields extends object>(fields: Fields): { [K in keyof Fields]?: NonNullable<Fields[K]> } =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 

@@ -1,21 +1,21 @@
 /**
- * The flush at the end of a process: however often it is asked for (`flame.shutdown`, a draining runner, a signal, the
- * end of the program), all of it together stays within one timeout, also when the receiver is dead.
+ * Flushes telemetry at the end of a process. `flame.shutdown`, a draining runner, a signal and the end of the program
+ * may all request it; together they take at most one timeout, even if the receiver is down.
  */
 
-/** Flushes that fail share one timeout when they are at most this many milliseconds apart. */
+/** Failed flushes share one timeout if they are at most this far apart, in milliseconds. */
 const sameEndMs = 60_000;
 
-/** Sends what is buffered, within a bound. */
+/** Sends buffered telemetry within a time limit. */
 export class ExitFlush {
   readonly #send: () => Promise<unknown>;
   readonly #timeoutMs: number;
-  /** When exports must have ended, while a flush is going on. */
+  /** The deadline of exports during a flush. */
   #deadline: number | undefined;
   #flushes = 0;
   #last: Promise<unknown> = Promise.resolve();
   #failedExports = 0;
-  /** What failed flushes have used up of the timeout, and when the last of them ended. */
+  /** The part of the timeout that failed flushes used up, and when the last one ended. */
   #spentMs = 0;
   #spentAt = -Infinity;
 
@@ -24,21 +24,21 @@ export class ExitFlush {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Milliseconds that an export may take that starts now, during a flush; `undefined` outside of one. */
+  /** Maximum time of an export that starts now during a flush, in milliseconds; `undefined` outside of one. */
   get remainingMs(): number | undefined {
     return this.#deadline === undefined ? undefined : this.#deadline - performance.now();
   }
 
-  /** Exporters tell how each export ended. */
+  /** Records the outcome of an export. */
   noteExport(succeeded: boolean): void {
     if (succeeded) this.#spentMs = 0;
     else this.#failedExports += 1;
   }
 
   /**
-   * Sends what is buffered. Never rejects; what could not be sent is told to `console.error`.
+   * Sends buffered telemetry. Never rejects; failures are written to `console.error`.
    *
-   * @param send does so in place of what this was made with
+   * @param send replaces the default function
    */
   async run(send: () => Promise<unknown> = this.#send): Promise<void> {
     const startedAt = performance.now();
@@ -49,19 +49,19 @@ export class ExitFlush {
     if (outcome === undefined && this.#failedExports === failedBefore) return;
     this.#spentMs += performance.now() - startedAt;
     this.#spentAt = performance.now();
-    if (timeoutMs < this.#timeoutMs) return; // said already
+    if (timeoutMs < this.#timeoutMs) return; // reported before
     console.error(
-      `firelight: telemetry could not be sent within ${this.#timeoutMs} ms and is lost. Check OTEL_EXPORTER_OTLP_ENDPOINT; npx firelight doctor tests it.`,
+      `firelight: failed to send telemetry within ${this.#timeoutMs} ms; it is lost. Check OTEL_EXPORTER_OTLP_ENDPOINT with npx firelight doctor.`,
       ...(outcome === undefined ? [] : [outcome]),
     );
   }
 
-  /** Begins to send, while somebody else still decides about the end and will ask for {@link run}. */
+  /** Starts to send while another listener controls the exit and will call {@link run}. */
   async begin(): Promise<void> {
     await this.#within(this.#timeoutMs, this.#send);
   }
 
-  /** Why it failed; `undefined` when it did not. */
+  /** Returns the error of a failed flush. */
   async #within(timeoutMs: number, send: () => Promise<unknown>): Promise<unknown> {
     const earlier = this.#last;
     this.#deadline = performance.now() + timeoutMs;
@@ -81,7 +81,7 @@ export class ExitFlush {
     this.#last = sending;
     let timer: NodeJS.Timeout | undefined;
     const expired = new Promise<unknown>((resolve) => {
-      timer = setTimeout(() => resolve(new Error(`no answer within ${Math.ceil(timeoutMs)} ms`)), timeoutMs);
+      timer = setTimeout(() => resolve(new Error(`no response within ${Math.ceil(timeoutMs)} ms`)), timeoutMs);
     });
     const outcome = await Promise.race([sending, expired]);
     clearTimeout(timer);

@@ -1,4 +1,4 @@
-/** When a process is about to end, by itself or by a signal: the last moment to send what is buffered. */
+/** Runs a hook before a process ends, by itself or by a signal: the last chance to send buffered telemetry. */
 
 const signals = ["SIGTERM", "SIGINT"] as const;
 
@@ -7,8 +7,8 @@ interface CountingEmitter {
 }
 
 /**
- * How many of a signal's listeners belong to the package signal-exit, which many command-line tools use: they end the
- * process only if nobody else listens, and so wait for us to stop.
+ * Counts the listeners that belong to the package signal-exit, which many command-line tools use. They end the process
+ * only if nothing else listens, so they wait for this listener to go away.
  */
 const waitingListeners = (): number => {
   const hooks = process as unknown as Record<string | symbol, CountingEmitter | undefined>;
@@ -16,20 +16,20 @@ const waitingListeners = (): number => {
   return emitters.reduce((sum, emitter) => sum + (typeof emitter?.count === "number" ? emitter.count : 0), 0);
 };
 
-/** What is done at the end. */
+/** The actions before the exit. */
 interface EndFlush {
-  /** Sends what is buffered, within a bound; never rejects. */
+  /** Sends buffered telemetry within a time limit. Never rejects. */
   run(): Promise<void>;
-  /** The same, where the end may still be far. */
+  /** Starts to send when the exit may not be imminent. */
   begin(): Promise<void>;
 }
 
 /**
- * Flushes once when the process is about to end by itself, on SIGTERM and on SIGINT. Where nobody else listens to
- * the signal, it is raised again afterwards and ends the process as it would have; a second signal does so at once.
- * Whoever listens as well decides about the end, and finds that sending has begun. `process.exit()` waits for nothing.
+ * Flushes once before the process ends by itself, on SIGTERM and on SIGINT. If nothing else listens to the signal, it
+ * is raised again afterwards and ends the process as usual; a second signal ends it at once. Another listener decides
+ * about the exit itself; the flush has started by then. `process.exit()` does not wait.
  *
- * @returns takes the hooks away.
+ * @returns a function that removes the hooks
  */
 export const onProcessEnd = (flush: EndFlush): (() => void) => {
   let flushing = false;
@@ -53,7 +53,7 @@ export const onProcessEnd = (flush: EndFlush): (() => void) => {
     void flush.run().then(raise);
   };
   process.once("beforeExit", onBeforeExit);
-  // First, so that a listener that others registered with `once` is still there to be seen.
+  // Registered first, so a listener that was added with `once` is still visible.
   for (const signal of signals) process.prependListener(signal, onSignal);
   return stop;
 };

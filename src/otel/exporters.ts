@@ -1,6 +1,6 @@
 /**
- * The OTLP/HTTP exporters of all three signals, in the encoding that is asked for, and bounded: no export outlasts what
- * a flush at the end of the process may take. Only the packages of the wanted encoding are loaded.
+ * Creates the OTLP/HTTP exporters of all three signals in the configured encoding. No export takes longer than the
+ * flush at the end of the process. Only the packages of the configured encoding are loaded.
  */
 import type * as LogsProto from "@opentelemetry/exporter-logs-otlp-proto";
 import type * as MetricsProto from "@opentelemetry/exporter-metrics-otlp-proto";
@@ -13,10 +13,10 @@ import { number, report, text } from "./environment.ts";
 import type { ExitFlush } from "./exit-flush.ts";
 import { loadRequired } from "./packages.ts";
 
-/** An encoding of OTLP over HTTP, by its name in `OTEL_EXPORTER_OTLP_PROTOCOL`. */
+/** An encoding of OTLP/HTTP, named as in `OTEL_EXPORTER_OTLP_PROTOCOL`. */
 export type OtlpProtocol = "http/protobuf" | "http/json";
 
-/** Where telemetry goes and how; what is left out comes from the `OTEL_EXPORTER_OTLP_*` variables. */
+/** The destination of telemetry. Omitted fields come from the `OTEL_EXPORTER_OTLP_*` variables. */
 export interface OtlpTarget {
   readonly endpoint?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -32,7 +32,7 @@ const variablesOf = (signal: Signal, setting: string): ReadonlyArray<string> => 
   `OTEL_EXPORTER_OTLP_${setting}`,
 ];
 
-/** As the specification wants it, a value that is not supported is reported and then taken for none. */
+/** As the specification requires, an unsupported value is reported and ignored. */
 const protocolOf = (signal: Signal, { protocol }: OtlpTarget): OtlpProtocol => {
   if (protocol !== undefined) return protocol;
   const name = variablesOf(signal, "PROTOCOL").find((one) => text(one) !== undefined);
@@ -60,13 +60,13 @@ const packageNames: Readonly<Record<Signal, string>> = {
   logs: "@opentelemetry/exporter-logs-otlp",
 };
 
-/** The package of a signal and its encoding; both encodings have the same classes. */
+/** Loads the package of a signal and encoding. Both encodings have the same classes. */
 const packageOf = <S extends Signal>(signal: S, target: OtlpTarget): ExporterPackages[S] => {
   const encoding = protocolOf(signal, target) === "http/json" ? "http" : "proto";
   return loadRequired(`${packageNames[signal]}-${encoding}`) as ExporterPackages[S];
 };
 
-/** What an exporter is made with; its time is that of the variables, and no more than it is given here. */
+/** Returns the configuration of an exporter. Its timeout comes from the variables, capped by the given maximum. */
 const configsOf = (signal: Signal, { endpoint, headers }: OtlpTarget) => {
   const timeoutMs = number(variablesOf(signal, "TIMEOUT"), 1) ?? standardTimeoutMs;
   const target = {
@@ -76,10 +76,10 @@ const configsOf = (signal: Signal, { endpoint, headers }: OtlpTarget) => {
   return (maxTimeoutMs: number) => ({ ...target, timeoutMillis: Math.max(1, Math.min(timeoutMs, maxTimeoutMs)) });
 };
 
-/** Makes an exporter whose exports, retries included, take so many milliseconds at most. */
+/** Creates an exporter whose exports, including retries, are limited to the given time. */
 export type MakeExporter<Exporter> = (maxTimeoutMs: number) => Exporter;
 
-/** @throws {ConfigError} when the package of the encoding is not installed; so do the others. */
+/** @throws {ConfigError} if the package of the encoding is not installed; so do the other factories */
 export const traceExporters = (target: OtlpTarget): MakeExporter<SpanExporter> => {
   const { OTLPTraceExporter } = packageOf("traces", target);
   const configOf = configsOf("traces", target);
@@ -107,7 +107,7 @@ interface AnyExporter<Items> {
   forceFlush?(): Promise<void>;
 }
 
-/** An exporter whose exports end with the flush at the end of the process that they are a part of. */
+/** An exporter whose exports are bounded by the flush at the end of the process. */
 interface BoundedExporter<Items> {
   export(items: Items, done: (result: ExportResult) => void): void;
   forceFlush(): Promise<void>;
@@ -115,8 +115,8 @@ interface BoundedExporter<Items> {
 }
 
 /**
- * An exporter whose exports take no longer than a flush at the end of the process. During such a flush, each export gets
- * the time that is left, and fails at once when there is none.
+ * Wraps an exporter. During a flush at the end of the process, each export gets the remaining time, and fails at once
+ * if there is none.
  */
 export const bounded = <Items>(
   make: MakeExporter<AnyExporter<Items>>,
@@ -128,7 +128,10 @@ export const bounded = <Items>(
     export: (items, done) => {
       const { remainingMs } = flush;
       if (remainingMs !== undefined && remainingMs < 1) {
-        done({ code: failed, error: new Error("the time to send telemetry at the end of the process is over") });
+        done({
+          code: failed,
+          error: new Error("the time limit for sending telemetry at the end of the process has passed"),
+        });
         return;
       }
       const exporter = remainingMs === undefined ? standard : make(remainingMs);

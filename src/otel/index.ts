@@ -136,7 +136,9 @@ interface Provider {
   shutdown(): Promise<void>;
 }
 
-/** What runs, whichever copy of this package has started it: one may be in a bundle, another loaded with `--import`. */
+/**
+ * The running instance, shared by all copies of this package: one may be in a bundle, another loaded with `--import`.
+ */
 const started = processWide("otel", (): { running?: OtelHandle | undefined } => ({}));
 
 const nothing = async (): Promise<void> => {};

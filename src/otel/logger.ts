@@ -1,4 +1,4 @@
-/** A logger whose records go to the OpenTelemetry logs pipeline, each in the trace it belongs to. */
+/** A logger that writes to the OpenTelemetry logs pipeline, each record in its trace. */
 import type { Context } from "@opentelemetry/api";
 import { ROOT_CONTEXT, TraceFlags, trace } from "@opentelemetry/api";
 import type { LogAttributes, Logger as LogsTarget } from "@opentelemetry/api-logs";
@@ -6,26 +6,29 @@ import type { Logger } from "../contract/config/options.ts";
 import { valueText } from "../contract/thrown.ts";
 import { attributes, unsampledFlags } from "../telemetry/catalog.ts";
 
-/** Numbers of OpenTelemetry's log data model. */
+/** Severity numbers of OpenTelemetry's log data model. */
 const severities = { debug: 5, info: 9, warn: 13, error: 17 } as const;
 
 const attributeOf = (value: unknown): LogAttributes[string] =>
   typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : valueText(value);
 
-/** The flags of a record's span: those of the active span if it is that one, else sampled unless the record says otherwise. */
+/**
+ * Returns the trace flags of a record: those of the active span if it is the record's span, otherwise sampled unless
+ * the record says otherwise.
+ */
 const flagsOf = (traceFlags: unknown, spanId: string): number => {
   const active = trace.getActiveSpan()?.spanContext();
   if (active?.spanId === spanId) return active.traceFlags;
   return traceFlags === unsampledFlags ? TraceFlags.NONE : TraceFlags.SAMPLED;
 };
 
-/** The context of the span that a record names; without one, the record belongs to the active span. */
+/** Returns the context of the span that a record names; without one, the active context. */
 const contextOf = (traceId: unknown, spanId: unknown, traceFlags: unknown): Context | undefined =>
   typeof traceId === "string" && typeof spanId === "string"
     ? trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: flagsOf(traceFlags, spanId) })
     : undefined;
 
-/** A logger over one of OpenTelemetry. */
+/** Creates a logger on top of an OpenTelemetry logger. */
 export const makeOtelLogger = (target: Pick<LogsTarget, "emit">): Logger => {
   const emit = (level: keyof typeof severities, message: string, meta: Record<string, unknown> = {}): void => {
     const {

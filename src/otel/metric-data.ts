@@ -1,6 +1,6 @@
 /**
- * Metrics in the shape that OpenTelemetry's SDK collects, in types of our own: those of the SDK would tie the declarations
- * of this package to one generation of it. What is made here fits both.
+ * Metrics in the shape of OpenTelemetry's SDK, with separate types: the SDK's types would tie the declarations of this
+ * package to one generation of it. The data fits both generations.
  */
 import type { Attributes, HrTime, ValueType } from "@opentelemetry/api";
 

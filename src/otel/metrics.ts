@@ -1,6 +1,6 @@
 /**
- * The metrics of a Prometheus registry as OpenTelemetry metrics, converted when
- * they are collected: instruments exist once, whether they are scraped or pushed.
+ * Converts the metrics of a Prometheus registry into OpenTelemetry metrics at collection time. Each instrument exists
+ * once, whether it is scraped or pushed.
  */
 import type { Attributes, HrTime } from "@opentelemetry/api";
 import { ValueType } from "@opentelemetry/api";
@@ -18,14 +18,14 @@ import {
 } from "./metric-data.ts";
 import { SeriesMemory } from "./series-memory.ts";
 
-/** A sample as both Prometheus clients give it as JSON. */
+/** A sample in the JSON of both Prometheus clients. */
 interface Sample {
   readonly value: number;
   readonly labels: Readonly<Record<string, string | number | undefined>>;
   readonly metricName?: string;
 }
 
-/** A metric as both Prometheus clients give it as JSON. */
+/** A metric in the JSON of both Prometheus clients. */
 interface JsonMetric {
   readonly name: string;
   readonly help: string;
@@ -33,7 +33,7 @@ interface JsonMetric {
   readonly values?: ReadonlyArray<Sample>;
 }
 
-/** The part of a prom-client or @prometheus-io/client registry that is read. */
+/** The parts of a prom-client or @prometheus-io/client registry that are used here. */
 export interface ReadableRegistry {
   /** All metrics, as JSON. */
   getMetricsAsJSON(): Promise<ReadonlyArray<unknown>>;
@@ -141,7 +141,7 @@ export class FirelightMetricProducer {
     this.#memory = new SeriesMemory(this.#temporality, hrTime(performance.timeOrigin));
   }
 
-  /** Reads the registry; an error of it is in `errors` of the result. */
+  /** Reads the registry. Errors are in `errors` of the result. */
   async collect(): Promise<CollectionResult> {
     try {
       const json = (await this.#registry.getMetricsAsJSON()) as ReadonlyArray<JsonMetric>;

@@ -1,4 +1,4 @@
-/** The checks of what only `startOpenTelemetry` is given. */
+/** Checks the options of `startOpenTelemetry`. */
 import type { MeterProvider, TracerProvider } from "@opentelemetry/api";
 import { quantity } from "../contract/validation/check-number.ts";
 import { boolean, either, record, text } from "../contract/validation/option-checks.ts";
@@ -39,7 +39,7 @@ type Instrumentations = ReadonlyArray<Instrumentation | ReadonlyArray<Instrument
 
 const string = text({ allowed: "a string", pattern: /^/ });
 
-/** Where telemetry is sent. */
+/** The address of the receiver. */
 export const endpoint: Check<string> = check(
   'an http:// or https:// address such as "http://127.0.0.1:4318"',
   (value) => {
@@ -51,7 +51,7 @@ export const endpoint: Check<string> = check(
 const isRegistry = (value: unknown): boolean =>
   typeof (value as { readonly getMetricsAsJSON?: unknown } | null | undefined)?.getMetricsAsJSON === "function";
 
-/** Whatever has the metrics that are pushed. */
+/** The source of the pushed metrics. */
 export const metricsSource: Check<MetricsSource> = check("a registry of prom-client, or { registry }", (value) => {
   const inside = (value as { readonly registry?: unknown } | null)?.registry;
   if (isRegistry(value) || isRegistry(inside)) return value as MetricsSource;
@@ -64,13 +64,13 @@ export const metricsSource: Check<MetricsSource> = check("a registry of prom-cli
 const isInstrumentation = (value: unknown): boolean =>
   typeof value === "object" && value !== null && typeof (value as { readonly enable?: unknown }).enable === "function";
 
-/** Instrumentations, in lists within the list too. */
+/** Instrumentations; nested lists are allowed. */
 export const instrumentations: Check<Instrumentations> = check("an array of instrumentations", (value) => {
   if (Array.isArray(value) && value.flat().every(isInstrumentation)) return value as Instrumentations;
   throw notAllowed(value, "an array of instrumentations, such as [getNodeAutoInstrumentations()]");
 });
 
-/** Headers of exports, which have keys. */
+/** Headers of exports, which may contain API keys. */
 export const headers = record(text({ allowed: "a string", pattern: /^/, secret: true }), { secret: true });
 
 /** Attributes of the resource. */

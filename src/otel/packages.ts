@@ -1,7 +1,7 @@
 /**
- * The packages of the OpenTelemetry SDK, loaded when `startOpenTelemetry` is called. Apps have one of two generations
- * (API 1.9 with SDK 2.x, API 1.10 with SDK 3.x) and install them one by one or as `@opentelemetry/sdk-node`, so a
- * package is looked for beside Firelight first and below `sdk-node` second.
+ * Loads the packages of the OpenTelemetry SDK when `startOpenTelemetry` is called. Apps have one of two generations
+ * (API 1.9 with SDK 2.x, API 1.10 with SDK 3.x) and install them individually or as `@opentelemetry/sdk-node`. So a
+ * package is resolved from Firelight first, then from `sdk-node`.
  */
 import { join } from "node:path";
 import * as api from "@opentelemetry/api";
@@ -16,10 +16,10 @@ import { ConfigError } from "../contract/errors.ts";
 
 type Require = NodeJS.Require;
 
-/** Not imported by its name, which bundlers would take for a way to modules of theirs. */
+/** Accessed indirectly, because bundlers rewrite a direct import. */
 const { createRequire } = process.getBuiltinModule("node:module");
 
-/** In a bundle of CommonJS there is no `import.meta.url`; packages are then found from the working directory. */
+/** A CommonJS bundle has no `import.meta.url`; packages are then resolved from the working directory. */
 const own: Require = createRequire((import.meta as Partial<ImportMeta>).url ?? join(process.cwd(), "package.json"));
 
 const resolveIn = (from: Require, name: string): string | undefined => {
@@ -30,7 +30,7 @@ const resolveIn = (from: Require, name: string): string | undefined => {
   }
 };
 
-/** A package as an app has it, and what the packages that it depends on are found by. */
+/** An installed package, and the resolver for its dependencies. */
 interface Located {
   readonly path: string;
   readonly require: Require;
@@ -50,7 +50,7 @@ const locate = (name: string): Located | undefined => {
 
 const missing = (name: string): ConfigError =>
   new ConfigError(
-    `firelight/otel needs the package ${name}, which is not installed. Install it (npm i ${name}), or @opentelemetry/sdk-node, which brings it along; see "Your service has no SDK" in docs/tracing.md.`,
+    `firelight/otel needs the package ${name}, which is not installed. Install it (npm i ${name}), or @opentelemetry/sdk-node, which includes it. See "Your service has no SDK" in docs/tracing.md.`,
   );
 
 const loadFrom = (name: string, located: Located): unknown => {
@@ -58,22 +58,22 @@ const loadFrom = (name: string, located: Located): unknown => {
     return own(located.path);
   } catch (cause) {
     throw new ConfigError(
-      `firelight/otel could not load the package ${name} from ${located.path}: see the cause. Reinstall it together with the other packages of OpenTelemetry.`,
+      `firelight/otel failed to load the package ${name} from ${located.path}; see the cause. Reinstall it together with the other OpenTelemetry packages.`,
       { cause },
     );
   }
 };
 
-/** A package that is needed only for a setting; `undefined` where it is not installed. */
+/** Loads a package that only some settings need; `undefined` if it is not installed. */
 export const loadOptional = (name: string): unknown => {
   const located = locate(name);
   return located && loadFrom(name, located);
 };
 
 /**
- * A package that cannot be done without.
+ * Loads a required package.
  *
- * @throws {ConfigError} when it is not installed.
+ * @throws {ConfigError} if it is not installed
  */
 export const loadRequired = (name: string): unknown => {
   const located = locate(name);
@@ -81,7 +81,7 @@ export const loadRequired = (name: string): unknown => {
   return loadFrom(name, located);
 };
 
-/** A package that another one depends on, in the version that the other one uses. */
+/** Loads a dependency of another package, in the version that it uses. */
 const loadOf = (owner: string, name: string): unknown => {
   const located = locate(owner);
   const found = (located && locateIn(located.require, name)) ?? locate(name);
@@ -89,7 +89,7 @@ const loadOf = (owner: string, name: string): unknown => {
   return loadFrom(name, found);
 };
 
-/** The API of log records: a part of the API since 1.10, and a package of its own before. */
+/** Returns the logs API: part of the API since 1.10, a separate package before. */
 export type LogsGlobal = (typeof LogsApi)["logs"];
 
 const logsGlobal = (): LogsGlobal => {
@@ -97,7 +97,7 @@ const logsGlobal = (): LogsGlobal => {
   return logs ?? (loadOf("@opentelemetry/sdk-logs", "@opentelemetry/api-logs") as typeof LogsApi).logs;
 };
 
-/** What {@link loadSdk} found. */
+/** The packages that {@link loadSdk} loaded. */
 export interface Sdk {
   readonly core: typeof Core;
   readonly resources: typeof Resources;
@@ -111,7 +111,7 @@ export interface Sdk {
 /**
  * Loads the SDK.
  *
- * @throws {ConfigError} naming the package that is not installed.
+ * @throws {ConfigError} naming the missing package
  */
 export const loadSdk = (): Sdk => {
   const trace = loadRequired("@opentelemetry/sdk-trace") as typeof SdkTrace;

@@ -1,4 +1,4 @@
-/** Where the records of each signal go: to the exporters that `OTEL_<SIGNAL>_EXPORTER` names. */
+/** Builds the pipeline of each signal with the exporters in `OTEL_<SIGNAL>_EXPORTER`. */
 import type { LogRecordProcessor } from "@opentelemetry/sdk-logs";
 import type { MetricReader, PushMetricExporter } from "@opentelemetry/sdk-metrics";
 import type { SpanProcessor } from "@opentelemetry/sdk-trace";
@@ -9,7 +9,7 @@ import { FirelightMetricProducer, type ReadableRegistry } from "./metrics.ts";
 import type { Sdk } from "./packages.ts";
 import { CountingSpanProcessor } from "./span-count.ts";
 
-/** What pipelines are made from. */
+/** The inputs of the pipelines. */
 export interface PipelineOptions {
   readonly sdk: Sdk;
   readonly target: OtlpTarget;
@@ -18,7 +18,7 @@ export interface PipelineOptions {
   readonly timeoutMs: number;
 }
 
-/** The processors of spans, and the one that counts Firelight's own. */
+/** Creates the span processors, and the one that counts Firelight's own spans. */
 export const spanPipeline = ({
   sdk,
   target,
@@ -36,7 +36,7 @@ export const spanPipeline = ({
   return { processors, counting };
 };
 
-/** The processors of log records. */
+/** Creates the log record processors. */
 export const logPipeline = ({ sdk, target, flush, timeoutMs }: PipelineOptions): Array<LogRecordProcessor> =>
   exportersOf("LOGS").map((name) =>
     name === "console"
@@ -47,7 +47,7 @@ export const logPipeline = ({ sdk, target, flush, timeoutMs }: PipelineOptions):
         }),
   );
 
-/** An exporter that also says how the SDK is to count for it. */
+/** An exporter that also determines the temporality of the SDK's instruments. */
 const boundedMetrics = ({ target, flush, timeoutMs }: PipelineOptions): PushMetricExporter => {
   const make = metricExporters(target);
   const model = make(timeoutMs);
@@ -60,8 +60,8 @@ const boundedMetrics = ({ target, flush, timeoutMs }: PipelineOptions): PushMetr
 };
 
 /**
- * The readers of metrics: those of the registry, if there is one, and those that the process makes with OpenTelemetry's
- * API. Without a registry there are none unless the variable asks for them.
+ * Creates the metric readers: of the registry, if there is one, and of instruments created with OpenTelemetry's API.
+ * Without a registry there are none unless the variable requests them.
  */
 export const metricPipeline = (
   options: PipelineOptions,
@@ -88,7 +88,7 @@ export const metricPipeline = (
 
 const logLevels = ["NONE", "ERROR", "WARN", "INFO", "DEBUG", "VERBOSE", "ALL"] as const;
 
-/** `OTEL_LOG_LEVEL`: how much OpenTelemetry says about itself on the console; nothing unless it is set. */
+/** Applies `OTEL_LOG_LEVEL`, the level of OpenTelemetry's own console messages; off unless set. */
 export const diagnosticLevel = (): (typeof logLevels)[number] | undefined => {
   const level = text("OTEL_LOG_LEVEL")?.toUpperCase();
   return logLevels.find((known) => known === level);

@@ -1,4 +1,4 @@
-/** The propagator that `OTEL_PROPAGATORS` names, for whatever else in the process sends and receives requests. */
+/** Creates the propagator in `OTEL_PROPAGATORS`, for other code in the process that sends and receives requests. */
 import type { TextMapPropagator } from "@opentelemetry/api";
 import { list } from "./environment.ts";
 import { loadOptional, type Sdk } from "./packages.ts";
@@ -39,7 +39,7 @@ const propagatorOf = (name: string, { core }: Sdk): TextMapPropagator | undefine
   }
 };
 
-/** W3C trace context and baggage unless the variable says otherwise; `undefined` for `none`. */
+/** W3C trace context and baggage by default; `undefined` for `none`. */
 export const propagatorFromEnvironment = (sdk: Sdk): TextMapPropagator | undefined => {
   const names = list("OTEL_PROPAGATORS") ?? ["tracecontext", "baggage"];
   if (names.includes("none")) return undefined;
@@ -50,7 +50,7 @@ export const propagatorFromEnvironment = (sdk: Sdk): TextMapPropagator | undefin
       packages[name] === undefined
         ? "Use tracecontext, baggage, b3, b3multi, jaeger or none."
         : `Install the package ${packages[name]}.`;
-    console.warn(`firelight: OTEL_PROPAGATORS has "${name}", which has no effect. ${fix}`);
+    console.warn(`firelight: OTEL_PROPAGATORS contains "${name}", which is not supported and was ignored. ${fix}`);
     return [];
   });
   return propagators.length === 0 ? undefined : new sdk.core.CompositePropagator({ propagators });

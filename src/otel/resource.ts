@@ -1,4 +1,4 @@
-/** What the process is called in its telemetry: the SDK's defaults, detectors, variables, options, and a runner's identity. */
+/** Builds the resource of the process: the SDK's defaults, detectors, variables, options, and the runner's identity. */
 import type { Resource, ResourceDetector } from "@opentelemetry/resources";
 import { list } from "./environment.ts";
 import type { Sdk } from "./packages.ts";
@@ -14,7 +14,7 @@ const identityVariables = {
   "flame.runner.backend": "FLAME_BACKEND",
 } as const;
 
-/** Comes after the variables: a runner inherits `OTEL_RESOURCE_ATTRIBUTES` from its parent, but not its identity. */
+/** Applied after the variables: a runner inherits `OTEL_RESOURCE_ATTRIBUTES` from its parent, but not its identity. */
 const ownAttributes = ({ attributes, serviceName }: ResourceOptions): Record<string, string | number | boolean> => {
   const all: Record<string, string | number | boolean> = { "process.pid": process.pid, ...attributes };
   for (const [name, variable] of Object.entries(identityVariables)) {
@@ -25,7 +25,7 @@ const ownAttributes = ({ attributes, serviceName }: ResourceOptions): Record<str
   return all;
 };
 
-/** The detectors that `OTEL_NODE_RESOURCE_DETECTORS` names; the host's unless it is set. */
+/** Returns the detectors in `OTEL_NODE_RESOURCE_DETECTORS`; only the host detector by default. */
 const detectorsFromEnvironment = ({ resources }: Sdk): ReadonlyArray<ResourceDetector> => {
   const { hostDetector, osDetector, processDetector, serviceInstanceIdDetector } = resources;
   const known: Readonly<Record<string, ReadonlyArray<ResourceDetector>>> = {
@@ -42,13 +42,13 @@ const detectorsFromEnvironment = ({ resources }: Sdk): ReadonlyArray<ResourceDet
   return names.flatMap((name) => {
     if (known[name] === undefined)
       console.warn(
-        `firelight: OTEL_NODE_RESOURCE_DETECTORS has "${name}", which has no effect. Use all, none, or a list of ${Object.keys(known).join(", ")}.`,
+        `firelight: OTEL_NODE_RESOURCE_DETECTORS contains "${name}", which is not supported and was ignored. Use all, none, or a list of ${Object.keys(known).join(", ")}.`,
       );
     return known[name] ?? [];
   });
 };
 
-/** `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` hold whichever detectors are chosen. */
+/** `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` apply with any choice of detectors. */
 export const makeResource = (sdk: Sdk, options: ResourceOptions): Resource => {
   const { defaultResource, detectResources, envDetector, resourceFromAttributes } = sdk.resources;
   return defaultResource()

@@ -1,4 +1,4 @@
-/** The sampler that `OTEL_TRACES_SAMPLER` names. */
+/** Creates the sampler in `OTEL_TRACES_SAMPLER`. */
 import type { Sampler } from "@opentelemetry/sdk-trace";
 import { number, report, text } from "./environment.ts";
 import type { Sdk } from "./packages.ts";
@@ -10,7 +10,7 @@ const ratio = (): number => {
   return 1;
 };
 
-/** `undefined` where the variable is not set, or names a sampler that the SDK does not have: its default holds. */
+/** `undefined` if the variable is not set or unsupported; the SDK's default applies. */
 export const samplerFromEnvironment = ({ trace }: Sdk): Sampler | undefined => {
   const samplers: Readonly<Record<string, () => Sampler>> = {
     always_on: () => new trace.AlwaysOnSampler(),

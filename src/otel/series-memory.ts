@@ -1,6 +1,6 @@
 /**
- * What was collected of each series before. Tells deltas, and when a series began: one that has less than before was reset,
- * as by `registry.resetMetrics()`, and counts from the collection before on.
+ * Remembers the previous collection of each series, to compute deltas and start times. A series that decreased was
+ * reset, as by `registry.resetMetrics()`, and counts from the previous collection on.
  */
 import type { Attributes, HrTime } from "@opentelemetry/api";
 import type { DataPoint, HistogramValue } from "./metric-data.ts";
@@ -12,26 +12,26 @@ interface Remembered {
   readonly startTime: HrTime;
 }
 
-/** The points of one reader. */
+/** The data points of one reader. */
 export class SeriesMemory {
   readonly #temporality: "cumulative" | "delta";
   readonly #series = new Map<string, Remembered>();
   readonly #bornAt: HrTime;
   #collectedAt: HrTime;
 
-  /** `bornAt` is when the process began to count. */
+  /** @param bornAt when the process started to count */
   constructor(temporality: "cumulative" | "delta", bornAt: HrTime) {
     this.#temporality = temporality;
     this.#bornAt = bornAt;
     this.#collectedAt = bornAt;
   }
 
-  /** A collection ended. */
+  /** Ends a collection. */
   collected(at: HrTime): void {
     this.#collectedAt = at;
   }
 
-  /** The point of a counter; none where a delta would say that nothing was counted. */
+  /** Returns the data point of a counter; none for an empty delta. */
   counter(key: string, attributes: Attributes, value: number, now: HrTime): ReadonlyArray<DataPoint<number>> {
     const { before, startTime } = this.#advance(key, { count: value, sum: value, counts: [] });
     if (this.#temporality === "cumulative") return [{ startTime, endTime: now, attributes, value }];
@@ -39,7 +39,7 @@ export class SeriesMemory {
     return delta === 0 ? [] : [{ startTime: this.#collectedAt, endTime: now, attributes, value: delta }];
   }
 
-  /** The point of a histogram; none where a delta would say that nothing was observed. */
+  /** Returns the data point of a histogram; none for an empty delta. */
   histogram(
     key: string,
     attributes: Attributes,
@@ -63,7 +63,9 @@ export class SeriesMemory {
     ];
   }
 
-  /** Remembers a series. `before` is what it had, unless it was reset since; `startTime` is when it began to count. */
+  /**
+   * Remembers a series. `before` is its previous value, unless it was reset; `startTime` is when it started to count.
+   */
   #advance(
     key: string,
     { count, sum, counts }: Omit<Remembered, "startTime">,

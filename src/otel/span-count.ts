@@ -1,7 +1,4 @@
-/**
- * Spans on their way out, in batches and counted: how many of Firelight's own have not
- * been sent yet, and how many never will be.
- */
+/** Sends spans in batches and counts Firelight's own: how many are not sent yet, and how many are lost. */
 import type { Context } from "@opentelemetry/api";
 import { TraceFlags } from "@opentelemetry/api";
 import type * as SdkTrace from "@opentelemetry/sdk-trace";
@@ -18,7 +15,7 @@ const defaultQueueSize = 2_048;
 /** The SDK's `ExportResultCode.FAILED`. */
 const failed: number = 1;
 
-/** The SDK's batch processor, with the bound of its queue kept here, where what does not fit can be counted. */
+/** The SDK's batch processor with its own queue limit, so that spans that do not fit can be counted. */
 export class CountingSpanProcessor implements SdkTrace.SpanProcessor {
   readonly #batch: SdkTrace.BatchSpanProcessor;
   readonly #exporter: SdkTrace.SpanExporter;
@@ -40,7 +37,9 @@ export class CountingSpanProcessor implements SdkTrace.SpanProcessor {
     this.#batch = new BatchSpanProcessor({ ...settings, exporter: counted, maxQueueSize: this.#queueSize * 2 });
   }
 
-  /** Where Firelight's spans are; unknown as long as none came, which may be because another provider has them. */
+  /**
+   * The export state of Firelight's spans; unknown until the first one arrives, since another provider may have them.
+   */
   get count(): SpanExport | undefined {
     return this.#seen ? { unsent: this.#unsent, failed: this.#failed } : undefined;
   }

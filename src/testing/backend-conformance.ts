@@ -76,7 +76,7 @@ const schema = object<BackendConformanceOptions>({
   invokePath,
 });
 
-/** A boot that is done this soon can ignore that it had less time. */
+/** A boot that finishes this fast may ignore its timeout. */
 const instantMs = 500;
 
 const assertUsable = (runner: RunnerHandle): void => {
@@ -93,39 +93,39 @@ const assertReady = async (runner: RunnerHandle): Promise<void> =>
   assert.equal(
     await readyStatus(runner),
     200,
-    `${runner.url}/ready does not answer 200, although spawn says that the runner is up.`,
+    `${runner.url}/ready does not respond 200, although spawn returned the runner.`,
   );
 
 const assertGone = async <B extends Backend>(trial: Trial<B>, runner: RunnerHandle): Promise<void> => {
   await trial.becomes(
     async () => (await trial.running([runner])).length === 0 && (await readyStatus(runner)) === undefined,
-    () => `The runner ${runner.id} at ${runner.url} is still there.`,
+    () => `The runner ${runner.id} at ${runner.url} is still running.`,
   );
   if (runner.exited !== undefined) await trial.inTime(runner.exited, "exited of a runner that is gone");
 };
 
 const assertSilent = (said: string, secret: string, what: string): void =>
-  assert.ok(!said.includes(secret), `${what} shows the secret that the runner gets in its environment.`);
+  assert.ok(!said.includes(secret), `${what} contains the secret from the runner's environment.`);
 
-/** A boot that was stopped in time, or that was done already and can be undone. */
+/** A boot that was stopped, or that had finished and can be undone. */
 const assertStopped = async <B extends Backend>(trial: Trial<B>, outcome: SpawnOutcome): Promise<void> => {
   if ("runner" in outcome) await trial.terminate(outcome.runner);
   await trial.assertNothingRuns();
 };
 
 const checks: Readonly<Record<string, CheckBody>> = {
-  "a spawned runner is ready at once": async (trial) => {
+  "a spawned runner is ready": async (trial) => {
     const runner = await trial.spawn();
     assertUsable(runner);
     await assertReady(runner);
-    assert.deepEqual(await trial.running([runner]), [runner.id], "A runner that is up is not among the running ones.");
+    assert.deepEqual(await trial.running([runner]), [runner.id], "A ready runner is not among the running ones.");
   },
 
   "a runner has the id and the secret of its request": async (trial, { invokePath = defaults.invokePath }) => {
     await assertIdentity(await trial.spawn(), trial.key, invokePath);
   },
 
-  "boots at once give runners of their own": async (
+  "concurrent boots return separate runners": async (
     trial,
     { concurrency = defaultConcurrency, invokePath = defaults.invokePath },
   ) => {
@@ -139,25 +139,25 @@ const checks: Readonly<Record<string, CheckBody>> = {
     await trial.assertNothingRuns();
   },
 
-  "a terminated runner is gone, and no other one": async (trial) => {
+  "terminate stops its runner and no other": async (trial) => {
     const [runner, other] = await Promise.all([trial.spawn(), trial.spawn()]);
     await trial.terminate(runner);
     await assertGone(trial, runner);
-    assert.deepEqual(await trial.running([other]), [other.id], "Terminating a runner ended another one.");
+    assert.deepEqual(await trial.running([other]), [other.id], "Terminating a runner stopped another one.");
     await assertReady(other);
     const lives = Promise.resolve("lives");
     const told = await Promise.race([other.exited ?? lives, lives]);
-    assert.equal(told, "lives", "exited has settled although the runner lives.");
+    assert.equal(told, "lives", "exited settled although the runner is running.");
   },
 
-  "terminating twice, at once or later, is as good as once": async (trial) => {
+  "terminate is idempotent, concurrently and later": async (trial) => {
     const runner = await trial.spawn();
     await Promise.all([trial.terminate(runner), trial.terminate(runner)]);
     await trial.terminate(runner);
     await assertGone(trial, runner);
   },
 
-  "a crash is noticed, and what has crashed can be terminated": async (trial, { crash }) => {
+  "a crash is reported, and a crashed runner can be terminated": async (trial, { crash }) => {
     const runner = await trial.spawn();
     await crash(runner, trial.backend);
     await assertGone(trial, runner);
@@ -165,7 +165,7 @@ const checks: Readonly<Record<string, CheckBody>> = {
     await trial.assertNothingRuns();
   },
 
-  "healthCheck tells a living runner from a crashed one": async (trial, { crash }) => {
+  "healthCheck distinguishes a running runner from a crashed one": async (trial, { crash }) => {
     const { backend } = trial;
     if (backend.healthCheck === undefined) return;
     const runner = await trial.spawn();
@@ -174,7 +174,7 @@ const checks: Readonly<Record<string, CheckBody>> = {
         toPromise(() => backend.healthCheck!(runner)),
         "healthCheck",
       );
-    assert.equal(await healthy(), true, "healthCheck says that a runner that is up is not healthy.");
+    assert.equal(await healthy(), true, "healthCheck returns false for a running runner.");
     await crash(runner, backend);
     await trial.becomes(
       () =>
@@ -182,11 +182,11 @@ const checks: Readonly<Record<string, CheckBody>> = {
           (answer) => !answer,
           () => true,
         ),
-      () => "healthCheck says that a crashed runner is healthy.",
+      () => "healthCheck returns true for a crashed runner.",
     );
   },
 
-  "a boot that gets no time fails and leaves nothing": async (trial) => {
+  "a boot without time fails and leaves nothing behind": async (trial) => {
     const startedAt = performance.now();
     const outcome = await trial.trySpawn(trial.request({ timeoutMs: 1 }));
     const elapsedMs = performance.now() - startedAt;
@@ -195,20 +195,20 @@ const checks: Readonly<Record<string, CheckBody>> = {
     await assertStopped(trial, outcome);
   },
 
-  "an abort during a boot stops it and leaves nothing": async (trial) => {
+  "an abort during a boot stops it and leaves nothing behind": async (trial) => {
     const abort = new AbortController();
     const spawning = trial.trySpawn(trial.request({ signal: abort.signal }));
-    abort.abort(new Error("no longer wanted"));
+    abort.abort(new Error("no longer needed"));
     await assertStopped(trial, await trial.inTime(spawning, "spawn, after its signal was aborted,"));
   },
 
   "an abort before a boot starts nothing": async (trial) => {
-    const outcome = await trial.trySpawn(trial.request({ signal: AbortSignal.abort(new Error("no longer wanted")) }));
-    assert.ok("error" in outcome, "spawn gave a runner, although its signal was aborted from the start.");
+    const outcome = await trial.trySpawn(trial.request({ signal: AbortSignal.abort(new Error("no longer needed")) }));
+    assert.ok("error" in outcome, "spawn returned a runner, although its signal was aborted from the start.");
     await trial.assertNothingRuns();
   },
 
-  "neither a handle nor an error shows the secret": async (trial) => {
+  "neither a handle nor an error contains the secret": async (trial) => {
     const failed = await trial.trySpawn(trial.request({ signal: AbortSignal.abort() }));
     if ("error" in failed)
       assertSilent(inspect(failed.error, { depth: 8 }), trial.key.secret, "The error of a failed boot");

@@ -1,4 +1,4 @@
-/** A backend on trial: what a check starts with it, and that all of it ends with the check. */
+/** Runs a backend for a check and stops everything that the check started. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,21 +10,21 @@ import { toPromise } from "../parent/pool/to-promise.ts";
 const poolName = "conformance";
 const lookEveryMs = 20;
 
-/** What a trial is made of. */
+/** The options of a trial. */
 export interface TrialOptions<B extends Backend> {
   readonly backend: B;
-  /** The ids of the runners that the infrastructure has now. */
+  /** The ids of the runners that the infrastructure is running. */
   readonly running: () => ReadonlyArray<string> | Promise<ReadonlyArray<string>>;
   readonly spawnTimeoutMs: number;
   readonly settleMs: number;
 }
 
-/** How a spawn came out. */
+/** The outcome of a spawn. */
 export type SpawnOutcome = { readonly runner: RunnerHandle } | { readonly error: unknown };
 
 export class Trial<B extends Backend> {
   readonly backend: B;
-  /** A secret of this trial only, which runners get in their environment. */
+  /** A secret for this trial, which runners get in their environment. */
   readonly key: SigningKey = { id: defaults.keyId, secret: `canary-${randomBytes(16).toString("hex")}` };
   readonly #options: TrialOptions<B>;
   readonly #spawned: Array<RunnerHandle> = [];
@@ -34,7 +34,7 @@ export class Trial<B extends Backend> {
     this.#options = options;
   }
 
-  /** A request like a pool's. */
+  /** Creates a request like a pool's. */
   request(overrides: Partial<SpawnRequest> = {}): SpawnRequest {
     const runnerId = `${poolName}-${randomBytes(4).toString("hex")}`;
     return {
@@ -53,14 +53,14 @@ export class Trial<B extends Backend> {
     };
   }
 
-  /** Spawns a runner that must come up in time. */
+  /** Spawns a runner that must become ready in time. */
   async spawn(request: SpawnRequest = this.request()): Promise<RunnerHandle> {
     const outcome = await this.trySpawn(request);
     if ("error" in outcome) throw outcome.error;
     return outcome.runner;
   }
 
-  /** Spawns a runner that may fail to come up, but not later than `settleMs` after its time is over. */
+  /** Spawns a runner that may fail to boot, at most `settleMs` after its timeout. */
   async trySpawn(request: SpawnRequest): Promise<SpawnOutcome> {
     const spawned = toPromise(() => this.backend.spawn(request)).then(
       (runner): SpawnOutcome => {
@@ -80,11 +80,11 @@ export class Trial<B extends Backend> {
     );
   }
 
-  /** The result of something that the backend must be done with soon. */
+  /** Waits for an operation that the backend must finish soon. */
   async inTime<A>(work: Promise<A>, what: string, ms: number = this.#options.settleMs): Promise<A> {
     const clock = new AbortController();
     const late = sleep(ms, undefined, { signal: clock.signal }).then(() =>
-      assert.fail(`${what} was not done after ${ms} ms.`),
+      assert.fail(`${what} did not finish within ${ms} ms.`),
     );
     try {
       return await Promise.race([work, late]);
@@ -94,31 +94,31 @@ export class Trial<B extends Backend> {
     }
   }
 
-  /** Waits for something to become true soon. */
+  /** Waits for a condition to become true. */
   async becomes(condition: () => Promise<boolean>, otherwise: () => string): Promise<void> {
     const giveUpAt = performance.now() + this.#options.settleMs;
     while (!(await condition())) {
-      if (performance.now() > giveUpAt) assert.fail(`${otherwise()} (looked for ${this.#options.settleMs} ms)`);
+      if (performance.now() > giveUpAt) assert.fail(`${otherwise()} (after ${this.#options.settleMs} ms)`);
       await sleep(lookEveryMs);
     }
   }
 
-  /** The runners among `runners` that the infrastructure has now. */
+  /** Returns those of `runners` that the infrastructure is running. */
   async running(runners: ReadonlyArray<RunnerHandle>): Promise<ReadonlyArray<string>> {
     const ids = new Set(await this.#options.running());
     return runners.map(({ id }) => id).filter((id) => ids.has(id));
   }
 
-  /** Nothing runs any more. */
+  /** Asserts that nothing is running. */
   async assertNothingRuns(): Promise<void> {
     let left: ReadonlyArray<string> = [];
     await this.becomes(
       async () => (left = await this.#options.running()).length === 0,
-      () => `Still there, and nobody will ever end them: ${left.join(", ")}.`,
+      () => `Runners are still running and nothing will stop them: ${left.join(", ")}.`,
     );
   }
 
-  /** Ends what the check has left; what goes wrong here is told by the checks of termination. */
+  /** Stops what the check left running. Errors are ignored here: the checks of termination report them. */
   async end(): Promise<void> {
     await Promise.allSettled(this.#spawned.map((runner) => this.terminate(runner)));
   }

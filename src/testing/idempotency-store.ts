@@ -13,19 +13,19 @@ export interface StoreCheck {
 }
 
 const longMs = 60_000;
-/** A lease or a time to live that a check waits out. */
+/** A lease or TTL that a check waits out. */
 const shortMs = 150;
-/** How long something that must happen may take. */
+/** Maximum time for an expected event. */
 const flushAfterMs = 10_000;
 
-const storeMaker = fn("a function that gives a store");
+const storeMaker = fn("a function that returns a store");
 
 let claims = 0;
 const unique = (): string => `${process.pid}-${Date.now().toString(36)}-${(claims++).toString(36)}`;
 
 const print = (text: string): string => text.padEnd(43, "0").slice(0, 43);
 
-/** A claim on a key that no other check has; `change` is what this one has different. */
+/** Creates a claim on a unique key; `change` overrides fields. */
 const makeClaim = (change: Partial<IdempotencyClaim> = {}): IdempotencyClaim => ({
   key: `shop/charge order ${unique()} {a}:b/c.d~"e" %2F *`,
   fingerprint: print("one"),
@@ -69,12 +69,12 @@ export const idempotencyStoreConformance = (
     assert.deepEqual(await store.begin(claim, longMs), state);
 
   return [
-    check("a new key is started, and running for everybody else", async (store) => {
+    check("a new key is started, and running for all others", async (store) => {
       const claim = makeClaim();
       await begins(store, claim, { state: "started" });
       await begins(store, rival(claim), { state: "running" });
     }),
-    check("of many claims at once exactly one is started", async (store) => {
+    check("of many concurrent claims exactly one is started", async (store) => {
       for (let round = 0; round < 20; round++) {
         const { key } = makeClaim();
         const states = await Promise.all(
@@ -83,7 +83,7 @@ export const idempotencyStoreConformance = (
         assert.deepEqual(states.toSorted(), [...Array.from({ length: 9 }, () => "running"), "started"]);
       }
     }),
-    check("a completed key gives its reply, to the letter", async (store) => {
+    check("a completed key returns its exact reply", async (store) => {
       const replies = [
         "",
         "ok\n{}",
@@ -107,20 +107,20 @@ export const idempotencyStoreConformance = (
       await begins(store, other, { state: "conflict" });
       await begins(store, rival(claim), { state: "done", reply: "ok\n1" });
     }),
-    check("keys do not touch each other", async (store) => {
+    check("keys are independent of each other", async (store) => {
       const [one, two] = [makeClaim(), makeClaim()];
       await store.begin(one, longMs);
       await begins(store, two, { state: "started" });
       await store.complete(one, "ok\n1", longMs);
       await begins(store, rival(two), { state: "running" });
     }),
-    check("an abandoned key is free, for other arguments too", async (store) => {
+    check("an abandoned key is free, also for other arguments", async (store) => {
       const claim = makeClaim();
       await store.begin(claim, longMs);
       await store.abandon(claim);
       await begins(store, rival(claim, { fingerprint: print("other") }), { state: "started" });
     }),
-    check("nobody can abandon, complete or renew what belongs to another claim", async (store) => {
+    check("a claim cannot abandon, complete or renew another claim's key", async (store) => {
       const claim = makeClaim();
       const other = rival(claim);
       await store.begin(claim, longMs);
@@ -132,7 +132,7 @@ export const idempotencyStoreConformance = (
       await new Promise((resolve) => setTimeout(resolve, 20));
       await begins(store, rival(claim), { state: "running" });
     }),
-    check("what is done stays done", async (store) => {
+    check("a completed key stays completed", async (store) => {
       const claim = makeClaim();
       await store.begin(claim, longMs);
       await store.complete(claim, "ok\nfirst", longMs);
@@ -142,7 +142,7 @@ export const idempotencyStoreConformance = (
       await new Promise((resolve) => setTimeout(resolve, 20));
       await begins(store, rival(claim), { state: "done", reply: "ok\nfirst" });
     }),
-    check("a lease that is not renewed runs out, and one claim of many takes over", async (store) => {
+    check("a lease that is not renewed expires, and exactly one claim takes over", async (store) => {
       const claim = makeClaim();
       assert.equal((await store.begin(claim, shortMs)).state, "started");
       let started = 0;
@@ -153,21 +153,21 @@ export const idempotencyStoreConformance = (
       });
       assert.equal(started, 1);
     }),
-    check("a lease that is renewed does not run out", async (store) => {
+    check("a renewed lease does not expire", async (store) => {
       const claim = makeClaim();
       await store.begin(claim, 1_000);
       await store.renew(claim, longMs);
       await new Promise((resolve) => setTimeout(resolve, 1_100));
       await begins(store, rival(claim), { state: "running" });
     }),
-    check("renewing brings no key back that was abandoned", async (store) => {
+    check("renewing does not restore an abandoned key", async (store) => {
       const claim = makeClaim();
       await store.begin(claim, longMs);
       await store.abandon(claim);
       await store.renew(claim, longMs);
       await begins(store, rival(claim), { state: "started" });
     }),
-    check("a result that comes after its lease is kept, unless another claim has the key", async (store) => {
+    check("a result that arrives after its lease is kept, unless another claim has the key", async (store) => {
       const [free, taken] = [makeClaim(), makeClaim()];
       const successor = rival(taken);
       await store.begin(free, shortMs);
@@ -180,7 +180,7 @@ export const idempotencyStoreConformance = (
       await store.complete(successor, "ok\nnew", longMs);
       await begins(store, rival(taken), { state: "done", reply: "ok\nnew" });
     }),
-    check("a result is forgotten when its time is over", async (store) => {
+    check("a result expires after its TTL", async (store) => {
       const claim = makeClaim();
       await store.begin(claim, longMs);
       await store.complete(claim, "ok\n1", shortMs);

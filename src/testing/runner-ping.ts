@@ -1,4 +1,4 @@
-/** Asks a runner, as a parent would, whether it takes work and whether it is the one that was spawned. */
+/** Pings a runner, as a parent would, to check that it is ready and that it is the spawned one. */
 import assert from "node:assert/strict";
 import type { RunnerHandle } from "../contract/config/backend.ts";
 import { wallClockMs } from "../contract/wire/clock.ts";
@@ -36,7 +36,7 @@ const askRunner = async (url: string, question: Pick<Question, "path"> & Partial
   }
 };
 
-/** The status of the runner's `/ready`; `undefined` when nobody answers. */
+/** Returns the status of the runner's `/ready`; `undefined` without a response. */
 export const readyStatus = async ({ url }: RunnerHandle): Promise<number | undefined> => {
   try {
     return (await askRunner(url, { path: "/ready" })).status;
@@ -45,12 +45,12 @@ export const readyStatus = async ({ url }: RunnerHandle): Promise<number | undef
   }
 };
 
-/** No runner has a method of this name, so that asking for it executes nothing. */
+/** No runner has this method, so calling it executes nothing. */
 const unknownMethod = "firelight.conformance/ping";
 
 /**
- * Sends a signed request for a method that does not exist. A runner with the right id and secret refuses it in a
- * signed answer; any other one cannot.
+ * Sends a signed request for a method that does not exist. A runner with the right id and secret rejects it in a signed
+ * response; no other process can.
  */
 export const assertIdentity = async (runner: RunnerHandle, key: SigningKey, invokePath: string): Promise<void> => {
   const wish = { method: unknownMethod, audience: runner.id, timeoutMs: askTimeoutMs, createdMs: wallClockMs() };
@@ -65,15 +65,15 @@ export const assertIdentity = async (runner: RunnerHandle, key: SigningKey, invo
   const { reading, status, body: answer } = accepted ? await send(signPing(forInstance(wish, asked), key)) : asked;
   if (reading._tag === "unsigned") {
     assert.fail(
-      `${runner.url} answered ${status} without a runner's signature (${reading.malformed}): ${new TextDecoder().decode(answer)}. ` +
-        "The runner must get all of the request's env, and its handle must have the id of FLAME_RUNNER_ID.",
+      `${runner.url} responded ${status} without a runner's signature (${reading.malformed}): ${new TextDecoder().decode(answer)}. ` +
+        "The runner must get the whole env of the request, and its handle must have the id in FLAME_RUNNER_ID.",
     );
   }
-  assert.equal(reading._tag, "signed", "The runner signs with another secret than the one in the request's env.");
-  assert.equal(reading.head.runnerId, runner.id, "The runner has another id than its handle.");
+  assert.equal(reading._tag, "signed", "The runner signs with a different secret than the one in the request's env.");
+  assert.equal(reading.head.runnerId, runner.id, "The runner's id differs from its handle's.");
   assert.equal(
     status,
     httpStatus.registry_error,
-    `The runner refuses what a parent sends: ${new TextDecoder().decode(answer)}`,
+    `The runner rejects the parent's request: ${new TextDecoder().decode(answer)}`,
   );
 };

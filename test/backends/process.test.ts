@@ -170,7 +170,7 @@ test("a runner under another id is refused and killed", async () => {
   const backend = backendOf("renamed");
   const error = await failureOf(backend.spawn(request()));
   expect(error).toBeInstanceOf(ConfigError);
-  expect(error.message).toContain('calls itself "another"');
+  expect(error.message).toContain('reported the id "another"');
   expect(backend.running()).toEqual([]);
 });
 
@@ -198,7 +198,7 @@ test.each([
 
 test("contradicting options are refused when the backend is made", () => {
   expect(() => processBackend({})).toThrow(/Set entry/);
-  expect(() => processBackend({ command: ["node"], entry, args: [] })).toThrow(/command and also entry, args/);
+  expect(() => processBackend({ command: ["node"], entry, args: [] })).toThrow(/both command and entry, args/);
   expect(() => processBackend({ entry, stopGraceMs: Number.NaN })).toThrow(/stopGraceMs is NaN/);
 });
 

@@ -170,9 +170,9 @@ export const lint = (dashboard: Dashboard, exceptions = "exclusions: {}"): Reado
   const found = (rule: string, panel: string, problems: ReadonlyArray<string>): ReadonlyArray<Finding> =>
     excluded(rule, panel) ? [] : problems.map((problem) => ({ rule, dashboard: dashboard.title, panel, problem }));
   return [
-    ...Object.entries(dashboardRules).flatMap(([rule, judge]) => found(rule, "", judge(dashboard))),
+    ...Object.entries(dashboardRules).flatMap(([rule, check]) => found(rule, "", check(dashboard))),
     ...dashboard.panels.flatMap((panel) =>
-      Object.entries(panelRules).flatMap(([rule, judge]) => found(rule, panel.title, judge(panel, dashboard))),
+      Object.entries(panelRules).flatMap(([rule, check]) => found(rule, panel.title, check(panel, dashboard))),
     ),
   ];
 };

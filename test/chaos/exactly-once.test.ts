@@ -20,7 +20,7 @@ test("every call ends exactly once, with its result or a typed error, whatever h
   const faults = { killed: 0, stopped: 0 };
 
   /** Kills a runner, or stops it for a while, again and again. */
-  const harm = async (): Promise<void> => {
+  const injectFaults = async (): Promise<void> => {
     while (!over) {
       const { pid } = chance.pick(backend.running()) ?? {};
       if (pid === undefined) continue;
@@ -49,7 +49,7 @@ test("every call ends exactly once, with its result or a typed error, whatever h
     return call(id, () => Chaos.work.with(options)(id, ms, dies ? "dies" : behavior));
   };
 
-  const harming = harm();
+  const injecting = injectFaults();
   let made = 0;
   await keepBusy(
     48,
@@ -57,7 +57,7 @@ test("every call ends exactly once, with its result or a typed error, whatever h
     () => one(made++),
   );
   over = true;
-  await harming;
+  await injecting;
 
   const { outcomes, executions, ...report } = read();
   console.log(`${faults.killed} runners killed, ${faults.stopped} stopped;`, Object.fromEntries(outcomes));

@@ -5,8 +5,8 @@ import { waitFor } from "../harness/wait-for.ts";
 import { Chaos } from "./fixtures/services.ts";
 import type { Ended } from "./setup.ts";
 import { books, elastic, keepBusy, metric, now, quantile, size } from "./setup.ts";
-import type { Gap } from "./starvation.ts";
-import { starvedWithin, watchStarvation } from "./starvation.ts";
+import type { Gap } from "./cpu-starvation.ts";
+import { starvedWithin, watchStarvation } from "./cpu-starvation.ts";
 
 const slots = 16;
 const maxQueue = 16;

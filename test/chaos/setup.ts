@@ -14,7 +14,7 @@ import type { Ledger, LedgerReport } from "../harness/ledger.ts";
 import { openLedger, readLedger } from "../harness/ledger.ts";
 import type { StartedProcess } from "../harness/start-process.ts";
 import { startProcess } from "../harness/start-process.ts";
-import { watchWorstStarvation } from "./starvation.ts";
+import { watchWorstStarvation } from "./cpu-starvation.ts";
 
 /** Whether this is the long run of FIRELIGHT_CHAOS=long. */
 export const long = process.env["FIRELIGHT_CHAOS"] === "long";

@@ -250,7 +250,9 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
         .catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(RegistryError);
       expect(error).toMatchObject({
-        message: expect.stringMatching(/Fragile could not be made.*no database yet.*factory: \(\) => new Fragile/),
+        message: expect.stringMatching(
+          /Failed to create an instance of Fragile.*no database yet.*factory: \(\) => new Fragile/,
+        ),
         cause: { message: "no database yet" },
       });
       expect(await go?.invoke({} as InvocationContext, [])).toBe("went");
@@ -263,7 +265,7 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
       ["a class without methods", /Empty has no methods/],
       ["a method without parentheses", /@flame needs parentheses/],
       ["a class without parentheses", /@flameService needs parentheses/],
-      ["two methods with one id", /twice\/same is already registered with another handler/],
+      ["two methods with one id", /twice\/same is already registered with a different handler/],
     ] as const)("%s is refused where it is written", (what, message) => {
       const { misuse } = setup();
       expect(misuse[what]).toThrow(
@@ -284,9 +286,11 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
       expect(() => flameService(undefined, { timeoutMs: -1 })).toThrow("@flameService(): timeoutMs is -1");
       expect(() => flameService("x", null as never)).toThrow('@flameService("x"): options is null');
       expect(() => flameService({ id: "x" } as never, { timeoutMs: 1 })).toThrow(
-        '@flameService("x"): options are given twice',
+        '@flameService("x"): the options are given twice',
       );
-      expect(() => flameService("x", { id: "y" } as never)).toThrow('options.id is "y", which is another id');
+      expect(() => flameService("x", { id: "y" } as never)).toThrow(
+        'options.id is "y", which differs from the first argument',
+      );
       expect(registry.services()).toEqual([]);
     });
   });

@@ -56,7 +56,7 @@ test("overload is shed, and the queue keeps its bound", () => {
   const [refused, , deepest] = numbersOf("shed");
   expect(refused).toBeGreaterThan(0);
   expect(deepest).toBeLessThanOrEqual(100);
-  expect(printed).toMatch(/is saturated +all 16 slots are in use and \d+ calls wait/);
+  expect(printed).toMatch(/is saturated +all 16 slots are in use and \d+ calls are waiting/);
 });
 
 test("the pool grows with what waits, replaces what was killed, and ends at nothing, each time with its reason", () => {
@@ -65,7 +65,7 @@ test("the pool grows with what waits, replaces what was killed, and ends at noth
   expect(grown[0]).toEqual([0, 1]);
   expect(Math.max(...grown.map(([, to]) => to))).toBe(4);
   expect(shrunk.at(-1)).toEqual([1, 0]);
-  for (const line of printed.match(/^.*grows.*$/gm) ?? []) expect(line).toMatch(/\d+ calls run and \d+ wait$/);
+  for (const line of printed.match(/^.*grows.*$/gm) ?? []) expect(line).toMatch(/\d+ calls running, \d+ waiting$/);
   for (const line of printed.match(/^.*shrinks.*$/gm) ?? [])
     expect(line).toMatch(/(?:idle for \d+ ms|not needed for \d+ ms: \d+ (?:was|were) enough)$/);
   expect(printed.match(/jobs-\w+ was killed at work/g)).toHaveLength(2);
@@ -76,12 +76,12 @@ test("the chart shows the queue, the runners by state and what was killed, and f
   const band = (title: string): string => new RegExp(`^${title} .*$`, "m").exec(chart)?.[0] ?? "";
   expect(band("queue")).toMatch(/most \d+ of 100$/);
   expect(band("runners")).toMatch(/[█▴].*most 4$/);
-  expect(band("saturation")).toMatch(/most 100 %$/);
+  expect(band("saturation")).toMatch(/most 100%$/);
   expect(band("killed").match(/✗/g)?.length).toBeGreaterThan(0);
   for (const line of chart.split("\n\n")[0]!.split("\n")) expect(line.length).toBeLessThanOrEqual(columns);
 });
 
 test("what parent and runners logged is in the log, not on the terminal", () => {
   expect(printed).not.toMatch(/firelight (warn|error)/);
-  expect(readFileSync(join(folder, "out/run.log"), "utf8")).toMatch(/is lost: crash, was ended by SIGKILL/);
+  expect(readFileSync(join(folder, "out/run.log"), "utf8")).toMatch(/was lost: crash, was ended by SIGKILL/);
 });

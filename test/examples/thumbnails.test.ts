@@ -187,7 +187,7 @@ test("the user's collector gets every span too", () => {
 test("the terminal shows only results; logs of parent and runners are in the log file", () => {
   expect(printed).not.toMatch(/firelight (warn|error)/);
   const log = readFileSync(join(out, "run.log"), "utf8");
-  expect(log).toMatch(/is lost: crash, was ended by SIGKILL/);
+  expect(log).toMatch(/was lost: crash, was ended by SIGKILL/);
   expect(log).toMatch(/truncated\.jpg cannot be decoded/);
 });
 
@@ -198,7 +198,7 @@ test("rejects a folder without pictures and an output folder that is not empty",
     expect((await example.exited).code).not.toBe(0);
     return example.output();
   };
-  expect(await outputOf(empty, "--out", join(folder, "none"))).toContain(`There is no picture in ${empty}.`);
+  expect(await outputOf(empty, "--out", join(folder, "none"))).toContain(`${empty} contains no pictures.`);
   expect(await outputOf(join(folder, "photos"), "--out", out)).toContain(`${out} is not empty.`);
   expect(readdirSync(join(out, "thumbnails"))).toHaveLength(photos);
 });

@@ -1,6 +1,6 @@
 /** Times of this process that a loaded machine does not stretch. */
 import { onTestFinished } from "vitest";
-import { watchStarvation } from "../chaos/starvation.ts";
+import { watchStarvation } from "../chaos/cpu-starvation.ts";
 
 /**
  * Starts a stopwatch that stands still while the process is kept from the processor. What it cannot see is that others are, such as

@@ -30,9 +30,7 @@ test("warm runners are there before the first call, and hooks tell of it", async
   await waitFor(() => flame.pools["default"]?.stats().runners.idle === 2, {
     what: "two idle runners",
   });
-  expect(grown).toEqual([
-    { pool: "default", from: 0, to: 2, reason: "0 calls run, 0 wait, and 2 slots are kept spare" },
-  ]);
+  expect(grown).toEqual([{ pool: "default", from: 0, to: 2, reason: "0 calls running, 0 waiting, 2 spare slots" }]);
   await Probe.whoami();
   expect(await flame.metrics()).toContain('result="acquired",source="warm"} 1');
 });
@@ -63,7 +61,7 @@ test("limits change while the pool is in use, and stats say why it is as large a
   await waitFor(() => pool.stats().runners.busy === 1 && pool.stats().pending === 2, {
     what: "a full pool",
   });
-  expect(pool.stats()).toMatchObject({ target: 1, reason: "1 calls run and 2 wait; max is 1" });
+  expect(pool.stats()).toMatchObject({ target: 1, reason: "1 calls running, 2 waiting; max is 1" });
   pool.update({ max: 3 });
   await waitFor(() => pool.stats().runners.busy === 3, { what: "three busy runners" });
   done.abort();

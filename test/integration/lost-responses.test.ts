@@ -9,7 +9,7 @@ import { InvokeError } from "../../src/index.ts";
 import { countInvocations, cutConnections, type CutPoint, startFaultProxy } from "../harness/fault-proxy.ts";
 import { openLedger, readLedger } from "../harness/ledger.ts";
 import { waitFor } from "../harness/wait-for.ts";
-import { startMoodyRunner } from "./moody-runner.ts";
+import { startFlakyRunner } from "./flaky-runner.ts";
 import { failureOf, parentOf, startStaticRunner } from "./static-runners.ts";
 
 const cutPoints: ReadonlyArray<CutPoint> = ["after headers", "mid-body", "before the response", "mid-response"];
@@ -110,10 +110,10 @@ test("an idempotent method is tried three times and then says so", async () => {
 });
 
 test("what a failed call says of its handler holds for all of its attempts", async () => {
-  const runner = await startMoodyRunner("moody");
+  const runner = await startFlakyRunner("flaky");
   const cuts = cutConnections();
   const proxy = await startFaultProxy(Number(new URL(runner.url).port), cuts);
-  const parent = parentOf([{ id: "moody", url: proxy.url }]);
+  const parent = parentOf([{ id: "flaky", url: proxy.url }]);
   const name = parent.flame.fn("name", async () => "", { idempotent: true, retry: { baseDelayMs: 100 } });
   cuts.point = "before the response";
   const failed = failureOf(name());

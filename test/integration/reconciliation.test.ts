@@ -8,7 +8,7 @@ import { record } from "../stack/harness/board.ts";
 import { faultless } from "../harness/ledger.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import type { ReceivedSpan } from "../otel/otlp-receiver.ts";
-import { startBookedRun, type Accounts, type BookedRun } from "./booked-run.ts";
+import { startLedgerRun, type Accounts, type LedgerRun } from "./ledger-run.ts";
 
 const spansTotal = metrics.telemetrySpans.name;
 
@@ -36,7 +36,7 @@ const isServer = ({ kind }: ReceivedSpan): boolean => kind === "server";
 const isHandler = ({ name }: ReceivedSpan): boolean => name === "flame.handler";
 
 /** Makes a call, and kills its runner when it is over, until that was one which the pool did not end itself just then. */
-const killIdle = async ({ backend, call, grown }: BookedRun): Promise<void> => {
+const killIdle = async ({ backend, call, grown }: LedgerRun): Promise<void> => {
   const before = await grown(metrics.terminations.name, { reason: "crash" });
   await waitFor(
     async () => {
@@ -51,7 +51,7 @@ const killIdle = async ({ backend, call, grown }: BookedRun): Promise<void> => {
   );
 };
 
-const runWithFaults = async (run: BookedRun): Promise<Accounts> => {
+const runWithFaults = async (run: LedgerRun): Promise<Accounts> => {
   const { call } = run;
   await Promise.all([
     ...times(25, () => call("work", "well", 10)),
@@ -93,7 +93,7 @@ describe("a run with faults", () => {
   };
 
   test("ends with books that can be read", { timeout: 120_000 }, async () => {
-    const run = await startBookedRun({
+    const run = await startLedgerRun({
       pool: { min: 2, max: 3, maxConcurrency: 2, maxQueue: 36, recycle: { maxCalls: 20 }, retryBudget: false },
       env: { OTEL_BSP_SCHEDULE_DELAY: "300" },
     });
@@ -204,7 +204,7 @@ describe("the spans of a runner", { timeout: 60_000 }, () => {
   const never = { OTEL_BSP_SCHEDULE_DELAY: "600000" };
 
   test("that ends in order were all sent", async () => {
-    const run = await startBookedRun({ env: never });
+    const run = await startLedgerRun({ env: never });
     for (let n = 0; n < 5; n++) await run.call("work", "well", 1);
     expect(await run.grown(spansTotal)).toBe(0);
     const accounts = await run.end();
@@ -212,7 +212,7 @@ describe("the spans of a runner", { timeout: 60_000 }, () => {
   });
 
   test("that is killed at rest are lost as far as they were not sent", async () => {
-    const run = await startBookedRun({ env: never });
+    const run = await startLedgerRun({ env: never });
     for (let n = 0; n < 4; n++) await run.call("work", "well", 1);
     await killIdle(run);
     const accounts = await run.end();
@@ -220,7 +220,7 @@ describe("the spans of a runner", { timeout: 60_000 }, () => {
   });
 
   test("that is killed at work are lost with those of the call that it had", async () => {
-    const run = await startBookedRun({ env: never });
+    const run = await startLedgerRun({ env: never });
     for (let n = 0; n < 3; n++) await run.call("work", "well", 1);
     await run.call("work", "dies", 1);
     const accounts = await run.end();
@@ -228,7 +228,7 @@ describe("the spans of a runner", { timeout: 60_000 }, () => {
   });
 
   test("are counted as sent while it lives, when an answer says that they were", async () => {
-    const run = await startBookedRun({ env: { OTEL_BSP_SCHEDULE_DELAY: "20" } });
+    const run = await startLedgerRun({ env: { OTEL_BSP_SCHEDULE_DELAY: "20" } });
     await run.call("work", "well", 1);
     await waitFor(
       async () => {
@@ -247,7 +247,7 @@ describe("the spans of a runner", { timeout: 60_000 }, () => {
       OTEL_BSP_SCHEDULE_DELAY: "20",
       OTEL_EXPORTER_OTLP_TIMEOUT: "200",
     };
-    const run = await startBookedRun({ env });
+    const run = await startLedgerRun({ env });
     await run.call("work", "well", 1);
     await waitFor(
       async () => {
@@ -260,7 +260,7 @@ describe("the spans of a runner", { timeout: 60_000 }, () => {
   });
 
   test("that do not fit its queue are lost", async () => {
-    const run = await startBookedRun({ env: { ...never, OTEL_BSP_MAX_QUEUE_SIZE: "6" } });
+    const run = await startLedgerRun({ env: { ...never, OTEL_BSP_MAX_QUEUE_SIZE: "6" } });
     for (let n = 0; n < 5; n++) await run.call("work", "well", 1);
     const accounts = await run.end();
     expect([runnerSpans(accounts), booked(accounts)]).toEqual([6, { reported: 6, lost: 4 }]);

@@ -33,7 +33,7 @@ test("a runner with another secret says which heartbeats it refused, and so does
   const because = /signature does not hold.*FLAME_SECRET.*proxy/;
   const refused = named("flame.heartbeat.refused");
   expect(refused.length).toBeGreaterThanOrEqual(2);
-  expect(refused[0]!.message).toMatch(/refused a heartbeat of this parent, and ends itself/);
+  expect(refused[0]!.message).toMatch(/refused 1 heartbeat of this parent and exits/);
   expect(refused[0]!.message).toMatch(because);
   expect(refused[0]!.meta).toMatchObject({ "flame.error.code": "signature_error", "flame.pool.name": "default" });
   expect(refused[1]!.message).toContain("refused 2 heartbeats in a row of this parent");
@@ -43,7 +43,7 @@ test("a runner with another secret says which heartbeats it refused, and so does
 
   const said = printed.find((line) => line.includes("firelight error"));
   expect(said, printed.join("\n")).toMatch(
-    new RegExp(`refused a heartbeat .* ends itself if it hears nothing else within ${orphanTimeoutMs} ms`),
+    new RegExp(`refused 1 heartbeat .* exits if it accepts none within ${orphanTimeoutMs} ms`),
   );
   expect(said).toMatch(/another secret under that id, or something on the way/);
 });

@@ -3,16 +3,16 @@ import { describe, expect, test } from "vitest";
 import type { FlameOptions } from "../../src/index.ts";
 import { defineMethod, InvokeError } from "../../src/index.ts";
 import { waitFor } from "../harness/wait-for.ts";
-import type { MoodyRunner } from "./moody-runner.ts";
-import { startMoodyRunner } from "./moody-runner.ts";
+import type { FlakyRunner } from "./flaky-runner.ts";
+import { startFlakyRunner } from "./flaky-runner.ts";
 import { failureOf, parentOf, startStaticRunner } from "./static-runners.ts";
 
 const stopping = new InvokeError("unavailable", "Stopping.");
 
-const three = (mood?: InvokeError): Promise<ReadonlyArray<MoodyRunner>> =>
-  Promise.all(["a", "b", "c"].map((id) => startMoodyRunner(id, mood)));
+const three = (mood?: InvokeError): Promise<ReadonlyArray<FlakyRunner>> =>
+  Promise.all(["a", "b", "c"].map((id) => startFlakyRunner(id, mood)));
 
-const attemptsAt = (runners: ReadonlyArray<MoodyRunner>): number =>
+const attemptsAt = (runners: ReadonlyArray<FlakyRunner>): number =>
   runners.reduce((sum, { arrivals }) => sum + arrivals.length, 0);
 
 /** Makes `calls` calls, `width` at a time; gives their outcomes. */

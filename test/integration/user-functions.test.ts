@@ -104,7 +104,7 @@ describe("spawn", () => {
     [
       "gives an id with a line break",
       () => ({ id: "a\nb", url: "http://127.0.0.1:1" }),
-      /gave a runner whose id .* cannot travel in a header/s,
+      /gave a runner whose id .* printable ASCII characters without spaces/s,
     ],
     ["gives no url", () => ({ id: "r" }), /gave a runner whose url is undefined/],
     ["gives a url that is none", () => ({ id: "r", url: "127.0.0.1:80" }), /gave a runner whose url is "127.0.0.1:80"/],

@@ -80,7 +80,7 @@ describe("startOpenTelemetry", () => {
       span,
     });
     await otel?.flush();
-    const message = "m/x is tried again in 5.0 ms, attempt 2: timeout";
+    const message = "Retrying m/x in 5.0 ms (attempt 2): timeout";
     expect(told).toEqual([message]);
     expect(receiver.logs).toEqual([
       {

@@ -70,7 +70,7 @@ describe("the import rules", () => {
       "src/parent/pool/core/queue.ts": `import { Effect } from "effect";\nexport const queue = Effect.void;`,
     };
     expect(faultsOf(files)).toEqual([
-      "src/parent/pool/core/queue.ts imports effect, and src/parent/pool/core/state.ts must stay pure.",
+      "src/parent/pool/core/queue.ts imports effect, but src/parent/pool/core/state.ts must stay pure.",
     ]);
   });
 
@@ -80,7 +80,7 @@ describe("the import rules", () => {
       "src/parent/b.ts": `import * as Effect from "effect/Effect";`,
     };
     expect(findBarrels(new Map(Object.entries(files)))).toEqual([
-      expect.stringMatching(/^src\/parent\/a\.ts imports effect as a whole/),
+      expect.stringMatching(/^src\/parent\/a\.ts imports the whole effect package/),
     ]);
   });
 
@@ -88,8 +88,8 @@ describe("the import rules", () => {
     expect(
       faultsOf({ "src/parent/utils.ts": "", "src/parent/myPool.ts": "", "src/parent/long.ts": "\n".repeat(402) }),
     ).toEqual([
-      "src/parent/long.ts has 402 lines; 400 is the most. Find the second concept in it.",
-      `src/parent/utils.ts: "utils" does not say what is inside. Name the concept.`,
+      "src/parent/long.ts has 402 lines; the limit is 400. Move its second concept to another file.",
+      `src/parent/utils.ts: "utils" does not describe its content. Name the concept.`,
       `src/parent/myPool.ts: "myPool" is not kebab-case.`,
     ]);
   });

@@ -71,6 +71,6 @@ describe("safeError", () => {
         throw new Error("no");
       },
     });
-    expect(safeError(hostile, redact).message).toBe("What was thrown cannot be read.");
+    expect(safeError(hostile, redact).message).toBe("The thrown value cannot be read.");
   });
 });

@@ -57,32 +57,27 @@ describe("a backend that is written with Effect", () => {
 const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend) => Partial<InProcessBackend>]> = [
   [
     "gives runners that are not up yet",
-    "a spawned runner is ready at once",
-    /ready does not answer 200/,
+    "a spawned runner is ready",
+    /ready does not respond 200/,
     (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), url: "http://127.0.0.1:1" }) }),
   ],
   [
     "gives an address without a protocol",
-    "a spawned runner is ready at once",
+    "a spawned runner is ready",
     /which is not a URL/,
     (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), url: "127.0.0.1" }) }),
   ],
-  [
-    "does not list what runs",
-    "a spawned runner is ready at once",
-    /not among the running ones/,
-    () => ({ running: () => [] }),
-  ],
+  ["does not list what runs", "a spawned runner is ready", /not among the running ones/, () => ({ running: () => [] })],
   [
     "measures boot phases that are no numbers",
-    "a spawned runner is ready at once",
+    "a spawned runner is ready",
     /bootPhases.pull is NaN/,
     (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), bootPhases: { pull: Number.NaN } }) }),
   ],
   [
     "loses the environment",
     "a runner has the id and the secret of its request",
-    /must get all of the request's env/,
+    /must get the whole env of the request/,
     (sound) => ({
       spawn: (request) => sound.spawn({ ...request, env: { ...request.env, FLAME_SECRET: "another one" } }),
     }),
@@ -90,12 +85,12 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
   [
     "names runners otherwise than it tells them",
     "a runner has the id and the secret of its request",
-    /has another id than its handle/,
+    /runner's id differs from its handle's/,
     (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), id: "vm-1" }) }),
   ],
   [
     "gives the same runner to everyone",
-    "boots at once give runners of their own",
+    "concurrent boots return separate runners",
     /Several runners have the same id/,
     (sound) => {
       let first: ReturnType<InProcessBackend["spawn"]> | undefined;
@@ -104,31 +99,31 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
   ],
   [
     "forgets to stop what it terminates",
-    "a terminated runner is gone, and no other one",
-    /is still there/,
+    "terminate stops its runner and no other",
+    /is still running/,
     () => ({ terminate: async () => {} }),
   ],
   [
     "never tells that a runner has ended",
-    "a terminated runner is gone, and no other one",
-    /exited of a runner that is gone was not done/,
+    "terminate stops its runner and no other",
+    /exited of a runner that is gone did not finish/,
     (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), exited: new Promise(() => {}) }) }),
   ],
   [
     "terminates all runners for one",
-    "a terminated runner is gone, and no other one",
-    /ended another one/,
+    "terminate stops its runner and no other",
+    /stopped another one/,
     (sound) => ({ terminate: () => sound.dispose() }),
   ],
   [
     "tells the end of runners that live",
-    "a terminated runner is gone, and no other one",
-    /settled although the runner lives/,
+    "terminate stops its runner and no other",
+    /settled although the runner is running/,
     (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), exited: Promise.resolve({}) }) }),
   ],
   [
     "fails to terminate what is gone",
-    "terminating twice, at once or later, is as good as once",
+    "terminate is idempotent, concurrently and later",
     /no such runner/,
     (sound) => ({
       terminate: async (runner) => {
@@ -139,28 +134,28 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
   ],
   [
     "waits for ever to terminate what is gone",
-    "a crash is noticed, and what has crashed can be terminated",
-    /terminate was not done after 400 ms/,
+    "a crash is reported, and a crashed runner can be terminated",
+    /terminate did not finish within 400 ms/,
     (sound) => ({
       terminate: (runner) => (sound.running().includes(runner.id) ? sound.terminate(runner) : new Promise(() => {})),
     }),
   ],
   [
     "finds everything healthy",
-    "healthCheck tells a living runner from a crashed one",
-    /a crashed runner is healthy/,
+    "healthCheck distinguishes a running runner from a crashed one",
+    /returns true for a crashed runner/,
     () => ({ healthCheck: async () => true }),
   ],
   [
     "finds nothing healthy",
-    "healthCheck tells a living runner from a crashed one",
-    /a runner that is up is not healthy/,
+    "healthCheck distinguishes a running runner from a crashed one",
+    /returns false for a running runner/,
     () => ({ healthCheck: async () => false }),
   ],
   [
     "does not look at the time",
-    "a boot that gets no time fails and leaves nothing",
-    /spawn was not done after 401 ms/,
+    "a boot without time fails and leaves nothing behind",
+    /spawn did not finish within 401 ms/,
     (sound) => ({
       spawn: async (request) => {
         await sleep(2_000);
@@ -170,8 +165,8 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
   ],
   [
     "leaves a boot behind that had no time",
-    "a boot that gets no time fails and leaves nothing",
-    /nobody will ever end them/,
+    "a boot without time fails and leaves nothing behind",
+    /nothing will stop them/,
     (sound) => ({
       spawn: async (request) => {
         await sound.spawn(request);
@@ -181,8 +176,8 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
   ],
   [
     "does not hear an abort",
-    "an abort during a boot stops it and leaves nothing",
-    /after its signal was aborted, was not done/,
+    "an abort during a boot stops it and leaves nothing behind",
+    /after its signal was aborted, did not finish/,
     (sound) => ({
       spawn: async (request) => {
         await sleep(2_000);
@@ -192,8 +187,8 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
   ],
   [
     "gives up an aborted boot and leaves it running",
-    "an abort during a boot stops it and leaves nothing",
-    /nobody will ever end them/,
+    "an abort during a boot stops it and leaves nothing behind",
+    /nothing will stop them/,
     (sound) => ({
       spawn: async (request) => {
         await sound.spawn({ ...request, signal: new AbortController().signal });
@@ -209,14 +204,14 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
   ],
   [
     "puts the environment into its handles",
-    "neither a handle nor an error shows the secret",
-    /The handle of a runner shows the secret/,
+    "neither a handle nor an error contains the secret",
+    /The handle of a runner contains the secret/,
     (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), env: request.env }) }),
   ],
   [
     "puts the environment into its errors",
-    "neither a handle nor an error shows the secret",
-    /The error of a failed boot shows the secret/,
+    "neither a handle nor an error contains the secret",
+    /The error of a failed boot contains the secret/,
     (sound) => ({
       spawn: async (request) => {
         if (request.signal.aborted) throw new Error(`failed: docker run ${JSON.stringify(request.env)}`);

@@ -22,7 +22,7 @@ export const coldStartStorm: Drill = {
       const boot = waits.flatMap(({ obstacles }) => obstacles).find(({ what }) => what === "boot");
       const readyMs = boot?.bootPhases["ready"];
       return coldStart !== undefined && coldStart.share > 0.9 && readyMs !== undefined
-        ? `${Math.round(coldStart.share * 100)} % of it was a cold start: ${(readyMs / 1_000).toFixed(1)} s until ${boot?.name} had loaded`
+        ? `${Math.round(coldStart.share * 100)}% of it was a cold start: ${(readyMs / 1_000).toFixed(1)} s until ${boot?.name} had loaded`
         : undefined;
     },
   },

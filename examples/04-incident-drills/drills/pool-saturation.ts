@@ -21,7 +21,7 @@ export const poolSaturation: Drill = {
       const wait = phases.find(({ phase }) => phase === "acquire");
       const holders = waits.flatMap(({ obstacles }) => obstacles).filter(({ what }) => what === "call");
       return acquireSource === "queued" && wait !== undefined && wait.share > 0.3 && holders.length > 0
-        ? `${Math.round(wait.share * 100)} % of it went by in the queue, behind ${holders.length} calls that held the slots`
+        ? `${Math.round(wait.share * 100)}% of it was spent in the queue, behind ${holders.length} calls that held the slots`
         : undefined;
     },
   },

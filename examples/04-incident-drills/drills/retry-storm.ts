@@ -5,8 +5,7 @@ import { Shop } from "../program/services.ts";
 export const retryStorm: Drill = {
   name: "retry-storm",
   title: "A retry storm",
-  fault:
-    "The supplier refuses 70 % of what it is asked; the pool has no retry budget, and calls go on for up to 20 attempts.",
+  fault: "The supplier rejects 70% of requests; the pool has no retry budget, and calls go on for up to 20 attempts.",
   alert: "FlameRetryStorm",
   mayFire: ["FlameErrorBudgetBurnTicket"],
   panels: [

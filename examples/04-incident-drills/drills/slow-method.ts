@@ -20,7 +20,7 @@ export const slowMethod: Drill = {
     cause: ({ failure, phases }) => {
       const handler = phases.find(({ phase }) => phase === "handler");
       return failure?.phase === "handler" && handler !== undefined && handler.share > 0.9
-        ? `${Math.round(handler.share * 100)} % of the ${timeoutMs} ms that it had went by in the handler`
+        ? `${Math.round(handler.share * 100)}% of its ${timeoutMs} ms deadline was spent in the handler`
         : undefined;
     },
   },

@@ -4,7 +4,7 @@ import { FlameError } from "firelight";
 
 type MakeCall = () => Promise<unknown>;
 
-/** Waits for a call. How it ended is told by its telemetry; what is not Firelight's error is a bug and goes on. */
+/** Waits for a call. Its telemetry records the outcome. Errors that are not Firelight's are bugs and are rethrown. */
 const settle = async (call: Promise<unknown>): Promise<void> => {
   try {
     await call;

@@ -188,7 +188,7 @@ export const retries = (settings: BundleSettings): Dashboard => {
       ],
     },
     {
-      title: "Time-outs",
+      title: "Timeouts",
       lines: [
         line(
           8,

@@ -1,4 +1,4 @@
-/** What stands behind remote methods: where they lead, and who carries their calls out. */
+/** The target of a remote method: its options and the function that makes its calls. */
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
@@ -8,8 +8,8 @@ import { InvokeError, type CallError } from "../errors.ts";
 import type { CallOptions } from "../config/options.ts";
 
 /**
- * The abort listeners of each signal, behind one event listener. A handler that makes thousands of calls at a time adds
- * thousands of listeners to its signal, and an event target searches all of them whenever one is added or removed.
+ * Shares one event listener per signal among all abort listeners. A handler that makes thousands of concurrent calls
+ * adds thousands of listeners to its signal, and an event target searches all of them on every change.
  */
 const listenersOf: WeakMap<AbortSignal, Listeners> = new WeakMap();
 
@@ -108,20 +108,16 @@ export const asPromise = async <A>(effect: Effect.Effect<A, CallError>, method: 
   throw asCallError(exit.cause, method);
 };
 
-/** The error that a cause tells of. */
+/** The error that a cause reports. */
 export const asCallError = (cause: Cause.Cause<CallError>, method: string): CallError => {
   const failure = Cause.findErrorOption(cause);
   if (Option.isSome(failure)) return failure.value;
   if (Cause.hasInterruptsOnly(cause))
     return new InvokeError("canceled", `The call of ${method} was interrupted.`, { method });
-  return new InvokeError(
-    "invoke_error",
-    `The call of ${method} ended with a defect in Firelight itself; see its cause.`,
-    {
-      method,
-      cause: Cause.squash(cause),
-    },
-  );
+  return new InvokeError("invoke_error", `Internal error in Firelight during the call of ${method}; see the cause.`, {
+    method,
+    cause: Cause.squash(cause),
+  });
 };
 
 /**

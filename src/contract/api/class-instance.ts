@@ -1,6 +1,6 @@
 /**
- * The instance of a decorated class on which handlers run: made once, when the
- * first invocation needs it, on runners and in local mode only.
+ * Creates the instance of a decorated class that handlers run on: once, at the first call, on runners and in local mode
+ * only.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { RegistryError } from "../errors.ts";
@@ -47,7 +47,7 @@ const makeHost = (owner: Function): ClassHost => {
   const keep = (made: unknown): object => {
     if (typeof made !== "object" || made === null) {
       throw new RegistryError(
-        `The factory of ${owner.name} gave ${valueText(made)} in place of an instance. Return the instance from it.`,
+        `The factory of ${owner.name} returned ${valueText(made)} instead of an instance. Return the instance.`,
       );
     }
     hosted.add(made);
@@ -59,7 +59,7 @@ const makeHost = (owner: Function): ClassHost => {
     current = undefined;
     if (isInstance(cause, RegistryError)) throw cause;
     throw new RegistryError(
-      `${owner.name} could not be made to run its methods: ${messageOf(cause)}. If its constructor needs arguments, give the class a factory: @flameService({ id, factory: () => new ${owner.name}(…) }).`,
+      `Failed to create an instance of ${owner.name}: ${messageOf(cause)}. If its constructor needs arguments, give the class a factory: @flameService({ id, factory: () => new ${owner.name}(…) }).`,
       { cause },
     );
   };

@@ -131,7 +131,7 @@ const methodSchema = object<MethodOptions>(
 );
 
 const serviceSchema = object<ServiceOptions>(
-  { ...definitionFields, id: text(), factory: fn<InstanceFactory>("a function that makes the instance") },
+  { ...definitionFields, id: text(), factory: fn<InstanceFactory>("a function that creates the instance") },
   { allowed: "an id, or an object with options", elsewhere: notOfDefinitions },
 );
 
@@ -151,13 +151,15 @@ const readServiceOptions = (first: ServiceOptions | string | undefined, second: 
   if (first !== undefined && typeof first !== "string") {
     if (second === undefined) return readOption(serviceSchema, first, where);
     throw new ConfigError(
-      `${where}: options are given twice. Use (id, options), or one object with id and the others.`,
+      `${where}: the options are given twice. Use (id, options), or one object with id and the other options.`,
     );
   }
   const options = second === undefined ? {} : readOption(serviceSchema, second, where);
   if (first === undefined || options.id === undefined || options.id === first)
     return { ...options, id: first ?? options.id };
-  throw new ConfigError(`${where}: options.id is ${printText(options.id)}, which is another id. Give it once.`);
+  throw new ConfigError(
+    `${where}: options.id is ${printText(options.id)}, which differs from the first argument. Give the id once.`,
+  );
 };
 
 /** Says of a decorated method which copy of this package has decorated it. */
@@ -166,7 +168,7 @@ const decoratedBy: unique symbol = Symbol.for("firelight/decorated-by");
 const refuseForeign = (method: Function, name: string): void => {
   if (slots.has(method) || !(decoratedBy in method)) return;
   throw new RegistryError(
-    `${name} was decorated with @flame of another copy of firelight than its class. Import both decorators from one.${copiesNote()}`,
+    `${name} was decorated with @flame from a different copy of firelight than its class. Import both decorators from the same copy.${copiesNote()}`,
   );
 };
 
@@ -288,7 +290,7 @@ export const makeDecorators = (
         .map((slot) => [slot, plan(slot, serviceId, options)] as const);
       if (own.length === 0) {
         throw new RegistryError(
-          `${owner.name} has no methods that can be remote. Write at least one method on the class itself; static ones need @flame().`,
+          `${owner.name} has no methods that can be remote. Define at least one method on the class itself; static methods need @flame().`,
         );
       }
       register(serviceId, entries, definitionSite(decorate));

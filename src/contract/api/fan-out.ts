@@ -1,7 +1,4 @@
-/**
- * One method called for many items: items are taken one by one, when there is
- * room for their calls, and results are handed on as they come.
- */
+/** Calls one method for many items: takes items one by one as calls finish, and passes results on as they arrive. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import * as Effect from "effect/Effect";
 import * as FiberSet from "effect/FiberSet";
@@ -104,7 +101,7 @@ class Source {
   #failed(cause: unknown): CallError {
     this.#reading = false;
     this.#over = true;
-    return new InvokeError("invoke_error", `${this.#method}.map: its items could not be read: ${messageOf(cause)}`, {
+    return new InvokeError("invoke_error", `${this.#method}.map failed to read its items: ${messageOf(cause)}`, {
       method: this.#method,
       cause,
     });
@@ -120,7 +117,7 @@ const isIterable = (items: unknown): items is Items<unknown> => {
   }
 };
 
-const ofWith = "is no option of map. Use .with({ … }).map(items).";
+const ofWith = "is not an option of map. Use .with({ … }).map(items).";
 
 const schema = object<MapOptions>(
   { concurrency: integer("calls", { min: 1 }), ordered: boolean(), onError: oneOf(["stop", "collect"]) },
@@ -134,9 +131,7 @@ const schema = object<MapOptions>(
  */
 export const readMap = (method: string, items: unknown, options: MapOptions): MapOptions => {
   if (!isIterable(items)) {
-    throw new ConfigError(
-      `${method}.map: items is ${printValue(items)}. Use an array, or anything else that can be iterated.`,
-    );
+    throw new ConfigError(`${method}.map: items is ${printValue(items)}. Use an array or another iterable.`);
   }
   return readOption(schema, options, `${method}.map`);
 };

@@ -1,7 +1,4 @@
-/**
- * The two spellings of everything that has an id: `make("id", ...rest)` and
- * `make.id(...rest)`.
- */
+/** Supports both spellings of functions that take an id: `create("id", ...rest)` and `create.id(...rest)`. */
 
 /** Names that every function or promise has a meaning for already; as ids they take the string form. */
 const reservedNames: ReadonlySet<string> = new Set(["then", "toJSON", "prototype", "arguments", "caller"]);

@@ -1,4 +1,4 @@
-/** What `Method.map` gives: results to be awaited all at once, or taken one by one. */
+/** The result of `Method.map`: an array to await, or results to iterate over. */
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
@@ -155,7 +155,7 @@ class LazyMap implements MapRun<unknown> {
   #usedUp(): InvokeError {
     return new InvokeError(
       "invoke_error",
-      `This run of ${this.#method}.map was awaited or iterated before, and its items are read. Call map again, or await it once and iterate over the array.`,
+      `This run of ${this.#method}.map was already awaited or iterated, so its items are consumed. Call map again, or await it once and iterate over the array.`,
       { method: this.#method, executed: "no" },
     );
   }

@@ -1,7 +1,6 @@
 /**
- * What a process can run: every method by its explicit `service/method` id. The
- * same definitions fill it on the parent and on the runner, so that the two agree
- * on ids and never on code.
+ * The methods that a process can run, by explicit `service/method` id. Parent and runner register the same definitions,
+ * so they agree on ids without exchanging code.
  */
 import type { CallSite } from "../process/call-site.ts";
 import { thisCopy } from "../process/copies.ts";
@@ -98,12 +97,12 @@ const grammar = /^[A-Za-z0-9_$.:@-]{1,128}$/;
  */
 export const checkId = (kind: "service" | "method", id: unknown): string => {
   if (kind === "service" && id === RESERVED_SERVICE) {
-    throw new RegistryError(`The service id "${RESERVED_SERVICE}" is Firelight's own. Choose another one.`);
+    throw new RegistryError(`The service id "${RESERVED_SERVICE}" is reserved by Firelight. Choose a different one.`);
   }
   if (typeof id === "string" && grammar.test(id)) return id;
   const shown = typeof id === "string" ? JSON.stringify(id) : String(id);
   throw new RegistryError(
-    `${shown} cannot be the id of a ${kind}. Use 1 to 128 of the characters A-Z a-z 0-9 _ $ . : @ - (an id travels in a header and in metric labels).`,
+    `${shown} is an invalid ${kind} id. Use 1 to 128 of the characters A-Z a-z 0-9 _ $ . : @ - because ids are sent in a header and used as metric labels.`,
   );
 };
 
@@ -113,7 +112,7 @@ export const methodName = (serviceId: string, methodId: string): string => `${se
 /** When methods were registered. */
 const turns = new WeakMap<RegisteredMethod, object>();
 
-type Redefinition = "refused" | "reload" | "other layer";
+type Redefinition = "rejected" | "reload" | "other layer";
 
 /**
  * Why a method may be defined once more: its module was evaluated again, later on and in the same file; or in another
@@ -125,7 +124,7 @@ const redefinition = (before: RegisteredMethod, definedAt: CallSite | undefined)
   const earlier = before.definedAt;
   const sameFile = later && rule !== "never" && earlier !== undefined && earlier.file === definedAt?.file;
   if (sameFile && (rule === "development" || earlier.position === definedAt.position)) return "reload";
-  return evaluatesPerLayer() ? "other layer" : "refused";
+  return evaluatesPerLayer() ? "other layer" : "rejected";
 };
 
 const warn = (message: string): void => process.emitWarning(message, { code: "FLAME_RELOADED" });
@@ -146,9 +145,9 @@ export const createRegistry = (): Registry => {
       const other = batch.get(name) ?? byName.get(name);
       if (other !== undefined && other.handler !== method.handler) {
         const reason = redefinition(other, method.definedAt);
-        if (reason === "refused") {
+        if (reason === "rejected") {
           throw new RegistryError(
-            `${name} is already registered with another handler${shown(other.definedAt)}. Rename one of the two${shown(method.definedAt)}, or define the service once and import it where it is needed.`,
+            `${name} is already registered with a different handler${shown(other.definedAt)}. Rename one of them${shown(method.definedAt)}, or define the service once and import it.`,
             { method: name },
           );
         }
@@ -161,12 +160,12 @@ export const createRegistry = (): Registry => {
     }
     if (replaced !== undefined) {
       warn(
-        `${replaced} was evaluated again: its methods of "${serviceId}" replace the earlier ones. Runners that other processes started keep the code that they have.`,
+        `${replaced} was evaluated again: its methods of "${serviceId}" replace the earlier ones. Runners that are already running keep their code.`,
       );
     }
     if (changed !== undefined)
       warn(
-        `${changed} was defined again with other code, which replaces the earlier one. If these are two methods, rename one.`,
+        `${changed} was defined again with different code, which replaces the earlier definition. If these are two methods, rename one.`,
       );
     return [...batch.values()];
   };

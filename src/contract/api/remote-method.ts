@@ -1,4 +1,6 @@
-/** Remote methods as callers use them: functions that return promises or Effects. */
+/**
+ * The functions that callers use: they have the signatures of the methods that they call, as promises or as Effects.
+ */
 import * as Effect from "effect/Effect";
 import { callRemote, type RemoteTarget } from "./caller.ts";
 import { copiesNote } from "../process/copies.ts";
@@ -272,7 +274,7 @@ export const toEffect: ToEffect = ((source: Function | object) => {
     const target = targets.get(source);
     if (target === undefined) {
       throw new RegistryError(
-        `toEffect got ${source.name === "" ? "a function" : `the function ${source.name}`} that is not remote. Give it a method of flame.service, a flame.fn, or a method decorated with @flame, and do not bind or wrap it first.${copiesNote()}`,
+        `toEffect got ${source.name === "" ? "a function" : `the function ${source.name}`} that is not remote. Pass a method of flame.service, a flame.fn, or a method decorated with @flame, without binding or wrapping it.${copiesNote()}`,
       );
     }
     return effectMethod(target);
@@ -292,7 +294,7 @@ export const toEffect: ToEffect = ((source: Function | object) => {
   }
   if (effects.size === 0) {
     throw new RegistryError(
-      `toEffect got an object without remote methods. Give it a flame.service or an instance of a class decorated with @flameService.${copiesNote()}`,
+      `toEffect got an object without remote methods. Pass a flame.service or an instance of a class decorated with @flameService.${copiesNote()}`,
     );
   }
   return Object.freeze(Object.fromEntries(effects));

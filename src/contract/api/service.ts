@@ -1,6 +1,6 @@
 /**
- * How a service is written down: plain functions, and handlers made with
- * {@link defineMethod}, by the names under which callers see them.
+ * The definition of a service: plain functions, and handlers created with {@link defineMethod}, by the names that
+ * callers use.
  */
 import { RegistryError } from "../errors.ts";
 import type { InvocationContext } from "./invocation.ts";
@@ -67,7 +67,7 @@ const define = (
   checkId("method", id);
   if (typeof handler !== "function") {
     throw new RegistryError(
-      `defineMethod("${id}") got ${describe(handler)} as its handler. Give it a function: (context, ...args) => result.`,
+      `defineMethod("${id}") got ${describe(handler)} as its handler. Pass a function: (context, ...args) => result.`,
     );
   }
   const checked = readDefinition(options, `defineMethod("${id}")`);
@@ -118,13 +118,13 @@ export const readService = (
   const checked = readDefinition(options, `service "${serviceId}"`);
   if (typeof definition !== "object" || definition === null) {
     throw new RegistryError(
-      `Service "${serviceId}" got ${describe(definition)}. Give it an object of functions: { add: async (a: number, b: number) => a + b }.`,
+      `Service "${serviceId}" got ${describe(definition)}. Pass an object of functions: { add: async (a: number, b: number) => a + b }.`,
     );
   }
   const members = Object.entries(definition);
   if (members.length === 0) {
     throw new RegistryError(
-      `Service "${serviceId}" has no methods. Give it an object with functions of its own; the methods of a class are registered with @flameService.`,
+      `Service "${serviceId}" has no methods. Pass an object with its own functions; use @flameService for the methods of a class.`,
     );
   }
   return members.map(([key, member]) => readMethod(serviceId, key, member, checked, definition));
@@ -144,7 +144,7 @@ export const readMethod = (
 ): ServiceMethod => {
   if (key === "then") {
     throw new RegistryError(
-      `Service "${serviceId}" has a member "then", which would make every await of the service call it. Name the property otherwise; defineMethod("then", …) keeps the id.`,
+      `Service "${serviceId}" has a member "then", so every await of the service would call it. Rename the property; defineMethod("then", …) keeps the id.`,
     );
   }
   if (isMethodDefinition(member)) {
@@ -172,7 +172,7 @@ export const readMethod = (
     };
   }
   throw new RegistryError(
-    `Member "${key}" of service "${serviceId}" is ${describe(member)}. Use a function or defineMethod("${key}", …), and keep other values outside of the service.`,
+    `Member "${key}" of service "${serviceId}" is ${describe(member)}. Use a function or defineMethod("${key}", …), and keep other values outside the service.`,
     { method: methodName(serviceId, key) },
   );
 };

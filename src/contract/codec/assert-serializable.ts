@@ -1,6 +1,6 @@
 /**
- * Refuses what would not arrive as it was sent: a walk that finds the first
- * value which the wire cannot carry, and says where it is and what to do.
+ * Rejects values that would not arrive as they were sent. Finds the first value that the wire cannot carry, and reports
+ * where it is and what to do.
  */
 import {
   isForbiddenKey,
@@ -14,7 +14,7 @@ import {
 import { errorData, typedArrayName, typedArrays } from "./custom-types.ts";
 import { InvokeError } from "../errors.ts";
 
-/** A step into a value: an index, the key at a position of an object, or a place in a Map or Set. */
+/** A step into a value: an index, the position of an object's key, or a position in a Map or Set. */
 type Segment =
   | number
   | { readonly position: number; readonly key: string }
@@ -24,7 +24,7 @@ const bigintLimit = 10n ** BigInt(MAX_BIGINT_DIGITS);
 
 const advice: Readonly<Record<string, string>> = {
   Promise: "Await it first.",
-  RegExp: "A pattern from elsewhere can stall its receiver. Send its source and flags as strings.",
+  RegExp: "An untrusted pattern can stall its receiver. Send its source and flags as strings.",
   WeakMap: "Send a Map.",
   WeakSet: "Send a Set.",
   WeakRef: "Send what it refers to.",
@@ -37,13 +37,13 @@ const advice: Readonly<Record<string, string>> = {
   Headers: "Send Object.fromEntries(headers).",
   FormData: "Send Object.fromEntries(formData).",
   URLSearchParams: "Send its string.",
-  ReadableStream: "Read it to its end and send the bytes.",
+  ReadableStream: "Read it completely and send the bytes.",
   AbortSignal: "Pass it as the call's signal option.",
   String: "Send the primitive string.",
   Number: "Send the primitive number.",
   Boolean: "Send the primitive boolean.",
-  Object: "It is from another realm, such as a vm context: copy it with structuredClone first.",
-  Array: "It is from another realm, such as a vm context: copy it with structuredClone first.",
+  Object: "It comes from another realm, such as a vm context. Copy it with structuredClone first.",
+  Array: "It comes from another realm, such as a vm context. Copy it with structuredClone first.",
 };
 
 const className = (value: object): string => {
@@ -51,13 +51,13 @@ const className = (value: object): string => {
   return typeof type === "function" && type.name !== "" ? type.name : "class without a name";
 };
 
-/** Where a segment leads, by positions alone: names of keys are the user's data, and errors go into logs and spans. */
+/** Renders a segment by position only: key names are the user's data, and errors go into logs and spans. */
 const renderPosition = (segment: Segment): string => {
   if (typeof segment === "number") return `[${segment}]`;
   return "position" in segment ? `.<key ${segment.position}>` : segment.label;
 };
 
-/** The same with the names of keys, for the code that gets the error. */
+/** Renders a segment with key names, for the code that receives the error. */
 const renderName = (segment: Segment): string => {
   if (typeof segment === "number") return `[${segment}]`;
   if ("label" in segment) {
@@ -74,7 +74,7 @@ const renderName = (segment: Segment): string => {
 
 const refusals = new WeakSet<object>();
 
-/** Whether this was thrown by {@link requireSendable}, and not by a getter of the value that it looked at. */
+/** Whether this was thrown by {@link requireSendable} and not by a getter of the inspected value. */
 export const isRefusal = (thrown: unknown): thrown is InvokeError =>
   typeof thrown === "object" && thrown !== null && refusals.has(thrown);
 
@@ -93,18 +93,18 @@ class Inspection {
   #refuse(problem: string, fix: string): never {
     const isWhole = this.#path.length === 0;
     const at = isWhole ? "the value itself" : this.#path.map(renderPosition).join("");
-    const refusal = new InvokeError("serialization_error", `${this.#what}: ${at} ${problem}. ${fix}`, {
+    const error = new InvokeError("serialization_error", `${this.#what}: ${at} ${problem}. ${fix}`, {
       phase: "encode",
       ...(isWhole ? {} : { details: { path: this.#path.map(renderName).join("") } }),
     });
-    refusals.add(refusal);
-    throw refusal;
+    refusals.add(error);
+    throw error;
   }
 
   #annotate(): void {
     if (++this.#annotations > MAX_ANNOTATIONS) {
       this.#refuse(
-        `is one of more than ${MAX_ANNOTATIONS} values that plain JSON cannot say`,
+        `is one of more than ${MAX_ANNOTATIONS} values that plain JSON cannot represent`,
         "Send less at a time, or send dates as numbers.",
       );
     }
@@ -143,7 +143,7 @@ class Inspection {
       case "function":
         return this.#refuse(
           "is a function, which cannot be sent",
-          "Send data only, and let the other side have the function.",
+          "Send only data, and define the function on the other side.",
         );
       case "symbol":
         return this.#refuse("is a symbol, which cannot be sent", "Send its description as a string.");
@@ -156,10 +156,10 @@ class Inspection {
     if (this.#around.has(value)) {
       this.#refuse(
         "refers back to an object that contains it, which cannot be sent",
-        "Break the circle: leave the reference out, or send an id.",
+        "Break the cycle: remove the reference, or send an id.",
       );
     }
-    if (depth >= MAX_DEPTH) this.#refuse(`is more than ${MAX_DEPTH} containers deep`, "Send a flatter structure.");
+    if (depth >= MAX_DEPTH) this.#refuse(`is nested more than ${MAX_DEPTH} levels deep`, "Send a flatter structure.");
     if (this.#seen.has(value)) this.#annotate();
     this.#seen.add(value);
     this.#around.add(value);
@@ -204,7 +204,7 @@ class Inspection {
     this.#refuse(
       `is an instance of ${type}, which cannot be sent`,
       (Object.hasOwn(advice, type) ? advice[type] : undefined) ??
-        `Send plain data, such as { ...value }, and make the ${type} again on the other side.`,
+        `Send plain data, such as { ...value }, and create the ${type} on the other side.`,
     );
   }
 
@@ -212,7 +212,7 @@ class Inspection {
     for (let index = 0; index < value.length; index++) {
       if (value[index] === undefined && !(index in value)) {
         this.#path.push(index);
-        this.#refuse("is an empty slot of an array, which cannot be sent", "Put null or undefined there.");
+        this.#refuse("is an empty array slot, which cannot be sent", "Put null or undefined there.");
       }
       this.#within(index, value[index], depth);
     }
@@ -232,7 +232,7 @@ class Inspection {
       if (isForbiddenKey(key)) {
         this.#path.push(segment);
         this.#refuse(
-          `has the key ${key}, which is refused because it could change prototypes`,
+          `has the key ${key}, which is not allowed because it could change prototypes`,
           "Use another key, or a Map.",
         );
       }
@@ -241,7 +241,7 @@ class Inspection {
   }
 
   #visitMap(value: Map<unknown, unknown>, depth: number): void {
-    if (depth > MAX_DEPTH) this.#refuse(`is more than ${MAX_DEPTH} containers deep`, "Send a flatter structure.");
+    if (depth > MAX_DEPTH) this.#refuse(`is nested more than ${MAX_DEPTH} levels deep`, "Send a flatter structure.");
     this.#boundMembers(value.size, "a Map", "entries");
     let row = 0;
     for (const [key, item] of value) {
@@ -261,15 +261,16 @@ class Inspection {
     }
     this.#nodes += 3;
     if ("cause" in error) this.#within({ label: "<cause>" }, error.cause, depth);
-    if (depth >= MAX_DEPTH) this.#refuse(`is more than ${MAX_DEPTH} containers deep`, "Send a flatter structure.");
+    if (depth >= MAX_DEPTH) this.#refuse(`is nested more than ${MAX_DEPTH} levels deep`, "Send a flatter structure.");
     this.#visitRecord(errorData(error), depth + 1);
   }
 }
 
 /**
- * Checks that a value can be sent whole. `what` names it in the error, whose message has positions only; `details.path` has the names.
+ * Checks that a value can be sent. `what` names it in the error. The error's message contains only positions;
+ * `details.path` has the key names.
  *
- * @throws {InvokeError} `serialization_error`, such as
- * `arguments of billing/charge: [0].<key 1>.<key 2> is a function, which cannot be sent. Send data only, and let the other side have the function.`
+ * @throws {InvokeError} `serialization_error`, such as `arguments of billing/charge: [0].<key 1>.<key 2> is a function,
+ * which cannot be sent. Send only data, and define the function on the other side.`
  */
 export const requireSendable = (value: unknown, what: string): void => new Inspection(what).visit(value, 0);

@@ -1,15 +1,11 @@
 /**
- * How arguments and results become bytes, and bytes become values again. The
- * bytes are superjson's JSON in UTF-8: `{"json":…,"meta"?:…}`. Three things are
- * ours: plain data skips superjson (same bytes, a fraction of the time), what
- * would be lost on the way is refused where it is sent, and what arrives is
- * read by a reader that is linear in its size whatever it says.
+ * Encodes arguments and results as bytes and decodes them. The bytes are superjson's JSON in UTF-8:
+ * `{"json":…,"meta"?:…}`. Three things differ from superjson: plain data bypasses it (same bytes, a fraction of the
+ * time), values that would be lost are rejected on the sending side, and the reader takes linear time for any input.
  *
- * Values travel by copy. Within one message, an object that is reached by two
- * ways arrives as one object. What travels is data: elements of arrays and
- * enumerable properties with string keys. An `Error` arrives as an `Error` with
- * its name, message, cause and enumerable properties, without its stack; a
- * `Buffer` arrives as a `Uint8Array`.
+ * Values are copied. Within one message, an object with several references arrives as one object. Only data is sent:
+ * elements of arrays and enumerable properties with string keys. An `Error` arrives as an `Error` with its name,
+ * message, cause and enumerable properties, without its stack. A `Buffer` arrives as a `Uint8Array`.
  */
 import { isUtf8 } from "node:buffer";
 import { setImmediate as turn } from "node:timers/promises";
@@ -23,33 +19,36 @@ import { isRefusal, requireSendable } from "./assert-serializable.ts";
 import { readMeta } from "./superjson-reader.ts";
 import { messageOf } from "../thrown.ts";
 
-/** Turns values into bytes and back. */
+/** Encodes values as bytes and decodes them. */
 export interface Codec {
   /**
    * Encodes a value as UTF-8 JSON. `what` names it in errors, such as `arguments of billing/charge`.
    *
-   * @throws {InvokeError} `serialization_error` with the path of what cannot be sent, and what to send instead.
+   * @throws {InvokeError} `serialization_error` with the path of the value that cannot be sent, and what to send
+   * instead
    */
   encode(value: unknown, what: string): Uint8Array;
   /**
-   * Decodes bytes that came over the wire. The time it takes is linear in their number.
+   * Decodes bytes received from the wire, in linear time.
    *
-   * @throws {InvokeError} `serialization_error` when they are not what {@link Codec.encode} makes.
+   * @throws {InvokeError} `serialization_error` if {@link Codec.encode} did not produce them
    */
   decode(bytes: Uint8Array, what: string): unknown;
-  /** Whether {@link Codec.decode} takes a few milliseconds at most; other messages are for {@link Codec.decodeInSlices}. */
+  /**
+   * Whether {@link Codec.decode} takes a few milliseconds at most. Use {@link Codec.decodeInSlices} for other messages.
+   */
   isQuickToDecode(bytes: Uint8Array): boolean;
   /**
-   * The same as {@link Codec.decode}, in slices of a few milliseconds between which the event loop goes on. Rejects with
-   * the signal's reason once that is aborted.
+   * Like {@link Codec.decode}, but in slices of a few milliseconds between turns of the event loop. Rejects with the
+   * signal's reason when it is aborted.
    */
   decodeInSlices(bytes: Uint8Array, what: string, signal?: AbortSignal): Promise<unknown>;
 }
 
-/** Milliseconds of work between two turns of the event loop. */
+/** Maximum work between two turns of the event loop, in milliseconds. */
 const sliceMs = 8;
 
-/** Values that are read between two looks at the clock. */
+/** Number of values read between two clock checks. */
 const valuesPerStep = 2_048;
 
 const utf8 = (bytes: Uint8Array): string => {
@@ -57,13 +56,13 @@ const utf8 = (bytes: Uint8Array): string => {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 };
 
-/** The parts of a message. What is wrong with it is told without its content. */
+/** Splits a message into its parts. Errors do not quote its content. */
 const readParts = (envelope: unknown): { readonly json: unknown; readonly meta?: unknown } => {
   if (!isObject(envelope) || !Object.hasOwn(envelope, "json")) {
     throw new TypeError('the body is not an object with a field "json"');
   }
   for (const key of Object.keys(envelope)) {
-    if (key !== "json" && key !== "meta") throw new TypeError('the body has a field beside "json" and "meta"');
+    if (key !== "json" && key !== "meta") throw new TypeError('the body has a field other than "json" and "meta"');
   }
   return envelope as { json: unknown; meta?: unknown };
 };
@@ -89,7 +88,7 @@ const readEnvelope = (bytes: Uint8Array): unknown => {
   return meta === undefined ? json : finish(readMeta(json, meta));
 };
 
-/** The same, with pauses. */
+/** Does the same with pauses. */
 function* envelopeSteps(bytes: Uint8Array): Generator<void, unknown> {
   if (!isUtf8(bytes)) throw new TypeError("the body is not UTF-8");
   const reader = new JsonReader(bytes);
@@ -118,7 +117,8 @@ const decodeError = (cause: unknown, bytes: Uint8Array, what: string): InvokeErr
   );
 
 /**
- * Makes a codec. It has a superjson of its own: types that the host registers with the global one do not change the wire.
+ * Creates a codec with its own superjson, so types that the host registers with the global one do not change the wire
+ * format.
  *
  * @example
  * ```ts

@@ -1,21 +1,20 @@
 /**
- * The custom types of the wire, which superjson does not know or would send
- * badly: bytes as base64 instead of a JSON number each, other binary data
- * likewise, and errors that carry data.
+ * The custom types of the wire format, which superjson does not support or encodes inefficiently: bytes as base64
+ * instead of one JSON number each, other binary data likewise, and errors with additional data.
  */
 import { SuperJSON } from "superjson";
 
-/** Annotations `["custom", name]`. */
+/** The names in `["custom", name]` annotations. */
 export const customType = {
-  /** A `Uint8Array` (or `Buffer`): its base64. */
+  /** A `Uint8Array` or `Buffer`, as base64. */
   bytes: "bytes",
-  /** An `ArrayBuffer` or another typed array: `{type, base64}`, elements in little-endian order. */
+  /** An `ArrayBuffer` or another typed array, as `{type, base64}` with little-endian elements. */
   binary: "binary",
-  /** An `Error` with properties of its own: `{name, message, cause?, data}`. */
+  /** An `Error` with its own properties, as `{name, message, cause?, data}`. */
   error: "error",
 } as const;
 
-/** The typed arrays that travel as `binary`, by name. */
+/** The typed arrays sent as `binary`, by name. */
 export const typedArrays: ReadonlyMap<string, new (buffer: ArrayBuffer) => ArrayBufferView> = new Map(
   [
     Int8Array,
@@ -31,11 +30,11 @@ export const typedArrays: ReadonlyMap<string, new (buffer: ArrayBuffer) => Array
   ].map((type) => [type.name, type]),
 );
 
-/** The name of a typed array's type, also of subclasses such as `Buffer`; `undefined` for anything else. */
+/** Returns the type name of a typed array, also for subclasses such as `Buffer`; `undefined` for anything else. */
 export const typedArrayName = (value: unknown): string | undefined =>
   ArrayBuffer.isView(value) && !(value instanceof DataView) ? (value as Uint8Array)[Symbol.toStringTag] : undefined;
 
-/** What an error carries beside its name, message, cause and stack. */
+/** Returns the properties of an error besides its name, message, cause and stack. */
 export const errorData = (error: Error): Record<string, unknown> => {
   const data: Record<string, unknown> = {};
   if (error instanceof AggregateError) data["errors"] = error.errors;
@@ -62,7 +61,7 @@ const toBase64 = (value: ArrayBuffer | ArrayBufferView): string =>
     : Buffer.from(value)
   ).toString("base64");
 
-/** Decodes base64 into memory of its own; `undefined` when it is not base64. */
+/** Decodes base64 into separate memory; `undefined` for invalid base64. */
 export const fromBase64 = (text: string): Uint8Array<ArrayBuffer> | undefined => {
   if (text.length % 4 !== 0) return undefined;
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
@@ -70,7 +69,7 @@ export const fromBase64 = (text: string): Uint8Array<ArrayBuffer> | undefined =>
   return Buffer.from(bytes.buffer).write(text, "base64") === bytes.length ? bytes : undefined;
 };
 
-/** A superjson that shares nothing with the global one and knows the custom types. It writes; `superjson-reader.ts` reads. */
+/** Creates a separate superjson instance with the custom types. It only writes; `superjson-reader.ts` reads. */
 export const makeSuperJson = (): SuperJSON => {
   const superJson = new SuperJSON({ dedupe: false });
   const never = (): never => {

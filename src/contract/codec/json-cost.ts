@@ -1,22 +1,20 @@
-/**
- * Estimates how long the runtime's own parser and the walks after it would take for a message, by a scan of its bytes.
- */
+/** Estimates from a scan of its bytes how long the runtime's parser and the checks after it take for a message. */
 
-/** Up to this size nothing takes long, whatever is in it. */
+/** Up to this size, every message is fast. */
 const alwaysQuickBytes = 64 * 1024;
 
-/** From this size on, even plain text takes a while: it is worth a pause. */
+/** From this size on, even plain text takes long enough to pause. */
 const neverQuickBytes = 1024 * 1024;
 
-/** Nanoseconds on a machine of 2025, rounded up. A key that was not seen before may be the path of an annotation. */
+/** Costs in nanoseconds on a machine of 2025, rounded up. A new key may be the path of an annotation. */
 const cost = { byte: 4, container: 100, value: 30, key: 60, newKey: 3_500 } as const;
 
-/** Nanoseconds that a message may take in one go. */
+/** Maximum time for reading a message without pauses, in nanoseconds. */
 const budget = 15_000_000;
 
 const keyTableSize = 1_024;
 
-/** Whether a message is read in one go within a few milliseconds, as nearly all are. */
+/** Whether a message can be read without pauses within a few milliseconds, as almost all can. */
 export const isQuickToRead = (bytes: Uint8Array): boolean => {
   const { byteLength } = bytes;
   if (byteLength <= alwaysQuickBytes) return true;

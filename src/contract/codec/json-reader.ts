@@ -1,18 +1,18 @@
 /**
- * A JSON reader that can stop and go on, for messages whose parsing in one go would keep the event loop busy for
- * long. It accepts what `JSON.parse` accepts, as far as the limits of the wire allow, and gives the same value.
+ * A JSON parser that can pause, for messages that would block the event loop for long. Within the limits of the wire
+ * format, it accepts what `JSON.parse` accepts and returns the same value.
  */
 import { isForbiddenKey, MAX_DEPTH, MAX_MEMBERS, MAX_NODES } from "./limits.ts";
 
 interface Frame {
   readonly list: Array<unknown> | undefined;
-  /** An object, or a map where keys are paths of annotations: there can be very many. */
+  /** An object; a map for annotations, whose keys are paths and can be very many. */
   readonly record: Record<string, unknown> | Map<string, unknown>;
   key: string;
   members: number;
 }
 
-/** What the reader expects next. */
+/** What the parser expects next. */
 const expects = { value: 0, firstItem: 1, key: 2, firstKey: 3, after: 4, text: 5, end: 6 } as const;
 type State = (typeof expects)[keyof typeof expects];
 
@@ -23,13 +23,13 @@ const colon = 0x3a;
 
 const numberPattern = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-/** Longest integer that is read digit by digit: every number of so many digits is exact. */
+/** Maximum digits of an integer parsed digit by digit; numbers of this length are exact. */
 const exactDigits = 15;
 
-/** Bytes that are read between two pauses; a longer string is read in parts. */
+/** Number of bytes between two pauses; longer strings are read in parts. */
 const sliceBytes = 256 * 1024;
 
-/** Keys that were read last, by hash: rows of a table repeat theirs. */
+/** Recently read keys by hash, since rows of a table repeat their keys. */
 const keyCacheSize = 512;
 
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39;
@@ -38,7 +38,7 @@ const isDigit = (byte: number | undefined): boolean => byte !== undefined && byt
 const isNumberSign = (byte: number | undefined): boolean =>
   byte === 0x2b || byte === 0x2d || byte === 0x2e || byte === 0x45 || byte === 0x65;
 
-/** Reads one JSON text of UTF-8 bytes. */
+/** Parses a JSON text in UTF-8. */
 export class JsonReader {
   readonly #bytes: Buffer;
   readonly #keys: Array<{ readonly at: number; readonly text: string } | undefined> = Array(keyCacheSize);
@@ -47,7 +47,7 @@ export class JsonReader {
   #state: State = expects.value;
   #at = 0;
   #nodes = 0;
-  /** The long string that is being read. */
+  /** The long string being read. */
   #long: { readonly isKey: boolean; readonly parts: Array<string> } | undefined;
   #result: unknown;
 
@@ -55,16 +55,16 @@ export class JsonReader {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** What was read, once {@link read} has returned `true`. */
+  /** The parsed value, after {@link read} has returned `true`. */
   get value(): unknown {
     return this.#result;
   }
 
   /**
-   * Reads on, by at most `steps` values and some hundred kilobytes.
+   * Continues by at most `steps` values and a few hundred kilobytes.
    *
-   * @returns whether the text is read to its end.
-   * @throws {TypeError | RangeError} saying what is wrong with it, by position and never by content.
+   * @returns whether the text has been read completely
+   * @throws {TypeError | RangeError} with the position of the problem but never with content
    */
   read(steps: number): boolean {
     const stopAt = this.#at + sliceBytes;
@@ -100,7 +100,7 @@ export class JsonReader {
     throw new TypeError(`the body is not JSON: byte ${this.#at} does not fit`);
   }
 
-  /** The next byte that is not white space; `undefined` at the end. */
+  /** Returns the next byte that is not whitespace; `undefined` at the end. */
   #byte(): number | undefined {
     const bytes = this.#bytes;
     let byte = bytes[this.#at];
@@ -128,12 +128,12 @@ export class JsonReader {
     }
   }
 
-  /** Whether what is read is the value of the envelope's `json`; its annotations have a shape and limits of their own. */
+  /** Whether the current position is inside the envelope's `json`. Its annotations have their own shape and limits. */
   get #inJson(): boolean {
     return this.#stack.length > 0 && this.#stack[0]!.key === "json";
   }
 
-  /** Whether it is inside of the annotations. */
+  /** Whether the current position is inside the annotations. */
   get #inMeta(): boolean {
     return this.#stack.length > 1 && this.#stack[0]!.key === "meta";
   }
@@ -142,7 +142,7 @@ export class JsonReader {
     this.#at++;
     if (this.#frame !== undefined) this.#stack.push(this.#frame);
     const limit = this.#inJson ? MAX_DEPTH : 3 * MAX_DEPTH;
-    if (this.#stack.length > limit) throw new RangeError(`it is more than ${MAX_DEPTH} containers deep`);
+    if (this.#stack.length > limit) throw new RangeError(`it is nested more than ${MAX_DEPTH} levels deep`);
     this.#frame = { list, record: this.#inMeta ? new Map() : {}, key: "", members: 0 };
     this.#state = state;
   }
@@ -192,7 +192,7 @@ export class JsonReader {
     const frame = this.#frame!;
     if (isForbiddenKey(key) && (key === "__proto__" || this.#inJson || this.#stack.length === 0)) {
       const where = this.#stack.length > 0 && this.#stack[0]!.key === "meta" ? "its annotations name" : "it has a key";
-      throw new TypeError(`${where} ${key}, which is refused because it could change prototypes`);
+      throw new TypeError(`${where} ${key}, which is not allowed because it could change prototypes`);
     }
     if (++frame.members > MAX_MEMBERS) {
       throw new RangeError(`it has an object of more than ${MAX_MEMBERS} keys`);
@@ -203,7 +203,7 @@ export class JsonReader {
     this.#state = expects.value;
   }
 
-  /** The string at the quote where the reader is; `undefined` for a long one, which the next steps read. */
+  /** Returns the string that starts at the current quote; `undefined` for a long one, which the next steps read. */
   #string(isKey: boolean): string | undefined {
     const bytes = this.#bytes;
     const start = ++this.#at;
@@ -273,7 +273,7 @@ export class JsonReader {
     else this.#deliver(text);
   }
 
-  /** Whether a key that was read before is the same, up to and with its end. */
+  /** Whether a recently read key matches, including its end. */
   #equals(before: number, now: number, length: number): boolean {
     const bytes = this.#bytes;
     for (let offset = 0; offset <= length; offset++) {
@@ -282,7 +282,7 @@ export class JsonReader {
     return true;
   }
 
-  /** The text between two positions, which has escapes. */
+  /** Returns the text between two positions, resolving escapes. */
   #unescape(from: number, to: number): string {
     try {
       return JSON.parse(`"${this.#bytes.toString("utf8", from, to)}"`) as string;

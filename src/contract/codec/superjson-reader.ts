@@ -1,20 +1,18 @@
 /**
- * Reads superjson's annotations (`meta`, version 1) and makes the values that
- * they describe. superjson's own reader takes quadratic time on hostile
- * annotations, and misplaces members of a Set or keys of a Map that other parts
- * of the message share; this one is linear, strict, and never runs a pattern or a
- * constructor of the sender's choice. It pauses at every so many annotations, so
- * that a large message can be read in slices.
+ * Reads superjson's annotations (`meta`, version 1) and builds the values that they describe. superjson's own reader
+ * takes quadratic time for hostile annotations, and misplaces members of a Set or keys of a Map that other parts of the
+ * message share. This one is linear and strict, and never runs a pattern or constructor of the sender's choice. It
+ * pauses after a number of annotations, so large messages can be read in slices.
  */
 import { isForbiddenKey, MAX_ANNOTATIONS, MAX_DEPTH, isObject } from "./limits.ts";
 import { makeValue } from "./superjson-values.ts";
 
-/** What the annotations say of the value at one path. Notes of one shared value are united: one of them forwards to the other. */
+/** The annotations of the value at one path. Notes of a shared value are merged: one forwards to the other. */
 interface Note {
   forward: Note | undefined;
   /** An annotation, such as `"Date"` or `["custom","bytes"]`. */
   type: unknown;
-  /** By path segment; made with the first one. */
+  /** By path segment; created on demand. */
   children: Map<string, Note> | undefined;
   state: "open" | "busy" | "made";
   value: unknown;
@@ -22,7 +20,7 @@ interface Note {
 
 type Steps = Generator<void, void>;
 
-/** Annotations between two pauses. */
+/** Number of annotations between two pauses. */
 const stepsPerSlice = 1_024;
 
 const makeNote = (): Note => ({
@@ -65,7 +63,7 @@ const parsePath = (path: string): Array<string> => {
   return segments;
 };
 
-/** The annotations in an object, or in the map that a reader made of a large one. */
+/** Returns the entries of an annotation object, or of the map that the JSON reader creates for a large one. */
 const entriesOf = (annotations: unknown): Iterable<[string, unknown]> => {
   if (annotations instanceof Map) return annotations as Map<string, unknown>;
   if (!isObject(annotations)) throw new TypeError("its annotations are malformed");
@@ -82,7 +80,7 @@ class Annotations {
     let note = resolve(from);
     for (const segment of segments) {
       if (isForbiddenKey(segment))
-        throw new TypeError(`its annotations name ${segment}, which is refused because it could change prototypes`);
+        throw new TypeError(`its annotations name ${segment}, which is not allowed because it could change prototypes`);
       const children = (note.children ??= new Map<string, Note>());
       let child = children.get(segment);
       if (child === undefined) {
@@ -98,7 +96,7 @@ class Annotations {
     if (++this.#count > MAX_ANNOTATIONS) throw new RangeError(`it has more than ${MAX_ANNOTATIONS} annotations`);
   }
 
-  /** Takes an annotation itself, without those of the values inside, which it returns. */
+  /** Consumes an annotation itself and returns those of the values inside. */
   #annotate(tree: unknown, note: Note): unknown {
     if (!Array.isArray(tree)) return tree;
     this.#countOne();
@@ -136,7 +134,7 @@ class Annotations {
   }
 }
 
-/** Makes `b`, and what is below it, the same as `a`. Each step retires a note, so that all of them together are linear. */
+/** Merges `b` and everything below it into `a`. Each step removes a note, so all merges together are linear. */
 function* unite(a: Note, b: Note): Steps {
   const pending: Array<readonly [Note, Note]> = [[a, b]];
   let steps = 0;
@@ -157,7 +155,7 @@ function* unite(a: Note, b: Note): Steps {
   }
 }
 
-/** The value of a note that has nothing inside; `undefined` for one that has. */
+/** Returns the value of a note without inner notes; otherwise `undefined`. */
 const makeLeaf = (json: unknown, note: Note): { readonly value: unknown } | undefined => {
   if (note.state === "made") return note;
   if (note.children !== undefined) return undefined;
@@ -172,13 +170,13 @@ function* make(json: unknown, given: Note): Generator<void, unknown> {
   if (leaf !== undefined) return leaf.value;
   if (note.state === "busy") throw new TypeError("it refers back to itself, which is not supported");
   note.state = "busy";
-  if (typeof json !== "object" || json === null) throw new TypeError("its annotations name a path that is not there");
+  if (typeof json !== "object" || json === null) throw new TypeError("its annotations name a path that does not exist");
   const container = json as Record<string, unknown>;
   let steps = 0;
   for (const [segment, child] of note.children!) {
     if (++steps % stepsPerSlice === 0) yield;
     if (!Object.hasOwn(container, segment) || (segment === "length" && Array.isArray(json))) {
-      throw new TypeError("its annotations name a path that is not there");
+      throw new TypeError("its annotations name a path that does not exist");
     }
     const made = makeLeaf(container[segment], resolve(child));
     container[segment] = made === undefined ? yield* make(container[segment], child) : made.value;
@@ -189,10 +187,10 @@ function* make(json: unknown, given: Note): Generator<void, unknown> {
 }
 
 /**
- * Makes the value that `json`, which it changes in place, and its annotations describe. Pauses after each slice of its
- * work, and returns the value.
+ * Builds the value described by `json`, which it modifies, and its annotations. Pauses after each slice of work, and
+ * returns the value.
  *
- * @throws {TypeError | RangeError} saying what is wrong with them.
+ * @throws {TypeError | RangeError} with the problem
  */
 export function* readMeta(json: unknown, meta: unknown): Generator<void, unknown> {
   if (!isObject(meta) || meta["v"] !== 1) throw new TypeError("its annotations are not superjson's version 1");

@@ -1,9 +1,9 @@
-/** Makes one value from its annotation and its JSON, checking that they fit each other. */
+/** Builds one value from its annotation and its JSON, and checks that they match. */
 import { isForbiddenKey, MAX_BIGINT_DIGITS, MAX_MEMBERS, MAX_URL_LENGTH, isObject } from "./limits.ts";
 import { customType, fromBase64, typedArrays } from "./custom-types.ts";
 
 const misfit = (type: string): never => {
-  throw new TypeError(`it has something annotated as ${type} that is none`);
+  throw new TypeError(`it has a value annotated as ${type} that is not one`);
 };
 
 const bigintPattern = new RegExp(`^-?\\d{1,${MAX_BIGINT_DIGITS}}$`);
@@ -15,7 +15,7 @@ const makeDate = (json: unknown): Date => {
   return Number.isNaN(date.getTime()) ? misfit("Date") : date;
 };
 
-/** The members of a Set or Map, which are put into it in one go. */
+/** The members of a Set or Map, which are added without pauses. */
 const membersOf = (json: unknown, type: "set" | "map"): ReadonlyArray<unknown> => {
   if (!Array.isArray(json)) return misfit(type);
   if (json.length > MAX_MEMBERS) throw new RangeError(`it has a ${type} of more than ${MAX_MEMBERS} members`);
@@ -72,19 +72,19 @@ const makeCustom = (name: unknown, json: unknown): unknown => {
     case customType.error:
       return makeError(json, customType.error);
     default:
-      throw new TypeError("it has a custom type that this side does not know");
+      throw new TypeError("it has an unknown custom type");
   }
 };
 
 /**
- * Makes the value that `type`, an annotation, and `json` stand for.
+ * Builds the value for `type`, an annotation, and `json`.
  *
- * @throws {TypeError} when they do not fit each other, or the type is not accepted.
+ * @throws {TypeError} if they do not match, or the type is not accepted
  */
 export const makeValue = (type: unknown, json: unknown): unknown => {
   if (Array.isArray(type)) {
     if (type.length === 2 && type[0] === "custom") return makeCustom(type[1], json);
-    throw new TypeError("it has something of a type with parameters, which is not accepted");
+    throw new TypeError("it has a value of a parameterized type, which is not accepted");
   }
   switch (type) {
     case "undefined":
@@ -106,8 +106,8 @@ export const makeValue = (type: unknown, json: unknown): unknown => {
     case "Error":
       return makeError(json, "Error");
     case "regexp":
-      throw new TypeError("it has a regular expression, which is refused because a pattern can stall its receiver");
+      throw new TypeError("it has a regular expression, which is not allowed because a pattern can stall its receiver");
     default:
-      throw new TypeError("it has something of a type that is not accepted");
+      throw new TypeError("it has a value of a type that is not accepted");
   }
 };

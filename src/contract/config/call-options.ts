@@ -1,4 +1,4 @@
-/** Options of services, methods and calls: how they are merged, and how they are checked. */
+/** Merges and checks the options of services, methods and calls. */
 import { integer, milliseconds } from "../validation/check-number.ts";
 import { httpStatus } from "../wire/envelope.ts";
 import type { CallError, FlameErrorCode } from "../errors.ts";
@@ -6,7 +6,7 @@ import { boolean, either, fn, list, no, oneOf, record, text } from "../validatio
 import { type Fields, object, required } from "../validation/option-schema.ts";
 import type { FlameOptions, HedgeOptions, RetryOptions } from "./options.ts";
 
-/** Options merged field by field; later ones win, `retry` included. */
+/** Merges options field by field, including `retry`; later ones win. */
 export const mergeOptions = (...layers: ReadonlyArray<FlameOptions | undefined>): FlameOptions => {
   const merged: { -readonly [K in keyof FlameOptions]: FlameOptions[K] } = {};
   for (const layer of layers) {

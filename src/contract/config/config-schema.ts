@@ -1,4 +1,4 @@
-/** The checks of the configuration of an instance. */
+/** Checks the configuration of an instance. */
 import { integer, milliseconds } from "../validation/check-number.ts";
 import { boolean, either, fn, having, list, oneOf, record, text } from "../validation/option-checks.ts";
 import { type Check, check, type Fields, notAllowed, object, required } from "../validation/option-schema.ts";

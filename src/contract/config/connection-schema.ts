@@ -1,4 +1,4 @@
-/** The checks of addresses, ids and connections of runners. None of them prints what may be secret in a value. */
+/** Checks addresses, ids and connections of runners. Errors never print what may be secret in a value. */
 import { either, list, no, text } from "../validation/option-checks.ts";
 import { type Check, check, object, OptionFault } from "../validation/option-schema.ts";
 import type { PoolConfig, TlsOptions } from "./pool-options.ts";
@@ -6,7 +6,7 @@ import { addressFault, runnerIdFault } from "./runner-url.ts";
 
 type Fault = (value: unknown) => string | undefined;
 
-/** A string of which `fault` says what is wrong, as the rest of a sentence that starts with its name. */
+/** Checks a string with `fault`, which returns what is wrong as the rest of a sentence. */
 const without = (allowed: string, fault: Fault): Check<string> =>
   check(allowed, (value) => {
     const problem = fault(value);

@@ -40,7 +40,7 @@ export const definitionFields: Fields<DefinitionOptions> = {
 
 /** What people look for in the options of a definition. */
 export const notOfDefinitions: Readonly<Record<string, string>> = {
-  signal: "is an option of calls: a definition has none to give. Use .with({ signal }) where the method is called.",
+  signal: "is an option of calls, not of definitions. Use .with({ signal }) where the method is called.",
 };
 
 const definition = object<DefinitionOptions>(definitionFields, { elsewhere: notOfDefinitions });
@@ -50,7 +50,7 @@ const call = object<CallOptions>(
   {
     elsewhere: {
       isolation:
-        "is no option of a call, since the runner decides how it runs a handler. Give it to defineMethod, or to the service.",
+        "is not an option of calls, because the runner decides how it runs a handler. Set it in defineMethod or on the service.",
       concurrency: "is an option of map. Use .map(items, { concurrency }).",
     },
   },

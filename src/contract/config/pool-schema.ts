@@ -1,4 +1,4 @@
-/** The checks of a pool's options. */
+/** Checks the options of a pool. */
 import type { Backend } from "./backend.ts";
 import { integer, milliseconds, number, quantity } from "../validation/check-number.ts";
 import { labels } from "./call-options.ts";

@@ -1,7 +1,4 @@
-/**
- * Turns what a user configured, and the environment, into a configuration with
- * nothing left open: defaults filled in and every field checked.
- */
+/** Resolves the user's configuration and the environment: fills in defaults and checks every field. */
 import { configSchema, keyId as keyIdCheck } from "./config-schema.ts";
 import { type Environment, type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
 import { ConfigError } from "../errors.ts";
@@ -58,8 +55,8 @@ export const bunFault = (version: string): string | undefined => {
   if (numbers.length === 0 || differs < 0 || numbers[differs]! > oldestBun[differs]!) return undefined;
   const oldest = oldestBun.join(".");
   return (
-    `Firelight needs Bun ${oldest} or later, and this is Bun ${version}: before ${oldest}, Bun sends a POST again when a kept connection ` +
-    "is closed, so that a call could run twice. Update Bun (bun upgrade), or use Node.js."
+    `Firelight requires Bun ${oldest} or newer, but this is Bun ${version}. Older versions send a POST again when a kept-alive connection ` +
+    "closes, so a call could run twice. Update Bun (bun upgrade), or use Node.js."
   );
 };
 

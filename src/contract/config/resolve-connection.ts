@@ -1,4 +1,4 @@
-/** How connections to the runners of a pool are made: with which certificates, and through which proxy. */
+/** Resolves how connections to the runners of a pool are made: certificates and proxy. */
 import { ConfigError } from "../errors.ts";
 import type { PoolConfig, TlsOptions } from "./pool-options.ts";
 import { shownAddress } from "./runner-url.ts";
@@ -81,7 +81,7 @@ const fromEnvironment = (env: Environment): ResolvedConnection["proxyFor"] => {
 const checkTls = (at: string, tls: TlsOptions): TlsOptions => {
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
     const [there, missing] = tls.cert === undefined ? ["key", "cert"] : ["cert", "key"];
-    throw new ConfigError(`${at} has ${there} and no ${missing}. A client certificate needs both.`);
+    throw new ConfigError(`${at} has ${there} but no ${missing}. A client certificate needs both.`);
   }
   return tls;
 };

@@ -1,4 +1,4 @@
-/** Checks and fills in how calls with an idempotency key are treated. */
+/** Checks the options of idempotency keys and fills in defaults. */
 import { integer } from "../validation/check-number.ts";
 import { ConfigError } from "../errors.ts";
 import type { IdempotencyOptions, IdempotencyStore, ResolvedIdempotency } from "./idempotency.ts";
@@ -32,7 +32,7 @@ export const resolveIdempotency = (options: IdempotencyOptions | false = {}): Re
   const { maxReplyBytes = Math.min(mebibyte, maxBytes) } = options;
   if (options.store === undefined && maxReplyBytes > maxBytes) {
     throw new ConfigError(
-      `idempotency.maxReplyBytes is ${maxReplyBytes} and idempotency.maxBytes is ${maxBytes}: such a result would not fit. Make maxBytes the larger one.`,
+      `idempotency.maxReplyBytes is ${maxReplyBytes}, more than idempotency.maxBytes (${maxBytes}). Make maxBytes at least as large.`,
     );
   }
   return {

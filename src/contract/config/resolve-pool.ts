@@ -1,4 +1,4 @@
-/** Turns what a user configured for a pool into a pool with nothing left open. */
+/** Resolves the user's configuration of a pool. */
 import type { Backend } from "./backend.ts";
 import { ANY_RUNNER } from "../wire/envelope.ts";
 import { type Environment, type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
@@ -8,7 +8,7 @@ import type { PoolBounds } from "./pool-bounds.ts";
 import { resolveUrl } from "./runner-url.ts";
 import { buffer, reactive } from "./scaling.ts";
 
-/** A static runner with nothing left open. */
+/** A resolved static runner. */
 export interface ResolvedRunner extends Required<StaticRunner> {
   /** What requests to it name as their audience: its id where one was given, else any runner. */
   readonly audience: string;

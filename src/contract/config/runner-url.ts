@@ -1,4 +1,4 @@
-/** Addresses of runners: what one may be, and how one is shown without what may be secret in it. */
+/** Checks the addresses of runners and prints them without what may be secret. */
 import { ConfigError } from "../errors.ts";
 
 const mayHideSecrets = (text: string): boolean => /[@?#]/.test(text);
@@ -35,7 +35,7 @@ export const addressFault = (value: unknown): string | undefined => {
     return `is ${shown}, with a user name or password. Remove them: requests to runners are signed with security.secret, and tls.cert is there for mutual TLS.`;
   }
   if (/[?#]/.test(value)) {
-    return `is ${shown}, with a query or a fragment. Use only scheme, host, port and path: paths such as /invoke and /ready are added at its end.`;
+    return `is ${shown}, with a query or a fragment. Use only scheme, host, port and path: paths such as /invoke and /ready are appended.`;
   }
   return undefined;
 };
@@ -62,9 +62,9 @@ export const runnerIdFault = (id: unknown, maxLength: number): string | undefine
   if (typeof id !== "string") return `is ${id === null ? "null" : typeof id}. Use a string.`;
   const url = URL.parse(id);
   if (url !== null && (url.username !== "" || url.password !== "")) {
-    return `is ${shownAddress(id)}: an address with a user name or password. Ids are sent and recorded; use one without them.`;
+    return `is ${shownAddress(id)}: an address with a user name or password. Ids are sent and logged: use one without credentials.`;
   }
   if (id.length > 0 && id.length <= maxLength && /^[\x21-\x7e]+$/.test(id)) return undefined;
-  const shown = mayHideSecrets(id) ? "" : `is "${id}", which `;
-  return `${shown}cannot travel in a header. Use up to ${maxLength} printable ASCII characters without spaces.`;
+  const shown = mayHideSecrets(id) ? "is invalid" : `is "${id}"`;
+  return `${shown}. Use 1–${maxLength} printable ASCII characters without spaces.`;
 };

@@ -51,7 +51,7 @@ const runnersFor = (slots: number, snapshot: ScalingSnapshot): number => Math.ce
 /** Provides as many runners as running and waiting calls need. The default policy. */
 export const reactive: ScalingPolicy = (snapshot) => ({
   target: runnersFor(snapshot.used + snapshot.waiting, snapshot),
-  reason: `${snapshot.used} calls run and ${snapshot.waiting} wait`,
+  reason: `${snapshot.used} calls running, ${snapshot.waiting} waiting`,
 });
 
 const slots = integer("slots", { min: 0 });
@@ -67,7 +67,7 @@ export const buffer = (spareSlots: number): ScalingPolicy => {
   readOption(slots, spareSlots, "buffer", "spareSlots");
   return (snapshot) => ({
     target: runnersFor(snapshot.used + snapshot.waiting + spareSlots, snapshot),
-    reason: `${snapshot.used} calls run, ${snapshot.waiting} wait, and ${spareSlots} slots are kept spare`,
+    reason: `${snapshot.used} calls running, ${snapshot.waiting} waiting, ${spareSlots} spare slots`,
   });
 };
 
@@ -81,6 +81,6 @@ export const targetUtilization = (share: number): ScalingPolicy => {
   readOption(utilization, share, "targetUtilization", "share");
   return (snapshot) => ({
     target: runnersFor((snapshot.used + snapshot.waiting) / share, snapshot),
-    reason: `${snapshot.used + snapshot.waiting} calls at a utilization of ${Math.round(share * 100)} %`,
+    reason: `${snapshot.used + snapshot.waiting} calls at a target utilization of ${Math.round(share * 100)}%`,
   });
 };

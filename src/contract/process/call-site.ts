@@ -1,26 +1,26 @@
-/** Where in a user's code a function of this package was called. */
+/** Finds the place in a user's code that called a function of this package. */
 
-/** A place in a source file. */
+/** A position in a source file. */
 export interface CallSite {
-  /** A path or a URL, without what marks a reload of it. */
+  /** A path or URL, without the suffix that marks a reload. */
   readonly file: string;
   /** `line:column`. */
   readonly position: string;
-  /** Whether it is at the top level of a module, as far as the stack tells. */
+  /** Whether it is at the top level of a module, according to the stack. */
   readonly topLevel: boolean;
 }
 
-/** What stands between a definition and its call: helpers of compilers, and what bundlers evaluate modules with. */
+/** Frames between a definition and its call: compiler helpers, and the functions in which bundlers evaluate modules. */
 const helper =
   /\/node_modules\/(?:tslib|@swc\/helpers|@babel\/runtime|@oxc-project\/runtime)\/|\[turbopack\]_runtime\.js$/;
 
-/** Frames that are looked at. */
+/** Maximum number of frames to inspect. */
 const depth = 12;
 
-/** What stack traces call the code of a module that is in no function. */
+/** The names of module-level code in stack traces. */
 const moduleCode = /^(?:eval|<anonymous>|Object\.<anonymous>|module evaluation|module code)$/;
 
-/** `at file:1:2`, `at name (file:1:2)`, `at async file:1:2`; names and files may have parentheses of their own. */
+/** Parses `at file:1:2`, `at name (file:1:2)` and `at async file:1:2`. Names and files may contain parentheses. */
 const siteIn = (line: string): CallSite | undefined => {
   const [, frame = ""] = /^\s*at (?:async )?(.*)$/.exec(line) ?? [];
   const opens = frame.endsWith(")") ? frame.lastIndexOf(" (") : -1;
@@ -36,9 +36,9 @@ const siteIn = (line: string): CallSite | undefined => {
 };
 
 /**
- * The place that called `called`; `undefined` when the stack does not say.
+ * Returns the position that called `called`; `undefined` if the stack does not contain it.
  *
- * @param called the function that the user called. It must be on the stack, where a call in `return` position is not on Bun.
+ * @param called the function that the user called. It must be on the stack; on Bun, a call in `return` position is not
  */
 export const callSite = (called: Function): CallSite | undefined => {
   const holder: { stack?: string } = {};

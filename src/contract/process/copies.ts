@@ -1,62 +1,62 @@
 /**
- * The copies of this package in the process: a second version that a dependency brought, or one in a bundle beside one
- * in `node_modules`. They share no registry, so an error about a missing method has to know of them.
+ * The copies of this package in the process: a second version installed by a dependency, or one in a bundle in addition
+ * to one in `node_modules`. They share no registry, so errors about missing methods mention them.
  */
 import { callSite } from "./call-site.ts";
 import { VERSION } from "./version.ts";
 
-/** The value under a name, made by the copy that asks first. */
+/** Returns the value with the given name, created by the first copy that requests it. */
 export const processWide = <Value>(name: string, make: () => Value): Value => {
   const scope = globalThis as Record<symbol, unknown>;
   return (scope[Symbol.for(`firelight/${name}`)] ??= make()) as Value;
 };
 
-/** One copy. Its shape must stay readable for other versions. */
+/** One copy. Other versions read this object, so its shape must stay compatible. */
 export interface PackageCopy {
   readonly version: string;
-  /** The package's folder, or the bundle that it is in. */
+  /** The package's folder, or the bundle that contains it. */
   readonly path: string;
-  /** The names of all methods that were registered with it, in whatever registry. */
+  /** The names of all methods registered with it, in any registry. */
   readonly methods: Set<string>;
 }
 
 const copies: Map<string, PackageCopy> = processWide("copies", () => new Map());
 
-/** Where this code is: the file that was loaded, which its URL does not say in every bundle. */
+/** The location of this code. It is taken from the stack, because the module URL is not available in every bundle. */
 const ownLocation = (): string => callSite(ownLocation)?.file ?? import.meta.url ?? "a bundle";
 
 const ownPath = ownLocation()
   .replace(/^file:\/\//, "")
   .replace(/\/(?:dist|src)\/contract\/process\/copies\.[jt]s$/, "");
 
-/** This copy. Evaluated again, as `bun --hot` does, it takes the place of the earlier evaluation. */
+/** This copy. When it is evaluated again, as with `bun --hot`, it replaces the earlier evaluation. */
 export const thisCopy: PackageCopy = { version: VERSION, path: ownPath, methods: new Set() };
 
 copies.set(ownPath, thisCopy);
 
-/** All copies, in the order in which they were loaded. */
+/** All copies in load order. */
 export const packageCopies = (): ReadonlyArray<PackageCopy> => [...copies.values()];
 
-/** What to add to an error that more than one copy may explain; empty where there is one. */
+/** Returns a note for errors that several copies may explain; empty if there is only one. */
 export const copiesNote = (detail = ""): string => {
   const all = packageCopies();
   if (all.length === 1) return "";
   const list = all.map(({ version, path }) => `${version} in ${path}`).join("; ");
   return (
-    ` This process has ${all.length} copies of firelight, which do not know of each other's methods: ${list}.${detail}` +
-    " Leave one: npm dedupe, or keep firelight out of the bundle (Next: serverExternalPackages); npm ls firelight and firelight doctor show who brings it."
+    ` This process has ${all.length} copies of firelight, which do not share methods: ${list}.${detail}` +
+    " Keep one copy: run npm dedupe, or keep firelight out of the bundle (Next: serverExternalPackages). npm ls firelight and firelight doctor show which packages install it."
   );
 };
 
 /**
- * What to add to an error about a method that is not there: that it was registered with another copy or in another
- * registry of this process, or may have been. Empty where neither can be.
+ * Returns a note for errors about a missing method: that it was, or may have been, registered with another copy or in
+ * another registry of this process. Empty if neither applies.
  */
 export const whyUnregistered = (name: string): string => {
   const owner = packageCopies().find((copy) => copy !== thisCopy && copy.methods.has(name));
-  const note = copiesNote(owner === undefined ? "" : ` ${name} is registered with that in ${owner.path}.`);
+  const note = copiesNote(owner === undefined ? "" : ` ${name} is registered with the copy in ${owner.path}.`);
   if (note !== "") return note;
   return thisCopy.methods.has(name)
-    ? ` Another instance in this process has ${name}: hand both the same registry, createFlame(config, { registry }).`
+    ? ` Another instance in this process has ${name}. Give both the same registry: createFlame(config, { registry }).`
     : "";
 };

@@ -1,7 +1,6 @@
 /**
- * What must be sent before this process ends. Whoever buffers telemetry registers
- * a hook; whoever ends the process calls {@link flushAll} first: a runner that
- * drains, and `flame.shutdown`.
+ * Hooks that send buffered telemetry before this process ends. Owners of buffers register a hook; a draining runner and
+ * `flame.shutdown` call {@link flushAll} before the end.
  */
 import { maxTimerMs, milliseconds } from "../validation/check-number.ts";
 import { fn } from "../validation/option-checks.ts";
@@ -48,7 +47,7 @@ export const onFlush = (hook: () => unknown, options: FlushHookOptions = {}): ((
   };
 };
 
-const failed = "firelight: buffered telemetry could not be sent and is lost";
+const failed = "firelight: failed to send buffered telemetry; it is lost";
 
 const runHook = async (hook: FlushHook): Promise<void> => {
   try {
@@ -73,8 +72,8 @@ const within = async (done: Promise<void>, timeoutMs: number): Promise<void> => 
 };
 
 /**
- * Runs all hooks at once and waits for them, for each `timeoutMs` milliseconds at most unless it has a maximum of its own.
- * Never rejects: a hook that fails is told to `console.error` and does not hold up the others.
+ * Runs all hooks concurrently and waits at most `timeoutMs` milliseconds for each, or its own maximum. Never rejects: a
+ * failed hook is reported on `console.error` and does not delay the others.
  */
 export const flushAll = async (timeoutMs: number): Promise<void> => {
   await Promise.all([...hooks].map((hook) => within(runHook(hook), hook.timeoutMs ?? timeoutMs)));

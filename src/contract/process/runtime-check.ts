@@ -1,10 +1,10 @@
 /**
- * Stops the import of the package on a runtime that is too old for it. Every entry point imports this module first, so
- * that it speaks before a dependency fails on what the runtime does not have. It imports nothing that could.
+ * Fails the import of the package on an unsupported runtime. Every entry point imports this module first, so its
+ * message appears before a dependency fails. It imports nothing that could fail.
  */
 import { runtimeFault } from "./runtime-fault.ts";
 
-/** Somewhere else than on a server, where types and names are still of use, there is nothing to check. */
+/** Outside of a server, where types and names are still useful, there is nothing to check. */
 const versions = typeof process === "object" ? process.versions : undefined;
 const fault = versions && runtimeFault(versions, process.execPath);
 if (fault !== undefined) throw new Error(fault);

@@ -1,4 +1,4 @@
-/** Whether this package can run on a runtime. */
+/** Checks whether this package can run on a runtime. */
 import { oldestRuntimes } from "./version.ts";
 
 const numbersOf = (version: string): ReadonlyArray<number> => version.split(/[.-]/, 3).map(Number);
@@ -10,8 +10,8 @@ const isOlder = (version: string, than: string): boolean => {
 };
 
 /**
- * Why the package cannot be loaded here, as a sentence; `undefined` where it can. An old Bun can load it: what is wrong
- * with that is said when an instance is configured, see `bun-version.ts`.
+ * Returns why the package cannot be loaded, as a sentence; `undefined` if it can. An old Bun can load it; its problem
+ * is reported when an instance is configured, see `bun-version.ts`.
  *
  * @param versions `process.versions`
  * @param program `process.execPath`
@@ -22,5 +22,5 @@ export const runtimeFault = (
 ): string | undefined => {
   const { node, bun } = versions;
   if (bun !== undefined || node === undefined || !isOlder(node, oldestRuntimes.node)) return undefined;
-  return `Firelight needs Node ${oldestRuntimes.node} or newer, or Bun ${oldestRuntimes.bun} or newer, and this is Node ${node} (${program}). Install a newer Node, or run this program with one.`;
+  return `Firelight requires Node ${oldestRuntimes.node} or newer, or Bun ${oldestRuntimes.bun} or newer, but this is Node ${node} (${program}). Install a newer Node, or run this program with one.`;
 };

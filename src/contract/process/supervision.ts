@@ -1,36 +1,35 @@
 /**
- * What a backend on this machine and the runner that it started say to each
- * other beside requests: one line when the runner is ready, over a pipe whose
- * end also tells the runner that its parent is gone.
+ * The messages between a backend on this machine and the runner that it started, besides requests: one line when the
+ * runner is ready, over a pipe. The end of the pipe tells the runner that its parent has exited.
  */
 
-/** The descriptor of the pipe in the runner's process. */
+/** The file descriptor of the pipe in the runner's process. */
 export const SUPERVISION_FD = 3;
 
 /** Set to `1` in the environment of a runner whose parent holds the pipe. */
 export const SUPERVISED_VARIABLE = "FLAME_SUPERVISED";
 
-/** The line that a runner writes, as JSON, when it takes requests. */
+/** The line that a runner writes when it accepts requests, as JSON. */
 export interface ReadyMessage {
   readonly ready: true;
-  /** Base URL, such as `http://127.0.0.1:4123`. */
+  /** The base URL, such as `http://127.0.0.1:4123`. */
   readonly url: string;
   readonly port: number;
   readonly runnerId: string;
   readonly pid: number;
-  /** How long steps of the boot took that only the runner can tell, in milliseconds by name. */
+  /** The duration of boot steps that only the runner can measure, in milliseconds by name. */
   readonly phases?: Readonly<Record<string, number>>;
 }
 
-/** The line that it writes before that where something of the user's has to be done first. */
+/** The line that it writes before a user's start hook runs. */
 export interface StartingMessage {
   readonly starting: string;
 }
 
-/** The line that it writes in place of the ready line when that has failed. */
+/** The line that it writes instead of the ready line if that failed. */
 export interface FailedMessage {
   readonly failed: string;
-  /** What was thrown. */
+  /** The error that was thrown. */
   readonly name: string;
   readonly message: string;
   readonly stack?: string;
@@ -38,7 +37,7 @@ export interface FailedMessage {
 
 export type SupervisionMessage = ReadyMessage | StartingMessage | FailedMessage;
 
-/** The line for a message, newline included. */
+/** Encodes a message as a line, including the newline. */
 export const encodeSupervision = (message: SupervisionMessage): string => `${JSON.stringify(message)}\n`;
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -60,7 +59,7 @@ const readFailed = ({ failed, name, message, stack }: Fields): FailedMessage | u
   return { failed, name, message, ...(typeof stack === "string" ? { stack } : {}) };
 };
 
-/** The message of a line, or `undefined` when the line is something else. */
+/** Parses a line; `undefined` if it is not a message. */
 export const decodeSupervision = (line: string): SupervisionMessage | undefined => {
   let value: unknown;
   try {

@@ -1,26 +1,26 @@
-/** The checks of numbers in options, and the bound of those that timers wait for. */
+/** Checks numbers in options, and the maximum delay of timers. */
 import { type Check, check, notAllowed } from "./option-schema.ts";
 
-/** The longest delay of a timer, in milliseconds, some 25 days; a timer with a longer one fires at once. */
+/** Maximum delay of a timer, in milliseconds (about 25 days). A timer with a longer delay fires at once. */
 export const maxTimerMs: number = 2 ** 31 - 1;
 
-/** Which numbers are allowed. */
+/** The allowed range. */
 export interface NumberRange {
-  /** The least one. Default: no bound. */
+  /** The minimum, inclusive. Default: none. */
   readonly min?: number;
-  /** In place of `min`: all are greater than this. */
+  /** The exclusive minimum, instead of `min`. */
   readonly above?: number;
-  /** The greatest one. Default: no bound. */
+  /** The maximum, inclusive. Default: none. */
   readonly max?: number;
-  /** In place of `max`: all are less than this. */
+  /** The exclusive maximum, instead of `max`. */
   readonly below?: number;
   /** Allows `Infinity`. Default `false`. */
   readonly infinity?: boolean;
-  /** Prints nothing but numbers, where a secret may have been meant for another field. */
+  /** Prints only numbers in errors, for fields that may receive a secret by mistake. */
   readonly secret?: boolean;
 }
 
-/** The range in words, as it follows what is allowed. */
+/** Describes the range, for the end of a sentence about allowed values. */
 const rangeInWords = ({ min, above, max, below }: NumberRange): string => {
   if (min !== undefined) return max === undefined ? `, ${min} or more` : ` from ${min} to ${max}`;
   const lower = above === undefined ? "" : ` above ${above}`;
@@ -41,15 +41,15 @@ const numbers = (what: string, range: NumberRange, whole: boolean): Check<number
   });
 };
 
-/** A number that `what` describes, as it follows "Use". */
+/** Checks a number; `what` describes it and follows "Use". */
 export const quantity = (what: string, range: NumberRange): Check<number> => numbers(what, range, false);
 
-/** A whole number of something. */
+/** Checks a whole number of a unit. */
 export const integer = (unit: string, range: NumberRange): Check<number> =>
   numbers(`a whole number of ${unit}`, range, true);
 
-/** A number of something that need not be whole. */
+/** Checks a number of a unit. */
 export const number = (unit: string, range: NumberRange): Check<number> => quantity(`a number of ${unit}`, range);
 
-/** A duration. */
+/** Checks a duration. */
 export const milliseconds = (range: NumberRange): Check<number> => number("milliseconds", range);

@@ -1,9 +1,9 @@
-/** Finds the name that somebody meant, for "did you mean". */
+/** Finds the intended name for "Did you mean". */
 
-/** Names longer than this were not mistyped. */
+/** Longer names are not treated as typos. */
 const maxLength = 64;
 
-/** How many letters were added, left out, replaced or swapped with the next one. */
+/** Counts the added, omitted, replaced or swapped letters. */
 const editDistance = (left: string, right: string): number => {
   let before: Array<number> = [];
   let previous = Array.from({ length: right.length + 1 }, (_, column) => column);
@@ -24,8 +24,8 @@ const editDistance = (left: string, right: string): number => {
 };
 
 /**
- * The one of `names` that is nearest to `given`, `undefined` when none is near: one letter may differ, or a third of them. Case does not
- * count, and a name that contains the other one is near too, as `timeout` is to `timeoutMs`.
+ * Returns the closest of `names` to `given`; `undefined` if none is close. One letter or a third of the letters may
+ * differ. Case is ignored, and a name that contains the other one is close too, like `timeout` and `timeoutMs`.
  */
 export const nearestName = (given: string, names: ReadonlyArray<string>): string | undefined => {
   if (given.length > maxLength) return undefined;

@@ -1,23 +1,23 @@
-/** The checks that schemas of options are made of, beside those of numbers. */
+/** The building blocks of option schemas, except for numbers. */
 import { type Check, check, faultIn, inWords, isOptions, notAllowed, OptionFault } from "./option-schema.ts";
 import { nearestName } from "./nearest-name.ts";
 import { printText, printValue } from "./print-value.ts";
 
-/** `true` or `false`, and nothing that is merely truthy. */
+/** Checks for `true` or `false`; other truthy values are rejected. */
 export const boolean = (): Check<boolean> =>
   check("true or false", (value) => {
     if (typeof value === "boolean") return value;
     throw notAllowed(value, "true or false");
   });
 
-/** `false`, for what can be turned off. */
+/** Checks for `false`, for features that can be turned off. */
 export const no = (): Check<false> =>
   check("false", (value) => {
     if (value === false) return value;
     throw notAllowed(value, "false");
   });
 
-/** One of some words. */
+/** Checks for one of several words. */
 export const oneOf = <const Word extends string>(words: ReadonlyArray<Word>): Check<Word> => {
   const allowed = inWords(
     words.map((word) => `"${word}"`),
@@ -32,28 +32,24 @@ export const oneOf = <const Word extends string>(words: ReadonlyArray<Word>): Ch
   });
 };
 
-/** Which strings are allowed. */
+/** The allowed strings. */
 export interface TextRule {
-  /** Follows "Use". Default: "a string that is not empty". */
+  /** Describes them after "Use". Default: "a non-empty string". */
   readonly allowed?: string;
-  /** Default: whatever is not empty. */
+  /** Default: any non-empty string. */
   readonly pattern?: RegExp;
   /** Never prints the value. */
   readonly secret?: boolean;
 }
 
-/** A string. */
-export const text = ({
-  allowed = "a string that is not empty",
-  pattern = /[^]/,
-  secret,
-}: TextRule = {}): Check<string> =>
+/** Checks a string. */
+export const text = ({ allowed = "a non-empty string", pattern = /[^]/, secret }: TextRule = {}): Check<string> =>
   check(allowed, (value) => {
     if (typeof value === "string" && pattern.test(value)) return value;
     throw notAllowed(value, allowed, secret);
   });
 
-/** A function; what it does is its own. */
+/** Checks a function. */
 export const fn = <Fn extends (...args: never) => unknown>(what = "a function"): Check<Fn> =>
   check(what, (value) => {
     if (typeof value === "function") return value as Fn;
@@ -63,14 +59,14 @@ export const fn = <Fn extends (...args: never) => unknown>(what = "a function"):
 const anyFunction = fn();
 const anyText = text();
 
-/** What of an object with methods can be left out. */
+/** The optional members of an object with methods. */
 export interface OptionalMembers<Type> {
   readonly methods?: ReadonlyArray<keyof Type & string>;
-  /** Strings that are not empty. */
+  /** Non-empty strings. */
   readonly texts?: ReadonlyArray<keyof Type & string>;
 }
 
-/** An object with methods, such as an instance of a class. It is used as it is, and may have more than is named here. */
+/** Checks an object with methods, such as a class instance. It is used as is and may have other members. */
 export const having = <Type extends object>(
   what: string,
   methods: ReadonlyArray<keyof Type & string>,
@@ -100,14 +96,14 @@ export const having = <Type extends object>(
     return value as Type;
   });
 
-/** A file's path or URL. */
+/** Checks a file path or URL. */
 export const fileLocation = (): Check<string | URL> =>
   check("a path or a file: URL", (value) => {
     if (value instanceof URL || (typeof value === "string" && value !== "")) return value;
     throw notAllowed(value, "a path or a file: URL");
   });
 
-/** What may stop something. Signals of other realms and of polyfills have the same shape. */
+/** Checks an abort signal. Signals of other realms and of polyfills have the same shape. */
 export const abortSignal = (): Check<AbortSignal> => {
   const allowed = "an AbortSignal, such as controller.signal or AbortSignal.timeout(1_000)";
   return check(allowed, (value) => {
@@ -120,13 +116,13 @@ export const abortSignal = (): Check<AbortSignal> => {
   });
 };
 
-/** How lists are treated. */
+/** Options for lists. */
 export interface ListRule {
-  /** Never prints what stands in place of the list. */
+  /** Never prints a value that is not a list. */
   readonly secret?: boolean;
 }
 
-/** A list in which each item is checked. */
+/** Checks a list and each of its items. */
 export const list = <Item>(of: Check<Item>, rule: ListRule = {}): Check<ReadonlyArray<Item>> => {
   const allowed = `an array, each item ${of.allowed}`;
   return check(allowed, (value): ReadonlyArray<Item> => {
@@ -143,7 +139,10 @@ export const list = <Item>(of: Check<Item>, rule: ListRule = {}): Check<Readonly
 
 const partName = (name: string): string => (/^[\w$-]{1,64}$/.test(name) ? name : `[${printText(name)}]`);
 
-/** An object in which each value is checked, and each name by `names`; what is `undefined` is left out. `secret` never prints what stands in its place. */
+/**
+ * Checks an object's values, and its names with `names`; `undefined` values are dropped. `secret` never prints a value
+ * that is not an object.
+ */
 export const record = <Value>(
   of: Check<Value>,
   rule: ListRule & { readonly names?: TextRule } = {},
@@ -166,7 +165,7 @@ export const record = <Value>(
   });
 };
 
-/** What one of two checks takes. A fault inside of the value is told as it is. */
+/** Accepts what either check accepts. An error inside the value is reported as is. */
 export const either = <One, Other>(one: Check<One>, other: Check<Other>): Check<One | Other> => {
   const allowed = `${one.allowed}, or ${other.allowed}`;
   return check(allowed, (value): One | Other => {

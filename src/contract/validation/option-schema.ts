@@ -1,22 +1,22 @@
 /**
- * Checks options against one declaration of each options object. A schema names every field of the object's TypeScript interface,
- * so that one that misses a field, has one too many or takes another type does not compile.
+ * Checks options against one schema per options object. A schema names every field of the object's TypeScript
+ * interface; a missing or additional field or a different type does not compile.
  *
- * A table of our own, because effect's Schema adds some 70 ms to the import of the package, and its messages name neither
- * the value nor what is allowed.
+ * It does not use effect's Schema, which adds about 70 ms to the import of the package and whose messages name neither
+ * the value nor the allowed values.
  *
- * Reading gives a copy that has only what was checked, so nothing that happens to the given object later has an effect. Fields are
- * read by their names, each once: objects without a prototype, instances of classes and getters are fine.
+ * Reading returns a copy with only the checked fields, so later changes of the given object have no effect. Each field
+ * is read once by name, so objects without a prototype, class instances and getters work.
  */
 import { ConfigError } from "../errors.ts";
 import { nearestName } from "./nearest-name.ts";
 import { printKind, printName, printValue } from "./print-value.ts";
 
-/** Why a value cannot be taken: `path` leads to the part that is wrong, `problem` follows it. */
+/** Why a value is invalid: `path` leads to the invalid part, `problem` follows it in the message. */
 export class OptionFault extends Error {
   readonly path: string;
   readonly problem: string;
-  /** Whether the value is of the right kind, and a part of it is wrong. */
+  /** Whether the value has the right kind and one of its parts is invalid. */
   readonly inside: boolean;
 
   constructor(path: string, problem: string, cause?: unknown, inside = path !== "") {
@@ -27,16 +27,16 @@ export class OptionFault extends Error {
   }
 }
 
-/** What a value must be. `Needed` is true for a field that cannot be left out. */
+/** A check of a value. `Needed` is true for required fields. */
 export interface Check<in out Value, Needed extends boolean = false> {
   readonly needed: Needed;
-  /** What is allowed, as it follows "Use": `true or false`. */
+  /** The allowed values, as they follow "Use": `true or false`. */
   readonly allowed: string;
-  /** Gives what is to be used in place of the value. Throws an {@link OptionFault}. */
+  /** Returns the value to use. Throws an {@link OptionFault}. */
   read(value: unknown): Value;
 }
 
-/** A check of whatever. */
+/** Any check. */
 interface AnyCheck {
   readonly needed: boolean;
   readonly allowed: string;
@@ -60,35 +60,35 @@ export interface ObjectCheck<in out Options> extends Check<Options> {
   readonly fields: Fields<Options>;
 }
 
-/** What more there is to say about an options object. */
+/** Additional messages for an options object. */
 export interface ObjectAdvice {
-  /** Follows "Use" where something else stands in place of the object. Default: "an object with" and its fields. */
+  /** Follows "Use" if the value is not an object. Default: "an object with" and its fields. */
   readonly allowed?: string;
-  /** What to do about names that are no fields of this object, and that people look for here: a sentence for each. */
+  /** Advice for names that belong elsewhere: a sentence for each. */
   readonly elsewhere?: Readonly<Record<string, string>>;
-  /** Never prints what stands in place of the object. */
+  /** Never prints a value that is not an object. */
   readonly secret?: boolean;
 }
 
-/** A check that takes what `read` takes. */
+/** Creates a check from `read`. */
 export const check = <Value>(allowed: string, read: (value: unknown) => Value): Check<Value> => ({
   needed: false,
   allowed,
   read,
 });
 
-/** The same check for a field that cannot be left out. */
+/** Makes a check required. */
 export const required = <Value>({ allowed, read }: Check<Value>): Check<Value, true> => ({
   needed: true,
   allowed,
   read,
 });
 
-/** The fault of a value that is not allowed. The values of secrets are not shown. */
+/** Creates the fault of an invalid value. Values of secrets are not printed. */
 export const notAllowed = (value: unknown, allowed: string, secret = false): OptionFault =>
   new OptionFault("", `is ${secret ? printKind(value) : printValue(value)}. Use ${allowed}.`);
 
-/** The same fault, of a part of a value. What is not a fault was thrown by a value of the user's. */
+/** Moves a fault to a part of a value. Other errors were thrown by the user's value. */
 export const faultIn = (part: string, thrown: unknown): OptionFault => {
   if (!(thrown instanceof OptionFault))
     return new OptionFault(part, "cannot be read: reading it threw an error.", thrown);
@@ -96,16 +96,16 @@ export const faultIn = (part: string, thrown: unknown): OptionFault => {
   return new OptionFault(path === "" || path.startsWith("[") ? part + path : `${part}.${path}`, problem, cause);
 };
 
-/** Whether all that an object says are properties of its own: one from an object literal, or without a prototype. */
+/** Whether an object has only its own properties: an object literal, or one without a prototype. */
 const isLiteral = (value: object): boolean => {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 };
 
-/** Builtin objects whose content is not in their properties: an options object is none of them. */
+/** Built-in objects whose content is not in properties; they are never options objects. */
 const notOptions: ReadonlyArray<new (...args: never) => object> = [Map, Set, Promise, Date, RegExp, URL, Error];
 
-/** Whether a value may be an object of named fields, whatever its prototype. */
+/** Whether a value may be an object of named fields, with any prototype. */
 export const isOptions = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" &&
   value !== null &&
@@ -122,7 +122,7 @@ const unknownField = (name: string, names: ReadonlyArray<string>, elsewhere: str
 const own = (record: Readonly<Record<string, string>> | undefined, name: string): string | undefined =>
   record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 
-/** An options object with a check for each field of its interface; other fields are refused. */
+/** Checks an options object field by field; unknown fields are rejected. */
 export const object = <Options>(fields: Fields<Options>, advice: ObjectAdvice = {}): ObjectCheck<Options> => {
   const checks: ReadonlyMap<string, AnyCheck> = new Map(Object.entries(fields as Readonly<Record<string, AnyCheck>>));
   const names = [...checks.keys()];
@@ -163,11 +163,11 @@ const configError = (where: string, subject: string, { problem, cause }: OptionF
   new ConfigError(`${where === "" ? "" : `${where}: `}${subject} ${problem}`, cause === undefined ? {} : { cause });
 
 /**
- * A checked copy of what a user gave.
+ * Returns a checked copy of a user's options.
  *
- * @param where stands before the field in the error, such as `billing/charge.with`; "" for nothing.
- * @param name what the value itself is called in the error.
- * @throws {ConfigError} naming the field, its value and what is allowed.
+ * @param where precedes the field in the error, such as `billing/charge.with`; "" for nothing
+ * @param name what the error calls the value itself
+ * @throws {ConfigError} naming the field, its value and the allowed values
  */
 export const readOption = <Value>(schema: Check<Value>, value: unknown, where: string, name = "options"): Value => {
   try {
@@ -178,7 +178,7 @@ export const readOption = <Value>(schema: Check<Value>, value: unknown, where: s
   }
 };
 
-/** The same for a part of the configuration: `path` leads to it, such as `pools.gpu`. */
+/** Does the same for a part of the configuration: `path` leads to it, such as `pools.gpu`. */
 export const readPart = <Value>(schema: Check<Value>, value: unknown, path: string): Value => {
   try {
     return schema.read(value);

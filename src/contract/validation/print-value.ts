@@ -1,14 +1,14 @@
 /**
- * Prints values that a user gave, for error messages: bounded, without the user and password of a URL, and without running
- * anything that belongs to the value.
+ * Prints user-supplied values in error messages: bounded, without the credentials in URLs, and without running code of
+ * the value.
  */
 
 const maxChars = 80;
 
-/** `scheme://user:password@host` without what stands before the host. */
+/** Removes the credentials from `scheme://user:password@host`. */
 const hideUserInfo = (text: string): string => text.replace(/\/\/[^\s/@]*@/g, "//[redacted]@");
 
-/** A string in quotes, cut to a length that fits into a message. */
+/** Prints a string in quotes, truncated to fit into a message. */
 export const printText = (text: string): string => {
   const bounded = text.length <= maxChars ? text : `${text.slice(0, maxChars)}…`;
   return JSON.stringify(hideUserInfo(bounded));
@@ -22,18 +22,18 @@ const printObject = (value: object): string => {
   }
 };
 
-/** What a value is, without any of its content: for values that may be secret. */
+/** Describes a value without its content, for values that may be secret. */
 export const printKind = (value: unknown): string => {
   if (value === null || value === undefined) return String(value);
   if (value === "") return "empty";
   return typeof value === "object" ? printObject(value) : `a ${typeof value}`;
 };
 
-/** A value as a message shows it: numbers, booleans and strings as they are, anything else by its kind. Never throws. */
+/** Prints a value for a message: numbers, booleans and strings as they are, anything else by its kind. Never throws. */
 export const printValue = (value: unknown): string => {
   if (typeof value === "string") return printText(value);
   return typeof value === "number" || typeof value === "boolean" ? String(value) : printKind(value);
 };
 
-/** The name of a field as it is written in code: as it is if it is an identifier, else in quotes. */
+/** Prints a field name as written in code: an identifier as is, otherwise in quotes. */
 export const printName = (name: string): string => (/^[\w$]{1,64}$/.test(name) ? name : printText(name));

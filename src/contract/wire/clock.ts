@@ -1,9 +1,9 @@
 /**
- * The clocks of this process. Times that two machines compare are read from the wall clock, here and nowhere else.
- * Durations and deadlines are differences of `performance.now()`, which nobody sets.
+ * The clocks of this process. Times that two machines compare come from the wall clock, which is read only here.
+ * Durations and deadlines are differences of `performance.now()`, which cannot be set.
  */
 
-/** Four timestamps of one exchange, in milliseconds since 1970: two by either clock. */
+/** The four timestamps of a request and its response, in milliseconds since 1970: two of each clock. */
 export interface ClockExchange {
   /** By the asker's clock. */
   readonly sentMs: number;
@@ -16,36 +16,45 @@ export interface ClockExchange {
 }
 
 /**
- * The clock of the one who answers less the asker's, in milliseconds. Exact when the way there took as long as the way back; wrong
- * by half of the difference otherwise.
+ * Returns the responder's clock minus the requester's, in milliseconds. Exact if both directions take the same time;
+ * otherwise wrong by half of the difference.
  */
 export const clockOffset = ({ sentMs, receivedMs, repliedMs, answeredMs }: ClockExchange): number =>
   (receivedMs - sentMs + (repliedMs - answeredMs)) / 2;
 
-/** `performance.timeOrigin` stays where it was when the system clock is set, or the machine sleeps; past this it is not trusted. */
+/**
+ * `performance.timeOrigin` does not change when the system clock is set or the machine is suspended; beyond this
+ * difference it is not used.
+ */
 const tolerableDriftMs = 2;
 
-/** Milliseconds since 1970, with fractions as long as nobody sets the clock. */
+/** Milliseconds since 1970, with fractions unless the clock was set. */
 export const wallClockMs = (): number => {
   const fine = performance.timeOrigin + performance.now();
   const coarse = Date.now();
   return Math.abs(fine - coarse) <= tolerableDriftMs ? fine : coarse;
 };
 
-/** The wall clock less the monotonic clock, in milliseconds. It changes only when the system clock is set, or the machine sleeps. */
+/**
+ * The wall clock minus the monotonic clock, in milliseconds. It changes only when the system clock is set or the
+ * machine is suspended.
+ */
 export const clockAnchorMs = (): number => Date.now() - performance.now();
 
 /** The smallest change of the system clock that counts as a step, in milliseconds. */
 export const clockStepMs = 1_000;
 
-/** Notices that the system clock was set, or that the machine slept, between two looks. */
+/** Detects between two checks that the system clock was set or the machine was suspended. */
 export class ClockWatch {
   #anchorMs = clockAnchorMs();
 
-  /** By how many milliseconds the clock was moved since the last look, negative for back; `undefined` below {@link clockStepMs}. */
+  /**
+   * Returns the step of the clock since the last check in milliseconds, negative for backward; `undefined` below {@link
+   * clockStepMs}.
+   */
   look(): number | undefined {
     let anchorMs = clockAnchorMs();
-    // A process that lost the processor between the two clocks sees a step that is gone at the second look.
+    // A process that was descheduled between the two clock reads sees a step that is gone when it reads again.
     if (Math.abs(anchorMs - this.#anchorMs) >= clockStepMs) anchorMs = clockAnchorMs();
     const stepMs = anchorMs - this.#anchorMs;
     this.#anchorMs = anchorMs;

@@ -1,7 +1,6 @@
 /**
- * The step at which both ways to run a method meet: the runner's HTTP server
- * dispatches what it has verified, and local mode dispatches what the parent's
- * client has encoded. Both go through the same codec and give the same reply.
+ * The interface that both execution paths share: the runner's HTTP server dispatches verified requests, and local mode
+ * dispatches what the parent's client has encoded. Both use the same codec and return the same reply.
  */
 import type * as Effect from "effect/Effect";
 import type { RunnerTimings, TraceCarrier } from "./envelope.ts";
@@ -13,19 +12,19 @@ export interface Invocation {
   readonly method: string;
   readonly invocationId: string;
   readonly attempt: number;
-  /** What is left of the deadline, in milliseconds. */
+  /** The remaining time until the deadline, in milliseconds. */
   readonly timeoutMs: number;
   readonly idempotencyKey: string | undefined;
   readonly carrier: TraceCarrier;
-  /** The encoded arguments: an array. */
+  /** The encoded arguments, an array. */
   readonly body: Uint8Array;
-  /** `performance.now()` at which the request had arrived. */
+  /** `performance.now()` when the request had arrived. */
   readonly arrivedAt: number;
-  /** The runner's clock less the parent's, in milliseconds, as far as one way of a message tells. */
+  /** The runner's clock minus the parent's in milliseconds, estimated from one direction only. */
   readonly clockOffsetMs: number | undefined;
 }
 
-/** What came of it, encoded. */
+/** The encoded result. */
 export interface InvocationReply {
   readonly outcome: "ok" | "error";
   /** The HTTP status code. */
@@ -33,13 +32,19 @@ export interface InvocationReply {
   /** The encoded result, or an `ErrorBody` as JSON. */
   readonly body: Uint8Array;
   readonly timings: RunnerTimings;
-  /** What the handler threw, for callers in the same process only; it never crosses the wire. */
+  /** The error that the handler threw, for callers in the same process only. It never crosses the wire. */
   readonly thrown?: unknown;
 }
 
-/** Runs invocations. Interrupting the effect aborts the handler's signal. It does not fail: a failure is a reply. */
+/**
+ * Runs invocations. Interrupting the effect aborts the handler's signal. The effect does not fail: a failure is a
+ * reply.
+ */
 export interface Dispatcher {
-  /** Waits until invocations may come, `timeoutMs` milliseconds at most; `undefined` where there is nothing to wait for. */
+  /**
+   * Waits until invocations are accepted, at most `timeoutMs` milliseconds; `undefined` if there is nothing to wait
+   * for.
+   */
   prepare?(timeoutMs: number): Effect.Effect<void, CallError> | undefined;
   dispatch(invocation: Invocation): Effect.Effect<InvocationReply>;
 }

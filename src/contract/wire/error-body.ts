@@ -1,7 +1,6 @@
 /**
- * Failures on the wire: the body of a response whose outcome is `error`, and the
- * error that the caller gets from it. What a handler threw stays on the runner,
- * unless it chose to speak (`FlameMethodError`) or `exposeErrors` is on.
+ * Encodes failures for the wire: the body of a response whose outcome is `error`, and the error that the caller gets
+ * from it. The error of a handler stays on the runner unless it is a `FlameMethodError` or `exposeErrors` is on.
  */
 import { httpStatus, type ErrorBody } from "./envelope.ts";
 import {
@@ -22,7 +21,7 @@ const MAX_TEXT = 8_192;
 const MAX_STACK = 16_384;
 const MAX_NAME = 256;
 const MAX_DETAILS = 65_536;
-/** Bytes of an error body, at most: more than all its parts together. */
+/** Maximum size of an error body in bytes: more than all its parts together. */
 const MAX_BODY = 524_288;
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
@@ -39,7 +38,7 @@ const phases: Readonly<Record<Phase, true>> = {
 };
 const executions: Readonly<Record<Executed, true>> = { no: true, unknown: true, yes: true };
 
-/** Turns bigints into text, and gives up on details that are too large before they cost much. */
+/** Converts bigints to strings, and fails early for details that are too large. */
 const detailsReplacer = (): ((key: string, value: unknown) => unknown) => {
   let size = 0;
   return (_key, value) => {
@@ -53,19 +52,19 @@ const safeDetails = (details: unknown): unknown => {
   try {
     const text = JSON.stringify(details, detailsReplacer());
     if (text === undefined) return undefined;
-    if (text.length > MAX_DETAILS) return `[left out: more than ${MAX_DETAILS} characters as JSON]`;
+    if (text.length > MAX_DETAILS) return `[omitted: more than ${MAX_DETAILS} characters as JSON]`;
     const plain: unknown = JSON.parse(text);
     requireSafeJson(plain);
     return plain;
   } catch (cause) {
-    return `[left out: ${cutText(messageOf(cause), 200)}]`;
+    return `[omitted: ${cutText(messageOf(cause), 200)}]`;
   }
 };
 
 const cutOptional = (text: string | undefined, limit = MAX_TEXT): string | undefined =>
   text === undefined ? undefined : cutText(text, limit);
 
-/** A failure as it stands in the body, with its causes and stacks: for callers that may see all of it. */
+/** A failure with its causes and stacks, for callers that may see all of it. */
 const wholeRemote = (remote: RemoteFailure): RemoteFailure => ({
   name: cutOptional(remote.name, MAX_NAME),
   code: cutOptional(remote.code, MAX_NAME),
@@ -77,7 +76,7 @@ const wholeRemote = (remote: RemoteFailure): RemoteFailure => ({
   exposed: remote.exposed,
 });
 
-/** What the caller may see of a failure: all of it, what its handler said on purpose, or nothing. */
+/** The parts of a failure that the caller may see: all of it, what its handler disclosed, or nothing. */
 const exposedRemote = (remote: RemoteFailure | undefined, exposeErrors: boolean): RemoteFailure | undefined => {
   if (remote === undefined) return undefined;
   if (exposeErrors) return wholeRemote(remote);
@@ -90,12 +89,13 @@ const boundedRetryAfter = (ms: number | undefined): number | undefined =>
   ms === undefined || !(ms >= 0) ? undefined : Math.min(ms, MAX_RETRY_AFTER_MS);
 
 /**
- * Encodes an error as JSON; never throws. `remote` crosses when the handler threw a `FlameMethodError` or
- * with `exposeErrors`; `details`, stacks and causes cross only with `exposeErrors`. The error's own message always crosses: it is
- * Firelight's, and must not quote the handler's. Long texts are cut, and details that are not JSON are replaced by a note.
+ * Encodes an error as JSON. Never throws. `remote` is sent if the handler threw a `FlameMethodError` or with
+ * `exposeErrors`; `details`, stacks and causes only with `exposeErrors`. The error's own message is always sent: it is
+ * Firelight's and must not quote the handler's. Long texts are truncated, and details that are not JSON are replaced by
+ * a note.
  *
  * @param draining whether the runner is stopping
- * @param instance the process that answers, where a parent is to sign again for it
+ * @param instance the responding process, if the parent should sign the request again for it
  */
 export const encodeErrorBody = (
   error: CallError,
@@ -123,11 +123,11 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const isOptionalText = (value: unknown): value is string | undefined =>
   value === undefined || typeof value === "string";
 
-/** Reads failures in one another, and no more of them than a sender may send. */
+/** Reads nested failures, no more than a sender may send. */
 class RemoteReader {
   #count = 0;
 
-  /** `undefined` when it is not a failure. What is wrong inside it is left out. */
+  /** `undefined` if it is not a failure. Invalid parts inside are dropped. */
   read(value: unknown, depth: number): RemoteFailure | undefined {
     if (!isObject(value) || depth > maxThrownDepth || ++this.#count > maxThrownErrors) return undefined;
     const { name, code, message, details, stack, cause, errors, exposed } = value;
@@ -161,7 +161,10 @@ const parse = (bytes: Uint8Array): unknown => {
   }
 };
 
-/** Reads an error body; `undefined` when it is not one. Unknown fields are ignored, unknown codes are not accepted, and `retryAfterMs` is at most an hour. */
+/**
+ * Parses an error body; `undefined` if it is not one. Unknown fields are ignored, unknown codes are rejected, and
+ * `retryAfterMs` is capped at an hour.
+ */
 export const decodeErrorBody = (bytes: Uint8Array): ErrorBody | undefined => {
   const value = parse(bytes);
   if (!isObject(value)) return undefined;
@@ -187,7 +190,10 @@ export const decodeErrorBody = (bytes: Uint8Array): ErrorBody | undefined => {
   };
 };
 
-/** The error that a caller gets for an error body. `context` adds what the caller's side knows; the runner's word wins. */
+/**
+ * Creates the caller's error from an error body. `context` adds what the caller knows; the runner's values take
+ * precedence.
+ */
 export const errorFromBody = (body: ErrorBody, context: FlameErrorContext): CallError => {
   const merged: FlameErrorContext = {
     ...context,

@@ -1,8 +1,7 @@
 /**
- * The heads of requests and responses as HTTP headers. What one side says of
- * itself stands in one header, a line of fields with one space between them: it
- * is read by one pattern, and it is what the signature covers. Reading is strict
- * and bounded, because it comes before any signature is checked.
+ * Encodes the heads of requests and responses as HTTP headers. Each side puts its fields into one header, separated by
+ * single spaces. It is parsed with one pattern, and the signature covers it. Parsing is strict and bounded, because it
+ * happens before the signature is checked.
  */
 import { header, standardHeader, WIRE_VERSION } from "./envelope.ts";
 import type { RequestHead, ResponseHead } from "./envelope.ts";
@@ -11,10 +10,10 @@ import { microsText, readMicros, wholePattern, wholeText } from "./numbers.ts";
 
 export { newNonce } from "./nonce.ts";
 
-/** Looks a header up by its name in lower case. */
+/** Returns a header by its lowercase name. */
 export type GetHeader = (name: string) => string | null | undefined;
 
-/** A message that cannot be one of ours. Says which header, and never what was in it. */
+/** A malformed message. Names the header but never quotes it. */
 export interface Malformed {
   readonly malformed: string;
 }
@@ -61,26 +60,29 @@ const traceparent = /^[\x20-\x7e]{0,256}$/;
 const tracestate = /^[\x20-\x7e]{0,1024}$/;
 const baggage = /^[\x20-\x7e]{0,8192}$/;
 
-/** The longest line that a pattern is tried on. */
+/** Maximum length of a line before a pattern is applied. */
 const longestLine = 2_048;
 
-/** The fields of a request in one line, as it is sent and signed. */
+/** Returns the fields of a request as the line that is sent and signed. */
 export const requestLine = (head: RequestHead): string =>
   `${WIRE_VERSION} ${head.method} ${head.invocationId} ${head.attempt} ${head.audience} ${head.keyId} ${wholeText(head.createdMs)} ${head.nonce} ${wholeText(head.timeoutMs)}${head.detached === true ? " detached" : ""}`;
 
 const exportText = (exported: SpanExport | undefined): string =>
   exported === undefined ? "" : ` ${wholeText(exported.unsent)} ${wholeText(exported.failed)}`;
 
-/** The fields of a response in one line, as it is sent and signed. Times are whole microseconds. */
+/** Returns the fields of a response as the line that is sent and signed. Times are in whole microseconds. */
 export const responseLine = ({ outcome, runnerId, keyId, timings }: ResponseHead): string =>
   `${WIRE_VERSION} ${outcome} ${runnerId} ${keyId} ${microsText(timings.receivedMs)} ${microsText(timings.sentMs)} ${microsText(timings.queueMs)} ${microsText(timings.handlerMs)} ${wholeText(timings.spans)}${exportText(timings.exported)}`;
 
-/** The longest baggage that is sent twice: two copies of 8 KiB would not fit in the 16 KiB that HTTP servers take. */
+/**
+ * Maximum length of baggage that is sent twice: two copies of 8 KiB would not fit into the 16 KiB that HTTP servers
+ * accept.
+ */
 const maxStandardBaggageLength = 2_048;
 
 /**
- * The headers of a request, signature included. Empty fields are sent as such, absent ones are left out. Trace context
- * is sent twice: signed, in headers that nobody else writes, and unsigned under its standard names.
+ * Returns the headers of a request with its signature. Empty fields are sent, absent ones are omitted. Trace context is
+ * sent twice: signed in Firelight's own headers, and unsigned under its standard names.
  */
 export const requestHeaders = (head: RequestHead, signed: string): Record<string, string> => {
   const headers: Record<string, string> = { [header.request]: requestLine(head), [header.signature]: signed };
@@ -104,17 +106,17 @@ const readLine = (get: GetHeader, name: string, pattern: RegExp): RegExpExecArra
   return version === undefined || version === WIRE_VERSION
     ? { malformed: `${name} is malformed` }
     : {
-        malformed: `${name} is of version ${version}, and this side speaks ${WIRE_VERSION}: run the same version of firelight on both sides`,
+        malformed: `${name} has version ${version}, but this side uses ${WIRE_VERSION}: run the same version of firelight on both sides`,
       };
 };
 
-/** The name of the first header that is there and does not fit its pattern. */
+/** Returns the name of the first header that does not match its pattern. */
 const firstUnfit = (...checks: ReadonlyArray<readonly [string, string | undefined, RegExp]>): string | undefined => {
   for (const [name, value, pattern] of checks) if (value !== undefined && !pattern.test(value)) return name;
   return undefined;
 };
 
-/** Reads the head of a request. Nothing in it is to be trusted before its signature holds. */
+/** Parses the head of a request. It must not be trusted before its signature is verified. */
 export const readRequestHead = (
   get: GetHeader,
 ): { readonly head: RequestHead; readonly signature: string } | Malformed => {
@@ -147,13 +149,16 @@ export const readRequestHead = (
   return unfit === undefined ? { head, signature } : { malformed: `${unfit} is malformed` };
 };
 
-/** The headers of a response, signature included. What the other side knows from its request is signed and not sent. */
+/**
+ * Returns the headers of a response with its signature. Fields that the other side knows from its request are signed
+ * but not sent.
+ */
 export const responseHeaders = (head: ResponseHead, signed: string): Record<string, string> => ({
   [header.response]: responseLine(head),
   [header.signature]: signed,
 });
 
-/** Reads the head of a response that came with the HTTP status `status` as the answer to `request`. */
+/** Parses the head of a response with the HTTP status `status` to `request`. */
 export const readResponseHead = (
   get: GetHeader,
   status: number,

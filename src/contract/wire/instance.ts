@@ -1,27 +1,31 @@
 /**
- * Which process of a runner a request is for. A runner's id outlives its process, and what the process remembers of nonces
- * does not. So each process has an instance id, random and made at its start, and a clock of its own: milliseconds since that
- * start, monotonic, so that no step of a system clock moves it. A request names the instance behind its audience, with the time of
- * signing by the instance's clock: `runner-7~<instance id>@<milliseconds>`. What was signed for another process is not executed.
+ * Identifies the process of a runner that a request is for. A runner's id outlives its process, but the nonces that the
+ * process remembers do not. So each process has a random instance id and a clock: monotonic milliseconds since its
+ * start, unaffected by steps of the system clock. A request names the instance after its audience, with the signing
+ * time by the instance's clock: `runner-7~<instance id>@<milliseconds>`. A request signed for another process is not
+ * executed.
  */
 import { isObject } from "../codec/limits.ts";
 import { wholePattern, wholeText } from "./numbers.ts";
 
-/** What a process says of itself to those who hold the secret. */
+/** The identity of a process, which it tells to holders of the secret. */
 export interface InstanceNote {
   /** 128 random bits, base64url. */
   readonly id: string;
-  /** Its clock when it said so: milliseconds since its start. */
+  /** Its clock at that time: milliseconds since its start. */
   readonly nowMs: number;
 }
 
-/** The longest audience that fits the head of a request. */
+/** Maximum length of an audience in the head of a request. */
 const longestAudience = 512;
 
-/** The audience of a request that asks a runner for its instance. Nothing is executed for it. */
+/** The audience of a request that queries a runner's instance. It executes nothing. */
 export const askingAudience = (runner: string): string => `${runner}~?`;
 
-/** The audience with one more process of the runner that may execute the request; the same where it would be too long. */
+/**
+ * Adds a process of the runner that may execute the request to the audience; returns it unchanged if it would be too
+ * long.
+ */
 export const withInstance = (audience: string, id: string, atMs: number): string => {
   const longer = `${audience}~${id}@${wholeText(atMs)}`;
   return longer.length > longestAudience ? audience : longer;
@@ -29,11 +33,13 @@ export const withInstance = (audience: string, id: string, atMs: number): string
 
 const pattern = new RegExp(`^(.*?)(~\\?|(?:~[A-Za-z0-9_-]{22}@${wholePattern})+)?$`);
 
-/** An audience, taken apart. */
+/** The parts of an audience. */
 export interface Addressee {
   /** A runner's id, or `*`. */
   readonly runner: string;
-  /** `asking` for an instance; else the instances that it names, as they were written; `undefined` when it names none. */
+  /**
+   * `asking` for an instance query; otherwise the instances that it names, as written; `undefined` if it names none.
+   */
   readonly instances: "asking" | { readonly text: string } | undefined;
 }
 
@@ -44,7 +50,7 @@ export const readAudience = (audience: string): Addressee => {
   return { runner: match[1]!, instances: text === "~?" ? "asking" : { text } };
 };
 
-/** When a request was signed by the clock of this instance; `undefined` when it does not name it. */
+/** Returns when a request was signed, by the clock of this instance; `undefined` if it does not name it. */
 export const signedAtMs = (instances: string, id: string): number | undefined => {
   const mark = `~${id}@`;
   const at = instances.indexOf(mark);
@@ -54,7 +60,7 @@ export const signedAtMs = (instances: string, id: string): number | undefined =>
   return Number(to === -1 ? instances.slice(from) : instances.slice(from, to));
 };
 
-/** Reads a note out of what a runner sent; `undefined` when it is none. */
+/** Parses the identity in a runner's response; `undefined` if there is none. */
 export const readInstanceNote = (value: unknown): InstanceNote | undefined => {
   if (!isObject(value)) return undefined;
   const { id, nowMs } = value;

@@ -5,7 +5,7 @@ const NONCE_BYTES = 16;
 const pool = Buffer.alloc(4096);
 let used = pool.length;
 
-/** 128 random bits in base64url: 22 characters. Randomness is drawn from the system 4 KiB at a time. */
+/** Returns 128 random bits in base64url: 22 characters. Random bytes are drawn from the system 4 KiB at a time. */
 export const newNonce = (): string => {
   if (used === pool.length) {
     randomFillSync(pool);

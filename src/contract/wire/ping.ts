@@ -1,6 +1,6 @@
 /**
- * A signed request for a method that no runner has. Its answer proves who the
- * runner is, and that both sides have the same secret, while nothing is executed.
+ * A signed request for a method that no runner has. The response proves the runner's identity and that both sides have
+ * the same secret, without executing anything.
  */
 import { randomUUID } from "node:crypto";
 import type { RequestHead, ResponseHead } from "./envelope.ts";
@@ -10,18 +10,18 @@ import { askingAudience, readInstanceNote, withInstance } from "./instance.ts";
 import { isObject } from "../codec/limits.ts";
 import { type SigningKey, signRequest, verifyResponse } from "./signature.ts";
 
-/** A ping before it is sent: `POST` it to the runner's `invokePath`. */
+/** A ping to `POST` to the runner's `invokePath`. */
 export interface Ping {
   readonly head: RequestHead;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** What a ping names: a method that does not exist, who may answer, by when, and the time of the sender. */
-export type PingWish = Pick<RequestHead, "method" | "audience" | "timeoutMs" | "createdMs">;
+/** The fields of a ping: a method that does not exist, the audience, the timeout, and the sender's time. */
+export type PingRequest = Pick<RequestHead, "method" | "audience" | "timeoutMs" | "createdMs">;
 
-export const signPing = (wish: PingWish, key: SigningKey): Ping => {
-  const head: RequestHead = { ...wish, invocationId: randomUUID(), attempt: 1, keyId: key.id, nonce: newNonce() };
+export const signPing = (request: PingRequest, key: SigningKey): Ping => {
+  const head: RequestHead = { ...request, invocationId: randomUUID(), attempt: 1, keyId: key.id, nonce: newNonce() };
   const body = new TextEncoder().encode("[]");
   return {
     head,
@@ -30,32 +30,35 @@ export const signPing = (wish: PingWish, key: SigningKey): Ping => {
   };
 };
 
-/** A ping that asks the runner which of its processes is there. Any runner answers it, also one that takes no work. */
-export const signQuestion = (wish: Omit<PingWish, "method">, key: SigningKey): Ping =>
-  signPing({ ...wish, method: HEARTBEAT_METHOD, audience: askingAudience(wish.audience) }, key);
+/** Signs a query for the runner's process. Every runner responds to it, even one that accepts no calls. */
+export const signQuestion = (request: Omit<PingRequest, "method">, key: SigningKey): Ping =>
+  signPing({ ...request, method: HEARTBEAT_METHOD, audience: askingAudience(request.audience) }, key);
 
-/** The wish with the process that answered a question as its audience; as it was when that named none. */
-export const forInstance = (wish: PingWish, { body }: PingAnswer): PingWish => {
+/** Returns the request with the responding process as its audience; unchanged if the response names none. */
+export const forInstance = (request: PingRequest, { body }: PingAnswer): PingRequest => {
   try {
     const answer: unknown = JSON.parse(new TextDecoder().decode(body));
     const result = isObject(answer) && isObject(answer["json"]) ? answer["json"] : {};
     const instance = readInstanceNote(result["instance"]);
     return instance === undefined
-      ? wish
-      : { ...wish, audience: withInstance(wish.audience, instance.id, instance.nowMs) };
+      ? request
+      : { ...request, audience: withInstance(request.audience, instance.id, instance.nowMs) };
   } catch {
-    return wish;
+    return request;
   }
 };
 
-/** What came back for a ping. */
+/** The response to a ping. */
 export interface PingAnswer {
   readonly status: number;
   readonly header: GetHeader;
   readonly body: Uint8Array;
 }
 
-/** Who answered: a runner with the key (`signed`), one with another key (`forged`), or someone who signs nothing (`unsigned`). */
+/**
+ * Who responded: a runner with the key (`signed`), one with a different key (`forged`), or something that does not sign
+ * (`unsigned`).
+ */
 export type PingReading =
   | { readonly _tag: "signed"; readonly head: ResponseHead }
   | { readonly _tag: "forged"; readonly head: ResponseHead }

@@ -1,8 +1,7 @@
 /**
- * Signs and verifies requests and responses: HMAC-SHA256 over a base that has
- * the line of the head and every other header that counts, length-prefixed and
- * in a fixed order, and the raw body. `docs/protocol.md` says it byte for byte; `test/vectors/protocol-v2.json`
- * has examples.
+ * Signs and verifies requests and responses: HMAC-SHA256 over a base string and the raw body. The base string contains
+ * the line of the head and all other relevant headers, length-prefixed and in a fixed order. `docs/protocol.md` defines
+ * it byte for byte; `test/vectors/protocol-v2.json` has examples.
  */
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
 import type { Hmac, KeyObject } from "node:crypto";
@@ -10,23 +9,24 @@ import type { RequestHead, ResponseHead } from "./envelope.ts";
 import { ConfigError } from "../errors.ts";
 import { requestLine, responseLine } from "./headers.ts";
 
-/** A secret and the name under which both sides know it. */
+/** A secret and the id by which both sides know it. */
 export interface SigningKey {
   readonly id: string;
   readonly secret: string;
 }
 
-/** The keys of one side: one signs, and every one verifies. */
+/** The keys of one side: one signs, all verify. */
 export interface Keyring {
   readonly signing: SigningKey;
-  /** The key that verifies signatures made with `id`, if there is one. */
+  /** Returns the key that verifies signatures of `id`, if there is one. */
   find(id: string): SigningKey | undefined;
 }
 
 /**
- * Makes a keyring. To rotate a secret: first accept the new key everywhere, then sign with it, then drop the old one.
+ * Creates a keyring. To rotate a secret, first accept the new key everywhere, then sign with it, then remove the old
+ * one.
  *
- * @throws {ConfigError} when a secret is empty, or two keys share an id and not the secret.
+ * @throws {ConfigError} if a secret is empty, or two keys share an id but not the secret
  */
 export const makeKeyring = (signing: SigningKey, accept: ReadonlyArray<SigningKey>): Keyring => {
   const keys = new Map<string, SigningKey>();
@@ -40,7 +40,7 @@ export const makeKeyring = (signing: SigningKey, accept: ReadonlyArray<SigningKe
     if (same === undefined) keys.set(key.id, key);
     else if (same.secret !== key.secret) {
       throw new ConfigError(
-        `Two signing keys have the id "${key.id}" and different secrets. Give each secret an id of its own.`,
+        `Two signing keys have the id "${key.id}" and different secrets. Give each secret its own id.`,
       );
     }
   }
@@ -89,30 +89,30 @@ const equal = (expected: string, given: string): boolean => {
   return left.length === right.length && timingSafeEqual(left, right);
 };
 
-/** The value of `x-flame-signature` for a request. Fields of the head are ASCII. */
+/** Returns the value of `x-flame-signature` for a request. Fields of the head are ASCII. */
 export const signRequest = (head: RequestHead, body: Uint8Array, key: SigningKey): string =>
   sign(requestBase(head, body.byteLength), body, key);
 
-/** Whether `signature` is the one that `key` gives this request. Compares in constant time. */
+/** Whether `signature` is valid for this request and `key`. Compares in constant time. */
 export const verifyRequest = (head: RequestHead, body: Uint8Array, signature: string, key: SigningKey): boolean =>
   equal(signRequest(head, body, key), signature);
 
-/** The value of `x-flame-signature` for a response. Fields of the head are ASCII. */
+/** Returns the value of `x-flame-signature` for a response. Fields of the head are ASCII. */
 export const signResponse = (head: ResponseHead, body: Uint8Array, key: SigningKey): string =>
   sign(responseBase(head, body.byteLength), body, key);
 
-/** Whether `signature` is the one that `key` gives this response. Compares in constant time. */
+/** Whether `signature` is valid for this response and `key`. Compares in constant time. */
 export const verifyResponse = (head: ResponseHead, body: Uint8Array, signature: string, key: SigningKey): boolean =>
   equal(signResponse(head, body, key), signature);
 
-/** Checks the signature of a response while its body comes in, for one that is not kept. */
+/** Verifies the signature of a response while its body arrives, without keeping the body. */
 export interface ResponseCheck {
   update(chunk: Uint8Array): void;
-  /** Whether the signature is the one that the key gives the response. To be called once, at the end of the body. */
+  /** Whether the signature is valid. Call once, at the end of the body. */
   holds(): boolean;
 }
 
-/** Starts to check a response with a body of this length. Compares in constant time. */
+/** Starts to verify a response with a body of this length. Compares in constant time. */
 export const checkResponse = (
   head: ResponseHead,
   bodyLength: number,

@@ -1,28 +1,27 @@
 /**
- * What this process knows of the spans that it recorded and has to send. Whoever owns
- * the exporter says so here; a runner hands it on in its signed answers, because nobody
- * can ask it any more when it was killed.
+ * The export state of the spans that this process recorded. The owner of the exporter registers a source here. A runner
+ * sends the state in its signed responses, because it cannot be queried after it was killed.
  */
 import { processWide } from "../process/copies.ts";
 
-/** Firelight's own spans of a process that has an exporter of Firelight's. */
+/** Firelight's own spans in a process with Firelight's exporter. */
 export interface SpanExport {
-  /** Ended, and not sent yet. */
+  /** Spans that ended and are not sent yet. */
   readonly unsent: number;
-  /** Ended, and never to be sent: the export failed, or the queue was full. Grows from the start of the process. */
+  /** Spans that are lost: the export failed, or the queue was full. Counted since the start of the process. */
   readonly failed: number;
 }
 
-/** Who knows, whichever copy of this package it was told. */
-const told = processWide("span-export", (): { source?: (() => SpanExport | undefined) | undefined } => ({}));
+/** The registered source, shared by all copies of this package. */
+const registered = processWide("span-export", (): { source?: (() => SpanExport | undefined) | undefined } => ({}));
 
-/** Registers who knows, if it does. Call the returned function to take it back. */
+/** Registers the source. The returned function removes it. */
 export const tellSpanExport = (read: () => SpanExport | undefined): (() => void) => {
-  told.source = read;
+  registered.source = read;
   return () => {
-    if (told.source === read) told.source = undefined;
+    if (registered.source === read) registered.source = undefined;
   };
 };
 
-/** `undefined` where the host owns the exporter, or there is none. */
-export const spanExport = (): SpanExport | undefined => told.source?.();
+/** `undefined` if the host owns the exporter, or if there is none. */
+export const spanExport = (): SpanExport | undefined => registered.source?.();

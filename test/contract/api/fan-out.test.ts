@@ -119,7 +119,7 @@ describe("a map that is awaited", () => {
       [0, 2, 4],
     ]);
     expect(source.taken).toBe(3);
-    expect(() => run[Symbol.asyncIterator]()).toThrow(/awaited or iterated before/);
+    expect(() => run[Symbol.asyncIterator]()).toThrow(/already awaited or iterated/);
   });
 
   test("never has more calls under way than allowed, and takes an item only for a free place", async () => {

@@ -41,7 +41,7 @@ describe("a registry", () => {
         _tag: "RegistryError",
         code: "registry_error",
         method: "math/add",
-        message: expect.stringContaining("Rename one of the two"),
+        message: expect.stringContaining("Rename one of them"),
       }),
     );
     expect(registry.find("math/add")?.handler).toBe(add);
@@ -69,7 +69,7 @@ describe("a registry", () => {
 
   test("refuses the service id that is Firelight's own, which is fine for a method", () => {
     const registry = createRegistry();
-    expect(() => registry.register("$firelight", [registration("heartbeat")])).toThrow(/is Firelight's own/);
+    expect(() => registry.register("$firelight", [registration("heartbeat")])).toThrow(/is reserved by Firelight/);
     registry.register("fine", [registration("$firelight")]);
   });
 
@@ -77,12 +77,8 @@ describe("a registry", () => {
     "refuses the id %j for a service and for a method",
     (id) => {
       const registry = createRegistry();
-      expect(() => registry.register(id, [registration("fine")])).toThrow(
-        /cannot be the id of a service\. Use 1 to 128/,
-      );
-      expect(() => registry.register("fine", [registration(id)])).toThrow(
-        /cannot be the id of a method\. Use 1 to 128/,
-      );
+      expect(() => registry.register(id, [registration("fine")])).toThrow(/is an invalid service id\. Use 1 to 128/);
+      expect(() => registry.register("fine", [registration(id)])).toThrow(/is an invalid method id\. Use 1 to 128/);
     },
   );
 });

@@ -88,7 +88,7 @@ describe("a service", () => {
     service("s", definition);
     expect(() => service("s", definition)).not.toThrow();
     expect(() => service("s", { c: () => 3 })).not.toThrow();
-    expect(() => service("s", { a: () => 1 })).toThrow(/s\/a is already registered with another handler/);
+    expect(() => service("s", { a: () => 1 })).toThrow(/s\/a is already registered with a different handler/);
     expect(() => service("t", { one: defineMethod("x", () => 1), two: defineMethod("x", () => 2) })).toThrow(
       RegistryError,
     );
@@ -98,7 +98,7 @@ describe("a service", () => {
     ["a number", { rate: 3 }, /Member "rate" of service "s" is a number.*defineMethod\("rate", …\)/],
     ["an object", { nested: { a: (): number => 1 } }, /Member "nested" of service "s" is an object/],
     ["nothing", { gone: undefined }, /Member "gone" of service "s" is undefined/],
-    ["a member whose name cannot travel", { "a b": (): number => 1 }, /"a b" cannot be the id of a method/],
+    ["a member whose name cannot travel", { "a b": (): number => 1 }, /"a b" is an invalid method id/],
     ["no method at all", {}, /has no methods/],
     [
       "an instance of a class",
@@ -274,7 +274,7 @@ describe("toEffect", () => {
     const { service } = setup();
     const calc = service("calc", { square: async (n: number) => n * n });
     expect(() => toEffect(async () => 1)).toThrow(RegistryError);
-    expect(() => toEffect(calc.square.bind(calc))).toThrow(/do not bind or wrap it first/);
+    expect(() => toEffect(calc.square.bind(calc))).toThrow(/without binding or wrapping it/);
     expect(() => toEffect({ a: async () => 1 })).toThrow(/without remote methods/);
   });
 });

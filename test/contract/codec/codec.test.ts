@@ -133,12 +133,12 @@ describe("plain data", () => {
     expect(isPlainJson(value)).toBe(false);
   });
 
-  test("may be 200 containers deep, and one more is refused on both sides", () => {
+  test("may be 200 levels deep, and one more is refused on both sides", () => {
     expect(roundTrip(nested(MAX_DEPTH))).toEqual(nested(MAX_DEPTH));
     expect(roundTrip(nested(MAX_DEPTH, 1n))).toEqual(nested(MAX_DEPTH, 1n));
-    expect(refusal(nested(MAX_DEPTH + 1))).toMatch(/is more than 200 containers deep\. Send a flatter structure\.$/);
+    expect(refusal(nested(MAX_DEPTH + 1))).toMatch(/is nested more than 200 levels deep\. Send a flatter structure\.$/);
     const tooDeep = Buffer.from(JSON.stringify({ json: nested(MAX_DEPTH + 1) }));
-    expect(caught(() => codec.decode(tooDeep, what)).message).toMatch(/more than 200 containers deep/);
+    expect(caught(() => codec.decode(tooDeep, what)).message).toMatch(/more than 200 levels deep/);
   });
 
   test("whose toJSON hides is sent as what it is", () => {
@@ -322,7 +322,7 @@ describe("large messages", () => {
     expect(await refused('{"json":[{"secret-key":1}')).toMatch(
       /^arguments of billing\/charge: 25 bytes arrived intact but cannot be decoded: the body is not JSON: byte 25 does not fit\. /,
     );
-    expect(await refused('{"json":1,"more":2}')).toMatch(/a field beside "json" and "meta"/);
+    expect(await refused('{"json":1,"more":2}')).toMatch(/a field other than "json" and "meta"/);
     expect(await refused('{"json":null,"meta":{"v":1,"values":["regexp"]}}')).toMatch(/regular expression/);
   });
 });
@@ -347,21 +347,21 @@ describe("what would be lost", () => {
     [
       "a function",
       [{ card: { onDone: () => 1 } }],
-      "[0].card.onDone is a function, which cannot be sent. Send data only, and let the other side have the function.",
+      "[0].card.onDone is a function, which cannot be sent. Send only data, and define the function on the other side.",
     ],
     ["a method shorthand toJSON", [{ toJSON: () => 1 }], "[0].toJSON is a function, which cannot be sent."],
     ["a symbol", { a: Symbol("s") }, ".a is a symbol, which cannot be sent."],
     [
       "a class instance",
       [new Card()],
-      "[0] is an instance of Card, which cannot be sent. Send plain data, such as { ...value }, and make the Card again on the other side.",
+      "[0] is an instance of Card, which cannot be sent. Send plain data, such as { ...value }, and create the Card on the other side.",
     ],
     ["a promise", [Promise.resolve(1)], "[0] is an instance of Promise, which cannot be sent. Await it first."],
     ["a WeakMap", [new WeakMap()], "[0] is an instance of WeakMap, which cannot be sent. Send a Map."],
     [
       "a RegExp",
       { p: /a/ },
-      ".p is an instance of RegExp, which cannot be sent. A pattern from elsewhere can stall its receiver. Send its source and flags as strings.",
+      ".p is an instance of RegExp, which cannot be sent. An untrusted pattern can stall its receiver. Send its source and flags as strings.",
     ],
     [
       "a DataView",
@@ -384,14 +384,14 @@ describe("what would be lost", () => {
     ["an array's subclass", [new (class List extends Array {})()], "[0] is an instance of List, which cannot be sent."],
     ["an invalid Date", { at: new Date(NaN) }, ".at is an invalid Date, which cannot be sent. Send null instead."],
     [
-      "an empty slot",
+      "an empty array slot",
       { list: Object.assign([], { 0: 1, 2: 3 }) },
-      ".list[1] is an empty slot of an array, which cannot be sent. Put null or undefined there.",
+      ".list[1] is an empty array slot, which cannot be sent. Put null or undefined there.",
     ],
     [
       "a circle",
       [loop],
-      "[0].self.back refers back to an object that contains it, which cannot be sent. Break the circle",
+      "[0].self.back refers back to an object that contains it, which cannot be sent. Break the cycle",
     ],
     [
       "a circle through a cause",
@@ -402,9 +402,13 @@ describe("what would be lost", () => {
     [
       "the key __proto__",
       [JSON.parse('{"__proto__":{"admin":true}}')],
-      "[0].__proto__ has the key __proto__, which is refused because it could change prototypes. Use another key, or a Map.",
+      "[0].__proto__ has the key __proto__, which is not allowed because it could change prototypes. Use another key, or a Map.",
     ],
-    ["the key constructor", JSON.parse('{"constructor":1}'), ".constructor has the key constructor, which is refused"],
+    [
+      "the key constructor",
+      JSON.parse('{"constructor":1}'),
+      ".constructor has the key constructor, which is not allowed",
+    ],
     ["something in a Map's value", new Map([["k", () => 1]]), '.get("k") is a function'],
     ["something in a Map's key", new Map([[{ f: () => 1 }, 1]]), "<key 0>.f is a function"],
     ["something in a Set", new Set([1, () => 1]), "<item 1> is a function"],
@@ -435,7 +439,7 @@ describe("what would be lost", () => {
     let value: unknown = { at: new Date() };
     for (let level = 0; level < 60; level++) value = [value, value];
     const started = performance.now();
-    expect(refusal(value)).toMatch(/is one of more than 131072 values that plain JSON cannot say/);
+    expect(refusal(value)).toMatch(/is one of more than 131072 values that plain JSON cannot represent/);
     expect(performance.now() - started).toBeLessThan(5000);
   });
 
@@ -444,7 +448,7 @@ describe("what would be lost", () => {
       /more than 2000000 values\. Send less at a time, or send numbers as a typed array/,
     );
     expect(refusal(Array.from({ length: MAX_ANNOTATIONS + 1 }))).toMatch(
-      /more than 131072 values that plain JSON cannot say/,
+      /more than 131072 values that plain JSON cannot represent/,
     );
   });
 

@@ -5,7 +5,7 @@ import { runtimes } from "../../harness/runtimes.ts";
 import { startProcess } from "../../harness/start-process.ts";
 
 test.each(["1.3.13", "1.3.0", "1.2.99", "0.9.0", "1.3.13-canary.4+abc", "v1.3.2"])("Bun %s is refused", (version) => {
-  expect(bunFault(version)).toMatch(/^Firelight needs Bun 1\.3\.14 or later, and this is Bun v?\d.*Update Bun/);
+  expect(bunFault(version)).toMatch(/^Firelight requires Bun 1\.3\.14 or newer, but this is Bun v?\d.*Update Bun/);
   expect(() => requireRuntime({ node: "24.0.0", bun: version })).toThrow(
     expect.objectContaining({ code: "config_error" }),
   );
@@ -36,5 +36,5 @@ test.each([
     await ${use}.then(() => console.log("it went on"), (error) => console.log(error.code, error.message));
     process.exit();`;
   await using child = await startProcess({ command: [runtimes.node, "--input-type=module", "-e", program] });
-  await child.waitForOutput(/config_error .*Bun 1\.3\.14 or later, and this is Bun 1\.3\.13/);
+  await child.waitForOutput(/config_error .*Bun 1\.3\.14 or newer, but this is Bun 1\.3\.13/);
 });

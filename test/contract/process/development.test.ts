@@ -49,7 +49,7 @@ describe("a method that is defined again", () => {
       expect(await redefined(env, site("/app/math.ts"), site("/app/math.ts", "9:1"))).toBe(2);
       await turnEnds();
       expect(warnings).toEqual([
-        '/app/math.ts was evaluated again: its methods of "math" replace the earlier ones. Runners that other processes started keep the code that they have.',
+        '/app/math.ts was evaluated again: its methods of "math" replace the earlier ones. Runners that are already running keep their code.',
       ]);
     },
   );
@@ -64,12 +64,14 @@ describe("a method that is defined again", () => {
     ["by another file", "development", site("/app/math.ts"), site("/app/other.ts")],
     ["by nobody knows whom", "development", undefined, undefined],
   ])("%s is an error", async (_, env, first, second) => {
-    await expect(redefined(env, first, second)).rejects.toThrow(/math\/add is already registered with another handler/);
+    await expect(redefined(env, first, second)).rejects.toThrow(
+      /math\/add is already registered with a different handler/,
+    );
   });
 
   test("by another file names both places", async () => {
     await expect(redefined("development", site("/app/math.ts"), site("/app/other.ts", "9:1"))).rejects.toThrow(
-      /another handler \(at \/app\/math\.ts:3:14\)\. Rename one of the two \(at \/app\/other\.ts:9:1\)/,
+      /a different handler \(at \/app\/math\.ts:3:14\)\. Rename one of them \(at \/app\/other\.ts:9:1\)/,
     );
   });
 
@@ -110,7 +112,7 @@ describe("in Next, which evaluates a module once per layer", () => {
 
   test("other code replaces it in development, with a warning", async () => {
     expect(await layered("development", 1, 2)).toBe(2);
-    expect(warnings).toEqual([expect.stringMatching(/^math\/add was defined again with other code/)]);
+    expect(warnings).toEqual([expect.stringMatching(/^math\/add was defined again with different code/)]);
   });
 });
 

@@ -18,7 +18,10 @@ const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as
 
 describe("the check of the runtime", () => {
   test.each([
-    [{ node: "20.20.2" }, /needs Node 22\.19\.0 or newer, or Bun .*Node 20\.20\.2 \(\/bin\/x\)\. Install a newer Node/],
+    [
+      { node: "20.20.2" },
+      /requires Node 22\.19\.0 or newer, or Bun .*Node 20\.20\.2 \(\/bin\/x\)\. Install a newer Node/,
+    ],
     [{ node: "22.18.9" }, /Node 22\.18\.9/],
   ])("refuses %j in one sentence that says what is needed and what runs", (versions, message) => {
     expect(runtimeFault(versions, "/bin/x")).toMatch(message);

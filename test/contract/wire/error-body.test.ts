@@ -165,20 +165,20 @@ describe("an error on the wire", () => {
     circle["self"] = circle;
     const encoded = (details: unknown): unknown =>
       over(new InvokeError("remote_error", "m", { remote: { code: "c", message: "m", details } })).remote?.details;
-    expect(encoded(circle)).toMatch(/^\[left out: .*c/i);
-    expect(encoded("x".repeat(100_000))).toBe("[left out: more than 65536 characters as JSON]");
+    expect(encoded(circle)).toMatch(/^\[omitted: .*c/i);
+    expect(encoded("x".repeat(100_000))).toBe("[omitted: more than 65536 characters as JSON]");
     expect(encoded({ amount: 5n, at: new Date(0), f: () => 1 })).toEqual({
       amount: "5",
       at: "1970-01-01T00:00:00.000Z",
     });
-    expect(encoded(JSON.parse('{"__proto__":1}'))).toMatch(/^\[left out: it has a key __proto__/);
+    expect(encoded(JSON.parse('{"__proto__":1}'))).toMatch(/^\[omitted: it has a key __proto__/);
     expect(
       encoded({
         get x() {
           throw new Error("broken getter");
         },
       }),
-    ).toBe("[left out: broken getter]");
+    ).toBe("[omitted: broken getter]");
     expect(encoded(undefined)).toBeUndefined();
     expect(encoded(null)).toBeNull();
   });

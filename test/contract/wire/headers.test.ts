@@ -215,7 +215,7 @@ describe("the headers of a request", () => {
 
   test("are refused in another version, which is named", () => {
     expect(problem(readRequestHead(from(withField(0, "1"))))).toMatch(
-      /x-flame-request is of version 1, and this side speaks 2/,
+      /x-flame-request has version 1, but this side uses 2/,
     );
     expect(problem(readRequestHead(from({ ...good, [header.request]: "1 something else" })))).toContain("version 1");
     expect(problem(readRequestHead(from(withField(0, "2.0"))))).toBe("x-flame-request is malformed");
@@ -347,9 +347,7 @@ describe("the headers of a response", () => {
     expect(problem(readResponseHead(from({ ...good, [header.signature]: "v2=" }), 200, asked))).toBe(
       "x-flame-signature is malformed",
     );
-    expect(problem(readResponseHead(from(withField(0, "1")), 200, asked))).toContain(
-      "x-flame-response is of version 1",
-    );
+    expect(problem(readResponseHead(from(withField(0, "1")), 200, asked))).toContain("x-flame-response has version 1");
   });
 
   test("have one spelling: whatever is accepted is what would be sent again", () => {

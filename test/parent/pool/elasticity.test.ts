@@ -252,7 +252,7 @@ describe("scaling policies", () => {
   const snapshot = { min: 0, max: 10, slotsPerRunner: 2, ready: 2, booting: 0, used: 3, waiting: 2 };
 
   test("reactive wants runners for what runs and waits", () => {
-    expect(reactive(snapshot)).toEqual({ target: 3, reason: "3 calls run and 2 wait" });
+    expect(reactive(snapshot)).toEqual({ target: 3, reason: "3 calls running, 2 waiting" });
   });
 
   test("buffer wants spare slots beyond that", () => {

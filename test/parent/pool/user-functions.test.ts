@@ -24,7 +24,7 @@ const misdeeds: ReadonlyArray<readonly [what: string, run: () => unknown, said: 
   [
     "throws an error that cannot be read",
     throwing(Object.defineProperty(new Error("x"), "message", { get: throwing("no") })),
-    /threw Error: What was thrown cannot be read/,
+    /threw Error: The thrown value cannot be read/,
   ],
   ["returns nothing", () => undefined, /returned nothing/],
   ["returns null", () => null, /returned null/],
@@ -80,7 +80,7 @@ describe("a scaling policy that", () => {
     expect(pool.up.size).toBe(1);
     expect(misbehaved(pool)).toEqual([{ _tag: "Misbehaved", name: "scaling", fault: expect.stringMatching(said) }]);
     expect(pool.state.scaler.decision.reason).toMatch(said);
-    expect(pool.state.scaler.decision.reason).toMatch(/; reactive decides: \d calls run and \d wait$/);
+    expect(pool.state.scaler.decision.reason).toMatch(/; reactive decides: \d calls running, \d waiting$/);
   });
 
   test("gives no reason is followed all the same", () => {

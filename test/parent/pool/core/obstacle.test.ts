@@ -62,9 +62,9 @@ describe("what keeps a call from a slot", () => {
         throw new Error("no");
       },
     });
-    expect(adviceFor(situation({ bootFailure: { error } }), "x")).toContain("What was thrown cannot be read");
+    expect(adviceFor(situation({ bootFailure: { error } }), "x")).toContain("The thrown value cannot be read");
     const refused = refusal("p", "m", situation({}), { _tag: "Refuse", waiterId: 1, why: "boot_failed", error });
-    expect(refused.message).toContain("What was thrown cannot be read");
+    expect(refused.message).toContain("The thrown value cannot be read");
   });
 });
 

@@ -10,7 +10,7 @@ import type { Answer } from "../../src/runner/http/respond.ts";
 import { signedError, signedReply } from "../../src/runner/http/respond.ts";
 import { secret } from "./static-runners.ts";
 
-export interface MoodyRunner {
+export interface FlakyRunner {
   readonly id: string;
   readonly url: string;
   /** When each call arrived, by `performance.now()`; heartbeats, which ask for its process, do not count. */
@@ -25,7 +25,7 @@ const codec = makeCodec();
 const timings = { receivedMs: Date.now(), sentMs: Date.now(), queueMs: 0, handlerMs: 0, spans: 0 };
 
 /** Starts one; ends with the test. */
-export const startMoodyRunner = async (id: string, mood?: CallError): Promise<MoodyRunner> => {
+export const startFlakyRunner = async (id: string, mood?: CallError): Promise<FlakyRunner> => {
   const arrivals: Array<number> = [];
   const server = createServer((request, response) => {
     if (request.url !== "/invoke") {
@@ -50,6 +50,6 @@ export const startMoodyRunner = async (id: string, mood?: CallError): Promise<Mo
     server.close();
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const runner: MoodyRunner = { id, url, arrivals, mood };
+  const runner: FlakyRunner = { id, url, arrivals, mood };
   return runner;
 };

@@ -10,7 +10,7 @@ import { flame } from "../../src/index.ts";
 import { startOpenTelemetry } from "../../src/otel/index.ts";
 import { openLedger, readLedger, type LedgerReport } from "../harness/ledger.ts";
 import { startReceiver, type ReceivedSpan } from "../otel/otlp-receiver.ts";
-import { Booked, type Behavior } from "./fixtures/booked-services.ts";
+import { Booked, type Behavior } from "./fixtures/ledger-services.ts";
 import { silent } from "./setup.ts";
 
 type MethodName = "work" | "other";
@@ -26,7 +26,7 @@ export interface Accounts {
   grownBy(name: string, ...labels: ReadonlyArray<string>): ReadonlyMap<string, number>;
 }
 
-export interface BookedRun {
+export interface LedgerRun {
   readonly backend: ProcessBackend;
   /** Makes a call and books how it ended. Gives the process of the runner, `undefined` if it failed. */
   call(method: MethodName, behavior: Behavior, ms: number, options?: CallOptions): Promise<number | undefined>;
@@ -49,7 +49,7 @@ const outcomes: ReadonlySet<string> = new Set(
 );
 
 /** Begins a run with runners of its own; whatever is left of it ends with the test. */
-export const startBookedRun = async ({ pool = {}, env = {} }: BookedRunOptions = {}): Promise<BookedRun> => {
+export const startLedgerRun = async ({ pool = {}, env = {} }: BookedRunOptions = {}): Promise<LedgerRun> => {
   const folder = mkdtempSync(join(tmpdir(), "firelight-booked-"));
   const path = join(folder, "ledger");
   const ledger = openLedger(path);
@@ -62,7 +62,7 @@ export const startBookedRun = async ({ pool = {}, env = {} }: BookedRunOptions =
     rmSync(folder, { recursive: true, force: true });
   });
   const backend = processBackend({
-    entry: new URL("./fixtures/booked-runner.ts", import.meta.url),
+    entry: new URL("./fixtures/ledger-runner.ts", import.meta.url),
     logs: "ignore",
     env: { BOOKED_LEDGER: path, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, ...env },
   });
