@@ -12,11 +12,10 @@ import { poolUpdateSchema } from "../../contract/config/pool-schema.ts";
 import { type ResolvedPool, resolveBounds } from "../../contract/config/resolve-pool.ts";
 import { reactive } from "../../contract/config/scaling.ts";
 import type { PoolSnapshot, SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
-import type { AcquireRequest, Pending } from "./acquire-request.ts";
 import type { BootEnvironment } from "./runners/boot.ts";
-import type { LeaseKey, PoolCommand, PoolEvent } from "./core/events.ts";
+import type { LeaseKey, PoolCommand, PoolEvent, RunnerPreference } from "./core/events.ts";
 import { RunnerManager } from "./runners/runner-manager.ts";
-import { type Lease, type LeaseOwner, GrantedLease } from "./lease.ts";
+import { type AcquireRequest, GrantedLease, type LeaseOwner } from "./lease.ts";
 import { type PoolHandle, type PoolStats, statsOf } from "./stats.ts";
 import { decisionFallbacks, PoolHooks } from "./hooks.ts";
 import type { Situation } from "./core/obstacle.ts";
@@ -69,22 +68,14 @@ export class SlotTime {
   }
 }
 
-/** The spans of the calls that hold leases, for links from calls that wait. */
-export class SlotHolders {
-  readonly #spans: Map<number, SpanIds> = new Map();
-
-  add({ lease }: LeaseKey, span: SpanIds | undefined): void {
-    if (span !== undefined) this.#spans.set(lease, span);
-  }
-
-  delete({ lease }: LeaseKey): void {
-    this.#spans.delete(lease);
-  }
-
-  /** The spans that have held leases longest, `most` of them. */
-  first(most: number): ReadonlyArray<SpanIds> {
-    return [...this.#spans.values()].slice(0, most);
-  }
+/** A request that waits for the decision of the pool. */
+interface PendingRequest {
+  readonly request: AcquireRequest;
+  readonly preference: RunnerPreference;
+  /** Set once the pool has decided. */
+  outcome: GrantedLease | CallError | undefined;
+  /** Called with the outcome. `undefined` where the caller reads {@link outcome} at once. */
+  readonly onOutcome: ((outcome: GrantedLease | CallError) => void) | undefined;
 }
 
 /** Most links from a waiting call to boots, and to calls that hold slots. */
@@ -97,8 +88,9 @@ export class Pool implements LeaseOwner, PoolHandle {
   readonly #hooks: PoolHooks;
   readonly #state: PoolState;
   readonly #fleet: RunnerManager;
-  readonly #pending: Map<number, Pending> = new Map();
-  readonly #holders = new SlotHolders();
+  readonly #pending: Map<number, PendingRequest> = new Map();
+  /** The spans of the calls that hold leases, by lease and oldest first, for links from calls that wait. */
+  readonly #holders: Map<number, SpanIds> = new Map();
   readonly #inbox: Array<PoolEvent> = [];
   readonly #time: SlotTime;
   readonly #unwatch: () => void;
@@ -140,44 +132,38 @@ export class Pool implements LeaseOwner, PoolHandle {
 
   /** What a call that waits now waits for: the boots under way, and calls that hold slots. A bounded number of each. */
   obstacles(): ReadonlyArray<SpanIds> {
-    return [...this.#fleet.bootSpans.slice(0, maxLinks), ...this.#holders.first(maxLinks)];
+    return [...this.#fleet.bootSpans.slice(0, maxLinks), ...[...this.#holders.values()].slice(0, maxLinks)];
   }
 
-  /** A lease if a slot is free now and nobody waits for one. */
-  tryAcquire(request: AcquireRequest): Lease | CallError | undefined {
-    let outcome: Lease | CallError | undefined;
-    const waiterId = this.#enter({
-      request,
-      granted: (lease) => (outcome = lease),
-      refused: (error) => (outcome = error),
-    });
-    if (outcome === undefined) this.#leave(waiterId);
-    return outcome;
+  /** A lease if a slot is free and no call waits, the error of a rejected call, or `undefined` if the call has to wait. */
+  tryAcquire(request: AcquireRequest, preference: RunnerPreference): GrantedLease | CallError | undefined {
+    const pending: PendingRequest = { request, preference, outcome: undefined, onOutcome: undefined };
+    const waiterId = this.#enter(pending);
+    if (pending.outcome === undefined) this.#leave(waiterId);
+    return pending.outcome;
   }
 
-  /** A lease as soon as there is one, and at the latest when its deadline or `maxQueueWaitMs` is over. */
-  acquire(request: AcquireRequest): Effect.Effect<Lease, CallError> {
-    const waitMs = Math.min(request.remainingMs, this.#maxQueueWaitMs);
+  /** A lease as soon as there is one. Fails when the deadline of the call or `maxQueueWaitMs` has passed. */
+  acquire(request: AcquireRequest, preference: RunnerPreference): Effect.Effect<GrantedLease, CallError> {
+    const startedAt = performance.now();
+    const remainingMs = Math.max(0, request.deadlineAt - startedAt);
+    const [waitMs, timedOut] =
+      this.#maxQueueWaitMs < remainingMs ? [this.#maxQueueWaitMs, queueWaitExceeded] : [remainingMs, acquireTimeout];
     return Effect.callback((resume) => {
       let timer: NodeJS.Timeout | undefined;
-      const startedAt = performance.now();
       const waiterId = this.#enter({
         request,
-        granted: (lease) => {
+        preference,
+        outcome: undefined,
+        onOutcome: (outcome) => {
           clearTimeout(timer);
-          resume(Effect.succeed(lease));
-        },
-        refused: (error) => {
-          clearTimeout(timer);
-          resume(Effect.fail(error));
+          resume(outcome instanceof GrantedLease ? Effect.succeed(outcome) : Effect.fail(outcome));
         },
       });
       if (!this.#pending.has(waiterId)) return;
       timer = setTimeout(
         () => {
-          const waitedMs = performance.now() - startedAt;
-          const giveUp = waitMs < request.remainingMs ? queueWaitExceeded : acquireTimeout;
-          const error = giveUp(this.name, request.method, this.#situation(), waitedMs);
+          const error = timedOut(this.name, request.method, this.#situation(), performance.now() - startedAt);
           this.#leave(waiterId);
           resume(Effect.fail(error));
         },
@@ -216,7 +202,7 @@ export class Pool implements LeaseOwner, PoolHandle {
 
   release(key: LeaseKey, heldMs: number): void {
     this.#telemetry.emit({ _tag: "LeaseEnded", pool: this.name, durationMs: heldMs });
-    this.#holders.delete(key);
+    this.#holders.delete(key.lease);
     this.#step({ _tag: "Release", key, heldMs });
   }
 
@@ -269,10 +255,11 @@ export class Pool implements LeaseOwner, PoolHandle {
     };
   }
 
-  #enter(pending: Pending): number {
+  #enter(pending: PendingRequest): number {
     const waiterId = this.#nextWaiterId++;
     this.#pending.set(waiterId, pending);
-    const { preference, remainingMs } = pending.request;
+    const { preference, request } = pending;
+    const remainingMs = Math.max(0, request.deadlineAt - performance.now());
     this.#step({ _tag: "Acquire", waiterId, preference, remainingMs });
     return waiterId;
   }
@@ -305,21 +292,22 @@ export class Pool implements LeaseOwner, PoolHandle {
       case "Grant": {
         const pending = this.#pending.get(command.waiterId);
         this.#pending.delete(command.waiterId);
-        const runner = this.#fleet.get(command.key.runnerId);
-        const lease = new GrantedLease(command.key, runner, command.source, now, this);
-        if (pending === undefined) {
-          lease.release();
-        } else {
-          this.#holders.add(command.key, pending.request.span);
-          pending.request.granted(lease);
-          pending.granted(lease);
-        }
+        const { lease: id, runnerId } = command.key;
+        const lease = new GrantedLease(command.key, this.#fleet.get(runnerId), command.source, now, this);
+        if (pending === undefined) return lease.release();
+        const { request } = pending;
+        if (request.span !== undefined) this.#holders.set(id, request.span);
+        request.lease = lease;
+        pending.outcome = lease;
+        pending.onOutcome?.(lease);
         return;
       }
       case "Refuse": {
         const pending = this.#pending.get(command.waiterId);
         this.#pending.delete(command.waiterId);
-        pending?.refused(refusal(this.name, pending.request.method, this.#situation(), command));
+        if (pending === undefined) return;
+        pending.outcome = refusal(this.name, pending.request.method, this.#situation(), command);
+        pending.onOutcome?.(pending.outcome);
         return;
       }
       case "Boot": {

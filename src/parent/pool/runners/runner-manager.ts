@@ -13,7 +13,7 @@ import { KnownInstances } from "../../runner-instances.ts";
 import { Terminations } from "./terminations.ts";
 import type { PoolEvent } from "../core/events.ts";
 import { HeartbeatAnswers } from "./heartbeat-answers.ts";
-import { exitNewsMs, type LostRunner, type PooledRunner } from "../lease.ts";
+import { exitEventMs, type LostRunner, type PooledRunner } from "../lease.ts";
 import type { PoolHooks } from "../hooks.ts";
 import { describeExit, inOrder, readExit, type CheckedHandle } from "./runner-handle.ts";
 import { toPromise } from "../to-promise.ts";
@@ -157,7 +157,7 @@ export class RunnerManager {
   /** Ends the calls that a runner has. */
   forsake(runnerId: string, reason: TerminationReason): void {
     const lost = this.#exits.get(runnerId);
-    for (const listener of this.#runners.get(runnerId)?.listeners ?? []) listener.lost(reason, lost);
+    for (const listener of this.#runners.get(runnerId)?.listeners ?? []) listener.onLost(reason, lost);
   }
 
   /** Ends a boot; `false` where there is none. */
@@ -265,7 +265,7 @@ export class RunnerManager {
 
   async #ask(runnerId: string, runner: PooledRunner): Promise<void> {
     const health = await this.#healthOf(runner).catch(() => unhealthy);
-    if (!health.healthy) await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
+    if (!health.healthy) await Promise.race([runner.exited, sleep(exitEventMs, undefined, { ref: false })]);
     if (!health.healthy && this.#config.backend === undefined) runner.spans.lost();
     if (this.#runners.get(runnerId) === runner) this.#tell({ _tag: "ProbeEnded", runnerId, ...health });
   }
@@ -283,7 +283,7 @@ export class RunnerManager {
     const failed = reason === "crash" || reason === "unhealthy";
     if (reason === "crash") runner.spans.lost();
     await runner.terminate();
-    const exit = await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
+    const exit = await Promise.race([runner.exited, sleep(exitEventMs, undefined, { ref: false })]);
     if (exit === undefined ? failed : !inOrder(exit)) runner.spans.lost();
     else runner.spans.settled();
   }
