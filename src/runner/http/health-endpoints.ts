@@ -18,20 +18,20 @@ export interface ProbesOptions {
   readonly metrics: MetricsText | undefined;
 }
 
-export interface Probes {
+export interface HealthEndpoints {
   /** Alive: 200 for as long as the process answers. */
   health(): Answer;
   /** 200 while invocations are taken, 503 until `onRunnerStart` is done and from the start of a drain. */
   ready(): Answer;
   metrics(): Promise<Answer>;
   /** For paths that lead nowhere. */
-  nothing(): Answer;
+  notFound(): Answer;
 }
 
 /** Seconds after which a drained runner's successor may be there. */
 const retryAfterSeconds = "1";
 
-export const makeProbes = ({ runnerId, admission, metrics }: ProbesOptions): Probes => {
+export const makeHealthEndpoints = ({ runnerId, admission, metrics }: ProbesOptions): HealthEndpoints => {
   const startedAt = performance.now();
   return {
     health: () => json(200, { status: "ok", runnerId, uptimeMs: Math.round(performance.now() - startedAt) }),
@@ -52,7 +52,7 @@ export const makeProbes = ({ runnerId, admission, metrics }: ProbesOptions): Pro
               "Metrics are off on this runner. Set telemetry.metrics to true, or to a registry, to serve them here.",
           })
         : { status: 200, headers: { "content-type": metrics.contentType }, body: await metrics.text() },
-    nothing: () =>
+    notFound: () =>
       json(404, {
         error: `Nothing is here. This is runner ${runnerId} of Firelight; see /health, /ready and /metrics.`,
       }),

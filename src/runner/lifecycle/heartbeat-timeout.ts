@@ -7,7 +7,7 @@ import { maxTimerMs } from "../../contract/validation/check-number.ts";
 /** Looks within one timeout. */
 const looksPerTimeout = 10;
 
-export interface OrphanTimerOptions {
+export interface HeartbeatTimeoutOptions {
   /** Milliseconds of silence that make an orphan. */
   readonly timeoutMs: number;
   /** Whether invocations are running: the wait begins when they are done. */
@@ -17,18 +17,18 @@ export interface OrphanTimerOptions {
 }
 
 export class HeartbeatTimeout {
-  readonly #options: OrphanTimerOptions;
+  readonly #options: HeartbeatTimeoutOptions;
   readonly #timer: NodeJS.Timeout;
   #silentLooks = 0;
 
   /** Starts to wait. Does not keep the process alive. */
-  constructor(options: OrphanTimerOptions) {
+  constructor(options: HeartbeatTimeoutOptions) {
     this.#options = options;
     this.#timer = setInterval(() => this.#look(), Math.min(options.timeoutMs / looksPerTimeout, maxTimerMs)).unref();
   }
 
-  /** The parent has spoken. */
-  heard(): void {
+  /** A verified request has arrived. */
+  onHeartbeat(): void {
     this.#silentLooks = 0;
   }
 

@@ -15,13 +15,13 @@ import { HeartbeatTimeout } from "./heartbeat-timeout.ts";
 import type { RejectionLog } from "../request/rejection-log.ts";
 import { superviseRunner } from "./supervision.ts";
 
-export interface LifeDeps {
+export interface LifecycleDeps {
   readonly options: ResolvedRunnerOptions;
   readonly admission: Admission;
   readonly listener: Listener;
   readonly isolated: IsolateRunner;
   readonly hooks: LifecycleHooks;
-  readonly refusals: RejectionLog;
+  readonly rejections: RejectionLog;
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly env: Environment;
@@ -29,30 +29,30 @@ export interface LifeDeps {
   readonly loading?: Promise<unknown> | undefined;
 }
 
-export interface Life {
+export interface Lifecycle {
   readonly ready: Promise<void>;
   stop(options?: StopOptions): Promise<void>;
-  /** Somebody who holds the secret has spoken. */
-  heard(): void;
+  /** A verified request has arrived: the parent is alive. */
+  onHeartbeat(): void;
 }
 
 /** Milliseconds that running invocations get when the parent is gone: nobody waits for their results. */
 const orphanDrainMs = 1_000;
 
 /** Begins it, as soon as the listener listens. */
-export const beginLife = (deps: LifeDeps): Life => {
-  const { options, admission, listener, isolated, hooks, refusals, telemetry, logger, env } = deps;
+export const startLifecycle = (deps: LifecycleDeps): Lifecycle => {
+  const { options, admission, listener, isolated, hooks, rejections, telemetry, logger, env } = deps;
   const { runnerId, poolName, drainTimeoutMs, orphanTimeoutMs } = options;
   const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, isolated, hooks, logger });
   let stopped = false;
-  let orphanTimer: HeartbeatTimeout | undefined;
+  let heartbeatTimeout: HeartbeatTimeout | undefined;
   let forgetSignals = (): void => {};
   let stopSupervision = (): void => {};
 
   const stop = async (stopOptions: StopOptions = {}): Promise<void> => {
     const checked = stopOptions === replacedStop ? replacedStop : readStop(stopOptions);
     stopped = true;
-    orphanTimer?.stop();
+    heartbeatTimeout?.stop();
     await drain(checked);
     forgetSignals();
     stopSupervision();
@@ -86,11 +86,11 @@ export const beginLife = (deps: LifeDeps): Life => {
     }
     admission.open();
     if (orphanTimeoutMs !== undefined) {
-      orphanTimer = new HeartbeatTimeout({
+      heartbeatTimeout = new HeartbeatTimeout({
         timeoutMs: orphanTimeoutMs,
         busy: () => admission.inFlight > 0,
         onOrphaned: () => {
-          const refused = refusals.explainSilence();
+          const refused = rejections.explainSilence();
           const silence = `no word from its parent within ${orphanTimeoutMs} ms`;
           orphaned(refused === undefined ? silence : `${silence}; ${refused}`);
         },
@@ -99,5 +99,9 @@ export const beginLife = (deps: LifeDeps): Life => {
     supervision.ready(hooks.startMs === undefined ? undefined : { on_runner_start: hooks.startMs });
   };
 
-  return { ready: Promise.all([listener.ready, deps.loading]).then(start), stop, heard: () => orphanTimer?.heard() };
+  return {
+    ready: Promise.all([listener.ready, deps.loading]).then(start),
+    stop,
+    onHeartbeat: () => heartbeatTimeout?.onHeartbeat(),
+  };
 };

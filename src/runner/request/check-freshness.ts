@@ -4,18 +4,18 @@ import { InvokeError } from "../../contract/errors.ts";
 import { HEARTBEAT_METHOD } from "../../contract/wire/heartbeat.ts";
 import type { Addressee, InstanceNote } from "../../contract/wire/instance.ts";
 import type { Freshness } from "./freshness.ts";
-import { refuse, type Refused, signatureError } from "./rejected.ts";
+import { reject, type Rejected, signatureError } from "./rejected.ts";
 
-type Signer = NonNullable<Refused["signer"]>;
+type Signer = NonNullable<Rejected["signer"]>;
 
-const replayed = (head: RequestHead): Refused =>
-  refuse(401, signatureError("This request was received before. Sign each attempt with a nonce of its own."), {
+const replayed = (head: RequestHead): Rejected =>
+  reject(401, signatureError("This request was received before. Sign each attempt with a nonce of its own."), {
     reason: "replay",
     detail: `The nonce of invocation ${head.invocationId}, attempt ${head.attempt}, was used before.`,
   });
 
-const forgotten = (head: RequestHead): Refused =>
-  refuse(
+const forgotten = (head: RequestHead): Rejected =>
+  reject(
     401,
     signatureError(
       "This runner no longer remembers what it was sent at the time at which this request was created, and cannot tell it from a replay: " +
@@ -28,8 +28,8 @@ const forgotten = (head: RequestHead): Refused =>
   );
 
 /** It becomes valid when this process's clock gets there, so nothing is signed. */
-const ahead = (head: RequestHead): Refused =>
-  refuse(
+const ahead = (head: RequestHead): Rejected =>
+  reject(
     401,
     signatureError(
       "The request was signed for a later time by this process's clock than its window allows: the runner's machine slept. The next request is signed anew.",
@@ -40,8 +40,8 @@ const ahead = (head: RequestHead): Refused =>
     },
   );
 
-const memoryFull = (runnerId: string, windowMs: number): Refused =>
-  refuse(
+const memoryFull = (runnerId: string, windowMs: number): Rejected =>
+  reject(
     503,
     new InvokeError(
       "unavailable",
@@ -51,8 +51,8 @@ const memoryFull = (runnerId: string, windowMs: number): Refused =>
   );
 
 /** A replay to the process after the one that took it looks the same, so nothing is signed. */
-const beforeStart = (runnerId: string, aheadMs: number): Refused =>
-  refuse(
+const beforeStart = (runnerId: string, aheadMs: number): Rejected =>
+  reject(
     503,
     new InvokeError(
       "unavailable",
@@ -74,8 +74,8 @@ const notForThisProcess = (
   verdict: keyof typeof unnamed,
   signer: Signer,
   instance: InstanceNote,
-): Refused =>
-  refuse(
+): Rejected =>
+  reject(
     503,
     new InvokeError("unavailable", `Runner ${runnerId} did not run the request: ${unnamed[verdict]}. Sign it again.`, {
       executed: "no",
@@ -90,7 +90,7 @@ export const checkFreshness = (
   runnerId: string,
   { instances }: Addressee,
   signer: Signer,
-): Refused | undefined => {
+): Rejected | undefined => {
   const { head } = signer;
   const heartbeat = head.method === HEARTBEAT_METHOD;
   if (instances === "asking") {

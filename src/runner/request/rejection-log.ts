@@ -3,11 +3,11 @@ import { header } from "../../contract/wire/envelope.ts";
 import { HEARTBEAT_METHOD } from "../../contract/wire/heartbeat.ts";
 import type { Logger } from "../../contract/config/options.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
-import type { Arrival } from "../http/incoming.ts";
+import type { Incoming } from "../http/incoming.ts";
 import type { ResolvedRunnerOptions } from "../options.ts";
-import type { Refused } from "./rejected.ts";
+import type { Rejected } from "./rejected.ts";
 
-interface RefusalDeps {
+interface RejectionLogDeps {
   readonly telemetry: Telemetry;
   readonly logger: Logger;
 }
@@ -18,7 +18,7 @@ const quietMs = 10_000;
 /** What a runner has refused. */
 export interface RejectionLog {
   /** Reports a refusal to log and metrics; a missing secret once, and what strangers send at most every ten seconds. */
-  report(refused: Refused, arrival: Pick<Arrival, "header">): void;
+  report(rejected: Rejected, incoming: Pick<Incoming, "header">): void;
   /** A request was accepted: the heartbeats that were refused before it do not matter any more. */
   accepted(): void;
   /** What refused heartbeats have to do with the silence of the parent; `undefined` for nothing. */
@@ -26,12 +26,12 @@ export interface RejectionLog {
 }
 
 /** Whether a request says that it is a heartbeat. Anybody can say so. */
-const claimsHeartbeat = (arrival: Pick<Arrival, "header">): boolean =>
-  arrival.header(header.request)?.split(" ", 2)[1] === HEARTBEAT_METHOD;
+const claimsHeartbeat = (incoming: Pick<Incoming, "header">): boolean =>
+  incoming.header(header.request)?.split(" ", 2)[1] === HEARTBEAT_METHOD;
 
-export const makeRefusals = (
+export const makeRejectionLog = (
   options: Pick<ResolvedRunnerOptions, "runnerId" | "poolName" | "orphanTimeoutMs">,
-  deps: RefusalDeps,
+  deps: RejectionLogDeps,
 ): RejectionLog => {
   const { runnerId, poolName: pool, orphanTimeoutMs } = options;
   let told = false;
@@ -40,7 +40,7 @@ export const makeRefusals = (
   let heartbeats = 0;
   let last = "";
 
-  const reportHeartbeat = ({ error, detail }: Refused, timeoutMs: number): void => {
+  const reportHeartbeat = ({ error, detail }: Rejected, timeoutMs: number): void => {
     heartbeats++;
     last = detail;
     deps.telemetry.emit({
@@ -68,9 +68,9 @@ export const makeRefusals = (
   };
 
   return {
-    report: (refused, arrival) => {
-      const { error, reason, detail } = refused;
-      if (orphanTimeoutMs !== undefined && claimsHeartbeat(arrival)) reportHeartbeat(refused, orphanTimeoutMs);
+    report: (rejected, incoming) => {
+      const { error, reason, detail } = rejected;
+      if (orphanTimeoutMs !== undefined && claimsHeartbeat(incoming)) reportHeartbeat(rejected, orphanTimeoutMs);
       if (reason !== undefined) {
         deps.telemetry.emit({ _tag: "SignatureRejected", pool, reason, detail });
       } else if (error.code !== "config_error") {

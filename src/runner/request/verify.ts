@@ -15,10 +15,10 @@ import { readRequestHead } from "../../contract/wire/headers.ts";
 import { HEARTBEAT_METHOD } from "../../contract/wire/heartbeat.ts";
 import { type Addressee, type InstanceNote, readAudience } from "../../contract/wire/instance.ts";
 import { type Keyring, type SigningKey, verifyRequest } from "../../contract/wire/signature.ts";
-import type { Arrival, BodyRead } from "../http/incoming.ts";
+import type { Incoming, BodyRead } from "../http/incoming.ts";
 import { checkFreshness } from "./check-freshness.ts";
 import type { Freshness } from "./freshness.ts";
-import { refuse, type Refused, signatureError } from "./rejected.ts";
+import { reject, type Rejected, signatureError } from "./rejected.ts";
 
 /** A request that may be believed. */
 export interface Verified {
@@ -29,9 +29,9 @@ export interface Verified {
   /** The runner's clock less the parent's, travel time included, in milliseconds. */
   readonly clockOffsetMs: number;
   /** Set for a heartbeat: what it is answered with. Only those who speak of instances are told of one. */
-  readonly heard: { readonly instance: InstanceNote } | null | undefined;
+  readonly heartbeat: { readonly instance: InstanceNote } | null | undefined;
   /** It asks for this process's instance, and so proves nothing of when it was sent. */
-  readonly asks: boolean;
+  readonly asksForInstance: boolean;
 }
 
 export interface VerifierOptions {
@@ -44,7 +44,7 @@ export interface VerifierOptions {
   readonly freshness: Freshness;
 }
 
-export type Verifier = (arrival: Arrival) => Promise<Verified | Refused>;
+export type Verifier = (incoming: Incoming) => Promise<Verified | Rejected>;
 
 const doesNotHold =
   "The signature does not hold: the two sides have different secrets (security.secret or FLAME_SECRET) or key ids, or something on the way " +
@@ -63,32 +63,32 @@ const skew = (offsetMs: number, windowMs: number): string => {
   );
 };
 
-const malformed = (arrival: Arrival, problem: string): Refused =>
-  arrival.header(header.signature) === null
-    ? refuse(
+const malformed = (incoming: Incoming, problem: string): Rejected =>
+  incoming.header(header.signature) === null
+    ? reject(
         401,
         signatureError(
           "The request is not signed. A runner runs what a parent with the same secret has signed, and nothing else.",
         ),
         { reason: "malformed" },
       )
-    : refuse(400, signatureError(`The head of the request cannot be read: ${problem}.`), { reason: "malformed" });
+    : reject(400, signatureError(`The head of the request cannot be read: ${problem}.`), { reason: "malformed" });
 
-const unsupportedMedia = (arrival: Arrival): string | undefined => {
-  const encoding = arrival.header("content-encoding");
+const unsupportedMedia = (incoming: Incoming): string | undefined => {
+  const encoding = incoming.header("content-encoding");
   if (encoding !== null && encoding.trim().toLowerCase() !== "identity") {
     return `The body has the content-encoding "${encoding.slice(0, 40)}". Send it without one.`;
   }
-  const type = arrival.header("content-type") ?? "";
+  const type = incoming.header("content-type") ?? "";
   if (type.split(";", 1)[0]?.trim().toLowerCase() !== "application/json") {
     return `The body has the content-type "${type.slice(0, 80)}". Send application/json.`;
   }
   return undefined;
 };
 
-const tooLarge = (declared: string | null, maxBytes: number): Refused => {
+const tooLarge = (declared: string | null, maxBytes: number): Rejected => {
   const size = declared === null ? `more than ${maxBytes}` : declared;
-  return refuse(
+  return reject(
     413,
     new InvokeError(
       "payload_too_large",
@@ -103,12 +103,12 @@ const tooLarge = (declared: string | null, maxBytes: number): Refused => {
 const unread = { executed: "no", phase: "runner_queue" } as const;
 
 /** What is said where a body was not read to its end. */
-const incomplete: Readonly<Record<Exclude<BodyRead, Uint8Array | "too_large">, Refused>> = {
-  incomplete: refuse(
+const incomplete: Readonly<Record<Exclude<BodyRead, Uint8Array | "too_large">, Rejected>> = {
+  incomplete: reject(
     400,
     new InvokeError("transport_error", "The connection ended before the request body did.", unread),
   ),
-  too_slow: refuse(
+  too_slow: reject(
     408,
     new InvokeError(
       "transport_error",
@@ -116,7 +116,7 @@ const incomplete: Readonly<Record<Exclude<BodyRead, Uint8Array | "too_large">, R
       unread,
     ),
   ),
-  overloaded: refuse(
+  overloaded: reject(
     503,
     new InvokeError(
       "overloaded",
@@ -127,30 +127,30 @@ const incomplete: Readonly<Record<Exclude<BodyRead, Uint8Array | "too_large">, R
 };
 
 /** Reads the body once the head allows it, without reading a byte of one that is known to be too large. */
-const readBody = async (arrival: Arrival, maxBytes: number): Promise<Uint8Array | Refused> => {
-  const media = unsupportedMedia(arrival);
+const readBody = async (incoming: Incoming, maxBytes: number): Promise<Uint8Array | Rejected> => {
+  const media = unsupportedMedia(incoming);
   if (media !== undefined) {
-    return refuse(
+    return reject(
       415,
       new InvokeError("serialization_error", media, { executed: "no", retryable: false, phase: "runner_queue" }),
     );
   }
-  const declared = arrival.header("content-length");
+  const declared = incoming.header("content-length");
   if (declared !== null && !(Number(declared) <= maxBytes)) return tooLarge(declared, maxBytes);
-  const body = await arrival.readBody(maxBytes);
+  const body = await incoming.readBody(maxBytes);
   if (body === "too_large") return tooLarge(declared, maxBytes);
   return typeof body === "string" ? incomplete[body] : body;
 };
 
-const answerTo = ({ instances }: Addressee, freshness: Freshness): Verified["heard"] =>
+const answerTo = ({ instances }: Addressee, freshness: Freshness): Verified["heartbeat"] =>
   instances === undefined ? null : { instance: freshness.note };
 
 export const makeVerifier = (options: VerifierOptions): Verifier => {
   const { keyring, maxBodyBytes, runnerId, freshness } = options;
 
-  const checkAudience = ({ runner }: Addressee, head: RequestHead, key: SigningKey): Refused | undefined => {
+  const checkAudience = ({ runner }: Addressee, head: RequestHead, key: SigningKey): Rejected | undefined => {
     if (!options.checkAudience || runner === runnerId || runner === ANY_RUNNER) return undefined;
-    return refuse(
+    return reject(
       401,
       signatureError(
         `The request was signed for runner ${runner} and reached runner ${runnerId}. Check the runner's id and URL in the pool.`,
@@ -162,18 +162,18 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
     );
   };
 
-  return async (arrival) => {
-    if (keyring === undefined) return refuse(500, noSecret);
+  return async (incoming) => {
+    if (keyring === undefined) return reject(500, noSecret);
     freshness.watchClock();
     const receivedMs = wallClockMs();
 
-    const read = readRequestHead(arrival.header);
-    if ("malformed" in read) return malformed(arrival, read.malformed);
+    const read = readRequestHead(incoming.header);
+    if ("malformed" in read) return malformed(incoming, read.malformed);
     const { head, signature } = read;
 
     const key = keyring.find(head.keyId);
     if (key === undefined) {
-      return refuse(401, signatureError(doesNotHold), {
+      return reject(401, signatureError(doesNotHold), {
         reason: "unknown_key",
         detail: `The key id "${head.keyId}" is not in this runner's keyring.`,
       });
@@ -182,20 +182,20 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
     const addressee = readAudience(head.audience);
     const outsideMs = freshness.outsideWindow(head, addressee, receivedMs);
     if (outsideMs !== undefined) {
-      return refuse(401, signatureError(skew(outsideMs, freshness.windowMs)), { reason: "expired" });
+      return reject(401, signatureError(skew(outsideMs, freshness.windowMs)), { reason: "expired" });
     }
 
-    const body = await readBody(arrival, maxBodyBytes);
+    const body = await readBody(incoming, maxBodyBytes);
     if (!(body instanceof Uint8Array)) return body;
 
     if (!verifyRequest(head, body, signature, key)) {
-      return refuse(401, signatureError(doesNotHold), {
+      return reject(401, signatureError(doesNotHold), {
         reason: "mismatch",
         detail: `The signature of invocation ${head.invocationId}, attempt ${head.attempt}, does not match with key "${key.id}": the sender has another secret under that id, or something on the way (a proxy, gateway or mesh) changed an x-flame-* header or the body.`,
       });
     }
 
-    arrival.verified();
+    incoming.verified();
     return (
       checkAudience(addressee, head, key) ??
       checkFreshness(freshness, runnerId, addressee, { head, key }) ?? {
@@ -204,8 +204,8 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
         key,
         body,
         clockOffsetMs: receivedMs - head.createdMs,
-        heard: head.method === HEARTBEAT_METHOD ? answerTo(addressee, freshness) : undefined,
-        asks: addressee.instances === "asking",
+        heartbeat: head.method === HEARTBEAT_METHOD ? answerTo(addressee, freshness) : undefined,
+        asksForInstance: addressee.instances === "asking",
       }
     );
   };

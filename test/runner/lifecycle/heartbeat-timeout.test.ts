@@ -83,7 +83,7 @@ test("a process that was kept from its event loop reads what came meanwhile befo
   while (performance.now() < until);
   await new Promise((resolve) => setTimeout(resolve, 40));
   expect(orphaned).toBe(false);
-  timer.heard();
+  timer.onHeartbeat();
   await waitFor(() => orphaned, { what: "silence to be noticed" });
 });
 
