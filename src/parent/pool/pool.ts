@@ -1,7 +1,6 @@
 /**
- * A pool: the effects around {@link PoolState}. It hands every event to the
- * state machine and carries out what that commands: leases go to the calls that
- * wait for them, everything about runners goes to the fleet.
+ * A pool: the shell around the pure {@link PoolState}. It passes every event to the state machine and executes the commands
+ * that it returns: leases go to waiting calls, and the runner manager boots and terminates runners.
  */
 import * as Effect from "effect/Effect";
 import type { CallError } from "../../contract/errors.ts";
@@ -23,13 +22,13 @@ import { acquireTimeout, queueWaitExceeded, refusal } from "./acquire-errors.ts"
 import { PoolState } from "./core/state.ts";
 import type { PoolBounds } from "../../contract/config/pool-bounds.ts";
 
-/** Milliseconds between two looks at the clock: a quarter of the shortest time that matters, 20 ms to a second. */
+/** Interval between two ticks, in milliseconds: a quarter of the shortest relevant timeout, from 20 to 1,000. */
 const tickMs = ({ idleShutdownMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs }: PoolBounds): number => {
   const idleMs = typeof idleShutdownMs === "number" ? idleShutdownMs : 1_000;
   return Math.min(1_000, Math.max(20, Math.min(idleMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs) / 4));
 };
 
-/** Calls `run` periodically, as often as the bounds of the pool need it. */
+/** Calls `run` periodically, as often as the timeouts of the pool require. */
 export class TickTimer {
   readonly #run: () => void;
   #timer: NodeJS.Timeout | undefined;
@@ -38,7 +37,7 @@ export class TickTimer {
     this.#run = run;
   }
 
-  /** Starts, or starts again with other bounds. Does not keep the process alive. */
+  /** Starts, or restarts with new bounds. Does not keep the process alive. */
   start(bounds: PoolBounds): void {
     this.stop();
     this.#timer = setInterval(this.#run, tickMs(bounds)).unref();
@@ -49,7 +48,7 @@ export class TickTimer {
   }
 }
 
-/** Adds up slot-seconds, used and offered, so that utilization needs no sampling. */
+/** Sums up slot-seconds, used and available, so that utilization needs no sampling. */
 export class SlotTime {
   #since: number;
   busySeconds = 0;
@@ -78,7 +77,7 @@ interface PendingRequest {
   readonly onOutcome: ((outcome: GrantedLease | CallError) => void) | undefined;
 }
 
-/** Most links from a waiting call to boots, and to calls that hold slots. */
+/** Maximum number of links from a waiting call to boots, and to calls that hold slots. */
 const maxLinks = 8;
 
 export class Pool implements LeaseOwner, PoolHandle {
@@ -87,7 +86,7 @@ export class Pool implements LeaseOwner, PoolHandle {
   readonly #telemetry: Telemetry;
   readonly #hooks: PoolHooks;
   readonly #state: PoolState;
-  readonly #fleet: RunnerManager;
+  readonly #runners: RunnerManager;
   readonly #pending: Map<number, PendingRequest> = new Map();
   /** The spans of the calls that hold leases, by lease and oldest first, for links from calls that wait. */
   readonly #holders: Map<number, SpanIds> = new Map();
@@ -107,7 +106,7 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#maxQueueWaitMs = config.maxQueueWaitMs;
     this.#telemetry = telemetry;
     this.#hooks = new PoolHooks(config, telemetry);
-    this.#fleet = new RunnerManager(config, telemetry, environment, this.#hooks, (event) => this.#step(event));
+    this.#runners = new RunnerManager(config, telemetry, environment, this.#hooks, (event) => this.#step(event));
     const fixed = config.backend === undefined ? config.runners.map((runner) => runner.id) : undefined;
     this.#state = new PoolState(config.bounds, () => environment.nameRunner(config.name), fixed);
     this.#time = new SlotTime(performance.now());
@@ -116,23 +115,23 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#step({ _tag: "Tick" });
   }
 
-  /** Most calls at a time. */
+  /** Maximum number of concurrent calls. */
   get slotLimit(): number {
     return this.#state.limit;
   }
 
-  /** Calls that wait. */
+  /** Number of waiting calls. */
   get queueDepth(): number {
     return this.#state.waiters.size;
   }
 
   get booting(): boolean {
-    return this.#fleet.booting;
+    return this.#runners.booting;
   }
 
-  /** What a call that waits now waits for: the boots under way, and calls that hold slots. A bounded number of each. */
+  /** What a waiting call waits for: boots in progress, and calls that hold slots. At most {@link maxLinks} of each. */
   obstacles(): ReadonlyArray<SpanIds> {
-    return [...this.#fleet.bootSpans.slice(0, maxLinks), ...[...this.#holders.values()].slice(0, maxLinks)];
+    return [...this.#runners.bootSpans.slice(0, maxLinks), ...[...this.#holders.values()].slice(0, maxLinks)];
   }
 
   /** A lease if a slot is free and no call waits, the error of a rejected call, or `undefined` if the call has to wait. */
@@ -184,7 +183,7 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#changes = changes;
     this.#maxQueueWaitMs = merged.maxQueueWaitMs ?? Infinity;
     this.#ticker.start(bounds);
-    this.#fleet.maxRssBytes = bounds.maxRssBytes;
+    this.#runners.maxRssBytes = bounds.maxRssBytes;
     this.#step({ _tag: "Update", bounds });
   }
 
@@ -206,7 +205,7 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#step({ _tag: "Release", key, heldMs });
   }
 
-  /** The state that gauges show. */
+  /** The state for gauges. */
   snapshot(): PoolSnapshot {
     this.#time.advance(performance.now(), this.#state.used, this.#state.provisioned);
     return {
@@ -221,8 +220,8 @@ export class Pool implements LeaseOwner, PoolHandle {
   }
 
   /**
-   * Ends the pool: waiting calls are refused at once, running ones may finish within `graceMs`, then all runners
-   * that the pool started are ended.
+   * Shuts the pool down: rejects waiting calls at once, waits up to `graceMs` milliseconds for running calls, then terminates
+   * the runners that it started.
    */
   async close(graceMs: number): Promise<void> {
     this.#step({ _tag: "Close" });
@@ -237,11 +236,11 @@ export class Pool implements LeaseOwner, PoolHandle {
     }
     for (const runnerId of [...this.#state.runners.keys()]) this.#step({ _tag: "Lost", runnerId, reason: "drain" });
     this.#ticker.stop();
-    await this.#fleet.close();
+    await this.#runners.close();
     this.#unwatch();
   }
 
-  /** What stands between a call and a slot. */
+  /** Why a call gets no slot. */
   #situation(): Situation {
     const { supply, bounds, bootFailure, scaler } = this.#state;
     return {
@@ -249,7 +248,7 @@ export class Pool implements LeaseOwner, PoolHandle {
       supply,
       max: bounds.max,
       maxConcurrency: bounds.maxConcurrency,
-      bootingMs: this.#fleet.bootingMs,
+      bootingMs: this.#runners.bootingMs,
       bootFailure,
       policyReason: bounds.scaling === reactive ? undefined : scaler.decision.reason,
     };
@@ -268,7 +267,7 @@ export class Pool implements LeaseOwner, PoolHandle {
     if (this.#pending.delete(waiterId)) this.#step({ _tag: "Abandon", waiterId });
   }
 
-  /** Takes one event after the other: what a command causes is an event of its own, taken when the command is done. */
+  /** Processes one event at a time. An event that a command causes is processed after that command. */
   #step(event: PoolEvent): void {
     this.#inbox.push(event);
     if (this.#stepping) return;
@@ -277,7 +276,7 @@ export class Pool implements LeaseOwner, PoolHandle {
       for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
         const now = performance.now();
         this.#time.advance(now, this.#state.used, this.#state.provisioned);
-        for (const command of this.#state.step(next, now)) this.#carryOut(command, now);
+        for (const command of this.#state.step(next, now)) this.#execute(command, now);
       }
     } finally {
       this.#stepping = false;
@@ -287,13 +286,13 @@ export class Pool implements LeaseOwner, PoolHandle {
     }
   }
 
-  #carryOut(command: PoolCommand, now: number): void {
+  #execute(command: PoolCommand, now: number): void {
     switch (command._tag) {
       case "Grant": {
         const pending = this.#pending.get(command.waiterId);
         this.#pending.delete(command.waiterId);
         const { lease: id, runnerId } = command.key;
-        const lease = new GrantedLease(command.key, this.#fleet.get(runnerId), command.source, now, this);
+        const lease = new GrantedLease(command.key, this.#runners.get(runnerId), command.source, now, this);
         if (pending === undefined) return lease.release();
         const { request } = pending;
         if (request.span !== undefined) this.#holders.set(id, request.span);
@@ -313,26 +312,26 @@ export class Pool implements LeaseOwner, PoolHandle {
       case "Boot": {
         const requestedBy =
           command.waiterId === undefined ? undefined : this.#pending.get(command.waiterId)?.request.span;
-        return this.#fleet.boot(command.runnerId, command.reason, requestedBy);
+        return this.#runners.boot(command.runnerId, command.reason, requestedBy);
       }
       case "CancelBoot":
-        return void this.#fleet.cancelBoot(command.runnerId, "nobody needs the runner any more");
-      case "LookLater":
-        return this.#fleet.lookLater(command.afterMs);
+        return void this.#runners.cancelBoot(command.runnerId, "the runner is no longer needed");
+      case "ScheduleTick":
+        return this.#runners.scheduleTick(command.afterMs);
       case "Misbehaved":
         return this.#hooks.misbehaved(command.name, command.fault, decisionFallbacks[command.name]);
       case "Probe":
-        return this.#fleet.probe(command.runnerId, command.afterFailures);
+        return this.#runners.probe(command.runnerId, command.afterFailures);
       case "AwaitEnd":
-        return this.#fleet.awaitEnd(command.runnerId);
+        return this.#runners.awaitEnd(command.runnerId);
       case "AllowBootLater":
-        return this.#fleet.allowBootLater(command.failures);
+        return this.#runners.allowBootLater(command.failures);
       case "Terminate":
-        return this.#fleet.terminate(command.runnerId, command.reason);
+        return this.#runners.terminate(command.runnerId, command.reason);
       case "FailCalls":
-        return this.#fleet.forsake(command.runnerId, command.reason);
+        return this.#runners.failCalls(command.runnerId, command.reason);
       case "Draining":
-        return this.#fleet.draining(command.runnerId, command.reason);
+        return this.#runners.draining(command.runnerId, command.reason);
       case "Scaled":
         return this.#hooks.scaled(command.from, command.to, command.reason);
       case "Saturated":

@@ -1,30 +1,30 @@
-/** What a user sees of a pool. */
+/** The user's view of a pool. */
 import type { PoolUpdate } from "../../contract/config/options.ts";
 import type { PoolBounds } from "../../contract/config/pool-bounds.ts";
 import type { ScalingDecision } from "../../contract/config/scaling.ts";
 import type { PoolSnapshot } from "../../telemetry/telemetry.ts";
 
-/** A pool at one moment, and why it is as large as it is. */
+/** A snapshot of a pool, and the reason for its size. */
 export interface PoolStats extends PoolSnapshot {
-  /** Runners that the scaling policy wants, within `min` and `max`. */
+  /** Number of runners that the scaling policy requests, within `min` and `max`. */
   readonly target: number;
   readonly reason: string;
   readonly bounds: PoolBounds;
 }
 
-/** A pool, as its user may look at it and change it while it is in use. */
+/** A running pool, to inspect and to reconfigure. */
 export interface PoolHandle {
-  /** The pool now, and why it is as large as it is. */
+  /** The current state of the pool, and the reason for its size. */
   stats(): PoolStats;
   /**
-   * Changes what bounds the pool; what is not named stays.
+   * Changes limits of the pool. Fields that are left out keep their values.
    *
-   * @throws {ConfigError} for a bound that cannot work; the pool stays as it was.
+   * @throws {ConfigError} for an invalid limit. The pool does not change then.
    */
   update(changes: PoolUpdate): void;
 }
 
-/** What a pool is and wants to be. */
+/** The stats of a pool. */
 export const statsOf = (snapshot: PoolSnapshot, bounds: PoolBounds, { target, reason }: ScalingDecision): PoolStats => {
   const { min, max } = bounds;
   const explanation = target > max ? `${reason}; max is ${max}` : target < min ? `${reason}; min is ${min}` : reason;
