@@ -36,8 +36,8 @@ const failLater = (error: CallError): Effect.Effect<never, CallError> =>
   });
 
 /**
- * A lease on a runner of the pool, if possible not on `avoid`: as it is where a slot is free, otherwise as an effect. The
- * call holds the lease from the moment it is granted, so that it is released however the call ends.
+ * A lease on a runner of the pool, if possible not on `avoid`: as it is where a slot is free, otherwise as an effect.
+ * The call holds the lease from the moment it is granted, so that it is released however the call ends.
  */
 export const acquire = (call: Call, pool: Pool, avoid: string | undefined): Lease | Effect.Effect<Lease, CallError> => {
   const startedAt = performance.now();

@@ -49,7 +49,9 @@ const adviceOn = ({ code, signal, outOfMemory }: RunnerExit): string => {
   return signal === "SIGKILL" ? " An unexplained SIGKILL is usually the kernel's OOM killer." : "";
 };
 
-/** The runner was lost while handling the call. Its exit, if the backend reported one, is in the `details` of the error. */
+/**
+ * The runner was lost while handling the call. Its exit, if the backend reported one, is in the `details` of the error.
+ */
 export const lost = (
   site: AttemptSite,
   reason: string,

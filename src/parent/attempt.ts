@@ -55,7 +55,10 @@ class RunnerAttempt implements LostListener, RunnerRequest {
   #detached = false;
   /** Whether the handler that made the call was aborted. */
   #callerAborted = false;
-  /** The generation in the runner's span accounting, as long as this attempt is open there. Set where spans are recorded. */
+  /**
+   * The generation in the runner's span accounting, as long as this attempt is open there. Set where spans are
+   * recorded.
+   */
   #spanGeneration: number | undefined;
 
   constructor(
@@ -267,7 +270,10 @@ class RunnerAttempt implements LostListener, RunnerRequest {
     return true;
   }
 
-  /** Releases the lease one turn later: an aborted handler cancels many calls, and those that wait leave the queue first. */
+  /**
+   * Releases the lease one turn later: an aborted handler cancels many calls, and those that wait leave the queue
+   * first.
+   */
   #releaseLater(): void {
     this.#call.lease = undefined;
     setImmediate(() => this.#lease.release());

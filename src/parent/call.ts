@@ -1,4 +1,7 @@
-/** The state of one logical call. Every stage receives it, reads from it what it needs, and records in it what it learns. */
+/**
+ * The state of one logical call. Every stage receives it, reads from it what it needs, and records in it what it
+ * learns.
+ */
 import { randomUUID } from "node:crypto";
 import * as Cause from "effect/Cause";
 import * as Exit from "effect/Exit";

@@ -46,8 +46,8 @@ export interface ClientDeps {
 /** Makes calls. */
 export interface Client {
   /**
-   * A call, as an effect. Each run of the effect is a call of its own. Must be called in the caller's own stack, where the
-   * active span of the host and the surrounding invocation are visible.
+   * A call, as an effect. Each run of the effect is a call of its own. Must be called in the caller's own stack, where
+   * the active span of the host and the surrounding invocation are visible.
    */
   call(request: CallRequest): Effect.Effect<unknown, CallError>;
   /** Makes the calls of a fan-out, with a span around them. The same rule applies. */
@@ -55,8 +55,8 @@ export interface Client {
   /** Every pool, by name. */
   readonly pools: Readonly<Record<string, PoolHandle>>;
   /**
-   * Shuts the client down. New calls and calls that wait are rejected. Running calls have `graceMs` milliseconds to finish
-   * (default: 10,000). Then the client stops the runners that it started.
+   * Shuts the client down. New calls and calls that wait are rejected. Running calls have `graceMs` milliseconds to
+   * finish (default: 10,000). Then the client stops the runners that it started.
    */
   shutdown(graceMs?: number): Promise<void>;
 }

@@ -1,6 +1,7 @@
 /**
  * Attempts at the same time: while one has no answer, another one is started on another runner. The first success wins
- * and the others are interrupted. Each attempt records in a copy of the call; the call takes over the copy that decided.
+ * and the others are interrupted. Each attempt records in a copy of the call; the call takes over the copy that
+ * decided.
  */
 import * as Effect from "effect/Effect";
 import type * as Exit from "effect/Exit";
@@ -84,7 +85,9 @@ class Race {
     this.#timer = setTimeout(() => this.#tick(), Math.min(ms, maxTimerMs));
   }
 
-  /** Starts a hedge if the latest attempt has run for `delayMs`. Without a free slot elsewhere, it checks again later. */
+  /**
+   * Starts a hedge if the latest attempt has run for `delayMs`. Without a free slot elsewhere, it checks again later.
+   */
   #tick(): void {
     const { delayMs, maxAttempts = defaults.hedgeAttempts } = this.#options;
     const leases = [...this.#running.values()].map(({ lease }) => lease);
@@ -137,7 +140,10 @@ class Race {
   }
 }
 
-/** One round of attempts. Fails when all of them have failed, or when one fails with an error that no other attempt can avoid. */
+/**
+ * One round of attempts. Fails when all of them have failed, or when one fails with an error that no other attempt can
+ * avoid.
+ */
 export const hedged = (
   call: Call,
   cause: AttemptCause,

@@ -1,6 +1,6 @@
 /**
- * The retry budget of a pool limits the retries of all its calls. A token bucket as in gRPC's retry throttling: failures take
- * tokens, successes add some, and calls are not retried while half of the tokens or fewer are left. Pure.
+ * The retry budget of a pool limits the retries of all its calls. A token bucket as in gRPC's retry throttling:
+ * failures take tokens, successes add some, and calls are not retried while half of the tokens or fewer are left. Pure.
  */
 import type { RetryBudgetOptions } from "../contract/config/options.ts";
 

@@ -29,7 +29,9 @@ const denialOf = (call: Call, decision: RetryDecision, budget: RetryBudget | und
   return { reason: "budget", text: budgetText(call.pool, budget) };
 };
 
-/** The error of the call: the one of the last attempt, with what is known from all attempts and why there are no more. */
+/**
+ * The error of the call: the one of the last attempt, with what is known from all attempts and why there are no more.
+ */
 const finalError = (call: Call, error: CallError, denial: RetryDenial | undefined): CallError => {
   const notes: Array<string> = [];
   if (call.executed !== error.executed && error.executed === "no") {

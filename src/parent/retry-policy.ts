@@ -1,11 +1,15 @@
-/** Decides whether a failed attempt is followed by another one, when, and why. Pure: time and randomness are parameters. */
+/**
+ * Decides whether a failed attempt is followed by another one, when, and why. Pure: time and randomness are parameters.
+ */
 import type { CallError, FlameErrorCode } from "../contract/errors.ts";
 import type { RetryOptions } from "../contract/config/options.ts";
 import { defaults } from "../contract/config/options.ts";
 import { messageOf } from "../contract/thrown.ts";
 import type { RetryDenialReason } from "../telemetry/telemetry.ts";
 
-/** Maximum number of failovers: attempts beyond the retry policy, after failures that provably did not run the handler. */
+/**
+ * Maximum number of failovers: attempts beyond the retry policy, after failures that provably did not run the handler.
+ */
 export const failoverAttempts = 2;
 
 const neverRetried: ReadonlySet<FlameErrorCode> = new Set<FlameErrorCode>([
@@ -58,8 +62,8 @@ export type RetryDecision =
       readonly delayMs: number;
       readonly failover: boolean;
       /**
-       * Whether the failure takes a token of the pool's retry budget. The first failover of a call takes none, so that one
-       * draining runner does not use up the budget of the pool. Further failovers take one each.
+       * Whether the failure takes a token of the pool's retry budget. The first failover of a call takes none, so that
+       * one draining runner does not use up the budget of the pool. Further failovers take one each.
        */
       readonly charged: boolean;
       readonly reason: string;
@@ -109,10 +113,10 @@ const attemptsUsed = (counted: number, max: number, failovers: number): RetryDec
 };
 
 /**
- * Decides. An attempt that provably did not reach the handler fails over to another runner: at once, at most
- * {@link failoverAttempts} times, and whatever the policy. With `maxAttempts` above 1, every retryable failure is retried after
- * a backoff that doubles, with ±20% jitter. Without `maxAttempts`, an idempotent method is retried where the response was lost.
- * `retry.on` narrows all of this, and nothing is retried past the deadline.
+ * Decides. An attempt that provably did not reach the handler fails over to another runner: at once, at most {@link
+ * failoverAttempts} times, and whatever the policy. With `maxAttempts` above 1, every retryable failure is retried
+ * after a backoff that doubles, with ±20% jitter. Without `maxAttempts`, an idempotent method is retried where the
+ * response was lost. `retry.on` narrows all of this, and nothing is retried past the deadline.
  */
 export const decideRetry = (situation: RetrySituation): RetryDecision => {
   const { error, attempt, failovers, hedges, retry, remainingMs } = situation;

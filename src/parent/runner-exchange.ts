@@ -1,6 +1,7 @@
 /**
- * A signed request to a runner, and the response. A request names the process that may execute it. So a runner of which no
- * process is known is first asked for one, and a request to a runner that was restarted is signed again for the new process.
+ * A signed request to a runner, and the response. A request names the process that may execute it. So a runner of which
+ * no process is known is first asked for one, and a request to a runner that was restarted is signed again for the new
+ * process.
  */
 import { wallClockMs } from "../contract/wire/clock.ts";
 import type { Codec } from "../contract/codec/codec.ts";
@@ -185,8 +186,9 @@ export class RunnerExchange implements OversizedListener {
   }
 
   /**
-   * Whether no process can have executed the request. The process that rejected it did not. Another process that the request
-   * names may have executed it and exited since, unless the one that rejected it was already running at the time of signing.
+   * Whether no process can have executed the request. The process that rejected it did not. Another process that the
+   * request names may have executed it and exited since, unless the one that rejected it was already running at the
+   * time of signing.
    */
   #neverRan({ audience }: RequestHead, { id, nowMs }: InstanceNote): boolean {
     return audience.includes(`~${id}@`) || nowMs > this.answeredAt - this.sentAt;

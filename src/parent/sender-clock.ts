@@ -1,7 +1,7 @@
 /**
- * The time that a parent names when it asks a runner for its process. It is the wall clock. If the wall clock was set since
- * the last runner accepted it, the parent first tries the time without that step, because runners on the same machine did not
- * observe it either.
+ * The time that a parent names when it asks a runner for its process. It is the wall clock. If the wall clock was set
+ * since the last runner accepted it, the parent first tries the time without that step, because runners on the same
+ * machine did not observe it either.
  */
 import { clockAnchorMs, clockStepMs, ClockWatch } from "../contract/wire/clock.ts";
 

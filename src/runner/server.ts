@@ -59,14 +59,14 @@ export interface RunnerServer {
   readonly url: string;
   readonly runnerId: string;
   /**
-   * Resolves when the server accepts requests and `onRunnerStart` has finished. Rejects with a `ConfigError` if the port
-   * cannot be opened, and with an `InvokeError` if `onRunnerStart` failed.
+   * Resolves when the server accepts requests and `onRunnerStart` has finished. Rejects with a `ConfigError` if the
+   * port cannot be opened, and with an `InvokeError` if `onRunnerStart` failed.
    */
   readonly ready: Promise<void>;
   /**
    * Stops in order. `/ready` responds with 503, and new invocations are rejected without running. Running ones have
-   * `drainTimeoutMs` to finish and are then aborted. `onRunnerStop` gets the remaining time. Then sockets are closed and
-   * telemetry is flushed.
+   * `drainTimeoutMs` to finish and are then aborted. `onRunnerStop` gets the remaining time. Then sockets are closed
+   * and telemetry is flushed.
    */
   stop(options?: StopOptions): Promise<void>;
 }
@@ -83,11 +83,17 @@ export interface RunnerServerDeps {
   readonly logger: Logger;
   /** Removes secrets from what handlers threw. Default: a redactor that knows the patterns of common secrets. */
   readonly redact?: Redactor;
-  /** `FLAME_PORT`, `FLAME_HOST`, `FLAME_RUNNER_ID`, `FLAME_POOL`, `FLAME_SUPERVISED` and `FLAME_ORPHAN_TIMEOUT_MS` are read from it. */
+  /**
+   * `FLAME_PORT`, `FLAME_HOST`, `FLAME_RUNNER_ID`, `FLAME_POOL`, `FLAME_SUPERVISED` and `FLAME_ORPHAN_TIMEOUT_MS` are
+   * read from it.
+   */
   readonly env: Environment;
 }
 
-/** Maximum number of nonces in memory. A full cache takes about 100 MB; that is 6,000 requests per second at the default window. */
+/**
+ * Maximum number of nonces in memory. A full cache takes about 100 MB; that is 6,000 requests per second at the default
+ * window.
+ */
 const nonceCapacity = 1_000_000;
 
 /** The stages of a request, and what they share. */

@@ -1,6 +1,6 @@
 /**
- * Reports to telemetry and to the user's hooks what a pool does. A user function that fails is logged once per series of
- * failures, and the pool goes on.
+ * Reports to telemetry and to the user's hooks what a pool does. A user function that fails is logged once per series
+ * of failures, and the pool goes on.
  */
 import { FailureSeries } from "../../contract/failure-series.ts";
 import type { ResolvedPool } from "../../contract/config/resolve-pool.ts";

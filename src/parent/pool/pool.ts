@@ -1,6 +1,6 @@
 /**
- * A pool: the shell around the pure {@link PoolState}. It passes every event to the state machine and executes the commands
- * that it returns: leases go to waiting calls, and the runner manager boots and terminates runners.
+ * A pool: the shell around the pure {@link PoolState}. It passes every event to the state machine and executes the
+ * commands that it returns: leases go to waiting calls, and the runner manager boots and terminates runners.
  */
 import * as Effect from "effect/Effect";
 import type { CallError } from "../../contract/errors.ts";
@@ -134,7 +134,9 @@ export class Pool implements LeaseOwner, PoolHandle {
     return [...this.#runners.bootSpans.slice(0, maxLinks), ...[...this.#holders.values()].slice(0, maxLinks)];
   }
 
-  /** A lease if a slot is free and no call waits, the error of a rejected call, or `undefined` if the call has to wait. */
+  /**
+   * A lease if a slot is free and no call waits, the error of a rejected call, or `undefined` if the call has to wait.
+   */
   tryAcquire(request: AcquireRequest, preference: RunnerPreference): GrantedLease | CallError | undefined {
     const pending: PendingRequest = { request, preference, outcome: undefined, onOutcome: undefined };
     const waiterId = this.#enter(pending);
@@ -220,8 +222,8 @@ export class Pool implements LeaseOwner, PoolHandle {
   }
 
   /**
-   * Shuts the pool down: rejects waiting calls at once, waits up to `graceMs` milliseconds for running calls, then terminates
-   * the runners that it started.
+   * Shuts the pool down: rejects waiting calls at once, waits up to `graceMs` milliseconds for running calls, then
+   * terminates the runners that it started.
    */
   async close(graceMs: number): Promise<void> {
     this.#step({ _tag: "Close" });

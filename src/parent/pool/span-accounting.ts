@@ -1,17 +1,20 @@
 /**
- * Accounts for the spans of one runner: which ones were exported, which ones are still on the runner, and which ones were lost
- * with it.
+ * Accounts for the spans of one runner: which ones were exported, which ones are still on the runner, and which ones
+ * were lost with it.
  *
- * Each span is counted once. `reported` never exceeds the number of exported spans, and `lost` is never below the number of
- * missing ones. `lost` can be too high: spans that were exported after the last response, and spans of requests that never
- * started, count as lost.
+ * Each span is counted once. `reported` never exceeds the number of exported spans, and `lost` is never below the
+ * number of missing ones. `lost` can be too high: spans that were exported after the last response, and spans of
+ * requests that never started, count as lost.
  */
 import type { RunnerTimings } from "../../contract/wire/envelope.ts";
 
 /** The outcome of spans. */
 export type SpanOutcome = "reported" | "lost";
 
-/** A response that is older than the newest one by more than this was not reordered: the runner's clock was set back. In milliseconds. */
+/**
+ * A response that is older than the newest one by more than this was not reordered: the runner's clock was set back. In
+ * milliseconds.
+ */
 const maxReorderedMs = 5_000;
 
 /** Maximum number of spans of one request on a runner: the ones of the server and the handler. */

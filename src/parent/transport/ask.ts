@@ -7,7 +7,10 @@ const noBody = new Uint8Array(0);
 /** A request, by default a `GET` without headers and body. */
 export type Question = Pick<HttpRequest, "url" | "path" | "maxResponseBytes"> & Partial<HttpRequest>;
 
-/** Sends a request, and waits up to `timeoutMs` milliseconds for the response. Rejects with the failure of the connection. */
+/**
+ * Sends a request, and waits up to `timeoutMs` milliseconds for the response. Rejects with the failure of the
+ * connection.
+ */
 export const ask = (transport: HttpTransport, question: Question, timeoutMs: number): Promise<HttpResponse> =>
   new Promise((resolve, reject) => {
     const exchange = transport.send({ method: "GET", headers: {}, body: noBody, ...question }, (outcome) => {

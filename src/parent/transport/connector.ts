@@ -1,10 +1,10 @@
 /**
- * Opens connections to one runner: TCP, a tunnel through a proxy, TLS. No byte of a request is sent before the connection is
- * complete, so a failure here proves that no handler ran.
+ * Opens connections to one runner: TCP, a tunnel through a proxy, TLS. No byte of a request is sent before the
+ * connection is complete, so a failure here proves that no handler ran.
  *
- * With TLS 1.3 a server checks the client certificate after the client considers the connection open, and some servers then
- * close it without an alert. To tell a rejected certificate from a lost response, a new connection over TLS first requests
- * `/ready`, until the server has responded once.
+ * With TLS 1.3 a server checks the client certificate after the client considers the connection open, and some servers
+ * then close it without an alert. To tell a rejected certificate from a lost response, a new connection over TLS first
+ * requests `/ready`, until the server has responded once.
  */
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, createSecureContext } from "node:tls";
@@ -131,7 +131,10 @@ export class Connector {
     this.#answered = false;
   }
 
-  /** Opens a connection on which a request can be sent. Returns a function that aborts it, after which `done` is not called. */
+  /**
+   * Opens a connection on which a request can be sent. Returns a function that aborts it, after which `done` is not
+   * called.
+   */
   open(done: Connected): () => void {
     let over = false;
     let giveUp = (): void => {

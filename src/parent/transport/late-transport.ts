@@ -1,6 +1,6 @@
 /**
- * A transport that is loaded with its first request, so that a process without remote calls does not load an HTTP client.
- * Requests that arrive during loading wait for it.
+ * A transport that is loaded with its first request, so that a process without remote calls does not load an HTTP
+ * client. Requests that arrive during loading wait for it.
  */
 import type { HttpExchange, HttpOutcome, HttpRequest, HttpTransport } from "./transport.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Reads HTTP/1.1 responses from the bytes of a connection, one after the other. Strict: ambiguous input is rejected, and every
- * part except the body has a size limit.
+ * Reads HTTP/1.1 responses from the bytes of a connection, one after the other. Strict: ambiguous input is rejected,
+ * and every part except the body has a size limit.
  */
 import type { ResponseStart } from "./transport.ts";
 

@@ -1,7 +1,7 @@
 /**
- * HTTP/1.1 on plain sockets, for Bun. Bun's `fetch` is unsuitable: it sends at most 256 requests at a time per process and does
- * not report which ones wait, so it is unknown whether a request was sent; it obeys proxy variables; and its errors do not
- * report how far a request got.
+ * HTTP/1.1 on plain sockets, for Bun. Bun's `fetch` is unsuitable: it sends at most 256 requests at a time per process
+ * and does not report which ones wait, so it is unknown whether a request was sent; it obeys proxy variables; and its
+ * errors do not report how far a request got.
  */
 import type { Socket } from "node:net";
 import type { ResolvedConnection } from "../../contract/config/resolve-connection.ts";

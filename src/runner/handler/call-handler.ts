@@ -1,6 +1,6 @@
 /**
- * Calls a handler in its span and its invocation context, and stops waiting for it at the deadline. A handler that ignores
- * its signal goes on in the background; its late result is logged and dropped.
+ * Calls a handler in its span and its invocation context, and stops waiting for it at the deadline. A handler that
+ * ignores its signal goes on in the background; its late result is logged and dropped.
  */
 import * as Effect from "effect/Effect";
 import { FlameError, FlameMethodError, InvokeError } from "../../contract/errors.ts";
@@ -13,7 +13,10 @@ import { HandlerContext } from "./context.ts";
 import type { Execution } from "./execution.ts";
 import type { RegisteredMethod } from "../../contract/api/registry.ts";
 
-/** The error for the caller of a handler that threw. It has the message of a `FlameMethodError`, and hides every other one. */
+/**
+ * The error for the caller of a handler that threw. It has the message of a `FlameMethodError`, and hides every other
+ * one.
+ */
 const handlerError = (execution: Execution, thrown: unknown): InvokeError => {
   const { method, invocationId, attempt } = execution.invocation;
   const said = readThrown(thrown);
@@ -106,8 +109,8 @@ const plainPromise = (result: PromiseLike<unknown>): Promise<unknown> =>
     : Promise.resolve(result);
 
 /**
- * Calls the handler. Succeeds with what it returns, and fails with `remote_error` for what it throws and with `timeout` at
- * the deadline. Interrupting the effect aborts the handler's signal.
+ * Calls the handler. Succeeds with what it returns, and fails with `remote_error` for what it throws and with `timeout`
+ * at the deadline. Interrupting the effect aborts the handler's signal.
  */
 export const callHandler = (
   execution: Execution,

@@ -11,8 +11,8 @@ const deadlineSlackMs = 25;
 export const isDue = (deadlineAt: number): boolean => deadlineAt - performance.now() <= deadlineSlackMs;
 
 /**
- * Calls back when the deadline has passed. `deadlineAt` is called again each time, because the deadline grows when callers
- * with more time wait for the same execution. Returns a function that stops waiting.
+ * Calls back when the deadline has passed. `deadlineAt` is called again each time, because the deadline grows when
+ * callers with more time wait for the same execution. Returns a function that stops waiting.
  */
 export const atDeadline = (deadlineAt: () => number, onExpired: () => void): (() => void) => {
   let timer: NodeJS.Timeout | undefined;

@@ -24,8 +24,8 @@ export interface Execution {
   /** `undefined` if no such method is registered. */
   readonly method: RegisteredMethod | undefined;
   /**
-   * `performance.now()` at which it must be over. It grows during the execution when callers with more time wait for the
-   * same one.
+   * `performance.now()` at which it must be over. It grows during the execution when callers with more time wait for
+   * the same one.
    */
   deadlineAt: () => number;
   /** Calls back at the deadline. Returns a function that stops waiting. */

@@ -1,6 +1,7 @@
 /**
- * An incoming request before anything in it is trusted: its headers, its body within a limit, and its disconnect. Node's own
- * request is read directly where there is one, because the web stream around it costs more than the rest of a small request.
+ * An incoming request before anything in it is trusted: its headers, its body within a limit, and its disconnect.
+ * Node's own request is read directly where there is one, because the web stream around it costs more than the rest of
+ * a small request.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connectionLimits } from "./connection-limits.ts";
@@ -19,8 +20,8 @@ export interface Incoming {
   /** Lifts the limits for unverified connections: the signature of the request holds. */
   verified(): void;
   /**
-   * Calls back if the client disconnects before it has the response. Until the returned function is called, no idle timeout
-   * closes the connection.
+   * Calls back if the client disconnects before it has the response. Until the returned function is called, no idle
+   * timeout closes the connection.
    */
   onDisconnect(listener: () => void): () => void;
 }

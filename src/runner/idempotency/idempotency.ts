@@ -1,6 +1,6 @@
 /**
- * Runs requests with the same idempotency key once. The first one asks the store and runs; requests that fromRequest meanwhile
- * wait for it, and later ones receive the stored result. Other arguments under the same key are a conflict.
+ * Runs requests with the same idempotency key once. The first one asks the store and runs; requests that fromRequest
+ * meanwhile wait for it, and later ones receive the stored result. Other arguments under the same key are a conflict.
  */
 import { createHash } from "node:crypto";
 import * as Effect from "effect/Effect";

@@ -1,7 +1,7 @@
 /**
- * One execution for an idempotency key, and every request in this process that waits for it. It runs as long as a request
- * waits, until the latest of their deadlines; a request with an earlier deadline leaves alone. A handler that goes on after
- * its execution was aborted keeps the key, and its result is stored if it returns one.
+ * One execution for an idempotency key, and every request in this process that waits for it. It runs as long as a
+ * request waits, until the latest of their deadlines; a request with an earlier deadline leaves alone. A handler that
+ * goes on after its execution was aborted keeps the key, and its result is stored if it returns one.
  */
 import * as Cause from "effect/Cause";
 import type * as Effect from "effect/Effect";
@@ -48,7 +48,10 @@ interface WaitingCall {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** Delay between two polls of the store for a key that another runner holds, in milliseconds. It doubles up to the maximum. */
+/**
+ * Delay between two polls of the store for a key that another runner holds, in milliseconds. It doubles up to the
+ * maximum.
+ */
 const firstPollMs = 25;
 const maxPollMs = 1_000;
 
@@ -192,7 +195,10 @@ export class InFlightExecution {
     this.#fiber?.interruptUnsafe();
   }
 
-  /** An execution ends itself at the latest deadline. A request with an earlier one, or without a running execution, ends here. */
+  /**
+   * An execution ends itself at the latest deadline. A request with an earlier one, or without a running execution,
+   * ends here.
+   */
   #deadline(waiter: WaitingCall): void {
     if (this.#stage === "running" && waiter.deadlineAt >= this.#deadlineAt) return;
     const executed: Executed = this.#stage === "asking" ? "unknown" : "yes";

@@ -1,7 +1,7 @@
 /**
  * Stores the results of idempotency keys in the memory of this process, within limits. At a limit the oldest result is
- * evicted: rejecting all calls with a key would be worse. Keys of running executions are never evicted. Pure: the clock is a
- * parameter.
+ * evicted: rejecting all calls with a key would be worse. Keys of running executions are never evicted. Pure: the clock
+ * is a parameter.
  */
 import type { IdempotencyClaim, IdempotencyState, IdempotencyStore } from "../../contract/config/idempotency.ts";
 

@@ -1,6 +1,6 @@
 /**
- * The stored outcome of a key, as text: `ok` or `error`, a line feed, and the encoded result or the body of the error. Both
- * are JSON, so text represents their bytes exactly.
+ * The stored outcome of a key, as text: `ok` or `error`, a line feed, and the encoded result or the body of the error.
+ * Both are JSON, so text represents their bytes exactly.
  */
 import { decodeErrorBody, encodeErrorBody, errorFromBody } from "../../contract/wire/error-body.ts";
 import { type CallError, InvokeError } from "../../contract/errors.ts";

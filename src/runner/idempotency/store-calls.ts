@@ -1,6 +1,6 @@
 /**
- * Calls an idempotency store: every operation has a timeout, and a failure that does not change the result of the caller is
- * logged instead of thrown.
+ * Calls an idempotency store: every operation has a timeout, and a failure that does not change the result of the
+ * caller is logged instead of thrown.
  */
 import type {
   IdempotencyClaim,

@@ -1,6 +1,6 @@
 /**
- * Runs methods in isolates: takes one, sends it the invocation as it came, and
- * answers with what it says. The deadline is kept here, where the event loop is free.
+ * Runs executions in isolates: takes an isolate, sends it the invocation, and returns its result. The runner enforces
+ * the deadline, because its event loop is free.
  */
 import * as Effect from "effect/Effect";
 import { decodeErrorBody, errorFromBody } from "../../contract/wire/error-body.ts";
@@ -17,24 +17,24 @@ import { IsolatePool } from "./isolate-pool.ts";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-/** Which module an isolate imports to have the same methods as its runner. */
+/** What to do if there is no module for isolates. */
 const whatToSet =
   'Set isolation.entry to the module that starts a runner, such as new URL("./runner.ts", import.meta.url): one that imports the definitions and calls flame.createRunnerServer().';
 
-/** Resolves from a module as the runtime would. Not imported by its name, which bundlers would take for a module of theirs. */
+/** Resolves a path as the runtime does. `getBuiltinModule` hides the module from bundlers. */
 const requireFrom = (path: string): NodeJS.Require =>
   process.getBuiltinModule("node:module").createRequire(pathToFileURL(path));
 
 /**
- * The path of the module: the one given, or the one that this process was started with.
+ * The path of the module that isolates import: the configured one, or the main module of this process.
  *
- * @throws {ConfigError} when there is none.
+ * @throws {ConfigError} if there is none.
  */
 export const isolateEntry = (given: string | URL | undefined): string => {
   const entry = given ?? process.argv[1];
   if (entry === undefined) {
     throw new ConfigError(
-      `A method has an isolation, and this process was not started with a module that an isolate could import. ${whatToSet}`,
+      `A method has an isolation, but this process has no main module that an isolate could import. ${whatToSet}`,
     );
   }
   try {
@@ -43,18 +43,18 @@ export const isolateEntry = (given: string | URL | undefined): string => {
   } catch (cause) {
     const what =
       given === undefined
-        ? `a method has an isolation, and ${entry}, which this process was started with, is not a module`
+        ? `a method has an isolation, but the main module of this process, ${entry}, is not a module`
         : `isolation.entry is "${String(entry)}", which is not a module`;
-    throw new ConfigError(`An isolate has nothing to import: ${what}. ${whatToSet}`, { cause });
+    throw new ConfigError(`There is no module for isolates to import: ${what}. ${whatToSet}`, { cause });
   }
 };
 
 export interface IsolateRunnerDeps {
-  /** The module that isolates import. Default: the one that this process was started with. */
+  /** The module that isolates import. Default: the main module of this process. */
   readonly entry: string | URL | undefined;
-  /** Milliseconds that a handler has to end after its signal was aborted. */
+  /** How long a handler may run after its signal was aborted, in milliseconds. */
   readonly graceMs: number;
-  /** Milliseconds that an isolate may take until it takes runs. */
+  /** Maximum time until an isolate is ready, in milliseconds. */
   readonly bootTimeoutMs: number;
   readonly settings: () => Omit<IsolateSettings, "isolation">;
   readonly telemetry: Pick<Telemetry, "emit">;
@@ -64,9 +64,12 @@ export interface IsolateRunnerDeps {
 export interface IsolateRunner {
   /** Runs an execution, from its encoded arguments to its encoded result. Interrupting the effect stops the handler. */
   invoke(kind: IsolateKind, execution: Execution): Effect.Effect<Uint8Array, CallError>;
-  /** @throws {ConfigError} when isolates would have no module to import. */
+  /** @throws {ConfigError} if there is no module for isolates to import. */
   check(): void;
-  /** Ends all isolates, and waits for it. What they still run has `graceMs` milliseconds, their stop hooks `stopMs`. */
+  /**
+   * Stops all isolates and waits for their exit. Running executions have `graceMs` milliseconds, and stop hooks
+   * `stopMs`.
+   */
   close(graceMs: number, stopMs: number): Promise<void>;
 }
 

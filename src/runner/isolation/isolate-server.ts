@@ -1,6 +1,6 @@
 /**
- * An isolate at work: performs what its runner sends, with the methods that its own
- * copy of the code has registered, and says how it ended. It has one run at a time.
+ * The isolate's side: runs what its runner sends, with the methods that its own copy of the code registers, and reports
+ * the outcome. It has one execution at a time.
  */
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
@@ -24,14 +24,14 @@ import type { RunnerLink } from "./runner-link.ts";
 import { type IsolateSettings, ownBytes, type RunEnd, type RunMessage } from "./messages.ts";
 import type { RunnerServer } from "../server.ts";
 
-/** What an instance brings into its isolate. */
+/** What an instance provides in an isolate. */
 export interface IsolateServerDeps {
   readonly registry: Pick<Registry, "find">;
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly redact: Redactor;
   readonly hooks: RunnerHooks;
-  /** Ends what the instance has started, and sends out its telemetry. */
+  /** Shuts the instance down, and flushes its telemetry. */
   readonly shutdown: () => Promise<void>;
 }
 
@@ -80,7 +80,7 @@ class IsolateServer {
     this.#link = link;
   }
 
-  /** Has the methods of one more instance. */
+  /** Adds the methods of an instance. */
   join(deps: IsolateServerDeps): void {
     const { runnerId, poolName, isolation } = this.#link.settings;
     const { hooks, logger } = deps;
@@ -131,11 +131,11 @@ class IsolateServer {
       const method = deps.registry.find(message.method);
       if (method !== undefined) return this.#whenStarted(deps, () => this.#start(deps, method, message));
     }
-    const missing = `The isolate of runner ${this.#link.settings.runnerId} has no method ${message.method}. Register it whenever the module is imported, before it calls createRunnerServer: import.meta.main and isMainThread differ there.${whyUnregistered(message.method)}`;
+    const missing = `The isolate of runner ${this.#link.settings.runnerId} has no method ${message.method}. Register the method whenever the module is imported, before createRunnerServer is called: import.meta.main and isMainThread differ there.${whyUnregistered(message.method)}`;
     this.#link.send({ _tag: "Ended", end: failed(new RegistryError(missing)) });
   }
 
-  /** An instance may have joined late, when the isolate took runs already. */
+  /** An instance may have joined after the isolate was ready. */
   #whenStarted({ life }: Instance, run: () => void): void {
     const starting = life.start();
     if (starting === undefined) return run();
@@ -205,12 +205,12 @@ class IsolateServer {
 
 let host: IsolateServer | undefined;
 
-/** Lets the runner behind the link run the methods of an instance here. */
+/** Serves the methods of an instance to the runner. */
 export const serveInIsolate = (link: RunnerLink, deps: IsolateServerDeps): void => {
   (host ??= new IsolateServer(link)).join(deps);
 };
 
-/** What stands for the runner's server in its isolates: it says where the runner is, and is never ready itself. */
+/** Replaces the runner's server in an isolate. It has the address of the runner, and is never ready. */
 export const isolateServerStub = ({ port, hostname, url, runnerId }: IsolateSettings): RunnerServer => ({
   port,
   hostname,

@@ -1,6 +1,6 @@
 /**
- * A runner's life around its invocations: it is ready when it listens and its start hook is done, it ends in order when it is
- * stopped, by a signal too, and it ends itself when its parent is gone.
+ * The lifecycle of a runner: it is ready when it listens and `onRunnerStart` has finished, it stops in order, also on a
+ * signal, and it exits when its parent is gone.
  */
 import type { Logger } from "../../contract/config/options.ts";
 import type { Environment } from "../../contract/config/resolve-config.ts";
@@ -25,7 +25,7 @@ export interface LifecycleDeps {
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly env: Environment;
-  /** What must be loaded before the runner is ready. */
+  /** Must settle before the runner is ready. */
   readonly loading?: Promise<unknown> | undefined;
 }
 
@@ -36,10 +36,10 @@ export interface Lifecycle {
   onHeartbeat(): void;
 }
 
-/** Milliseconds that running invocations get when the parent is gone: nobody waits for their results. */
+/** Drain timeout after the parent is gone, in milliseconds. No caller waits for the results. */
 const orphanDrainMs = 1_000;
 
-/** Begins it, as soon as the listener listens. */
+/** Starts the lifecycle as soon as the listener listens. */
 export const startLifecycle = (deps: LifecycleDeps): Lifecycle => {
   const { options, admission, listener, isolated, hooks, rejections, telemetry, logger, env } = deps;
   const { runnerId, poolName, drainTimeoutMs, orphanTimeoutMs } = options;
@@ -67,7 +67,7 @@ export const startLifecycle = (deps: LifecycleDeps): Lifecycle => {
   const start = async (): Promise<void> => {
     if (stopped) return;
     const { url, port } = listener;
-    const onParentGone = (): void => orphaned("the process that started it is gone");
+    const onParentGone = (): void => orphaned("the process that started it has exited");
     const supervision = superviseRunner({ url, port, runnerId, env, onParentGone });
     stopSupervision = supervision.stop;
     if (hooks.hasStart) supervision.starting("onRunnerStart");
@@ -91,7 +91,7 @@ export const startLifecycle = (deps: LifecycleDeps): Lifecycle => {
         busy: () => admission.inFlight > 0,
         onOrphaned: () => {
           const refused = rejections.explainSilence();
-          const silence = `no word from its parent within ${orphanTimeoutMs} ms`;
+          const silence = `no heartbeat from its parent within ${orphanTimeoutMs} ms`;
           orphaned(refused === undefined ? silence : `${silence}; ${refused}`);
         },
       });

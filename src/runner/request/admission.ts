@@ -1,11 +1,15 @@
 /**
- * Decides whether a verified invocation may start, and tracks the running ones: a drain waits for them and cancels the rest.
+ * Decides whether a verified invocation may start, and tracks the running ones: a drain waits for them and cancels the
+ * rest.
  */
 import { InvokeError } from "../../contract/errors.ts";
 
 export interface AdmissionOptions {
   readonly runnerId: string;
-  /** Maximum number of invocations at a time; more are rejected with `overloaded`. Default: unlimited, the pool limits them. */
+  /**
+   * Maximum number of invocations at a time; more are rejected with `overloaded`. Default: unlimited, the pool limits
+   * them.
+   */
   readonly maxConcurrency?: number;
   /** Rejects invocations until {@link Admission.open} is called. Default `false`. */
   readonly starting?: boolean;

@@ -1,6 +1,6 @@
 /**
- * Runs a verified invocation and makes the reply: finds the method and invokes it, in this process or in an isolate. Local
- * mode dispatches through the same code, so a local call and a call over the wire end in the same way.
+ * Runs a verified invocation and makes the reply: finds the method and invokes it, in this process or in an isolate.
+ * Local mode dispatches through the same code, so a local call and a call over the wire end in the same way.
  */
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
@@ -30,7 +30,10 @@ export interface DispatcherDeps {
   readonly telemetry: Telemetry;
   readonly codec: Codec;
   readonly logger: Logger;
-  /** Removes secrets from what handlers threw, for the log. Default: a redactor that knows the patterns of common secrets. */
+  /**
+   * Removes secrets from what handlers threw, for the log. Default: a redactor that knows the patterns of common
+   * secrets.
+   */
   readonly redact?: Redactor;
   /** The pool that this process serves, for telemetry. */
   readonly poolName: string;

@@ -34,7 +34,7 @@ test.each([
   await waitFor(() => exits.length > 0, { what: "the end of the process" });
   expect(exits).toEqual([0]);
   expect(orphaned()).toEqual([
-    expect.objectContaining({ reason: "orphaned", detail: "no word from its parent within 300 ms" }),
+    expect.objectContaining({ reason: "orphaned", detail: "no heartbeat from its parent within 300 ms" }),
   ]);
 });
 

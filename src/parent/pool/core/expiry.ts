@@ -4,8 +4,8 @@ import { catchRejection, returnedText, thrownText } from "../../../contract/user
 import type { RunnerRecord } from "./routing.ts";
 
 /**
- * Tracks how many runners a pool needs, and since when it has needed no more. An idle timer per runner does not work: with
- * `spread` routing, a trickle of calls resets the timers of all runners in turn.
+ * Tracks how many runners a pool needs, and since when it has needed no more. An idle timer per runner does not work:
+ * with `spread` routing, a trickle of calls resets the timers of all runners in turn.
  */
 export class Need {
   #runners = 0;
@@ -92,8 +92,8 @@ const dispensableFirst = (left: RunnerRecord, right: RunnerRecord): number =>
       : left.lastGrant - right.lastGrant;
 
 /**
- * The ready runners beyond `floor` that the pool has not needed for `idleShutdownMs`. What counts is how long that number of
- * runners was not needed, and not how long each runner was idle.
+ * The ready runners beyond `floor` that the pool has not needed for `idleShutdownMs`. What counts is how long that
+ * number of runners was not needed, and not how long each runner was idle.
  */
 export const surplus = (
   runners: Runners,

@@ -9,9 +9,9 @@ export interface ProbeFinding {
 }
 
 /**
- * `recycle`: it uses too much memory. `suspect`: it did not respond to a health check. `readmit`: it responds again. `eject`:
- * it still does not respond and is probed again. `end`: it does not respond, has no calls, and can be replaced. `keep`: no
- * change.
+ * `recycle`: it uses too much memory. `suspect`: it did not respond to a health check. `readmit`: it responds again.
+ * `eject`: it still does not respond and is probed again. `end`: it does not respond, has no calls, and can be
+ * replaced. `keep`: no change.
  */
 export type HealthAction = "recycle" | "suspect" | "readmit" | "eject" | "end" | "keep";
 

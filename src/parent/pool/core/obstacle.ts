@@ -16,10 +16,10 @@ export interface Situation extends PoolSnapshot {
 }
 
 /**
- * `booting`: runners are booting. `paused`: boots fail and are paused. `full`: `max` runners are busy. `draining`, `silent`:
- * some of the `max` runners accept no calls. `policy`: the scaling policy requests no more runners. `unprovisioned`: no runner
- * was requested, because runners are started for calls that wait. `fixed_full`, `fixed_silent`: the same for runners that the
- * pool did not start.
+ * `booting`: runners are booting. `paused`: boots fail and are paused. `full`: `max` runners are busy. `draining`,
+ * `silent`: some of the `max` runners accept no calls. `policy`: the scaling policy requests no more runners.
+ * `unprovisioned`: no runner was requested, because runners are started for calls that wait. `fixed_full`,
+ * `fixed_silent`: the same for runners that the pool did not start.
  */
 export type Obstacle =
   | "booting"

@@ -46,7 +46,9 @@ export class RunnerTable extends Map<string, RunnerRecord> {
     return this.tally().alive;
   }
 
-  /** Counts in one pass and without allocation, because every call does it. The result is valid until the next count. */
+  /**
+   * Counts in one pass and without allocation, because every call does it. The result is valid until the next count.
+   */
   tally(): Tally {
     const tally = this.#tally;
     tally.alive = tally.booting = tally.used = 0;
@@ -179,8 +181,8 @@ export class PoolStateBase {
   }
 
   /**
-   * Whether so few fixed runners respond that probes are ignored: calls without a free slot elsewhere go to runners that do
-   * not respond. A pool that boots its runners replaces them instead.
+   * Whether so few fixed runners respond that probes are ignored: calls without a free slot elsewhere go to runners
+   * that do not respond. A pool that boots its runners replaces them instead.
    */
   get panics(): boolean {
     if (this.supply === "elastic") return false;

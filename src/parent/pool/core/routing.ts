@@ -3,8 +3,8 @@ import type { TerminationReason } from "../../../telemetry/telemetry.ts";
 import type { RunnerPreference } from "./events.ts";
 
 /**
- * `suspect`: a call failed and a probe is in progress. `ejected`: it does not respond. Both get calls only in a panic, when no
- * other runner has a free slot.
+ * `suspect`: a call failed and a probe is in progress. `ejected`: it does not respond. Both get calls only in a panic,
+ * when no other runner has a free slot.
  */
 export type RunnerPhase = "booting" | "ready" | "suspect" | "ejected" | "draining";
 
@@ -29,7 +29,10 @@ export interface RunnerRecord {
   leaving: boolean;
   /** Probes in a row without a response. */
   probeFailures: number;
-  /** Whether the pool does not need it. It gets calls only if no other runner has a free slot, until it is idle and terminated. */
+  /**
+   * Whether the pool does not need it. It gets calls only if no other runner has a free slot, until it is idle and
+   * terminated.
+   */
   spared: boolean;
 }
 
@@ -77,8 +80,8 @@ const hash = (left: string, right: string): number => {
 };
 
 /**
- * The runner of a key, by rendezvous hashing: when a runner is added or removed, only its own keys move. `undefined` if that
- * runner has no free slot, so that the call goes to another one.
+ * The runner of a key, by rendezvous hashing: when a runner is added or removed, only its own keys move. `undefined` if
+ * that runner has no free slot, so that the call goes to another one.
  */
 const byAffinity = (runners: Runners, slots: number, key: string): RunnerRecord | undefined => {
   let owner: RunnerRecord | undefined;

@@ -42,7 +42,9 @@ export class PoolSizing extends RunnerLifecycle {
     if (this.supply === "elastic") this.#shrink(target, commands);
   }
 
-  /** Boots the runners that `min` and the policy request, within `max`, or cancels boots that they no longer request. */
+  /**
+   * Boots the runners that `min` and the policy request, within `max`, or cancels boots that they no longer request.
+   */
   protected scale(commands: Commands): void {
     if (this.supply === "fixed") return;
     const { max, maxConcurrency, scaling } = this.bounds;

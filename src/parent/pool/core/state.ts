@@ -1,7 +1,7 @@
 /**
- * The pool as a state machine: it receives events with their time, and returns commands. It has no clock, no timers and no
- * I/O, so every rule can be tested on its own. {@link PoolState.step} changes the state in place, because a copy per call
- * would cost more than the call, but depends on nothing except its events.
+ * The pool as a state machine: it receives events with their time, and returns commands. It has no clock, no timers and
+ * no I/O, so every rule can be tested on its own. {@link PoolState.step} changes the state in place, because a copy per
+ * call would cost more than the call, but depends on nothing except its events.
  */
 import type { LeaseKey, PoolCommand, PoolEvent, RefusalReason, RunnerPreference } from "./events.ts";
 import { type RunnerRecord, chooseRunner } from "./routing.ts";
@@ -16,8 +16,8 @@ const minSamples = 20;
 const alpha = 0.1;
 
 /**
- * Estimates how long a call would wait in the queue, from how long slots were held recently. The pool rejects only calls whose
- * deadline is far too short.
+ * Estimates how long a call would wait in the queue, from how long slots were held recently. The pool rejects only
+ * calls whose deadline is far too short.
  */
 export class WaitEstimate {
   #meanMs = 0;
@@ -143,7 +143,10 @@ export class PoolState extends PoolSizing {
     if (runner.served >= this.bounds.maxCalls) this.retire(runner, "recycled", commands);
   }
 
-  /** Assigns free slots to waiting calls, first come, first served. A call on the runner that has just booted waited for its boot. */
+  /**
+   * Assigns free slots to waiting calls, first come, first served. A call on the runner that has just booted waited for
+   * its boot.
+   */
   #assignSlots(commands: Commands, booted?: RunnerRecord): void {
     for (let waitingCall = this.waiters.first(); waitingCall !== undefined; waitingCall = this.waiters.first()) {
       const runner = this.#choose(waitingCall.preference);

@@ -1,8 +1,8 @@
 /**
- * Decides how long an unneeded boot goes on. Canceling a boot too early costs more than keeping an unneeded one, so there
- * are three delays. A boot goes on for a short time, in which the next call may arrive. A boot that is almost ready is kept.
- * And if a boot is needed soon after one was canceled, that time doubles, until repeated bursts find the runners that
- * earlier bursts started. Pure.
+ * Decides how long an unneeded boot goes on. Canceling a boot too early costs more than keeping an unneeded one, so
+ * there are three delays. A boot goes on for a short time, in which the next call may arrive. A boot that is almost
+ * ready is kept. And if a boot is needed soon after one was canceled, that time doubles, until repeated bursts find the
+ * runners that earlier bursts started. Pure.
  */
 
 /** How long an unneeded boot goes on, initially and at most, in milliseconds. */

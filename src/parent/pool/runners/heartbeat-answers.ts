@@ -1,4 +1,6 @@
-/** Tracks the answers of runners to heartbeats. A runner that rejects them soon exits, and its parent must report why. */
+/**
+ * Tracks the answers of runners to heartbeats. A runner that rejects them soon exits, and its parent must report why.
+ */
 import type { FlameErrorCode } from "../../../contract/errors.ts";
 import type { Telemetry } from "../../../telemetry/telemetry.ts";
 

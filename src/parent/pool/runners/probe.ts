@@ -9,7 +9,10 @@ import { late, toPromise, within } from "../to-promise.ts";
 /** Timeout of a backend's `healthCheck`, in milliseconds. */
 const timeoutMs = 5_000;
 
-/** The health of a runner by its backend; `undefined` if the backend gives no usable answer and the runner itself must be probed. */
+/**
+ * The health of a runner by its backend; `undefined` if the backend gives no usable answer and the runner itself must
+ * be probed.
+ */
 export const askBackend = async (
   backend: Backend,
   handle: RunnerHandle,
@@ -56,7 +59,10 @@ const parse = (body: Uint8Array): unknown => {
   }
 };
 
-/** Asks the runner at this address whether it accepts work, over the connections of its calls and with a timeout of one second. */
+/**
+ * Asks the runner at this address whether it accepts work, over the connections of its calls and with a timeout of one
+ * second.
+ */
 export const probeRunner = async (transport: HttpTransport, url: string): Promise<Health> => {
   const { status, body } = await ask(
     transport,

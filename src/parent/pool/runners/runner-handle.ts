@@ -19,7 +19,9 @@ export const readExit = (given: unknown): RunnerExit => {
   };
 };
 
-/** Describes how a runner exited: the backend's reason, and what it leaves out of exit code, signal and out of memory. */
+/**
+ * Describes how a runner exited: the backend's reason, and what it leaves out of exit code, signal and out of memory.
+ */
 export const describeExit = ({ code, signal, reason, outOfMemory }: RunnerExit): string => {
   const known: ReadonlyArray<readonly [said: string, text: string] | undefined> = [
     code === undefined || code === null ? undefined : [String(code), `exit code ${code}`],

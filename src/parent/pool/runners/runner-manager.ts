@@ -138,7 +138,10 @@ export class RunnerManager {
     });
   }
 
-  /** Waits for the exit of a runner that is stopping. If the backend does not report exits, the runner is probed until it is silent. */
+  /**
+   * Waits for the exit of a runner that is stopping. If the backend does not report exits, the runner is probed until
+   * it is silent.
+   */
   awaitEnd(runnerId: string): void {
     const runner = this.#runners.get(runnerId);
     if (runner !== undefined && runner.exited === undefined) this.#askUntilSilent(runnerId, runner, 1);

@@ -1,4 +1,7 @@
-/** Runners and boots that are being terminated. A runner that its backend fails to terminate is reported, and not awaited forever. */
+/**
+ * Runners and boots that are being terminated. A runner that its backend fails to terminate is reported, and not
+ * awaited forever.
+ */
 import { maxTimerMs } from "../../../contract/validation/check-number.ts";
 import type { ResolvedPool } from "../../../contract/config/resolve-pool.ts";
 import { thrownText } from "../../../contract/user-function.ts";
