@@ -12,7 +12,7 @@ import type { SenderClock } from "./parent/sender-clock.ts";
 import { makeDispatcher } from "./runner/request/dispatch.ts";
 import { makeIdempotencyGuard } from "./runner/idempotency/idempotency.ts";
 import { runnerLink } from "./runner/isolation/runner-link.ts";
-import { type IsolateRunner, makeIsolatedRuns } from "./runner/isolation/isolate-runner.ts";
+import { type IsolateRunner, makeIsolateRunner } from "./runner/isolation/isolate-runner.ts";
 import { startLocally } from "./runner/lifecycle/local-start.ts";
 import { guardLogger } from "./telemetry/guarded-logger.ts";
 import { consoleLogger, makeLogSink } from "./telemetry/logs.ts";
@@ -79,14 +79,14 @@ const isLocal = (config: ResolvedConfig): boolean =>
  * What runs handlers with an isolation where calls stay in this process. Nothing does in an isolate, which can be stopped
  * as it is, and in local mode without an entry: importing what the process was started with would do everything twice.
  */
-const isolatedRuns = (
+const isolateRunnerFor = (
   { mode, isolation, maxBodyBytes }: ResolvedConfig,
   telemetry: Telemetry,
   place: { readonly runnerId: string; readonly poolName: string },
 ): IsolateRunner | undefined => {
   if (runnerLink() !== undefined || (mode === "local" && isolation.entry === undefined)) return undefined;
   const settings = { ...place, url: "", port: 0, hostname: "", maxBodyBytes };
-  return makeIsolatedRuns({ ...isolation, settings: () => settings, telemetry });
+  return makeIsolateRunner({ ...isolation, settings: () => settings, telemetry });
 };
 
 /** Makes the client of a configuration. Calls that stay on a runner are told under its id and pool, from `env`. */
@@ -102,7 +102,7 @@ export const createClient = (
   const { idempotency, exposeErrors, maxBodyBytes } = config;
   const runnerId = env["FLAME_RUNNER_ID"]?.trim() || "local";
   const poolName = env["FLAME_POOL"]?.trim() || config.defaultPool;
-  const isolated = isolatedRuns(config, telemetry, { runnerId, poolName });
+  const isolated = isolateRunnerFor(config, telemetry, { runnerId, poolName });
   const dispatcher = makeDispatcher({
     registry,
     telemetry,

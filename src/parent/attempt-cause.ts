@@ -1,21 +1,23 @@
-/** Why an attempt is made, and what its span says of it wherever it runs. */
+/** Why an attempt is made, and the fields that its span has wherever it runs. */
 import type { SpanFields } from "../telemetry/catalog.ts";
-import type { Call } from "./run-call.ts";
+import type { Call } from "./call.ts";
 
 export type AttemptKind = "first" | "retry" | "hedge";
 
-/** Why this attempt is made. */
+/** Why an attempt is made. */
 export interface AttemptCause {
   readonly kind: AttemptKind;
   readonly reason: string | undefined;
 }
 
-/** What the span of every attempt says, wherever it runs. */
-export const attemptFacts = (call: Call, body: Uint8Array, cause: AttemptCause): SpanFields => ({
+export const firstAttempt: AttemptCause = { kind: "first", reason: undefined };
+
+/** The fields of an attempt's span, wherever it runs. */
+export const attemptFields = (call: Call, cause: AttemptCause): SpanFields => ({
   method: call.method,
   pool: call.pool,
   attempt: call.attempts,
   attemptKind: cause.kind,
   retryReason: cause.reason,
-  requestBytes: body.byteLength,
+  requestBytes: call.body.byteLength,
 });

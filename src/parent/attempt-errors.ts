@@ -1,56 +1,59 @@
-/** The errors of attempts that got no answer: what failed where, and whether the handler may have run. */
+/** The errors of attempts: what failed where, and whether the handler may have run. */
 import type { RunnerExit } from "../contract/config/backend.ts";
 import type { CallError, FlameErrorContext } from "../contract/errors.ts";
-import { InvokeError } from "../contract/errors.ts";
+import { ConfigError, InvokeError } from "../contract/errors.ts";
+import { copiesNote } from "../contract/process/copies.ts";
 import { messageOf } from "../contract/thrown.ts";
-import type { Call } from "./run-call.ts";
-import { errorContext } from "./run-call.ts";
+import type { Call } from "./call.ts";
+import { errorContext } from "./call.ts";
 import type { LeasedRunner, LostRunner } from "./pool/lease.ts";
 import type { HttpFailure } from "./transport/transport.ts";
 
-/** Which call an attempt is made for, and where. */
-export interface AttemptPlace {
+/** The call that an attempt belongs to, and the runner that it is made on. */
+export interface AttemptSite {
   readonly call: Call;
   readonly runner: LeasedRunner;
 }
 
-/** What every error of an attempt says. */
-export const placeContext = ({ call, runner }: AttemptPlace): FlameErrorContext => ({
+/** The fields that every error of an attempt has. */
+export const runnerContext = ({ call, runner }: AttemptSite): FlameErrorContext => ({
   ...errorContext(call),
   runnerId: runner.id,
 });
 
-/** The limit that was reached: that of the attempt, or that of the call. */
+/** The limit that was reached: the one of the attempt, or the one of the call. */
 const limitText = ({ options, timeoutMs }: Call, reachedMs: number): string => {
   const own = options.retry?.attemptTimeoutMs;
   return own !== undefined && own === reachedMs ? `${own} ms (retry.attemptTimeoutMs)` : `${Math.round(timeoutMs)} ms`;
 };
 
-/** The attempt had its time. */
-export const timedOut = (place: AttemptPlace, sent: boolean, reachedMs: number): CallError => {
-  const { call, runner } = place;
+/** The attempt exceeded its time. */
+export const timedOut = (site: AttemptSite, sent: boolean, reachedMs: number): CallError => {
+  const { call, runner } = site;
   const what = sent
-    ? `the runner ${runner.id} had the call and did not answer in time; the handler may have run`
-    : `the call could not be sent to the runner ${runner.id} in time; the handler did not run`;
-  return new InvokeError("timeout", `${call.method}: no result within ${limitText(call, reachedMs)}: ${what}.`, {
-    ...placeContext(place),
+    ? `runner ${runner.id} received the request but did not respond; the handler may have run`
+    : `the request could not be sent to runner ${runner.id}; the handler did not run`;
+  return new InvokeError("timeout", `${call.method}: timed out after ${limitText(call, reachedMs)}: ${what}.`, {
+    ...runnerContext(site),
     executed: sent ? "unknown" : "no",
     phase: sent ? "handler" : "network",
   });
 };
 
-/** What to do about the end of a runner. */
+/** What to do about a runner that exited. */
 const adviceOn = ({ code, signal, outOfMemory }: RunnerExit): string => {
   if (outOfMemory === true)
-    return " Give its runners more memory, fewer calls at a time (maxConcurrency), or fresh ones sooner (recycle.maxRssBytes).";
+    return " Give the runners more memory, fewer calls at a time (maxConcurrency), or replace them earlier (recycle.maxRssBytes).";
   if (signal === "SIGABRT" || code === 134)
-    return " The runtime aborted it, most often for want of memory; the runner's last output says more.";
-  return signal === "SIGKILL" ? " A SIGKILL that nobody sent is usually the kernel's, for want of memory." : "";
+    return " The runtime aborted it, usually because it ran out of memory; see the last output of the runner.";
+  return signal === "SIGKILL" ? " An unexplained SIGKILL is usually the kernel's OOM killer." : "";
 };
 
-/** The runner was lost while it had the call. Its exit, where the backend told of it, is in the error's `details`. */
+/**
+ * The runner was lost while handling the call. Its exit, if the backend reported one, is in the `details` of the error.
+ */
 export const lost = (
-  place: AttemptPlace,
+  site: AttemptSite,
   reason: string,
   runner: LostRunner | undefined,
   failure: HttpFailure | undefined,
@@ -59,9 +62,9 @@ export const lost = (
   const advice = runner === undefined ? "" : adviceOn(runner.exit);
   return new InvokeError(
     "transport_error",
-    `${place.call.method}: the runner ${place.runner.id} was lost (${why}) while it had the call. The handler may have run.${advice}`,
+    `${site.call.method}: runner ${site.runner.id} was lost (${why}) while handling the call. The handler may have run.${advice}`,
     {
-      ...placeContext(place),
+      ...runnerContext(site),
       executed: "unknown",
       phase: "network",
       cause: failure?.cause,
@@ -70,49 +73,43 @@ export const lost = (
   );
 };
 
-/** The arguments are larger than allowed, and were not sent. */
+/** The arguments are too large and were not sent. */
 export const argumentsTooLarge = (call: Call, bytes: number, limit: number): CallError =>
   new InvokeError(
     "payload_too_large",
-    `The arguments of ${call.method} have ${bytes} bytes; maxBodyBytes allows ${limit}. Nothing was sent. Send less, or a reference to it, or raise maxBodyBytes on both sides.`,
+    `The arguments of ${call.method} have ${bytes} bytes; maxBodyBytes allows ${limit}. Nothing was sent. Send less data, send a reference to it, or raise maxBodyBytes on both sides.`,
     { ...errorContext(call), executed: "no", retryable: false, phase: "encode" },
   );
 
-/**
- * The answer is larger than allowed.
- *
- * @param bytes its size, where it is known to be a result that the runner has signed
- */
-export const resultTooLarge = (
-  method: string,
-  bytes: number | undefined,
-  limit: number,
-  context: FlameErrorContext,
-): CallError => {
-  const what =
-    bytes === undefined
-      ? `The answer to ${method} has more than the ${limit} bytes that maxBodyBytes allows, and no signature that could be checked. The handler may have run. Check what answers at the runner's address.`
-      : `${method} has run, and its result has ${bytes} bytes; maxBodyBytes of the caller allows ${limit}. Return less, or a reference to it, or raise maxBodyBytes on both sides.`;
-  return new InvokeError("payload_too_large", what, {
-    ...context,
-    executed: bytes === undefined ? "unknown" : "yes",
-    retryable: false,
-    phase: "decode",
-  });
-};
-
-/** The exchange failed. */
-export const unanswered = (place: AttemptPlace, { sent, cause }: HttpFailure): CallError => {
-  const { method } = place.call;
-  const { id, url } = place.runner;
+/** The exchange with the runner failed. */
+export const unanswered = (site: AttemptSite, { sent, cause }: HttpFailure): CallError => {
+  const { method } = site.call;
+  const { id, url } = site.runner;
   const why = messageOf(cause);
   const what = sent
-    ? `the connection to the runner ${id} at ${url} was lost: ${why}. The handler may have run.`
-    : `the runner ${id} at ${url} could not be reached: ${why}. The handler did not run.`;
+    ? `lost the connection to runner ${id} at ${url}: ${why}. The handler may have run.`
+    : `cannot reach runner ${id} at ${url}: ${why}. The handler did not run.`;
   return new InvokeError("transport_error", `${method}: ${what}`, {
-    ...placeContext(place),
+    ...runnerContext(site),
     phase: "network",
     executed: sent ? "unknown" : "no",
     cause,
   });
 };
+
+/** The call names a pool that is not configured. */
+export const unknownPool = (call: Call): CallError => {
+  const known = [...call.client.pools.keys()].join(", ");
+  const hint = known === "" ? copiesNote() : "";
+  return new ConfigError(
+    `${call.method}: there is no pool "${call.pool}" (known pools: ${known || "none"}). Add it to pools, or set runnerUrl or a backend.${hint}`,
+    errorContext(call),
+  );
+};
+
+/** There is no secret to sign requests with. */
+export const noSecret = (call: Call): CallError =>
+  new ConfigError(
+    `${call.method}: there is no secret to sign requests with. Set security.secret or FLAME_SECRET to the secret of the runners of pool "${call.pool}".`,
+    errorContext(call),
+  );

@@ -1,128 +1,144 @@
-/** One attempt: signs the request, sends it to the leased runner, and reads the answer. */
+/** One attempt: acquires a lease, signs and sends the request, and reads the response. */
 import * as Effect from "effect/Effect";
 import { wallClockMs, clockOffset } from "../contract/wire/clock.ts";
 import type { RequestHead, RunnerTimings } from "../contract/wire/envelope.ts";
 import { type CallError, executedByEither, type FlameErrorContext } from "../contract/errors.ts";
 import { newNonce } from "../contract/wire/headers.ts";
-import type { StageSpan, Telemetry } from "../telemetry/telemetry.ts";
-import { type Call, attemptMs, bookExchange, canceled, inheritedSignal, remainingMs } from "./run-call.ts";
-import { addressOf } from "./transport/server-address.ts";
-import { type AttemptCause, attemptFacts, type AttemptKind } from "./attempt-cause.ts";
-import { type AttemptPlace, lost, placeContext, resultTooLarge, timedOut, unanswered } from "./attempt-errors.ts";
-import { exitNewsMs, type Lease, type LeasedRunner, type LostListener, type LostRunner } from "./pool/lease.ts";
-import type { OversizedReply, Reply, ReplyResult } from "./read-response.ts";
-import { ResponseTooLarge } from "./transport/response-body.ts";
+import type { StageSpan } from "../telemetry/telemetry.ts";
+import { acquire } from "./acquire.ts";
+import { type AttemptCause, attemptFields, type AttemptKind } from "./attempt-cause.ts";
+import {
+  lost,
+  noSecret,
+  runnerContext,
+  timedOut,
+  unanswered,
+  unknownPool,
+  type AttemptSite,
+} from "./attempt-errors.ts";
+import {
+  attemptMs,
+  type Call,
+  canceled,
+  countAttempt,
+  inheritedSignal,
+  type PoolContext,
+  remainingMs,
+} from "./call.ts";
+import { localAttempt } from "./local-attempt.ts";
+import { exitEventMs, type Lease, type LeasedRunner, type LostListener, type LostRunner } from "./pool/lease.ts";
+import { type AttemptResponse, type OversizedResponse, type ResponseResult, resultTooLarge } from "./read-response.ts";
 import { type RunnerExchangeDeps, type RunnerOutcome, type RunnerRequest, RunnerExchange } from "./runner-exchange.ts";
+import { ResponseTooLarge } from "./transport/response-body.ts";
+import { addressOf } from "./transport/server-address.ts";
 import type { HttpFailure } from "./transport/transport.ts";
 
-export interface AttemptDeps extends RunnerExchangeDeps {
-  readonly telemetry: Telemetry;
-}
-
-const nothing = new Uint8Array(0);
-
-/** An attempt while it runs. Each way it can end comes through {@link Attempt.end} once. */
-class Attempt implements LostListener, RunnerRequest {
-  readonly #deps: AttemptDeps;
+/** An attempt in progress. It ends once, in {@link RunnerAttempt.#end}. */
+class RunnerAttempt implements LostListener, RunnerRequest {
   readonly #call: Call;
   readonly #lease: Lease;
   readonly #kind: AttemptKind;
   readonly #span: StageSpan;
   readonly #resume: (effect: Effect.Effect<unknown, CallError>) => void;
   readonly #startedAt = performance.now();
+  readonly #exchange: RunnerExchange;
+  readonly runner: LeasedRunner;
+  readonly body: Uint8Array;
+  readonly site: AttemptSite;
   #sentAt = 0;
-  #exchange: RunnerExchange | undefined;
-  /** Why there is no answer, while the end of the runner is awaited. */
+  /** Why there is no response, while the exit event of the runner is awaited. */
   #failure: HttpFailure | undefined;
   #timeoutMs = 0;
-  body: Uint8Array = nothing;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
-  #left = false;
+  /** Whether the caller has left, and the handler goes on: the call is detached. */
+  #detached = false;
   /** Whether the handler that made the call was aborted. */
-  #givenUp = false;
-  /** How the runner's book knows this attempt, as long as it is open there; only where spans are recorded. */
-  #booked: number | undefined;
+  #callerAborted = false;
+  /**
+   * The generation in the runner's span accounting, as long as this attempt is open there. Set where spans are
+   * recorded.
+   */
+  #spanGeneration: number | undefined;
 
   constructor(
-    deps: AttemptDeps,
     call: Call,
+    deps: RunnerExchangeDeps,
     lease: Lease,
     kind: AttemptKind,
     span: StageSpan,
     resume: (effect: Effect.Effect<unknown, CallError>) => void,
   ) {
-    this.#deps = deps;
     this.#call = call;
     this.#lease = lease;
     this.#kind = kind;
     this.#span = span;
     this.#resume = resume;
+    this.runner = lease.runner;
+    this.body = call.body;
+    this.site = { call, runner: lease.runner };
+    this.#exchange = new RunnerExchange(deps, this);
   }
 
-  get runner(): LeasedRunner {
-    return this.#lease.runner;
-  }
-
-  start(body: Uint8Array): void {
-    this.body = body;
-    const timeoutMs = attemptMs(this.#call);
+  start(): void {
+    const call = this.#call;
+    const timeoutMs = attemptMs(call);
     this.#timeoutMs = timeoutMs;
     if (timeoutMs <= 0) {
-      this.#fail(timedOut(this.#place(), false, this.#timeoutMs));
+      this.#fail(timedOut(this.site, false, timeoutMs));
       return;
     }
-    const stepMs = this.#deps.clock.look();
+    const stepMs = this.#exchange.deps.clock.step();
     if (stepMs !== undefined) {
-      this.#deps.telemetry.emit({ _tag: "ClockStepped", pool: this.#call.pool, runnerId: undefined, stepMs });
+      call.client.telemetry.emit({ _tag: "ClockStepped", pool: call.pool, runnerId: undefined, stepMs });
     }
-    this.#timer = setTimeout(() => this.#deadline(), timeoutMs);
-    this.#lease.onLost(this);
-    if (this.#span.ids?.sampled === true) this.#booked = this.#lease.runner.spans.sent();
-    this.#exchange = new RunnerExchange(this.#deps, this);
+    this.#timer = setTimeout(() => this.#onDeadline(), timeoutMs);
+    this.#lease.addListener(this);
+    if (this.#span.ids?.sampled === true) this.#spanGeneration = this.runner.spans.sent();
     this.#exchange.send();
     this.#sentAt = this.#exchange.sentAt;
-    this.#call.phases.encode += this.#sentAt - this.#startedAt;
+    call.phases.encode += this.#sentAt - this.#startedAt;
   }
 
   context(): FlameErrorContext {
-    return placeContext(this.#place());
+    return runnerContext(this.site);
   }
 
-  /** The runner is gone. */
-  lost(reason: string, runner: LostRunner | undefined): void {
-    this.#exchange?.abort();
-    this.#bookUnanswered("network");
-    this.#fail(lost(this.#place(), reason, runner, this.#failure));
+  onLost(reason: string, runner: LostRunner | undefined): void {
+    this.#exchange.abort();
+    this.#addUnanswered("network");
+    this.#fail(lost(this.site, reason, runner, this.#failure));
   }
 
-  /** The caller wants no answer any more. Detached work that was sent goes on, and is awaited here in the caller's place. */
+  /** The caller has canceled the call. A detached handler that was reached goes on, and the attempt waits for it. */
   cancel(): void {
     if (this.#ended) return;
-    this.#givenUp = inheritedSignal(this.#call)?.aborted === true;
-    const reached = this.#exchange?.reached === true;
-    if (reached) this.#call.executed = executedByEither(this.#call.executed, "unknown");
-    if (this.#call.options.detached === true && reached && this.#failure === undefined) {
-      this.#bookUnanswered("handler");
-      this.#left = true;
-      this.#call.lease = undefined;
-      this.#tell(canceled(this.#call));
+    const call = this.#call;
+    this.#callerAborted = inheritedSignal(call)?.aborted === true;
+    const { reached } = this.#exchange;
+    if (reached) call.executed = executedByEither(call.executed, "unknown");
+    if (call.options.detached === true && reached && this.#failure === undefined) {
+      this.#addUnanswered("handler");
+      this.#detached = true;
+      call.lease = undefined;
+      this.#emitEnded(canceled(call));
       return;
     }
-    this.#exchange?.abort();
-    this.#bookUnanswered(this.#exchange?.sent === true ? "handler" : "network");
-    this.#end(canceled(this.#call));
+    this.#exchange.abort();
+    this.#addUnanswered(this.#exchange.sent ? "handler" : "network");
+    this.#end(canceled(call));
   }
 
   head(audience: string, createdMs: number): RequestHead {
-    const { detached, idempotencyKey } = this.#call.options;
+    const { method, invocationId, attempts, options } = this.#call;
+    const { detached, idempotencyKey } = options;
     return {
       ...this.#span.carrier,
-      method: this.#call.method,
-      invocationId: this.#call.invocationId,
-      attempt: this.#call.attempts,
+      method,
+      invocationId,
+      attempt: attempts,
       audience,
-      keyId: this.#deps.keyring.signing.id,
+      keyId: this.#exchange.deps.keyring.signing.id,
       createdMs,
       nonce: newNonce(),
       timeoutMs: Math.max(1, Math.ceil(this.#startedAt + this.#timeoutMs - performance.now())),
@@ -131,80 +147,81 @@ class Attempt implements LostListener, RunnerRequest {
     };
   }
 
-  answered(outcome: RunnerOutcome): void {
-    if (this.#left) {
+  onOutcome(outcome: RunnerOutcome): void {
+    if (this.#detached) {
       if ("failure" in outcome && !(outcome.failure.cause instanceof ResponseTooLarge)) this.#lease.suspect();
       this.#end(undefined);
       return;
     }
-    if ("failure" in outcome) return this.#broken(outcome.failure, outcome.oversized);
+    if ("failure" in outcome) return this.#onFailure(outcome.failure, outcome.oversized);
     this.#lease.answered();
-    const { reply } = outcome;
-    const { sentAt, answeredAt } = this.#exchange!;
-    if (reply.timings === undefined) this.#call.phases.network += answeredAt - this.#sentAt;
-    else this.#learn(reply.timings, sentAt, answeredAt);
-    const { result } = reply;
-    if (result instanceof Promise) void result.then((read) => this.#reply(reply, read, answeredAt));
-    else this.#reply(reply, result, answeredAt);
+    const { response } = outcome;
+    const { result, timings } = response;
+    const { sentAt, answeredAt } = this.#exchange;
+    if (timings === undefined) this.#call.phases.network += answeredAt - this.#sentAt;
+    else this.#learn(timings, sentAt, answeredAt);
+    if (result instanceof Promise) void result.then((read) => this.#complete(response, read, answeredAt));
+    else this.#complete(response, result, answeredAt);
   }
 
-  /** The exchange failed. If the runner has ended with the call, its backend soon says how, and the pool calls {@link lost}. */
-  #broken(failure: HttpFailure, oversized: OversizedReply | undefined): void {
-    if (failure.cause instanceof ResponseTooLarge) return this.#refuseResult(failure.cause.bytes, oversized);
+  /** The exchange failed. If the runner has exited, its backend soon reports how, and the pool calls {@link onLost}. */
+  #onFailure(failure: HttpFailure, oversized: OversizedResponse | undefined): void {
+    if (failure.cause instanceof ResponseTooLarge) return this.#rejectOversized(failure.cause.bytes, oversized);
     this.#failure = failure;
-    this.#bookUnanswered("network");
+    this.#addUnanswered("network");
     this.#lease.suspect();
     if (this.#ended) return;
-    if (!failure.sent || this.#lease.runner.exited === undefined) return this.#deadline();
+    if (!failure.sent || this.runner.exited === undefined) return this.#onDeadline();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#deadline(), Math.min(exitNewsMs, remainingMs(this.#call)));
+    this.#timer = setTimeout(() => this.#onDeadline(), Math.min(exitEventMs, remainingMs(this.#call)));
   }
 
-  /** The answer was too large to be kept. That the handler ran is only believed of a signature that holds. */
-  #refuseResult(bytes: number | undefined, oversized: OversizedReply | undefined): void {
-    if (oversized === undefined) this.#bookUnanswered("network");
+  /** The response was too large to keep. Only a valid signature proves that the handler ran. */
+  #rejectOversized(bytes: number | undefined, oversized: OversizedResponse | undefined): void {
+    if (oversized === undefined) this.#addUnanswered("network");
     else {
       this.#lease.answered();
-      this.#learn(oversized.head.timings, this.#exchange!.sentAt, this.#exchange!.answeredAt);
+      this.#learn(oversized.head.timings, this.#exchange.sentAt, this.#exchange.answeredAt);
     }
     const known = oversized?.head.outcome === "ok" ? bytes : undefined;
-    this.#fail(resultTooLarge(this.#call.method, known, this.#deps.config.maxBodyBytes, placeContext(this.#place())));
+    const { maxBodyBytes } = this.#exchange.deps.config;
+    this.#fail(resultTooLarge(this.#call.method, known, maxBodyBytes, runnerContext(this.site)));
   }
 
-  /** Takes what the signed answer tells of the runner: phases, clock, spans. */
+  /** Takes phases, clock offset and spans from the timings of a signed response. */
   #learn(timings: RunnerTimings, sentAt: number, answeredAt: number): void {
+    const { phases, pool, client } = this.#call;
+    const exchangeMs = answeredAt - sentAt;
+    const onRunnerMs = Math.max(0, timings.sentMs - timings.receivedMs);
+    const handlerMs = Math.min(timings.handlerMs, onRunnerMs, exchangeMs);
+    const queueMs = Math.min(onRunnerMs - handlerMs, exchangeMs - handlerMs);
+    phases.handler += handlerMs;
+    phases.runner_queue += queueMs;
+    phases.network += sentAt - this.#sentAt + (exchangeMs - handlerMs - queueMs);
+
     const answeredMs = wallClockMs() - (performance.now() - answeredAt);
     const offsetMs = clockOffset({
-      sentMs: answeredMs - (answeredAt - sentAt),
+      sentMs: answeredMs - exchangeMs,
       receivedMs: timings.receivedMs,
       repliedMs: timings.sentMs,
       answeredMs,
     });
-    this.#call.phases.network += sentAt - this.#sentAt;
-    bookExchange(this.#call, timings, answeredAt - sentAt);
     this.#span.setAttributes({ clockOffsetMs: offsetMs });
-    this.#deps.telemetry.emit({ _tag: "ClockOffset", pool: this.#call.pool, offsetMs });
-    const { spans } = this.#lease.runner;
-    if (this.#booked === undefined) spans.learn(timings, this.#sentAt);
-    else spans.answered(this.#booked, timings, this.#sentAt);
-    this.#booked = undefined;
+    client.telemetry.emit({ _tag: "ClockOffset", pool, offsetMs });
+
+    const { spans } = this.runner;
+    if (this.#spanGeneration === undefined) spans.learn(timings, this.#sentAt);
+    else spans.answered(this.#spanGeneration, timings, this.#sentAt);
+    this.#spanGeneration = undefined;
   }
 
-  /** Without an answer to tell of them, the runner's spans of this attempt are there or not. */
-  #closeBook(): void {
-    if (this.#booked === undefined) return;
-    const { spans } = this.#lease.runner;
-    if (this.#exchange?.sent === true) spans.abandoned(this.#booked);
-    else spans.unsent(this.#booked);
-    this.#booked = undefined;
-  }
-
-  #reply(reply: Reply, result: ReplyResult, answeredAt: number): void {
+  #complete(response: AttemptResponse, result: ResponseResult, answeredAt: number): void {
     if (this.#ended) return;
-    this.#call.phases.decode += performance.now() - answeredAt;
-    this.#span.setAttributes({ responseBytes: reply.bytes });
-    if (reply.rejected !== undefined) {
-      this.#deps.telemetry.emit({ _tag: "SignatureRejected", pool: this.#call.pool, ...reply.rejected });
+    const { phases, pool, client } = this.#call;
+    phases.decode += performance.now() - answeredAt;
+    this.#span.setAttributes({ responseBytes: response.bytes });
+    if (response.rejected !== undefined) {
+      client.telemetry.emit({ _tag: "SignatureRejected", pool, ...response.rejected });
     }
     if ("error" in result) {
       const { code, executed } = result.error;
@@ -215,81 +232,104 @@ class Attempt implements LostListener, RunnerRequest {
     }
   }
 
-  #deadline(): void {
-    if (this.#failure !== undefined) return this.#fail(unanswered(this.#place(), this.#failure));
-    const sent = this.#exchange?.sent === true;
-    this.#exchange?.abort();
-    this.#bookUnanswered(sent ? "handler" : "network");
+  #onDeadline(): void {
+    if (this.#failure !== undefined) return this.#fail(unanswered(this.site, this.#failure));
+    const { sent } = this.#exchange;
+    this.#exchange.abort();
+    this.#addUnanswered(sent ? "handler" : "network");
     if (sent) this.#lease.timedOut();
-    this.#fail(timedOut(this.#place(), sent, this.#timeoutMs));
+    this.#fail(timedOut(this.site, sent, this.#timeoutMs));
   }
 
-  #bookUnanswered(phase: "network" | "handler"): void {
-    if (this.#sentAt === 0 || this.#left) return;
+  /** Adds the time without a response to a phase. */
+  #addUnanswered(phase: "network" | "handler"): void {
+    if (this.#sentAt === 0 || this.#detached) return;
     this.#call.phases[phase] += performance.now() - this.#sentAt;
     this.#sentAt = performance.now();
-  }
-
-  #place(): AttemptPlace {
-    return { call: this.#call, runner: this.#lease.runner };
   }
 
   #fail(error: CallError): void {
     if (this.#end(error)) this.#resume(Effect.fail(error));
   }
 
-  /** Gives back what the attempt holds, the lease included, and tells of it. `false` if nobody waits for it. */
+  /** Releases what the attempt holds, and reports its end. Returns `false` if no caller waits for it. */
   #end(error: CallError | undefined): boolean {
     if (this.#ended) return false;
     this.#ended = true;
     clearTimeout(this.#timer);
-    this.#lease.forget(this);
-    this.#closeBook();
-    if (this.#givenUp) this.#releaseLater();
+    this.#lease.removeListener(this);
+    if (this.#spanGeneration !== undefined) {
+      if (this.#exchange.sent) this.runner.spans.abandoned(this.#spanGeneration);
+      else this.runner.spans.unsent(this.#spanGeneration);
+      this.#spanGeneration = undefined;
+    }
+    if (this.#callerAborted) this.#releaseLater();
     else this.#lease.release();
-    if (this.#left) return false;
-    this.#tell(error);
+    if (this.#detached) return false;
+    this.#emitEnded(error);
     return true;
   }
 
-  /** Gives the lease back a turn later: handlers are aborted many at a time, and first all of their calls leave the queue for it. */
+  /**
+   * Releases the lease one turn later: an aborted handler cancels many calls, and those that wait leave the queue
+   * first.
+   */
   #releaseLater(): void {
     this.#call.lease = undefined;
     setImmediate(() => this.#lease.release());
   }
 
-  #tell(error: CallError | undefined): void {
-    const { ids } = this.#span;
-    this.#deps.telemetry.emit({
+  #emitEnded(error: CallError | undefined): void {
+    const { client, method, pool } = this.#call;
+    client.telemetry.emit({
       _tag: "AttemptEnded",
-      method: this.#call.method,
-      pool: this.#call.pool,
+      method,
+      pool,
       kind: this.#kind,
       durationMs: performance.now() - this.#startedAt,
       error,
-      span: ids,
+      span: this.#span.ids,
     });
   }
 }
 
-/** Runs one attempt on the leased runner, and gives the lease back. */
-export const attempt = (
-  deps: AttemptDeps,
+/** Makes one attempt on the leased runner, and releases the lease. */
+export const attemptOn = (
   call: Call,
+  { exchange }: PoolContext,
   lease: Lease,
-  body: Uint8Array,
   cause: AttemptCause,
-): Effect.Effect<unknown, CallError> =>
-  deps.telemetry.stage(
+): Effect.Effect<unknown, CallError> => {
+  if (exchange === undefined) return Effect.fail(noSecret(call));
+  countAttempt(call);
+  const { id, url } = lease.runner;
+  return call.client.telemetry.stage(
     {
       _tag: "attempt",
       host: call.origin.host,
-      facts: { ...attemptFacts(call, body, cause), runnerId: lease.runner.id, ...addressOf(lease.runner.url) },
+      facts: { ...attemptFields(call, cause), runnerId: id, ...addressOf(url) },
     },
     (span) =>
       Effect.callback((resume) => {
-        const running = new Attempt(deps, call, lease, cause.kind, span, resume);
-        running.start(body);
+        const running = new RunnerAttempt(call, exchange, lease, cause.kind, span, resume);
+        running.start();
         return Effect.sync(() => running.cancel());
       }),
   );
+};
+
+/** Makes one attempt: in this process in local mode, otherwise on a runner of the pool, if possible not on `avoid`. */
+export const attempt = (
+  call: Call,
+  cause: AttemptCause,
+  avoid: string | undefined,
+): Effect.Effect<unknown, CallError> => {
+  const { client, poolContext } = call;
+  if (client.local !== undefined) return localAttempt(client.local, call, cause);
+  if (poolContext === undefined) return Effect.fail(unknownPool(call));
+  if (poolContext.exchange === undefined) return Effect.fail(noSecret(call));
+  const lease = acquire(call, poolContext.pool, avoid);
+  return Effect.isEffect(lease)
+    ? Effect.flatMap(lease, (granted) => attemptOn(call, poolContext, granted, cause))
+    : attemptOn(call, poolContext, lease, cause);
+};

@@ -1,34 +1,25 @@
-/** The calls of a fan-out: made from one place, with one span around them. */
+/** The calls of a fan-out, made from one place and with one span around them. */
 import * as Effect from "effect/Effect";
 import { type FanOutRequest, type FanOutRun, untilAborted } from "../contract/api/caller.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
-import type { Telemetry } from "../telemetry/telemetry.ts";
-import type { CallOrigin, CallRequest } from "./run-call.ts";
+import { type CallOrigin, type ClientContext, poolFor } from "./call.ts";
+import { runCall } from "./run-call.ts";
 
-export interface FanOutDeps {
-  readonly telemetry: Telemetry;
-  readonly callFrom: (request: CallRequest, origin: CallOrigin) => Effect.Effect<unknown, CallError>;
-  /** Most calls that the pool can run at a time, where it is known. */
-  readonly slotLimit: () => number | undefined;
-}
-
-/** Calls at a time where neither the caller nor a pool tells. */
+/** Concurrency where neither the caller nor the pool sets one. */
 const defaultConcurrency = 16;
 
-/** Calls that are children of the fan-out's span; a trace with more of them serves nobody. */
-const mostChildren = 1_000;
+/** Maximum number of calls in the trace of a fan-out. Further calls start traces of their own that link to it. */
+const maxChildren = 1_000;
 
-/** Makes the calls of a fan-out from where its caller stood. */
-export const makeFanOut =
-  (
-    deps: FanOutDeps,
-    { method, options, concurrency: wanted }: FanOutRequest,
-    pool: string,
-    origin: CallOrigin,
-  ): FanOutRun =>
+/** Makes the calls of a fan-out. */
+export const runFanOut =
+  (client: ClientContext, request: FanOutRequest, origin: CallOrigin): FanOutRun =>
   (work) =>
     Effect.suspend(() => {
-      const concurrency = wanted ?? Math.max(1, deps.slotLimit() ?? defaultConcurrency);
+      const { method, options } = request;
+      const pool = poolFor(options, client.config);
+      const slotLimit = client.pools.get(pool)?.pool.slotLimit ?? defaultConcurrency;
+      const concurrency = request.concurrency ?? Math.max(1, slotLimit);
       const facts = { method, pool, mapConcurrency: concurrency };
       const outer = options.detached === true ? undefined : origin.outer?.signal;
       const canceled = (cause: unknown): CallError =>
@@ -39,10 +30,10 @@ export const makeFanOut =
         });
       let items = 0;
       let failed = 0;
-      return deps.telemetry.stage({ _tag: "map", host: origin.host, facts }, (span) => {
+      return client.telemetry.stage({ _tag: "map", host: origin.host, facts }, (span) => {
         const call = (args: ReadonlyArray<unknown>): Effect.Effect<unknown, CallError> => {
-          const linkTo = ++items > mostChildren ? span.ids : undefined;
-          return Effect.tapError(deps.callFrom({ method, args, options }, { ...origin, linkTo, covered: true }), () =>
+          const linkTo = ++items > maxChildren ? span.ids : undefined;
+          return Effect.tapError(runCall(client, { method, args, options }, { ...origin, linkTo, covered: true }), () =>
             Effect.sync(() => {
               failed++;
             }),

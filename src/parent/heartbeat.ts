@@ -1,4 +1,4 @@
-/** Tells runners that this parent lives, so that those of a dead one know that they are orphans. */
+/** Sends heartbeats, from whose absence a runner learns that its parent is gone. */
 import { randomUUID } from "node:crypto";
 import { newNonce } from "../contract/wire/headers.ts";
 import { HEARTBEAT_METHOD } from "../contract/wire/heartbeat.ts";
@@ -6,19 +6,19 @@ import type { HeartbeatRefusal } from "./pool/runners/heartbeat-answers.ts";
 import type { LeasedRunner } from "./pool/lease.ts";
 import { RunnerExchange, type RunnerExchangeDeps } from "./runner-exchange.ts";
 
-/** Milliseconds that a heartbeat may take; the next one is on its way soon. */
+/** Maximum duration of a heartbeat, in milliseconds. The next one follows soon. */
 const timeoutMs = 5_000;
 const noArguments = new TextEncoder().encode('{"json":[]}');
 
 /**
- * Makes what sends one heartbeat, and hears whether it was accepted. One that is not answered is not told of: whether
- * runners answer is asked elsewhere.
+ * Makes a function that sends one heartbeat and reports whether the runner accepted it. An unanswered heartbeat is not
+ * reported: health checks find out whether runners respond.
  */
 export const makeHeartbeat =
   (deps: RunnerExchangeDeps) =>
   (
     runner: Pick<LeasedRunner, "id" | "url" | "audience" | "instances">,
-    answered: (refusal: HeartbeatRefusal | undefined) => void,
+    onAnswer: (refusal: HeartbeatRefusal | undefined) => void,
   ): void => {
     const exchange = new RunnerExchange(deps, {
       runner,
@@ -34,11 +34,11 @@ export const makeHeartbeat =
         timeoutMs,
       }),
       context: () => ({ runnerId: runner.id }),
-      answered: (outcome) => {
+      onOutcome: (outcome) => {
         clearTimeout(timer);
         if ("failure" in outcome) return;
-        const { result } = outcome.reply;
-        if (!(result instanceof Promise)) answered("error" in result ? result.error : undefined);
+        const { result } = outcome.response;
+        if (!(result instanceof Promise)) onAnswer("error" in result ? result.error : undefined);
       },
     });
     const timer = setTimeout(() => exchange.abort(), timeoutMs).unref();

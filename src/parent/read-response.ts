@@ -1,4 +1,4 @@
-/** Reads what a runner answered: checks the signature, then gives the result or the typed error. */
+/** Reads the response of a runner: checks the signature, then decodes the result or the error. */
 import type { Codec } from "../contract/codec/codec.ts";
 import type { RequestHead, ResponseHead, RunnerTimings } from "../contract/wire/envelope.ts";
 import { decodeErrorBody, errorFromBody } from "../contract/wire/error-body.ts";
@@ -9,11 +9,10 @@ import type { InstanceNote } from "../contract/wire/instance.ts";
 import type { Keyring } from "../contract/wire/signature.ts";
 import { checkResponse, type ResponseCheck, verifyResponse } from "../contract/wire/signature.ts";
 import type { RejectionReason } from "../telemetry/telemetry.ts";
-import { resultTooLarge } from "./attempt-errors.ts";
 import type { HttpResponse, ResponseStart } from "./transport/transport.ts";
 
-/** The result or the error that an answer has. */
-export type ReplyResult =
+/** The result or the error in a response. */
+export type ResponseResult =
   | { readonly value: unknown }
   | {
       readonly error: CallError;
@@ -21,38 +20,64 @@ export type ReplyResult =
       readonly instance?: InstanceNote | undefined;
     };
 
-/** What became of an attempt that got an answer. */
-export interface Reply {
-  /** A promise, which never rejects, where the result is large and is read in slices. */
-  readonly result: ReplyResult | Promise<ReplyResult>;
-  /** `undefined` when the answer was not signed by the runner. */
+/** The response to an attempt. */
+export interface AttemptResponse {
+  /** A promise, which never rejects, where the result is large and is decoded in slices. */
+  readonly result: ResponseResult | Promise<ResponseResult>;
+  /** `undefined` when the response is not signed by the runner. */
   readonly timings: RunnerTimings | undefined;
   readonly bytes: number;
   readonly rejected?: { readonly reason: RejectionReason; readonly detail: string };
 }
 
-interface Exchange {
-  readonly request: RequestHead;
-  readonly response: HttpResponse;
-  readonly url: string;
+/** How responses are read. */
+interface ReadOptions {
+  readonly config: { readonly maxBodyBytes: number };
   readonly keyring: Keyring;
   readonly codec: Codec;
-  readonly maxResultBytes: number;
-  /** What errors should say; asked for only where there is one. */
-  readonly context: () => FlameErrorContext;
 }
 
-const decodeFailure = (thrown: unknown, context: FlameErrorContext): ReplyResult => ({
+/** The request that a response answers. */
+interface AnsweredRequest {
+  readonly runner: { readonly url: string };
+  /** The fields that errors have. */
+  context(): FlameErrorContext;
+}
+
+/**
+ * The response is too large.
+ *
+ * @param bytes The size of the response, if a valid signature proves that it is a result.
+ */
+export const resultTooLarge = (
+  method: string,
+  bytes: number | undefined,
+  limit: number,
+  context: FlameErrorContext,
+): CallError => {
+  const what =
+    bytes === undefined
+      ? `The response to ${method} has more than the ${limit} bytes that maxBodyBytes allows, and its signature could not be checked. The handler may have run. Check what responds at the address of the runner.`
+      : `The result of ${method} has ${bytes} bytes; maxBodyBytes of the caller allows ${limit}. The handler ran. Return less data, return a reference to it, or raise maxBodyBytes on both sides.`;
+  return new InvokeError("payload_too_large", what, {
+    ...context,
+    executed: bytes === undefined ? "unknown" : "yes",
+    retryable: false,
+    phase: "decode",
+  });
+};
+
+const decodeFailure = (thrown: unknown, context: FlameErrorContext): ResponseResult => ({
   error: withContext(thrown as CallError, { ...context, executed: "yes", phase: "decode" }),
 });
 
-/** The result in a body, at once, or later where it takes long to read. */
+/** The result in a body: at once, or as a promise where decoding takes long. */
 const readResult = (
   body: Uint8Array,
   method: string,
   codec: Codec,
   context: () => FlameErrorContext,
-): ReplyResult | Promise<ReplyResult> => {
+): ResponseResult | Promise<ResponseResult> => {
   const what = `result of ${method}`;
   if (!codec.isQuickToDecode(body)) {
     return codec.decodeInSlices(body, what).then(
@@ -67,96 +92,113 @@ const readResult = (
   }
 };
 
-/** The result or error in a body that is known to be the runner's. */
+/** The result or the error in a body whose origin is verified. */
 export const readBody = (
   outcome: "ok" | "error",
   body: Uint8Array,
   method: string,
   codec: Codec,
   context: () => FlameErrorContext,
-): ReplyResult | Promise<ReplyResult> => {
+): ResponseResult | Promise<ResponseResult> => {
   if (outcome === "ok") return readResult(body, method, codec, context);
   const decoded = decodeErrorBody(body);
   if (decoded !== undefined)
     return { error: errorFromBody(decoded, context()), draining: decoded.draining, instance: decoded.instance };
   return {
-    error: new InvokeError("serialization_error", `${method}: the runner's error could not be read.`, {
-      ...context(),
-      phase: "decode",
-    }),
+    error: new InvokeError(
+      "serialization_error",
+      `${method}: the error of the runner cannot be decoded. Run the same version of firelight on both sides.`,
+      {
+        ...context(),
+        phase: "decode",
+      },
+    ),
   };
 };
 
-/** An answer that the runner did not sign can be believed to be a refusal, but not to be a result. */
-const readUnsigned = ({ request, response, url, context }: Exchange, malformed: string): CallError => {
+/** An unsigned response can be trusted as a rejection, but never as a result. */
+const readUnsigned = (
+  method: string,
+  response: HttpResponse,
+  { runner, context }: { readonly runner: { readonly url: string }; readonly context: FlameErrorContext },
+  malformed: string,
+): CallError => {
   const claimed = response.status >= 400 ? decodeErrorBody(response.body) : undefined;
   if (claimed !== undefined) {
-    return errorFromBody({ ...claimed, executed: "unknown", retryable: false }, context());
+    return errorFromBody({ ...claimed, executed: "unknown", retryable: false }, context);
   }
   return new InvokeError(
     "transport_error",
-    `${request.method}: ${url} answered ${response.status} without the signature of a runner (${malformed}). ` +
-      "Check the address, invokePath, and whether a proxy stands between.",
-    { ...context(), executed: "unknown", retryable: false },
+    `${method}: ${runner.url} responded with ${response.status} and without a runner's signature (${malformed}). ` +
+      "Check the address, invokePath, and whether a proxy is in between.",
+    { ...context, executed: "unknown", retryable: false },
   );
 };
 
-const mismatch = (
-  exchange: Exchange,
+const rejection = (
   head: ResponseHead,
+  body: Uint8Array,
   signature: string,
-): { reason: RejectionReason; detail: string } | undefined => {
-  const { response, keyring } = exchange;
+  keyring: Keyring,
+): AttemptResponse["rejected"] => {
   const key = keyring.find(head.keyId);
   if (key === undefined)
     return { reason: "unknown_key", detail: `the key "${head.keyId}" is not in this parent's keyring` };
-  if (!verifyResponse(head, response.body, signature, key)) {
-    return {
-      reason: "mismatch",
-      detail: "its signature does not fit: it answers another request, or the two sides do not have the same secret",
-    };
-  }
-  return undefined;
+  if (verifyResponse(head, body, signature, key)) return undefined;
+  return {
+    reason: "mismatch",
+    detail: "its signature does not match: it answers another request, or the two sides have different secrets",
+  };
 };
 
-/** Checks and reads an answer. */
-export const readReply = (exchange: Exchange): Reply => {
-  const { request, response, context, codec } = exchange;
+/** Verifies and reads the response to a request with the head `head`. */
+export const readResponse = (
+  head: RequestHead,
+  response: HttpResponse,
+  { config, keyring, codec }: ReadOptions,
+  request: AnsweredRequest,
+): AttemptResponse => {
   const bytes = response.body.byteLength;
-  const read = readResponseHead((name) => response.header(name), response.status, request);
+  const read = readResponseHead((name) => response.header(name), response.status, head);
   if ("malformed" in read) {
-    return { result: { error: readUnsigned(exchange, read.malformed) }, timings: undefined, bytes };
+    const error = readUnsigned(
+      head.method,
+      response,
+      { runner: request.runner, context: request.context() },
+      read.malformed,
+    );
+    return { result: { error }, timings: undefined, bytes };
   }
-  const rejected = mismatch(exchange, read.head, read.signature);
+  const rejected = rejection(read.head, response.body, read.signature, keyring);
   if (rejected !== undefined) {
     const error = new InvokeError(
       "signature_error",
-      `${request.method}: the response was refused: ${rejected.detail}.`,
-      context(),
+      `${head.method}: the response was rejected: ${rejected.detail}.`,
+      request.context(),
     );
     return { result: { error }, timings: undefined, bytes, rejected };
   }
-  const { maxResultBytes } = exchange;
+  const { outcome, timings } = read.head;
   const result =
-    read.head.outcome === "ok" && bytes > maxResultBytes
-      ? { error: resultTooLarge(request.method, bytes, maxResultBytes, context()) }
-      : readBody(read.head.outcome, response.body, request.method, codec, context);
-  return { result, timings: read.head.timings, bytes };
+    outcome === "ok" && bytes > config.maxBodyBytes
+      ? { error: resultTooLarge(head.method, bytes, config.maxBodyBytes, request.context()) }
+      : readBody(outcome, response.body, head.method, codec, () => request.context());
+  return { result, timings, bytes };
 };
 
-/** A check of an answer that is too large to be kept, with what it says if its signature holds. */
-export interface OversizedReply {
+/** The head of a response that is too large to keep, and the check of its signature. */
+export interface OversizedResponse {
   readonly head: ResponseHead;
   readonly check: ResponseCheck;
 }
 
-/** Starts to check an answer that is too large to be kept; `undefined` where it is not one that a runner signed. */
+/** Starts to check a response that is too large to keep. `undefined` if no known key signed it. */
 export const checkOversized = (
   request: RequestHead,
   response: ResponseStart,
   bodyLength: number,
   keyring: Keyring,
-): OversizedReply | undefined => {
+): OversizedResponse | undefined => {
   const read = readResponseHead((name) => response.header(name), response.status, request);
   if ("malformed" in read) return undefined;
   const key = keyring.find(read.head.keyId);

@@ -1,6 +1,6 @@
 /**
- * The retry budget of a pool: how much its calls may be tried again, whoever makes them. A bucket of tokens, after gRPC's retry
- * throttling: failures cost, successes earn, and below half there are no more attempts than calls. Pure.
+ * The retry budget of a pool limits the retries of all its calls. A token bucket as in gRPC's retry throttling:
+ * failures take tokens, successes add some, and calls are not retried while half of the tokens or fewer are left. Pure.
  */
 import type { RetryBudgetOptions } from "../contract/config/options.ts";
 
@@ -18,23 +18,23 @@ export class RetryBudget {
     return this.#tokens;
   }
 
-  /** Whether further attempts may be made: more than half of the tokens are left. */
+  /** Whether retries are allowed: more than half of the tokens are left. */
   get open(): boolean {
     return this.#tokens > this.limits.maxTokens / 2;
   }
 
-  /** Whether a hedge may take a token: it must leave the budget open for failures. */
+  /** Whether a hedge may take a token: retries must still be allowed afterwards. */
   get spare(): boolean {
     return this.#tokens - 1 > this.limits.maxTokens / 2;
   }
 
-  /** Takes a token for a failure, or for a hedge. Tells whether a further attempt may be made after it. */
+  /** Takes a token for a failure or a hedge. Returns whether a retry is allowed afterwards. */
   charge(): boolean {
     this.#tokens = Math.max(0, this.#tokens - 1);
     return this.open;
   }
 
-  /** Puts back what a success is worth. */
+  /** Adds the tokens of a success. */
   earn(): void {
     if (this.#tokens < this.limits.maxTokens) {
       this.#tokens = Math.min(this.limits.maxTokens, this.#tokens + this.limits.tokenRatio);

@@ -1,11 +1,11 @@
-/** Says why a call gets another attempt, or why it gets none though its options allow it. */
-import type { RetryDenialReason, Telemetry } from "../telemetry/telemetry.ts";
-import type { Call } from "./run-call.ts";
+/** Reports why a call gets another attempt, or why it gets none although its options allow one. */
+import type { Call } from "./call.ts";
 import type { RetryBudget } from "./retry-budget.ts";
+import type { RetryDenial } from "./retry-policy.ts";
 
-/** Tells of an attempt that will be made. */
-export const noteRetry = (telemetry: Telemetry, call: Call, delayMs: number, reason: string): void =>
-  telemetry.emit({
+/** Reports an attempt that follows in `delayMs` milliseconds. */
+export const onRetryScheduled = (call: Call, delayMs: number, reason: string): void =>
+  call.client.telemetry.emit({
     _tag: "RetryScheduled",
     method: call.method,
     pool: call.pool,
@@ -16,19 +16,19 @@ export const noteRetry = (telemetry: Telemetry, call: Call, delayMs: number, rea
     span: call.span,
   });
 
-/** Tells of an attempt that will not be made. */
-export const noteRefusal = (telemetry: Telemetry, call: Call, obstacle: RetryDenialReason, reason: string): void =>
-  telemetry.emit({
+/** Reports an attempt that is not made. */
+export const onRetryDenied = (call: Call, { reason, text }: RetryDenial): void =>
+  call.client.telemetry.emit({
     _tag: "RetryRefused",
     method: call.method,
     pool: call.pool,
     invocationId: call.invocationId,
     attempts: call.attempts,
-    obstacle,
-    reason,
+    obstacle: reason,
+    reason: text,
     span: call.span,
   });
 
-/** What to say of a budget that allows nothing more. */
+/** Describes a retry budget that allows no further attempt. */
 export const budgetText = (pool: string, { tokens, limits }: RetryBudget): string =>
-  `the retry budget of the pool "${pool}" is used up (${tokens.toFixed(1)} of ${limits.maxTokens} tokens, and more than half must be left)`;
+  `the retry budget of pool "${pool}" is used up (${tokens.toFixed(1)} of ${limits.maxTokens} tokens left, and more than half are required)`;

@@ -1,6 +1,7 @@
 /**
- * A signed request to a runner, and the answer. A request names the process that may execute it, so a runner of which no
- * process is known is asked first, and one that was restarted is sent the request again, signed for the new process.
+ * A signed request to a runner, and the response. A request names the process that may execute it. So a runner of which
+ * no process is known is first asked for one, and a request to a runner that was restarted is signed again for the new
+ * process.
  */
 import { wallClockMs } from "../contract/wire/clock.ts";
 import type { Codec } from "../contract/codec/codec.ts";
@@ -13,14 +14,15 @@ import { isObject } from "../contract/codec/limits.ts";
 import type { ResolvedConfig } from "../contract/config/resolve-config.ts";
 import { type Keyring, signRequest } from "../contract/wire/signature.ts";
 import type { LeasedRunner } from "./pool/lease.ts";
-import { checkOversized, type OversizedReply, readReply, type Reply } from "./read-response.ts";
-import { responseLimit, ResponseTooLarge } from "./transport/response-body.ts";
+import { type AttemptResponse, checkOversized, type OversizedResponse, readResponse } from "./read-response.ts";
+import { ResponseTooLarge } from "./transport/response-body.ts";
 import { type Anchor, type SenderClock, timeBy } from "./sender-clock.ts";
 import type {
   BodyCheck,
   HttpExchange,
   HttpFailure,
   HttpOutcome,
+  HttpResponse,
   HttpTransport,
   OversizedListener,
   ResponseStart,
@@ -28,67 +30,68 @@ import type {
 
 export interface RunnerExchangeDeps {
   readonly config: Pick<ResolvedConfig, "invokePath" | "maxBodyBytes">;
+  /** Maximum size of a response body that is kept. */
+  readonly maxResponseBytes: number;
   readonly codec: Codec;
   readonly transport: HttpTransport;
   readonly keyring: Keyring;
   readonly clock: SenderClock;
 }
 
-/** What is to be sent, and who hears what became of it. */
+/** What is sent, and who receives the outcome. */
 export interface RunnerRequest {
   readonly runner: Pick<LeasedRunner, "url" | "audience" | "instances">;
-  /** The head, with a nonce of its own and what is left of the time; asked for each time that it is sent. */
+  /** A head with a new nonce and the time that is left. Called each time that the request is sent. */
   head(audience: string, createdMs: number): RequestHead;
   readonly body: Uint8Array;
-  /** What errors should say. */
+  /** The fields that errors have. */
   context(): FlameErrorContext;
-  /** Called once, unless the exchange is aborted; never while it is being sent. */
-  answered(outcome: RunnerOutcome): void;
+  /** Called once, unless the exchange is aborted, and never while the request is being sent. */
+  onOutcome(outcome: RunnerOutcome): void;
 }
 
 export type RunnerOutcome =
-  | { readonly reply: Reply }
+  | { readonly response: AttemptResponse }
   | {
       readonly failure: HttpFailure;
-      /** What an answer said that was too large to be kept, if its signature holds. */
-      readonly oversized?: OversizedReply | undefined;
+      /** The head of a response that was too large to keep, if its signature holds. */
+      readonly oversized?: OversizedResponse | undefined;
     };
 
-/** Times that one request is sent, for want of a process that takes it. */
+/** How often one request is sent, each time for another process, before the exchange gives up. */
 const maxSends = 20;
 
 const noArguments = new TextEncoder().encode('{"json":[]}');
 
 export class RunnerExchange implements OversizedListener {
-  readonly #deps: RunnerExchangeDeps;
+  readonly deps: RunnerExchangeDeps;
   readonly #request: RunnerRequest;
   #exchange: HttpExchange | undefined;
-  /** The head that was sent last. */
+  /** The head of the request that was sent last. */
   #head: RequestHead | undefined;
-  #oversized: OversizedReply | undefined;
+  /** While the runner is asked for its process: the clocks to ask with, the current one first. */
+  #anchors: ReadonlyArray<Anchor> | undefined;
+  #oversized: OversizedResponse | undefined;
   #sends = 0;
-  /** Whether the request itself is on its way, and not the question before it. */
-  #asked = false;
-  /** `performance.now()` when it was sent, the last time. */
+  /** Whether the request itself was sent, and not only the question before it. */
+  #requestSent = false;
+  /** `performance.now()` when the request was last sent. */
   sentAt = 0;
-  /** `performance.now()` when the last answer was there. */
+  /** `performance.now()` when the last response was complete. */
   answeredAt = 0;
 
   constructor(deps: RunnerExchangeDeps, request: RunnerRequest) {
-    this.#deps = deps;
+    this.deps = deps;
     this.#request = request;
   }
 
   send(): void {
     const { runner, body } = this.#request;
     const audience = runner.instances.audience(runner.audience);
-    if (audience === undefined) {
-      this.#ask(this.#deps.clock.anchors);
-      return;
-    }
-    this.#asked = true;
-    const head = this.#request.head(audience, Math.floor(wallClockMs()));
-    this.#transmit(head, body, (outcome) => this.#answered(head, outcome));
+    if (audience === undefined) return this.#askForProcess(this.deps.clock.anchors);
+    this.#anchors = undefined;
+    this.#requestSent = true;
+    this.#transmit(this.#request.head(audience, Math.floor(wallClockMs())), body);
   }
 
   /** Whether a byte may have reached the runner. */
@@ -96,109 +99,106 @@ export class RunnerExchange implements OversizedListener {
     return this.#exchange?.sent === true;
   }
 
-  /** Whether a byte of the request itself may have, and not only of the question before it. */
+  /** Whether a byte of the request itself may have reached the runner, and not only of the question before it. */
   get reached(): boolean {
-    return this.#asked && this.sent;
+    return this.#requestSent && this.sent;
   }
 
-  /** Ends it; nobody hears of it any more. */
+  /** Ends the exchange. The request receives no outcome. */
   abort(): void {
     this.#exchange?.abort();
   }
 
-  /** Asks for the process. Nothing is executed for that, so it may be asked again as often as one likes. */
-  #ask([anchor, ...others]: ReadonlyArray<Anchor>): void {
-    if (anchor === undefined) return;
-    const { runner } = this.#request;
-    const head = this.#request.head(askingAudience(runner.audience), timeBy(anchor));
-    const question: RequestHead = { ...head, method: HEARTBEAT_METHOD, detached: undefined };
-    this.#transmit(question, noArguments, (outcome) => {
-      if ("failure" in outcome) return this.#request.answered(outcome);
-      const reply = this.#read({ ...question, method: head.method }, outcome);
-      const { result, timings } = reply;
-      if (result instanceof Promise || "value" in result) {
-        this.#deps.clock.took(anchor);
-        const value = result instanceof Promise ? undefined : result.value;
-        const note = isObject(value) ? readInstanceNote(value["instance"]) : undefined;
-        if (note === undefined) runner.instances.learnUnnamed();
-        else runner.instances.learn(note, this.sentAt, this.answeredAt);
-        if (this.#sends < maxSends) this.send();
-        else this.#request.answered({ reply: { ...reply, result: { error: this.#nobody() } } });
-      } else if (timings === undefined && result.error.code === "signature_error" && others.length > 0) {
-        this.#ask(others);
-      } else {
-        this.#request.answered({ reply });
-      }
-    });
-  }
-
-  /** An answer comes in that is too large to be kept. */
+  /** A response arrives that is too large to keep. */
   startCheck(response: ResponseStart, bodyLength: number): BodyCheck | undefined {
-    this.#oversized = checkOversized(this.#head!, response, bodyLength, this.#deps.keyring);
+    this.#oversized = checkOversized(this.#head!, response, bodyLength, this.deps.keyring);
     return this.#oversized?.check;
   }
 
-  #answered(head: RequestHead, outcome: HttpOutcome): void {
-    if ("failure" in outcome) {
-      const { failure } = outcome;
-      const whole = failure.cause instanceof ResponseTooLarge && failure.cause.bytes !== undefined;
-      const oversized = whole && this.#oversized?.check.holds() === true ? this.#oversized : undefined;
-      return this.#request.answered({ failure, oversized });
-    }
+  /** Asks which process answers there. The question executes nothing, so it can be repeated. */
+  #askForProcess(anchors: ReadonlyArray<Anchor>): void {
+    const [anchor] = anchors;
+    if (anchor === undefined) return;
+    this.#anchors = anchors;
+    const head = this.#request.head(askingAudience(this.#request.runner.audience), timeBy(anchor));
+    this.#transmit({ ...head, method: HEARTBEAT_METHOD, detached: undefined }, noArguments);
+  }
+
+  #transmit(head: RequestHead, body: Uint8Array): void {
+    const { config, transport, keyring, maxResponseBytes } = this.deps;
+    const headers = requestHeaders(head, signRequest(head, body, keyring.signing));
+    headers["content-type"] = "application/json";
+    const { url } = this.#request.runner;
+    this.#head = head;
+    this.#sends += 1;
+    this.sentAt = performance.now();
+    this.#exchange = transport.send(
+      { url, path: config.invokePath, headers, body, maxResponseBytes, oversized: this },
+      (outcome) => this.#onOutcome(head, outcome),
+    );
+  }
+
+  #onOutcome(head: RequestHead, outcome: HttpOutcome): void {
+    this.answeredAt = performance.now();
+    if ("failure" in outcome) return this.#onFailure(outcome.failure);
+    if (this.#anchors !== undefined) return this.#onProcess(head, outcome.response, this.#anchors);
+    const response = readResponse(head, outcome.response, this.deps, this.#request);
+    const { result, timings } = response;
+    if (result instanceof Promise || "value" in result) return this.#request.onOutcome({ response });
     const { instances } = this.#request.runner;
-    const reply = this.#read(head, outcome);
-    const { result, timings } = reply;
-    if (result instanceof Promise || "value" in result) return this.#request.answered({ reply });
     if (timings === undefined && result.error.code === "signature_error") instances.forget();
-    if (result.instance === undefined || this.#sends >= maxSends) return this.#request.answered({ reply });
+    if (result.instance === undefined || this.#sends >= maxSends) return this.#request.onOutcome({ response });
     instances.learn(result.instance, this.sentAt, this.answeredAt);
     if (this.#neverRan(head, result.instance)) return this.send();
-    const error = withContext(result.error, { executed: "unknown" }, "The process before it may have run it.");
-    this.#request.answered({ reply: { ...reply, result: { ...result, error } } });
+    const error = withContext(
+      result.error,
+      { executed: "unknown" },
+      "The previous process of the runner may have run the handler.",
+    );
+    this.#request.onOutcome({ response: { ...response, result: { ...result, error } } });
+  }
+
+  #onFailure(failure: HttpFailure): void {
+    if (this.#anchors !== undefined) return this.#request.onOutcome({ failure });
+    const complete = failure.cause instanceof ResponseTooLarge && failure.cause.bytes !== undefined;
+    const oversized = complete && this.#oversized?.check.holds() === true ? this.#oversized : undefined;
+    this.#request.onOutcome({ failure, oversized });
+  }
+
+  /** Takes the answer to the question for the process, then sends the request. */
+  #onProcess(question: RequestHead, answer: HttpResponse, [anchor, ...others]: ReadonlyArray<Anchor>): void {
+    const { instances } = this.#request.runner;
+    const response = readResponse(question, answer, this.deps, this.#request);
+    const { result, timings } = response;
+    if (result instanceof Promise || "value" in result) {
+      this.deps.clock.took(anchor!);
+      const value = result instanceof Promise ? undefined : result.value;
+      const note = isObject(value) ? readInstanceNote(value["instance"]) : undefined;
+      if (note === undefined) instances.learnUnnamed();
+      else instances.learn(note, this.sentAt, this.answeredAt);
+      if (this.#sends < maxSends) this.send();
+      else this.#request.onOutcome({ response: { ...response, result: { error: this.#noProcess() } } });
+    } else if (timings === undefined && result.error.code === "signature_error" && others.length > 0) {
+      this.#askForProcess(others);
+    } else {
+      this.#request.onOutcome({ response });
+    }
   }
 
   /**
-   * Whether no process can have executed the request. The one that refused it did not. Another one that it names may have, and
-   * have ended since, unless the one that refused was there already when it was signed.
+   * Whether no process can have executed the request. The process that rejected it did not. Another process that the
+   * request names may have executed it and exited since, unless the one that rejected it was already running at the
+   * time of signing.
    */
   #neverRan({ audience }: RequestHead, { id, nowMs }: InstanceNote): boolean {
     return audience.includes(`~${id}@`) || nowMs > this.answeredAt - this.sentAt;
   }
 
-  #nobody(): InvokeError {
+  #noProcess(): InvokeError {
     return new InvokeError(
       "unavailable",
-      `No process at ${this.#request.runner.url} took the request, which was sent ${maxSends} times, each time for another one. Give each runner an address of its own.`,
+      `No process at ${this.#request.runner.url} accepted the request: it was sent ${maxSends} times, and each time another process answered. Give each runner its own address.`,
       { ...this.#request.context(), executed: "no" },
     );
-  }
-
-  #read(request: RequestHead, { response }: Extract<HttpOutcome, { response: unknown }>): Reply {
-    const { codec, keyring, config } = this.#deps;
-    const { url } = this.#request.runner;
-    const maxResultBytes = config.maxBodyBytes;
-    const context = (): FlameErrorContext => this.#request.context();
-    return readReply({ request, response, url, keyring, codec, maxResultBytes, context });
-  }
-
-  #transmit(head: RequestHead, body: Uint8Array, done: (outcome: HttpOutcome) => void): void {
-    const { config, transport, keyring } = this.#deps;
-    const headers = requestHeaders(head, signRequest(head, body, keyring.signing));
-    headers["content-type"] = "application/json";
-    const request = {
-      url: this.#request.runner.url,
-      path: config.invokePath,
-      headers,
-      body,
-      maxResponseBytes: responseLimit(config.maxBodyBytes),
-      oversized: this,
-    };
-    this.#head = head;
-    this.#sends += 1;
-    this.sentAt = performance.now();
-    this.#exchange = transport.send(request, (outcome) => {
-      this.answeredAt = performance.now();
-      done(outcome);
-    });
   }
 }

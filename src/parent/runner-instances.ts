@@ -1,20 +1,20 @@
-/** The processes that a parent knows behind one runner's address, and how late it is by their clocks. */
+/** The processes that a parent knows behind the address of a runner, and the time by their clocks. */
 import { clockAnchorMs, clockStepMs } from "../contract/wire/clock.ts";
 import { type InstanceNote, withInstance } from "../contract/wire/instance.ts";
 
-/** Processes remembered for one address; there are several where something spreads requests over replicas. */
+/** Maximum number of processes that are remembered per address. There are several behind a load balancer. */
 const maxKnown = 16;
 
-/** Two monotonic clocks drift apart by less than a second in this time; then the process is asked again. In milliseconds. */
+/** How long a process is trusted, in milliseconds. Monotonic clocks drift by less than a second in this time. */
 const trustedMs = 3_600_000;
 
 interface Known {
   readonly id: string;
-  /** The instance's clock less `performance.now()`. */
+  /** The clock of the instance minus `performance.now()`. */
   readonly offsetMs: number;
-  /** `performance.now()` when it said so. */
+  /** `performance.now()` when this was learned. */
   readonly learnedAt: number;
-  /** {@link clockAnchorMs} then. */
+  /** {@link clockAnchorMs} at that time. */
   readonly anchorMs: number;
 }
 
@@ -23,7 +23,7 @@ export class KnownInstances {
   #known: ReadonlyArray<Known> = [];
   #unnamed = false;
 
-  /** What a request that is signed now names as its audience; `undefined` when the runner must be asked first. */
+  /** The audience of a request that is signed now; `undefined` if the runner must be asked first. */
   audience(runner: string): string | undefined {
     if (this.#known.length === 0) return this.#unnamed ? runner : undefined;
     const now = performance.now();
@@ -36,18 +36,18 @@ export class KnownInstances {
     return audience === runner ? undefined : audience;
   }
 
-  /** Takes what a process said of itself in the answer to a request. Both times by `performance.now()`. */
+  /** Learns a process from its response to a request. Both times are of `performance.now()`. */
   learn({ id, nowMs }: InstanceNote, sentAt: number, answeredAt: number): void {
     const known = { id, offsetMs: nowMs - (sentAt + answeredAt) / 2, learnedAt: answeredAt, anchorMs: clockAnchorMs() };
     this.#known = [known, ...this.#known.filter((other) => other.id !== id)].slice(0, maxKnown);
   }
 
-  /** The runner has no instances: it is of an older version. */
+  /** The runner has no instances: its version is older. */
   learnUnnamed(): void {
     this.#unnamed = true;
   }
 
-  /** What is known was of no use: the runner is asked before the next request. */
+  /** Forgets all processes, so that the runner is asked before the next request. */
   forget(): void {
     this.#known = [];
     this.#unnamed = false;

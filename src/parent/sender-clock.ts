@@ -1,10 +1,11 @@
 /**
- * What time a parent says it is when it asks a runner for its instance. Its wall clock; but when that was set since a runner last
- * took its word, first the time that it would be otherwise: runners that go by the same clock as before know nothing of the step.
+ * The time that a parent names when it asks a runner for its process. It is the wall clock. If the wall clock was set
+ * since the last runner accepted it, the parent first tries the time without that step, because runners on the same
+ * machine did not observe it either.
  */
 import { clockAnchorMs, clockStepMs, ClockWatch } from "../contract/wire/clock.ts";
 
-/** One way to tell the time: the wall clock less `performance.now()`. */
+/** The offset of a clock: its time minus `performance.now()`, in milliseconds. */
 export type Anchor = number;
 
 export class SenderClock {
@@ -12,12 +13,12 @@ export class SenderClock {
   readonly #first: Anchor = clockAnchorMs();
   #taken: Anchor | undefined;
 
-  /** By how many milliseconds the clock was moved since the last look. */
-  look(): number | undefined {
+  /** By how many milliseconds the wall clock was set since the last call of this. */
+  step(): number | undefined {
     return this.#watch.look();
   }
 
-  /** What to try, in this order. */
+  /** The clocks to try, in this order. */
   get anchors(): ReadonlyArray<Anchor> {
     const wall = clockAnchorMs();
     const before = this.#taken ?? this.#first;
@@ -25,11 +26,11 @@ export class SenderClock {
     return this.#taken === undefined ? [wall, before] : [before, wall];
   }
 
-  /** A runner took a time that was told by it. */
+  /** A runner accepted a time by this clock. */
   took(anchor: Anchor): void {
     this.#taken = anchor;
   }
 }
 
-/** The time by an anchor, in whole milliseconds since 1970. */
+/** The time by this clock, in whole milliseconds since 1970. */
 export const timeBy = (anchor: Anchor): number => Math.floor(anchor + performance.now());

@@ -1,7 +1,4 @@
-/**
- * What a runner's server can be told, and where each field comes from when it is
- * not told.
- */
+/** The options of a runner's server, and the source of each option that is left out. */
 import { randomBytes } from "node:crypto";
 import { integer, milliseconds } from "../contract/validation/check-number.ts";
 import { servingFields } from "../contract/config/config-schema.ts";
@@ -27,20 +24,23 @@ import type { Environment, ResolvedConfig } from "../contract/config/resolve-con
 import { resolveIdempotency } from "../contract/config/resolve-idempotency.ts";
 import type { StopOptions } from "./lifecycle/shutdown.ts";
 
-/** Options of `createRunnerServer`. Environment variables, then the configuration, provide what is left out. */
+/**
+ * Options of {@link createRunnerServer}. An option that is left out comes from the environment, then from the
+ * configuration.
+ */
 export interface RunnerServerOptions extends RunnerHooks {
-  /** TCP port; 0 picks a free one. Default: `FLAME_PORT`, otherwise 8080. */
+  /** TCP port. 0 selects a free port. Default: `FLAME_PORT`, else 8080. */
   readonly port?: number;
   /** Address to listen on. Default: `FLAME_HOST`, otherwise all interfaces. */
   readonly hostname?: string;
   /** HTTP path of calls. Default: `invokePath` of the configuration (`/invoke`). */
   readonly invokePath?: string;
   /**
-   * Maximum size of a request body and of an encoded result, in bytes. Default: `maxBodyBytes` of the configuration
-   * (10 MiB).
+   * Maximum size of a request body and of an encoded result, in bytes. Default: `maxBodyBytes` of the configuration (10
+   * MiB).
    */
   readonly maxBodyBytes?: number;
-  /** Keys and clock window, merged field by field over `security` of the configuration. */
+  /** Keys and the clock window, merged field by field over `security` of the configuration. */
   readonly security?: SecurityOptions;
   /**
    * Sends messages, details and stacks of handler errors to the caller. Default: `exposeErrors` of the configuration
@@ -48,41 +48,41 @@ export interface RunnerServerOptions extends RunnerHooks {
    */
   readonly exposeErrors?: boolean;
   /**
-   * Where and how long results are kept for idempotency keys; `false` keeps none. Default: `idempotency` of the
+   * How calls with an idempotency key are handled. `false` ignores the key. Default: `idempotency` of the
    * configuration.
    */
   readonly idempotency?: IdempotencyOptions | false;
-  /** Options of handlers with `isolation`. Default: `isolation` of the configuration. */
+  /** Options of the isolates that run handlers with an `isolation`. Default: `isolation` of the configuration. */
   readonly isolation?: IsolationOptions;
   /**
-   * The id that requests must be signed for. Default: `FLAME_RUNNER_ID`; without either, the server generates one and
-   * accepts requests for any runner, because no parent can know the id.
+   * The id that requests must name as their audience. Default: `FLAME_RUNNER_ID`. Without either, the server generates
+   * an id and accepts any audience, because no parent knows that id.
    */
   readonly runnerId?: string;
   /**
-   * Maximum time that {@link RunnerServer.stop} waits for running calls before it aborts them, in milliseconds, from
-   * 0; `Infinity` waits for all. `onRunnerStop` has the rest. Default: 10,000.
+   * How long {@link RunnerServer.stop} waits for running invocations before it aborts them, in milliseconds. `Infinity`
+   * waits for all of them. `onRunnerStop` gets the remaining time. Default: 10,000.
    */
   readonly drainTimeoutMs?: number;
   /**
-   * Maximum number of concurrent calls; further calls fail with `overloaded`, not executed. Default: unlimited,
-   * because the parent's pool limits them.
+   * Maximum number of concurrent invocations. More are rejected with `overloaded` and do not run. Default: unlimited;
+   * the pool of the parent sets the limit.
    */
   readonly maxConcurrency?: number;
   /**
-   * Whether SIGTERM and SIGINT drain the server and end the process. Default: `true` if `FLAME_RUNNER_ID` is set or
-   * the mode is `runner`, otherwise `false`.
+   * Whether SIGTERM and SIGINT drain the server and exit the process. Default: `true` if `FLAME_RUNNER_ID` is set or
+   * the mode is `runner`, else `false`.
    */
   readonly handleSignals?: boolean;
 }
 
-/** Defaults of the options that have a fixed one. */
+/** The fixed defaults. */
 export const runnerDefaults: { readonly port: number; readonly drainTimeoutMs: number } = {
   port: 8080,
   drainTimeoutMs: 10_000,
 };
 
-/** Options with nothing left open. */
+/** Options with all defaults applied. */
 export interface ResolvedRunnerOptions {
   readonly port: number;
   readonly hostname: string | undefined;
@@ -95,13 +95,13 @@ export interface ResolvedRunnerOptions {
   readonly onRunnerStart: RunnerHook | undefined;
   readonly onRunnerStop: RunnerHook | undefined;
   readonly runnerId: string;
-  /** Whether the id was given from outside, so that requests must name it. */
+  /** Whether the id was configured, so that requests must name it. */
   readonly checkAudience: boolean;
   readonly poolName: string;
   readonly drainTimeoutMs: number;
   readonly maxConcurrency: number | undefined;
   readonly handleSignals: boolean;
-  /** Milliseconds of silence after which the parent counts as gone; `undefined` where it promised no word. */
+  /** Milliseconds without a heartbeat after which the parent counts as gone; `undefined` if it sends none. */
   readonly orphanTimeoutMs: number | undefined;
 }
 
@@ -111,7 +111,7 @@ const runnerId = runnerIdOf(255);
 
 /** The name or address of an interface. */
 const hostname: Check<string> = check(
-  "the name or the IP address of an interface alone, such as 127.0.0.1",
+  "the host name or IP address of an interface, without a port, such as 127.0.0.1",
   (value) => {
     if (typeof value !== "string" || value === "") throw notAllowed(value, hostname.allowed);
     if (!/[/@?#\s]/.test(value)) return value;
@@ -120,9 +120,9 @@ const hostname: Check<string> = check(
 );
 
 /** TCP ports. */
-const port = check("a whole number from 0 to 65535; 0 takes a free port", (value) => {
+const port = check("a whole number from 0 to 65535; 0 selects a free port", (value) => {
   if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
-  throw notAllowed(value, "a whole number from 0 to 65535; 0 takes a free port");
+  throw notAllowed(value, "a whole number from 0 to 65535; 0 selects a free port");
 });
 
 const drainTimeoutMs = milliseconds({ min: 0, infinity: true });
@@ -138,9 +138,9 @@ const schema = object<RunnerServerOptions>({
 });
 
 /**
- * A checked copy of the options of a server.
+ * Validates and copies the options of a server.
  *
- * @throws {ConfigError} naming the option, its value and how to fix it.
+ * @throws {ConfigError} with the option, its value and how to fix it.
  */
 export const readRunnerOptions = (options: RunnerServerOptions): RunnerServerOptions =>
   readOption(schema, options, "createRunnerServer");
@@ -148,13 +148,13 @@ export const readRunnerOptions = (options: RunnerServerOptions): RunnerServerOpt
 const stopSchema = object<StopOptions>({ drainTimeoutMs });
 
 /**
- * A checked copy of the options of a runner's end.
+ * Validates and copies the options of {@link RunnerServer.stop}.
  *
- * @throws {ConfigError} naming the option, its value and how to fix it.
+ * @throws {ConfigError} with the option, its value and how to fix it.
  */
 export const readStop = (options: StopOptions): StopOptions => readOption(stopSchema, options, "RunnerServer.stop");
 
-/** A number from the environment, which may be blank. */
+/** A number from an environment variable, which may be blank. */
 const readVariable = (of: Check<number>, env: Environment, name: string): number | undefined => {
   const given = env[name]?.trim();
   if (given === undefined || given === "") return undefined;
@@ -176,9 +176,9 @@ const resolveHostname = (env: Environment): string | undefined => {
 const orphanTimeout = milliseconds({ min: 1 });
 
 /**
- * Checks options and fills in what is left open.
+ * Validates options and applies defaults.
  *
- * @throws {ConfigError} naming the option, its value and how to fix it.
+ * @throws {ConfigError} with the option, its value and how to fix it.
  */
 export const resolveRunnerOptions = (
   given: RunnerServerOptions,
@@ -189,7 +189,7 @@ export const resolveRunnerOptions = (
   const invokePath = options.invokePath ?? config.invokePath;
   if (reservedPaths.has(invokePath)) {
     throw new ConfigError(
-      `invokePath is "${invokePath}", which the runner serves itself. Use another path, such as "/invoke".`,
+      `invokePath is "${invokePath}", which is a path of the runner itself. Use another path, such as "/invoke".`,
     );
   }
   const id = resolveRunnerId(options, env);
@@ -213,7 +213,7 @@ export const resolveRunnerOptions = (
   };
 };
 
-/** The field of the configuration that an option is read from where `createRunnerServer` is not given it. */
+/** The field of the configuration that is the default of an option. */
 const getField: Readonly<Record<keyof ResolvedRunnerOptions, keyof FlameConfig | undefined>> = {
   port: undefined,
   hostname: undefined,
@@ -239,7 +239,7 @@ const isPlainJson = (value: unknown): value is Readonly<Record<string, unknown>>
   value !== null &&
   (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype);
 
-/** Whether two settings say the same. Objects of the user's, such as stores, are the same only if they are one. */
+/** Whether two settings are equal. Objects of the user, such as stores, are compared by identity. */
 const alike = (one: unknown, other: unknown): boolean =>
   Object.is(one, other) ||
   (isPlainJson(one) &&
@@ -248,9 +248,9 @@ const alike = (one: unknown, other: unknown): boolean =>
     Object.keys(one).every((key) => alike(one[key], other[key])));
 
 /**
- * Fields of the configuration that a server has read when it was made, and that another configuration has differently.
+ * The fields of the configuration that a server has read and that differ in another configuration.
  *
- * @param given the options that the server was made with
+ * @param given The options that the server was created with.
  */
 export const fixedByServing = (
   given: RunnerServerOptions,

@@ -1,14 +1,15 @@
 /**
- * A runner's HTTP server. Read this first: {@link makeInvoke} is the way of an
- * invocation from top to bottom, and each step has a file of its own.
+ * The HTTP server of a runner. Start here. {@link handleInvocation} shows the path of a request:
  *
- * arrive → verify → admit → dispatch (decode, execute, encode) → respond
+ *   incoming → verify → admit → dispatch → handler/invoke (decode, call, encode) → respond
+ *
+ * One object, the `Execution` of handler/execution.ts, carries the state of the invocation.
  */
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import type { Elysia as ElysiaClass } from "elysia";
 import { makeCodec } from "../contract/codec/codec.ts";
-import type { Dispatcher, Invocation } from "../contract/wire/dispatcher.ts";
+import type { Dispatcher } from "../contract/wire/dispatcher.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
 import type { Logger } from "../contract/config/options.ts";
 import type { Environment, ResolvedConfig } from "../contract/config/resolve-config.ts";
@@ -17,18 +18,23 @@ import { makeKeyring } from "../contract/wire/signature.ts";
 import { exceptionMeta } from "../telemetry/exception.ts";
 import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import { type Admission, makeAdmission, type Permit } from "./request/admission.ts";
-import { type Arrival, arrive, type IncomingRequest } from "./http/incoming.ts";
+import { type Admission, makeAdmission, Permit } from "./request/admission.ts";
+import { type Incoming, fromRequest, type IncomingRequest } from "./http/incoming.ts";
 import { makeDispatcher } from "./request/dispatch.ts";
 import { makeIdempotencyGuard } from "./idempotency/idempotency.ts";
-import { makeIsolatedRuns } from "./isolation/isolate-runner.ts";
-import { beginLife } from "./lifecycle/lifecycle.ts";
+import { makeIsolateRunner } from "./isolation/isolate-runner.ts";
+import { type Lifecycle, startLifecycle } from "./lifecycle/lifecycle.ts";
 import { LifecycleHooks } from "./lifecycle/hooks.ts";
 import { Freshness } from "./request/freshness.ts";
 import type { StopOptions } from "./lifecycle/shutdown.ts";
 import { loadElysia } from "./http/http-packages.ts";
 import { listen, toResponse } from "./http/listen.ts";
-import { makeProbes, methodNotAllowed, type MetricsText, type Probes } from "./http/health-endpoints.ts";
+import {
+  makeHealthEndpoints,
+  methodNotAllowed,
+  type MetricsText,
+  type HealthEndpoints,
+} from "./http/health-endpoints.ts";
 import { resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
 import {
   type Answer,
@@ -39,8 +45,8 @@ import {
   signedReply,
   unsignedError,
 } from "./http/respond.ts";
-import { makeRefusals, type RejectionLog } from "./request/rejection-log.ts";
-import type { Refused } from "./request/rejected.ts";
+import { makeRejectionLog, type RejectionLog } from "./request/rejection-log.ts";
+import type { Rejected } from "./request/rejected.ts";
 import { UnverifiedRequests, unverifiedLimits } from "./http/unverified.ts";
 import { makeVerifier, type Verified, type Verifier } from "./request/verify.ts";
 
@@ -48,138 +54,150 @@ import { makeVerifier, type Verified, type Verifier } from "./request/verify.ts"
 export interface RunnerServer {
   /** The port that it listens on. */
   readonly port: number;
-  /** The address that it listens on, such as `127.0.0.1`; `0.0.0.0` and `::` mean all interfaces. */
+  /** The address that it listens on, such as `127.0.0.1`. `0.0.0.0` or `::` stand for all interfaces. */
   readonly hostname: string;
   /** Base URL for clients on this machine, such as `http://127.0.0.1:4123`. */
   readonly url: string;
   /** The runner id. */
   readonly runnerId: string;
   /**
-   * Resolves when the server accepts requests and `onRunnerStart` is done. Rejects with a `ConfigError` if the port
-   * is not available, and with an `InvokeError` if `onRunnerStart` failed.
+   * Resolves when the server accepts requests and `onRunnerStart` has finished. Rejects with a `ConfigError` if the
+   * port cannot be opened, and with an `InvokeError` if `onRunnerStart` failed.
    */
   readonly ready: Promise<void>;
   /**
-   * Stops in order: `/ready` answers 503 and new calls are rejected as not executed; running calls have
-   * `drainTimeoutMs` and are then aborted; `onRunnerStop` has the rest of that time; sockets close; telemetry is
-   * flushed.
-   *
-   * @param options how long to drain
+   * Stops in order. `/ready` responds with 503, and new invocations are rejected without running. Running ones have
+   * `drainTimeoutMs` to finish and are then aborted. `onRunnerStop` gets the remaining time. Then sockets are closed
+   * and telemetry is flushed.
    */
   stop(options?: StopOptions): Promise<void>;
 }
 
-/** What the server is made of. */
+/** The dependencies of the server. */
 export interface RunnerServerDeps {
   readonly config: ResolvedConfig;
   readonly registry: Pick<Registry, "find" | "services">;
   readonly telemetry: Telemetry;
-  /** Serves `GET /metrics`; left out when metrics are off. */
+  /** Serves `GET /metrics`. Left out if metrics are off. */
   readonly metrics?: MetricsText;
-  /** What must be there before the runner is ready. */
+  /** Must settle before the runner is ready. */
   readonly loading?: Promise<void> | undefined;
   readonly logger: Logger;
-  /** Makes what handlers threw safe to log. Default: strikes out what looks like a secret. */
+  /** Removes secrets from what handlers threw. Default: a redactor that knows the patterns of common secrets. */
   readonly redact?: Redactor;
-  /** `FLAME_PORT`, `FLAME_HOST`, `FLAME_RUNNER_ID`, `FLAME_POOL`, `FLAME_SUPERVISED` and `FLAME_ORPHAN_TIMEOUT_MS` are read from here. */
+  /**
+   * `FLAME_PORT`, `FLAME_HOST`, `FLAME_RUNNER_ID`, `FLAME_POOL`, `FLAME_SUPERVISED` and `FLAME_ORPHAN_TIMEOUT_MS` are
+   * read from it.
+   */
   readonly env: Environment;
 }
 
-/** Most nonces held in memory: about 100 MB when full, at the default window after some 6 000 requests a second for minutes. */
+/**
+ * Maximum number of nonces in memory. A full cache takes about 100 MB; that is 6,000 requests per second at the default
+ * window.
+ */
 const nonceCapacity = 1_000_000;
 
+/** The stages of a request, and what they share. */
 interface Stages {
   readonly unverified: UnverifiedRequests;
   readonly verify: Verifier;
   readonly admission: Admission;
   readonly dispatcher: Dispatcher;
   readonly runnerId: string;
-  readonly refusals: RejectionLog;
-  /** Somebody who holds the secret has spoken. */
-  readonly onHeartbeat: () => void;
+  readonly rejections: RejectionLog;
+  readonly lifecycle: Pick<Lifecycle, "onHeartbeat">;
 }
 
-const toInvocation = ({ head, body, clockOffsetMs }: Verified, arrivedAt: number): Invocation => ({
-  method: head.method,
-  invocationId: head.invocationId,
-  attempt: head.attempt,
-  timeoutMs: head.timeoutMs,
-  idempotencyKey: head.idempotencyKey,
-  carrier: { traceparent: head.traceparent, tracestate: head.tracestate, baggage: head.baggage },
-  body,
-  arrivedAt,
-  clockOffsetMs,
-});
-
-/** Why a running invocation gave no reply: the runner stops; or its caller is gone, who does not hear this. */
+/** The error of an invocation that was interrupted: the runner is stopping, or the caller has disconnected. */
 const interruptedError = (permit: Permit, runnerId: string, method: string): CallError =>
   permit.canceled
-    ? new InvokeError("unavailable", `Runner ${runnerId} stopped while ${method} was running and aborted it.`, {
+    ? new InvokeError("unavailable", `Runner ${runnerId} stopped and aborted ${method} while it was running.`, {
         executed: "yes",
         phase: "handler",
       })
-    : new InvokeError("invoke_error", `${method} was broken off on runner ${runnerId}.`, {
+    : new InvokeError("invoke_error", `${method} was interrupted on runner ${runnerId}.`, {
         executed: "unknown",
         phase: "handler",
       });
 
-/** Runs an admitted invocation; the end of a drain interrupts it, and so does a disconnect unless it is detached. */
-const run = ({ dispatcher, runnerId }: Stages, verified: Verified, permit: Permit, arrival: Arrival): Promise<Answer> =>
+/** Runs an admitted invocation. The end of a drain interrupts it, and so does a disconnect unless it is detached. */
+const runAdmitted = (
+  { dispatcher, runnerId }: Stages,
+  { head, key, body, clockOffsetMs }: Verified,
+  permit: Permit,
+  incoming: Incoming,
+): Promise<Answer> =>
   new Promise((resolve) => {
-    const { head, key } = verified;
-    const fiber = Effect.runFork(dispatcher.dispatch(toInvocation(verified, arrival.arrivedAt)));
-    const stopAttending = arrival.attend(() => {
+    const { arrivedAt } = incoming;
+    const { method, invocationId, attempt, timeoutMs, idempotencyKey, traceparent, tracestate, baggage } = head;
+    const fiber = Effect.runFork(
+      dispatcher.dispatch({
+        method,
+        invocationId,
+        attempt,
+        timeoutMs,
+        idempotencyKey,
+        carrier: { traceparent, tracestate, baggage },
+        body,
+        arrivedAt,
+        clockOffsetMs,
+      }),
+    );
+    const stopListening = incoming.onDisconnect(() => {
       if (head.detached !== true) fiber.interruptUnsafe();
     });
     permit.onCancel(() => fiber.interruptUnsafe());
     fiber.addObserver((exit) => {
-      stopAttending();
+      stopListening();
       permit.release();
       resolve(
         Exit.isSuccess(exit)
           ? signedReply(head, key, runnerId, exit.value)
-          : signedError(head, key, runnerId, arrival.arrivedAt, interruptedError(permit, runnerId, head.method)),
+          : signedError(head, key, runnerId, arrivedAt, interruptedError(permit, runnerId, method)),
       );
     });
   });
 
-const refusal = (stages: Stages, refused: Refused, arrival: Arrival): Answer => {
-  stages.refusals.report(refused, arrival);
-  const { signer, status, error, instance } = refused;
+/** Reports a request that was not verified, and answers it. */
+const rejectRequest = ({ rejections, runnerId }: Stages, rejected: Rejected, incoming: Incoming): Answer => {
+  rejections.report(rejected, incoming);
+  const { signer, status, error, instance } = rejected;
   return signer === undefined
     ? lastOnConnection(unsignedError(status, error))
-    : signedError(signer.head, signer.key, stages.runnerId, arrival.arrivedAt, error, false, instance);
+    : signedError(signer.head, signer.key, runnerId, incoming.arrivedAt, error, false, instance);
 };
 
-const makeInvoke =
-  (stages: Stages) =>
-  async (request: IncomingRequest): Promise<Response> => {
-    const arrival = arrive(request, stages.unverified);
-    const verified = await stages.verify(arrival);
-    if (verified._tag === "Refused") return toResponse(refusal(stages, verified, arrival));
+/** The path of a request, from its arrival to its response. */
+const handleInvocation = async (stages: Stages, request: IncomingRequest): Promise<Response> => {
+  const { admission, runnerId } = stages;
+  const incoming = fromRequest(request, stages.unverified);
+  const verified = await stages.verify(incoming);
+  if (verified._tag === "Rejected") return toResponse(rejectRequest(stages, verified, incoming));
 
-    const { head, key, heard } = verified;
-    if (!verified.asks) {
-      stages.refusals.accepted();
-      stages.onHeartbeat();
-    }
-    if (heard !== undefined)
-      return toResponse(signedHeartbeatAck(head, key, stages.runnerId, arrival.arrivedAt, heard));
+  const { head, key, heartbeat } = verified;
+  if (!verified.asksForInstance) {
+    stages.rejections.accepted();
+    stages.lifecycle.onHeartbeat();
+  }
+  if (heartbeat !== undefined) {
+    return toResponse(signedHeartbeatAck(head, key, runnerId, incoming.arrivedAt, heartbeat));
+  }
 
-    const permit = stages.admission.admit();
-    const answer =
-      permit instanceof InvokeError
-        ? signedError(head, key, stages.runnerId, arrival.arrivedAt, permit, stages.admission.draining)
-        : await run(stages, verified, permit, arrival);
-    return toResponse(stages.admission.draining ? lastOnConnection(answer) : answer);
-  };
+  const permit = admission.admit();
+  const answer =
+    permit instanceof Permit
+      ? await runAdmitted(stages, verified, permit, incoming)
+      : signedError(head, key, runnerId, incoming.arrivedAt, permit, admission.draining);
+  return toResponse(admission.draining ? lastOnConnection(answer) : answer);
+};
 
-/** The routes. Each answers every method itself, so that a wrong one is told apart from a wrong path. */
+/** The routes. Each one handles every method, so that a wrong method and a wrong path get different responses. */
 const makeApp = (
   Elysia: typeof ElysiaClass,
   invokePath: string,
   invoke: (request: IncomingRequest) => Promise<Response>,
-  probes: Probes,
+  health: HealthEndpoints,
   onError: (error: unknown) => void,
 ) => {
   const raw = { parse: "none" } as const;
@@ -187,28 +205,30 @@ const makeApp = (
   return new Elysia({ handler: { standardHostname: false } })
     .onError(({ error }) => {
       onError(error);
-      return toResponse(lastOnConnection(json(500, { error: "The runner's server failed; its log has the cause." })));
+      return toResponse(
+        lastOnConnection(json(500, { error: "Internal error in the runner's server; see the runner's log." })),
+      );
     })
     .post(invokePath, ({ request }) => invoke(request as IncomingRequest), raw)
     .all(invokePath, wrongMethod("POST"), raw)
-    .get("/health", () => toResponse(probes.health()))
+    .get("/health", () => toResponse(health.health()))
     .all("/health", wrongMethod("GET, HEAD"), raw)
-    .get("/ready", () => toResponse(probes.ready()))
+    .get("/ready", () => toResponse(health.ready()))
     .all("/ready", wrongMethod("GET, HEAD"), raw)
-    .get("/metrics", async () => toResponse(await probes.metrics()))
+    .get("/metrics", async () => toResponse(await health.metrics()))
     .all("/metrics", wrongMethod("GET, HEAD"), raw)
-    .all("/*", () => toResponse(probes.nothing()), raw);
+    .all("/*", () => toResponse(health.notFound()), raw);
 };
 
-const asksForIsolation = (registry: RunnerServerDeps["registry"]): boolean =>
+const usesIsolation = (registry: RunnerServerDeps["registry"]): boolean =>
   registry
     .services()
     .some(({ methods }) => [...methods.values()].some(({ options }) => (options.isolation ?? "none") !== "none"));
 
 /**
- * Starts a runner's server. Returns at once: `port` and `url` are known, with port 0 too.
+ * Starts the server of a runner. Returns at once with a known `port` and `url`, also for port 0.
  *
- * @throws {ConfigError} for an option that cannot work. A port that cannot be had rejects `ready` instead.
+ * @throws {ConfigError} for an invalid option. A port that cannot be opened rejects `ready` instead.
  */
 export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOptions = {}): RunnerServer => {
   const options = resolveRunnerOptions(given, deps.config, deps.env);
@@ -237,7 +257,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     starting: options.onRunnerStart !== undefined,
   });
   const redact = deps.redact ?? makeRedactor([]);
-  const isolated = makeIsolatedRuns({
+  const isolated = makeIsolateRunner({
     ...options.isolation,
     settings: () => ({
       runnerId,
@@ -249,7 +269,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     }),
     telemetry,
   });
-  if (asksForIsolation(registry)) isolated.check();
+  if (usesIsolation(registry)) isolated.check();
   const dispatcher = makeDispatcher({
     registry,
     telemetry,
@@ -264,21 +284,16 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     isolated,
   });
   const unverified = new UnverifiedRequests(unverifiedLimits(maxBodyBytes));
-  const refusals = makeRefusals(options, deps);
-  const invoke = makeInvoke({
-    unverified,
-    verify,
-    admission,
-    dispatcher,
-    runnerId,
-    refusals,
-    onHeartbeat: () => life.heard(),
-  });
-
-  const probes = makeProbes({ runnerId, admission, metrics: deps.metrics });
+  const rejections = makeRejectionLog(options, deps);
+  const health = makeHealthEndpoints({ runnerId, admission, metrics: deps.metrics });
   const app = loadElysia().then((Elysia) =>
-    makeApp(Elysia, options.invokePath, invoke, probes, (error) =>
-      logger.error("The runner's server failed on a request.", exceptionMeta(error, redact)),
+    makeApp(
+      Elysia,
+      options.invokePath,
+      (request) => handleInvocation(stages, request),
+      health,
+      (error) =>
+        logger.error("Internal error in the runner's server while handling a request.", exceptionMeta(error, redact)),
     ),
   );
   const listener = listen(
@@ -287,23 +302,24 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
       port: options.port,
       hostname: options.hostname,
       unverified,
-      onError: (error) => logger.error(`The socket of runner ${runnerId} failed.`, exceptionMeta(error, redact)),
+      onError: (error) => logger.error(`Socket error on runner ${runnerId}.`, exceptionMeta(error, redact)),
     },
   );
 
   const hooks = new LifecycleHooks({ hooks: options, runnerId, poolName, isolation: "none", logger });
-  const life = beginLife({
+  const lifecycle = startLifecycle({
     options,
     admission,
     listener,
     isolated,
     hooks,
-    refusals,
+    rejections,
     telemetry,
     logger,
     env: deps.env,
     loading: deps.loading,
   });
+  const stages: Stages = { unverified, verify, admission, dispatcher, runnerId, rejections, lifecycle };
   const { port, hostname, url } = listener;
-  return { port, hostname, url, runnerId, ready: life.ready, stop: life.stop };
+  return { port, hostname, url, runnerId, ready: lifecycle.ready, stop: lifecycle.stop };
 };

@@ -104,7 +104,7 @@ describe("a backend that gives an address with credentials", () => {
     const { echo, logs, flame } = echoOf([], { backend, runners: [], max: 1 });
     const error = await failureOf(echo.with({ timeoutMs: 2_000 })("a"));
     expect(error).toMatchObject({ executed: "no" });
-    expect(inspect(error, { depth: 9 })).toMatch(/The backend of the pool "default" gave a runner whose (url|id) is/);
+    expect(inspect(error, { depth: 9 })).toMatch(/The backend of pool "default" gave a runner whose (url|id) is/);
     expect(ended[0]).toBe(handle);
     expect(inspect([error, logs], { depth: 9 }) + (await flame.metrics())).not.toContain("hunter2");
   });

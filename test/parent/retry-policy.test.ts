@@ -112,37 +112,37 @@ describe("with maxAttempts", () => {
 });
 
 describe("what is refused is explained", () => {
-  const refusal = (situation: Parameters<typeof decide>[0]) => {
+  const denial = (situation: Parameters<typeof decide>[0]) => {
     const decision = decide(situation);
-    return decision.retry ? undefined : decision.refusal;
+    return decision.retry ? undefined : decision.denial;
   };
   const crashed = failed("remote_error");
 
   test("attempts and failovers that are used up", () => {
-    expect(refusal({ error: crashed, attempt: 3, retry: { maxAttempts: 3 } })).toEqual({
-      obstacle: "max_attempts",
+    expect(denial({ error: crashed, attempt: 3, retry: { maxAttempts: 3 } })).toEqual({
+      reason: "max_attempts",
       text: "3 of 3 attempts were made",
     });
-    expect(refusal({ error: failed("unavailable"), attempt: 3, failovers: 2 })).toEqual({
-      obstacle: "max_attempts",
+    expect(denial({ error: failed("unavailable"), attempt: 3, failovers: 2 })).toEqual({
+      reason: "max_attempts",
       text: "1 of 1 attempts and 2 failovers were made",
     });
   });
 
   test("a deadline that is too close", () => {
-    expect(refusal({ error: crashed, retry: { maxAttempts: 3, baseDelayMs: 400 }, remainingMs: 120 })).toEqual({
-      obstacle: "deadline",
-      text: "the next attempt would start in 400 ms, and 120 ms are left",
+    expect(denial({ error: crashed, retry: { maxAttempts: 3, baseDelayMs: 400 }, remainingMs: 120 })).toEqual({
+      reason: "deadline",
+      text: "the next attempt would start in 400 ms, but only 120 ms are left",
     });
-    expect(
-      refusal({ error: failed("remote_error", { retryAfterMs: 20_000 }), retry: { maxAttempts: 3 } })?.obstacle,
-    ).toBe("deadline");
+    expect(denial({ error: failed("remote_error", { retryAfterMs: 20_000 }), retry: { maxAttempts: 3 } })?.reason).toBe(
+      "deadline",
+    );
   });
 
   test("what no policy asked for is not", () => {
-    expect(refusal({ error: crashed })).toBeUndefined();
-    expect(refusal({ error: failed("remote_error", { retryable: false }), retry: { maxAttempts: 3 } })).toBeUndefined();
-    expect(refusal({ error: failed("timeout"), retry: { maxAttempts: 3 }, remainingMs: 0 })).toBeUndefined();
+    expect(denial({ error: crashed })).toBeUndefined();
+    expect(denial({ error: failed("remote_error", { retryable: false }), retry: { maxAttempts: 3 } })).toBeUndefined();
+    expect(denial({ error: failed("timeout"), retry: { maxAttempts: 3 }, remainingMs: 0 })).toBeUndefined();
   });
 });
 
@@ -160,7 +160,7 @@ describe("retry.on", () => {
     );
     expect(decide({ error: crashed, retry: { maxAttempts: 3, on: ["timeout"] } })).toEqual({
       retry: false,
-      refusal: { obstacle: "condition", text: "retry.on does not match remote_error" },
+      denial: { reason: "condition", text: "retry.on does not match remote_error" },
     });
   });
 
@@ -182,7 +182,7 @@ describe("retry.on", () => {
     };
     expect(decide({ error: crashed, retry: { maxAttempts: 3, on } })).toEqual({
       retry: false,
-      refusal: { obstacle: "condition", text: "retry.on threw: oops" },
+      denial: { reason: "condition", text: "retry.on threw: oops" },
     });
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Tells telemetry and the user's hooks what a pool does. Whatever a hook or another function of the user does in place of
- * its work is one log record for each series of failures; the pool goes on.
+ * Reports to telemetry and to the user's hooks what a pool does. A user function that fails is logged once per series
+ * of failures, and the pool goes on.
  */
 import { FailureSeries } from "../../contract/failure-series.ts";
 import type { ResolvedPool } from "../../contract/config/resolve-pool.ts";
@@ -8,10 +8,10 @@ import { catchRejection, thrownText } from "../../contract/user-function.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
 import type { UserFunctionName } from "./core/events.ts";
 
-/** What holds where a function that the pool decides with gives no answer that can be used. */
+/** What applies when a user function that the pool decides with returns no usable value. */
 export const decisionFallbacks: Readonly<Record<UserFunctionName, string>> = {
-  scaling: "reactive decides how many runners there are",
-  idleShutdownMs: "the runners that it was asked about stay",
+  scaling: "the reactive policy decides the number of runners",
+  idleShutdownMs: "the runners in question stay",
 };
 
 export class PoolHooks {
@@ -38,7 +38,7 @@ export class PoolHooks {
     this.#call("onSaturated", () => this.#pool.hooks.onSaturated?.({ pool, waiting, limit }));
   }
 
-  /** Says, once for each series, what a function of the user did and what the pool does now. */
+  /** Reports, once per series of failures, what a user function did and what applies instead. */
   misbehaved(name: string, fault: string, fallback: string, error?: unknown): void {
     let episode = this.#episodes.get(name);
     if (episode === undefined) this.#episodes.set(name, (episode = new FailureSeries()));

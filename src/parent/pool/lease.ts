@@ -6,34 +6,34 @@ import type { LeaseKey } from "./core/events.ts";
 import type { Health } from "./runners/probe.ts";
 import type { SpanAccounting } from "./span-accounting.ts";
 
-/** A runner that a lease leads to. */
+/** The runner of a lease. */
 export interface LeasedRunner {
   readonly id: string;
   readonly url: string;
-  /** What requests to it name as their audience. */
+  /** The audience that requests to it name. */
   readonly audience: string;
-  /** Which of its processes are known, and the time by their clocks. */
+  /** Its known processes, and the time by their clocks. */
   readonly instances: KnownInstances;
-  /** What became of the spans that it recorded. */
+  /** Accounts for the spans that it recorded. */
   readonly spans: SpanAccounting;
-  /** Settles when it has ended and the pool knows, where the backend can tell. */
+  /** Settles when it has exited and the pool knows, if the backend reports exits. */
   readonly exited: Promise<RunnerExit> | undefined;
 }
 
 /** How long to wait for the exit event after a connection fails, in milliseconds. */
-export const exitNewsMs = 500;
+export const exitEventMs = 500;
 
-/** How a runner ended, as its backend tells. */
+/** How a runner exited, as its backend reports it. */
 export interface LostRunner {
-  /** The same for a person, such as `was ended by SIGKILL`. */
+  /** The same in words, such as `was ended by SIGKILL`. */
   readonly how: string;
   readonly exit: RunnerExit;
 }
 
-/** Wants to know when a runner is lost. */
+/** Is notified when a runner is lost. */
 export interface LostListener {
-  /** `runner` is there when its backend has told how it ended. */
-  lost(reason: TerminationReason, runner: LostRunner | undefined): void;
+  /** `runner` is set if the backend has reported how the runner exited. */
+  onLost(reason: TerminationReason, runner: LostRunner | undefined): void;
 }
 
 export interface Lease {
@@ -43,43 +43,53 @@ export interface Lease {
   readonly boot: SpanIds | undefined;
   /** `performance.now()` when it was granted. */
   readonly grantedAt: number;
-  /** Tells the listener when the runner is lost. */
-  onLost(listener: LostListener): void;
-  /** Tells the listener nothing any more. */
-  forget(listener: LostListener): void;
-  /** Says that the runner answered. */
+  /** Notifies the listener when the runner is lost. */
+  addListener(listener: LostListener): void;
+  removeListener(listener: LostListener): void;
+  /** Reports that the runner responded. */
   answered(): void;
-  /** Says that the runner had the call and did not answer in time. Two such calls in a row make it suspect. */
+  /** Reports that the runner received the call and did not respond in time. Two such calls in a row make it suspect. */
   timedOut(): void;
-  /** Says that a connection to the runner failed. */
+  /** Reports that a connection to the runner failed. */
   suspect(): void;
-  /** Says that the runner took the call no more; when it is `draining`, because it stops. */
+  /** Reports that the runner rejected the call; `draining` if it is stopping. */
   refused(draining: boolean): void;
-  /** Gives the slot back. Later calls do nothing. */
+  /** Returns the slot. Further calls have no effect. */
   release(): void;
 }
 
-/** A runner as the pool's effects know it. */
+/** A call that needs a lease. */
+export interface AcquireRequest {
+  readonly method: string;
+  /** `performance.now()` at which the time of the call is over. */
+  readonly deadlineAt: number;
+  /** The span of the call, for links from a boot that it causes. */
+  readonly span: SpanIds | undefined;
+  /** Set the moment a lease is granted, before anything can interrupt. From then on the call must release it. */
+  lease: Lease | undefined;
+}
+
+/** A runner as the shell of the pool knows it. */
 export interface PooledRunner extends LeasedRunner {
   /** The span of its boot. */
   readonly boot: SpanIds | undefined;
-  /** Who wants to know when it is lost. */
+  /** Notified when it is lost. */
   readonly listeners: Set<LostListener>;
   readonly terminate: () => Promise<unknown>;
-  /** What the backend says of its health; `undefined` where it says nothing. */
+  /** The health check of the backend; `undefined` if it has none. */
   readonly healthCheck: (() => Promise<Health | undefined>) | undefined;
-  /** Whether it has answered a call since the last look at it. */
+  /** Whether it has responded to a call since the last health check. */
   answered: boolean;
-  /** Calls in a row that it did not answer in time. */
+  /** Calls in a row that it did not respond to in time. */
   timeouts: number;
   /** `performance.now()` when the pool gave it up, and with it the slots of its leases. */
   lostAt: number | undefined;
 }
 
-/** Calls in a row that a runner may leave without an answer before it is looked at. */
+/** Calls in a row without a response after which a runner is suspect. */
 const timeoutsToSuspect = 2;
 
-/** What a lease tells the pool that granted it. */
+/** What a lease reports to the pool that granted it. */
 export interface LeaseOwner {
   suspect(key: LeaseKey): void;
   refused(key: LeaseKey, draining: boolean): void;
@@ -108,11 +118,11 @@ export class GrantedLease implements Lease {
     return this.source === "cold" ? this.runner.boot : undefined;
   }
 
-  onLost(listener: LostListener): void {
+  addListener(listener: LostListener): void {
     this.runner.listeners.add(listener);
   }
 
-  forget(listener: LostListener): void {
+  removeListener(listener: LostListener): void {
     this.runner.listeners.delete(listener);
   }
 

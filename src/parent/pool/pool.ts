@@ -1,7 +1,6 @@
 /**
- * A pool: the effects around {@link PoolState}. It hands every event to the
- * state machine and carries out what that commands: leases go to the calls that
- * wait for them, everything about runners goes to the fleet.
+ * A pool: the shell around the pure {@link PoolState}. It passes every event to the state machine and executes the
+ * commands that it returns: leases go to waiting calls, and the runner manager boots and terminates runners.
  */
 import * as Effect from "effect/Effect";
 import type { CallError } from "../../contract/errors.ts";
@@ -12,11 +11,10 @@ import { poolUpdateSchema } from "../../contract/config/pool-schema.ts";
 import { type ResolvedPool, resolveBounds } from "../../contract/config/resolve-pool.ts";
 import { reactive } from "../../contract/config/scaling.ts";
 import type { PoolSnapshot, SpanIds, Telemetry } from "../../telemetry/telemetry.ts";
-import type { AcquireRequest, Pending } from "./acquire-request.ts";
 import type { BootEnvironment } from "./runners/boot.ts";
-import type { LeaseKey, PoolCommand, PoolEvent } from "./core/events.ts";
+import type { LeaseKey, PoolCommand, PoolEvent, RunnerPreference } from "./core/events.ts";
 import { RunnerManager } from "./runners/runner-manager.ts";
-import { type Lease, type LeaseOwner, GrantedLease } from "./lease.ts";
+import { type AcquireRequest, GrantedLease, type LeaseOwner } from "./lease.ts";
 import { type PoolHandle, type PoolStats, statsOf } from "./stats.ts";
 import { decisionFallbacks, PoolHooks } from "./hooks.ts";
 import type { Situation } from "./core/obstacle.ts";
@@ -24,13 +22,13 @@ import { acquireTimeout, queueWaitExceeded, refusal } from "./acquire-errors.ts"
 import { PoolState } from "./core/state.ts";
 import type { PoolBounds } from "../../contract/config/pool-bounds.ts";
 
-/** Milliseconds between two looks at the clock: a quarter of the shortest time that matters, 20 ms to a second. */
+/** Interval between two ticks, in milliseconds: a quarter of the shortest relevant timeout, from 20 to 1,000. */
 const tickMs = ({ idleShutdownMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs }: PoolBounds): number => {
   const idleMs = typeof idleShutdownMs === "number" ? idleShutdownMs : 1_000;
   return Math.min(1_000, Math.max(20, Math.min(idleMs, minIdleShutdownMs, maxAgeMs, drainTimeoutMs) / 4));
 };
 
-/** Calls `run` periodically, as often as the bounds of the pool need it. */
+/** Calls `run` periodically, as often as the timeouts of the pool require. */
 export class TickTimer {
   readonly #run: () => void;
   #timer: NodeJS.Timeout | undefined;
@@ -39,7 +37,7 @@ export class TickTimer {
     this.#run = run;
   }
 
-  /** Starts, or starts again with other bounds. Does not keep the process alive. */
+  /** Starts, or restarts with new bounds. Does not keep the process alive. */
   start(bounds: PoolBounds): void {
     this.stop();
     this.#timer = setInterval(this.#run, tickMs(bounds)).unref();
@@ -50,7 +48,7 @@ export class TickTimer {
   }
 }
 
-/** Adds up slot-seconds, used and offered, so that utilization needs no sampling. */
+/** Sums up slot-seconds, used and available, so that utilization needs no sampling. */
 export class SlotTime {
   #since: number;
   busySeconds = 0;
@@ -69,25 +67,17 @@ export class SlotTime {
   }
 }
 
-/** The spans of the calls that hold leases, for links from calls that wait. */
-export class SlotHolders {
-  readonly #spans: Map<number, SpanIds> = new Map();
-
-  add({ lease }: LeaseKey, span: SpanIds | undefined): void {
-    if (span !== undefined) this.#spans.set(lease, span);
-  }
-
-  delete({ lease }: LeaseKey): void {
-    this.#spans.delete(lease);
-  }
-
-  /** The spans that have held leases longest, `most` of them. */
-  first(most: number): ReadonlyArray<SpanIds> {
-    return [...this.#spans.values()].slice(0, most);
-  }
+/** A request that waits for the decision of the pool. */
+interface PendingRequest {
+  readonly request: AcquireRequest;
+  readonly preference: RunnerPreference;
+  /** Set once the pool has decided. */
+  outcome: GrantedLease | CallError | undefined;
+  /** Called with the outcome. `undefined` where the caller reads {@link outcome} at once. */
+  readonly onOutcome: ((outcome: GrantedLease | CallError) => void) | undefined;
 }
 
-/** Most links from a waiting call to boots, and to calls that hold slots. */
+/** Maximum number of links from a waiting call to boots, and to calls that hold slots. */
 const maxLinks = 8;
 
 export class Pool implements LeaseOwner, PoolHandle {
@@ -96,9 +86,10 @@ export class Pool implements LeaseOwner, PoolHandle {
   readonly #telemetry: Telemetry;
   readonly #hooks: PoolHooks;
   readonly #state: PoolState;
-  readonly #fleet: RunnerManager;
-  readonly #pending: Map<number, Pending> = new Map();
-  readonly #holders = new SlotHolders();
+  readonly #runners: RunnerManager;
+  readonly #pending: Map<number, PendingRequest> = new Map();
+  /** The spans of the calls that hold leases, by lease and oldest first, for links from calls that wait. */
+  readonly #holders: Map<number, SpanIds> = new Map();
   readonly #inbox: Array<{ readonly event: PoolEvent; readonly at: number }> = [];
   readonly #time: SlotTime;
   readonly #unwatch: () => void;
@@ -115,7 +106,7 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#maxQueueWaitMs = config.maxQueueWaitMs;
     this.#telemetry = telemetry;
     this.#hooks = new PoolHooks(config, telemetry);
-    this.#fleet = new RunnerManager(config, telemetry, environment, this.#hooks, (event) => this.#step(event));
+    this.#runners = new RunnerManager(config, telemetry, environment, this.#hooks, (event) => this.#step(event));
     const fixed = config.backend === undefined ? config.runners.map((runner) => runner.id) : undefined;
     this.#state = new PoolState(config.bounds, () => environment.nameRunner(config.name), fixed);
     this.#time = new SlotTime(performance.now());
@@ -124,60 +115,56 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#step({ _tag: "Tick" });
   }
 
-  /** Most calls at a time. */
+  /** Maximum number of concurrent calls. */
   get slotLimit(): number {
     return this.#state.limit;
   }
 
-  /** Calls that wait. */
+  /** Number of waiting calls. */
   get queueDepth(): number {
     return this.#state.waiters.size;
   }
 
   get booting(): boolean {
-    return this.#fleet.booting;
+    return this.#runners.booting;
   }
 
-  /** What a call that waits now waits for: the boots under way, and calls that hold slots. A bounded number of each. */
+  /** What a waiting call waits for: boots in progress, and calls that hold slots. At most {@link maxLinks} of each. */
   obstacles(): ReadonlyArray<SpanIds> {
-    return [...this.#fleet.bootSpans.slice(0, maxLinks), ...this.#holders.first(maxLinks)];
+    return [...this.#runners.bootSpans.slice(0, maxLinks), ...[...this.#holders.values()].slice(0, maxLinks)];
   }
 
-  /** A lease if a slot is free now and nobody waits for one. */
-  tryAcquire(request: AcquireRequest): Lease | CallError | undefined {
-    let outcome: Lease | CallError | undefined;
-    const waiterId = this.#enter({
-      request,
-      granted: (lease) => (outcome = lease),
-      refused: (error) => (outcome = error),
-    });
-    if (outcome === undefined) this.#leave(waiterId);
-    return outcome;
+  /**
+   * A lease if a slot is free and no call waits, the error of a rejected call, or `undefined` if the call has to wait.
+   */
+  tryAcquire(request: AcquireRequest, preference: RunnerPreference): GrantedLease | CallError | undefined {
+    const pending: PendingRequest = { request, preference, outcome: undefined, onOutcome: undefined };
+    const waiterId = this.#enter(pending);
+    if (pending.outcome === undefined) this.#leave(waiterId);
+    return pending.outcome;
   }
 
-  /** A lease as soon as there is one, and at the latest when its deadline or `maxQueueWaitMs` is over. */
-  acquire(request: AcquireRequest): Effect.Effect<Lease, CallError> {
-    const waitMs = Math.min(request.remainingMs, this.#maxQueueWaitMs);
+  /** A lease as soon as there is one. Fails when the deadline of the call or `maxQueueWaitMs` has passed. */
+  acquire(request: AcquireRequest, preference: RunnerPreference): Effect.Effect<GrantedLease, CallError> {
+    const startedAt = performance.now();
+    const remainingMs = Math.max(0, request.deadlineAt - startedAt);
+    const [waitMs, timedOut] =
+      this.#maxQueueWaitMs < remainingMs ? [this.#maxQueueWaitMs, queueWaitExceeded] : [remainingMs, acquireTimeout];
     return Effect.callback((resume) => {
       let timer: NodeJS.Timeout | undefined;
-      const startedAt = performance.now();
       const waiterId = this.#enter({
         request,
-        granted: (lease) => {
+        preference,
+        outcome: undefined,
+        onOutcome: (outcome) => {
           clearTimeout(timer);
-          resume(Effect.succeed(lease));
-        },
-        refused: (error) => {
-          clearTimeout(timer);
-          resume(Effect.fail(error));
+          resume(outcome instanceof GrantedLease ? Effect.succeed(outcome) : Effect.fail(outcome));
         },
       });
       if (!this.#pending.has(waiterId)) return;
       timer = setTimeout(
         () => {
-          const waitedMs = performance.now() - startedAt;
-          const giveUp = waitMs < request.remainingMs ? queueWaitExceeded : acquireTimeout;
-          const error = giveUp(this.name, request.method, this.#situation(), waitedMs);
+          const error = timedOut(this.name, request.method, this.#situation(), performance.now() - startedAt);
           this.#leave(waiterId);
           resume(Effect.fail(error));
         },
@@ -198,7 +185,7 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#changes = changes;
     this.#maxQueueWaitMs = merged.maxQueueWaitMs ?? Infinity;
     this.#ticker.start(bounds);
-    this.#fleet.maxRssBytes = bounds.maxRssBytes;
+    this.#runners.maxRssBytes = bounds.maxRssBytes;
     this.#step({ _tag: "Update", bounds });
   }
 
@@ -218,11 +205,11 @@ export class Pool implements LeaseOwner, PoolHandle {
     const now = performance.now();
     const heldMs = (lostAt ?? now) - grantedAt;
     this.#telemetry.emit({ _tag: "LeaseEnded", pool: this.name, durationMs: heldMs });
-    this.#holders.delete(key);
+    this.#holders.delete(key.lease);
     this.#step({ _tag: "Release", key, heldMs }, now);
   }
 
-  /** The state that gauges show. */
+  /** The state for gauges. */
   snapshot(): PoolSnapshot {
     this.#time.advance(performance.now(), this.#state.used, this.#state.provisioned);
     return {
@@ -237,8 +224,8 @@ export class Pool implements LeaseOwner, PoolHandle {
   }
 
   /**
-   * Ends the pool: waiting calls are refused at once, running ones may finish within `graceMs`, then all runners
-   * that the pool started are ended.
+   * Shuts the pool down: rejects waiting calls at once, waits up to `graceMs` milliseconds for running calls, then
+   * terminates the runners that it started.
    */
   async close(graceMs: number): Promise<void> {
     this.#step({ _tag: "Close" });
@@ -253,11 +240,11 @@ export class Pool implements LeaseOwner, PoolHandle {
     }
     for (const runnerId of [...this.#state.runners.keys()]) this.#step({ _tag: "Lost", runnerId, reason: "drain" });
     this.#ticker.stop();
-    await this.#fleet.close();
+    await this.#runners.close();
     this.#unwatch();
   }
 
-  /** What stands between a call and a slot. */
+  /** Why a call gets no slot. */
   #situation(): Situation {
     const { supply, bounds, bootFailure, scaler } = this.#state;
     return {
@@ -265,16 +252,17 @@ export class Pool implements LeaseOwner, PoolHandle {
       supply,
       max: bounds.max,
       maxConcurrency: bounds.maxConcurrency,
-      bootingMs: this.#fleet.bootingMs,
+      bootingMs: this.#runners.bootingMs,
       bootFailure,
       policyReason: bounds.scaling === reactive ? undefined : scaler.decision.reason,
     };
   }
 
-  #enter(pending: Pending): number {
+  #enter(pending: PendingRequest): number {
     const waiterId = this.#nextWaiterId++;
     this.#pending.set(waiterId, pending);
-    const { preference, remainingMs } = pending.request;
+    const { preference, request } = pending;
+    const remainingMs = Math.max(0, request.deadlineAt - performance.now());
     this.#step({ _tag: "Acquire", waiterId, preference, remainingMs });
     return waiterId;
   }
@@ -284,8 +272,8 @@ export class Pool implements LeaseOwner, PoolHandle {
   }
 
   /**
-   * Takes one event after the other: what a command causes is an event of its own, taken when the command is done. An event
-   * has one time, `at`: the durations of leases add up to the slot seconds.
+   * Processes one event at a time. An event that a command causes is processed after that command. Each event has one
+   * time, `at`, so that the durations of leases add up to the slot-seconds.
    */
   #step(event: PoolEvent, at = performance.now()): void {
     this.#inbox.push({ event, at });
@@ -294,7 +282,7 @@ export class Pool implements LeaseOwner, PoolHandle {
     try {
       for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
         this.#time.advance(next.at, this.#state.used, this.#state.provisioned);
-        for (const command of this.#state.step(next.event, next.at)) this.#carryOut(command, next.at);
+        for (const command of this.#state.step(next.event, next.at)) this.#execute(command, next.at);
       }
     } finally {
       this.#stepping = false;
@@ -304,51 +292,52 @@ export class Pool implements LeaseOwner, PoolHandle {
     }
   }
 
-  #carryOut(command: PoolCommand, now: number): void {
+  #execute(command: PoolCommand, now: number): void {
     switch (command._tag) {
       case "Grant": {
         const pending = this.#pending.get(command.waiterId);
         this.#pending.delete(command.waiterId);
-        const runner = this.#fleet.get(command.key.runnerId);
-        const lease = new GrantedLease(command.key, runner, command.source, now, this);
-        if (pending === undefined) {
-          lease.release();
-        } else {
-          this.#holders.add(command.key, pending.request.span);
-          pending.request.granted(lease);
-          pending.granted(lease);
-        }
+        const { lease: id, runnerId } = command.key;
+        const lease = new GrantedLease(command.key, this.#runners.get(runnerId), command.source, now, this);
+        if (pending === undefined) return lease.release();
+        const { request } = pending;
+        if (request.span !== undefined) this.#holders.set(id, request.span);
+        request.lease = lease;
+        pending.outcome = lease;
+        pending.onOutcome?.(lease);
         return;
       }
       case "Refuse": {
         const pending = this.#pending.get(command.waiterId);
         this.#pending.delete(command.waiterId);
-        pending?.refused(refusal(this.name, pending.request.method, this.#situation(), command));
+        if (pending === undefined) return;
+        pending.outcome = refusal(this.name, pending.request.method, this.#situation(), command);
+        pending.onOutcome?.(pending.outcome);
         return;
       }
       case "Boot": {
         const requestedBy =
           command.waiterId === undefined ? undefined : this.#pending.get(command.waiterId)?.request.span;
-        return this.#fleet.boot(command.runnerId, command.reason, requestedBy);
+        return this.#runners.boot(command.runnerId, command.reason, requestedBy);
       }
       case "CancelBoot":
-        return void this.#fleet.cancelBoot(command.runnerId, "nobody needs the runner any more");
-      case "LookLater":
-        return this.#fleet.lookLater(command.afterMs);
+        return void this.#runners.cancelBoot(command.runnerId, "the runner is no longer needed");
+      case "ScheduleTick":
+        return this.#runners.scheduleTick(command.afterMs);
       case "Misbehaved":
         return this.#hooks.misbehaved(command.name, command.fault, decisionFallbacks[command.name]);
       case "Probe":
-        return this.#fleet.probe(command.runnerId, command.afterFailures);
+        return this.#runners.probe(command.runnerId, command.afterFailures);
       case "AwaitEnd":
-        return this.#fleet.awaitEnd(command.runnerId);
+        return this.#runners.awaitEnd(command.runnerId);
       case "AllowBootLater":
-        return this.#fleet.allowBootLater(command.failures);
+        return this.#runners.allowBootLater(command.failures);
       case "Terminate":
-        return this.#fleet.terminate(command.runnerId, command.reason);
+        return this.#runners.terminate(command.runnerId, command.reason);
       case "FailCalls":
-        return this.#fleet.forsake(command.runnerId, command.reason, now);
+        return this.#runners.failCalls(command.runnerId, command.reason, now);
       case "Draining":
-        return this.#fleet.draining(command.runnerId, command.reason);
+        return this.#runners.draining(command.runnerId, command.reason);
       case "Scaled":
         return this.#hooks.scaled(command.from, command.to, command.reason);
       case "Saturated":

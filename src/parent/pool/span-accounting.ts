@@ -1,93 +1,96 @@
 /**
- * The books of one runner's spans, as its parent keeps them: which were sent, which are
- * on the runner still, and, when it is killed, which died with it.
+ * Accounts for the spans of one runner: which ones were exported, which ones are still on the runner, and which ones
+ * were lost with it.
  *
- * Each span is booked once. `reported` never says more than what has left the runner;
- * `lost` never less than what is missing. It may say more: spans that were sent after
- * the last answer, and those of requests that never began, count as lost with the rest.
+ * Each span is counted once. `reported` never exceeds the number of exported spans, and `lost` is never below the
+ * number of missing ones. `lost` can be too high: spans that were exported after the last response, and spans of
+ * requests that never started, count as lost.
  */
 import type { RunnerTimings } from "../../contract/wire/envelope.ts";
 
-/** What became of spans. */
-export type SpanFate = "reported" | "lost";
+/** The outcome of spans. */
+export type SpanOutcome = "reported" | "lost";
 
-/** An answer that is older than the newest by more than this was not overtaken: the runner's clock was set back. In milliseconds. */
-const longestOvertakenMs = 5_000;
+/**
+ * A response that is older than the newest one by more than this was not reordered: the runner's clock was set back. In
+ * milliseconds.
+ */
+const maxReorderedMs = 5_000;
 
-/** Most spans of one request on a runner: the server's and the handler's. */
+/** Maximum number of spans of one request on a runner: the ones of the server and the handler. */
 const spansOfRequest = 2;
 
 export class SpanAccounting {
-  readonly #tell: (outcome: SpanFate, count: number) => void;
+  readonly #onEvent: (outcome: SpanOutcome, count: number) => void;
   /** Spans that responses acknowledged. */
   #acknowledged = 0;
-  /** Those of them that are known to have left. */
+  /** Acknowledged spans that are known to be exported. */
   #reported = 0;
-  /** What the newest answer said that the runner had still to send, and never would. */
+  /** Spans that the runner had not exported yet, by the newest response. */
   #unsent = 0;
   #failed = 0;
   #newestMs = 0;
-  /** Which of the processes at this address: what was under way on an earlier one is booked. */
+  /** Counts the processes at this address. Requests to an earlier process are already accounted for. */
   #generation = 0;
-  /** Recorded requests under way. */
+  /** Recorded requests in progress. */
   #open = 0;
-  /** Those that nobody waits for any more, as long as the runner need not have noticed. */
+  /** Recorded requests without a response, until the runner must have noticed. */
   #unaccounted = 0;
-  #adriftAt = 0;
+  #unaccountedAt = 0;
 
-  constructor(tell: (outcome: SpanFate, count: number) => void) {
-    this.#tell = tell;
+  constructor(onEvent: (outcome: SpanOutcome, count: number) => void) {
+    this.#onEvent = onEvent;
   }
 
-  /** A request whose spans are recorded goes out; what it gives stands for it below. */
+  /** A recorded request is sent. Returns the generation to pass to the other methods. */
   sent(): number {
     this.#open += 1;
     return this.#generation;
   }
 
-  /** It has its answer. @param sentAt `performance.now()` when it went out */
+  /** The request has its response. @param sentAt `performance.now()` when it was sent. */
   answered(generation: number, timings: RunnerTimings, sentAt: number): void {
     if (generation !== this.#generation) return;
     this.#open -= 1;
     this.learn(timings, sentAt);
   }
 
-  /** Takes what the answer to a request tells whose spans are not recorded. */
+  /** Takes the timings of a response to a request that is not recorded. */
   learn({ spans, sentMs, exported }: RunnerTimings, sentAt: number): void {
     this.#acknowledged += spans;
-    if (exported !== undefined && (sentMs >= this.#newestMs || this.#newestMs - sentMs > longestOvertakenMs)) {
+    if (exported !== undefined && (sentMs >= this.#newestMs || this.#newestMs - sentMs > maxReorderedMs)) {
       this.#newestMs = sentMs;
       this.#unsent = exported.unsent;
       this.#fail(exported.failed);
-      if (sentAt > this.#adriftAt) this.#unaccounted = 0;
+      if (sentAt > this.#unaccountedAt) this.#unaccounted = 0;
     }
     this.#report(this.#acknowledged - this.#unsent);
   }
 
-  /** It never reached the runner. */
+  /** The request never reached the runner. */
   unsent(generation: number): void {
     if (generation === this.#generation) this.#open -= 1;
   }
 
-  /** It gets no answer, or none that is waited for. */
+  /** The request gets no response, or is no longer waited for. */
   abandoned(generation: number): void {
     if (generation !== this.#generation) return;
     this.#open -= 1;
     this.#unaccounted += 1;
-    this.#adriftAt = performance.now();
+    this.#unaccountedAt = performance.now();
   }
 
-  /** The runner has ended in order, with its buffers sent. */
+  /** The runner has exited in order and flushed its spans. */
   settled(): void {
     this.#report(this.#acknowledged);
     this.#unsent = 0;
     this.#unaccounted = 0;
   }
 
-  /** The runner is gone, with what it held. */
+  /** The runner is lost, with its buffered spans. */
   lost(): void {
     const count = this.#unsent + spansOfRequest * (this.#open + this.#unaccounted);
-    if (count > 0) this.#tell("lost", count);
+    if (count > 0) this.#onEvent("lost", count);
     this.#generation += 1;
     this.#acknowledged = 0;
     this.#reported = 0;
@@ -97,12 +100,12 @@ export class SpanAccounting {
     this.#unaccounted = 0;
   }
 
-  /** A count that fell is that of a new process at the same address. */
+  /** A count that decreased belongs to a new process at the same address. */
   #fail(failed: number): void {
     const more = failed < this.#failed ? failed : failed - this.#failed;
     this.#failed = failed;
     if (more === 0) return;
-    this.#tell("lost", more);
+    this.#onEvent("lost", more);
     this.#reported += more;
   }
 
@@ -110,6 +113,6 @@ export class SpanAccounting {
     const more = left - this.#reported;
     if (more <= 0) return;
     this.#reported = left;
-    this.#tell("reported", more);
+    this.#onEvent("reported", more);
   }
 }

@@ -1,4 +1,4 @@
-/** What a user sees of a pool. */
+/** The user's view of a pool. */
 import type { PoolUpdate } from "../../contract/config/options.ts";
 import type { PoolBounds } from "../../contract/config/pool-bounds.ts";
 import type { ScalingDecision } from "../../contract/config/scaling.ts";
@@ -27,7 +27,7 @@ export interface PoolHandle {
   update(changes: PoolUpdate): void;
 }
 
-/** What a pool is and wants to be. */
+/** The stats of a pool. */
 export const statsOf = (snapshot: PoolSnapshot, bounds: PoolBounds, { target, reason }: ScalingDecision): PoolStats => {
   const { min, max } = bounds;
   const explanation = target > max ? `${reason}; max is ${max}` : target < min ? `${reason}; min is ${min}` : reason;

@@ -1,13 +1,16 @@
-/** A single request, as a promise. */
+/** A single request as a promise. */
 import { isInstance, messageOf } from "../../contract/thrown.ts";
 import type { HttpRequest, HttpResponse, HttpTransport } from "./transport.ts";
 
 const noBody = new Uint8Array(0);
 
-/** What of a request to ask has a default: `GET` without headers and body. */
+/** A request, by default a `GET` without headers and body. */
 export type Question = Pick<HttpRequest, "url" | "path" | "maxResponseBytes"> & Partial<HttpRequest>;
 
-/** Sends a request, and waits for its answer for at most so many milliseconds. Rejects with what the connection failed with. */
+/**
+ * Sends a request, and waits up to `timeoutMs` milliseconds for the response. Rejects with the failure of the
+ * connection.
+ */
 export const ask = (transport: HttpTransport, question: Question, timeoutMs: number): Promise<HttpResponse> =>
   new Promise((resolve, reject) => {
     const exchange = transport.send({ method: "GET", headers: {}, body: noBody, ...question }, (outcome) => {
@@ -20,6 +23,6 @@ export const ask = (transport: HttpTransport, question: Question, timeoutMs: num
     });
     const timer = setTimeout(() => {
       exchange.abort();
-      reject(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { name: "TimeoutError" }));
+      reject(Object.assign(new Error(`no response within ${timeoutMs} ms`), { name: "TimeoutError" }));
     }, timeoutMs);
   });

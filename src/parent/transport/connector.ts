@@ -1,9 +1,10 @@
 /**
- * Opens connections to one runner: TCP, a tunnel through a proxy, TLS. Nothing of a request is sent before all of it is done, so a
- * failure here is proof that no handler ran.
+ * Opens connections to one runner: TCP, a tunnel through a proxy, TLS. No byte of a request is sent before the
+ * connection is complete, so a failure here proves that no handler ran.
  *
- * With TLS 1.3 a server judges the client's certificate after the client counts the connection as open, and some end it then without a word. So that
- * a refused certificate is not taken for a lost response, a connection over TLS is first asked for `/ready`, until something has answered.
+ * With TLS 1.3 a server checks the client certificate after the client considers the connection open, and some servers
+ * then close it without an alert. To tell a rejected certificate from a lost response, a new connection over TLS first
+ * requests `/ready`, until the server has responded once.
  */
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, createSecureContext } from "node:tls";
@@ -14,29 +15,29 @@ import { type ResponseHead, ResponseReader } from "./response-reader.ts";
 /** Called once, with a socket or the reason why there is none. */
 export type Connected = (error: Error | null, socket: Socket | null) => void;
 
-/** Milliseconds for everything until a request can be sent. */
+/** Timeout until a request can be sent, in milliseconds. */
 const connectTimeoutMs = 10_000;
 const keepAliveProbeMs = 60_000;
 
 const ignore = (): void => {};
 
-/** The failure of TLS in words, with its code: OpenSSL's own text is about its source files. */
+/** A TLS failure in words, with its code. OpenSSL's own text refers to its source files. */
 const explained = (error: Error): Error => {
   const { code = "" } = error as NodeJS.ErrnoException;
   if (code.startsWith("ERR_SSL_")) {
     const advice = /CERT|HANDSHAKE_FAILURE|UNKNOWN_CA/.test(code)
-      ? "the server may want a client certificate, or another one (tls.cert and tls.key)"
-      : "check that TLS is spoken at this port";
+      ? "the server may require a client certificate, or another one (tls.cert and tls.key)"
+      : "check that the server uses TLS on this port";
     return Object.assign(new Error(`TLS failed (${code}): ${advice}`, { cause: error }), { code });
   }
   if (/^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(GET|VERIFY))/.test(code)) {
-    const message = `the certificate is not trusted (${error.message}): set tls.ca to that of its authority`;
+    const message = `the certificate is not trusted (${error.message}): set tls.ca to the certificate of its authority`;
     return Object.assign(new Error(message, { cause: error }), { code });
   }
   return error;
 };
 
-/** Sends a request on a socket that nothing else uses yet. Reads the response, for CONNECT its head alone. */
+/** Sends a request on a new socket, and reads the response. For CONNECT it reads only the head. */
 const exchange = (
   socket: Socket,
   request: string,
@@ -66,7 +67,7 @@ const exchange = (
     } catch (error) {
       return end(error as Error);
     }
-    if (surplus) end(new Error("more came than was asked for"));
+    if (surplus) end(new Error("the response is longer than expected"));
     else if (head !== undefined && (headOnly || reader.atRest || head.framing === "to the end")) end(undefined);
   };
   socket.on("data", onData).resume();
@@ -78,9 +79,9 @@ const tunnelRequest = (host: string, { authorization }: ProxyServer): string =>
   `${authorization === undefined ? "" : `proxy-authorization: ${authorization}\r\n`}\r\n`;
 
 /**
- * Checks that certificates and keys can be used.
+ * Validates certificates and keys.
  *
- * @throws {ConfigError} naming where they were configured.
+ * @throws {ConfigError} with the name of the invalid option.
  */
 export const checkCertificates = ({ tlsField, tls }: ResolvedConnection): void => {
   if (tls.ca === undefined && tls.cert === undefined) return;
@@ -89,13 +90,13 @@ export const checkCertificates = ({ tlsField, tls }: ResolvedConnection): void =
   } catch (error) {
     const { code = "unknown" } = error as NodeJS.ErrnoException;
     throw new ConfigError(
-      `${tlsField} cannot be used (${code}). Check that ca, cert and key are whole PEM files, that key belongs to cert, and the passphrase.`,
+      `${tlsField} is invalid (${code}). Check that ca, cert and key are complete PEM files, that key belongs to cert, and that the passphrase is correct.`,
     );
   }
 };
 
 export class Connector {
-  /** The path of the runner's URL, to stand before that of each request. */
+  /** The path of the runner's URL, a prefix of the path of each request. */
   readonly prefix: string;
   /** The `host` header. */
   readonly host: string;
@@ -120,17 +121,20 @@ export class Connector {
     this.#tls = connection.tls;
   }
 
-  /** Says that a connection brought a response. */
+  /** Reports that a connection delivered a response. */
   answered(): void {
     this.#answered = true;
   }
 
-  /** Says that a connection ended in place of a response. */
+  /** Reports that a connection was closed before a response. */
   unanswered(): void {
     this.#answered = false;
   }
 
-  /** Opens a connection on which a request can be sent. Returns how to give that up; `done` is not called after it. */
+  /**
+   * Opens a connection on which a request can be sent. Returns a function that aborts it, after which `done` is not
+   * called.
+   */
   open(done: Connected): () => void {
     let over = false;
     let giveUp = (): void => {
@@ -167,7 +171,7 @@ export class Connector {
 
     const check = (): void => {
       if (!this.#secure || this.#answered) return end(null);
-      step = "checking it: the server may refuse the client certificate, or want one (tls.cert)";
+      step = "checking it: the server may reject the client certificate, or require one (tls.cert)";
       const request = `GET ${this.prefix}/ready HTTP/1.1\r\nhost: ${this.host}\r\n\r\n`;
       exchange(socket, request, false, (error, head) => {
         if (error !== undefined || head === undefined) return end(error ?? new Error("nothing came"));
@@ -218,7 +222,7 @@ export class Connector {
     return () => giveUp();
   }
 
-  /** Ends all attempts to open a connection. */
+  /** Aborts all attempts to open a connection. */
   close(): void {
     for (const end of [...this.#opening]) end(new Error("the connections to the runner were closed"));
   }

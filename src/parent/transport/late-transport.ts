@@ -1,10 +1,10 @@
 /**
- * A transport that is loaded with its first request, so that a process which makes no calls over the wire does not load
- * an HTTP client. Requests that come while it is being loaded wait for it.
+ * A transport that is loaded with its first request, so that a process without remote calls does not load an HTTP
+ * client. Requests that arrive during loading wait for it.
  */
 import type { HttpExchange, HttpOutcome, HttpRequest, HttpTransport } from "./transport.ts";
 
-/** A request that waits for the transport, then belongs to it. */
+/** A request that waits for the transport to load. */
 class WaitingExchange implements HttpExchange {
   #inner: HttpExchange | undefined;
   #aborted = false;
@@ -31,7 +31,7 @@ class WaitingExchange implements HttpExchange {
 }
 
 /**
- * Makes it. What `load` throws fails the request, before a byte was sent; the next one asks again.
+ * Makes the transport. If `load` fails, the request fails without being sent, and the next request loads again.
  */
 export const lateTransport = (load: () => Promise<HttpTransport>): HttpTransport => {
   let loading: Promise<HttpTransport> | undefined;

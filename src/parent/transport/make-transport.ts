@@ -1,4 +1,4 @@
-/** The HTTP client of this runtime: undici on Node, sockets of our own on Bun, where undici is a stub. */
+/** Makes the HTTP client of this runtime: undici on Node, plain sockets on Bun, where undici is a stub. */
 import { loadPackage } from "../../contract/process/load-package.ts";
 import type { ResolvedConnection } from "../../contract/config/resolve-connection.ts";
 import { checkCertificates } from "./connector.ts";
@@ -8,7 +8,7 @@ import { lateTransport } from "./late-transport.ts";
 import { inNoContext } from "../../telemetry/no-context.ts";
 import { unobserved } from "../../telemetry/unobserved.ts";
 
-/** A transport whose requests and connections leave no trace with agents: a hop is one span, and that one is Firelight's. */
+/** Hides the requests and connections of a transport from APM agents: the only span of a hop is Firelight's. */
 class UnobservedExchange implements HttpExchange {
   readonly #exchange: HttpExchange;
 
@@ -27,7 +27,7 @@ class UnobservedExchange implements HttpExchange {
 
 const abort = (exchange: HttpExchange): void => exchange.abort();
 
-/** Hides a transport from agents. `done` is called where they see again. */
+/** Hides a transport from APM agents. `done` runs outside of the hidden context. */
 export const unobservedTransport = (transport: HttpTransport): HttpTransport => ({
   send: (request, done) =>
     new UnobservedExchange(unobserved(transport.send, request, (outcome: HttpOutcome) => inNoContext(done, outcome))),
@@ -35,7 +35,7 @@ export const unobservedTransport = (transport: HttpTransport): HttpTransport => 
   close: () => unobserved(transport.close),
 });
 
-/** Loads undici, which a process without a call over the wire does without. */
+/** Loads undici, which a process without remote calls does not need. */
 const loadUndici = async (connection: ResolvedConnection): Promise<HttpTransport> => {
   const { makeUndiciTransport } = await loadPackage("undici", "No request can be sent", () => import("./undici.ts"));
   return makeUndiciTransport(connection);
@@ -44,7 +44,7 @@ const loadUndici = async (connection: ResolvedConnection): Promise<HttpTransport
 /**
  * Makes a transport for the runners of a pool.
  *
- * @throws {ConfigError} for certificates or keys that cannot be used.
+ * @throws {ConfigError} for invalid certificates or keys.
  */
 export const makeTransport = (connection: ResolvedConnection): HttpTransport => {
   checkCertificates(connection);

@@ -1,4 +1,4 @@
-/** The body of a response while it comes in, within its limit. */
+/** The body of a response while it arrives, within its limit. */
 import type { BodyCheck, HttpOutcome, HttpRequest, ResponseStart } from "./transport.ts";
 
 /** The failure of a response that is larger than allowed. */
@@ -7,19 +7,19 @@ export class ResponseTooLarge extends Error {
   readonly bytes: number | undefined;
 
   constructor(limit: number, bytes?: number) {
-    super(`The response has ${bytes ?? `more than ${limit}`} bytes, and ${limit} are allowed.`);
+    super(`The response has ${bytes ?? `more than ${limit}`} bytes; the limit is ${limit}.`);
     this.name = "ResponseTooLarge";
     this.bytes = bytes;
   }
 }
 
-/** The largest body that is read to its end only to be checked. */
+/** Maximum size of a body that is read only to check its signature, in bytes. */
 const maxCheckedBytes = 256 * 1024 * 1024;
 
-/** An answer up to this size is read whatever `maxBodyBytes` is: errors have bounds of their own. */
+/** A response up to this size is read whatever `maxBodyBytes` is, because errors have limits of their own. */
 const minResponseBytes = 1024 * 1024;
 
-/** Most bytes of an answer that are kept where results may have so many. */
+/** Maximum size of a response that is kept, for results of up to `maxBodyBytes`. */
 export const responseLimit = (maxBodyBytes: number): number => Math.max(minResponseBytes, maxBodyBytes);
 
 export class ResponseBody {
@@ -28,7 +28,7 @@ export class ResponseBody {
   readonly #chunks: Array<Uint8Array> = [];
   readonly #check: BodyCheck | undefined;
   #bytes = 0;
-  /** Whether it is too large, and reading on is of no use. */
+  /** Whether it is too large, so that reading more is useless. */
   refused = false;
 
   constructor({ maxResponseBytes, oversized }: HttpRequest, response: ResponseStart) {
@@ -47,7 +47,7 @@ export class ResponseBody {
     else this.#chunks.push(chunk);
   }
 
-  /** What came of it, at the end of the body or once it is refused. */
+  /** The outcome, at the end of the body or when it is rejected. */
   outcome(): HttpOutcome {
     if (this.refused || this.#check !== undefined) {
       const cause = new ResponseTooLarge(this.#limit, this.refused ? undefined : this.#bytes);

@@ -1,18 +1,18 @@
 /**
- * Reads HTTP/1.1 responses from the bytes of a connection, one after the other. Strict: what could be read in two ways is
- * refused, and every part that is not the body has a size limit.
+ * Reads HTTP/1.1 responses from the bytes of a connection, one after the other. Strict: ambiguous input is rejected,
+ * and every part except the body has a size limit.
  */
 import type { ResponseStart } from "./transport.ts";
 
-/** The bytes are not a response in HTTP/1.1. */
+/** The bytes are not an HTTP/1.1 response. */
 export class MalformedResponse extends Error {
   constructor(problem: string) {
-    super(`the answer is not HTTP/1.1: ${problem}`);
+    super(`the response is not HTTP/1.1: ${problem}`);
     this.name = "MalformedResponse";
   }
 }
 
-/** Takes what is read. */
+/** Receives what is read. */
 export interface ResponseListener {
   /** The head of a response. Responses with a status below 200 are skipped. */
   onHead(head: ResponseHead): void;
@@ -30,7 +30,7 @@ const nothing = Buffer.alloc(0);
 /** The status and headers of a response. */
 export class ResponseHead implements ResponseStart {
   readonly status: number;
-  /** Whether the connection may be used again after it. */
+  /** Whether the connection can be reused after it. */
   readonly persistent: boolean;
   readonly #headers: ReadonlyMap<string, string>;
 
@@ -73,7 +73,7 @@ export class ResponseHead implements ResponseStart {
       throw new MalformedResponse("its transfer-encoding is unknown");
     }
     if (length === undefined) return "to the end";
-    if (!/^\d{1,15}$/.test(length)) throw new MalformedResponse("its content-length is no number");
+    if (!/^\d{1,15}$/.test(length)) throw new MalformedResponse("its content-length is not a number");
     return Number(length);
   }
 }
@@ -83,9 +83,9 @@ type State = "head" | "length" | "to the end" | "chunk size" | "chunk" | "after 
 export class ResponseReader {
   readonly #listener: ResponseListener;
   #state: State = "head";
-  /** Bytes of a head or a line that is not complete. */
+  /** Bytes of an incomplete head or line. */
   #held: Buffer = nothing;
-  /** Bytes that the body or the chunk still has. */
+  /** Remaining bytes of the body or the chunk. */
   #left = 0;
   #trailerBytes = 0;
 
@@ -94,7 +94,7 @@ export class ResponseReader {
   }
 
   /**
-   * Reads on. Whoever listens may stop it by leaving the connection: a reader is not used after that.
+   * Reads more bytes. The listener can stop it by closing the connection; the reader is not used after that.
    *
    * @throws {MalformedResponse}
    */
@@ -104,19 +104,19 @@ export class ResponseReader {
     while (rest.length > 0);
   }
 
-  /** Whether all that came has been read, and a new response may start. */
+  /** Whether all bytes were read, and a new response can start. */
   get atRest(): boolean {
     return this.#state === "head" && this.#held.length === 0;
   }
 
-  /** The connection has ended: whether a response has ended with it. */
+  /** The connection was closed. Returns whether that completes a response. */
   end(): boolean {
     if (this.#state !== "to the end") return false;
     this.#finish();
     return true;
   }
 
-  /** Reads one part, and gives back what follows it. */
+  /** Reads one part, and returns the bytes after it. */
   #step(bytes: Buffer): Buffer {
     switch (this.#state) {
       case "head":
@@ -166,7 +166,7 @@ export class ResponseReader {
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     const end = all.indexOf("\r\n");
     if (end > maxLineBytes || (end < 0 && all.length > maxLineBytes))
-      throw new MalformedResponse("a line of its body is too long");
+      throw new MalformedResponse("a line of the body is too long");
     if (end < 0) {
       this.#held = all;
       return nothing;
@@ -178,7 +178,7 @@ export class ResponseReader {
 
   #line(line: string): void {
     if (this.#state === "after chunk") {
-      if (line !== "") throw new MalformedResponse("a chunk does not end where it should");
+      if (line !== "") throw new MalformedResponse("a chunk has the wrong length");
       this.#state = "chunk size";
     } else if (this.#state === "chunk size") {
       const [, size] = /^([0-9a-fA-F]{1,12})[ \t]*(?:;|$)/.exec(line) ?? [];

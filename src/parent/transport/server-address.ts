@@ -1,4 +1,4 @@
-/** Host and port of a runner, as its spans name them. */
+/** Host and port of a runner, for the attributes of spans. */
 
 interface Address {
   readonly serverAddress: string;

@@ -1,6 +1,7 @@
 /**
- * HTTP/1.1 on sockets of our own, for Bun. Its `fetch` is no choice: it sends at most 256 requests at a time for the whole process and does not say
- * which ones wait, so that nobody knows whether a request was sent; it obeys proxy variables; and its errors do not tell how far it got.
+ * HTTP/1.1 on plain sockets, for Bun. Bun's `fetch` is unsuitable: it sends at most 256 requests at a time per process
+ * and does not report which ones wait, so it is unknown whether a request was sent; it obeys proxy variables; and its
+ * errors do not report how far a request got.
  */
 import type { Socket } from "node:net";
 import type { ResolvedConnection } from "../../contract/config/resolve-connection.ts";
@@ -9,20 +10,20 @@ import { ResponseBody } from "./response-body.ts";
 import { type ResponseHead, type ResponseListener, ResponseReader } from "./response-reader.ts";
 import type { HttpExchange, HttpOutcome, HttpRequest, HttpTransport } from "./transport.ts";
 
-/** Milliseconds that an idle connection is kept, unless the server names its own limit. */
+/** How long an idle connection is kept, in milliseconds, unless the server sets a limit. */
 const idleMs = 4_000;
-/** How long before the server's limit a connection is given up, so that the two do not meet. */
+/** How long before the server's limit a connection is closed, in milliseconds, to avoid a race. */
 const idleMarginMs = 2_000;
 const sweepMs = 1_000;
 
-/** Bodies up to this size are copied behind the head, which is cheaper than a second write. */
+/** Bodies up to this size are copied behind the head, which costs less than a second write. In bytes. */
 const oneWriteBytes = 64 * 1024;
 
-/** A request and what becomes of it. */
-class Exchange implements HttpExchange {
+/** A request in progress. */
+class SocketExchange implements HttpExchange {
   readonly request: HttpRequest;
   readonly #done: (outcome: HttpOutcome) => void;
-  /** Stops what it waits for: the opening of a connection, or a response on one. */
+  /** Stops what it waits for: a connection, or a response. */
   stop: (() => void) | undefined;
   sent = false;
   over = false;
@@ -55,7 +56,7 @@ const headOf = ({ path, method = "POST", headers, body }: HttpRequest, { prefix,
   let head = `${method} ${prefix}${path} HTTP/1.1\r\nhost: ${host}\r\n`;
   for (const name in headers) {
     const value = headers[name]!;
-    if (unsafe.test(value)) throw new Error(`the value of the header ${name} cannot be sent`);
+    if (unsafe.test(value)) throw new Error(`the value of header ${name} has characters that HTTP does not allow`);
     head += `${name}: ${value}\r\n`;
   }
   return method === "GET" ? `${head}\r\n` : `${head}content-length: ${body.byteLength}\r\n\r\n`;
@@ -74,7 +75,7 @@ class Route {
     this.connector = connector;
   }
 
-  send(exchange: Exchange): void {
+  send(exchange: SocketExchange): void {
     for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
       if (connection.expired(performance.now())) connection.destroy();
       else return connection.start(exchange);
@@ -113,12 +114,12 @@ class Route {
   }
 }
 
-/** A connection, which has one request at a time. */
+/** A connection, with one request at a time. */
 class Connection implements ResponseListener {
   readonly #route: Route;
   readonly #socket: Socket;
   readonly #reader = new ResponseReader(this);
-  #exchange: Exchange | undefined;
+  #exchange: SocketExchange | undefined;
   #head: ResponseHead | undefined;
   #body: ResponseBody | undefined;
   #ended = false;
@@ -137,7 +138,7 @@ class Connection implements ResponseListener {
       .resume();
   }
 
-  start(exchange: Exchange): void {
+  start(exchange: SocketExchange): void {
     let head: string;
     try {
       head = headOf(exchange.request, this.#route.connector);
@@ -165,7 +166,7 @@ class Connection implements ResponseListener {
     }
   }
 
-  /** Waits for its next request. */
+  /** Keeps the connection for the next request. */
   rest(forMs: number): void {
     this.#idleUntil = performance.now() + forMs;
     this.#socket.unref();
@@ -183,7 +184,7 @@ class Connection implements ResponseListener {
     this.#socket.destroy();
   }
 
-  /** Ends it, and what goes on there. */
+  /** Closes it, and fails the request on it. */
   close(): void {
     this.#lost(closed("the connections to the runner were closed"));
   }
@@ -217,7 +218,7 @@ class Connection implements ResponseListener {
     if (body !== undefined && (this.#ended || body.refused)) this.#finish(body);
   }
 
-  /** Frees the connection, then says what came of the request: whoever hears it may use the connection again. */
+  /** Frees the connection, then reports the outcome, so that the caller can reuse the connection at once. */
   #finish(body: ResponseBody): void {
     const exchange = this.#exchange!;
     const head = this.#head!;
@@ -232,7 +233,7 @@ class Connection implements ResponseListener {
     exchange.end(body.outcome());
   }
 
-  /** The connection is over, by its end or an error. */
+  /** The connection was closed, or failed. */
   #lost(cause: unknown): void {
     const exchange = this.#exchange;
     const body = this.#body;
@@ -243,11 +244,11 @@ class Connection implements ResponseListener {
     if (exchange === undefined) return;
     this.#exchange = undefined;
     if (body === undefined) this.#route.connector.unanswered();
-    exchange.fail(cause ?? closed("the other side closed the connection"));
+    exchange.fail(cause ?? closed("the server closed the connection"));
   }
 }
 
-/** Milliseconds for which a connection may be kept after a response. */
+/** How long a connection can be kept after a response, in milliseconds. */
 const keptMs = (head: ResponseHead): number => {
   const seconds = /(?:^|[\s,])timeout=(\d{1,6})/i.exec(head.header("keep-alive") ?? "")?.[1];
   return seconds === undefined ? idleMs : Math.min(idleMs, Number(seconds) * 1000 - idleMarginMs);
@@ -263,7 +264,7 @@ export const makeSocketTransport = (connection: ResolvedConnection): HttpTranspo
         route = new Route(new Connector(request.url, connection));
         routes.set(request.url, route);
       }
-      const exchange = new Exchange(request, done);
+      const exchange = new SocketExchange(request, done);
       route.send(exchange);
       return exchange;
     },

@@ -1,21 +1,21 @@
-/** Sends requests to runners over HTTP. Which client does it depends on the runtime. */
+/** The interface of HTTP clients that send requests to runners. The implementation depends on the runtime. */
 
-/** A request; for an invocation, encoded and signed. */
+/** A request. The one of an invocation is encoded and signed. */
 export interface HttpRequest {
-  /** Base URL of the runner. Its path, if it has one, is the prefix of `path`. */
+  /** Base URL of the runner. Its path, if any, is a prefix of `path`. */
   readonly url: string;
   readonly path: string;
   /** Default: `POST`. A `GET` has an empty body. */
   readonly method?: "GET" | "POST";
   readonly headers: Record<string, string>;
   readonly body: Uint8Array;
-  /** A larger response is a failure. */
+  /** Maximum size of the response body in bytes. A larger response is a failure. */
   readonly maxResponseBytes: number;
-  /** Told of a response that is larger, so that it can check what cannot be kept. */
+  /** Notified of a larger response, to check its signature. */
   readonly oversized?: OversizedListener;
 }
 
-/** A response of which the body is still to come. */
+/** A response whose body has not arrived yet. */
 export interface ResponseStart {
   readonly status: number;
   header(name: string): string | undefined;
@@ -25,18 +25,18 @@ export interface HttpResponse extends ResponseStart {
   readonly body: Uint8Array;
 }
 
-/** Takes the bytes of a body as they come in, and keeps none. */
+/** Receives the bytes of a body as they arrive, without keeping them. */
 export interface BodyCheck {
   update(chunk: Uint8Array): void;
 }
 
-/** Wants to check responses that are too large to be kept. */
+/** Checks responses that are too large to keep. */
 export interface OversizedListener {
-  /** Starts a check. Without one the response is not read. */
+  /** Starts a check. The response is not read if there is none. */
   startCheck(response: ResponseStart, bodyLength: number): BodyCheck | undefined;
 }
 
-/** A request that got no response. */
+/** A request without a response. */
 export interface HttpFailure {
   /** Whether a byte of the request may have reached the runner. */
   readonly sent: boolean;
@@ -45,18 +45,18 @@ export interface HttpFailure {
 
 export type HttpOutcome = { readonly response: HttpResponse } | { readonly failure: HttpFailure };
 
-/** A request under way. */
+/** A request in progress. */
 export interface HttpExchange {
   /** Whether a byte of the request may have reached the runner. */
   readonly sent: boolean;
-  /** Ends it; `done` is not called any more. */
+  /** Aborts it. `done` is not called. */
   abort(): void;
 }
 
 export interface HttpTransport {
-  /** Calls `done` once, unless aborted; never within the call itself. */
+  /** Calls `done` once unless aborted, and never synchronously. */
   send(request: HttpRequest, done: (outcome: HttpOutcome) => void): HttpExchange;
-  /** Frees the connections to a runner that is gone. */
+  /** Closes the connections to a runner that has exited. */
   forget(url: string): void;
   close(): Promise<void>;
 }

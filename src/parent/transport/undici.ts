@@ -12,7 +12,7 @@ interface Route {
   readonly connector: Connector;
 }
 
-/** The head of a response, as undici gives it. */
+/** The head of a response from undici. */
 class Start implements ResponseStart {
   readonly status: number;
   readonly #headers: Readonly<Record<string, string | Array<string> | undefined>>;
@@ -28,14 +28,14 @@ class Start implements ResponseStart {
   }
 }
 
-class Exchange implements HttpExchange, Dispatcher.DispatchHandler {
+class UndiciExchange implements HttpExchange, Dispatcher.DispatchHandler {
   readonly #request: HttpRequest;
   readonly #connector: Connector;
   readonly #done: (outcome: HttpOutcome) => void;
   #controller: Dispatcher.DispatchController | undefined;
   #body: ResponseBody | undefined;
   #over = false;
-  /** Set when undici is about to write the request to an open connection. */
+  /** Set when undici writes the request to an open connection. */
   sent = false;
 
   constructor(request: HttpRequest, connector: Connector, done: (outcome: HttpOutcome) => void) {
@@ -123,7 +123,7 @@ export const makeUndiciTransport = (connection: ResolvedConnection): HttpTranspo
     send: (request, done) => {
       const { pool, connector } = routeOf(request.url);
       const { method = "POST", headers, body } = request;
-      const exchange = new Exchange(request, connector, done);
+      const exchange = new UndiciExchange(request, connector, done);
       const path = connector.prefix === "" ? request.path : connector.prefix + request.path;
       pool.dispatch({ path, method, headers, body: method === "GET" ? null : body }, exchange);
       return exchange;

@@ -1,7 +1,6 @@
 /**
- * Runs a handler: inside its span and its invocation context, and never past its
- * deadline. A handler that ignores its signal goes on in the background; whatever
- * it ends with then is logged and dropped.
+ * Calls a handler in its span and its invocation context, and stops waiting for it at the deadline. A handler that
+ * ignores its signal goes on in the background; its late result is logged and dropped.
  */
 import * as Effect from "effect/Effect";
 import { FlameError, FlameMethodError, InvokeError } from "../../contract/errors.ts";
@@ -11,11 +10,15 @@ import { exceptionMeta } from "../../telemetry/exception.ts";
 import type { StageSpan } from "../../telemetry/telemetry.ts";
 import { isDue } from "./deadline.ts";
 import { HandlerContext } from "./context.ts";
-import type { Run } from "./execution.ts";
+import type { Execution } from "./execution.ts";
+import type { RegisteredMethod } from "../../contract/api/registry.ts";
 
-/** The error for the caller of a handler that threw: its own words if it chose them, else only that it failed. */
-const handlerError = (run: Run, thrown: unknown): InvokeError => {
-  const { method, invocationId, attempt } = run.invocation;
+/**
+ * The error for the caller of a handler that threw. It has the message of a `FlameMethodError`, and hides every other
+ * one.
+ */
+const handlerError = (execution: Execution, thrown: unknown): InvokeError => {
+  const { method, invocationId, attempt } = execution.invocation;
   const said = readThrown(thrown);
   const context = {
     executed: "yes",
@@ -23,7 +26,7 @@ const handlerError = (run: Run, thrown: unknown): InvokeError => {
     method,
     invocationId,
     attempt,
-    runnerId: run.runnerId,
+    runnerId: execution.host.runnerId,
     cause: thrown,
   } as const;
   if (isInstance(thrown, FlameMethodError)) {
@@ -36,7 +39,7 @@ const handlerError = (run: Run, thrown: unknown): InvokeError => {
   }
   return new InvokeError(
     "remote_error",
-    `${method} failed on runner ${run.runnerId} (invocation ${invocationId}); the runner's log has the cause.`,
+    `${method} failed on runner ${execution.host.runnerId} (invocation ${invocationId}); see the runner's log.`,
     {
       ...context,
       retryable: isInstance(thrown, FlameError) ? readField(thrown, "retryable") === true : true,
@@ -45,111 +48,120 @@ const handlerError = (run: Run, thrown: unknown): InvokeError => {
   );
 };
 
-const deadlineError = (run: Run): InvokeError => {
-  const { method, invocationId, attempt, arrivedAt } = run.invocation;
+const deadlineError = (execution: Execution): InvokeError => {
+  const { method, invocationId, attempt, arrivedAt } = execution.invocation;
   return new InvokeError(
     "timeout",
-    `${method} was still running on runner ${run.runnerId} when the ${Math.round(run.deadlineAt() - arrivedAt)} ms that it was given were over. Its signal was aborted; a handler that ignores ctx.signal goes on.`,
-    { executed: "yes", phase: "handler", method, invocationId, attempt, runnerId: run.runnerId },
+    `${method} exceeded its ${Math.round(execution.deadlineAt() - arrivedAt)} ms deadline on runner ${execution.host.runnerId}. Its signal was aborted; a handler that ignores ctx.signal goes on.`,
+    { executed: "yes", phase: "handler", method, invocationId, attempt, runnerId: execution.host.runnerId },
   );
 };
 
-const innerDeadlineError = (run: Run, cause: FlameError): InvokeError => {
-  const { method, invocationId, attempt } = run.invocation;
+const innerDeadlineError = (execution: Execution, cause: FlameError): InvokeError => {
+  const { method, invocationId, attempt } = execution.invocation;
   return new InvokeError(
     "timeout",
-    `${method} ran out of time on runner ${run.runnerId}: a call that its handler made ended at the deadline that both have.`,
-    { executed: "yes", phase: "handler", method, invocationId, attempt, runnerId: run.runnerId, cause },
+    `${method} exceeded its deadline on runner ${execution.host.runnerId}: a call that its handler made ended at the same deadline.`,
+    { executed: "yes", phase: "handler", method, invocationId, attempt, runnerId: execution.host.runnerId, cause },
   );
 };
 
-const canceledError = (run: Run): InvokeError =>
+const canceledError = (execution: Execution): InvokeError =>
   new InvokeError(
     "canceled",
-    `${run.invocation.method} was canceled: its caller gave up or is gone, or the runner stops.`,
+    `${execution.invocation.method} was canceled: its caller canceled it or disconnected, or the runner is stopping.`,
     {
       executed: "yes",
       phase: "handler",
-      method: run.invocation.method,
-      invocationId: run.invocation.invocationId,
-      attempt: run.invocation.attempt,
-      runnerId: run.runnerId,
+      method: execution.invocation.method,
+      invocationId: execution.invocation.invocationId,
+      attempt: execution.invocation.attempt,
+      runnerId: execution.host.runnerId,
     },
   );
 
-/** Hears the end of a handler that nobody waits for any more. */
-const logLateResult = (run: Run, error: InvokeError): void => {
-  if (run.pending === undefined) return;
+/** Logs how a handler ends after the runner stopped waiting for it. */
+const logLateResult = (execution: Execution, error: InvokeError): void => {
+  if (execution.pending === undefined) return;
   const since = performance.now();
   const report = (outcome: string, exception?: Record<string, unknown>): void =>
-    run.logger[error.code === "timeout" ? "warn" : "info"](
-      `${run.invocation.method} ${outcome} ${Math.round(performance.now() - since)} ms after it was given up (${error.code}); this was dropped`,
-      { "rpc.method": run.invocation.method, "flame.invocation.id": run.invocation.invocationId, ...exception },
+    execution.host.logger[error.code === "timeout" ? "warn" : "info"](
+      `${execution.invocation.method} ${outcome} ${Math.round(performance.now() - since)} ms after the runner stopped waiting for it (${error.code}); the outcome was dropped`,
+      {
+        "rpc.method": execution.invocation.method,
+        "flame.invocation.id": execution.invocation.invocationId,
+        ...exception,
+      },
     );
-  run.pending.then(
+  execution.pending.then(
     () => report("returned"),
     (thrown: unknown) => {
       if (thrown === error) return;
-      report("failed", exceptionMeta(thrown, run.redact));
+      report("failed", exceptionMeta(thrown, execution.host.redact));
     },
   );
 };
 
-/** A promise of the result whose `then` is its own: a handler's can be anything. */
+/** A native promise of the result. The `then` of a handler's result can be anything. */
 const plainPromise = (result: PromiseLike<unknown>): Promise<unknown> =>
   Object.hasOwn(result, "then") || Object.hasOwn(result, "constructor")
     ? new Promise((resolve) => resolve(result))
     : Promise.resolve(result);
 
 /**
- * Runs the handler. Ends with what it returns, with `remote_error` for what it throws, and with `timeout` at the
- * deadline. Interrupting the effect aborts the handler's signal.
+ * Calls the handler. Succeeds with what it returns, and fails with `remote_error` for what it throws and with `timeout`
+ * at the deadline. Interrupting the effect aborts the handler's signal.
  */
-export const execute = (run: Run, args: ReadonlyArray<unknown>, span: StageSpan): Effect.Effect<unknown, InvokeError> =>
+export const callHandler = (
+  execution: Execution,
+  method: RegisteredMethod,
+  args: ReadonlyArray<unknown>,
+  span: StageSpan,
+): Effect.Effect<unknown, InvokeError> =>
   Effect.callback<unknown, InvokeError>((resume) => {
-    const { method } = run;
     const controller = new AbortController();
     let ended = false;
     const end = (outcome: Effect.Effect<unknown, InvokeError>): void => {
       if (ended) return;
       ended = true;
       stopWaiting();
-      run.endedAt = performance.now();
+      execution.endedAt = performance.now();
       resume(outcome);
     };
     const fail = (thrown: unknown): void => {
       if (ended) return;
-      run.thrown = thrown;
-      const late = isInstance(thrown, FlameError) && readField(thrown, "code") === "timeout" && isDue(run.deadlineAt());
-      end(Effect.fail(late ? innerDeadlineError(run, thrown) : handlerError(run, thrown)));
+      execution.thrown = thrown;
+      const atOwnDeadline =
+        isInstance(thrown, FlameError) && readField(thrown, "code") === "timeout" && isDue(execution.deadlineAt());
+      end(Effect.fail(atOwnDeadline ? innerDeadlineError(execution, thrown) : handlerError(execution, thrown)));
     };
     const abort = (error: InvokeError): void => {
       ended = true;
-      run.endedAt = performance.now();
-      logLateResult(run, error);
+      execution.endedAt = performance.now();
+      logLateResult(execution, error);
       controller.abort(error);
     };
-    const stopWaiting = run.onDeadline(() => {
-      const error = deadlineError(run);
+    const stopWaiting = execution.onDeadline(execution.deadlineAt, () => {
+      const error = deadlineError(execution);
       abort(error);
       resume(Effect.fail(error));
     });
-    const context = new HandlerContext(run, span, controller.signal);
+    const context = new HandlerContext(execution, span, controller.signal);
 
-    run.startedAt = performance.now();
-    run.executed = "yes";
+    execution.startedAt = performance.now();
+    execution.executed = "yes";
     try {
-      const result = span.activate(() => currentInvocation.run(context, () => method.invoke(context, args)));
+      const result = span.activate(() => currentInvocation.run(context, method.invoke, context, args));
       if (typeof (result as PromiseLike<unknown> | null | undefined)?.then !== "function") {
         return end(Effect.succeed(result));
       }
-      run.pending = plainPromise(result as PromiseLike<unknown>);
-      run.pending.then((value) => end(Effect.succeed(value)), fail);
+      execution.pending = plainPromise(result as PromiseLike<unknown>);
+      execution.pending.then((value) => end(Effect.succeed(value)), fail);
     } catch (thrown) {
       return fail(thrown);
     }
     return Effect.sync(() => {
       stopWaiting();
-      abort(canceledError(run));
+      abort(canceledError(execution));
     });
   });

@@ -1,20 +1,14 @@
-/** What a handler is told about its invocation. Few handlers ask for all of it, so the dear parts are made when asked for. */
+/** The invocation context of a handler. Its expensive parts are made on first use. */
 import type { Invocation } from "../../contract/wire/dispatcher.ts";
 import type { TraceCarrier } from "../../contract/wire/envelope.ts";
 import { clockAnchorMs, clockStepMs } from "../../contract/wire/clock.ts";
 import type { RunningInvocation } from "../../contract/api/invocation.ts";
 import type { Logger } from "../../contract/config/options.ts";
+import type { Execution } from "./execution.ts";
 import { unsampledFlags } from "../../telemetry/catalog.ts";
 import type { StageSpan } from "../../telemetry/telemetry.ts";
 
-/** What is known when a handler starts. */
-export interface HandlerStart {
-  readonly invocation: Invocation;
-  readonly logger: Logger;
-  readonly deadlineAt: () => number;
-}
-
-/** A logger that says which invocation each record is about. */
+/** A logger that adds the invocation to each record. */
 const invocationLogger = (logger: Logger, invocation: Invocation, span: StageSpan): Logger => {
   const about = (meta: Record<string, unknown> | undefined): Record<string, unknown> => ({
     "rpc.method": invocation.method,
@@ -38,25 +32,25 @@ export class HandlerContext implements RunningInvocation {
   readonly signal: AbortSignal;
   readonly attempt: number;
   readonly idempotencyKey: string | undefined;
-  readonly #start: HandlerStart;
-  /** What makes a clock time of a `performance.now()`; another one once the clock was set. */
+  readonly #execution: Execution;
+  /** The wall clock minus `performance.now()`. Updated when the wall clock was set. */
   #anchorMs = clockAnchorMs();
   readonly #span: StageSpan;
   #logger: Logger | undefined;
 
-  constructor(start: HandlerStart, span: StageSpan, signal: AbortSignal) {
-    const { invocation } = start;
+  constructor(execution: Execution, span: StageSpan, signal: AbortSignal) {
+    const { invocation } = execution;
     this.invocationId = invocation.invocationId;
     this.method = invocation.method;
     this.signal = signal;
     this.attempt = invocation.attempt;
     this.idempotencyKey = invocation.idempotencyKey;
-    this.#start = start;
+    this.#execution = execution;
     this.#span = span;
   }
 
   deadlineAt(): number {
-    return this.#start.deadlineAt();
+    return this.#execution.deadlineAt();
   }
 
   get deadline(): number | null {
@@ -72,6 +66,6 @@ export class HandlerContext implements RunningInvocation {
   }
 
   get logger(): Logger {
-    return (this.#logger ??= invocationLogger(this.#start.logger, this.#start.invocation, this.#span));
+    return (this.#logger ??= invocationLogger(this.#execution.host.logger, this.#execution.invocation, this.#span));
   }
 }

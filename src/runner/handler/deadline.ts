@@ -1,20 +1,20 @@
 /** Deadlines of invocations, as times of `performance.now()`. */
 import { maxTimerMs } from "../../contract/validation/check-number.ts";
 
-/** Milliseconds before a deadline in which what ends an invocation is its deadline. */
+/** An invocation that ends within this time before its deadline is attributed to the deadline, in milliseconds. */
 const deadlineSlackMs = 25;
 
 /**
- * Whether what ends now for want of time ends for this deadline: a caller that gives up, and a call that the handler
- * made, see it a little earlier than this runner.
+ * Whether an invocation that is aborted now ends because of this deadline. Callers, and calls that the handler makes,
+ * observe their deadline slightly earlier than this runner.
  */
 export const isDue = (deadlineAt: number): boolean => deadlineAt - performance.now() <= deadlineSlackMs;
 
 /**
- * Calls back when the deadline has passed. It is asked anew each time that it seems over, since it grows when callers with more
- * time wait for the same run. Returns how to stop waiting.
+ * Calls back when the deadline has passed. `deadlineAt` is called again each time, because the deadline grows when
+ * callers with more time wait for the same execution. Returns a function that stops waiting.
  */
-export const atDeadline = (deadlineAt: () => number, over: () => void): (() => void) => {
+export const atDeadline = (deadlineAt: () => number, onExpired: () => void): (() => void) => {
   let timer: NodeJS.Timeout | undefined;
   const wait = (leftMs: number): void => {
     if (leftMs > maxTimerMs) return;
@@ -22,7 +22,7 @@ export const atDeadline = (deadlineAt: () => number, over: () => void): (() => v
       () => {
         const moreMs = deadlineAt() - performance.now();
         if (moreMs >= 1) wait(moreMs);
-        else over();
+        else onExpired();
       },
       Math.max(0, leftMs),
     );

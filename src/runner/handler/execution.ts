@@ -1,48 +1,92 @@
-/** One run of a handler: what it needs, and the record of it. */
-import type { Invocation } from "../../contract/wire/dispatcher.ts";
-import type { Executed } from "../../contract/errors.ts";
-import type { Logger } from "../../contract/config/options.ts";
+/** The state of one invocation on the runner. Every stage receives it, and records in it what it learns. */
+import * as Effect from "effect/Effect";
 import type { RegisteredMethod } from "../../contract/api/registry.ts";
+import type { IsolateKind } from "../../contract/config/isolation.ts";
+import type { Logger } from "../../contract/config/options.ts";
+import type { CallError, Executed } from "../../contract/errors.ts";
+import type { Invocation } from "../../contract/wire/dispatcher.ts";
 import type { Redactor } from "../../telemetry/redaction.ts";
+import type { SpanIds, StageSpan, Telemetry } from "../../telemetry/telemetry.ts";
+import { atDeadline, isDue } from "./deadline.ts";
 
-/** A run while it lasts, and afterwards. */
-export interface Run {
-  readonly method: RegisteredMethod;
-  readonly invocation: Invocation;
+/** What an execution needs from the process that it runs in. */
+export interface ExecutionHost {
   readonly runnerId: string;
   readonly logger: Logger;
   readonly redact: Redactor;
-  /** `performance.now()` at which it must be over. It grows while it runs, if callers with more time wait for the same run. */
-  readonly deadlineAt: () => number;
-  /** Calls back when that time has come. Returns how to stop waiting for it. */
-  readonly onDeadline: (over: () => void) => () => void;
-  /** What is known of the handler: whether it was reached. */
+  readonly telemetry: Pick<Telemetry, "stage">;
+}
+
+/** An invocation in progress, and afterwards. */
+export interface Execution {
+  readonly host: ExecutionHost;
+  readonly invocation: Invocation;
+  /** `undefined` if no such method is registered. */
+  readonly method: RegisteredMethod | undefined;
+  /**
+   * `performance.now()` at which it must be over. It grows during the execution when callers with more time wait for
+   * the same one.
+   */
+  deadlineAt: () => number;
+  /** Calls back at the deadline. Returns a function that stops waiting. */
+  readonly onDeadline: typeof atDeadline;
+  /** The span of the request. */
+  span: SpanIds | undefined;
+  /** Whether the span of the handler was opened. */
+  handlerSpanOpened: boolean;
+  /** Whether the handler ran. */
   executed: Executed;
-  /** `performance.now()` at which the handler started; `undefined` as long as it has not. */
+  /** `performance.now()` at which the handler started. */
   startedAt: number | undefined;
-  /** `performance.now()` at which the runner stopped waiting for it. */
+  /** `performance.now()` at which the runner stopped waiting for the handler. */
   endedAt: number | undefined;
   /** What the handler threw. */
   thrown: unknown;
-  /** What the handler has promised, where it runs here. */
+  /** What a handler in this process has promised. */
   pending: Promise<unknown> | undefined;
-  /** After it was given up: what the handler ends with if it goes on, encoded. Gives `undefined` where nothing goes on. */
-  late: () => Promise<Uint8Array> | undefined;
+  /** The encoded result of a handler in an isolate. It settles even after the runner stopped waiting. */
+  isolateResult: Promise<Uint8Array> | undefined;
 }
 
-/** What is known of a run when it begins. */
-export type RunStart = Pick<
-  Run,
-  "method" | "invocation" | "runnerId" | "logger" | "redact" | "deadlineAt" | "onDeadline"
->;
+/** An execution that has not started. */
+export const newExecution = (
+  host: ExecutionHost,
+  invocation: Invocation,
+  method: RegisteredMethod | undefined,
+  onDeadline: typeof atDeadline = atDeadline,
+): Execution => {
+  const deadlineAt = invocation.arrivedAt + invocation.timeoutMs;
+  return {
+    host,
+    invocation,
+    method,
+    deadlineAt: () => deadlineAt,
+    onDeadline,
+    span: undefined,
+    handlerSpanOpened: false,
+    executed: "no",
+    startedAt: undefined,
+    endedAt: undefined,
+    thrown: undefined,
+    pending: undefined,
+    isolateResult: undefined,
+  };
+};
 
-/** A run that has not begun. */
-export const newRun = (start: RunStart): Run => ({
-  ...start,
-  executed: "no",
-  startedAt: undefined,
-  endedAt: undefined,
-  thrown: undefined,
-  pending: undefined,
-  late: () => undefined,
-});
+/** Records why an interrupted stage ended: at its deadline, or because it was canceled. */
+export const noteAborted = (deadlineAt: number, span: StageSpan): Effect.Effect<void> =>
+  Effect.sync(() => span.setAttributes({ status: isDue(deadlineAt) ? "DEADLINE_EXCEEDED" : "CANCELLED" }));
+
+/** Runs the body in the handler's span. */
+export const withHandlerSpan = <A>(
+  execution: Execution,
+  isolation: IsolateKind | undefined,
+  body: (span: StageSpan) => Effect.Effect<A, CallError>,
+): Effect.Effect<A, CallError> => {
+  const { method, body: args, carrier } = execution.invocation;
+  execution.handlerSpanOpened = true;
+  return execution.host.telemetry.stage(
+    { _tag: "handler", facts: { method, isolation, requestBytes: args.byteLength }, carrier },
+    (span) => Effect.onInterrupt(body(span), () => noteAborted(execution.deadlineAt(), span)),
+  );
+};

@@ -1,95 +1,88 @@
 /**
- * A run from its encoded arguments to its encoded result, where the handler is: on
- * the runner's own event loop, or inside of an isolate.
+ * Runs an execution where its handler is, in the runner or in an isolate: decodes the arguments, calls the handler, and
+ * encodes the result.
  */
 import * as Effect from "effect/Effect";
+import type { RegisteredMethod } from "../../contract/api/registry.ts";
 import type { Codec } from "../../contract/codec/codec.ts";
 import type { Invocation } from "../../contract/wire/dispatcher.ts";
 import { type CallError, FlameError, InvokeError } from "../../contract/errors.ts";
 import { isInstance, messageOf } from "../../contract/thrown.ts";
-import type { StageSpan } from "../../telemetry/telemetry.ts";
-import { execute } from "./call-handler.ts";
-import type { Run } from "./execution.ts";
+import { callHandler } from "./call-handler.ts";
+import { type Execution, withHandlerSpan } from "./execution.ts";
 
-export interface PerformDeps {
+export interface InvokeOptions {
   readonly codec: Codec;
-  /** Most bytes of an encoded result. */
+  /** Maximum size of an encoded result, in bytes. */
   readonly maxBodyBytes: number;
 }
 
-/** Runs something inside the span of the handler. */
-export type WithHandlerSpan = (
-  inside: (span: StageSpan) => Effect.Effect<Uint8Array, CallError>,
-) => Effect.Effect<Uint8Array, CallError>;
-
-/** What the codec threw, as an error of ours that says whether the handler ran. */
+/** Converts what the codec threw to an error that tells whether the handler ran. */
 const codecError = (thrown: unknown, executed: "no" | "yes"): InvokeError => {
-  const phase = executed === "no" ? "runner_queue" : "encode";
   const isOurs = isInstance(thrown, FlameError);
   return new InvokeError(isOurs ? thrown.code : "serialization_error", messageOf(thrown), {
     executed,
-    phase,
+    phase: executed === "no" ? "runner_queue" : "encode",
     retryable: false,
     details: isOurs ? thrown.details : undefined,
     cause: thrown,
   });
 };
 
-const requireArguments = (args: unknown, what: string): ReadonlyArray<unknown> => {
+const requireArray = (args: unknown, { method }: Invocation): ReadonlyArray<unknown> => {
   if (Array.isArray(args)) return args;
-  throw new InvokeError("serialization_error", `The ${what} are not an array.`);
+  throw new InvokeError("serialization_error", `The arguments of ${method} are not an array.`);
 };
 
-const decodeArguments = (codec: Codec, { method, body }: Invocation): ReadonlyArray<unknown> => {
-  const what = `arguments of ${method}`;
-  return requireArguments(codec.decode(body, what), what);
-};
-
-/** The arguments of a message that takes long to read: other invocations go on meanwhile. */
-const decodeArgumentsInSlices = (
-  codec: Codec,
-  { method, body }: Invocation,
-): Effect.Effect<ReadonlyArray<unknown>, InvokeError> => {
-  const what = `arguments of ${method}`;
-  return Effect.tryPromise({
-    try: async (signal) => requireArguments(await codec.decodeInSlices(body, what, signal), what),
+/** Decodes arguments that take long to decode. Other invocations go on in between. */
+const decodeInSlices = (codec: Codec, invocation: Invocation): Effect.Effect<ReadonlyArray<unknown>, InvokeError> =>
+  Effect.tryPromise({
+    try: async (signal) =>
+      requireArray(
+        await codec.decodeInSlices(invocation.body, `arguments of ${invocation.method}`, signal),
+        invocation,
+      ),
     catch: (thrown) => codecError(thrown, "no"),
   });
-};
 
-const encodeResult = ({ codec, maxBodyBytes }: PerformDeps, method: string, value: unknown): Uint8Array => {
+const encodeResult = ({ codec, maxBodyBytes }: InvokeOptions, method: string, value: unknown): Uint8Array => {
   const body = codec.encode(value, `result of ${method}`);
   if (body.byteLength <= maxBodyBytes) return body;
   throw new InvokeError(
     "payload_too_large",
-    `The result of ${method} has ${body.byteLength} bytes; maxBodyBytes allows ${maxBodyBytes}. Return less, or a reference to it, or raise maxBodyBytes on both sides.`,
+    `The result of ${method} has ${body.byteLength} bytes; maxBodyBytes allows ${maxBodyBytes}. Return less data, return a reference to it, or raise maxBodyBytes on both sides.`,
   );
 };
 
-/** The error of an invocation whose time was over before its handler could start. */
-export const tooLate = ({ method, runnerId }: Run): InvokeError =>
+/** The encoded result of a handler that goes on after the runner stopped waiting; `undefined` if none goes on. */
+export const lateResult = (
+  options: InvokeOptions,
+  { isolateResult, pending, invocation }: Execution,
+): Promise<Uint8Array> | undefined =>
+  isolateResult ?? pending?.then((value) => encodeResult(options, invocation.method, value));
+
+/** The error of an invocation whose deadline passed before its handler started. */
+export const startedTooLate = ({ invocation, host }: Execution): InvokeError =>
   new InvokeError(
     "timeout",
-    `The deadline of ${method.name} was over before its handler could start on runner ${runnerId}. It did not run.`,
+    `The deadline of ${invocation.method} passed before its handler started on runner ${host.runnerId}. The handler did not run.`,
     { executed: "no", phase: "runner_queue" },
   );
 
-/** Whether its time is over. */
-export const isLate = ({ deadlineAt }: Run): boolean => !(deadlineAt() > performance.now());
+/** Whether the deadline has passed. */
+export const isLate = ({ deadlineAt }: Execution): boolean => !(deadlineAt() > performance.now());
 
-const performWith = (
-  deps: PerformDeps,
-  run: Run,
+const invokeWith = (
+  options: InvokeOptions,
+  execution: Execution,
+  method: RegisteredMethod,
   args: ReadonlyArray<unknown>,
-  inSpan: WithHandlerSpan,
 ): Effect.Effect<Uint8Array, CallError> => {
-  if (isLate(run)) return Effect.fail(tooLate(run));
-  const encode = (value: unknown): Uint8Array => encodeResult(deps, run.method.name, value);
-  run.late = () => run.pending?.then(encode);
-  return inSpan((span) =>
-    Effect.flatMap(execute(run, args, span), (value) => {
+  if (isLate(execution)) return Effect.fail(startedTooLate(execution));
+  return withHandlerSpan(execution, undefined, (span) =>
+    Effect.flatMap(callHandler(execution, method, args, span), (value) => {
       try {
-        const body = encode(value);
+        const body = encodeResult(options, method.name, value);
         span.setAttributes({ responseBytes: body.byteLength });
         return Effect.succeed(body);
       } catch (thrown) {
@@ -99,18 +92,22 @@ const performWith = (
   );
 };
 
-/** Decodes, and within the handler's span executes and encodes. */
-export const perform = (deps: PerformDeps, run: Run, inSpan: WithHandlerSpan): Effect.Effect<Uint8Array, CallError> => {
-  if (!deps.codec.isQuickToDecode(run.invocation.body)) {
-    return Effect.flatMap(decodeArgumentsInSlices(deps.codec, run.invocation), (args) =>
-      performWith(deps, run, args, inSpan),
-    );
+/** Decodes the arguments, calls the handler in its span, and encodes the result. */
+export const invoke = (
+  options: InvokeOptions,
+  execution: Execution,
+  method: RegisteredMethod,
+): Effect.Effect<Uint8Array, CallError> => {
+  const { codec } = options;
+  const { invocation } = execution;
+  if (!codec.isQuickToDecode(invocation.body)) {
+    return Effect.flatMap(decodeInSlices(codec, invocation), (args) => invokeWith(options, execution, method, args));
   }
   let args: ReadonlyArray<unknown>;
   try {
-    args = decodeArguments(deps.codec, run.invocation);
+    args = requireArray(codec.decode(invocation.body, `arguments of ${invocation.method}`), invocation);
   } catch (thrown) {
     return Effect.fail(codecError(thrown, "no"));
   }
-  return performWith(deps, run, args, inSpan);
+  return invokeWith(options, execution, method, args);
 };

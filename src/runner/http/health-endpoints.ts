@@ -1,11 +1,8 @@
-/**
- * What a runner says to whoever watches over it: that it lives, that it takes
- * work, what it measured; and what it says on any other path.
- */
+/** The endpoints for health checks and metrics, and the responses of all other paths. */
 import type { Admission } from "../request/admission.ts";
 import { type Answer, json, lastOnConnection } from "./respond.ts";
 
-/** Metrics in the format that they are served in. */
+/** Metrics in their exposition format. */
 export interface MetricsText {
   text(): Promise<string>;
   readonly contentType: string;
@@ -14,24 +11,27 @@ export interface MetricsText {
 export interface ProbesOptions {
   readonly runnerId: string;
   readonly admission: Admission;
-  /** Left out when metrics are off. */
+  /** Left out if metrics are off. */
   readonly metrics: MetricsText | undefined;
 }
 
-export interface Probes {
-  /** Alive: 200 for as long as the process answers. */
+export interface HealthEndpoints {
+  /** Liveness: 200 as long as the process responds. */
   health(): Answer;
-  /** 200 while invocations are taken, 503 until `onRunnerStart` is done and from the start of a drain. */
+  /**
+   * Readiness: 200 while the runner accepts invocations, 503 until `onRunnerStart` has finished and from the start of a
+   * drain.
+   */
   ready(): Answer;
   metrics(): Promise<Answer>;
-  /** For paths that lead nowhere. */
-  nothing(): Answer;
+  /** For unknown paths. */
+  notFound(): Answer;
 }
 
-/** Seconds after which a drained runner's successor may be there. */
+/** Delay after which the successor of a drained runner may be ready, in seconds. */
 const retryAfterSeconds = "1";
 
-export const makeProbes = ({ runnerId, admission, metrics }: ProbesOptions): Probes => {
+export const makeHealthEndpoints = ({ runnerId, admission, metrics }: ProbesOptions): HealthEndpoints => {
   const startedAt = performance.now();
   return {
     health: () => json(200, { status: "ok", runnerId, uptimeMs: Math.round(performance.now() - startedAt) }),
@@ -52,13 +52,13 @@ export const makeProbes = ({ runnerId, admission, metrics }: ProbesOptions): Pro
               "Metrics are off on this runner. Set telemetry.metrics to true, or to a registry, to serve them here.",
           })
         : { status: 200, headers: { "content-type": metrics.contentType }, body: await metrics.text() },
-    nothing: () =>
+    notFound: () =>
       json(404, {
-        error: `Nothing is here. This is runner ${runnerId} of Firelight; see /health, /ready and /metrics.`,
+        error: `Not found. This is runner ${runnerId} of Firelight; see /health, /ready and /metrics.`,
       }),
   };
 };
 
-/** For a path that knows other methods than the one it was asked with. */
+/** For a path that does not support the HTTP method. */
 export const methodNotAllowed = (allow: string): Answer =>
   json(405, { error: `Use ${allow} on this path.` }, { allow });

@@ -1,30 +1,29 @@
 /**
- * A request at the door, before anything about it is believed: its headers, its
- * body under a limit, and the news that whoever sent it is gone. Node's own
- * request is read directly where there is one: the web stream around it costs
- * more than the rest of a small request.
+ * An incoming request before anything in it is trusted: its headers, its body within a limit, and its disconnect.
+ * Node's own request is read directly where there is one, because the web stream around it costs more than the rest of
+ * a small request.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connectionLimits } from "./connection-limits.ts";
 import type { CutReason, UnverifiedRequests } from "./unverified.ts";
 
-/** A body, or why there is none: it grew past the limit, the connection ended before it did, or a limit of {@link UnverifiedRequests} was reached. */
+/** A body, or why there is none. `incomplete`: the connection ended first. */
 export type BodyRead = Uint8Array | "too_large" | "incomplete" | CutReason;
 
-export interface Arrival {
-  /** `performance.now()` at which it was handed over. */
+export interface Incoming {
+  /** `performance.now()` at which the server received it. */
   readonly arrivedAt: number;
-  /** A header's value by its lower-case name. */
+  /** The value of a header by its lower-case name. */
   header(name: string): string | null;
-  /** Reads the body once. Stops reading at the first byte past the limit. */
+  /** Reads the body, once. Stops at the first byte past the limit. */
   readBody(maxBytes: number): Promise<BodyRead>;
-  /** The signature of the request holds: limits for connections of strangers no longer apply to its connection. */
+  /** Lifts the limits for unverified connections: the signature of the request holds. */
   verified(): void;
   /**
-   * While an invocation runs: keeps the connection open however long nothing moves on it, and calls back when the
-   * other side is gone before it has its response. Returns how to end this.
+   * Calls back if the client disconnects before it has the response. Until the returned function is called, no idle
+   * timeout closes the connection.
    */
-  attend(onDisconnect: () => void): () => void;
+  onDisconnect(listener: () => void): () => void;
 }
 
 const join = (chunks: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
@@ -39,7 +38,7 @@ const join = (chunks: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
   return whole;
 };
 
-/** The declared length of a body, `Infinity` where there is none. */
+/** The declared length of a body; `Infinity` if it is not declared. */
 const declaredLength = (contentLength: string | null | undefined): number =>
   contentLength === null || contentLength === undefined ? Infinity : Number(contentLength);
 
@@ -72,7 +71,7 @@ const readNodeBody = (request: IncomingMessage, maxBytes: number, unverified: Un
     );
   });
 
-const fromNode = (request: IncomingMessage, response: ServerResponse, unverified: UnverifiedRequests): Arrival => ({
+const fromNode = (request: IncomingMessage, response: ServerResponse, unverified: UnverifiedRequests): Incoming => ({
   arrivedAt: performance.now(),
   header: (name) => {
     const value = request.headers[name];
@@ -80,9 +79,9 @@ const fromNode = (request: IncomingMessage, response: ServerResponse, unverified
   },
   readBody: (maxBytes) => readNodeBody(request, maxBytes, unverified),
   verified: () => unverified.verified(request.socket),
-  attend: (onDisconnect) => {
+  onDisconnect: (listener) => {
     const onClose = (): void => {
-      if (!response.writableFinished) onDisconnect();
+      if (!response.writableFinished) listener();
     };
     if (response.destroyed) onClose();
     else response.once("close", onClose);
@@ -90,7 +89,7 @@ const fromNode = (request: IncomingMessage, response: ServerResponse, unverified
   },
 });
 
-/** A body without a declared length, or a longer one: it is counted while it comes, and the runtime holds back the sender while nobody reads. */
+/** Reads a large body, or one without a declared length, in chunks. The runtime applies backpressure to the sender. */
 const readWebChunks = (
   reader: ReadableStreamDefaultReader<Uint8Array>,
   declared: number,
@@ -122,7 +121,7 @@ const readWebChunks = (
     const unread = unverified.open({ read: () => void readOn().catch(() => done("incomplete")), cut: stop }, declared);
   });
 
-/** A small body of declared length is read in one go: HTTP holds it to its word. */
+/** Reads a body. A small one with a declared length is read at once, because HTTP enforces that length. */
 const readWebBody = (request: Request, maxBytes: number, unverified: UnverifiedRequests): Promise<BodyRead> => {
   const declared = declaredLength(request.headers.get("content-length"));
   if (!(declared <= unverified.limits.smallBodyBytes)) {
@@ -144,26 +143,26 @@ const readWebBody = (request: Request, maxBytes: number, unverified: UnverifiedR
   });
 };
 
-const fromWeb = (request: IncomingRequest, unverified: UnverifiedRequests): Arrival => {
+const fromWeb = (request: IncomingRequest, unverified: UnverifiedRequests): Incoming => {
   const server = request.runtime?.bun?.server;
   return {
     arrivedAt: performance.now(),
     header: (name) => request.headers.get(name),
     readBody: (maxBytes) => readWebBody(request, maxBytes, unverified),
     verified: () => server?.timeout(request, connectionLimits.keepAliveTimeoutMs / 1000),
-    attend: (onDisconnect) => {
+    onDisconnect: (listener) => {
       server?.timeout(request, 0);
-      if (request.signal.aborted) onDisconnect();
-      else request.signal.addEventListener("abort", onDisconnect, { once: true });
+      if (request.signal.aborted) listener();
+      else request.signal.addEventListener("abort", listener, { once: true });
       return () => {
-        request.signal.removeEventListener("abort", onDisconnect);
+        request.signal.removeEventListener("abort", listener);
         server?.timeout(request, connectionLimits.keepAliveTimeoutMs / 1000);
       };
     },
   };
 };
 
-/** A request with what the runtime's server says about where it came from. */
+/** A web request with the native objects of the runtime's server. */
 export interface IncomingRequest extends Request {
   runtime?: {
     readonly node?: { readonly req: IncomingMessage; readonly res?: ServerResponse };
@@ -171,8 +170,8 @@ export interface IncomingRequest extends Request {
   };
 }
 
-/** Takes a request in, on whichever runtime it came. */
-export const arrive = (request: IncomingRequest, unverified: UnverifiedRequests): Arrival => {
+/** The incoming request, on either runtime. */
+export const fromRequest = (request: IncomingRequest, unverified: UnverifiedRequests): Incoming => {
   const node = request.runtime?.node;
   return node?.res === undefined ? fromWeb(request, unverified) : fromNode(node.req, node.res, unverified);
 };

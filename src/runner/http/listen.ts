@@ -1,7 +1,4 @@
-/**
- * Puts a web-standard handler on a socket, on Node or on Bun, with every limit
- * set in the open. The port is known as soon as this returns.
- */
+/** Serves a web-standard handler on a socket, on Node or Bun, with explicit limits. The port is known at once. */
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createNetServer } from "node:net";
 import { ConfigError } from "../../contract/errors.ts";
@@ -13,7 +10,10 @@ import type { Answer } from "./respond.ts";
 import type { UnverifiedRequests } from "./unverified.ts";
 import { EventEmitter } from "node:events";
 
-/** Gives an object a method that an assignment leaves as it is. It must not throw: agents assign while a request comes in. */
+/**
+ * Defines a method that assignments do not replace. An assignment must not throw, because APM agents assign while a
+ * request arrives.
+ */
 export const keepMethod = <Name extends PropertyKey, Method>(
   owner: Partial<Record<Name, Method>>,
   name: Name,
@@ -22,7 +22,7 @@ export const keepMethod = <Name extends PropertyKey, Method>(
   Object.defineProperty(owner, name, { configurable: true, enumerable: true, get: () => method, set: () => {} });
 };
 
-/** Takes a server out of what agents see: its events go past the prototypes that they patch. */
+/** Hides a server from APM agents: its events bypass the prototypes that agents patch. */
 export const unwrapped = (server: Server): Server => {
   keepMethod(
     server as Partial<Record<"emit", typeof EventEmitter.prototype.emit>>,
@@ -37,27 +37,27 @@ export type FetchHandler = (request: IncomingRequest) => Response | Promise<Resp
 
 export interface ListenOptions {
   readonly port: number;
-  /** All interfaces when left out. */
+  /** Default: all interfaces. */
   readonly hostname: string | undefined;
-  /** Bounds the connections of strangers; Bun does not announce its connections, and ends those that say nothing by itself. */
+  /** Limits unverified connections, on Node. Bun does not report connections, and closes silent ones itself. */
   readonly unverified: Pick<UnverifiedRequests, "connected">;
-  /** Hears what goes wrong with the socket later on. */
+  /** Called with later errors of the socket. */
   readonly onError: (error: unknown) => void;
 }
 
-/** A server on its socket. */
+/** A listening server. */
 export interface Listener {
   readonly port: number;
   /** The address that it listens on. */
   readonly hostname: string;
   readonly url: string;
-  /** Resolves when connections are accepted; rejects with a {@link ConfigError} when the address cannot be had. */
+  /** Resolves when connections are accepted. Rejects with a {@link ConfigError} if the address cannot be opened. */
   readonly ready: Promise<void>;
-  /** Stops listening before it returns; connections stay. */
+  /** Stops listening synchronously. Open connections stay. */
   freePort(): void;
   /**
-   * Accepts nothing more, lets responses that are being sent finish for `graceMs`, then closes all connections. Bun
-   * leaves a connection open on which no request was ever finished, until a time limit of its own ends it.
+   * Accepts no more connections, waits up to `graceMs` milliseconds for responses that are being sent, then closes all
+   * connections. Bun leaves a connection without a finished request open until its own timeout.
    */
   close(graceMs: number): Promise<void>;
 }
@@ -86,14 +86,14 @@ interface BunServer {
 
 const bun = (globalThis as { readonly Bun?: BunRuntime }).Bun;
 
-/** The class whose responses cost the runtime's server least; srvx has one for Node. */
+/** The fastest response class for the server of the runtime. srvx provides one for Node. */
 let FastestResponse: new (body?: ConstructorParameters<typeof Response>[0], init?: ResponseInit) => Response = Response;
 
-/** The response in the form that costs the runtime's server least. */
+/** Converts a response for the server of the runtime. */
 export const toResponse = ({ status, headers, body }: Answer): Response =>
   new FastestResponse(body as ConstructorParameters<typeof Response>[0], { status, headers });
 
-/** An address that a client on this machine can use. */
+/** The URL for clients on this machine. */
 const urlOf = (hostname: string | undefined, port: number): string => {
   if (hostname === undefined || hostname === "0.0.0.0") return `http://127.0.0.1:${port}`;
   if (hostname === "::") return `http://[::1]:${port}`;
@@ -105,9 +105,9 @@ const listenError = (cause: unknown, { port, hostname }: ListenOptions): ConfigE
   const where = `port ${port}${hostname === undefined ? "" : ` of ${hostname}`}`;
   const advice =
     code === "EADDRINUSE"
-      ? `is taken by another process. Stop that one (\`ss -ltnp 'sport = :${port}'\` shows it), or choose another port with the option port or FLAME_PORT; 0 takes a free one.`
+      ? `is in use by another process. Stop that process (\`ss -ltnp 'sport = :${port}'\` shows it), or set another port with the option port or FLAME_PORT; 0 selects a free port.`
       : code === "EACCES"
-        ? "may not be opened by this user. Choose a port above 1023 with the option port or FLAME_PORT."
+        ? "requires more permissions than this user has. Set a port above 1023 with the option port or FLAME_PORT."
         : `cannot be opened${code === undefined ? "" : ` (${code})`}. Check the options port and hostname, or FLAME_PORT and FLAME_HOST.`;
   return new ConfigError(`The runner cannot listen: ${where} ${advice}`, { cause });
 };
@@ -122,8 +122,8 @@ const within = (ms: number, work: Promise<unknown>): Promise<void> =>
   });
 
 /**
- * A free port, at once. Listening without a host binds synchronously, and closing frees the port synchronously; a
- * listener with a host binds one tick later only.
+ * Finds a free port synchronously. Listening without a host binds synchronously, and closing frees the port
+ * synchronously; a listener with a host binds one tick later.
  */
 const findFreePort = (): number => {
   const probe = createNetServer();
@@ -131,11 +131,11 @@ const findFreePort = (): number => {
   const address = probe.address();
   probe.close();
   if (address === null || typeof address === "string")
-    throw new ConfigError("No free TCP port could be found. Choose one with the option port or FLAME_PORT.");
+    throw new ConfigError("There is no free TCP port. Set one with the option port or FLAME_PORT.");
   return address.port;
 };
 
-/** A handler that is still being made: requests wait for it, and go straight to it once it is there. */
+/** A handler that is still loading. Requests wait for it. */
 const late = (making: Promise<FetchHandler>): FetchHandler => {
   let made: FetchHandler | undefined;
   making.then(
@@ -154,16 +154,16 @@ const closeNode = (server: Server, graceMs: number): Promise<void> => {
   });
 };
 
-/** All interfaces, where nothing else is known. */
+/** All interfaces. */
 const anyAddress = "0.0.0.0";
 
-/** The address of a server that listens without a host: those bind synchronously. `undefined` where the port is taken. */
+/** The address of a server without a host, which binds synchronously. `undefined` if the port is in use. */
 const boundAddress = (server: Server): string | undefined => {
   const address = server.address();
   return typeof address === "string" ? undefined : address?.address;
 };
 
-/** The handler as Node's server wants it. */
+/** Converts the handler for Node's server. */
 const nodeHandler = async (fetch: Promise<FetchHandler>): Promise<RequestListener> => {
   const [handler, { FastResponse, toNodeHandler }] = await Promise.all([fetch, loadSrvx()]);
   FastestResponse = FastResponse;
@@ -253,8 +253,8 @@ const listenOnBun = (runtime: BunRuntime, fetch: Promise<FetchHandler>, options:
 };
 
 /**
- * Listens. An address that cannot be had, and a handler that cannot be had, reject `ready`; nothing is thrown for them.
- * Requests that come before the handler wait for it.
+ * Listens. An address that cannot be opened, or a handler that cannot be loaded, rejects `ready`; this function does
+ * not throw. Requests that arrive before the handler is loaded wait for it.
  */
 export const listen = (fetch: Promise<FetchHandler>, options: ListenOptions): Listener =>
   bun === undefined ? inNoContext(listenOnNode, fetch, options) : inNoContext(listenOnBun, bun, fetch, options);

@@ -1,7 +1,6 @@
 /**
- * Turns what came of a request into a response. A reply to a verified request is
- * signed with the key that the request was signed with, and bound to its nonce;
- * a refusal of anything else is not signed, because nobody asked in earnest.
+ * Makes responses. The response to a verified request is signed with the key of that request and bound to its nonce.
+ * Responses to unverified requests are not signed.
  */
 import type { InvocationReply } from "../../contract/wire/dispatcher.ts";
 import { httpStatus, type RequestHead, type ResponseHead, type RunnerTimings } from "../../contract/wire/envelope.ts";
@@ -12,7 +11,7 @@ import type { InstanceNote } from "../../contract/wire/instance.ts";
 import { type SigningKey, signResponse } from "../../contract/wire/signature.ts";
 import { wallClockMs } from "../../contract/wire/clock.ts";
 
-/** A response, before it takes the form that the runtime's HTTP server wants. */
+/** A response, before its conversion for the HTTP server of the runtime. */
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -21,14 +20,14 @@ export interface Answer {
 
 const jsonType = "application/json";
 
-/** A plain JSON answer, for everything that is not an invocation. */
+/** A plain JSON response, for everything except invocations. */
 export const json = (status: number, value: unknown, headers?: Readonly<Record<string, string>>): Answer => ({
   status,
   headers: { "content-type": jsonType, "cache-control": "no-store", ...headers },
   body: JSON.stringify(value),
 });
 
-/** The same answer, as the last one on its connection. */
+/** The same response, with which the connection ends. */
 export const lastOnConnection = (answer: Answer): Answer => ({
   ...answer,
   headers: { ...answer.headers, connection: "close" },
@@ -39,14 +38,14 @@ const retryAfter = (error: CallError): Readonly<Record<string, string>> | undefi
     ? undefined
     : { "retry-after": String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))) };
 
-/** An answer that carries an error and no signature. */
+/** An unsigned error. */
 export const unsignedError = (status: number, error: CallError): Answer => ({
   status,
   headers: { "content-type": jsonType, "cache-control": "no-store", ...retryAfter(error) },
   body: encodeErrorBody(error, false),
 });
 
-/** The signed answer to a verified request. */
+/** The signed response to a verified request. */
 export const signedReply = (head: RequestHead, key: SigningKey, runnerId: string, reply: InvocationReply): Answer => {
   const response: ResponseHead = {
     nonce: head.nonce,
@@ -63,31 +62,33 @@ export const signedReply = (head: RequestHead, key: SigningKey, runnerId: string
   return { status: reply.status, headers, body: reply.body };
 };
 
-/** The times of a request that reached no handler. */
+/** The timings of a request that reached no handler. */
 const withoutHandler = (arrivedAt: number): RunnerTimings => {
   const queueMs = performance.now() - arrivedAt;
   const sentMs = wallClockMs();
   return { receivedMs: sentMs - queueMs, sentMs, queueMs, handlerMs: 0, spans: 0 };
 };
 
-/** The signed answer to a heartbeat: that it was heard, and by which process. */
+/** The signed response to a heartbeat, with the instance of this process if the parent understands instances. */
 export const signedHeartbeatAck = (
   head: RequestHead,
   key: SigningKey,
   runnerId: string,
   arrivedAt: number,
-  heard: { readonly instance: InstanceNote } | null,
+  ack: { readonly instance: InstanceNote } | null,
 ): Answer =>
   signedReply(head, key, runnerId, {
     outcome: "ok",
     status: 200,
-    body: Buffer.from(JSON.stringify({ json: heard })),
+    body: Buffer.from(JSON.stringify({ json: ack })),
     timings: withoutHandler(arrivedAt),
   });
 
 /**
- * A signed answer for a verified request that was not dispatched, or whose dispatch was broken off; says whether the runner is
- * `draining`, and for which instance to sign again.
+ * The signed error of a verified request that was not dispatched, or whose dispatch was interrupted.
+ *
+ * @param draining Whether the runner is stopping.
+ * @param instance The instance to sign the request for again.
  */
 export const signedError = (
   head: RequestHead,

@@ -1,39 +1,39 @@
 /**
- * What requests may hold before their signature is verified. Anyone who reaches the port can send them, so their
- * bodies are bounded in sum and must keep coming, and their connections are bounded in number. A body reserves its
- * length before it is read; where there is no room it waits, and whoever holds the room without using it loses it.
+ * Limits unverified requests. Anyone who reaches the port can send them, so the total size of their bodies, the rate at
+ * which bodies arrive, and the number of connections are limited. A body reserves memory for its length before it is
+ * read. Without free memory it waits, and a body that makes no progress loses its reservation.
  */
 import { connectionLimits } from "./connection-limits.ts";
 
 const kibibyte = 1024;
 const mebibyte = 1024 * kibibyte;
 
-/** How fast a body must come in. */
+/** The minimum rate at which a body must arrive. */
 export interface Pace {
   readonly bytes: number;
   readonly withinMs: number;
 }
 
 export interface UnverifiedLimits {
-  /** Bytes that unverified bodies may reserve, over all connections. One body is read in any case. */
+  /** Maximum memory for all unverified bodies, in bytes. One body is always read. */
   readonly maxBytes: number;
-  /** What a body without a declared length reserves. */
+  /** The reservation of a body without a declared length, in bytes. */
   readonly maxBodyBytes: number;
-  /** A body of at most this length is read without a reservation. */
+  /** Bodies up to this size are read without a reservation. */
   readonly smallBodyBytes: number;
-  /** Connections that have not sent a verified request yet, and bodies that are read at a time. */
+  /** Maximum number of connections without a verified request, and of bodies that are read concurrently. */
   readonly maxConnections: number;
-  /** A body that is read must bring at least this much within each {@link Pace.withinMs}. */
+  /** The rate at which a body must arrive. */
   readonly pace: Pace;
-  /** The same, while others wait for room. */
+  /** The same, while other bodies wait for memory. */
   readonly paceUnderPressure: Pace;
-  /** A body that has no room after this time is cut. */
+  /** Maximum time that a body waits for memory, in milliseconds. */
   readonly maxWaitMs: number;
-  /** A body must be complete after this time. */
+  /** Maximum time until a body is complete, in milliseconds. */
   readonly bodyTimeoutMs: number;
 }
 
-/** The limits of a runner that takes bodies of up to `maxBodyBytes`. */
+/** The limits of a runner that accepts bodies of up to `maxBodyBytes`. */
 export const unverifiedLimits = (maxBodyBytes: number): UnverifiedLimits => ({
   maxBytes: Math.max(64 * mebibyte, 2 * maxBodyBytes),
   maxBodyBytes,
@@ -45,22 +45,22 @@ export const unverifiedLimits = (maxBodyBytes: number): UnverifiedLimits => ({
   bodyTimeoutMs: connectionLimits.requestTimeoutMs,
 });
 
-/** Why a body is not read to its end: it came in too slowly, or others need the room that it holds. */
+/** Why a body is not read to its end: it arrives too slowly, or other bodies need its memory. */
 export type CutReason = "too_slow" | "overloaded";
 
 /** How a body is read. */
 export interface BodySource {
-  /** Starts reading: at once, or as soon as there is room. */
+  /** Starts reading: at once, or when there is memory. */
   read(): void;
-  /** Stops reading, or waiting. The body is closed already. */
+  /** Stops reading or waiting. The body is already closed. */
   cut(reason: CutReason): void;
 }
 
 /** A body that is being read. */
 export interface UnverifiedBody {
-  /** More of it has come in. */
+  /** More bytes have arrived. */
   received(bytes: number): void;
-  /** It is complete, or nobody reads it any more. */
+  /** It is complete, or no longer read. */
   close(): void;
 }
 
@@ -70,7 +70,7 @@ interface Connection {
   once(event: "close", listener: () => void): unknown;
 }
 
-/** What a body has brought within the present span of a pace. */
+/** The progress of a body within the current interval of a rate. */
 class Progress {
   #since: number;
   #bytes = 0;
@@ -79,7 +79,7 @@ class Progress {
     this.#since = now;
   }
 
-  /** Whether a whole span has passed in which the body brought less than the pace asks for. */
+  /** Whether an interval has passed in which the body arrived too slowly. */
   isBehind(pace: Pace, bytes: number, now: number): boolean {
     if (now - this.#since < pace.withinMs) return false;
     const behind = bytes - this.#bytes < pace.bytes;
@@ -89,7 +89,7 @@ class Progress {
   }
 }
 
-/** Milliseconds between two looks at the bodies that are being read. */
+/** Interval between two checks of the bodies, in milliseconds. */
 const lookEveryMs = 250;
 
 class Body implements UnverifiedBody {
@@ -136,15 +136,15 @@ export class UnverifiedRequests {
     this.limits = limits;
   }
 
-  /** Bytes that bodies may hold now. */
+  /** Reserved memory, in bytes. */
   get reservedBytes(): number {
     return this.#reservedBytes;
   }
 
   /**
-   * Takes a body in, and has it read as soon as there is room for it.
+   * Adds a body, and starts reading it when there is memory.
    *
-   * @param declaredBytes its length, `Infinity` where it is not declared
+   * @param declaredBytes The length of the body; `Infinity` if it is not declared.
    */
   open(source: BodySource, declaredBytes: number): UnverifiedBody {
     const { smallBodyBytes, maxBodyBytes, maxConnections } = this.limits;
@@ -158,7 +158,7 @@ export class UnverifiedRequests {
     return body;
   }
 
-  /** A connection has come in. Where there are too many, the oldest one that has not proved itself ends. */
+  /** A connection was opened. If there are too many, the oldest unverified one is closed. */
   connected(connection: Connection): void {
     this.#connections.add(connection);
     connection.once("close", () => this.#connections.delete(connection));
@@ -169,7 +169,7 @@ export class UnverifiedRequests {
     oldest.destroy();
   }
 
-  /** A verified request has come over a connection. */
+  /** A verified request has arrived on a connection. */
   verified(connection: Connection): void {
     this.#connections.delete(connection);
   }
@@ -190,7 +190,7 @@ export class UnverifiedRequests {
     if (this.#waiting.size > 0) this.#readWaiting(performance.now());
   }
 
-  /** Newest first: what has waited for long is more likely a stranger's, or given up by its caller. */
+  /** Newest first: a body that has waited for long is more likely to be unauthorized, or abandoned by its caller. */
   #readWaiting(now: number): void {
     for (const body of [...this.#waiting].toReversed()) {
       if (!this.#hasRoom(body.reserved)) return;

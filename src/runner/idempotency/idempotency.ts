@@ -1,8 +1,6 @@
 /**
- * Sees to it that requests with the same idempotency key run their method once. The
- * first asks the store and runs; those that come meanwhile wait for it, and those
- * that come later get what was kept. Other arguments under the same key are a
- * conflict.
+ * Runs requests with the same idempotency key once. The first one asks the store and runs; requests that fromRequest
+ * meanwhile wait for it, and later ones receive the stored result. Other arguments under the same key are a conflict.
  */
 import { createHash } from "node:crypto";
 import * as Effect from "effect/Effect";
@@ -12,20 +10,20 @@ import { newNonce } from "../../contract/wire/nonce.ts";
 import type { Logger } from "../../contract/config/options.ts";
 import type { Redactor } from "../../telemetry/redaction.ts";
 import { conflictError } from "./errors.ts";
-import { InFlightExecution, type FlightOptions, type KeyedRequest } from "./in-flight.ts";
+import { InFlightExecution, type InFlightOptions, type KeyedRequest } from "./in-flight.ts";
 import { makeMemoryStore } from "./memory.ts";
 import { makeStoreCalls } from "./store-calls.ts";
 
-/** Runs a request with a key, or gives it what another one with its key came to. */
+/** Runs a request with a key, or gives it the outcome of an earlier request with the same key. */
 export type IdempotencyGuard = (request: KeyedRequest) => Effect.Effect<Uint8Array, CallError>;
 
 export interface IdempotencyGuardOptions {
   readonly idempotency: ResolvedIdempotency;
   readonly logger: Logger;
-  /** Makes what stores threw safe to log. */
+  /** Removes secrets from what stores threw. */
   readonly redact: Redactor;
   readonly runnerId: string;
-  /** Whether what handlers said of their failures is kept with them. */
+  /** Stores the messages of failed handlers. */
   readonly exposeErrors: boolean;
 }
 
@@ -33,22 +31,22 @@ const fingerprintOf = (body: Uint8Array): string => createHash("sha256").update(
 
 const memoryStore = ({ idempotency, logger, runnerId }: IdempotencyGuardOptions): IdempotencyStore => {
   const { maxEntries, maxBytes, ttlMs } = idempotency;
-  let told = false;
-  const onForgotten = (): void => {
-    if (told) return;
-    told = true;
+  let logged = false;
+  const onEvicted = (): void => {
+    if (logged) return;
+    logged = true;
     logger.warn(
-      `Runner ${runnerId} has no room for more results of idempotency keys (${maxEntries} results, ${maxBytes} bytes) and forgets the oldest before its ${ttlMs} ms are over: its key could run again. Raise idempotency.maxEntries or maxBytes, lower ttlMs, or use a store.`,
+      `Runner ${runnerId} evicts results of idempotency keys before their ttlMs of ${ttlMs} ms: the limit of ${maxEntries} results or ${maxBytes} bytes is reached. A request with an evicted key runs again. Raise idempotency.maxEntries or idempotency.maxBytes, lower idempotency.ttlMs, or set idempotency.store.`,
     );
   };
-  return makeMemoryStore({ maxEntries, maxBytes, onForgotten });
+  return makeMemoryStore({ maxEntries, maxBytes, onEvicted });
 };
 
 /** Makes the guard of one runner, or of local mode. */
 export const makeIdempotencyGuard = (options: IdempotencyGuardOptions): IdempotencyGuard => {
   const { idempotency, logger, redact, runnerId, exposeErrors } = options;
   const { ttlMs, leaseMs, maxReplyBytes } = idempotency;
-  const flights = new Map<string, InFlightExecution>();
+  const executions = new Map<string, InFlightExecution>();
   const store = makeStoreCalls({
     store: idempotency.store ?? memoryStore(options),
     ttlMs,
@@ -57,14 +55,14 @@ export const makeIdempotencyGuard = (options: IdempotencyGuardOptions): Idempote
     redact,
     runnerId,
   });
-  const flightOptions: FlightOptions = { store, runnerId, exposeErrors, maxReplyBytes };
+  const inFlightOptions: InFlightOptions = { store, runnerId, exposeErrors, maxReplyBytes };
 
-  const launch = (flight: InFlightExecution): void => {
-    const { key } = flight.claim;
-    flights.set(key, flight);
-    void flight.fly().then((landing) => {
-      flights.delete(key);
-      flight.land(landing);
+  const start = (execution: InFlightExecution): void => {
+    const { key } = execution.claim;
+    executions.set(key, execution);
+    void execution.run().then((outcome) => {
+      executions.delete(key);
+      execution.resolve(outcome);
     });
   };
 
@@ -73,25 +71,25 @@ export const makeIdempotencyGuard = (options: IdempotencyGuardOptions): Idempote
       const { method, idempotencyKey, body } = request.invocation;
       const key = `${method} ${idempotencyKey}`;
       const fingerprint = fingerprintOf(body);
-      const running = flights.get(key);
+      const running = executions.get(key);
       if (running !== undefined && running.claim.fingerprint !== fingerprint) {
         request.decided("conflict");
         return Effect.fail(conflictError(method));
       }
-      const flight =
+      const execution =
         running ??
         new InFlightExecution(
-          flightOptions,
+          inFlightOptions,
           { key, fingerprint, owner: newNonce() },
           request,
           Effect.runForkWith(fiber.context),
         );
       return Effect.callback((resume) => {
-        const leave = flight.attach(request, (result) => {
+        const leave = execution.attach(request, (result) => {
           if (result === "again") resume(guard(request));
           else resume("body" in result ? Effect.succeed(result.body) : Effect.fail(result.error));
         });
-        if (flight !== running) launch(flight);
+        if (execution !== running) start(execution);
         return Effect.sync(leave);
       });
     });

@@ -1,8 +1,7 @@
 /**
- * One execution for a key, and everybody in this process who waits for it. It runs
- * as long as anybody waits, until the latest of their deadlines; who gives up
- * earlier leaves alone. A handler that goes on though it was given up keeps its key,
- * and if it returns in the end, its result is kept.
+ * One execution for an idempotency key, and every request in this process that waits for it. It runs as long as a
+ * request waits, until the latest of their deadlines; a request with an earlier deadline leaves alone. A handler that
+ * goes on after its execution was aborted keeps the key, and its result is stored if it returns one.
  */
 import * as Cause from "effect/Cause";
 import type * as Effect from "effect/Effect";
@@ -21,22 +20,22 @@ import type { StoreCalls } from "./store-calls.ts";
 /** A request with a key, and how to run it. */
 export interface KeyedRequest {
   readonly invocation: Invocation;
-  /** Runs the method. `deadlineAt` is asked anew whenever the deadline seems over. */
+  /** Runs the method. `deadlineAt` is called again whenever the deadline seems to have passed. */
   run(deadlineAt: () => number): Effect.Effect<Uint8Array, CallError>;
-  /** After a run that was given up: what the handler ends with if it goes on, encoded. */
-  late(): Promise<Uint8Array> | undefined;
-  /** Is told at most once, before the request ends, what its key came to. */
+  /** The encoded result of a handler that goes on after the run was aborted. */
+  lateResult(): Promise<Uint8Array> | undefined;
+  /** Called at most once, before the request ends, with the outcome of its key. */
   decided(outcome: IdempotencyOutcome): void;
 }
 
-export interface FlightOptions {
+export interface InFlightOptions {
   readonly store: StoreCalls;
   readonly runnerId: string;
   readonly exposeErrors: boolean;
   readonly maxReplyBytes: number;
 }
 
-/** How a flight ended for those who wait. `again`: the key is free, and whoever still wants to may have it. */
+/** The outcome for the requests that wait. `again`: the key is free, and a request can start a new execution. */
 export type Outcome = { readonly outcome: IdempotencyOutcome; readonly result: Result } | "again";
 
 type Run = Effect.Effect<Uint8Array, CallError>;
@@ -49,32 +48,35 @@ interface WaitingCall {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** Milliseconds before a store is asked again about a key that another runner has; doubled each time. */
+/**
+ * Delay between two polls of the store for a key that another runner holds, in milliseconds. It doubles up to the
+ * maximum.
+ */
 const firstPollMs = 25;
-const longestPollMs = 1_000;
+const maxPollMs = 1_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class InFlightExecution {
   readonly claim: IdempotencyClaim;
-  readonly #options: FlightOptions;
+  readonly #options: InFlightOptions;
   readonly #starter: KeyedRequest;
   readonly #fork: (run: Run) => Forked;
   readonly #waiters = new Set<WaitingCall>();
   #deadlineAt = -Infinity;
-  #stopKeeping = (): Promise<void> => Promise.resolve();
+  #stopRenewing = (): Promise<void> => Promise.resolve();
   #fiber: Forked | undefined;
-  #stage: "asking" | "running" | "given up" | "settling" = "asking";
+  #stage: "asking" | "running" | "aborted" | "completing" = "asking";
 
-  /** @param fork starts a run that goes on without `starter`, in its context. */
-  constructor(options: FlightOptions, claim: IdempotencyClaim, starter: KeyedRequest, fork: (run: Run) => Forked) {
+  /** @param fork Starts an execution that outlives the request of `starter`, in its context. */
+  constructor(options: InFlightOptions, claim: IdempotencyClaim, starter: KeyedRequest, fork: (run: Run) => Forked) {
     this.#options = options;
     this.claim = claim;
     this.#starter = starter;
     this.#fork = fork;
   }
 
-  /** Waits for the end, at most until the request's deadline. Returns how to stop waiting. */
+  /** Waits for the outcome, at most until the deadline of the request. Returns a function that stops waiting. */
   attach(request: KeyedRequest, resume: (result: Result | "again") => void): () => void {
     const { arrivedAt, timeoutMs } = request.invocation;
     const waiter: WaitingCall = { request, deadlineAt: arrivedAt + timeoutMs, resume, timer: undefined };
@@ -83,33 +85,33 @@ export class InFlightExecution {
     const leftMs = waiter.deadlineAt - performance.now();
     if (leftMs <= maxTimerMs) waiter.timer = setTimeout(() => this.#deadline(waiter), Math.max(0, leftMs));
     return () => {
-      if (this.#waiters.has(waiter)) this.#giveUp(waiter);
+      if (this.#waiters.has(waiter)) this.#leave(waiter);
     };
   }
 
-  /** Flies, once. Whoever waits when this settles is to {@link land} with what it gives. */
-  async fly(): Promise<Outcome> {
+  /** Runs, once. Pass the outcome to {@link resolve}. */
+  async run(): Promise<Outcome> {
     try {
       const state = await this.#ask();
       if (state === "unwanted") return "again";
       if (state?.state !== "started") return this.#withoutRunning(state);
       if (this.#waiters.size === 0) return await this.#free();
-      this.#stopKeeping = this.#options.store.keep(this.claim);
-      return await this.#run();
+      this.#stopRenewing = this.#options.store.renew(this.claim);
+      return await this.#execute();
     } catch (thrown) {
       return { outcome: "executed", result: { error: brokenError(this.#starter.invocation.method, thrown) } };
     }
   }
 
-  /** Tells everybody who waits. */
-  land(landing: Outcome): void {
+  /** Ends all requests that wait. */
+  resolve(end: Outcome): void {
     for (const waiter of this.#waiters) {
       this.#remove(waiter);
-      if (landing === "again") {
+      if (end === "again") {
         waiter.resume("again");
         continue;
       }
-      const { outcome, result } = landing;
+      const { outcome, result } = end;
       const neverRan = outcome === "executed" && "error" in result && result.error.executed === "no";
       if (!neverRan) waiter.request.decided(this.#outcomeFor(waiter, outcome));
       waiter.resume(result);
@@ -117,7 +119,7 @@ export class InFlightExecution {
   }
 
   async #ask(): Promise<IdempotencyState | "unwanted" | undefined> {
-    for (let pollMs = firstPollMs; ; pollMs = Math.min(2 * pollMs, longestPollMs)) {
+    for (let pollMs = firstPollMs; ; pollMs = Math.min(2 * pollMs, maxPollMs)) {
       const state = await this.#options.store.begin(this.claim);
       if (state?.state !== "running") return state;
       await pause(pollMs);
@@ -133,36 +135,36 @@ export class InFlightExecution {
       : { outcome: "unavailable", result: { error: unavailableError(method, this.#options.runnerId) } };
   }
 
-  async #run(): Promise<Outcome> {
+  async #execute(): Promise<Outcome> {
     this.#stage = "running";
     const exit = await new Promise<Exit.Exit<Uint8Array, CallError>>((resolve) => {
       this.#fiber = this.#fork(this.#starter.run(() => this.#deadlineAt));
       this.#fiber.addObserver(resolve);
     });
-    if (Exit.isSuccess(exit)) return this.#settle({ body: exit.value });
-    if (Cause.hasInterruptsOnly(exit.cause)) return this.#afterGivingUp();
+    if (Exit.isSuccess(exit)) return this.#complete({ body: exit.value });
+    if (Cause.hasInterruptsOnly(exit.cause)) return this.#afterAbort();
     const error = failureOf(exit.cause);
-    if (error.code !== "timeout") return this.#settle({ error });
-    this.land({ outcome: "executed", result: { error } });
-    return this.#afterGivingUp();
+    if (error.code !== "timeout") return this.#complete({ error });
+    this.resolve({ outcome: "executed", result: { error } });
+    return this.#afterAbort();
   }
 
-  async #afterGivingUp(): Promise<Outcome> {
-    this.#stage = "given up";
-    const body = await this.#starter.late()?.catch(() => undefined);
-    return body === undefined ? this.#free() : this.#settle({ body });
+  async #afterAbort(): Promise<Outcome> {
+    this.#stage = "aborted";
+    const body = await this.#starter.lateResult()?.catch(() => undefined);
+    return body === undefined ? this.#free() : this.#complete({ body });
   }
 
-  /** Keeps a result that is final, and frees the key for any other. */
-  async #settle(result: Result): Promise<Outcome> {
-    this.#stage = "settling";
-    await this.#stopKeeping();
+  /** Stores a final result; frees the key otherwise. */
+  async #complete(result: Result): Promise<Outcome> {
+    this.#stage = "completing";
+    await this.#stopRenewing();
     const { store, exposeErrors, maxReplyBytes } = this.#options;
     if (isFinal(result)) {
       const bytes = "body" in result ? result.body.byteLength : 0;
       const { method } = this.#starter.invocation;
-      const kept = bytes > maxReplyBytes ? tooLargeToKeep(method, bytes, maxReplyBytes) : result;
-      await store.complete(this.claim, encodeSaved(kept, exposeErrors));
+      const stored = bytes > maxReplyBytes ? tooLargeToKeep(method, bytes, maxReplyBytes) : result;
+      await store.complete(this.claim, encodeSaved(stored, exposeErrors));
     } else {
       await store.abandon(this.claim);
     }
@@ -170,12 +172,12 @@ export class InFlightExecution {
   }
 
   async #free(): Promise<Outcome> {
-    await this.#stopKeeping();
+    await this.#stopRenewing();
     await this.#options.store.abandon(this.claim);
     return "again";
   }
 
-  /** The starter ran the handler; everybody else waited for that. */
+  /** The starter executed the handler; all other requests joined it. */
   #outcomeFor({ request }: WaitingCall, outcome: IdempotencyOutcome): IdempotencyOutcome {
     return outcome === "executed" && (request !== this.#starter || this.#stage === "asking") ? "joined" : outcome;
   }
@@ -185,19 +187,22 @@ export class InFlightExecution {
     this.#waiters.delete(waiter);
   }
 
-  #giveUp(waiter: WaitingCall): void {
+  #leave(waiter: WaitingCall): void {
     waiter.request.decided(this.#outcomeFor(waiter, "executed"));
     this.#remove(waiter);
     if (this.#waiters.size > 0 || this.#stage !== "running") return;
-    this.#stage = "given up";
+    this.#stage = "aborted";
     this.#fiber?.interruptUnsafe();
   }
 
-  /** A run ends itself at the last of the deadlines; whoever has an earlier one, or does not wait for a run, ends here. */
+  /**
+   * An execution ends itself at the latest deadline. A request with an earlier one, or without a running execution,
+   * ends here.
+   */
   #deadline(waiter: WaitingCall): void {
     if (this.#stage === "running" && waiter.deadlineAt >= this.#deadlineAt) return;
     const executed: Executed = this.#stage === "asking" ? "unknown" : "yes";
-    this.#giveUp(waiter);
+    this.#leave(waiter);
     waiter.resume({ error: deadlineError(waiter.request.invocation, executed) });
   }
 }

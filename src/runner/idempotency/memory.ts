@@ -1,23 +1,22 @@
 /**
- * Keeps what came of keys in the memory of this process, within bounds. When they
- * are reached the oldest result is forgotten for the newest: an outage of all calls
- * with a key would be worse. Keys that are running are never forgotten. Pure: the
- * clock is handed in.
+ * Stores the results of idempotency keys in the memory of this process, within limits. At a limit the oldest result is
+ * evicted: rejecting all calls with a key would be worse. Keys of running executions are never evicted. Pure: the clock
+ * is a parameter.
  */
 import type { IdempotencyClaim, IdempotencyState, IdempotencyStore } from "../../contract/config/idempotency.ts";
 
 export interface MemoryStoreOptions {
-  /** Most results held. */
+  /** Maximum number of results. */
   readonly maxEntries: number;
-  /** Most bytes of keys and results held; the newest result is held whatever its size. */
+  /** Maximum size of keys and results, in bytes. The newest result is stored whatever its size. */
   readonly maxBytes: number;
-  /** Milliseconds by a clock that nobody sets back. Default: `performance.now`. */
+  /** A monotonic clock, in milliseconds. Default: `performance.now`. */
   readonly now?: () => number;
-  /** Hears of each result that is forgotten before its time. */
-  readonly onForgotten?: () => void;
+  /** Called for each result that is evicted before it expires. */
+  readonly onEvicted?: () => void;
 }
 
-/** The store, and how full it is. */
+/** The store, and its size. */
 export interface MemoryStore extends IdempotencyStore {
   begin(claim: IdempotencyClaim, leaseMs: number): IdempotencyState;
   readonly size: number;
@@ -37,7 +36,7 @@ interface Done {
 }
 
 export const makeMemoryStore = (options: MemoryStoreOptions): MemoryStore => {
-  const { maxEntries, maxBytes, now = () => performance.now(), onForgotten } = options;
+  const { maxEntries, maxBytes, now = () => performance.now(), onEvicted } = options;
   const running = new Map<string, Running>();
   /** In the order in which they were completed. */
   const done = new Map<string, Done>();
@@ -55,7 +54,7 @@ export const makeMemoryStore = (options: MemoryStoreOptions): MemoryStore => {
       const over = done.size > maxEntries || (bytes > maxBytes && done.size > 1);
       if (!expired && !over) return;
       forget(key, entry);
-      if (!expired) onForgotten?.();
+      if (!expired) onEvicted?.();
     }
   };
 

@@ -1,15 +1,14 @@
 /**
- * What is kept for a key, as text: how it ended, a line feed, and the encoded
- * result or the error's body. Both are JSON, so nothing is lost between bytes and
- * text.
+ * The stored outcome of a key, as text: `ok` or `error`, a line feed, and the encoded result or the body of the error.
+ * Both are JSON, so text represents their bytes exactly.
  */
 import { decodeErrorBody, encodeErrorBody, errorFromBody } from "../../contract/wire/error-body.ts";
 import { type CallError, InvokeError } from "../../contract/errors.ts";
 
-/** What a method gave: the encoded result, or why there is none. */
+/** The outcome of a method: the encoded result, or the error. */
 export type Result = { readonly body: Uint8Array } | { readonly error: CallError };
 
-/** Whether an outcome is the last word on a key. What may be tried again, or never ran, is not. */
+/** Whether an outcome is final. What can be retried, or never ran, is not. */
 export const isFinal = (result: Result): boolean =>
   "body" in result ||
   (result.error.executed === "yes" &&
@@ -17,22 +16,22 @@ export const isFinal = (result: Result): boolean =>
     result.error.code !== "canceled" &&
     result.error.code !== "timeout");
 
-/** The text to keep. With `exposeErrors` it has what handlers said of their failures. */
+/** The text to store. With `exposeErrors` it includes the messages of failed handlers. */
 export const encodeSaved = (result: Result, exposeErrors: boolean): string => {
   const body = "body" in result ? result.body : encodeErrorBody(result.error, exposeErrors);
   return `${"body" in result ? "ok" : "error"}\n${Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8")}`;
 };
 
-/** What stands for a result that is too large to keep. */
+/** The error that is stored in place of a result that is too large. */
 export const tooLargeToKeep = (method: string, bytes: number, maxReplyBytes: number): Result => ({
   error: new InvokeError(
     "payload_too_large",
-    `${method} has run for this idempotency key, and its result of ${bytes} bytes went to who asked first: idempotency.maxReplyBytes keeps ${maxReplyBytes}. Raise it, or return a reference to the result.`,
+    `${method} ran for this idempotency key, and its result of ${bytes} bytes went to the first caller. It was not stored, because idempotency.maxReplyBytes is ${maxReplyBytes}. Raise it, or return a reference to the result.`,
     { executed: "yes", phase: "handler" },
   ),
 });
 
-/** Reads what a store gave back; an error when it is nothing that was kept. */
+/** Decodes a stored outcome. Gives an error if it is invalid. */
 export const decodeSaved = (saved: string, method: string): Result => {
   if (saved.startsWith("ok\n")) return { body: Buffer.from(saved.slice(3)) };
   const body = saved.startsWith("error\n") ? decodeErrorBody(Buffer.from(saved.slice(6))) : undefined;
@@ -41,7 +40,7 @@ export const decodeSaved = (saved: string, method: string): Result => {
       body === undefined
         ? new InvokeError(
             "invoke_error",
-            `${method}: the idempotency store gave back something that was never kept in it. See that nothing else writes to its keys.`,
+            `${method}: the idempotency store returned an invalid outcome. Make sure that nothing else writes to its keys.`,
             { executed: "unknown", phase: "runner_queue" },
           )
         : errorFromBody(body, {}),

@@ -1,6 +1,6 @@
 /**
- * A store as a runner calls it: every operation ends in time, and those whose
- * failure changes nothing for the caller are logged in place of failing.
+ * Calls an idempotency store: every operation has a timeout, and a failure that does not change the result of the
+ * caller is logged instead of thrown.
  */
 import type {
   IdempotencyClaim,
@@ -12,11 +12,11 @@ import type { Logger } from "../../contract/config/options.ts";
 import { exceptionMeta } from "../../telemetry/exception.ts";
 import type { Redactor } from "../../telemetry/redaction.ts";
 
-/** Milliseconds that a store has for one operation. */
+/** Timeout of one operation of the store, in milliseconds. */
 const storeTimeoutMs = 5_000;
 
-/** Milliseconds between two renewals, at most. */
-const longestRenewalMs = 60_000;
+/** Maximum interval between two renewals, in milliseconds. */
+const maxRenewalMs = 60_000;
 
 export interface StoreCallsOptions extends Pick<ResolvedIdempotency, "ttlMs" | "leaseMs"> {
   readonly store: IdempotencyStore;
@@ -26,18 +26,18 @@ export interface StoreCallsOptions extends Pick<ResolvedIdempotency, "ttlMs" | "
 }
 
 export interface StoreCalls {
-  /** `undefined`: the store failed, which is logged; the key is given back as soon as the store can be reached. */
+  /** `undefined` if the store failed. The failure is logged, and the key is released as soon as the store responds. */
   begin(claim: IdempotencyClaim): Promise<IdempotencyState | undefined>;
   complete(claim: IdempotencyClaim, reply: string): Promise<void>;
   abandon(claim: IdempotencyClaim): Promise<void>;
-  /** Renews the lease again and again. Returns how to stop it, which settles when no renewal is under way any more. */
-  keep(claim: IdempotencyClaim): () => Promise<void>;
+  /** Renews the lease periodically. Returns a function that stops it, and settles when no renewal is in progress. */
+  renew(claim: IdempotencyClaim): () => Promise<void>;
 }
 
 const inTime = <A>(answer: Promise<A>): Promise<A> =>
   new Promise((resolve, reject) => {
-    const late = (): void => reject(new Error(`The store did not answer within ${storeTimeoutMs} ms.`));
-    const timer = setTimeout(late, storeTimeoutMs);
+    const expire = (): void => reject(new Error(`The store did not respond within ${storeTimeoutMs} ms.`));
+    const timer = setTimeout(expire, storeTimeoutMs);
     answer.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 
@@ -60,9 +60,9 @@ export const makeStoreCalls = (options: StoreCallsOptions): StoreCalls => {
       try {
         return await inTime(asked);
       } catch (thrown) {
-        report(thrown, claim, "it was refused and did not run.");
-        const giveBack = (): Promise<void> => call(() => store.abandon(claim));
-        asked.then(giveBack, giveBack).catch(() => {});
+        report(thrown, claim, "the call was rejected and did not run.");
+        const release = (): Promise<void> => call(() => store.abandon(claim));
+        asked.then(release, release).catch(() => {});
         return undefined;
       }
     },
@@ -70,17 +70,17 @@ export const makeStoreCalls = (options: StoreCallsOptions): StoreCalls => {
       try {
         await inTime(call(() => store.complete(claim, reply, ttlMs)));
       } catch (thrown) {
-        report(thrown, claim, "its result was not kept, and the next request with its key may run it again.");
+        report(thrown, claim, "its result was not stored; the next request with its key may run it again.");
       }
     },
     abandon: async (claim) => {
       try {
         await inTime(call(() => store.abandon(claim)));
       } catch (thrown) {
-        report(thrown, claim, `its key stays taken until the lease of ${leaseMs} ms is over.`);
+        report(thrown, claim, `its key stays locked until the lease of ${leaseMs} ms expires.`);
       }
     },
-    keep: (claim) => {
+    renew: (claim) => {
       let renewing: Promise<void> | undefined;
       const renew = async (): Promise<void> => {
         try {
@@ -90,7 +90,7 @@ export const makeStoreCalls = (options: StoreCallsOptions): StoreCalls => {
         }
         renewing = undefined;
       };
-      const timer = setInterval(() => (renewing ??= renew()), Math.min(leaseMs / 3, longestRenewalMs));
+      const timer = setInterval(() => (renewing ??= renew()), Math.min(leaseMs / 3, maxRenewalMs));
       timer.unref();
       return async () => {
         clearInterval(timer);

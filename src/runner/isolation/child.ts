@@ -1,24 +1,22 @@
 /**
- * An isolate that is a child process of the runner. It is the leader of a process
- * group, so that what the handler has started ends with it; a pipe tells it when the
- * runner is gone, however that ended.
+ * An isolate in a child process of the runner. It leads a process group, so that processes that the handler started are
+ * terminated with it. A pipe signals the exit of the runner, whatever the cause.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { inheritedRuntimeArgs } from "../../contract/process/exec-argv.ts";
 import { type IsolateExit, isolateEnv, type StartLink } from "./isolate-link.ts";
 import { type FromIsolate, ISOLATE_MARKER } from "./messages.ts";
 
-/** The descriptor of the pipe in the child. */
+/** The descriptor of the pipe in the child process. */
 export const RUNNER_PIPE_FD = 3;
 
-/** Whether a child can have a process group of its own. */
+/** Whether a child process can have its own process group. */
 export const ownGroup: boolean = process.platform !== "win32";
 
-/** What its end is most often for. What it printed went to the runner's own output. */
+/** The most likely cause of the exit. The output of the child is part of the runner's output. */
 const hintOf = (code: number | null, signal: string | null): string => {
-  if (signal === "SIGABRT" || code === 134)
-    return ", most often because it ran out of memory; the runner's output says more";
-  return signal === "SIGKILL" ? ", which is usually the kernel's for want of memory" : "";
+  if (signal === "SIGABRT" || code === 134) return ", usually because it ran out of memory; see the runner's output";
+  return signal === "SIGKILL" ? ", which is usually the kernel's OOM killer" : "";
 };
 
 const exitOf = (code: number | null, signal: string | null): IsolateExit => ({
@@ -36,12 +34,14 @@ const killGroup = (child: ChildProcess): void => {
   }
 };
 
-/** Children, channels and pipes can be unreferenced, which their types do not all say; on Bun the channel goes with the child. */
+/**
+ * Children, channels and pipes have `unref`, which some of their types lack. On Bun the channel belongs to the child.
+ */
 const unreference = (handle: object | null | undefined): void => {
   if (handle && "unref" in handle && typeof handle.unref === "function") handle.unref();
 };
 
-/** Starts a child process. One that cannot be started ends at once. */
+/** Starts a child process. If it cannot be started, `onExit` is called at once. */
 export const startChild: StartLink = ({ entry, settings, onMessage, onExit }) => {
   const child = spawn(process.execPath, [...inheritedRuntimeArgs(process.execArgv), entry, ...process.argv.slice(2)], {
     env: { ...isolateEnv(), [ISOLATE_MARKER]: JSON.stringify(settings) },

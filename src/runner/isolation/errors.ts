@@ -1,27 +1,27 @@
-/** The errors of runs in isolates that the handler itself does not tell of. */
+/** The errors of executions in isolates that the handler itself does not report. */
 import { type CallError, ConfigError, type FlameErrorContext, InvokeError } from "../../contract/errors.ts";
 import type { IsolateKind } from "../../contract/config/isolation.ts";
 import type { ThrownError } from "../../contract/thrown.ts";
-import type { Run } from "../handler/execution.ts";
+import type { Execution } from "../handler/execution.ts";
 import type { IsolateExit } from "./isolate-link.ts";
 import type { BootFailure } from "./isolate-pool.ts";
 
-/** How messages call an isolate. */
-const called: Readonly<Record<IsolateKind, string>> = { worker: "worker", process: "child process" };
+/** The name of an isolate in messages. */
+const nameOf: Readonly<Record<IsolateKind, string>> = { worker: "worker", process: "child process" };
 
-/** What every error of a run says. */
-export const contextOf = ({ invocation, runnerId, executed }: Run): FlameErrorContext => ({
+/** The fields that every error of an execution has. */
+export const contextOf = ({ invocation, host, executed }: Execution): FlameErrorContext => ({
   executed,
   phase: "handler",
   method: invocation.method,
   invocationId: invocation.invocationId,
   attempt: invocation.attempt,
-  runnerId,
+  runnerId: host.runnerId,
 });
 
 const unstarted = { executed: "no", phase: "runner_queue" } as const;
 
-/** An error like the one that was thrown in the isolate. */
+/** Recreates an error that was thrown in the isolate. */
 export const revive = ({ name, message, code, stack, cause, errors }: ThrownError): Error => {
   const hidden = (value: unknown): PropertyDescriptor => ({ value, configurable: true, writable: true });
   const error = errors === undefined ? new Error(message) : new AggregateError(errors.map(revive), message);
@@ -33,21 +33,21 @@ export const revive = ({ name, message, code, stack, cause, errors }: ThrownErro
   });
 };
 
-/** Where isolates come from. */
+/** What isolates are started from. */
 export interface IsolateSource {
   readonly entry: string;
   readonly bootTimeoutMs: number;
 }
 
-/** No isolate could be had. */
+/** No isolate could be started. */
 export const bootError = (
-  run: Run,
+  execution: Execution,
   kind: IsolateKind,
   { entry, bootTimeoutMs }: IsolateSource,
   failure: BootFailure,
 ): CallError => {
-  const { method, runnerId } = run;
-  const what = `${method.name} did not run on runner ${runnerId}: the ${called[kind]} for it`;
+  const { invocation, host } = execution;
+  const what = `${invocation.method} did not run on runner ${host.runnerId}: the ${nameOf[kind]} for it`;
   if (failure._tag === "Ended" && failure.exit.starved) {
     const { how, cause } = failure.exit;
     return new InvokeError("overloaded", `${what} ${how}.`, { ...unstarted, cause });
@@ -63,37 +63,37 @@ export const bootError = (
   if (failure._tag === "Silent" && failure.starting) {
     return new InvokeError(
       "no_runner",
-      `${what} was not ready within ${bootTimeoutMs} ms, and onRunnerStart was still running. Make it end sooner, or raise isolation.bootTimeoutMs.`,
+      `${what} was not ready within ${bootTimeoutMs} ms: onRunnerStart was still running. Make onRunnerStart faster, or raise isolation.bootTimeoutMs.`,
       unstarted,
     );
   }
-  const why = failure._tag === "Silent" ? `had no methods after ${bootTimeoutMs} ms` : failure.exit.how;
+  const why = failure._tag === "Silent" ? `had registered no methods after ${bootTimeoutMs} ms` : failure.exit.how;
   return new ConfigError(
-    `${what}, which imported ${entry}, ${why}. That module must import the definitions and call flame.createRunnerServer() also in a ${called[kind]}` +
-      " (import.meta.main can be false there); what it prints says more. Name another one with isolation.entry.",
+    `${what}, which imported ${entry}, ${why}. That module must import the definitions and call flame.createRunnerServer() also in a ${nameOf[kind]}` +
+      " (import.meta.main can be false there). See its output. Set isolation.entry to use another module.",
     { ...unstarted, cause: failure._tag === "Ended" ? failure.exit.cause : undefined },
   );
 };
 
-export const deadlineError = (run: Run, kind: IsolateKind, graceMs: number): InvokeError =>
+export const deadlineError = (execution: Execution, kind: IsolateKind, graceMs: number): InvokeError =>
   new InvokeError(
     "timeout",
-    `${run.method.name} was still running on runner ${run.runnerId} when the ${Math.round(run.deadlineAt() - run.invocation.arrivedAt)} ms that it was given were over. Its signal was aborted, and its ${called[kind]} is terminated if it goes on for ${graceMs} ms.`,
-    contextOf(run),
+    `${execution.invocation.method} exceeded its ${Math.round(execution.deadlineAt() - execution.invocation.arrivedAt)} ms deadline on runner ${execution.host.runnerId}. Its signal was aborted, and its ${nameOf[kind]} is terminated if the handler goes on for ${graceMs} ms.`,
+    contextOf(execution),
   );
 
-/** The isolate ended while it had the call. */
-export const lostError = (run: Run, kind: IsolateKind, { how, cause }: IsolateExit): InvokeError =>
+/** The isolate exited while the handler was running. */
+export const lostError = (execution: Execution, kind: IsolateKind, { how, cause }: IsolateExit): InvokeError =>
   new InvokeError(
     "transport_error",
-    `The ${called[kind]} in which ${run.method.name} ran on runner ${run.runnerId} ${how}. The runner goes on.`,
-    { ...contextOf(run), cause },
+    `The ${nameOf[kind]} that ran ${execution.invocation.method} on runner ${execution.host.runnerId} ${how}. The runner goes on.`,
+    { ...contextOf(execution), cause },
   );
 
-/** The runner ended it while somebody waited. */
-export const stoppedError = (run: Run): InvokeError =>
+/** The runner terminated the isolate while a caller waited. */
+export const stoppedError = (execution: Execution): InvokeError =>
   new InvokeError(
     "unavailable",
-    `Runner ${run.runnerId} stopped while ${run.method.name} was running and terminated it.`,
-    contextOf(run),
+    `Runner ${execution.host.runnerId} stopped and terminated ${execution.invocation.method} while it was running.`,
+    contextOf(execution),
   );

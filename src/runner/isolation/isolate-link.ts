@@ -1,4 +1,4 @@
-/** The runner's end of an isolate, whatever the isolate is. */
+/** The runner's side of an isolate of either kind. */
 import type { FromIsolate, IsolateSettings, ToIsolate } from "./messages.ts";
 
 /** What an isolate is started with. */
@@ -7,32 +7,32 @@ export interface LinkStart {
   readonly entry: string;
   readonly settings: IsolateSettings;
   readonly onMessage: (message: FromIsolate) => void;
-  /** Called once when it has ended. */
+  /** Called once after it has exited. */
   readonly onExit: (exit: IsolateExit) => void;
 }
 
-/** How an isolate ended. */
+/** How an isolate exited. */
 export interface IsolateExit {
-  /** The rest of a sentence, without anything that the handler said. */
+  /** In words, as the rest of a sentence. Contains nothing that the handler said. */
   readonly how: string;
-  /** Whether it was for want of memory, processes or the like, and not for what the entry does. */
+  /** Whether memory, processes or other resources were exhausted, so that the entry is not to blame. */
   readonly starved: boolean;
-  /** What nobody caught, as far as it is known here. For the log. */
+  /** The uncaught error, if known. For the log. */
   readonly cause: unknown;
 }
 
-/** It does not keep the runner's process alive: the timer of the deadline does, as long as a call runs. */
+/** Does not keep the process of the runner alive. During a call, the timer of the deadline does. */
 export interface IsolateLink {
   send(message: ToIsolate): void;
-  /** Ends it at once, whatever it does. `onExit` tells when it has ended. */
+  /** Kills it. `onExit` is called after it has exited. */
   kill(): void;
 }
 
 export type StartLink = (start: LinkStart) => IsolateLink;
 
 /**
- * The environment of an isolate: that of the runner, of whose modes it has none but `runner`, and whose supervision is not
- * its own. Nor does it report to a `node --watch`, which would use its channel.
+ * The environment of an isolate: the one of the runner, in mode `runner` and without supervision. It does not report to
+ * `node --watch`, which would use the same channel.
  */
 export const isolateEnv = (): NodeJS.ProcessEnv => {
   const { FLAME_SUPERVISED: _, WATCH_REPORT_DEPENDENCIES: __, ...inherited } = process.env;

@@ -1,17 +1,16 @@
 /**
- * The isolates of a runner: started when a run needs one, kept warm for the next,
- * and ended when they were not needed for a while or the runner stops. There are as
- * many as runs at a time had needed, and never more.
+ * The isolates of a runner. An isolate is started when an execution needs one, kept for the next one, and stopped when
+ * it was idle for some time or the runner stops. There are never more than concurrent executions have needed.
  */
 import type { IsolateKind } from "../../contract/config/isolation.ts";
 import type { ThrownError } from "../../contract/thrown.ts";
 import { type BootEnd, Isolate, type IsolateOwner, type IsolateStart } from "./isolate.ts";
 import type { IsolateExit } from "./isolate-link.ts";
 
-/** Milliseconds that the stop hook of an isolate has that is not needed any more, while its runner goes on. */
+/** Timeout of the stop hook of an idle isolate, in milliseconds. */
 const idleStopMs = 5_000;
 
-/** Milliseconds after which an isolate that nobody takes ends. The last of its kind stays. */
+/** Idle time after which an isolate stops, in milliseconds. The last one of its kind stays. */
 const idleMs = 60_000;
 
 /** Why there is no isolate. */
@@ -26,24 +25,24 @@ export class IsolatePool implements IsolateOwner {
   readonly #start: () => IsolateStart;
   readonly #bootTimeoutMs: number;
   readonly #all = new Set<Isolate>();
-  /** Free ones; the one that was used last is taken first, so that the others can end. */
+  /** Free isolates. The one that was used last is taken first, so that the others become idle. */
   readonly #free: Array<Isolate> = [];
-  /** Those that are being started and nobody waits for. */
+  /** Isolates that are booting and that no execution waits for. */
   readonly #spares = new Map<IsolateKind, Promise<Isolate | BootFailure>>();
   readonly #timers = new Map<Isolate, NodeJS.Timeout>();
   #closed = false;
   #stopMs = idleStopMs;
 
   /**
-   * @param start what isolates are started with; asked for each, and may throw.
-   * @param bootTimeoutMs milliseconds that an isolate may take until it takes runs.
+   * @param start Returns what an isolate is started with. Called for each one, and may throw.
+   * @param bootTimeoutMs Maximum time until an isolate is ready, in milliseconds.
    */
   constructor(start: () => IsolateStart, bootTimeoutMs: number) {
     this.#start = start;
     this.#bootTimeoutMs = bootTimeoutMs;
   }
 
-  /** A free isolate, or a new one. What `start` throws rejects it. */
+  /** A free isolate, or a new one. Rejects with what `start` throws. */
   async take(kind: IsolateKind): Promise<Isolate | BootFailure> {
     const at = this.#free.findLastIndex((isolate) => isolate.kind === kind);
     const isolate = at < 0 ? await this.#next(kind) : this.#free.splice(at, 1)[0]!;
@@ -72,8 +71,8 @@ export class IsolatePool implements IsolateOwner {
   }
 
   /**
-   * Ends all of them, those with a run after `graceMs` milliseconds at most, and waits until they are gone. Their stop hooks have
-   * `stopMs` milliseconds.
+   * Stops all isolates and waits for their exit. Running executions have `graceMs` milliseconds, and stop hooks
+   * `stopMs`.
    */
   async close(graceMs: number, stopMs: number): Promise<void> {
     this.#closed = true;
@@ -81,14 +80,14 @@ export class IsolatePool implements IsolateOwner {
     await Promise.all([...this.#all].map((isolate) => isolate.end(graceMs, stopMs)));
   }
 
-  /** One that is being started to replace another, or a new one. */
+  /** An isolate that is booting as a replacement, or a new one. */
   #next(kind: IsolateKind): Promise<Isolate | BootFailure> {
     const spare = this.#spares.get(kind);
     this.#spares.delete(kind);
     return spare ?? this.#boot(kind);
   }
 
-  /** Starts one in advance, where a call has cost one and none is free. */
+  /** Starts a replacement in advance, if a call has terminated an isolate and none is free. */
   #replace(kind: IsolateKind): void {
     if (this.#spares.has(kind) || this.#free.some((isolate) => isolate.kind === kind)) return;
     const spare = this.#boot(kind);

@@ -1,6 +1,6 @@
 /**
- * Runs methods in isolates: takes one, sends it the invocation as it came, and
- * answers with what it says. The deadline is kept here, where the event loop is free.
+ * Runs executions in isolates: takes an isolate, sends it the invocation, and returns its result. The runner enforces
+ * the deadline, because its event loop is free.
  */
 import * as Effect from "effect/Effect";
 import { decodeErrorBody, errorFromBody } from "../../contract/wire/error-body.ts";
@@ -8,8 +8,8 @@ import { type CallError, FlameError, InvokeError, ConfigError } from "../../cont
 import type { IsolateKind } from "../../contract/config/isolation.ts";
 import type { StageSpan, Telemetry } from "../../telemetry/telemetry.ts";
 import { atDeadline } from "../handler/deadline.ts";
-import { type WithHandlerSpan, isLate, tooLate } from "../handler/invoke.ts";
-import type { Run } from "../handler/execution.ts";
+import { type Execution, withHandlerSpan } from "../handler/execution.ts";
+import { isLate, startedTooLate } from "../handler/invoke.ts";
 import { bootError, contextOf, deadlineError, lostError, revive, stoppedError } from "./errors.ts";
 import { Isolate } from "./isolate.ts";
 import { type IsolateSettings, ownBytes, type RunEnd } from "./messages.ts";
@@ -17,24 +17,24 @@ import { IsolatePool } from "./isolate-pool.ts";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-/** Which module an isolate imports to have the same methods as its runner. */
+/** What to do if there is no module for isolates. */
 const whatToSet =
   'Set isolation.entry to the module that starts a runner, such as new URL("./runner.ts", import.meta.url): one that imports the definitions and calls flame.createRunnerServer().';
 
-/** Resolves from a module as the runtime would. Not imported by its name, which bundlers would take for a module of theirs. */
+/** Resolves a path as the runtime does. `getBuiltinModule` hides the module from bundlers. */
 const requireFrom = (path: string): NodeJS.Require =>
   process.getBuiltinModule("node:module").createRequire(pathToFileURL(path));
 
 /**
- * The path of the module: the one given, or the one that this process was started with.
+ * The path of the module that isolates import: the configured one, or the main module of this process.
  *
- * @throws {ConfigError} when there is none.
+ * @throws {ConfigError} if there is none.
  */
 export const isolateEntry = (given: string | URL | undefined): string => {
   const entry = given ?? process.argv[1];
   if (entry === undefined) {
     throw new ConfigError(
-      `A method has an isolation, and this process was not started with a module that an isolate could import. ${whatToSet}`,
+      `A method has an isolation, but this process has no main module that an isolate could import. ${whatToSet}`,
     );
   }
   try {
@@ -43,67 +43,72 @@ export const isolateEntry = (given: string | URL | undefined): string => {
   } catch (cause) {
     const what =
       given === undefined
-        ? `a method has an isolation, and ${entry}, which this process was started with, is not a module`
+        ? `a method has an isolation, but the main module of this process, ${entry}, is not a module`
         : `isolation.entry is "${String(entry)}", which is not a module`;
-    throw new ConfigError(`An isolate has nothing to import: ${what}. ${whatToSet}`, { cause });
+    throw new ConfigError(`There is no module for isolates to import: ${what}. ${whatToSet}`, { cause });
   }
 };
 
-export interface IsolatedRunsDeps {
-  /** The module that isolates import. Default: the one that this process was started with. */
+export interface IsolateRunnerDeps {
+  /** The module that isolates import. Default: the main module of this process. */
   readonly entry: string | URL | undefined;
-  /** Milliseconds that a handler has to end after its signal was aborted. */
+  /** How long a handler may run after its signal was aborted, in milliseconds. */
   readonly graceMs: number;
-  /** Milliseconds that an isolate may take until it takes runs. */
+  /** Maximum time until an isolate is ready, in milliseconds. */
   readonly bootTimeoutMs: number;
   readonly settings: () => Omit<IsolateSettings, "isolation">;
   readonly telemetry: Pick<Telemetry, "emit">;
 }
 
-/** Runs methods apart from this event loop. Nothing is started before the first run. */
+/** Runs executions in isolates. Starts no isolate before the first one. */
 export interface IsolateRunner {
-  /** A run from its encoded arguments to its encoded result. Interrupting it stops the handler. */
-  perform(kind: IsolateKind, run: Run, inSpan: WithHandlerSpan): Effect.Effect<Uint8Array, CallError>;
-  /** @throws {ConfigError} when isolates would have no module to import. */
+  /** Runs an execution, from its encoded arguments to its encoded result. Interrupting the effect stops the handler. */
+  invoke(kind: IsolateKind, execution: Execution): Effect.Effect<Uint8Array, CallError>;
+  /** @throws {ConfigError} if there is no module for isolates to import. */
   check(): void;
-  /** Ends all isolates, and waits for it. What they still run has `graceMs` milliseconds, their stop hooks `stopMs`. */
+  /**
+   * Stops all isolates and waits for their exit. Running executions have `graceMs` milliseconds, and stop hooks
+   * `stopMs`.
+   */
   close(graceMs: number, stopMs: number): Promise<void>;
 }
 
-type Outcome = Effect.Effect<Uint8Array, CallError>;
+type Result = Effect.Effect<Uint8Array, CallError>;
 
-/** What a run came to, as if it had ended here. */
-const outcomeOf = (run: Run, end: RunEnd): Outcome => {
+/** The result of an execution, as if its handler had run in this process. */
+const resultOf = (execution: Execution, end: RunEnd): Result => {
   if (end.outcome === "ok") return Effect.succeed(end.body);
-  if (end.thrown !== undefined) run.thrown = revive(end.thrown);
+  if (end.thrown !== undefined) execution.thrown = revive(end.thrown);
   const body = decodeErrorBody(end.body);
   if (body === undefined) {
-    return Effect.fail(new InvokeError("invoke_error", "An isolate's answer cannot be read.", contextOf(run)));
+    return Effect.fail(
+      new InvokeError("invoke_error", "The message of an isolate cannot be decoded.", contextOf(execution)),
+    );
   }
-  run.executed = body.executed;
-  return Effect.fail(errorFromBody(body, { ...contextOf(run), cause: run.thrown }));
+  execution.executed = body.executed;
+  return Effect.fail(errorFromBody(body, { ...contextOf(execution), cause: execution.thrown }));
 };
 
-export const makeIsolatedRuns = (deps: IsolatedRunsDeps): IsolateRunner => {
+export const makeIsolateRunner = (deps: IsolateRunnerDeps): IsolateRunner => {
   const { entry, graceMs, bootTimeoutMs, settings, telemetry } = deps;
   let found: string | undefined;
   const entryPath = (): string => (found ??= isolateEntry(entry));
   const isolates = new IsolatePool(() => ({ entry: entryPath(), graceMs, settings: settings() }), bootTimeoutMs);
 
-  const take = (kind: IsolateKind, run: Run): Effect.Effect<Isolate, CallError> =>
+  const take = (kind: IsolateKind, execution: Execution): Effect.Effect<Isolate, CallError> =>
     Effect.callback((resume) => {
       let over = false;
-      const end = (outcome: Effect.Effect<Isolate, CallError>): void => {
+      const end = (taken: Effect.Effect<Isolate, CallError>): void => {
         if (over) return;
         over = true;
         stopWaiting();
-        resume(outcome);
+        resume(taken);
       };
-      const stopWaiting = run.onDeadline(() => end(Effect.fail(tooLate(run))));
+      const stopWaiting = atDeadline(execution.deadlineAt, () => end(Effect.fail(startedTooLate(execution))));
       isolates.take(kind).then(
         (taken) => {
           if (!(taken instanceof Isolate))
-            end(Effect.fail(bootError(run, kind, { entry: entryPath(), bootTimeoutMs }, taken)));
+            end(Effect.fail(bootError(execution, kind, { entry: entryPath(), bootTimeoutMs }, taken)));
           else if (over) taken.leave();
           else end(Effect.succeed(taken));
         },
@@ -115,71 +120,71 @@ export const makeIsolatedRuns = (deps: IsolatedRunsDeps): IsolateRunner => {
       });
     });
 
-  const runIn = (isolate: Isolate, run: Run, span: StageSpan): Outcome =>
+  const runIn = (isolate: Isolate, execution: Execution, span: StageSpan): Result =>
     Effect.callback((resume) => {
-      const { invocation, method, runnerId } = run;
+      const { method, invocationId, attempt, idempotencyKey, body } = execution.invocation;
       const late = Promise.withResolvers<Uint8Array>();
       late.promise.catch(() => {});
-      run.late = () => late.promise;
+      execution.isolateResult = late.promise;
       let over = false;
-      const end = (outcome: Outcome): void => {
+      const end = (result: Result): void => {
         if (over) return;
         over = true;
         stopWaiting();
-        run.endedAt = performance.now();
-        resume(outcome);
+        execution.endedAt = performance.now();
+        resume(result);
       };
 
-      let toldAt = run.deadlineAt();
+      let sentDeadlineAt = execution.deadlineAt();
       const deadlineAt = (): number => {
-        const at = run.deadlineAt();
-        if (at > toldAt) isolate.extend(at - performance.now());
-        return (toldAt = at);
+        const at = execution.deadlineAt();
+        if (at > sentDeadlineAt) isolate.extend(at - performance.now());
+        return (sentDeadlineAt = at);
       };
       const stopWaiting = atDeadline(deadlineAt, () => {
         isolate.abort("Expire");
-        end(Effect.fail(deadlineError(run, isolate.kind, graceMs)));
+        end(Effect.fail(deadlineError(execution, isolate.kind, graceMs)));
       });
 
-      run.executed = "unknown";
-      const { invocationId, attempt, idempotencyKey } = invocation;
+      execution.executed = "unknown";
       isolate.run(
         {
           _tag: "Run",
-          method: method.name,
+          method,
           invocationId,
           attempt,
-          timeoutMs: toldAt - performance.now(),
+          timeoutMs: sentDeadlineAt - performance.now(),
           idempotencyKey,
           carrier: span.carrier,
-          body: ownBytes(invocation.body),
+          body: ownBytes(body),
         },
         {
           started: () => {
-            run.startedAt = performance.now();
-            run.executed = "yes";
+            execution.startedAt = performance.now();
+            execution.executed = "yes";
           },
           ended: (result) => {
             if (result.outcome === "ok") late.resolve(result.body);
             else late.reject(new Error("The handler failed."));
             if (over) return;
             if (result.outcome === "ok") span.setAttributes({ responseBytes: result.body.byteLength });
-            end(outcomeOf(run, result));
+            end(resultOf(execution, result));
           },
           lost: (exit) => {
-            const error = lostError(run, isolate.kind, exit);
+            const error = lostError(execution, isolate.kind, exit);
             late.reject(error);
-            run.thrown ??= exit.cause;
+            execution.thrown ??= exit.cause;
             end(Effect.fail(error));
           },
           terminated: (stopped) => {
-            const error = stoppedError(run);
+            const error = stoppedError(execution);
             late.reject(error);
             end(Effect.fail(error));
+            const { poolName: pool, runnerId } = settings();
             telemetry.emit({
               _tag: "IsolateTerminated",
-              method: method.name,
-              pool: settings().poolName,
+              method,
+              pool,
               runnerId,
               invocationId,
               attempt,
@@ -194,17 +199,17 @@ export const makeIsolatedRuns = (deps: IsolatedRunsDeps): IsolateRunner => {
       return Effect.sync(() => {
         over = true;
         stopWaiting();
-        run.endedAt = performance.now();
+        execution.endedAt = performance.now();
       });
     });
 
   return {
-    perform: (kind, run, inSpan) => {
-      if (isLate(run)) return Effect.fail(tooLate(run));
+    invoke: (kind, execution) => {
+      if (isLate(execution)) return Effect.fail(startedTooLate(execution));
       return Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(restore(take(kind, run)), (isolate) =>
+        Effect.flatMap(restore(take(kind, execution)), (isolate) =>
           Effect.ensuring(
-            restore(inSpan((span) => runIn(isolate, run, span))),
+            restore(withHandlerSpan(execution, kind, (span) => runIn(isolate, execution, span))),
             Effect.sync(() => isolate.leave()),
           ),
         ),

@@ -1,6 +1,6 @@
 /**
- * An isolate at work: performs what its runner sends, with the methods that its own
- * copy of the code has registered, and says how it ended. It has one run at a time.
+ * The isolate's side: runs what its runner sends, with the methods that its own copy of the code registers, and reports
+ * the outcome. It has one execution at a time.
  */
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
@@ -18,29 +18,29 @@ import type { Redactor } from "../../telemetry/redaction.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
 import { failureOf } from "../handler/failure.ts";
 import { LifecycleHooks } from "../lifecycle/hooks.ts";
-import { perform } from "../handler/invoke.ts";
-import { newRun, type Run } from "../handler/execution.ts";
+import { type Execution, type ExecutionHost, newExecution } from "../handler/execution.ts";
+import { invoke, lateResult } from "../handler/invoke.ts";
 import type { RunnerLink } from "./runner-link.ts";
 import { type IsolateSettings, ownBytes, type RunEnd, type RunMessage } from "./messages.ts";
 import type { RunnerServer } from "../server.ts";
 
-/** What an instance brings into its isolate. */
-export interface IsolateHostDeps {
+/** What an instance provides in an isolate. */
+export interface IsolateServerDeps {
   readonly registry: Pick<Registry, "find">;
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly redact: Redactor;
   readonly hooks: RunnerHooks;
-  /** Ends what the instance has started, and sends out its telemetry. */
+  /** Shuts the instance down, and flushes its telemetry. */
   readonly shutdown: () => Promise<void>;
 }
 
 /** An instance, and the hooks that it has for this isolate. */
-interface Instance extends IsolateHostDeps {
+interface Instance extends IsolateServerDeps {
   readonly life: LifecycleHooks;
 }
 
-/** A run that goes on. */
+/** The execution in progress. */
 interface Current {
   readonly fiber: Fiber.Fiber<Uint8Array, CallError>;
   readonly expire: () => void;
@@ -57,15 +57,18 @@ const failed = (error: CallError, thrown?: unknown): RunEnd => ({
 
 const succeeded = (body: Uint8Array): RunEnd => ({ outcome: "ok", body: ownBytes(body) });
 
-const endOf = (run: Run, exit: Exit.Exit<Uint8Array, CallError>): RunEnd => {
+const endOf = (execution: Execution, exit: Exit.Exit<Uint8Array, CallError>): RunEnd => {
   if (Exit.isSuccess(exit)) return succeeded(exit.value);
-  if (!Cause.hasInterruptsOnly(exit.cause)) return failed(failureOf(exit.cause), run.thrown);
+  if (!Cause.hasInterruptsOnly(exit.cause)) return failed(failureOf(exit.cause), execution.thrown);
   return failed(
-    new InvokeError("canceled", `${run.method.name} was canceled.`, { executed: run.executed, phase: "handler" }),
+    new InvokeError("canceled", `${execution.invocation.method} was canceled.`, {
+      executed: execution.executed,
+      phase: "handler",
+    }),
   );
 };
 
-class IsolateHost {
+class IsolateServer {
   readonly #link: RunnerLink;
   readonly #instances: Array<Instance> = [];
   /** Instances whose start hook is running. */
@@ -77,8 +80,8 @@ class IsolateHost {
     this.#link = link;
   }
 
-  /** Has the methods of one more instance. */
-  join(deps: IsolateHostDeps): void {
+  /** Adds the methods of an instance. */
+  join(deps: IsolateServerDeps): void {
     const { runnerId, poolName, isolation } = this.#link.settings;
     const { hooks, logger } = deps;
     const life = new LifecycleHooks({ hooks, runnerId, poolName, isolation, logger });
@@ -128,11 +131,11 @@ class IsolateHost {
       const method = deps.registry.find(message.method);
       if (method !== undefined) return this.#whenStarted(deps, () => this.#start(deps, method, message));
     }
-    const missing = `The isolate of runner ${this.#link.settings.runnerId} has no method ${message.method}. Register it whenever the module is imported, before it calls createRunnerServer: import.meta.main and isMainThread differ there.${whyUnregistered(message.method)}`;
+    const missing = `The isolate of runner ${this.#link.settings.runnerId} has no method ${message.method}. Register the method whenever the module is imported, before createRunnerServer is called: import.meta.main and isMainThread differ there.${whyUnregistered(message.method)}`;
     this.#link.send({ _tag: "Ended", end: failed(new RegistryError(missing)) });
   }
 
-  /** An instance may have joined late, when the isolate took runs already. */
+  /** An instance may have joined after the isolate was ready. */
   #whenStarted({ life }: Instance, run: () => void): void {
     const starting = life.start();
     if (starting === undefined) return run();
@@ -140,56 +143,57 @@ class IsolateHost {
     starting.then(run, fail);
   }
 
-  #start(deps: IsolateHostDeps, method: RegisteredMethod, message: RunMessage): void {
+  #start(deps: IsolateServerDeps, method: RegisteredMethod, message: RunMessage): void {
     const { runnerId, maxBodyBytes } = this.#link.settings;
-    const { timeoutMs, carrier, body } = message;
+    const { logger, redact, telemetry } = deps;
     const arrivedAt = performance.now();
-    let deadlineAt = arrivedAt + timeoutMs;
-    let expire = (): void => {};
-    const told: RegisteredMethod = {
+    const options = { codec, maxBodyBytes };
+    const reporting: RegisteredMethod = {
       ...method,
       invoke: (context, args) => {
         this.#link.send({ _tag: "Started" });
         return method.invoke(context, args);
       },
     };
-    const run = newRun({
-      method: told,
-      invocation: {
-        method: message.method,
-        invocationId: message.invocationId,
-        attempt: message.attempt,
-        idempotencyKey: message.idempotencyKey,
-        timeoutMs,
-        carrier,
-        body,
-        arrivedAt,
-        clockOffsetMs: undefined,
-      },
+    // The span of the handler belongs to the runner, and so does the deadline.
+    const host: ExecutionHost = {
       runnerId,
-      logger: deps.logger,
-      redact: deps.redact,
-      deadlineAt: () => deadlineAt,
-      onDeadline: (over) => {
-        expire = over;
+      logger,
+      redact,
+      telemetry: { stage: (_stage, run) => run(telemetry.adopt(message.carrier)) },
+    };
+    let expire = (): void => {};
+    const { _tag, ...invocation } = message;
+    const execution = newExecution(
+      host,
+      { ...invocation, arrivedAt, clockOffsetMs: undefined },
+      method,
+      (_deadlineAt, onExpired) => {
+        expire = onExpired;
         return () => {};
       },
-    });
-    const performed = perform({ codec, maxBodyBytes }, run, (inside) => inside(deps.telemetry.adopt(carrier)));
-    const fiber = Effect.runFork(performed);
+    );
+    const fiber = Effect.runFork(invoke(options, execution, reporting));
     this.#current = {
       fiber,
       expire: () => expire(),
-      extend: (moreMs) => (deadlineAt = performance.now() + moreMs),
+      extend: (moreMs) => {
+        const deadlineAt = performance.now() + moreMs;
+        execution.deadlineAt = () => deadlineAt;
+      },
     };
-    fiber.addObserver((exit) => void this.#ended(run, exit));
+    fiber.addObserver((exit) => void this.#ended(execution, exit, lateResult(options, execution)));
   }
 
-  /** The run is over when its handler is, which may go on after it was given up. */
-  async #ended(run: Run, exit: Exit.Exit<Uint8Array, CallError>): Promise<void> {
-    const late = Exit.isSuccess(exit) ? undefined : await run.late()?.catch(() => undefined);
+  /** The isolate is free when the handler ends, which can be after the deadline. */
+  async #ended(
+    execution: Execution,
+    exit: Exit.Exit<Uint8Array, CallError>,
+    pending: Promise<Uint8Array> | undefined,
+  ): Promise<void> {
+    const late = Exit.isSuccess(exit) ? undefined : await pending?.catch(() => undefined);
     this.#current = undefined;
-    this.#link.send({ _tag: "Ended", end: late === undefined ? endOf(run, exit) : succeeded(late) });
+    this.#link.send({ _tag: "Ended", end: late === undefined ? endOf(execution, exit) : succeeded(late) });
   }
 
   async #exit(stopMs: number): Promise<void> {
@@ -199,14 +203,14 @@ class IsolateHost {
   }
 }
 
-let host: IsolateHost | undefined;
+let host: IsolateServer | undefined;
 
-/** Lets the runner behind the link run the methods of an instance here. */
-export const serveInIsolate = (link: RunnerLink, deps: IsolateHostDeps): void => {
-  (host ??= new IsolateHost(link)).join(deps);
+/** Serves the methods of an instance to the runner. */
+export const serveInIsolate = (link: RunnerLink, deps: IsolateServerDeps): void => {
+  (host ??= new IsolateServer(link)).join(deps);
 };
 
-/** What stands for the runner's server in its isolates: it says where the runner is, and is never ready itself. */
+/** Replaces the runner's server in an isolate. It has the address of the runner, and is never ready. */
 export const isolateServerStub = ({ port, hostname, url, runnerId }: IsolateSettings): RunnerServer => ({
   port,
   hostname,

@@ -1,7 +1,6 @@
 /**
- * One isolate as its runner holds it, from its start to its end. It has one run at a
- * time; who takes it leaves it again, and what it still does then has a short grace
- * before it is terminated.
+ * One isolate on the runner's side, from its start to its exit. It has one execution at a time. After it is left, a
+ * handler that still runs has a grace period before the isolate is terminated.
  */
 import { maxTimerMs } from "../../contract/validation/check-number.ts";
 import type { IsolateKind } from "../../contract/config/isolation.ts";
@@ -11,44 +10,44 @@ import type { IsolateExit, IsolateLink, LinkStart } from "./isolate-link.ts";
 import type { FromIsolate, IsolateSettings, RunEnd, RunMessage } from "./messages.ts";
 import { startThread } from "./thread.ts";
 
-/** Milliseconds after which a thread that was terminated and goes on is inside native code. */
+/** Time after which a terminated thread that still runs must be in native code, in milliseconds. */
 const stopTimeoutMs = 1_000;
 
-/** Milliseconds in which an isolate that is asked to exit must have sent its telemetry. */
+/** How long a stopping isolate has to flush its telemetry, in milliseconds. */
 const exitTimeoutMs = 5_000;
 
-/** Who wants to know of a run. */
+/** Is notified of an execution. */
 export interface RunListener {
   started(): void;
-  /** Called also when nobody waits for it any more. */
+  /** Also called if the runner no longer waits. */
   ended(end: RunEnd): void;
-  /** The isolate ended, and not because it was terminated. */
+  /** The isolate exited without being terminated. */
   lost(exit: IsolateExit): void;
-  /** It did not end in time. `stopped` is false if even that does not end it. */
+  /** The isolate was terminated. `stopped` is `false` if it still runs. */
   terminated(stopped: boolean): void;
 }
 
 /** What an isolate is started with. */
 export interface IsolateStart extends Pick<LinkStart, "entry"> {
   readonly settings: Omit<IsolateSettings, "isolation">;
-  /** Milliseconds that a handler has to end after its signal was aborted. */
+  /** How long a handler may run after its signal was aborted, in milliseconds. */
   readonly graceMs: number;
 }
 
-/** Who lends isolates. */
+/** The owner of isolates. */
 export interface IsolateOwner {
-  /** It may be taken again. */
+  /** The isolate is free. */
   free(isolate: Isolate): void;
-  /** It is no more; `atWork` if it had a run, and so is missed. */
+  /** The isolate has exited; `atWork` if it had an execution. */
   gone(isolate: Isolate, atWork: boolean): void;
 }
 
-/** How a boot ended: it can be taken, it is no more, or its start hook threw. */
+/** The outcome of a boot: ready, exited, or its start hook threw. */
 export type BootEnd = "ready" | IsolateExit | { readonly thrown: ThrownError };
 
 export class Isolate {
   readonly kind: IsolateKind;
-  /** Settles when it can be taken, or has ended before. */
+  /** Settles when the isolate is ready, or has exited. */
   readonly booted: Promise<BootEnd>;
   readonly #owner: IsolateOwner;
   readonly #graceMs: number;
@@ -78,7 +77,7 @@ export class Isolate {
     });
   }
 
-  /** Takes it. Whoever does so must leave it again. */
+  /** Takes the isolate. Must be followed by {@link leave}. */
   take(): void {
     this.#left = false;
   }
@@ -100,7 +99,7 @@ export class Isolate {
     this.#link.send({ _tag: why });
   }
 
-  /** Whoever took it has no more use for it. A handler that still runs is aborted, and terminated after the grace. */
+  /** Returns the isolate. A handler that still runs is aborted, and terminated after the grace period. */
   leave(): void {
     this.#left = true;
     if (this.#state !== "alive") return;
@@ -114,8 +113,8 @@ export class Isolate {
   }
 
   /**
-   * Ends it: in order where it is free, and where it has a run after that, or after `graceMs` milliseconds at most. Its stop hook
-   * has `stopMs` milliseconds. Settles when it is gone.
+   * Stops the isolate: at once if it is free, else after its execution or `graceMs` milliseconds. Its stop hook has
+   * `stopMs` milliseconds. Settles when it has exited.
    */
   end(graceMs: number, stopMs: number): Promise<void> {
     if (this.#state === "alive" && this.#ready && this.#run === undefined) {

@@ -1,7 +1,6 @@
 /**
- * Whether this thread or process is an isolate, and its end of the link to the
- * runner. The runner says so when it starts it; the module that it imports does the
- * rest, by making its runner server as always.
+ * Detects whether this thread or process is an isolate, and provides its link to the runner. The runner marks the
+ * isolate when it starts it. The imported module then creates its runner server as usual.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { processWide } from "../../contract/process/copies.ts";
@@ -11,11 +10,11 @@ import { watchForParent } from "../lifecycle/parent-pipe-watch.ts";
 import { ownGroup, RUNNER_PIPE_FD } from "./child.ts";
 import { type FromIsolate, ISOLATE_MARKER, type IsolateSettings, type ToIsolate } from "./messages.ts";
 
-/** An isolate's end of the link. */
+/** The isolate's side of the link. */
 export interface RunnerLink {
   readonly settings: IsolateSettings;
   send(message: FromIsolate): void;
-  /** Hears what the runner says, from the first word on. To be called once. */
+  /** Receives the messages of the runner, from the first one on. Call it once. */
   listen(onMessage: (message: ToIsolate) => void): void;
 }
 
@@ -31,14 +30,17 @@ const threadLink = (): RunnerLink | undefined => {
   };
 };
 
-/** The runner ends its isolates. A signal to all processes of a service must not take them from a runner that drains. */
+/**
+ * Ignores signals, because the runner stops its isolates. A signal to all processes of a service must not terminate
+ * them during a drain.
+ */
 const leaveSignalsToRunner = (): void => {
   for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => {});
 };
 
 /**
- * Ends the process for an error that nobody caught. Bun does so by itself only once the entry has been evaluated, which waits
- * for a server that is never ready here.
+ * Exits the process on an uncaught error. Bun does that only after the entry was evaluated, and the entry waits for a
+ * server that is never ready here.
  */
 const endWhenUncaught = (): void => {
   for (const event of ["uncaughtException", "unhandledRejection"]) {
@@ -65,7 +67,7 @@ const processLink = (): RunnerLink | undefined => {
     target,
     onParentGone: end,
     onFailure: (cause) => {
-      process.emitWarning(`An isolate cannot watch for the end of its runner: ${messageOf(cause)}`, {
+      process.emitWarning(`An isolate cannot watch for the exit of its runner: ${messageOf(cause)}`, {
         code: "FLAME_ORPHAN_WATCH",
       });
     },
@@ -78,8 +80,8 @@ const processLink = (): RunnerLink | undefined => {
   };
 };
 
-/** Looked for once: the marker is taken out of the environment, where no copy of this package would find it again. */
+/** Evaluated once, because the marker is removed from the environment. */
 const known = processWide("runner-link", (): { found?: { readonly link: RunnerLink | undefined } } => ({}));
 
-/** The link to the runner of which this is an isolate; `undefined` anywhere else. */
+/** The link to the runner of this isolate; `undefined` in any other process or thread. */
 export const runnerLink = (): RunnerLink | undefined => (known.found ??= { link: threadLink() ?? processLink() }).link;

@@ -1,4 +1,4 @@
-/** An isolate that is a worker thread of the runner. */
+/** An isolate in a worker thread of the runner. */
 import { resolve } from "node:path";
 import { Worker, type WorkerOptions } from "node:worker_threads";
 import { type IsolateExit, isolateEnv, type StartLink } from "./isolate-link.ts";
@@ -6,7 +6,7 @@ import { type FromIsolate, ISOLATE_MARKER } from "./messages.ts";
 
 const preloadFlag = /^(?:-r|--preload|--require|--import)(?:=(.*))?$/;
 
-/** Modules that were loaded before the entry. Bun has them loaded in workers only when it is told; Node does so by itself. */
+/** Modules that were preloaded. Node also loads them in workers; Bun does so only with this option. */
 const preloaded = (execArgv: ReadonlyArray<string>): ReadonlyArray<string> =>
   execArgv.flatMap((flag, index) => {
     const match = preloadFlag.exec(flag);
@@ -21,11 +21,11 @@ const exitOf = (code: number, cause: unknown): IsolateExit => {
     ? "ran out of memory"
     : cause === undefined
       ? `exited with code ${code}`
-      : "was ended by an error that nobody caught";
+      : "was terminated by an uncaught error";
   return { how, starved: outOfMemory, cause };
 };
 
-/** Starts a worker thread. Throws where the system has no room for one. */
+/** Starts a worker thread. Throws if the system cannot create one. */
 export const startThread: StartLink = ({ entry, settings, onMessage, onExit }) => {
   const options: WorkerOptions & { preload?: ReadonlyArray<string> } = {
     name: "firelight-isolate",

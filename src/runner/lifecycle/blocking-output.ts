@@ -1,6 +1,6 @@
 /**
- * Lets a runner's output be written before it goes on. Both runtimes keep what a pipe does not take at once in memory, where the
- * last and most telling lines are lost when the process exits, is killed, or runs out of memory.
+ * Makes the output of a runner blocking. Otherwise both runtimes buffer it in memory when the pipe is full, and the
+ * last and most important lines are lost when the process exits, is killed, or runs out of memory.
  */
 import { fstatSync, writeSync } from "node:fs";
 import { readField } from "../../contract/thrown.ts";
@@ -20,7 +20,7 @@ const writeAll = (fd: number, bytes: Uint8Array): void => {
 
 type Write = NodeJS.WriteStream["write"];
 
-/** Bun's streams cannot be told to block: their `write` is replaced. */
+/** Bun's streams have no blocking mode, so their `write` is replaced. */
 const writeBlocking =
   (fd: number): Write =>
   (chunk: string | Uint8Array, encoding?: unknown, callback?: unknown): boolean => {
@@ -45,7 +45,7 @@ const isPipe = (fd: number): boolean => {
 
 let done = false;
 
-/** Makes stdout and stderr of this process blocking where they are pipes. Once per process. */
+/** Makes stdout and stderr of this process blocking if they are pipes. Once per process. */
 export const makeOutputBlocking = (): void => {
   if (done) return;
   done = true;

@@ -1,13 +1,13 @@
 /**
- * The watch for the end of the parent while the runner is still booting: whatever its entry does then, it does not
- * outlive its parent. The module that the process backend preloads starts it, and the runner's server takes it over;
- * the two may come from different copies of this file, so they meet in the global scope.
+ * Watches for the exit of the parent while the runner boots, so that the runner does not outlive it whatever its entry
+ * does. The module that the process backend preloads starts the watch, and the server of the runner takes it over. The
+ * two may use different copies of this file, so they share the watch in the global scope.
  */
 import { SUPERVISION_FD } from "../../contract/process/supervision.ts";
 import type { OrphanWatchOptions } from "./parent-pipe-watch.ts";
 import { watchForParent } from "./parent-pipe-watch.ts";
 
-/** Whom the watch tells. */
+/** What the watch calls. */
 type WatchListener = Pick<OrphanWatchOptions, "onParentGone" | "onFailure">;
 
 interface EarlyWatch {
@@ -19,7 +19,7 @@ const place: unique symbol = Symbol.for("firelight/early-watch");
 
 const shared = globalThis as { [place]?: EarlyWatch };
 
-/** During the boot nobody has work to finish; and a watch that fails is forgotten, so that the server starts its own. */
+/** During the boot there is no work to finish. A watch that fails is dropped, and the server starts its own. */
 const duringBoot: WatchListener = {
   onParentGone: () => process.exit(1),
   onFailure: () => {
@@ -27,7 +27,10 @@ const duringBoot: WatchListener = {
   },
 };
 
-/** Starts it: when the parent is gone, the process exits, or is killed if it is too busy for that. Once per process. */
+/**
+ * Starts the watch. When the parent has exited, the process exits, or is killed if its main thread is blocked. Once per
+ * process.
+ */
 export const startEarlyWatch = (): void => {
   if (shared[place] !== undefined) return;
   const watch: EarlyWatch = { listener: duringBoot, stop: () => {} };
@@ -39,7 +42,7 @@ export const startEarlyWatch = (): void => {
   });
 };
 
-/** Goes on with the watch that the boot had; gives what stops it, or `undefined` when the boot had none. */
+/** Takes over the watch of the boot. Returns a function that stops it; `undefined` if the boot had none. */
 export const takeOverWatch = (listener: WatchListener): (() => void) | undefined => {
   const watch = shared[place];
   if (watch === undefined) return undefined;

@@ -1,35 +1,35 @@
 /**
- * Notices that a parent has been silent for too long. Looks are counted, not time: a process that got no processor,
- * or was kept busy by a handler, has not read yet what its parent sent meanwhile.
+ * Detects that no heartbeat has arrived for too long. It counts checks instead of time: a process without CPU time, or
+ * with a CPU-bound handler, has not yet read what its parent sent meanwhile.
  */
 import { maxTimerMs } from "../../contract/validation/check-number.ts";
 
-/** Looks within one timeout. */
-const looksPerTimeout = 10;
+/** Checks per timeout. */
+const checksPerTimeout = 10;
 
-export interface OrphanTimerOptions {
-  /** Milliseconds of silence that make an orphan. */
+export interface HeartbeatTimeoutOptions {
+  /** How long the runner waits for a heartbeat, in milliseconds. */
   readonly timeoutMs: number;
-  /** Whether invocations are running: the wait begins when they are done. */
+  /** Whether invocations are running. The wait starts when they have ended. */
   readonly busy: () => boolean;
   /** Called once. */
   readonly onOrphaned: () => void;
 }
 
 export class HeartbeatTimeout {
-  readonly #options: OrphanTimerOptions;
+  readonly #options: HeartbeatTimeoutOptions;
   readonly #timer: NodeJS.Timeout;
-  #silentLooks = 0;
+  #silentChecks = 0;
 
-  /** Starts to wait. Does not keep the process alive. */
-  constructor(options: OrphanTimerOptions) {
+  /** Starts waiting. Does not keep the process alive. */
+  constructor(options: HeartbeatTimeoutOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.#look(), Math.min(options.timeoutMs / looksPerTimeout, maxTimerMs)).unref();
+    this.#timer = setInterval(() => this.#look(), Math.min(options.timeoutMs / checksPerTimeout, maxTimerMs)).unref();
   }
 
-  /** The parent has spoken. */
-  heard(): void {
-    this.#silentLooks = 0;
+  /** A verified request has arrived. */
+  onHeartbeat(): void {
+    this.#silentChecks = 0;
   }
 
   stop(): void {
@@ -37,7 +37,7 @@ export class HeartbeatTimeout {
   }
 
   #look(): void {
-    if (this.#options.busy() || ++this.#silentLooks < looksPerTimeout) return;
+    if (this.#options.busy() || ++this.#silentChecks < checksPerTimeout) return;
     this.stop();
     this.#options.onOrphaned();
   }

@@ -1,4 +1,4 @@
-/** Runs a runner's `onRunnerStart` and `onRunnerStop`: each once, the second only after the first, and both bounded. */
+/** Runs `onRunnerStart` and `onRunnerStop` of a runner: each once, in this order, and with a timeout. */
 import * as Effect from "effect/Effect";
 import { maxTimerMs } from "../../contract/validation/check-number.ts";
 import { InvokeError } from "../../contract/errors.ts";
@@ -14,7 +14,7 @@ const settled = async (hook: RunnerHook, context: RunnerHookContext): Promise<vo
   await (Effect.isEffect(given) ? Effect.runPromise(given as Effect.Effect<unknown, unknown>) : given);
 };
 
-/** Whether the work was over within so many milliseconds. Never rejects. */
+/** Whether the work ended within `ms` milliseconds. Never rejects. */
 const within = (ms: number, work: Promise<unknown>): Promise<boolean> =>
   new Promise((resolve) => {
     const timer = setTimeout(() => resolve(false), Math.min(ms, maxTimerMs));
@@ -37,20 +37,20 @@ export class LifecycleHooks {
     this.#options = options;
   }
 
-  /** Whether `onRunnerStart` has to be run yet. */
+  /** Whether `onRunnerStart` still has to run. */
   get hasStart(): boolean {
     return this.#state === "new" && this.#options.hooks.onRunnerStart !== undefined;
   }
 
-  /** How long `onRunnerStart` took, in milliseconds; `undefined` where there is none. */
+  /** How long `onRunnerStart` took, in milliseconds; `undefined` if there is none. */
   get startMs(): number | undefined {
     return this.#startMs;
   }
 
   /**
-   * Runs `onRunnerStart`, once; `undefined` when there is nothing to wait for any more.
+   * Runs `onRunnerStart`, once. `undefined` if there is nothing to wait for.
    *
-   * @throws {InvokeError} (as a rejection) with what it threw as its cause.
+   * @throws {InvokeError} (as a rejection) with the thrown value as its cause.
    */
   start(): Promise<void> | undefined {
     const { onRunnerStart } = this.#options.hooks;
@@ -59,7 +59,7 @@ export class LifecycleHooks {
     return this.#state === "started" ? undefined : this.#starting;
   }
 
-  /** Runs `onRunnerStop`, once, if the runner had started. Settles after so many milliseconds at most, and never rejects. */
+  /** Runs `onRunnerStop`, once, if the runner has started. Settles within `boundMs` milliseconds, and never rejects. */
   stop(boundMs: number): Promise<void> {
     return (this.#stopping ??= this.#stop(performance.now() + boundMs, boundMs));
   }
@@ -88,16 +88,18 @@ export class LifecycleHooks {
     const leftMs = (): number => Math.max(0, endsAt - performance.now());
     if (this.#state === "starting") {
       this.#startAbort.abort(
-        new InvokeError("canceled", `Runner ${runnerId} is stopped while onRunnerStart is running.`, { runnerId }),
+        new InvokeError("canceled", `Runner ${runnerId} was stopped while onRunnerStart was running.`, { runnerId }),
       );
       if (!(await within(leftMs(), this.#starting!)))
-        logger.warn(`Runner ${runnerId} ends while onRunnerStart is still running: it ignores its signal.`);
+        logger.warn(
+          `Runner ${runnerId} exits while onRunnerStart is still running, because onRunnerStart ignores its signal.`,
+        );
     }
     if (this.#state !== "started" || hooks.onRunnerStop === undefined) return;
     const abort = new AbortController();
     const expire = (): void =>
       abort.abort(
-        new InvokeError("timeout", `onRunnerStop of runner ${runnerId} has had its ${Math.round(boundMs)} ms.`, {
+        new InvokeError("timeout", `onRunnerStop of runner ${runnerId} timed out after ${Math.round(boundMs)} ms.`, {
           runnerId,
         }),
       );
@@ -111,7 +113,7 @@ export class LifecycleHooks {
     if (ended) return;
     expire();
     logger.warn(
-      `Runner ${runnerId} ends while onRunnerStop is still running: the ${Math.round(boundMs)} ms that were left of drainTimeoutMs are over.`,
+      `Runner ${runnerId} exits while onRunnerStop is still running: it exceeded the remaining ${Math.round(boundMs)} ms of drainTimeoutMs.`,
     );
   }
 

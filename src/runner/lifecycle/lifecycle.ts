@@ -1,6 +1,6 @@
 /**
- * A runner's life around its invocations: it is ready when it listens and its start hook is done, it ends in order when it is
- * stopped, by a signal too, and it ends itself when its parent is gone.
+ * The lifecycle of a runner: it is ready when it listens and `onRunnerStart` has finished, it stops in order, also on a
+ * signal, and it exits when its parent is gone.
  */
 import type { Logger } from "../../contract/config/options.ts";
 import type { Environment } from "../../contract/config/resolve-config.ts";
@@ -15,44 +15,44 @@ import { HeartbeatTimeout } from "./heartbeat-timeout.ts";
 import type { RejectionLog } from "../request/rejection-log.ts";
 import { superviseRunner } from "./supervision.ts";
 
-export interface LifeDeps {
+export interface LifecycleDeps {
   readonly options: ResolvedRunnerOptions;
   readonly admission: Admission;
   readonly listener: Listener;
   readonly isolated: IsolateRunner;
   readonly hooks: LifecycleHooks;
-  readonly refusals: RejectionLog;
+  readonly rejections: RejectionLog;
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly env: Environment;
-  /** What must be loaded before the runner is ready. */
+  /** Must settle before the runner is ready. */
   readonly loading?: Promise<unknown> | undefined;
 }
 
-export interface Life {
+export interface Lifecycle {
   readonly ready: Promise<void>;
   stop(options?: StopOptions): Promise<void>;
-  /** Somebody who holds the secret has spoken. */
-  heard(): void;
+  /** A verified request has arrived: the parent is alive. */
+  onHeartbeat(): void;
 }
 
-/** Milliseconds that running invocations get when the parent is gone: nobody waits for their results. */
+/** Drain timeout after the parent is gone, in milliseconds. No caller waits for the results. */
 const orphanDrainMs = 1_000;
 
-/** Begins it, as soon as the listener listens. */
-export const beginLife = (deps: LifeDeps): Life => {
-  const { options, admission, listener, isolated, hooks, refusals, telemetry, logger, env } = deps;
+/** Starts the lifecycle as soon as the listener listens. */
+export const startLifecycle = (deps: LifecycleDeps): Lifecycle => {
+  const { options, admission, listener, isolated, hooks, rejections, telemetry, logger, env } = deps;
   const { runnerId, poolName, drainTimeoutMs, orphanTimeoutMs } = options;
   const drain = makeStop({ runnerId, drainTimeoutMs, admission, listener, isolated, hooks, logger });
   let stopped = false;
-  let orphanTimer: HeartbeatTimeout | undefined;
+  let heartbeatTimeout: HeartbeatTimeout | undefined;
   let forgetSignals = (): void => {};
   let stopSupervision = (): void => {};
 
   const stop = async (stopOptions: StopOptions = {}): Promise<void> => {
     const checked = stopOptions === replacedStop ? replacedStop : readStop(stopOptions);
     stopped = true;
-    orphanTimer?.stop();
+    heartbeatTimeout?.stop();
     await drain(checked);
     forgetSignals();
     stopSupervision();
@@ -67,7 +67,7 @@ export const beginLife = (deps: LifeDeps): Life => {
   const start = async (): Promise<void> => {
     if (stopped) return;
     const { url, port } = listener;
-    const onParentGone = (): void => orphaned("the process that started it is gone");
+    const onParentGone = (): void => orphaned("the process that started it has exited");
     const supervision = superviseRunner({ url, port, runnerId, env, onParentGone });
     stopSupervision = supervision.stop;
     if (hooks.hasStart) supervision.starting("onRunnerStart");
@@ -86,12 +86,12 @@ export const beginLife = (deps: LifeDeps): Life => {
     }
     admission.open();
     if (orphanTimeoutMs !== undefined) {
-      orphanTimer = new HeartbeatTimeout({
+      heartbeatTimeout = new HeartbeatTimeout({
         timeoutMs: orphanTimeoutMs,
         busy: () => admission.inFlight > 0,
         onOrphaned: () => {
-          const refused = refusals.explainSilence();
-          const silence = `no word from its parent within ${orphanTimeoutMs} ms`;
+          const refused = rejections.explainSilence();
+          const silence = `no heartbeat from its parent within ${orphanTimeoutMs} ms`;
           orphaned(refused === undefined ? silence : `${silence}; ${refused}`);
         },
       });
@@ -99,5 +99,9 @@ export const beginLife = (deps: LifeDeps): Life => {
     supervision.ready(hooks.startMs === undefined ? undefined : { on_runner_start: hooks.startMs });
   };
 
-  return { ready: Promise.all([listener.ready, deps.loading]).then(start), stop, heard: () => orphanTimer?.heard() };
+  return {
+    ready: Promise.all([listener.ready, deps.loading]).then(start),
+    stop,
+    onHeartbeat: () => heartbeatTimeout?.onHeartbeat(),
+  };
 };

@@ -1,4 +1,7 @@
-/** The hooks of a runner in local mode: the first call waits for the one, the end of the instance runs the other. */
+/**
+ * The runner hooks in local mode: the first call waits for `onRunnerStart`, and the shutdown of the instance runs
+ * `onRunnerStop`.
+ */
 import * as Effect from "effect/Effect";
 import { maxTimerMs } from "../../contract/validation/check-number.ts";
 import type { Dispatcher } from "../../contract/wire/dispatcher.ts";
@@ -9,15 +12,18 @@ import { messageOf } from "../../contract/thrown.ts";
 import { LifecycleHooks } from "./hooks.ts";
 
 export interface LocalStart {
-  /** The same, after `onRunnerStart`. */
+  /** The same dispatcher, which waits for `onRunnerStart`. */
   readonly dispatcher: Dispatcher;
-  /** Waits for what is running, then runs `onRunnerStop` if `onRunnerStart` was done; both within so many milliseconds. */
+  /**
+   * Waits for running invocations, then runs `onRunnerStop` if the runner has started; both within `graceMs`
+   * milliseconds.
+   */
   stop(graceMs: number): Promise<void>;
 }
 
 const place = { phase: "acquire", executed: "no", retryable: false } as const;
 
-/** Puts the hooks around a dispatcher. A start that has failed is tried again with the next call. */
+/** Wraps a dispatcher with the hooks. After a failed start, the next call starts again. */
 export const startLocally = (
   dispatcher: Dispatcher,
   hooks: RunnerHooks,
@@ -45,7 +51,7 @@ export const startLocally = (
           Effect.fail(
             new InvokeError(
               "timeout",
-              `onRunnerStart was still running when the ${Math.round(timeoutMs)} ms of the call were over.`,
+              `onRunnerStart was still running after the ${Math.round(timeoutMs)} ms deadline of the call.`,
               place,
             ),
           ),

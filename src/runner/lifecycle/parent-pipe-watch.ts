@@ -1,30 +1,28 @@
 /**
- * The watch that ends a runner, or an isolate, whose parent is gone. It lives in a worker thread
- * with an event loop of its own, so that it works even while a handler keeps the
- * main thread busy for good.
+ * Terminates a runner or an isolate whose parent has exited. The watch runs in a worker thread with its own event loop,
+ * so that it works even if a handler blocks the main thread forever.
  */
 import { Worker } from "node:worker_threads";
 
 const defaultGraceMs = 2_000;
 
-/** What the watch needs to know. */
+/** The options of the watch. */
 export interface OrphanWatchOptions {
-  /** The descriptor whose end of file says that the parent is gone. */
+  /** The descriptor whose end of file means that the parent has exited. */
   readonly fd: number;
-  /** Milliseconds from then until the process is killed whose main thread does not end it. Default 2 000. */
+  /** How long after that the process is killed if its main thread does not exit, in milliseconds. Default: 2,000. */
   readonly graceMs?: number;
-  /** The process to kill then, or less than 0 for its group. Default: this process. */
+  /** The process to kill; a negative number is a process group. Default: this process. */
   readonly target?: number;
-  /** Called once on the main thread, as soon as it has a moment, when the parent is gone. */
+  /** Called once on the main thread after the parent has exited, as soon as the main thread is free. */
   readonly onParentGone: () => void;
-  /** Called when the watch cannot work; the runner would then outlive a parent that dies. */
+  /** Called if the watch fails. The runner would then outlive its parent. */
   readonly onFailure: (cause: unknown) => void;
 }
 
 /**
- * The worker's program. It is text and not a file, so that it survives every
- * bundler and loader. Bun sees the end of an inherited socket through its file
- * stream only, Node through a `Socket` only.
+ * The program of the worker. It is a string and not a file, so that it works with every bundler and loader. Bun detects
+ * the end of an inherited socket only through a file stream, Node only through a `Socket`.
  */
 const program = `"use strict";
 const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
@@ -42,8 +40,8 @@ if (globalThis.Bun) {
 }`;
 
 /**
- * Starts the watch and gives back what stops it. The watch does not keep the
- * process alive, and runs none of the host's `--import` or `--require` hooks.
+ * Starts the watch, and returns a function that stops it. The watch does not keep the process alive, and does not run
+ * `--import` or `--require` hooks of the host.
  */
 export const watchForParent = (options: OrphanWatchOptions): (() => void) => {
   let worker: Worker;

@@ -1,6 +1,7 @@
 /**
- * Loaded by the process backend before the entry of a runner, with `--import` or `--preload`: starts the watch for the
- * end of the parent, and sees to it that no output is lost at the end of the runner. It takes itself off the arguments of the runtime, so that what the runner forks does not load it.
+ * The process backend loads this module before the entry of a runner, with `--import` or `--preload`. It watches for
+ * the exit of the parent, and makes output blocking so that none is lost. It removes itself from the arguments of the
+ * runtime, so that child processes of the runner do not load it.
  */
 import { isMainThread } from "node:worker_threads";
 import { SUPERVISED_VARIABLE } from "../../contract/process/supervision.ts";

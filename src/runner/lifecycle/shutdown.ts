@@ -1,6 +1,6 @@
 /**
- * How a runner ends: it stops taking work, finishes what it has, aborts what does
- * not finish in time, closes its sockets and hands over its telemetry.
+ * Stops a runner: it rejects new invocations, waits for running ones, aborts those that exceed the drain timeout,
+ * closes its sockets, and flushes telemetry.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { maxTimerMs } from "../../contract/validation/check-number.ts";
@@ -16,19 +16,19 @@ import type { Listener } from "../http/listen.ts";
 /** Options of {@link RunnerServer.stop}. */
 export interface StopOptions {
   /**
-   * Maximum time to wait for running calls before they are aborted, in milliseconds, from 0; `Infinity` waits for
-   * all. Default: `drainTimeoutMs` of the server.
+   * How long to wait for running invocations before they are aborted, in milliseconds. `Infinity` waits for all of
+   * them. Default: `drainTimeoutMs` of the server.
    */
   readonly drainTimeoutMs?: number;
 }
 
-/** What this package itself may ask for. */
+/** Internal options. */
 export interface OwnStopOptions extends StopOptions {
-  /** Frees the port before this returns, for a server that takes its place. */
+  /** Frees the port synchronously, for the server that replaces this one. */
   readonly freePort?: boolean;
 }
 
-/** How what a reload has replaced ends: its port is for the server that follows. */
+/** Stops a server that a reload has replaced. Its port goes to the next server. */
 export const replacedStop: OwnStopOptions = Object.freeze({ freePort: true });
 
 export interface LifecycleOptions {
@@ -36,31 +36,31 @@ export interface LifecycleOptions {
   readonly drainTimeoutMs: number;
   readonly admission: Admission;
   readonly listener: Listener;
-  /** Ends with the last invocation. */
+  /** Closed after the last invocation. */
   readonly isolated: Pick<IsolateRunner, "close">;
-  /** What the user wants done after the last invocation. */
+  /** The user's hooks. `onRunnerStop` runs after the last invocation. */
   readonly hooks: Pick<LifecycleHooks, "stop">;
   readonly logger: Logger;
 }
 
-/** Milliseconds in which responses that are already made must be sent before their connections are closed. */
+/** How long finished responses have to be sent before connections are closed, in milliseconds. */
 const closeGraceMs = 1_000;
 
 /**
- * Connections are closed when nobody has asked for this many looks, so many milliseconds apart. A request that meets its
- * connection's end fails without its caller knowing whether it ran; one that is refused in time goes to another runner.
- * Looks are counted, not time: a process that gets no processor reads nothing meanwhile.
+ * Connections are closed when no invocation has arrived for this many checks, at this interval in milliseconds. A
+ * request on a connection that is being closed fails without its caller knowing whether it ran; a rejected request goes
+ * to another runner. Checks are counted instead of time, because a process without CPU time reads nothing.
  */
 const quietLooks = 10;
 const lookEveryMs = 20;
 
-/** Most milliseconds to wait for that: some callers never stop asking. */
+/** Maximum time to wait for that, in milliseconds: some callers never stop sending. */
 const longestUnrestMs = 1_000;
 
-/** Milliseconds that exporters get to send what they hold. */
+/** Timeout for flushing telemetry, in milliseconds. */
 const flushTimeoutMs = 5_000;
 
-/** Waits until nothing runs; `false` when that took too long. */
+/** Waits until no invocation is running. Resolves to `false` at the timeout. */
 const idleWithin = (admission: Admission, ms: number): Promise<boolean> => {
   if (admission.inFlight === 0) return Promise.resolve(true);
   return new Promise((resolve) => {
@@ -72,7 +72,7 @@ const idleWithin = (admission: Admission, ms: number): Promise<boolean> => {
   });
 };
 
-/** Waits until nobody asks any more; not at all where nobody ever has. */
+/** Waits until no more invocations arrive. Does not wait if none has ever arrived. */
 const quiet = async (admission: Admission): Promise<void> => {
   const giveUpAt = performance.now() + longestUnrestMs;
   let last = admission.askedAt;
@@ -91,7 +91,9 @@ const drain = async (options: LifecycleOptions, stop: OwnStopOptions): Promise<v
   admission.close();
   if (freePort) listener.freePort();
   if (admission.inFlight > 0)
-    logger.info(`Runner ${runnerId} takes no new work and waits for ${admission.inFlight} running invocations.`);
+    logger.info(
+      `Runner ${runnerId} is draining: it accepts no invocations and waits for ${admission.inFlight} running ones.`,
+    );
   if (!(await idleWithin(admission, drainTimeoutMs))) {
     const aborted = admission.cancelAll();
     logger.warn(
@@ -106,7 +108,7 @@ const drain = async (options: LifecycleOptions, stop: OwnStopOptions): Promise<v
   await flushAll(flushTimeoutMs);
 };
 
-/** Makes the function that ends a runner. Calling it again gives the first call's promise. */
+/** Makes the function that stops a runner. Further calls return the promise of the first one. */
 export const makeStop = (options: LifecycleOptions): ((stop?: OwnStopOptions) => Promise<void>) => {
   let stopping: Promise<void> | undefined;
   return (stop) => (stopping ??= drain(options, stop ?? {}));
@@ -114,7 +116,7 @@ export const makeStop = (options: LifecycleOptions): ((stop?: OwnStopOptions) =>
 
 const signals = ["SIGTERM", "SIGINT"] as const;
 
-/** The runners of this process that a signal stops, and where they log. */
+/** The runners of this process that a signal stops, with their loggers. */
 const stoppable: Map<() => Promise<void>, Logger> = new Map();
 let signaled = false;
 
@@ -122,24 +124,24 @@ const onSignal = (signal: NodeJS.Signals): void => {
   if (signaled) process.exit(1);
   signaled = true;
   const stops = [...stoppable].map(([stop, logger]) => {
-    logger.info(`${signal}: the runner drains and ends. Send it again to end it at once.`);
+    logger.info(`${signal}: the runner drains and exits. Send the signal again to exit at once.`);
     return stop();
   });
   const [logger] = stoppable.values();
   Promise.all(stops).then(
     () => process.exit(0),
     (error: unknown) => {
-      logger?.error("The runner could not stop in order.", exceptionMeta(error, makeRedactor([])));
+      logger?.error("The runner failed to stop in order.", exceptionMeta(error, makeRedactor([])));
       process.exit(1);
     },
   );
 };
 
 /**
- * Lets SIGTERM and SIGINT stop the runner, and end the process with code 0 once all of its runners have stopped; a second
- * signal ends it at once with code 1.
+ * Stops the runner on SIGTERM and SIGINT, and exits the process with code 0 when all of its runners have stopped. A
+ * second signal exits at once with code 1.
  *
- * @returns takes the runner out again, and the signal handlers off with the last one.
+ * @returns A function that removes the runner, and with the last runner the signal handlers.
  */
 export const stopOnSignals = (stop: () => Promise<void>, logger: Logger): (() => void) => {
   if (stoppable.size === 0) for (const signal of signals) process.on(signal, onSignal);

@@ -1,6 +1,6 @@
 /**
- * The runner's half of supervision: it tells the backend that started it when it
- * takes requests, and ends itself when that backend's process is gone.
+ * The runner's side of supervision: it reports to its backend when it accepts requests, and exits when the process of
+ * the backend has exited.
  */
 import { fstatSync, writeSync } from "node:fs";
 import { ConfigError } from "../../contract/errors.ts";
@@ -17,19 +17,19 @@ import { makeOutputBlocking } from "./blocking-output.ts";
 import { takeOverWatch } from "./boot-pipe-watch.ts";
 import { watchForParent } from "./parent-pipe-watch.ts";
 
-/** What a runner tells about itself once it listens. */
+/** What a runner reports once it listens. */
 export interface SuperviseOptions {
   /** The base URL at which the parent reaches this runner. */
   readonly url: string;
   readonly port: number;
   readonly runnerId: string;
-  /** Where `FLAME_SUPERVISED` is looked up. */
+  /** Has `FLAME_SUPERVISED`. */
   readonly env: Environment;
-  /** Called once when the parent is gone: drain, then exit. */
+  /** Called once after the parent has exited: drain, then exit. */
   readonly onParentGone: () => void;
 }
 
-/** Most characters of a message and of a stack that are told to the parent. */
+/** Maximum length of a message and of a stack that are reported to the parent, in characters. */
 const mostFailureText = 4_000;
 
 const isPipe = (fd: number): boolean => {
@@ -41,7 +41,7 @@ const isPipe = (fd: number): boolean => {
   }
 };
 
-/** Writes the line. A parent that is gone already is the watch's to see. */
+/** Writes the line. The watch handles a parent that has already exited. */
 const announce = (line: string): void => {
   try {
     writeSync(SUPERVISION_FD, line);
@@ -51,7 +51,7 @@ const announce = (line: string): void => {
   }
 };
 
-/** What was thrown, in a line of bounded length. */
+/** A thrown value as a line of limited length. */
 const failure = (thrown: unknown): Omit<FailedMessage, "failed"> => {
   const { name, message, stack } = readThrown(thrown);
   return {
@@ -61,28 +61,28 @@ const failure = (thrown: unknown): Omit<FailedMessage, "failed"> => {
   };
 };
 
-/** Tells the parent how far the boot is. */
+/** Reports the progress of the boot to the parent. */
 export interface Supervision {
-  /** Something of the user's, by this name, has to be done before the runner is ready. */
+  /** The user function of this name runs before the runner is ready. */
   starting(what: string): void;
-  /** That has failed. */
+  /** It failed. */
   failed(what: string, thrown: unknown): void;
   /** The runner is ready. */
   ready(phases: ReadyMessage["phases"]): void;
-  /** Ends the watch; the runner then outlives its parent. */
+  /** Stops the watch. The runner then outlives its parent. */
   stop(): void;
 }
 
 const unsupervised: Supervision = { starting: () => {}, failed: () => {}, ready: () => {}, stop: () => {} };
 
 /**
- * Watches for the end of the parent, and reports to it. Call it once, after the server listens. Does nothing unless
+ * Watches for the exit of the parent, and reports to it. Call it once, after the server listens. A no-op unless
  * `FLAME_SUPERVISED` is `1`.
  *
- * When the parent is gone, however it ended, `onParentGone` is called, and the process
- * is killed two seconds later even when a handler never gives the main thread back.
+ * After the parent has exited, however it did, `onParentGone` is called, and the process is killed two seconds later even if a
+ * handler blocks the main thread.
  *
- * @throws {ConfigError} when `FLAME_SUPERVISED` is set but the parent's pipe did not get here.
+ * @throws {ConfigError} if `FLAME_SUPERVISED` is set but the process has not inherited the pipe of the parent.
  */
 export const superviseRunner = (options: SuperviseOptions): Supervision => {
   if (options.env[SUPERVISED_VARIABLE] !== "1") return unsupervised;
@@ -90,7 +90,7 @@ export const superviseRunner = (options: SuperviseOptions): Supervision => {
     throw new ConfigError(
       `${SUPERVISED_VARIABLE} is set, but descriptor ${SUPERVISION_FD} is not the pipe of a parent. ` +
         `If the process backend started this runner through a \`command\`, that program must pass descriptor ${SUPERVISION_FD} on ` +
-        `(use \`exec\` in a shell script). If nobody supervises this runner, unset ${SUPERVISED_VARIABLE}.`,
+        `(use \`exec\` in a shell script). If no parent supervises this runner, unset ${SUPERVISED_VARIABLE}.`,
       { runnerId: options.runnerId },
     );
   }
@@ -98,7 +98,7 @@ export const superviseRunner = (options: SuperviseOptions): Supervision => {
   makeOutputBlocking();
   const onFailure = (cause: unknown): void =>
     process.emitWarning(
-      `Runner ${runnerId} cannot watch for the end of its parent and would outlive it: ${messageOf(cause)}`,
+      `Runner ${runnerId} cannot watch for the exit of its parent and would outlive it: ${messageOf(cause)}`,
       { code: "FLAME_ORPHAN_WATCH" },
     );
   const stop =

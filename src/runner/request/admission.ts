@@ -1,84 +1,83 @@
 /**
- * Decides whether a verified invocation may start now, and knows which ones are
- * running: a drain waits for them, and in the end cancels them.
+ * Decides whether a verified invocation may start, and tracks the running ones: a drain waits for them and cancels the
+ * rest.
  */
 import { InvokeError } from "../../contract/errors.ts";
 
 export interface AdmissionOptions {
   readonly runnerId: string;
-  /** Invocations at a time; more are refused with `overloaded`. Default: as many as come, the pool bounds them. */
+  /**
+   * Maximum number of invocations at a time; more are rejected with `overloaded`. Default: unlimited, the pool limits
+   * them.
+   */
   readonly maxConcurrency?: number;
-  /** Whether it lets nothing in before {@link Admission.open}. Default `false`. */
+  /** Rejects invocations until {@link Admission.open} is called. Default `false`. */
   readonly starting?: boolean;
 }
 
-/** An invocation that was let in. */
-export interface Permit {
-  /** Says how to stop it. Called at most once, by {@link Admission.cancelAll}. */
-  onCancel(cancel: () => void): void;
-  /** Whether it was canceled because the runner stops. */
-  readonly canceled: boolean;
-  /** Gives the place back. */
-  release(): void;
+/** An admitted invocation. */
+export class Permit {
+  readonly #running: Set<Permit>;
+  readonly #onIdle: () => void;
+  #cancel: (() => void) | undefined;
+  /** Whether it was canceled because the runner is stopping. */
+  canceled = false;
+
+  constructor(running: Set<Permit>, onIdle: () => void) {
+    this.#running = running;
+    this.#onIdle = onIdle;
+    running.add(this);
+  }
+
+  /** Sets how the invocation is canceled. Called at most once, by {@link Admission.cancelAll}. */
+  onCancel(cancel: () => void): void {
+    if (this.canceled) cancel();
+    else this.#cancel = cancel;
+  }
+
+  cancel(): void {
+    this.canceled = true;
+    this.#cancel?.();
+  }
+
+  /** The invocation has ended. */
+  release(): void {
+    this.#running.delete(this);
+    if (this.#running.size === 0) this.#onIdle();
+  }
 }
 
 export interface Admission {
-  /** A permit, or the error to refuse with; a refused invocation has provably not executed. */
+  /** A permit, or the error of the rejection. A rejected invocation has provably not run. */
   admit(): Permit | InvokeError;
   readonly inFlight: number;
   /** Whether the runner is not ready yet. */
   readonly starting: boolean;
   readonly draining: boolean;
-  /** `performance.now()` at which an invocation last asked to be let in; `undefined` as long as none has. */
+  /** `performance.now()` of the latest request for admission; `undefined` before the first one. */
   readonly askedAt: number | undefined;
-  /** The runner is ready. */
+  /** Admits invocations from now on: the runner is ready. */
   open(): void;
-  /** Lets nothing in from now on. */
+  /** Rejects invocations from now on. */
   close(): void;
-  /** Settles when nothing is running. */
+  /** Settles when no invocation is running. */
   idle(): Promise<void>;
-  /** Cancels everything that is running. Returns how many that were. */
+  /** Cancels all running invocations. Returns their number. */
   cancelAll(): number;
 }
 
-/** Milliseconds after which it is worth asking a runner again that is full, or not ready. */
+/** Delay after which a full or starting runner may admit an invocation, in milliseconds. */
 const retryAfterMs = 100;
-
-class Entry implements Permit {
-  readonly #leave: (entry: Entry) => void;
-  #onCancel: (() => void) | undefined;
-  canceled = false;
-
-  constructor(leave: (entry: Entry) => void) {
-    this.#leave = leave;
-  }
-
-  onCancel(cancel: () => void): void {
-    if (this.canceled) cancel();
-    else this.#onCancel = cancel;
-  }
-
-  cancel(): void {
-    this.canceled = true;
-    this.#onCancel?.();
-  }
-
-  release(): void {
-    this.#leave(this);
-  }
-}
 
 export const makeAdmission = (options: AdmissionOptions): Admission => {
   const { runnerId, maxConcurrency = Infinity } = options;
-  const running = new Set<Entry>();
+  const running = new Set<Permit>();
   let waiting: Array<() => void> = [];
   let { starting = false } = options;
   let draining = false;
   let askedAt: number | undefined;
 
-  const leave = (entry: Entry): void => {
-    running.delete(entry);
-    if (running.size > 0) return;
+  const onIdle = (): void => {
     const settled = waiting;
     waiting = [];
     for (const settle of settled) settle();
@@ -90,7 +89,7 @@ export const makeAdmission = (options: AdmissionOptions): Admission => {
       if (draining) {
         return new InvokeError(
           "unavailable",
-          `Runner ${runnerId} is stopping and takes no new work. The invocation did not run; another runner can take it.`,
+          `Runner ${runnerId} is stopping and accepts no invocations. The invocation did not run; another runner can run it.`,
           {
             runnerId,
             phase: "runner_queue",
@@ -107,7 +106,7 @@ export const makeAdmission = (options: AdmissionOptions): Admission => {
       if (running.size >= maxConcurrency) {
         return new InvokeError(
           "overloaded",
-          `Runner ${runnerId} works on ${running.size} invocations, which is its maxConcurrency. The invocation did not run.`,
+          `Runner ${runnerId} is running ${running.size} invocations, which is its maxConcurrency. The invocation did not run.`,
           {
             runnerId,
             phase: "runner_queue",
@@ -115,9 +114,7 @@ export const makeAdmission = (options: AdmissionOptions): Admission => {
           },
         );
       }
-      const entry = new Entry(leave);
-      running.add(entry);
-      return entry;
+      return new Permit(running, onIdle);
     },
     get inFlight() {
       return running.size;
@@ -140,7 +137,7 @@ export const makeAdmission = (options: AdmissionOptions): Admission => {
     idle: () => (running.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
     cancelAll: () => {
       const all = [...running];
-      for (const entry of all) entry.cancel();
+      for (const permit of all) permit.cancel();
       return all.length;
     },
   };

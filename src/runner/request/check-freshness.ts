@@ -1,38 +1,42 @@
-/** Refuses requests that are not meant for this process, now, and for the first time, and says why. */
+/** Rejects replays, stale requests, and requests for another process. */
 import type { RequestHead } from "../../contract/wire/envelope.ts";
 import { InvokeError } from "../../contract/errors.ts";
 import { HEARTBEAT_METHOD } from "../../contract/wire/heartbeat.ts";
 import type { Addressee, InstanceNote } from "../../contract/wire/instance.ts";
 import type { Freshness } from "./freshness.ts";
-import { refuse, type Refused, signatureError } from "./rejected.ts";
+import { reject, type Rejected, signatureError } from "./rejected.ts";
 
-type Signer = NonNullable<Refused["signer"]>;
+type Signer = NonNullable<Rejected["signer"]>;
 
-const replayed = (head: RequestHead): Refused =>
-  refuse(401, signatureError("This request was received before. Sign each attempt with a nonce of its own."), {
-    reason: "replay",
-    detail: `The nonce of invocation ${head.invocationId}, attempt ${head.attempt}, was used before.`,
-  });
-
-const forgotten = (head: RequestHead): Refused =>
-  refuse(
+const replayed = (head: RequestHead): Rejected =>
+  reject(
     401,
-    signatureError(
-      "This runner no longer remembers what it was sent at the time at which this request was created, and cannot tell it from a replay: " +
-        "it was under way too long, or a clock was set back. Name the runner's instance in the audience, as Firelight's parents do.",
-    ),
+    signatureError("This request is a replay: its nonce was used before. Sign each attempt with a new nonce."),
     {
-      reason: "expired",
-      detail: `Invocation ${head.invocationId}, attempt ${head.attempt}, was created at a time of which this runner has forgotten the nonces: it was under way too long, or a clock was set back.`,
+      reason: "replay",
+      detail: `The nonce of invocation ${head.invocationId}, attempt ${head.attempt}, was used before.`,
     },
   );
 
-/** It becomes valid when this process's clock gets there, so nothing is signed. */
-const ahead = (head: RequestHead): Refused =>
-  refuse(
+const forgotten = (head: RequestHead): Rejected =>
+  reject(
     401,
     signatureError(
-      "The request was signed for a later time by this process's clock than its window allows: the runner's machine slept. The next request is signed anew.",
+      "This runner no longer has the nonces of the time at which this request was created, so the request could be a replay: " +
+        "it was in transit too long, or a clock was set back. Name the runner's instance in the audience, as Firelight's parents do.",
+    ),
+    {
+      reason: "expired",
+      detail: `Invocation ${head.invocationId}, attempt ${head.attempt}, was created at a time whose nonces this runner no longer has: it was in transit too long, or a clock was set back.`,
+    },
+  );
+
+/** The request can become valid later by this process's clock, so the response is not signed. */
+const ahead = (head: RequestHead): Rejected =>
+  reject(
+    401,
+    signatureError(
+      "The request was signed for a time after the window, by this process's clock: the runner's machine slept. The next request gets a new signature.",
     ),
     {
       reason: "expired",
@@ -40,23 +44,22 @@ const ahead = (head: RequestHead): Refused =>
     },
   );
 
-const memoryFull = (runnerId: string, windowMs: number): Refused =>
-  refuse(
+const memoryFull = (runnerId: string, windowMs: number): Rejected =>
+  reject(
     503,
-    new InvokeError(
-      "unavailable",
-      `Runner ${runnerId} cannot remember more requests for now, and runs none that it could not recognize again.`,
-      { phase: "runner_queue", retryAfterMs: windowMs },
-    ),
+    new InvokeError("unavailable", `Runner ${runnerId} rejected the request: its replay cache is full. Retry later.`, {
+      phase: "runner_queue",
+      retryAfterMs: windowMs,
+    }),
   );
 
-/** A replay to the process after the one that took it looks the same, so nothing is signed. */
-const beforeStart = (runnerId: string, aheadMs: number): Refused =>
-  refuse(
+/** A replay of a request to the previous process looks the same, so the response is not signed. */
+const beforeStart = (runnerId: string, aheadMs: number): Rejected =>
+  reject(
     503,
     new InvokeError(
       "unavailable",
-      `The request was created ${aheadMs} ms before runner ${runnerId} began, by its clock, and names no instance: the runner cannot know whether the process before it took it. Sign it again later, or name the instance.`,
+      `The request was created ${aheadMs} ms before runner ${runnerId} started, by its clock, and names no instance: the previous process may have run it. Sign it again later, or name the instance.`,
       { executed: "no", phase: "runner_queue", retryAfterMs: aheadMs },
     ),
     { reason: "instance" },
@@ -65,17 +68,19 @@ const beforeStart = (runnerId: string, aheadMs: number): Refused =>
 const unnamed: Readonly<Record<"asking" | "other" | "late", string>> = {
   asking: "it asked for the runner's instance",
   other: "it was signed for another process, before a restart or behind the same address",
-  late: "its time is outside of the window by this process's clock",
+  late: "its time is outside the window by this process's clock",
 };
 
-/** For a parent that is to sign again. Signed: no process executes what does not name it, and this one never saw the nonce. */
+/**
+ * Tells the parent to sign the request again. The response is signed: no process runs a request that does not name it.
+ */
 const notForThisProcess = (
   runnerId: string,
   verdict: keyof typeof unnamed,
   signer: Signer,
   instance: InstanceNote,
-): Refused =>
-  refuse(
+): Rejected =>
+  reject(
     503,
     new InvokeError("unavailable", `Runner ${runnerId} did not run the request: ${unnamed[verdict]}. Sign it again.`, {
       executed: "no",
@@ -84,13 +89,13 @@ const notForThisProcess = (
     { reason: "instance", signer, instance },
   );
 
-/** `undefined` for a request that may be executed, and for a heartbeat that asks for the instance. */
+/** The rejection; `undefined` for a request that may run, and for a heartbeat that asks for the instance. */
 export const checkFreshness = (
   freshness: Freshness,
   runnerId: string,
   { instances }: Addressee,
   signer: Signer,
-): Refused | undefined => {
+): Rejected | undefined => {
   const { head } = signer;
   const heartbeat = head.method === HEARTBEAT_METHOD;
   if (instances === "asking") {

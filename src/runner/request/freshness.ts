@@ -1,31 +1,33 @@
 /**
- * Decides whether a request is meant for this process, now, and for the first time. Firelight's parents name this process, its
- * instance, and sign with the time of its own monotonic clock: no restart and no step of a system clock, on either side, makes such
- * a request valid again or keeps a new one out. A sender that names no instance is judged by the wall clocks of both sides.
+ * Decides whether a request is fresh: meant for this process, within the window, and not a replay. Firelight's parents
+ * name the instance of this process and sign with the time of its monotonic clock, so a restart or a step of a system
+ * clock neither makes an old request valid nor a new one invalid. A request without an instance is checked against the
+ * wall clocks of both sides.
  */
 import { type Addressee, type InstanceNote, signedAtMs } from "../../contract/wire/instance.ts";
 import { ClockWatch, wallClockMs } from "../../contract/wire/clock.ts";
 import { newNonce } from "../../contract/wire/nonce.ts";
-import { makeNonceMemory, type NonceMemory } from "./nonce-cache.ts";
+import { makeNonceCache, type NonceCache } from "./nonce-cache.ts";
 
 export interface FreshnessOptions {
-  /** Milliseconds by which a request may be older or newer than the clock that judges it. */
+  /** Maximum age of a request, and maximum time in the future, in milliseconds. */
   readonly windowMs: number;
-  /** Most nonces held, of requests that name the instance and of those that name none. */
+  /** Maximum number of nonces, of requests that name the instance and of requests that name none. */
   readonly capacity: number;
-  /** Hears by how many milliseconds the system clock was moved, negative for back. */
+  /** Called with the milliseconds by which the system clock was set; negative if it was set back. */
   readonly onClockStep: (stepMs: number) => void;
 }
 
-/** What there is to judge of a request. */
+/** The fields that freshness depends on. */
 export interface Dated {
   readonly nonce: string;
   readonly createdMs: number;
 }
 
 /**
- * What is said of a request whose signature holds. `other`: it names other processes than this one. `early`: it was created before
- * this process began. `late`: it names this process, and a time before the window. `ahead`: a time behind it, so that it may become valid yet.
+ * The verdict on a request whose signature holds. `other`: it names other processes. `early`: it was created before
+ * this process started. `late`: it names this process and a time before the window. `ahead`: its time is after the
+ * window, so it may become valid later.
  */
 export type FreshnessVerdict = "fresh" | "replay" | "full" | "stale" | "other" | "early" | "late" | "ahead";
 
@@ -37,37 +39,38 @@ export class Freshness {
   readonly #watch = new ClockWatch();
   readonly #onClockStep: (stepMs: number) => void;
   /** Nonces of requests that name this instance, with times by its clock. */
-  readonly #named: NonceMemory;
+  readonly #named: NonceCache;
   /** Nonces of requests that name none, with times by their senders' clocks. */
-  readonly #unnamed: NonceMemory;
+  readonly #unnamed: NonceCache;
 
   constructor({ windowMs, capacity, onClockStep }: FreshnessOptions) {
     this.windowMs = windowMs;
     this.#onClockStep = onClockStep;
-    this.#named = makeNonceMemory({ windowMs, capacity });
-    this.#unnamed = makeNonceMemory({ windowMs, capacity });
+    this.#named = makeNonceCache({ windowMs, capacity });
+    this.#unnamed = makeNonceCache({ windowMs, capacity });
   }
 
-  /** What this process says of itself. */
+  /** The instance of this process, and its time. */
   get note(): InstanceNote {
     return { id: this.#id, nowMs: this.#nowMs() };
   }
 
-  /** How long ago a request was created at which this process did not yet run, in milliseconds before its start. */
+  /** How long before the start of this process a request was created, in milliseconds. */
   beforeStartMs({ createdMs }: Dated): number {
     return this.#startedMs - createdMs;
   }
 
-  /** Looks whether the system clock was set since the last request. */
+  /** Checks whether the system clock was set since the last request. */
   watchClock(): void {
     const stepMs = this.#watch.look();
     if (stepMs !== undefined) this.#onClockStep(stepMs);
   }
 
   /**
-   * By how many milliseconds the sender's clock is behind this one, if by more than the window; for what can be refused before its
-   * signature is checked. A request that names instances is not judged by wall clocks. Neither is one that asks, as long as it fits
-   * this process's clock as it was before it was set: nothing is executed for it.
+   * How far the sender's clock is behind this one, in milliseconds, if by more than the window. Such a request can be
+   * rejected before its signature is checked. A request that names instances is not checked against wall clocks.
+   * Neither is a question for the instance that fits this process's clock without later steps, because it executes
+   * nothing.
    */
   outsideWindow({ createdMs }: Dated, { instances }: Addressee, receivedMs: number): number | undefined {
     const offsetMs = receivedMs - createdMs;
@@ -77,7 +80,7 @@ export class Freshness {
     return Math.abs(this.#startedMs + this.#nowMs() - createdMs) <= this.windowMs ? undefined : offsetMs;
   }
 
-  /** Judges a request whose signature holds, and remembers it when it is fresh. */
+  /** Checks a request whose signature holds, and records its nonce if it is fresh. */
   use(request: Dated, instances: { readonly text: string } | undefined, mayBeEarly: boolean): FreshnessVerdict {
     const nowMs = this.#nowMs();
     if (instances === undefined) {

@@ -1,28 +1,27 @@
 /**
- * The bounded memory of nonces that were used. Pure: the clock is handed in, and must be monotonic, so that nothing is
- * forgotten early or kept for ever when the system clock is set.
+ * The bounded cache of used nonces. Pure: the clock is a parameter, and must be monotonic, so that no nonce is dropped
+ * early or kept forever when the system clock is set.
  *
- * Nonces live in generations that are dropped whole once everything in them is
- * too old to pass the window. What a dropped generation knew survives as a
- * horizon: nothing created before it is let in again.
+ * Nonces are grouped in generations. A generation is dropped when all of its nonces are too old for the window. A
+ * horizon replaces it: a request that was created before the horizon is stale.
  */
 
-/** What the memory says of a nonce: not seen, seen, older than it remembers, or no room to remember it. */
+/** The verdict on a nonce: not seen, seen, older than the cache, or the cache is full. */
 export type NonceVerdict = "fresh" | "replay" | "stale" | "full";
 
-export interface NonceMemoryOptions {
-  /** Milliseconds by which a request may be older or newer than the runner's clock. */
+export interface NonceCacheOptions {
+  /** Maximum difference between the time of a request and the runner's clock, in milliseconds. */
   readonly windowMs: number;
-  /** Most nonces held. When they are reached nothing is forgotten early: new nonces get `full`. */
+  /** Maximum number of nonces. When it is reached, no nonce is dropped early: new ones get `full`. */
   readonly capacity: number;
 }
 
-/** Remembers nonces. One call both asks and records, so two equal requests cannot both be fresh. */
-export interface NonceMemory {
+/** Caches nonces. One call both checks and records, so two equal requests cannot both be fresh. */
+export interface NonceCache {
   use(nonce: string, createdMs: number, nowMs: number): NonceVerdict;
-  /** Asks and records nothing. */
+  /** Checks without recording. */
   recall(nonce: string, createdMs: number): Exclude<NonceVerdict, "full">;
-  /** Nonces held now. */
+  /** Number of cached nonces. */
   readonly size: number;
 }
 
@@ -32,10 +31,10 @@ interface Generation {
   newestCreatedMs: number;
 }
 
-/** A nonce can be replayed for twice the window: from the earliest to the latest clock that accepts it. */
+/** A nonce is valid for twice the window: from the earliest to the latest clock that accepts it. */
 const generationsPerLifetime = 4;
 
-export const makeNonceMemory = (options: NonceMemoryOptions): NonceMemory => {
+export const makeNonceCache = (options: NonceCacheOptions): NonceCache => {
   const lifetimeMs = 2 * options.windowMs;
   const spanMs = lifetimeMs / generationsPerLifetime;
   const generations: Array<Generation> = [];
@@ -59,7 +58,7 @@ export const makeNonceMemory = (options: NonceMemoryOptions): NonceMemory => {
     return next;
   };
 
-  const recall: NonceMemory["recall"] = (nonce, createdMs) => {
+  const recall: NonceCache["recall"] = (nonce, createdMs) => {
     if (createdMs <= horizonMs) return "stale";
     for (const generation of generations) {
       if (generation.nonces.has(nonce)) return "replay";

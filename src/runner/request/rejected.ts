@@ -1,45 +1,44 @@
-/** A request that is refused: what the other side and the log are told. */
+/** A rejected request: what its sender and the log learn. */
 import type { RequestHead } from "../../contract/wire/envelope.ts";
 import { type CallError, InvokeError } from "../../contract/errors.ts";
 import type { InstanceNote } from "../../contract/wire/instance.ts";
 import type { SigningKey } from "../../contract/wire/signature.ts";
 import type { RejectionReason } from "../../telemetry/telemetry.ts";
 
-/** A request that is refused. */
-export interface Refused {
-  readonly _tag: "Refused";
+/** A rejected request. */
+export interface Rejected {
+  readonly _tag: "Rejected";
   readonly status: number;
-  /** What the other side is told. */
+  /** The error for the sender. */
   readonly error: CallError;
-  /** Set when the signature is the reason. */
+  /** Set if the request was rejected because of its signature. */
   readonly reason: RejectionReason | undefined;
-  /** What the runner's log is told. */
+  /** The message for the log of the runner. */
   readonly detail: string;
-  /** Set when the signature held: then the refusal is signed too. */
+  /** Set if the signature holds. Then the response is signed too. */
   readonly signer: { readonly head: RequestHead; readonly key: SigningKey } | undefined;
-  /** Set when the same request would be taken if it named this instance. */
+  /** Set if the runner would accept the same request signed for this instance. */
   readonly instance: InstanceNote | undefined;
 }
 
-/** What a refusal says beside its status and error. */
-export interface Refusal {
+/** The optional fields of a rejection. */
+export interface RejectionDetails {
   readonly reason?: RejectionReason;
   readonly detail?: string;
-  readonly status?: number;
-  readonly signer?: Refused["signer"];
+  readonly signer?: Rejected["signer"];
   readonly instance?: InstanceNote;
 }
 
-export const refuse = (status: number, error: CallError, refusal: Refusal = {}): Refused => ({
-  _tag: "Refused",
+export const reject = (status: number, error: CallError, details: RejectionDetails = {}): Rejected => ({
+  _tag: "Rejected",
   status,
   error,
-  reason: refusal.reason,
-  detail: refusal.detail ?? error.message,
-  signer: refusal.signer,
-  instance: refusal.instance,
+  reason: details.reason,
+  detail: details.detail ?? error.message,
+  signer: details.signer,
+  instance: details.instance,
 });
 
-/** A refusal that trying again does not help. */
+/** A signature error. Retrying the same request does not help. */
 export const signatureError = (message: string): InvokeError =>
   new InvokeError("signature_error", message, { executed: "no", retryable: false, phase: "runner_queue" });

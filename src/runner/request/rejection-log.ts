@@ -1,46 +1,49 @@
-/** What a refused request leaves in the log and in the metrics. */
+/** Reports rejected requests to the log and to metrics. */
 import { header } from "../../contract/wire/envelope.ts";
 import { HEARTBEAT_METHOD } from "../../contract/wire/heartbeat.ts";
 import type { Logger } from "../../contract/config/options.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
-import type { Arrival } from "../http/incoming.ts";
+import type { Incoming } from "../http/incoming.ts";
 import type { ResolvedRunnerOptions } from "../options.ts";
-import type { Refused } from "./rejected.ts";
+import type { Rejected } from "./rejected.ts";
 
-interface RefusalDeps {
+interface RejectionLogDeps {
   readonly telemetry: Telemetry;
   readonly logger: Logger;
 }
 
-/** Milliseconds between two records of requests that were not signed or not complete: strangers must not fill the log. */
+/**
+ * Minimum interval between two log records of unsigned or incomplete requests, in milliseconds, so that they do not
+ * flood the log.
+ */
 const quietMs = 10_000;
 
-/** What a runner has refused. */
+/** The rejected requests of a runner. */
 export interface RejectionLog {
-  /** Reports a refusal to log and metrics; a missing secret once, and what strangers send at most every ten seconds. */
-  report(refused: Refused, arrival: Pick<Arrival, "header">): void;
-  /** A request was accepted: the heartbeats that were refused before it do not matter any more. */
+  /** Reports a rejection. A missing secret is logged once, and unsigned requests at most every ten seconds. */
+  report(rejected: Rejected, incoming: Pick<Incoming, "header">): void;
+  /** A request was accepted, so earlier rejected heartbeats are irrelevant. */
   accepted(): void;
-  /** What refused heartbeats have to do with the silence of the parent; `undefined` for nothing. */
+  /** How rejected heartbeats explain the silence of the parent; `undefined` if there are none. */
   explainSilence(): string | undefined;
 }
 
-/** Whether a request says that it is a heartbeat. Anybody can say so. */
-const claimsHeartbeat = (arrival: Pick<Arrival, "header">): boolean =>
-  arrival.header(header.request)?.split(" ", 2)[1] === HEARTBEAT_METHOD;
+/** Whether a request claims to be a heartbeat. The claim is not verified. */
+const claimsHeartbeat = (incoming: Pick<Incoming, "header">): boolean =>
+  incoming.header(header.request)?.split(" ", 2)[1] === HEARTBEAT_METHOD;
 
-export const makeRefusals = (
+export const makeRejectionLog = (
   options: Pick<ResolvedRunnerOptions, "runnerId" | "poolName" | "orphanTimeoutMs">,
-  deps: RefusalDeps,
+  deps: RejectionLogDeps,
 ): RejectionLog => {
   const { runnerId, poolName: pool, orphanTimeoutMs } = options;
-  let told = false;
+  let secretMissingLogged = false;
   let quietUntil = -Infinity;
   let unreported = 0;
   let heartbeats = 0;
   let last = "";
 
-  const reportHeartbeat = ({ error, detail }: Refused, timeoutMs: number): void => {
+  const reportHeartbeat = ({ error, detail }: Rejected, timeoutMs: number): void => {
     heartbeats++;
     last = detail;
     deps.telemetry.emit({
@@ -55,28 +58,28 @@ export const makeRefusals = (
     });
   };
 
-  const reportStranger = (detail: string): void => {
+  const reportUnsigned = (detail: string): void => {
     const now = performance.now();
     if (now < quietUntil) {
       unreported++;
       return;
     }
     quietUntil = now + quietMs;
-    const more = unreported === 0 ? "" : ` ${unreported} more were refused since the last record of this kind.`;
+    const more = unreported === 0 ? "" : ` ${unreported} more were rejected since the last record of this kind.`;
     unreported = 0;
-    deps.logger.warn(`Runner ${runnerId} refused a request: ${detail}${more}`);
+    deps.logger.warn(`Runner ${runnerId} rejected a request: ${detail}${more}`);
   };
 
   return {
-    report: (refused, arrival) => {
-      const { error, reason, detail } = refused;
-      if (orphanTimeoutMs !== undefined && claimsHeartbeat(arrival)) reportHeartbeat(refused, orphanTimeoutMs);
+    report: (rejected, incoming) => {
+      const { error, reason, detail } = rejected;
+      if (orphanTimeoutMs !== undefined && claimsHeartbeat(incoming)) reportHeartbeat(rejected, orphanTimeoutMs);
       if (reason !== undefined) {
         deps.telemetry.emit({ _tag: "SignatureRejected", pool, reason, detail });
       } else if (error.code !== "config_error") {
-        reportStranger(detail);
-      } else if (!told) {
-        told = true;
+        reportUnsigned(detail);
+      } else if (!secretMissingLogged) {
+        secretMissingLogged = true;
         deps.logger.error(detail);
       }
     },
@@ -86,6 +89,6 @@ export const makeRefusals = (
     explainSilence: () =>
       heartbeats === 0
         ? undefined
-        : `${heartbeats === 1 ? "one heartbeat" : `${heartbeats} heartbeats`} came and could not be accepted: ${last}`,
+        : `${heartbeats === 1 ? "one heartbeat" : `${heartbeats} heartbeats`} arrived but was rejected: ${last}`,
   };
 };

@@ -1,12 +1,10 @@
 /**
- * Decides whether a request may be believed. Nothing of the body is parsed and
- * no trace context is trusted before the signature holds. The order is from
- * cheap to dear, and a nonce is spent only by a request whose signature holds:
+ * Verifies requests. The body is not parsed and no trace context is trusted before the signature is verified. The cheapest check
+ * comes first, and only a request with a valid signature uses up a nonce:
  *
- * head → key → window → body, under a limit → signature → audience → instance → nonce
+ * head → key → window → body, within a limit → signature → audience → instance → nonce
  *
- * What is refused before the signature holds is answered without a signature,
- * and whoever sent it does not learn whether the key or the signature was wrong.
+ * Responses to unverified requests are not signed, and do not reveal whether the key or the signature was wrong.
  */
 import { wallClockMs } from "../../contract/wire/clock.ts";
 import { ANY_RUNNER, header, type RequestHead } from "../../contract/wire/envelope.ts";
@@ -15,43 +13,43 @@ import { readRequestHead } from "../../contract/wire/headers.ts";
 import { HEARTBEAT_METHOD } from "../../contract/wire/heartbeat.ts";
 import { type Addressee, type InstanceNote, readAudience } from "../../contract/wire/instance.ts";
 import { type Keyring, type SigningKey, verifyRequest } from "../../contract/wire/signature.ts";
-import type { Arrival, BodyRead } from "../http/incoming.ts";
+import type { Incoming, BodyRead } from "../http/incoming.ts";
 import { checkFreshness } from "./check-freshness.ts";
 import type { Freshness } from "./freshness.ts";
-import { refuse, type Refused, signatureError } from "./rejected.ts";
+import { reject, type Rejected, signatureError } from "./rejected.ts";
 
-/** A request that may be believed. */
+/** A verified request. */
 export interface Verified {
   readonly _tag: "Verified";
   readonly head: RequestHead;
   readonly key: SigningKey;
   readonly body: Uint8Array;
-  /** The runner's clock less the parent's, travel time included, in milliseconds. */
+  /** The runner's clock minus the parent's, plus the travel time, in milliseconds. */
   readonly clockOffsetMs: number;
-  /** Set for a heartbeat: what it is answered with. Only those who speak of instances are told of one. */
-  readonly heard: { readonly instance: InstanceNote } | null | undefined;
-  /** It asks for this process's instance, and so proves nothing of when it was sent. */
-  readonly asks: boolean;
+  /** Set for a heartbeat: the response. It has the instance only if the parent understands instances. */
+  readonly heartbeat: { readonly instance: InstanceNote } | null | undefined;
+  /** Whether the request asks for the instance of this process. Such a request does not prove when it was sent. */
+  readonly asksForInstance: boolean;
 }
 
 export interface VerifierOptions {
-  /** `undefined` refuses everything: a runner without a secret must not run code for strangers. */
+  /** `undefined` rejects all requests: a runner without a secret must not run code. */
   readonly keyring: Keyring | undefined;
   readonly maxBodyBytes: number;
   readonly runnerId: string;
-  /** Whether `runnerId` was given from outside, so that parents know it and requests must name it. */
+  /** Whether `runnerId` was configured, so that parents know it and requests must name it. */
   readonly checkAudience: boolean;
   readonly freshness: Freshness;
 }
 
-export type Verifier = (arrival: Arrival) => Promise<Verified | Refused>;
+export type Verifier = (incoming: Incoming) => Promise<Verified | Rejected>;
 
-const doesNotHold =
-  "The signature does not hold: the two sides have different secrets (security.secret or FLAME_SECRET) or key ids, or something on the way " +
-  "(a proxy, gateway or mesh) changed an x-flame-* header or the body. The runner's log says which key it was.";
+const invalidSignature =
+  "The signature is invalid: the two sides have different secrets (security.secret or FLAME_SECRET) or key ids, or something in between " +
+  "(a proxy, gateway or mesh) changed an x-flame-* header or the body. See the runner's log for the key.";
 
 const noSecret = new ConfigError(
-  "This runner has no secret and runs nothing. Set security.secret, or FLAME_SECRET, to the same long random string on the runner and on the parent.",
+  "This runner has no secret and rejects all requests. Set security.secret, or FLAME_SECRET, to the same long random string on the runner and on the parent.",
   { phase: "runner_queue" },
 );
 
@@ -59,40 +57,40 @@ const skew = (offsetMs: number, windowMs: number): string => {
   const direction = offsetMs > 0 ? "before" : "after";
   return (
     `The request was signed ${Math.abs(Math.round(offsetMs))} ms ${direction} this runner's clock; ${windowMs} ms before or after are allowed. ` +
-    "Either it was under way too long or the clocks differ: synchronize the clocks of parent and runner, or raise security.windowMs on the runner."
+    "It was in transit too long, or the clocks differ: synchronize the clocks of parent and runner, or raise security.windowMs on the runner."
   );
 };
 
-const malformed = (arrival: Arrival, problem: string): Refused =>
-  arrival.header(header.signature) === null
-    ? refuse(
+const malformed = (incoming: Incoming, problem: string): Rejected =>
+  incoming.header(header.signature) === null
+    ? reject(
         401,
         signatureError(
-          "The request is not signed. A runner runs what a parent with the same secret has signed, and nothing else.",
+          "The request is not signed. A runner only runs requests that a parent with the same secret has signed.",
         ),
         { reason: "malformed" },
       )
-    : refuse(400, signatureError(`The head of the request cannot be read: ${problem}.`), { reason: "malformed" });
+    : reject(400, signatureError(`The head of the request is invalid: ${problem}.`), { reason: "malformed" });
 
-const unsupportedMedia = (arrival: Arrival): string | undefined => {
-  const encoding = arrival.header("content-encoding");
+const unsupportedMedia = (incoming: Incoming): string | undefined => {
+  const encoding = incoming.header("content-encoding");
   if (encoding !== null && encoding.trim().toLowerCase() !== "identity") {
-    return `The body has the content-encoding "${encoding.slice(0, 40)}". Send it without one.`;
+    return `The body has the content-encoding "${encoding.slice(0, 40)}". Send it without content-encoding.`;
   }
-  const type = arrival.header("content-type") ?? "";
+  const type = incoming.header("content-type") ?? "";
   if (type.split(";", 1)[0]?.trim().toLowerCase() !== "application/json") {
     return `The body has the content-type "${type.slice(0, 80)}". Send application/json.`;
   }
   return undefined;
 };
 
-const tooLarge = (declared: string | null, maxBytes: number): Refused => {
+const tooLarge = (declared: string | null, maxBytes: number): Rejected => {
   const size = declared === null ? `more than ${maxBytes}` : declared;
-  return refuse(
+  return reject(
     413,
     new InvokeError(
       "payload_too_large",
-      `The request body has ${size} bytes; this runner takes ${maxBytes}. Send less, or raise maxBodyBytes on both sides.`,
+      `The request body has ${size} bytes; the limit of this runner is ${maxBytes}. Send less data, or raise maxBodyBytes on both sides.`,
       {
         phase: "runner_queue",
       },
@@ -102,55 +100,55 @@ const tooLarge = (declared: string | null, maxBytes: number): Refused => {
 
 const unread = { executed: "no", phase: "runner_queue" } as const;
 
-/** What is said where a body was not read to its end. */
-const incomplete: Readonly<Record<Exclude<BodyRead, Uint8Array | "too_large">, Refused>> = {
-  incomplete: refuse(
+/** The rejections of bodies that were not read to their end. */
+const incomplete: Readonly<Record<Exclude<BodyRead, Uint8Array | "too_large">, Rejected>> = {
+  incomplete: reject(
     400,
     new InvokeError("transport_error", "The connection ended before the request body did.", unread),
   ),
-  too_slow: refuse(
+  too_slow: reject(
     408,
     new InvokeError(
       "transport_error",
-      "The request body came in too slowly, and the runner stopped reading it. Check the network between parent and runner.",
+      "The request body arrived too slowly, and the runner stopped reading it. Check the network between parent and runner.",
       unread,
     ),
   ),
-  overloaded: refuse(
+  overloaded: reject(
     503,
     new InvokeError(
       "overloaded",
-      "The runner holds as much of unverified requests as it may, and this one made no progress. Check the network between parent and runner, or who else sends requests to it.",
+      "The runner is at its limit for unverified requests, and this one made no progress. Check the network between parent and runner, and what else sends requests to the runner.",
       unread,
     ),
   ),
 };
 
-/** Reads the body once the head allows it, without reading a byte of one that is known to be too large. */
-const readBody = async (arrival: Arrival, maxBytes: number): Promise<Uint8Array | Refused> => {
-  const media = unsupportedMedia(arrival);
+/** Reads the body if the head allows it. A body that is declared too large is not read. */
+const readBody = async (incoming: Incoming, maxBytes: number): Promise<Uint8Array | Rejected> => {
+  const media = unsupportedMedia(incoming);
   if (media !== undefined) {
-    return refuse(
+    return reject(
       415,
       new InvokeError("serialization_error", media, { executed: "no", retryable: false, phase: "runner_queue" }),
     );
   }
-  const declared = arrival.header("content-length");
+  const declared = incoming.header("content-length");
   if (declared !== null && !(Number(declared) <= maxBytes)) return tooLarge(declared, maxBytes);
-  const body = await arrival.readBody(maxBytes);
+  const body = await incoming.readBody(maxBytes);
   if (body === "too_large") return tooLarge(declared, maxBytes);
   return typeof body === "string" ? incomplete[body] : body;
 };
 
-const answerTo = ({ instances }: Addressee, freshness: Freshness): Verified["heard"] =>
+const answerTo = ({ instances }: Addressee, freshness: Freshness): Verified["heartbeat"] =>
   instances === undefined ? null : { instance: freshness.note };
 
 export const makeVerifier = (options: VerifierOptions): Verifier => {
   const { keyring, maxBodyBytes, runnerId, freshness } = options;
 
-  const checkAudience = ({ runner }: Addressee, head: RequestHead, key: SigningKey): Refused | undefined => {
+  const checkAudience = ({ runner }: Addressee, head: RequestHead, key: SigningKey): Rejected | undefined => {
     if (!options.checkAudience || runner === runnerId || runner === ANY_RUNNER) return undefined;
-    return refuse(
+    return reject(
       401,
       signatureError(
         `The request was signed for runner ${runner} and reached runner ${runnerId}. Check the runner's id and URL in the pool.`,
@@ -162,18 +160,18 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
     );
   };
 
-  return async (arrival) => {
-    if (keyring === undefined) return refuse(500, noSecret);
+  return async (incoming) => {
+    if (keyring === undefined) return reject(500, noSecret);
     freshness.watchClock();
     const receivedMs = wallClockMs();
 
-    const read = readRequestHead(arrival.header);
-    if ("malformed" in read) return malformed(arrival, read.malformed);
+    const read = readRequestHead(incoming.header);
+    if ("malformed" in read) return malformed(incoming, read.malformed);
     const { head, signature } = read;
 
     const key = keyring.find(head.keyId);
     if (key === undefined) {
-      return refuse(401, signatureError(doesNotHold), {
+      return reject(401, signatureError(invalidSignature), {
         reason: "unknown_key",
         detail: `The key id "${head.keyId}" is not in this runner's keyring.`,
       });
@@ -182,20 +180,20 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
     const addressee = readAudience(head.audience);
     const outsideMs = freshness.outsideWindow(head, addressee, receivedMs);
     if (outsideMs !== undefined) {
-      return refuse(401, signatureError(skew(outsideMs, freshness.windowMs)), { reason: "expired" });
+      return reject(401, signatureError(skew(outsideMs, freshness.windowMs)), { reason: "expired" });
     }
 
-    const body = await readBody(arrival, maxBodyBytes);
+    const body = await readBody(incoming, maxBodyBytes);
     if (!(body instanceof Uint8Array)) return body;
 
     if (!verifyRequest(head, body, signature, key)) {
-      return refuse(401, signatureError(doesNotHold), {
+      return reject(401, signatureError(invalidSignature), {
         reason: "mismatch",
-        detail: `The signature of invocation ${head.invocationId}, attempt ${head.attempt}, does not match with key "${key.id}": the sender has another secret under that id, or something on the way (a proxy, gateway or mesh) changed an x-flame-* header or the body.`,
+        detail: `The signature of invocation ${head.invocationId}, attempt ${head.attempt}, does not match with key "${key.id}": the sender has another secret under that id, or something in between (a proxy, gateway or mesh) changed an x-flame-* header or the body.`,
       });
     }
 
-    arrival.verified();
+    incoming.verified();
     return (
       checkAudience(addressee, head, key) ??
       checkFreshness(freshness, runnerId, addressee, { head, key }) ?? {
@@ -204,8 +202,8 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
         key,
         body,
         clockOffsetMs: receivedMs - head.createdMs,
-        heard: head.method === HEARTBEAT_METHOD ? answerTo(addressee, freshness) : undefined,
-        asks: addressee.instances === "asking",
+        heartbeat: head.method === HEARTBEAT_METHOD ? answerTo(addressee, freshness) : undefined,
+        asksForInstance: addressee.instances === "asking",
       }
     );
   };

@@ -293,7 +293,7 @@ describe("boots that nobody needs any more", () => {
 
   test("are canceled after a moment, and are no failures", () => {
     const pool = served(3);
-    expect(pool.last("LookLater")).toEqual({ _tag: "LookLater", afterMs: 250 });
+    expect(pool.last("ScheduleTick")).toEqual({ _tag: "ScheduleTick", afterMs: 250 });
     pool.advance(249);
     expect(pool.booting.size).toBe(3);
     const commands = pool.advance(1);

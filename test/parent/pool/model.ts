@@ -194,7 +194,7 @@ export class PoolModel {
       case "Terminate":
         return this.#checkEnd(command.runnerId, command.reason, because);
       case "Probe":
-      case "LookLater":
+      case "ScheduleTick":
       case "Scaled":
       case "Saturated":
       case "Misbehaved":

@@ -13,7 +13,7 @@ describe("the bounded memory", () => {
 
   const fill = (bounds: { maxEntries: number; maxBytes: number }, replies: ReadonlyArray<string>) => {
     const clock = { now: 0, forgotten: 0 };
-    const store = makeMemoryStore({ ...bounds, now: () => clock.now, onForgotten: () => clock.forgotten++ });
+    const store = makeMemoryStore({ ...bounds, now: () => clock.now, onEvicted: () => clock.forgotten++ });
     replies.forEach((reply, index) => {
       store.begin(claim(`k${index}`), 1_000);
       void store.complete(claim(`k${index}`), reply, 1_000);

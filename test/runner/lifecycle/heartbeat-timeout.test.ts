@@ -34,7 +34,7 @@ test.each([
   await waitFor(() => exits.length > 0, { what: "the end of the process" });
   expect(exits).toEqual([0]);
   expect(orphaned()).toEqual([
-    expect.objectContaining({ reason: "orphaned", detail: "no word from its parent within 300 ms" }),
+    expect.objectContaining({ reason: "orphaned", detail: "no heartbeat from its parent within 300 ms" }),
   ]);
 });
 
@@ -83,7 +83,7 @@ test("a process that was kept from its event loop reads what came meanwhile befo
   while (performance.now() < until);
   await new Promise((resolve) => setTimeout(resolve, 40));
   expect(orphaned).toBe(false);
-  timer.heard();
+  timer.onHeartbeat();
   await waitFor(() => orphaned, { what: "silence to be noticed" });
 });
 

@@ -168,7 +168,11 @@ describe("onRunnerStop", () => {
       /onRunnerStop of runner .* failed: no$/,
     ],
     ["rejects", () => Promise.reject(new TypeError("no")), /onRunnerStop of runner .* failed: no$/],
-    ["hangs", () => new Promise(() => {}), /ends while onRunnerStop is still running: the 100 ms/],
+    [
+      "hangs",
+      () => new Promise(() => {}),
+      /exits while onRunnerStop is still running: it exceeded the remaining 100 ms/,
+    ],
   ])("that %s is logged, and the runner ends", async (_, onRunnerStop, said) => {
     const { server, logs } = serve({ onRunnerStop, drainTimeoutMs: 100 });
     await server.ready;

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { makeNonceMemory } from "../../../src/runner/request/nonce-cache.ts";
+import { makeNonceCache } from "../../../src/runner/request/nonce-cache.ts";
 
 describe("nonce memory", () => {
   test("calls a nonce fresh once", () => {
-    const memory = makeNonceMemory({ windowMs: 1_000, capacity: 10 });
+    const memory = makeNonceCache({ windowMs: 1_000, capacity: 10 });
     expect(memory.use("a", 0, 0)).toBe("fresh");
     expect(memory.use("a", 0, 0)).toBe("replay");
     expect(memory.use("b", 0, 0)).toBe("fresh");
   });
 
   test("remembers a nonce for as long as any clock in the window accepts it", () => {
-    const memory = makeNonceMemory({ windowMs: 1_000, capacity: 10 });
+    const memory = makeNonceCache({ windowMs: 1_000, capacity: 10 });
     memory.use("from the future", 1_000, 0);
     for (let now = 100; now <= 2_000; now += 100) {
       memory.use(`at ${now}`, now, now);
@@ -19,13 +19,13 @@ describe("nonce memory", () => {
   });
 
   test("forgets what is too old, and so stays small", () => {
-    const memory = makeNonceMemory({ windowMs: 1_000, capacity: 1_000 });
+    const memory = makeNonceCache({ windowMs: 1_000, capacity: 1_000 });
     for (let now = 0; now < 100_000; now += 100) expect(memory.use(`n${now}`, now, now)).toBe("fresh");
     expect(memory.size).toBeLessThanOrEqual(31);
   });
 
   test("refuses new nonces when full, without forgetting old ones", () => {
-    const memory = makeNonceMemory({ windowMs: 1_000, capacity: 2 });
+    const memory = makeNonceCache({ windowMs: 1_000, capacity: 2 });
     memory.use("a", 0, 0);
     memory.use("b", 0, 0);
     expect(memory.use("c", 0, 0)).toBe("full");
@@ -34,14 +34,14 @@ describe("nonce memory", () => {
   });
 
   test("lets no forgotten request back in after the clock was set back", () => {
-    const memory = makeNonceMemory({ windowMs: 1_000, capacity: 10 });
+    const memory = makeNonceCache({ windowMs: 1_000, capacity: 10 });
     memory.use("a", 500, 500);
     memory.use("b", 60_000, 60_000);
     expect(memory.use("a", 500, 600)).toBe("stale");
   });
 
   test("recalls without remembering", () => {
-    const memory = makeNonceMemory({ windowMs: 1_000, capacity: 10 });
+    const memory = makeNonceCache({ windowMs: 1_000, capacity: 10 });
     expect(memory.recall("a", 500)).toBe("fresh");
     expect(memory.size).toBe(0);
     memory.use("a", 500, 500);

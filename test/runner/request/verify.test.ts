@@ -180,7 +180,7 @@ describe("verification", () => {
         header: (name) => request.headers[name] ?? null,
         readBody: () => Promise.resolve(request.body),
         verified: () => {},
-        attend: () => () => {},
+        onDisconnect: () => () => {},
       });
     const first = sign("test/count", []);
     expect(await arrive(first)).toMatchObject({ _tag: "Verified" });

@@ -1,10 +1,10 @@
-/** Asks the scaling policy how many runners a pool should have, and keeps what it said. */
+/** Asks the scaling policy for the number of runners, and keeps its last decision. */
 import type { PoolBounds } from "../../../contract/config/pool-bounds.ts";
 import { type ScalingDecision, type ScalingSnapshot, reactive } from "../../../contract/config/scaling.ts";
 import { catchRejection, isThenable, returnedText, thrownText } from "../../../contract/user-function.ts";
 import type { RunnerTable } from "./pool-state-base.ts";
 
-/** What a policy said, and what was wrong with that. */
+/** The decision of a policy, and what is invalid in it. */
 interface Answer {
   readonly decision: ScalingDecision | undefined;
   readonly fault: string | undefined;
@@ -12,7 +12,7 @@ interface Answer {
 
 const useless = (fault: string): Answer => ({ decision: undefined, fault });
 
-/** Reads what a policy returned, each field once: it may be anything. */
+/** Reads what a policy returned, each field once. */
 const read = (given: unknown): Answer => {
   if (typeof given !== "object" || given === null || isThenable(given)) {
     catchRejection(given);
@@ -23,13 +23,13 @@ const read = (given: unknown): Answer => {
   catchRejection(reason);
   if (typeof target !== "number" || !(target >= 0 && target < Infinity)) {
     const what = target === undefined ? "no target" : `the target ${returnedText(target)}`;
-    return useless(`returned ${what}; a target is a number of runners, 0 or more`);
+    return useless(`returned ${what}; the target must be a number of runners, 0 or more`);
   }
   const runners = Math.ceil(target);
   if (typeof reason === "string") return { decision: { target: runners, reason }, fault: undefined };
   return {
     decision: { target: runners, reason: "the scaling policy gave no reason" },
-    fault: "returned no reason; a reason is a string, and stats() shows it",
+    fault: "returned no reason; the reason must be a string, which stats() shows",
   };
 };
 
@@ -42,12 +42,12 @@ const ask = (policy: (snapshot: ScalingSnapshot) => unknown, snapshot: ScalingSn
 };
 
 export class Scaler {
-  /** What the policy said last. */
-  decision: ScalingDecision = { target: 0, reason: "nothing has happened yet" };
-  /** What was wrong with that, if anything. */
+  /** The last decision. */
+  decision: ScalingDecision = { target: 0, reason: "no decision yet" };
+  /** What was invalid in it, if anything. */
   fault: string | undefined;
 
-  /** Asks again. Where the policy gives no answer that can be used, `reactive` decides. */
+  /** Asks the policy. If it returns no usable decision, `reactive` decides. */
   decide(runners: RunnerTable, waiting: number, bounds: PoolBounds): ScalingDecision {
     const { decision, fault } = ask(bounds.scaling, runners.scalingSnapshot(bounds, waiting));
     this.fault = fault;

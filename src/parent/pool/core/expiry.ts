@@ -1,24 +1,24 @@
-/** Which runners of a pool have outlived their use, and why. Pure. */
+/** Decides which runners of a pool expire, and why. Pure. */
 import type { PoolBounds } from "../../../contract/config/pool-bounds.ts";
 import { catchRejection, returnedText, thrownText } from "../../../contract/user-function.ts";
 import type { RunnerRecord } from "./routing.ts";
 
 /**
- * How many runners a pool has needed, and since when it has needed no more. An idle timer per runner cannot tell: with
- * `spread` routing, a trickle of calls resets the timer of one runner after the other.
+ * Tracks how many runners a pool needs, and since when it has needed no more. An idle timer per runner does not work:
+ * with `spread` routing, a trickle of calls resets the timers of all runners in turn.
  */
 export class Need {
   #runners = 0;
-  /** By number of runners: when so many were needed last. */
+  /** By number of runners: when that many were last needed. */
   readonly #until: Array<number> = [];
 
-  /** So many runners are needed from `now` on. Costs as much as the number fell. */
+  /** Sets the number of runners needed from `now` on. The cost is proportional to the decrease. */
   set(runners: number, now: number): void {
     for (let count = runners + 1; count <= this.#runners; count++) this.#until[count] = now;
     this.#runners = runners;
   }
 
-  /** Since when fewer than `count` runners are needed; `Infinity` while so many are. */
+  /** Since when fewer than `count` runners are needed; `Infinity` while that many are. */
   unneededSince(count: number): number {
     return count <= this.#runners ? Infinity : (this.#until[count] ?? -Infinity);
   }
@@ -26,7 +26,7 @@ export class Need {
 
 type Runners = ReadonlyMap<string, RunnerRecord>;
 
-/** A runner that should go, however much the pool needs: it drains for too long, or is too old. */
+/** A runner that expires whatever the pool needs: it drains for too long, or is too old. */
 export interface Overdue {
   readonly runner: RunnerRecord;
   readonly why: "drain_timeout" | "old";
@@ -46,26 +46,26 @@ export const expiredRunners = (
   return found;
 };
 
-/** How many runners a pool wants, now and lately. */
+/** How many runners a pool needs, now and recently. */
 export interface Wanted {
   /** Runners that stay. */
   readonly floor: number;
   readonly need: Need;
-  /** Whether all idle ones go. */
+  /** Whether all idle runners expire. */
   readonly asleep: boolean;
 }
 
-/** What a pool can do without. */
+/** The runners that a pool does not need. */
 export interface Surplus {
-  /** Runners to end: idle, and those first that were idle longest. */
+  /** Idle runners to terminate, longest idle first. */
   readonly ended: ReadonlyArray<{ readonly runner: RunnerRecord; readonly unneededMs: number }>;
-  /** Runners to be spared from calls until they are idle. */
+  /** Runners that get no calls until they are idle. */
   readonly spared: ReadonlyArray<RunnerRecord>;
-  /** What the user's `idleShutdownMs` did in place of answering. */
+  /** How the user's `idleShutdownMs` failed. */
   readonly fault: string | undefined;
 }
 
-/** `true`, `false`, or what the user's function did in place of answering. */
+/** `true`, `false`, or how the user's function failed. */
 const isEnough = (
   runner: RunnerRecord,
   unneededMs: number,
@@ -77,13 +77,13 @@ const isEnough = (
     const { id, readySince, served } = runner;
     const given: unknown = idleShutdownMs({ id, idleMs: unneededMs, ageMs: now - readySince, served });
     catchRejection(given);
-    return typeof given === "boolean" ? given : `returned ${returnedText(given)}, not true or false`;
+    return typeof given === "boolean" ? given : `returned ${returnedText(given)} instead of true or false`;
   } catch (error) {
     return `threw ${thrownText(error)}`;
   }
 };
 
-/** Idle runners first, those idle longest before others; of the busy ones those that will be idle soonest. */
+/** Sorts idle runners first, longest idle before others, then the busy ones by how soon they are idle. */
 const dispensableFirst = (left: RunnerRecord, right: RunnerRecord): number =>
   left.used !== right.used
     ? left.used - right.used
@@ -92,8 +92,8 @@ const dispensableFirst = (left: RunnerRecord, right: RunnerRecord): number =>
       : left.lastGrant - right.lastGrant;
 
 /**
- * The ready runners beyond `floor` that the pool has not needed for `idleShutdownMs`. Not the clock of each runner decides,
- * but for how long so many have not been needed; who goes is another question.
+ * The ready runners beyond `floor` that the pool has not needed for `idleShutdownMs`. What counts is how long that
+ * number of runners was not needed, and not how long each runner was idle.
  */
 export const surplus = (
   runners: Runners,

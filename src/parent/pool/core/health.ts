@@ -1,20 +1,21 @@
-/** What the answer of a runner to a probe, or its silence, means for it. Pure. */
+/** Decides what follows from the result of a probe. Pure. */
 import type { PoolBounds } from "../../../contract/config/pool-bounds.ts";
 import type { RunnerRecord } from "./routing.ts";
 
-/** What a probe found; memory in bytes, where the runner said it. */
+/** The result of a probe, with the memory of the runner in bytes if it reported it. */
 export interface ProbeFinding {
   readonly healthy: boolean;
   readonly rssBytes?: number | undefined;
 }
 
 /**
- * `recycle`: it is too large. `suspect`: it was silent when it was looked at. `readmit`: it answers again. `eject`: it stays
- * silent, and is asked again. `end`: it stays silent, has no calls, and can be replaced. `keep`: nothing changes.
+ * `recycle`: it uses too much memory. `suspect`: it did not respond to a health check. `readmit`: it responds again.
+ * `eject`: it still does not respond and is probed again. `end`: it does not respond, has no calls, and can be
+ * replaced. `keep`: no change.
  */
 export type HealthAction = "recycle" | "suspect" | "readmit" | "eject" | "end" | "keep";
 
-/** A runner that has calls is not ended for its silence: its handlers may keep it too busy to answer. */
+/** A runner with calls is not terminated because it does not respond: a CPU-bound handler may block it. */
 export const nextHealthState = (
   runner: RunnerRecord,
   { healthy, rssBytes = 0 }: ProbeFinding,

@@ -1,14 +1,14 @@
-/** What a pool consists of: its bounds, its runners, the leases that are held, the calls that wait, and counts over them. */
+/** The data of a pool: its bounds, its runners, held leases, waiting calls, and counts of them. */
 import type { PoolBounds } from "../../../contract/config/pool-bounds.ts";
 import type { LeaseKey, RunnerPreference } from "./events.ts";
 import type { RunnerRecord, RunnerPhase } from "./routing.ts";
 import type { ScalingSnapshot } from "../../../contract/config/scaling.ts";
 import type { PoolSnapshot } from "../../../telemetry/telemetry.ts";
 
-/** Runners that take work, may take it again soon, or will when they have booted. */
+/** Runners that accept calls, or will soon: those that are booting or suspect. */
 export interface Tally {
   readonly alive: number;
-  /** Those of them that are being started. */
+  /** Those of them that are booting. */
   readonly booting: number;
   /** Slots in use on them. */
   readonly used: number;
@@ -17,7 +17,7 @@ export interface Tally {
 export class RunnerTable extends Map<string, RunnerRecord> {
   readonly #tally = { alive: 0, booting: 0, used: 0 };
 
-  /** Takes in a runner, new at `now`. */
+  /** Adds a new runner at `now`. */
   add(id: string, phase: RunnerPhase, now: number): void {
     this.set(id, {
       id,
@@ -41,12 +41,14 @@ export class RunnerTable extends Map<string, RunnerRecord> {
     return count;
   }
 
-  /** Runners that take work, may take it again soon, or will when they have booted. */
+  /** Runners that accept calls, or will soon: those that are booting or suspect. */
   get alive(): number {
     return this.tally().alive;
   }
 
-  /** Counts in one pass and without an allocation, since it is done with every call; holds until the next count. */
+  /**
+   * Counts in one pass and without allocation, because every call does it. The result is valid until the next count.
+   */
   tally(): Tally {
     const tally = this.#tally;
     tally.alive = tally.booting = tally.used = 0;
@@ -69,7 +71,7 @@ export class RunnerTable extends Map<string, RunnerRecord> {
     return states;
   }
 
-  /** What a scaling policy decides from. */
+  /** The input of a scaling policy. */
   scalingSnapshot({ min, max, maxConcurrency }: PoolBounds, waiting: number): ScalingSnapshot {
     const { booting, used } = this.tally();
     return {
@@ -84,13 +86,13 @@ export class RunnerTable extends Map<string, RunnerRecord> {
   }
 }
 
-/** A call that waits. */
+/** A waiting call. */
 export interface WaitingCall {
   readonly waiterId: number;
   readonly preference: RunnerPreference;
 }
 
-/** Calls that wait for a slot, first in, first out. Leaving the queue costs as little as joining it. */
+/** Calls that wait for a slot, first in, first out. Joining and leaving take constant time. */
 export class WaitQueue {
   readonly #waiters: Map<number, WaitingCall> = new Map();
 
@@ -106,13 +108,13 @@ export class WaitQueue {
     this.#waiters.delete(waiterId);
   }
 
-  /** The one that has waited longest. */
+  /** The call that has waited longest. */
   first(): WaitingCall | undefined {
     for (const waitingCall of this.#waiters.values()) return waitingCall;
     return undefined;
   }
 
-  /** Empties the line; gives who was in it, in order. */
+  /** Removes all calls, and returns them in order. */
   drain(): ReadonlyArray<WaitingCall> {
     const all = [...this.#waiters.values()];
     this.#waiters.clear();
@@ -120,12 +122,12 @@ export class WaitQueue {
   }
 }
 
-/** Which leases are held, and on which runners. */
+/** The held leases, and their runners. */
 export class Leases {
   readonly #owners: Map<number, string> = new Map();
   #next = 1;
 
-  /** Leases that are out. */
+  /** Number of held leases. */
   get size(): number {
     return this.#owners.size;
   }
@@ -140,47 +142,47 @@ export class Leases {
     return { lease, runnerId: runner.id };
   }
 
-  /** Gives a slot back; `false` for a lease that is not out any more. */
+  /** Returns a slot. `false` for a lease that is no longer held. */
   giveBack(key: LeaseKey, runner: RunnerRecord | undefined): boolean {
     if (!this.#owners.delete(key.lease)) return false;
     if (runner !== undefined) runner.used--;
     return true;
   }
 
-  /** Forgets the leases on a runner. */
+  /** Drops the leases on a runner. */
   drop(runnerId: string): void {
     for (const [lease, owner] of this.#owners) if (owner === runnerId) this.#owners.delete(lease);
   }
 }
 
 export class PoolStateBase {
-  /** Whether the pool boots and ends its runners, or they are just there. */
+  /** Whether the pool boots and terminates its runners, or has a fixed list of them. */
   readonly supply: "elastic" | "fixed";
   readonly runners: RunnerTable = new RunnerTable();
   readonly waiters: WaitQueue = new WaitQueue();
   protected readonly leases: Leases = new Leases();
   bounds: PoolBounds;
 
-  /** The ids are of the runners of a pool that neither boots nor ends any. */
+  /** @param fixedRunnerIds The runners of a pool that neither boots nor terminates any. */
   constructor(bounds: PoolBounds, fixedRunnerIds: ReadonlyArray<string> | undefined) {
     this.bounds = bounds;
     this.supply = fixedRunnerIds === undefined ? "elastic" : "fixed";
     for (const id of fixedRunnerIds ?? []) this.runners.add(id, "ready", 0);
   }
 
-  /** Leases held now. */
+  /** Number of held leases. */
   get used(): number {
     return this.leases.size;
   }
 
-  /** Most leases at a time. */
+  /** Maximum number of leases. */
   get limit(): number {
     return this.bounds.max * this.bounds.maxConcurrency;
   }
 
   /**
-   * Whether so few fixed runners answer that the probes are not believed any more, and calls that find no slot elsewhere
-   * go to those that do not. A pool that boots its runners replaces them instead.
+   * Whether so few fixed runners respond that probes are ignored: calls without a free slot elsewhere go to runners
+   * that do not respond. A pool that boots its runners replaces them instead.
    */
   get panics(): boolean {
     if (this.supply === "elastic") return false;
@@ -188,7 +190,7 @@ export class PoolStateBase {
     return ready === 0 || ready < this.runners.size * this.bounds.panicThreshold;
   }
 
-  /** Slots on runners that take work. */
+  /** Number of slots on runners that accept calls. */
   get provisioned(): number {
     return this.runners.count("ready") * this.bounds.maxConcurrency;
   }

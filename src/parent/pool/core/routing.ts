@@ -1,43 +1,46 @@
-/** Which runner of a pool gets the next call. */
+/** Chooses the runner of the next call. */
 import type { TerminationReason } from "../../../telemetry/telemetry.ts";
 import type { RunnerPreference } from "./events.ts";
 
 /**
- * `suspect`: it failed a caller and a probe is under way. `ejected`: it does not answer. Both get no work while any
- * other runner has room, and then only in a panic.
+ * `suspect`: a call failed and a probe is in progress. `ejected`: it does not respond. Both get calls only in a panic,
+ * when no other runner has a free slot.
  */
 export type RunnerPhase = "booting" | "ready" | "suspect" | "ejected" | "draining";
 
-/** A runner as the pool knows it. Times are the pool's clock, in milliseconds. */
+/** The record of a runner. Times are of the pool's clock, in milliseconds. */
 export interface RunnerRecord {
   readonly id: string;
   phase: RunnerPhase;
-  /** Leases held now. */
+  /** Number of held leases. */
   used: number;
-  /** Leases granted so far. */
+  /** Number of leases granted so far. */
   served: number;
-  /** Order of the latest grant; the least recently used of equally loaded runners is chosen. */
+  /** The number of the latest lease. Of equally loaded runners, the least recently used one is chosen. */
   lastGrant: number;
-  /** Since when it has been up. */
+  /** When it became ready. */
   readySince: number;
-  /** Since when it has held no lease. */
+  /** When it became idle. */
   idleSince: number;
-  /** Since when it has been draining, and why. */
+  /** When it started to drain, and why. */
   drainSince: number;
   drainReason: TerminationReason | undefined;
-  /** Whether it said that it stops: it ends by itself, and nobody ends it before its time. */
+  /** Whether it reported that it is stopping. It then exits by itself. */
   leaving: boolean;
-  /** Probes in a row that it left without an answer. */
+  /** Probes in a row without a response. */
   probeFailures: number;
-  /** Whether the pool can do without it: it gets calls only where no other has room, until it is idle and ends. */
+  /**
+   * Whether the pool does not need it. It gets calls only if no other runner has a free slot, until it is idle and
+   * terminated.
+   */
   spared: boolean;
 }
 
-/** How a pool routes. */
+/** The routing of a pool. */
 export interface Routing {
   readonly slots: number;
   readonly order: "spread" | "pack";
-  /** Where no runner that answers has room, choose one that does not: trying is better than waiting. */
+  /** If no responding runner has a free slot, choose one that does not respond. */
   readonly insist: boolean;
 }
 
@@ -49,7 +52,7 @@ const isBetter = (candidate: RunnerRecord, best: RunnerRecord, order: "spread" |
   return order === "spread" ? candidate.lastGrant < best.lastGrant : candidate.lastGrant > best.lastGrant;
 };
 
-/** The best of the runners in these phases that has a free slot. */
+/** The best runner with a free slot, among those that respond or those that do not. */
 const best = (
   runners: Runners,
   { slots, order }: Routing,
@@ -65,7 +68,7 @@ const best = (
   return chosen;
 };
 
-/** A hash of two strings that is spread well over 32 bits (FNV-1a with a final mix). */
+/** A 32-bit hash of two strings (FNV-1a with a final mix). */
 const hash = (left: string, right: string): number => {
   let value = 0x811c9dc5;
   for (const text of [left, right]) {
@@ -77,8 +80,8 @@ const hash = (left: string, right: string): number => {
 };
 
 /**
- * The runner that a key belongs to, by rendezvous hashing: a runner that comes or goes moves only the keys that it
- * gets or had. `undefined` when that runner has no room, so that the call goes wherever there is some.
+ * The runner of a key, by rendezvous hashing: when a runner is added or removed, only its own keys move. `undefined` if
+ * that runner has no free slot, so that the call goes to another one.
  */
 const byAffinity = (runners: Runners, slots: number, key: string): RunnerRecord | undefined => {
   let owner: RunnerRecord | undefined;
@@ -94,7 +97,7 @@ const byAffinity = (runners: Runners, slots: number, key: string): RunnerRecord 
   return owner !== undefined && owner.used < slots ? owner : undefined;
 };
 
-/** The runner with a free slot that the next call should have, if there is one. */
+/** The runner for the next call; `undefined` if none has a free slot. */
 export const chooseRunner = (
   runners: Runners,
   routing: Routing,

@@ -1,18 +1,18 @@
-/** How the runners of a pool end: at once, after their calls, or without having been asked. */
+/** How runners leave a pool: at once, after their calls, or because they were lost. */
 import type { TerminationReason } from "../../../telemetry/telemetry.ts";
 import { PoolStateBase } from "./pool-state-base.ts";
 import type { PoolCommand } from "./events.ts";
 import type { RunnerRecord } from "./routing.ts";
 
-/** Whether boots may be tried: not for a while after one failed, longer after each failure in a row. */
+/** Whether boots are allowed: not for some time after a failure, and longer after each failure in a row. */
 export class BootBackoff {
-  /** Whether a boot may be tried now. */
+  /** Whether a boot is allowed now. */
   open = true;
-  /** What went wrong last. */
+  /** The last failure. */
   lastError: unknown;
   #failures = 0;
 
-  /** A boot failed, or a runner died before it served anything. */
+  /** A boot failed, or a runner exited before it served a call. */
   fail(error: unknown): PoolCommand {
     this.open = false;
     this.lastError = error;
@@ -31,7 +31,7 @@ export class RunnerLifecycle extends PoolStateBase {
   protected readonly boots: BootBackoff = new BootBackoff();
   protected now = 0;
 
-  /** Why no boots are tried for now. */
+  /** Why boots are paused. */
   get bootFailure(): { readonly error: unknown } | undefined {
     return this.boots.open ? undefined : { error: this.boots.lastError };
   }
@@ -44,11 +44,11 @@ export class RunnerLifecycle extends PoolStateBase {
     commands.push({ _tag: "FailCalls", runnerId, reason });
     const failed = reason === "crash" || reason === "unhealthy";
     if (this.supply === "elastic" && failed && runner.served === 0)
-      commands.push(this.boots.fail(`a runner ended before it had served a call (${reason}).`));
+      commands.push(this.boots.fail(`a runner exited before it served a call (${reason}).`));
     this.remove(runner, reason, commands);
   }
 
-  /** Lets a runner finish what it has, and then ends it. */
+  /** Lets a runner finish its calls, then terminates it. */
   protected retire(runner: RunnerRecord, reason: TerminationReason, commands: Commands): void {
     if (this.supply === "fixed" || runner.phase === "draining") return;
     if (runner.used === 0) return this.remove(runner, reason, commands);

@@ -1,4 +1,4 @@
-/** How large a pool is: what is missing is booted, what is left over ends, and boots that nobody needs any more are canceled. */
+/** Scales a pool: boots missing runners, terminates unneeded ones, and cancels unneeded boots. */
 import type { PoolBounds } from "../../../contract/config/pool-bounds.ts";
 import { FailureSeries } from "../../../contract/failure-series.ts";
 import { reactive } from "../../../contract/config/scaling.ts";
@@ -18,19 +18,19 @@ export class PoolSizing extends RunnerLifecycle {
     scaling: new FailureSeries(),
     idleShutdownMs: new FailureSeries(),
   };
-  /** When a look at the boots has been asked for. */
+  /** When the next check of the boots is due. */
   #lookAt = Infinity;
   protected busyAt = 0;
-  /** Whether `min` was let go because nothing had been called for long. */
+  /** Whether the pool is below `min` because no call was made for long. */
   protected asleep = false;
 
-  /** The ids are of the runners of a pool that neither boots nor ends any. */
+  /** @param fixedRunnerIds The runners of a pool that neither boots nor terminates any. */
   constructor(bounds: PoolBounds, nameRunner: () => string, fixedRunnerIds?: ReadonlyArray<string>) {
     super(bounds, fixedRunnerIds);
     this.#nameRunner = nameRunner;
   }
 
-  /** What the passing of time asks for: runners that are unneeded, old, or draining for too long end. */
+  /** Terminates runners that are unneeded, too old, or draining for too long. */
   protected tick(commands: Commands): void {
     const idleMs = this.used === 0 && this.waiters.size === 0 ? this.now - this.busyAt : 0;
     this.asleep ||= idleMs >= this.bounds.minIdleShutdownMs;
@@ -42,7 +42,9 @@ export class PoolSizing extends RunnerLifecycle {
     if (this.supply === "elastic") this.#shrink(target, commands);
   }
 
-  /** Boots what `min` and the policy want, within `max`; or cancels boots that they do not want any more. */
+  /**
+   * Boots the runners that `min` and the policy request, within `max`, or cancels boots that they no longer request.
+   */
   protected scale(commands: Commands): void {
     if (this.supply === "fixed") return;
     const { max, maxConcurrency, scaling } = this.bounds;
@@ -60,7 +62,7 @@ export class PoolSizing extends RunnerLifecycle {
     }
   }
 
-  /** Runners that the policy wants, at most `max`. */
+  /** The number of runners that the policy requests, at most `max`. */
   #decide(commands: Commands): number {
     const { target } = this.scaler.decide(this.runners, this.waiters.size, this.bounds);
     this.#report("scaling", this.scaler.fault, commands);
@@ -103,7 +105,7 @@ export class PoolSizing extends RunnerLifecycle {
     commands.push({ _tag: "Scaled", from: alive, to: alive + count, reason });
   }
 
-  /** Cancels the newest boots, of those that have not been needed for long enough; asks for a look at the others later. */
+  /** Cancels the newest boots among those that were unneeded for long enough, and schedules a check of the others. */
   #cancelBoots(alive: number, excess: number, commands: Commands): void {
     const newest = [...this.runners.values()].filter(({ phase }) => phase === "booting").slice(-excess);
     const due: Array<RunnerRecord> = [];
@@ -120,7 +122,7 @@ export class PoolSizing extends RunnerLifecycle {
     }
     if (due.length > 0) {
       this.patience.canceled(this.now);
-      const reason = `${due.length === 1 ? "a boot is" : `${due.length} boots are`} not needed any more`;
+      const reason = `${due.length === 1 ? "a boot is" : `${due.length} boots are`} no longer needed`;
       commands.push({ _tag: "Scaled", from: alive, to: alive - due.length, reason });
     }
     this.#lookAgain(nextAt, commands);
@@ -130,7 +132,7 @@ export class PoolSizing extends RunnerLifecycle {
     if (this.#lookAt <= this.now) this.#lookAt = Infinity;
     if (at >= this.#lookAt) return;
     this.#lookAt = at;
-    commands.push({ _tag: "LookLater", afterMs: at - this.now });
+    commands.push({ _tag: "ScheduleTick", afterMs: at - this.now });
   }
 
   #report(name: UserFunctionName, fault: string | undefined, commands: Commands): void {

@@ -1,9 +1,7 @@
 /**
- * The pool as a state machine: it is told what happened and when, and says what
- * to do. It has no clock, no timers and no I/O, so that every rule of pooling can
- * be tested by itself. {@link PoolState.step} changes the state in place — a pool
- * decides on every call, and copying it each time would cost more than the call
- * — but depends on nothing else than the events it is given.
+ * The pool as a state machine: it receives events with their time, and returns commands. It has no clock, no timers and
+ * no I/O, so every rule can be tested on its own. {@link PoolState.step} changes the state in place, because a copy per
+ * call would cost more than the call, but depends on nothing except its events.
  */
 import type { LeaseKey, PoolCommand, PoolEvent, RefusalReason, RunnerPreference } from "./events.ts";
 import { type RunnerRecord, chooseRunner } from "./routing.ts";
@@ -11,43 +9,43 @@ import type { Commands } from "./runner-lifecycle.ts";
 import { PoolSizing } from "./sizing.ts";
 import { type ProbeFinding, nextHealthState } from "./health.ts";
 
-/** Calls that must have been seen before a guess is made. */
-const fewest = 20;
+/** Minimum number of calls for an estimate. */
+const minSamples = 20;
 
-/** Weight of the newest observation. */
+/** Weight of the newest call in the moving average. */
 const alpha = 0.1;
 
 /**
- * Estimates how long a call would wait if it joined the queue now, from how long slots were held lately. The pool rejects only
+ * Estimates how long a call would wait in the queue, from how long slots were held recently. The pool rejects only
  * calls whose deadline is far too short.
  */
 export class WaitEstimate {
   #meanMs = 0;
   #seen = 0;
 
-  /** Takes in how long a slot was held. */
+  /** Records how long a slot was held. */
   learn(heldMs: number): void {
     this.#seen++;
-    this.#meanMs += (heldMs - this.#meanMs) * (this.#seen < fewest ? 1 / this.#seen : alpha);
+    this.#meanMs += (heldMs - this.#meanMs) * (this.#seen < minSamples ? 1 / this.#seen : alpha);
   }
 
-  /** Milliseconds until the last of `waiting` calls gets one of `slots`; `undefined` while too little is known. */
+  /** Milliseconds until the last of `waiting` calls gets one of `slots`; `undefined` with too few samples. */
   expectedMs(waiting: number, slots: number): number | undefined {
-    return this.#seen < fewest ? undefined : (this.#meanMs * (waiting + 1)) / slots;
+    return this.#seen < minSamples ? undefined : (this.#meanMs * (waiting + 1)) / slots;
   }
 
-  /** Whether a call that joins `waiting` others would wait more than twice the time that it has. */
+  /** Whether a call behind `waiting` others would wait more than twice the time that it has. */
   exceeds(waiting: number, slots: number, remainingMs: number): boolean {
     const expected = this.expectedMs(waiting, slots);
     return expected !== undefined && expected > remainingMs * 2;
   }
 }
 
-/** Detects that a pool became saturated: once, until no call waits and a fifth of its slots is free again. */
+/** Detects saturation: once, until no call waits and a fifth of the slots is free again. */
 export class Saturation {
   #on = false;
 
-  /** Whether it has just begun. */
+  /** Whether saturation has just begun. */
   begins(waiting: number, used: number, limit: number): boolean {
     if (waiting > 0 && used >= limit) {
       const begun = !this.#on;
@@ -62,14 +60,14 @@ export class Saturation {
 export class PoolState extends PoolSizing {
   readonly #wait = new WaitEstimate();
   readonly #saturation = new Saturation();
-  /** Whether it takes no calls any more. */
+  /** Whether the pool is shut down. */
   closed = false;
 
-  /** Takes in what happened at `now`; gives what to do, in order. */
+  /** Processes an event that happened at `now`. Returns commands, in order. */
   step(event: PoolEvent, now: number): ReadonlyArray<PoolCommand> {
     this.now = now;
     const commands: Commands = [];
-    this.#take(event, commands);
+    this.#apply(event, commands);
     if (this.closed) return commands;
     this.scale(commands);
     if (this.#saturation.begins(this.waiters.size, this.used, this.limit)) {
@@ -78,7 +76,7 @@ export class PoolState extends PoolSizing {
     return commands;
   }
 
-  #take(event: PoolEvent, commands: Commands): void {
+  #apply(event: PoolEvent, commands: Commands): void {
     switch (event._tag) {
       case "Acquire":
         return this.#acquire(event.waiterId, event.preference, event.remainingMs, commands);
@@ -105,7 +103,7 @@ export class PoolState extends PoolSizing {
         return this.lost(event.runnerId, event.reason, commands);
       case "Update":
         this.bounds = event.bounds;
-        return this.#dispatch(commands);
+        return this.#assignSlots(commands);
       case "Tick":
         return this.tick(commands);
       case "Close":
@@ -145,8 +143,11 @@ export class PoolState extends PoolSizing {
     if (runner.served >= this.bounds.maxCalls) this.retire(runner, "recycled", commands);
   }
 
-  /** Gives free slots to waiters, first come first served. Those on the runner that has just booted waited for its boot. */
-  #dispatch(commands: Commands, booted?: RunnerRecord): void {
+  /**
+   * Assigns free slots to waiting calls, first come, first served. A call on the runner that has just booted waited for
+   * its boot.
+   */
+  #assignSlots(commands: Commands, booted?: RunnerRecord): void {
     for (let waitingCall = this.waiters.first(); waitingCall !== undefined; waitingCall = this.waiters.first()) {
       const runner = this.#choose(waitingCall.preference);
       if (runner === undefined) return;
@@ -163,7 +164,7 @@ export class PoolState extends PoolSizing {
     if (runner === undefined) return;
     this.boots.served();
     if (runner.used === 0) runner.idleSince = this.now;
-    if (runner.phase !== "draining" || runner.used > 0) return this.#dispatch(commands);
+    if (runner.phase !== "draining" || runner.used > 0) return this.#assignSlots(commands);
     if (!runner.leaving) this.remove(runner, runner.drainReason ?? "drain", commands);
   }
 
@@ -174,7 +175,7 @@ export class PoolState extends PoolSizing {
     runner.phase = "ready";
     runner.readySince = this.now;
     runner.idleSince = this.now;
-    this.#dispatch(commands, runner);
+    this.#assignSlots(commands, runner);
   }
 
   #bootFailed(runnerId: string, error: unknown, commands: Commands): void {
@@ -193,10 +194,10 @@ export class PoolState extends PoolSizing {
     if (runner?.phase !== "ready") return;
     runner.phase = "suspect";
     commands.push({ _tag: "Probe", runnerId, afterFailures: 0 });
-    this.#dispatch(commands);
+    this.#assignSlots(commands);
   }
 
-  /** A fixed runner gets no calls until its successor answers. One of a backend that drains ends by itself, and is not hurried. */
+  /** A fixed runner gets no calls until it responds again. A draining runner of a backend exits by itself. */
   #refused(runnerId: string, draining: boolean, commands: Commands): void {
     if (this.supply === "fixed") return this.#suspected(runnerId, commands);
     const runner = this.runners.get(runnerId);
@@ -206,7 +207,7 @@ export class PoolState extends PoolSizing {
     commands.push({ _tag: "AwaitEnd", runnerId });
   }
 
-  /** A runner that leaves is gone when it is silent; one that still has calls may only be busy. */
+  /** A stopping runner without calls is lost when it is silent. One with calls may only be busy. */
   #silent(runnerId: string, commands: Commands): void {
     const runner = this.runners.get(runnerId);
     if (runner?.leaving !== true) return;
@@ -229,7 +230,7 @@ export class PoolState extends PoolSizing {
       case "readmit":
         runner.probeFailures = 0;
         runner.phase = "ready";
-        return this.#dispatch(commands);
+        return this.#assignSlots(commands);
       case "eject":
         runner.phase = "ejected";
         commands.push({ _tag: "Probe", runnerId, afterFailures: ++runner.probeFailures });

@@ -1,22 +1,22 @@
 /**
- * How long a boot goes on that nobody needs any more. A boot that was canceled in vain costs more than one that was kept
- * in vain, so there are three brakes. It has a moment, in which the next call may come. One that is about to be ready is
- * kept. And whenever a boot is wanted soon after one was canceled, boots get twice the time, until bursts that come again
- * and again find the runners that the earlier ones asked for. Pure.
+ * Decides how long an unneeded boot goes on. Canceling a boot too early costs more than keeping an unneeded one, so
+ * there are three delays. A boot goes on for a short time, in which the next call may arrive. A boot that is almost
+ * ready is kept. And if a boot is needed soon after one was canceled, that time doubles, until repeated bursts find the
+ * runners that earlier bursts started. Pure.
  */
 
-/** Milliseconds that a boot goes on unneeded, at first and at most. */
+/** How long an unneeded boot goes on, initially and at most, in milliseconds. */
 const shortestMs = 250;
 const longestMs = 30_000;
 
-/** Milliseconds after a cancellation in which another boot shows that it was too early. */
+/** A boot within this time after a cancellation shows that the cancellation was too early. In milliseconds. */
 const regretMs = 30_000;
 
-/** Shares of the usual boot time between which a boot counts as about to be ready. */
+/** Shares of the average boot time between which a boot counts as almost ready. */
 const nearlyReady = 0.8;
 const expiredRunners = 1.5;
 
-/** Weight of the newest boot in the usual boot time. */
+/** Weight of the newest boot in the average boot time. */
 const alpha = 0.3;
 
 export class BootPatience {
@@ -25,7 +25,7 @@ export class BootPatience {
   #canceledAt = -Infinity;
   #regretted = false;
 
-  /** A boot took so long. */
+  /** A boot succeeded after this time. */
   booted(tookMs: number): void {
     this.#usualMs = this.#usualMs === undefined ? tookMs : this.#usualMs + (tookMs - this.#usualMs) * alpha;
   }
@@ -36,7 +36,7 @@ export class BootPatience {
     this.#regretted = false;
   }
 
-  /** Boots are wanted. */
+  /** Boots are needed. */
   wanted(now: number): void {
     if (now - this.#canceledAt >= regretMs) {
       this.#flushAfterMs = shortestMs;
@@ -46,7 +46,7 @@ export class BootPatience {
     }
   }
 
-  /** When to cancel a boot that nobody has needed for some time; `now` or earlier means at once. */
+  /** When to cancel an unneeded boot. `now` or earlier means at once. */
   dueAt(startedAt: number, unneededSince: number, now: number): number {
     const dueAt = Math.max(startedAt, unneededSince) + this.#flushAfterMs;
     if (this.#usualMs === undefined) return dueAt;

@@ -1,4 +1,4 @@
-/** Boots one runner: in a trace of its own, bounded in time, and cancelable. */
+/** Boots one runner: in a trace of its own, with a timeout, and cancelable. */
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
@@ -14,20 +14,20 @@ import type { Health } from "./probe.ts";
 import { type CheckedHandle, checkHandle } from "./runner-handle.ts";
 import { late, toPromise, within } from "../to-promise.ts";
 
-/** What all boots of a client share. */
+/** What the boots of a client share. */
 export interface BootEnvironment {
   /** A new id for a runner of this pool. */
   nameRunner(poolName: string): string;
   /** The environment of a runner. */
   env(pool: ResolvedPool, runnerId: string, carrier: TraceCarrier): Readonly<Record<string, string>>;
-  /** Tells a runner that this parent lives, and hears what it says to that. */
+  /** Sends a heartbeat to a runner, and reports its answer. */
   heartbeat(
     runner: Pick<LeasedRunner, "id" | "url" | "audience" | "instances">,
     answered: (refusal: HeartbeatRefusal | undefined) => void,
   ): void;
-  /** Asks a runner whether it takes work; rejects when it does not answer. */
+  /** Asks a runner whether it accepts work. Rejects if it does not respond. */
   probe(url: string): Promise<Health>;
-  /** Frees connections to a runner that is gone. */
+  /** Closes connections to a runner that has exited. */
   forget(url: string): void;
 }
 
@@ -40,13 +40,13 @@ export type BootResult =
     }
   | { readonly _tag: "failed"; readonly error: unknown };
 
-/** A boot that is under way. */
+/** A boot in progress. */
 export interface Boot {
   /** Its span, for links from the calls that wait for it. */
   readonly span: SpanIds | undefined;
   /** `performance.now()` when it began. */
   readonly startedAt: number;
-  /** Stops it; settles when nothing of it is left. `done` is not called any more. */
+  /** Cancels it, and settles when it is cleaned up. `done` is not called. */
   cancel(why: string): Promise<unknown>;
 }
 
@@ -54,17 +54,17 @@ export interface BootOptions {
   readonly pool: ResolvedPool;
   readonly runnerId: string;
   readonly reason: string;
-  /** The span of the call that asked for it. */
+  /** The span of the call that caused it. */
   readonly requestedBy: SpanIds | undefined;
   readonly telemetry: Telemetry;
   readonly environment: BootEnvironment;
   readonly done: (result: BootResult) => void;
 }
 
-/** Milliseconds that a backend has to say why a boot took too long, which it knows better than the pool. */
+/** Time that a backend has to report why a boot took too long, in milliseconds. */
 const explainMs = 1_000;
 
-/** Starts a boot; `done` is called once, unless it is canceled first. */
+/** Starts a boot. `done` is called once, unless the boot is canceled first. */
 export const startBoot = ({ pool, runnerId, reason, requestedBy, telemetry, environment, done }: BootOptions): Boot => {
   const backend = pool.backend!;
   const backendName = backend.name ?? "custom";
@@ -81,13 +81,13 @@ export const startBoot = ({ pool, runnerId, reason, requestedBy, telemetry, envi
   const timeout = () =>
     new InvokeError(
       "no_runner",
-      `The runner ${runnerId} of the pool "${pool.name}" was not ready within ${pool.spawnTimeoutMs} ms (spawnTimeoutMs).`,
+      `Runner ${runnerId} of pool "${pool.name}" was not ready within ${pool.spawnTimeoutMs} ms (spawnTimeoutMs).`,
       context(),
     );
 
   const spawnEnded = Promise.withResolvers<void>();
 
-  /** Ends a runner that came up too late, or is none that could be used. */
+  /** Terminates a runner that booted too late, or that cannot be used. */
   const discard = (handle: RunnerHandle): Promise<void> =>
     toPromise(() => backend.terminate(handle)).then(
       () => {},

@@ -1,8 +1,10 @@
-/** What runners answer to heartbeats. One that refuses them ends itself before long, and its parent should know why. */
+/**
+ * Tracks the answers of runners to heartbeats. A runner that rejects them soon exits, and its parent must report why.
+ */
 import type { FlameErrorCode } from "../../../contract/errors.ts";
 import type { Telemetry } from "../../../telemetry/telemetry.ts";
 
-/** Why a heartbeat was not accepted. */
+/** Why a heartbeat was rejected. */
 export interface HeartbeatRefusal {
   readonly code: FlameErrorCode;
   readonly message: string;
@@ -16,7 +18,7 @@ interface Refused {
 export class HeartbeatAnswers {
   readonly #pool: string;
   readonly #telemetry: Pick<Telemetry, "emit">;
-  /** Of runners whose last answer was a refusal. */
+  /** By runner, if its last answer was a rejection. */
   readonly #refused = new WeakMap<object, Refused>();
 
   constructor(pool: string, telemetry: Pick<Telemetry, "emit">) {
@@ -24,7 +26,7 @@ export class HeartbeatAnswers {
     this.#telemetry = telemetry;
   }
 
-  /** A runner has answered a heartbeat: accepted, or with a refusal. */
+  /** A runner has accepted or rejected a heartbeat. */
   answered(runner: { readonly id: string }, refusal: HeartbeatRefusal | undefined): void {
     if (refusal === undefined) {
       this.#refused.delete(runner);
@@ -45,11 +47,11 @@ export class HeartbeatAnswers {
     });
   }
 
-  /** What its heartbeats have to do with a runner's end; `undefined` for nothing. */
+  /** How rejected heartbeats explain the exit of a runner; `undefined` if they do not. */
   explain(runner: object): string | undefined {
     const refused = this.#refused.get(runner);
     if (refused === undefined) return undefined;
     const { count, last } = refused;
-    return `it had refused ${count === 1 ? "the last heartbeat" : `the last ${count} heartbeats`} of this parent: ${last.message}`;
+    return `it rejected ${count === 1 ? "the last heartbeat" : `the last ${count} heartbeats`} of this parent: ${last.message}`;
   }
 }

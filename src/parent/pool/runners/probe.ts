@@ -1,4 +1,4 @@
-/** Finds out whether a runner is there and takes work. */
+/** Checks whether a runner responds and accepts work. */
 import { ask } from "../../transport/ask.ts";
 import type { HttpTransport } from "../../transport/transport.ts";
 import type { Backend, RunnerHandle } from "../../../contract/config/backend.ts";
@@ -6,17 +6,20 @@ import { returnedText, thrownText } from "../../../contract/user-function.ts";
 import type { PoolHooks } from "../hooks.ts";
 import { late, toPromise, within } from "../to-promise.ts";
 
-/** Milliseconds that a backend's `healthCheck` may take. */
+/** Timeout of a backend's `healthCheck`, in milliseconds. */
 const timeoutMs = 5_000;
 
-/** The backend's answer about a runner; `undefined` if there is no usable answer, and the runner itself is to be probed. */
+/**
+ * The health of a runner by its backend; `undefined` if the backend gives no usable answer and the runner itself must
+ * be probed.
+ */
 export const askBackend = async (
   backend: Backend,
   handle: RunnerHandle,
   hooks: PoolHooks,
 ): Promise<Health | undefined> => {
   const failed = (fault: string, error?: unknown): undefined => {
-    hooks.misbehaved("backend.healthCheck", fault, "the runner itself is asked in its place", error);
+    hooks.misbehaved("backend.healthCheck", fault, "the runner itself is probed instead", error);
   };
   try {
     const healthy: unknown = await within(
@@ -24,8 +27,8 @@ export const askBackend = async (
       toPromise(() => backend.healthCheck!(handle)),
     );
     if (typeof healthy === "boolean") return { healthy };
-    if (healthy === late) return failed(`gave no answer within ${timeoutMs} ms`);
-    return failed(`gave ${returnedText(healthy)}, not true or false`);
+    if (healthy === late) return failed(`did not settle within ${timeoutMs} ms`);
+    return failed(`returned ${returnedText(healthy)} instead of true or false`);
   } catch (error) {
     return failed(`failed with ${thrownText(error)}`, error);
   }
@@ -34,17 +37,17 @@ export const askBackend = async (
 const probeTimeoutMs = 1_000;
 const maxAnswerBytes = 65_536;
 
-/** What a probe found. */
+/** The result of a probe. */
 export interface Health {
   readonly healthy: boolean;
-  /** Resident memory of the runner's process, in bytes, where it said. */
+  /** Resident memory of the runner process in bytes, if reported. */
   readonly rssBytes?: number;
 }
 
-/** What is found of a runner that does not answer. */
+/** The result for a runner that does not respond. */
 export const unhealthy: Health = { healthy: false };
 
-/** Milliseconds until the next probe: at once first, then 100 ms doubling up to 5 s. */
+/** Delay before the next probe, in milliseconds: first none, then 100 ms, doubling up to 5 s. */
 export const probeDelayMs = (afterFailures: number): number =>
   afterFailures === 0 ? 0 : Math.min(5_000, 100 * 2 ** (afterFailures - 1));
 
@@ -56,7 +59,10 @@ const parse = (body: Uint8Array): unknown => {
   }
 };
 
-/** Asks the runner at this address whether it accepts work, over the connections that its calls use; it has a second to say so. */
+/**
+ * Asks the runner at this address whether it accepts work, over the connections of its calls and with a timeout of one
+ * second.
+ */
 export const probeRunner = async (transport: HttpTransport, url: string): Promise<Health> => {
   const { status, body } = await ask(
     transport,

@@ -1,13 +1,13 @@
-/** What a backend gave for a runner, read once and checked: it may be anything. */
+/** Reads and validates the handle that a backend returned for a runner. */
 import type { RunnerExit, RunnerHandle } from "../../../contract/config/backend.ts";
 import { ConfigError } from "../../../contract/errors.ts";
 import { addressFault, runnerIdFault } from "../../../contract/config/runner-url.ts";
 import { catchRejection, isThenable, returnedText } from "../../../contract/user-function.ts";
 import { readField } from "../../../contract/thrown.ts";
 
-/** How a runner ended, as its backend reported it: only the fields that are valid. */
+/** How a runner exited, as its backend reported it. Keeps the valid fields. */
 export const readExit = (given: unknown): RunnerExit => {
-  if (typeof given !== "object" || given === null) return { reason: `its backend gave ${returnedText(given)}` };
+  if (typeof given !== "object" || given === null) return { reason: `its backend reported ${returnedText(given)}` };
   const code = readField(given, "code");
   const signal = readField(given, "signal");
   const reason = readField(given, "reason");
@@ -19,7 +19,9 @@ export const readExit = (given: unknown): RunnerExit => {
   };
 };
 
-/** How it ended, with what its backend's reason does not name of the exit code, the signal and the want of memory. */
+/**
+ * Describes how a runner exited: the backend's reason, and what it leaves out of exit code, signal and out of memory.
+ */
 export const describeExit = ({ code, signal, reason, outOfMemory }: RunnerExit): string => {
   const known: ReadonlyArray<readonly [said: string, text: string] | undefined> = [
     code === undefined || code === null ? undefined : [String(code), `exit code ${code}`],
@@ -31,15 +33,15 @@ export const describeExit = ({ code, signal, reason, outOfMemory }: RunnerExit):
   return missing.length === 0 ? reason : `${reason} (${missing.join(", ")})`;
 };
 
-/** Whether a runner that was asked to end did so by itself, and so sent what it held. */
+/** Whether a runner exited in order after it was asked to stop, and so flushed its telemetry. */
 export const inOrder = ({ code, signal }: RunnerExit): boolean =>
   code === 0 || signal === "SIGTERM" || signal === "SIGINT";
 
-/** A handle that can be relied on. */
+/** A validated handle. */
 export interface CheckedHandle extends RunnerHandle {
-  /** The backend's own, which it is given back. */
+  /** The handle as the backend returned it, to pass back to the backend. */
   readonly given: RunnerHandle;
-  /** What of it cannot be used, and is left out. */
+  /** What is invalid in it and was left out. */
   readonly fault: string | undefined;
 }
 
@@ -51,15 +53,15 @@ const numbersOf = (phases: unknown): RunnerHandle["bootPhases"] => {
 };
 
 /**
- * The parts that a pool uses.
+ * Validates a handle.
  *
- * @throws {ConfigError} when there is no runner to be reached by it.
+ * @throws {ConfigError} if it does not identify a reachable runner.
  */
 export const checkHandle = (given: unknown, pool: string): CheckedHandle => {
   const refuse = (what: string): ConfigError =>
-    new ConfigError(`The backend of the pool "${pool}" gave ${what}`, { pool });
+    new ConfigError(`The backend of pool "${pool}" returned ${what}`, { pool });
   if (typeof given !== "object" || given === null || isThenable(given))
-    throw refuse(`${returnedText(given)} in place of a runner. Its spawn must give { id, url }.`);
+    throw refuse(`${returnedText(given)} instead of a runner. Its spawn must return { id, url }.`);
   const { id, url, exited, bootPhases } = given as Record<keyof RunnerHandle, unknown>;
   const urlFault = addressFault(url);
   if (urlFault !== undefined) throw refuse(`a runner whose url ${urlFault}`);
@@ -74,6 +76,9 @@ export const checkHandle = (given: unknown, pool: string): CheckedHandle => {
     ...(ends ? { exited: Promise.resolve(exited as Promise<RunnerExit>) } : {}),
     ...(phases === undefined ? {} : { bootPhases: phases }),
     given: given as RunnerHandle,
-    fault: ends || exited === undefined ? undefined : `gave exited: ${returnedText(exited)}, which is no promise`,
+    fault:
+      ends || exited === undefined
+        ? undefined
+        : `returned a handle whose exited is ${returnedText(exited)} instead of a promise`,
   };
 };

@@ -1,4 +1,4 @@
-/** The runners of a pool: starting, watching, probing and ending them. */
+/** Manages the runners of a pool: boots, monitors, probes and terminates them. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunnerExit } from "../../../contract/config/backend.ts";
 import { maxTimerMs } from "../../../contract/validation/check-number.ts";
@@ -13,13 +13,13 @@ import { KnownInstances } from "../../runner-instances.ts";
 import { Terminations } from "./terminations.ts";
 import type { PoolEvent } from "../core/events.ts";
 import { HeartbeatAnswers } from "./heartbeat-answers.ts";
-import { exitNewsMs, type LostRunner, type PooledRunner } from "../lease.ts";
+import { exitEventMs, type LostRunner, type PooledRunner } from "../lease.ts";
 import type { PoolHooks } from "../hooks.ts";
 import { describeExit, inOrder, readExit, type CheckedHandle } from "./runner-handle.ts";
 import { toPromise } from "../to-promise.ts";
 import { SpanAccounting } from "../span-accounting.ts";
 
-/** Milliseconds without boots after the n-th failed one in a row: 100, doubling up to 30 s. */
+/** Pause after the n-th failed boot in a row, in milliseconds: 100, doubling up to 30 s. */
 const bootPauseMs = (failures: number): number => Math.min(30_000, 100 * 2 ** (failures - 1));
 
 export class RunnerManager {
@@ -27,7 +27,7 @@ export class RunnerManager {
   readonly #telemetry: Telemetry;
   readonly #environment: BootEnvironment;
   readonly #hooks: PoolHooks;
-  readonly #tell: (event: PoolEvent) => void;
+  readonly #onEvent: (event: PoolEvent) => void;
   readonly #runners: Map<string, PooledRunner> = new Map();
   readonly #boots: Map<string, Boot> = new Map();
   readonly #exits: Map<string, LostRunner> = new Map();
@@ -36,7 +36,7 @@ export class RunnerManager {
   readonly #looking: NodeJS.Timeout | undefined;
   readonly #beating: NodeJS.Timeout | undefined;
   readonly #heartbeats: HeartbeatAnswers;
-  /** Where memory has a bound, busy runners are asked for it too. */
+  /** With a memory limit, busy runners are checked too. */
   maxRssBytes: number;
 
   constructor(
@@ -44,13 +44,13 @@ export class RunnerManager {
     telemetry: Telemetry,
     environment: BootEnvironment,
     hooks: PoolHooks,
-    tell: (event: PoolEvent) => void,
+    onEvent: (event: PoolEvent) => void,
   ) {
     this.#config = config;
     this.#telemetry = telemetry;
     this.#environment = environment;
     this.#hooks = hooks;
-    this.#tell = tell;
+    this.#onEvent = onEvent;
     this.#endings = new Terminations(config, telemetry);
     this.maxRssBytes = config.bounds.maxRssBytes;
     this.#heartbeats = new HeartbeatAnswers(config.name, telemetry);
@@ -79,19 +79,19 @@ export class RunnerManager {
     }
   }
 
-  /** Whether a runner is being started. */
+  /** Whether a runner is booting. */
   get booting(): boolean {
     return this.#boots.size > 0;
   }
 
-  /** Milliseconds since the oldest boot that is under way began. */
+  /** Milliseconds since the oldest boot in progress started. */
   get bootingMs(): number {
     let oldest = performance.now();
     for (const { startedAt } of this.#boots.values()) oldest = Math.min(oldest, startedAt);
     return performance.now() - oldest;
   }
 
-  /** The spans of the boots that are under way. */
+  /** The spans of the boots in progress. */
   get bootSpans(): ReadonlyArray<SpanIds> {
     return [...this.#boots.values()].flatMap(({ span }) => span ?? []);
   }
@@ -104,7 +104,7 @@ export class RunnerManager {
     return runner;
   }
 
-  /** Starts a runner; the pool is told what comes of it. */
+  /** Boots a runner, and reports the outcome to the pool. */
   boot(runnerId: string, reason: string, requestedBy: SpanIds | undefined): void {
     const boot = startBoot({
       pool: this.#config,
@@ -116,7 +116,7 @@ export class RunnerManager {
       done: (result) => {
         this.#boots.delete(runnerId);
         if (result._tag === "failed") {
-          this.#tell({ _tag: "BootFailed", runnerId, error: result.error });
+          this.#onEvent({ _tag: "BootFailed", runnerId, error: result.error });
         } else {
           this.#up(runnerId, result.handle, result.span);
         }
@@ -125,12 +125,12 @@ export class RunnerManager {
     this.#boots.set(runnerId, boot);
   }
 
-  /** Tells that a runner takes no new work. */
+  /** Reports that a runner is draining. */
   draining(runnerId: string, reason: TerminationReason): void {
     this.#telemetry.emit({ _tag: "RunnerDraining", pool: this.#config.name, runnerId: this.get(runnerId).id, reason });
   }
 
-  /** Asks a runner, after a while, whether it takes work. */
+  /** Probes a runner after a delay. */
   probe(runnerId: string, afterFailures: number): void {
     const runner = this.#runners.get(runnerId);
     if (runner === undefined) return;
@@ -139,32 +139,35 @@ export class RunnerManager {
     });
   }
 
-  /** Waits for a runner that stops by itself: where the backend does not tell of its end, it is asked until it is silent. */
+  /**
+   * Waits for the exit of a runner that is stopping. If the backend does not report exits, the runner is probed until
+   * it is silent.
+   */
   awaitEnd(runnerId: string): void {
     const runner = this.#runners.get(runnerId);
     if (runner !== undefined && runner.exited === undefined) this.#askUntilSilent(runnerId, runner, 1);
   }
 
-  /** Tells the pool, after so many milliseconds, that time has passed. */
-  lookLater(afterMs: number): void {
-    this.#later(Math.ceil(afterMs), () => this.#tell({ _tag: "Tick" }));
+  /** Sends the pool a tick after a delay. */
+  scheduleTick(afterMs: number): void {
+    this.#later(Math.ceil(afterMs), () => this.#onEvent({ _tag: "Tick" }));
   }
 
-  /** Tells the pool, after a pause, that it may boot again. */
+  /** Allows the pool to boot again after a pause. */
   allowBootLater(failures: number): void {
-    this.#later(bootPauseMs(failures), () => this.#tell({ _tag: "BootAllowed" }));
+    this.#later(bootPauseMs(failures), () => this.#onEvent({ _tag: "BootAllowed" }));
   }
 
-  /** Ends the calls that a runner has. */
-  forsake(runnerId: string, reason: TerminationReason, now: number): void {
+  /** Fails the calls on a runner. */
+  failCalls(runnerId: string, reason: TerminationReason, now: number): void {
     const runner = this.#runners.get(runnerId);
     if (runner === undefined) return;
     runner.lostAt = now;
     const lost = this.#exits.get(runnerId);
-    for (const listener of runner.listeners) listener.lost(reason, lost);
+    for (const listener of runner.listeners) listener.onLost(reason, lost);
   }
 
-  /** Ends a boot; `false` where there is none. */
+  /** Cancels a boot. Returns `false` if there is none. */
   cancelBoot(runnerId: string, why: string): boolean {
     const boot = this.#boots.get(runnerId);
     if (boot === undefined) return false;
@@ -173,9 +176,9 @@ export class RunnerManager {
     return true;
   }
 
-  /** Ends a runner, or its boot. */
+  /** Terminates a runner, or cancels its boot. */
   terminate(runnerId: string, reason: TerminationReason): void {
-    if (this.cancelBoot(runnerId, "the pool is shut down")) return;
+    if (this.cancelBoot(runnerId, "the pool was shut down")) return;
     const runner = this.#runners.get(runnerId);
     const detail = this.#exits.get(runnerId)?.how;
     this.#runners.delete(runnerId);
@@ -193,7 +196,7 @@ export class RunnerManager {
     this.#endings.add(runner.id, this.#end(runner, reason));
   }
 
-  /** Settles when every runner that was being ended has ended. */
+  /** Settles when all terminations are done. */
   async close(): Promise<void> {
     clearInterval(this.#looking);
     clearInterval(this.#beating);
@@ -205,7 +208,11 @@ export class RunnerManager {
   #up(runnerId: string, handle: CheckedHandle, span: SpanIds | undefined): void {
     const backend = this.#config.backend!;
     if (handle.fault !== undefined)
-      this.#hooks.misbehaved("backend.spawn", handle.fault, "only failed calls and probes tell of the end of a runner");
+      this.#hooks.misbehaved(
+        "backend.spawn",
+        handle.fault,
+        "the exit of a runner is only noticed by failed calls and probes",
+      );
     const url = normalAddress(handle.url);
     const exited = handle.exited
       ?.then(readExit, (error: unknown): RunnerExit => ({ reason: thrownText(error) }))
@@ -230,14 +237,14 @@ export class RunnerManager {
     };
     this.#runners.set(runnerId, runner);
     if (this.#beating !== undefined) this.#beat(runner);
-    this.#tell({ _tag: "BootSucceeded", runnerId });
+    this.#onEvent({ _tag: "BootSucceeded", runnerId });
   }
 
   #beat(runner: PooledRunner): void {
     this.#environment.heartbeat(runner, (refusal) => this.#heartbeats.answered(runner, refusal));
   }
 
-  /** Looks at every runner that has not answered a call since the last look. */
+  /** Checks every runner that has not responded to a call since the last check. */
   #look(): void {
     for (const [runnerId, runner] of this.#runners) {
       if (runner.answered && this.maxRssBytes === Infinity) runner.answered = false;
@@ -245,7 +252,7 @@ export class RunnerManager {
     }
   }
 
-  /** What the backend says, where it says something; only the runner itself knows its memory. */
+  /** The health by the backend, if it reports one. Only the runner itself reports its memory. */
   async #healthOf({ url, healthCheck }: PooledRunner): Promise<Health> {
     const said = await healthCheck?.();
     if (said !== undefined && (!said.healthy || this.maxRssBytes === Infinity)) return said;
@@ -264,15 +271,15 @@ export class RunnerManager {
       );
       if (this.#runners.get(runnerId) !== runner) return;
       if (answers) this.#askUntilSilent(runnerId, runner, look + 1);
-      else this.#tell({ _tag: "Silent", runnerId });
+      else this.#onEvent({ _tag: "Silent", runnerId });
     });
   }
 
   async #ask(runnerId: string, runner: PooledRunner): Promise<void> {
     const health = await this.#healthOf(runner).catch(() => unhealthy);
-    if (!health.healthy) await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
+    if (!health.healthy) await Promise.race([runner.exited, sleep(exitEventMs, undefined, { ref: false })]);
     if (!health.healthy && this.#config.backend === undefined) runner.spans.lost();
-    if (this.#runners.get(runnerId) === runner) this.#tell({ _tag: "ProbeEnded", runnerId, ...health });
+    if (this.#runners.get(runnerId) === runner) this.#onEvent({ _tag: "ProbeEnded", runnerId, ...health });
   }
 
   #exited(runnerId: string, lost: LostRunner): void {
@@ -280,15 +287,15 @@ export class RunnerManager {
     if (runner === undefined) return;
     const refused = this.#heartbeats.explain(runner);
     this.#exits.set(runnerId, refused === undefined ? lost : { ...lost, how: `${lost.how}; ${refused}` });
-    this.#tell({ _tag: "Lost", runnerId, reason: "crash" });
+    this.#onEvent({ _tag: "Lost", runnerId, reason: "crash" });
   }
 
-  /** Ends a runner, and closes its book by how it went. */
+  /** Terminates a runner, and accounts for its spans by the way it exited. */
   async #end(runner: PooledRunner, reason: TerminationReason): Promise<void> {
     const failed = reason === "crash" || reason === "unhealthy";
     if (reason === "crash") runner.spans.lost();
     await runner.terminate();
-    const exit = await Promise.race([runner.exited, sleep(exitNewsMs, undefined, { ref: false })]);
+    const exit = await Promise.race([runner.exited, sleep(exitEventMs, undefined, { ref: false })]);
     if (exit === undefined ? failed : !inOrder(exit)) runner.spans.lost();
     else runner.spans.settled();
   }

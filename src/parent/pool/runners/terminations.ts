@@ -1,4 +1,7 @@
-/** The runners and boots that are being ended. One that its backend cannot end is told of, and not waited for without end. */
+/**
+ * Runners and boots that are being terminated. A runner that its backend fails to terminate is reported, and not
+ * awaited forever.
+ */
 import { maxTimerMs } from "../../../contract/validation/check-number.ts";
 import type { ResolvedPool } from "../../../contract/config/resolve-pool.ts";
 import { thrownText } from "../../../contract/user-function.ts";
@@ -29,14 +32,14 @@ export class Terminations {
       });
     const open = within(longestMs, ending)
       .then(
-        (how) => (how === late ? failed(`it did not do so within ${longestMs} ms`) : undefined),
+        (how) => (how === late ? failed(`it did not settle within ${longestMs} ms`) : undefined),
         (error: unknown) => failed(thrownText(error), error),
       )
       .finally(() => this.#open.delete(open));
     this.#open.add(open);
   }
 
-  /** Settles when all of them are over. */
+  /** Settles when all terminations are done. */
   async over(): Promise<void> {
     await Promise.allSettled(this.#open);
   }
