@@ -62,6 +62,8 @@ const long = process.env["FIRELIGHT_CHAOS"] === "long";
 export default defineConfig({
   plugins: [decorators()],
   test: {
+    // A failed assertion shows both values whole.
+    chaiConfig: { truncateThreshold: 0 },
     // A test that hangs ends here; one that asserts a time does so itself.
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -25,7 +25,7 @@ import { resolveIdempotency } from "../contract/config/resolve-idempotency.ts";
 import type { StopOptions } from "./lifecycle/shutdown.ts";
 
 /**
- * Options of {@link createRunnerServer}. An option that is left out comes from the environment, then from the
+ * Options of `flame.createRunnerServer`. An option that is left out comes from the environment, then from the
  * configuration.
  */
 export interface RunnerServerOptions extends RunnerHooks {

@@ -69,6 +69,8 @@ export interface RunnerServer {
    * Stops in order. `/ready` responds with 503, and new invocations are rejected without running. Running ones have
    * `drainTimeoutMs` to finish and are then aborted. `onRunnerStop` gets the remaining time. Then sockets are closed
    * and telemetry is flushed.
+   *
+   * @param options how long to drain
    */
   stop(options?: StopOptions): Promise<void>;
 }

@@ -67,7 +67,9 @@ test("the pool grows with what waits, replaces what was killed, and ends at noth
   expect(shrunk.at(-1)).toEqual([1, 0]);
   for (const line of printed.match(/^.*grows.*$/gm) ?? []) expect(line).toMatch(/\d+ calls running, \d+ waiting$/);
   for (const line of printed.match(/^.*shrinks.*$/gm) ?? [])
-    expect(line).toMatch(/(?:idle for \d+ ms|not needed for \d+ ms: \d+ (?:was|were) enough)$/);
+    expect(line).toMatch(
+      /(?:a boot is no longer needed|idle for \d+ ms|not needed for \d+ ms: \d+ (?:was|were) enough)$/,
+    );
   expect(printed.match(/jobs-\w+ was killed at work/g)).toHaveLength(2);
 });
 

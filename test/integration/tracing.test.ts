@@ -162,7 +162,7 @@ test("statuses are truthful: a typed failure, a defect, a timeout, an interrupti
 
   exporter.reset();
   await Probe.slow
-    .with({ timeoutMs: 60 })(60_000)
+    .with({ timeoutMs: 1_000 })(60_000)
     .catch(() => {});
   expect(statusOf("probe/slow")).toEqual({ status: SpanStatusCode.ERROR, type: "DEADLINE_EXCEEDED", events: [] });
 
@@ -179,7 +179,9 @@ test("statuses are truthful: a typed failure, a defect, a timeout, an interrupti
 
   exporter.reset();
   const effects = flame.toEffect(Probe);
-  expect(await Effect.runPromise(Effect.race(effects.slow(60_000), effects.add(1, 2)))).toBe(3);
+  const started = Effect.promise(() => waitFor(() => lines().length === 2, { what: "the loser to start" }));
+  const winner = Effect.andThen(started, effects.add(1, 2));
+  expect(await Effect.runPromise(Effect.race(effects.slow(60_000, file), winner))).toBe(3);
   await waitFor(() => parentSpans().some(named("probe/slow")), { what: "the loser's span" });
   expect(statusOf("probe/slow")).toEqual({ status: SpanStatusCode.ERROR, type: "CANCELLED", events: [] });
   expect(statusOf("probe/add")).toEqual({ status: SpanStatusCode.UNSET, type: undefined, events: [] });

@@ -118,7 +118,7 @@ describe("what another copy has made", () => {
     const descriptor = Object.getOwnPropertyDescriptor(Mixed.prototype, "run")!;
     Object.defineProperty(Mixed.prototype, "run", theirs()(Mixed.prototype, "run", descriptor));
     expect(() => here.createFlame().serviceDecorator("mixed")(Mixed)).toThrow(
-      /^Mixed\.run was decorated with @flame of another copy.*2 copies of firelight/,
+      /^Mixed\.run was decorated with @flame from a different copy.*2 copies of firelight/,
     );
   });
 });
@@ -137,7 +137,7 @@ describe("a copy that nobody has configured", () => {
   test("says with its first call that another one may be", async () => {
     const lone = make(here, { mode: "parent" });
     await expect(lone.fn("alone", async () => 1)()).rejects.toThrow(
-      /no pool "default" \(known: none\).*2 copies of firelight/,
+      /no pool "default" \(known pools: none\).*2 copies of firelight/,
     );
   });
 });
@@ -155,7 +155,7 @@ describe("a method that is registered with the other copy", () => {
       expect(error.message).toContain("2 copies of firelight");
       expect(error.message).toContain(`${VERSION} in ${root};`);
       expect(error.message).toContain(`${VERSION} in ${folder}.`);
-      expect(error.message).toContain(`lost/default is registered with that in ${folder}.`);
+      expect(error.message).toContain(`lost/default is registered with the copy in ${folder}.`);
       return true;
     });
   });

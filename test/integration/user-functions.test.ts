@@ -99,15 +99,19 @@ const returns: ReadonlyArray<Misdeed> = [
 
 describe("spawn", () => {
   const handles: ReadonlyArray<Misdeed> = [
-    ["gives {}", () => ({}), /gave a runner whose url is undefined/],
-    ["gives a number as id", () => ({ id: 5, url: "http://127.0.0.1:1" }), /gave a runner whose id is number/],
+    ["gives {}", () => ({}), /returned a runner whose url is undefined/],
+    ["gives a number as id", () => ({ id: 5, url: "http://127.0.0.1:1" }), /returned a runner whose id is number/],
     [
       "gives an id with a line break",
       () => ({ id: "a\nb", url: "http://127.0.0.1:1" }),
-      /gave a runner whose id .* printable ASCII characters without spaces/s,
+      /returned a runner whose id .* printable ASCII characters without spaces/s,
     ],
-    ["gives no url", () => ({ id: "r" }), /gave a runner whose url is undefined/],
-    ["gives a url that is none", () => ({ id: "r", url: "127.0.0.1:80" }), /gave a runner whose url is "127.0.0.1:80"/],
+    ["gives no url", () => ({ id: "r" }), /returned a runner whose url is undefined/],
+    [
+      "gives a url that is none",
+      () => ({ id: "r", url: "127.0.0.1:80" }),
+      /returned a runner whose url is "127.0.0.1:80"/,
+    ],
     ["gives what cannot be read", revoked, /TypeError|revoked/],
     ["never settles", () => new Promise(() => {}), /not ready within 3000 ms \(spawnTimeoutMs\)/],
   ];
@@ -212,7 +216,9 @@ describe("healthCheck", () => {
     await waitFor(() => looks >= 5, { what: "five looks" });
     expect(await call()).toBe("pong");
     expect(failures(logged)).toEqual([expect.stringMatching(said)]);
-    expect(failures(logged)[0]).toMatch(/^backend\.healthCheck of pool "default" .*; the runner itself is asked/);
+    expect(failures(logged)[0]).toMatch(
+      /^backend\.healthCheck of pool "default" .*; the runner itself is probed instead/,
+    );
     expect(failures(logged, "flame.runner.terminated")).toEqual([]);
     expect(flame.pools["default"]!.stats().runners.idle).toBe(1);
   });
@@ -244,7 +250,7 @@ describe("terminate", () => {
     expect(await call()).toBe("pong");
     await flame.shutdown();
     expect(failures(logged, "flame.runner.not_ended")).toEqual([
-      expect.stringContaining("it did not settle within 1000 ms"),
+      expect.stringContaining("it did not settle within 4000 ms"),
     ]);
   });
 

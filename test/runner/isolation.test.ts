@@ -400,7 +400,7 @@ describe("the configuration", () => {
     const own = createFlame({ mode: "local" });
     const odd = own.fn("odd", async () => 1);
     // @ts-expect-error: a call cannot say how the runner runs it.
-    expect(() => odd.with({ isolation: "worker" })).toThrow(/isolation is no option of a call/);
+    expect(() => odd.with({ isolation: "worker" })).toThrow(/isolation is not an option of calls/);
   });
 
   test("of a method wins over that of its service", () => {

@@ -102,8 +102,8 @@ describe("TLS", () => {
     ["a list with something else", { ca: [ca, 5] }, /pools\.p\.tls\.ca\[1\] is not PEM/],
     ["a certificate without its key", { cert }, /^pools\.p\.tls has cert but no key/],
     ["a key without its certificate", { key }, /^pools\.p\.tls has key but no cert/],
-    ["the key of another certificate", { cert, key: pemOf("stranger-key") }, /^pools\.p\.tls cannot be used \(\S+\)/],
-    ["half a certificate", { cert: cert.slice(0, 200), key }, /^pools\.p\.tls cannot be used \(\S+\)/],
+    ["the key of another certificate", { cert, key: pemOf("stranger-key") }, /^pools\.p\.tls is invalid \(\S+\)/],
+    ["half a certificate", { cert: cert.slice(0, 200), key }, /^pools\.p\.tls is invalid \(\S+\)/],
   ])("%s is refused when it is configured, and no key is shown", async (_, tls, message) => {
     const error = await configure(tls).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ConfigError);
