@@ -97,7 +97,7 @@ test("an idempotent method is tried three times and then says so", async () => {
   proxy.cut("before the response");
   const error = await failureOf(once("a"));
   expect(error).toMatchObject({ code: "transport_error", executed: "unknown", attempt: 3 });
-  expect(error.message).toContain("Not tried again: 3 of 3 attempts were made.");
+  expect(error.message).toContain("Not retried: 3 of 3 attempts were made.");
   expect(proxy.requests).toBe(3);
   expect(parent.logged("flame.retry.refused").map(({ meta }) => meta["flame.retry.refused"])).toEqual(["max_attempts"]);
 });
@@ -114,5 +114,5 @@ test("what a failed call says of its handler holds for all of its attempts", asy
   proxy.cut(undefined);
   const error = await failed;
   expect(error).toMatchObject({ code: "unavailable", executed: "unknown" });
-  expect(error.message).toMatch(/^Stopping\. An earlier attempt may have run it\. Not tried again: /);
+  expect(error.message).toMatch(/^Stopping\. An earlier attempt may have run the handler\. Not retried: /);
 });

@@ -54,7 +54,7 @@ describe("while every runner answers 503", () => {
 
       const error = await failureOf(name());
       expect(error.executed).toBe("no");
-      expect(error.message).toContain('Not tried again: the retry budget of pool "default" is used up');
+      expect(error.message).toContain('Not retried: the retry budget of pool "default" is used up');
       expect(await parent.sum("flame_client_retries_refused_total", 'reason="budget"')).toBeGreaterThan(400);
       expect(parent.logged("flame.retry.refused").at(-1)!.meta).toMatchObject({
         "flame.retry.refused": "budget",

@@ -134,7 +134,7 @@ test("a start hook of an isolate that hangs has isolation.bootTimeoutMs, and the
       const error = await failure(Hooked.inWorker());
       return (
         error.code === "no_runner" &&
-        /not ready within 4000 ms, and onRunnerStart was still running\. .*isolation\.bootTimeoutMs/.test(error.message)
+        /not ready within 4000 ms: onRunnerStart was still running\. .*isolation\.bootTimeoutMs/.test(error.message)
       );
     },
     { what: "an isolate that gets as far as its hook", timeoutMs: 50_000 },

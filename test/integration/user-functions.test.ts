@@ -99,15 +99,19 @@ const returns: ReadonlyArray<Misdeed> = [
 
 describe("spawn", () => {
   const handles: ReadonlyArray<Misdeed> = [
-    ["gives {}", () => ({}), /gave a runner whose url is undefined/],
-    ["gives a number as id", () => ({ id: 5, url: "http://127.0.0.1:1" }), /gave a runner whose id is number/],
+    ["gives {}", () => ({}), /returned a runner whose url is undefined/],
+    ["gives a number as id", () => ({ id: 5, url: "http://127.0.0.1:1" }), /returned a runner whose id is number/],
     [
       "gives an id with a line break",
       () => ({ id: "a\nb", url: "http://127.0.0.1:1" }),
-      /gave a runner whose id .* cannot travel in a header/s,
+      /returned a runner whose id .* cannot travel in a header/s,
     ],
-    ["gives no url", () => ({ id: "r" }), /gave a runner whose url is undefined/],
-    ["gives a url that is none", () => ({ id: "r", url: "127.0.0.1:80" }), /gave a runner whose url is "127.0.0.1:80"/],
+    ["gives no url", () => ({ id: "r" }), /returned a runner whose url is undefined/],
+    [
+      "gives a url that is none",
+      () => ({ id: "r", url: "127.0.0.1:80" }),
+      /returned a runner whose url is "127.0.0.1:80"/,
+    ],
     ["gives what cannot be read", revoked, /TypeError|revoked/],
     ["never settles", () => new Promise(() => {}), /not ready within 500 ms \(spawnTimeoutMs\)/],
   ];
