@@ -59,7 +59,10 @@ const metricsOf = (
     : makeLateMetrics({ registry: wanted, methods, buckets });
 };
 
-/** Puts the adapters that the configuration asks for behind the seam. What went on before goes on where it can, counters too. */
+/**
+ * Creates the telemetry of a configuration: its adapters for spans, metrics and logs. Reuses those of the previous
+ * configuration where possible, including counters.
+ */
 export const makeTelemetryStack = (config: ResolvedConfig, before?: TelemetryStack): TelemetryStack => {
   if (before !== undefined && observedAlike(before.config, config)) return before;
   const { baggageKeys, traces } = config.telemetry;
@@ -89,7 +92,7 @@ const isolateRunnerFor = (
   return makeIsolateRunner({ ...isolation, settings: () => settings, telemetry });
 };
 
-/** Makes the client of a configuration. Calls that stay on a runner are told under its id and pool, from `env`. */
+/** Creates the client of a configuration. Calls that stay on a runner are reported under its id and pool, from `env`. */
 export const createClient = (
   config: ResolvedConfig,
   registry: Registry,

@@ -228,7 +228,7 @@ describe("configuration", () => {
       .fn("f", async () => 1)
       .with({ pool: "c" })()
       .catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ _tag: "ConfigError", message: expect.stringContaining("known: a, b") });
+    expect(error).toMatchObject({ _tag: "ConfigError", message: expect.stringContaining("known pools: a, b") });
     await expect(flame.fn("f.a", async () => 1).with({ pool: "a" })()).rejects.toMatchObject({
       _tag: "InvokeError",
       code: "transport_error",

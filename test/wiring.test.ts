@@ -81,7 +81,7 @@ test("secrets in the errors of handlers reach neither spans nor log records, loc
   const recorder = record();
   const { logger, text } = recordLogs();
   await failAll(defineLeaks(make({ mode: "local", security, logger, exposeErrors: true })));
-  await waitFor(() => text().includes("this was dropped"), { what: "the late failure's log record" });
+  await waitFor(() => text().includes("the outcome was dropped"), { what: "the late failure's log record" });
   const spans = textOf(recorder);
   expect(text()).toContain("[redacted]");
   expect(spans).toContain("[redacted]");
@@ -97,7 +97,7 @@ test("secrets in the errors of handlers reach neither spans nor log records, ove
   const server = runner.createRunnerServer({ port: 0, hostname: "127.0.0.1", handleSignals: false });
   await server.ready;
   await failAll(defineLeaks(make({ mode: "parent", security, logger, runnerUrl: server.url })));
-  await waitFor(() => text().includes("this was dropped"), { what: "the late failure's log record" });
+  await waitFor(() => text().includes("the outcome was dropped"), { what: "the late failure's log record" });
   const spans = textOf(recorder);
   expect(text()).toContain("[redacted]");
   expectNoCanary(text());

@@ -58,7 +58,7 @@ export const resultTooLarge = (
   const what =
     bytes === undefined
       ? `The response to ${method} has more than the ${limit} bytes that maxBodyBytes allows, and its signature could not be checked. The handler may have run. Check what responds at the address of the runner.`
-      : `The result of ${method} has ${bytes} bytes; maxBodyBytes of the caller allows ${limit}. The handler ran. Return less data, return a reference to it, or raise maxBodyBytes on both sides.`;
+      : `The handler ran, but the result of ${method} has ${bytes} bytes; maxBodyBytes of the caller allows ${limit}. Return less data, return a reference to it, or raise maxBodyBytes on both sides.`;
   return new InvokeError("payload_too_large", what, {
     ...context,
     executed: bytes === undefined ? "unknown" : "yes",

@@ -104,7 +104,7 @@ describe("a backend that gives an address with credentials", () => {
     const { echo, logs, flame } = echoOf([], { backend, runners: [], max: 1 });
     const error = await failureOf(echo.with({ timeoutMs: 2_000 })("a"));
     expect(error).toMatchObject({ executed: "no" });
-    expect(inspect(error, { depth: 9 })).toMatch(/The backend of pool "default" gave a runner whose (url|id) is/);
+    expect(inspect(error, { depth: 9 })).toMatch(/The backend of pool "default" returned a runner whose (url|id) is/);
     expect(ended[0]).toBe(handle);
     expect(inspect([error, logs], { depth: 9 }) + (await flame.metrics())).not.toContain("hunter2");
   });
@@ -175,7 +175,7 @@ describe("over TLS", () => {
     for (const text of ["a", "b"]) {
       const error = await failureOf(echo.with({ timeoutMs: 5_000 })(text));
       expect(error).toMatchObject({ code: "transport_error", executed: "no", retryable: true });
-      expect(error.message).toMatch(/could not be reached: .+ The handler did not run\./);
+      expect(error.message).toMatch(/cannot reach runner .+: .+ The handler did not run\./);
       expect(inspect(error, { depth: 9 })).not.toContain("PRIVATE KEY");
     }
     expect(calls).toEqual([]);

@@ -104,7 +104,7 @@ test("an idempotent method is tried three times and then says so", async () => {
   cuts.point = "before the response";
   const error = await failureOf(once("a"));
   expect(error).toMatchObject({ code: "transport_error", executed: "unknown", attempt: 3 });
-  expect(error.message).toContain("Not tried again: 3 of 3 attempts were made.");
+  expect(error.message).toContain("Not retried: 3 of 3 attempts were made.");
   expect(requests.count).toBe(3);
   expect(parent.logged("flame.retry.refused").map(({ meta }) => meta["flame.retry.refused"])).toEqual(["max_attempts"]);
 });
@@ -122,5 +122,5 @@ test("what a failed call says of its handler holds for all of its attempts", asy
   cuts.point = undefined;
   const error = await failed;
   expect(error).toMatchObject({ code: "unavailable", executed: "unknown" });
-  expect(error.message).toMatch(/^Stopping\. An earlier attempt may have run it\. Not tried again: /);
+  expect(error.message).toMatch(/^Stopping\. An earlier attempt may have run the handler\. Not retried: /);
 });

@@ -180,6 +180,6 @@ describe("an answer that is too large, and that no runner signed,", () => {
     const { text } = parent.service("work", { text: async (length: number) => "x".repeat(length) });
     const error = await failureOf(text(1));
     expect(error).toMatchObject({ code: "payload_too_large", executed: "unknown", retryable: false });
-    expect(error.message).toMatch(/no signature that could be checked\. The handler may have run\./);
+    expect(error.message).toMatch(/its signature could not be checked\. The handler may have run\./);
   });
 });

@@ -41,7 +41,7 @@ const start = async (options: { runtime?: "node" | "bun"; args?: ReadonlyArray<s
 describe.each(["node", "bun"] as const)("a runner on %s", (runtime) => {
   test.each([
     ["exit", /it exited with code 3/, { code: 3, signal: null }],
-    ["kill", /it was ended by SIGKILL\).*usually the kernel's, for want of memory/, { code: null, signal: "SIGKILL" }],
+    ["kill", /it was ended by SIGKILL\).*usually the kernel's OOM killer/, { code: null, signal: "SIGKILL" }],
   ] as const)("that ends by %s tells every caller how", async (how, message, exit) => {
     const { written } = await start({ runtime });
     await Probe.add(1, 1);

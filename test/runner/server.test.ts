@@ -70,7 +70,7 @@ describe("a runner's server", () => {
       (thrown: unknown) => thrown,
     );
     expect(error).toBeInstanceOf(ConfigError);
-    expect((error as ConfigError).message).toMatch(new RegExp(`port ${port} of 127.0.0.1 is taken.*FLAME_PORT`));
+    expect((error as ConfigError).message).toMatch(new RegExp(`port ${port} of 127.0.0.1 is in use.*FLAME_PORT`));
   });
 
   test.each([

@@ -1,4 +1,4 @@
-/** What an alert is, whoever evaluates it: Prometheus, or Grafana. */
+/** The definition of an alert, for Prometheus and for Grafana. */
 import type { AlertName } from "../alert-names.ts";
 import { runbookLink } from "../runbook-link.ts";
 import type { BundleSettings } from "../settings.ts";

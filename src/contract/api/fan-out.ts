@@ -52,7 +52,7 @@ export type MapOutcome<Item, Result> =
 /** Takes the result of one item. The item's place among the calls is free when the effect has ended. */
 export type OnResult = (result: unknown, index: number) => Effect.Effect<void>;
 
-/** Items as they are read: in the context of whoever gave them, and closed when the rest is not wanted. */
+/** Reads the items one at a time, in the context of the caller, and closes the iterator if the rest is not needed. */
 class Source {
   readonly #items: Items<unknown>;
   readonly #method: string;

@@ -1,6 +1,5 @@
 /**
- * What a handler is told about the invocation it serves, and how code below it
- * finds out without being handed it.
+ * The invocation that a handler serves, and how code that the handler calls can read it.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { TraceCarrier } from "../wire/envelope.ts";

@@ -76,13 +76,13 @@ const unnamed: Readonly<Record<"asking" | "other" | "late", string>> = {
  */
 const notForThisProcess = (
   runnerId: string,
-  verdict: keyof typeof unnamed,
+  result: keyof typeof unnamed,
   signer: Signer,
   instance: InstanceNote,
 ): Rejected =>
   reject(
     503,
-    new InvokeError("unavailable", `Runner ${runnerId} did not run the request: ${unnamed[verdict]}. Sign it again.`, {
+    new InvokeError("unavailable", `Runner ${runnerId} did not run the request: ${unnamed[result]}. Sign it again.`, {
       executed: "no",
       phase: "runner_queue",
     }),
@@ -101,8 +101,8 @@ export const checkFreshness = (
   if (instances === "asking") {
     return heartbeat ? undefined : notForThisProcess(runnerId, instances, signer, freshness.note);
   }
-  const verdict = freshness.use(head, instances, heartbeat);
-  switch (verdict) {
+  const result = freshness.use(head, instances, heartbeat);
+  switch (result) {
     case "fresh":
       return undefined;
     case "replay":
@@ -117,6 +117,6 @@ export const checkFreshness = (
       return beforeStart(runnerId, freshness.beforeStartMs(head));
     case "other":
     case "late":
-      return notForThisProcess(runnerId, verdict, signer, freshness.note);
+      return notForThisProcess(runnerId, result, signer, freshness.note);
   }
 };

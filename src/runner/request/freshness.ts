@@ -25,11 +25,11 @@ export interface Dated {
 }
 
 /**
- * The verdict on a request whose signature holds. `other`: it names other processes. `early`: it was created before
+ * The result for a request whose signature holds. `other`: it names other processes. `early`: it was created before
  * this process started. `late`: it names this process and a time before the window. `ahead`: its time is after the
  * window, so it may become valid later.
  */
-export type FreshnessVerdict = "fresh" | "replay" | "full" | "stale" | "other" | "early" | "late" | "ahead";
+export type FreshnessResult = "fresh" | "replay" | "full" | "stale" | "other" | "early" | "late" | "ahead";
 
 export class Freshness {
   readonly windowMs: number;
@@ -81,7 +81,7 @@ export class Freshness {
   }
 
   /** Checks a request whose signature holds, and records its nonce if it is fresh. */
-  use(request: Dated, instances: { readonly text: string } | undefined, mayBeEarly: boolean): FreshnessVerdict {
+  use(request: Dated, instances: { readonly text: string } | undefined, mayBeEarly: boolean): FreshnessResult {
     const nowMs = this.#nowMs();
     if (instances === undefined) {
       if (!mayBeEarly && this.beforeStartMs(request) > 0) return "early";

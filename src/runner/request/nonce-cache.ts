@@ -6,8 +6,8 @@
  * horizon replaces it: a request that was created before the horizon is stale.
  */
 
-/** The verdict on a nonce: not seen, seen, older than the cache, or the cache is full. */
-export type NonceVerdict = "fresh" | "replay" | "stale" | "full";
+/** The result for a nonce: not seen, seen, older than the cache, or the cache is full. */
+export type NonceResult = "fresh" | "replay" | "stale" | "full";
 
 export interface NonceCacheOptions {
   /** Maximum difference between the time of a request and the runner's clock, in milliseconds. */
@@ -18,9 +18,9 @@ export interface NonceCacheOptions {
 
 /** Caches nonces. One call both checks and records, so two equal requests cannot both be fresh. */
 export interface NonceCache {
-  use(nonce: string, createdMs: number, nowMs: number): NonceVerdict;
+  use(nonce: string, createdMs: number, nowMs: number): NonceResult;
   /** Checks without recording. */
-  recall(nonce: string, createdMs: number): Exclude<NonceVerdict, "full">;
+  recall(nonce: string, createdMs: number): Exclude<NonceResult, "full">;
   /** Number of cached nonces. */
   readonly size: number;
 }
@@ -73,8 +73,8 @@ export const makeNonceCache = (options: NonceCacheOptions): NonceCache => {
     recall,
     use: (nonce, createdMs, nowMs) => {
       dropOld(nowMs);
-      const verdict = recall(nonce, createdMs);
-      if (verdict !== "fresh") return verdict;
+      const result = recall(nonce, createdMs);
+      if (result !== "fresh") return result;
       if (size >= options.capacity) return "full";
       const generation = current(nowMs);
       generation.nonces.add(nonce);

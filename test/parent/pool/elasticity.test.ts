@@ -298,7 +298,7 @@ describe("boots that nobody needs any more", () => {
     expect(pool.booting.size).toBe(3);
     const commands = pool.advance(1);
     expect(commands.filter(({ _tag }) => _tag === "CancelBoot")).toHaveLength(3);
-    expect(commands.at(-1)).toEqual({ _tag: "Scaled", from: 4, to: 1, reason: "3 boots are not needed any more" });
+    expect(commands.at(-1)).toEqual({ _tag: "Scaled", from: 4, to: 1, reason: "3 boots are no longer needed" });
     expect([pool.booting.size, pool.bootsPaused]).toEqual([0, false]);
   });
 

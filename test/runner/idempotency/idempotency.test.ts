@@ -362,7 +362,7 @@ describe("a store", () => {
     const runner = await start({ run: () => 1 }, { store });
     expect(valueOf(await send(runner, keyed("run")))).toBe(1);
     expect(runner.logs).toContainEqual(
-      expect.objectContaining({ level: "error", message: expect.stringContaining("was not kept") }),
+      expect.objectContaining({ level: "error", message: expect.stringContaining("was not stored") }),
     );
   });
 

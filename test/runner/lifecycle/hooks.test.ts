@@ -112,7 +112,7 @@ describe("onRunnerStart", () => {
     });
     await waitFor(() => started, { what: "the hook" });
     await server.stop();
-    expect(logs).toEqual([expect.stringContaining("ends while onRunnerStart is still running")]);
+    expect(logs).toEqual([expect.stringContaining("exits while onRunnerStart is still running")]);
   });
 
   test("that is no function is refused", () => {

@@ -346,7 +346,7 @@ describe("the body", () => {
     expect(JSON.parse(answer.text)).toMatchObject({
       code: "payload_too_large",
       executed: "no",
-      message: expect.stringMatching(/1000000000 bytes; this runner takes 1000\b/),
+      message: expect.stringMatching(/1000000000 bytes; the limit of this runner is 1000\b/),
     });
   });
 

@@ -39,12 +39,12 @@ const cases: ReadonlyArray<
   ["paused", { bootFailure: failure }, ["no such image", "BOUND"], "max"],
   ["paused", { bootFailure: failure, runners: { busy: 2 } }, ["no such image"], "maxConcurrency"],
   ["draining", { runners: { busy: 3, draining: 1 } }, ["1 runner of max", "drainTimeoutMs", "BOUND"], undefined],
-  ["silent", { runners: { busy: 2, ejected: 2 } }, ["2 runners of max", "do not answer", "timeoutMs"], undefined],
+  ["silent", { runners: { busy: 2, ejected: 2 } }, ["2 runners of max", "do not respond", "timeoutMs"], undefined],
   ["policy", { runners: { busy: 1 }, policyReason: "it is night" }, ["it is night", "scaling", "BOUND"], undefined],
   ["unprovisioned", {}, ["min", "warm", "BOUND"], "max or"],
   ["unprovisioned", { runners: { busy: 2 } }, ["min", "warm", "BOUND"], "max or"],
   ["fixed_full", { supply: "fixed", runners: { busy: 4 } }, ["Add runners", "maxConcurrency"], "max or"],
-  ["fixed_silent", { supply: "fixed", runners: { ejected: 4 } }, ["None of its runners answers"], "BOUND"],
+  ["fixed_silent", { supply: "fixed", runners: { ejected: 4 } }, ["None of its runners responds"], "BOUND"],
 ];
 
 describe("what keeps a call from a slot", () => {

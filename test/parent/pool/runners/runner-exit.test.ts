@@ -20,5 +20,5 @@ test("what a backend gives is read whatever it is", () => {
   });
   expect(readExit(hostile)).toEqual({ code: 1 });
   expect(readExit({ code: "1", signal: 9, outOfMemory: "yes" })).toEqual({});
-  expect(readExit(7)).toEqual({ reason: "its backend gave 7" });
+  expect(readExit(7)).toEqual({ reason: "its backend reported 7" });
 });
