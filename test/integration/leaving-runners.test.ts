@@ -21,7 +21,7 @@ const idle = (): Promise<unknown> => waitFor(() => states().idle === 2, { what: 
 const stopOneFromOutside = async (): Promise<{ readonly pid: number; readonly last: Promise<unknown> }> => {
   const { pid, runner } = await Probe.whoami.with({ affinityKey: "one" })();
   const { file, lines } = notes();
-  const last = Probe.slow.with({ affinityKey: "one" })(2_500, file);
+  const last = Probe.slow.with({ affinityKey: "one" })(6_000, file);
   await waitFor(() => lines().length === 1, { what: "the call to start" });
   process.kill(pid, "SIGTERM");
   await waitFor(() => states().draining === 1 || Probe.add(1, 2).then(() => false), {

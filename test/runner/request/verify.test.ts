@@ -76,7 +76,7 @@ describe("verification", () => {
       const reply = await send(runner, request, { headers: { "x-flame-request": line } });
       expect(reply.status).toBe(400);
       expect(errorOf(reply).message).toContain(
-        `x-flame-request is of version ${version}, and this side speaks 2: run the same version of firelight on both sides`,
+        `x-flame-request has version ${version}, but this side uses 2: run the same version of firelight on both sides`,
       );
       expect(reply.headers.get("x-flame-signature")).toBeNull();
       expect(reasons(runner)).toEqual(["malformed"]);
