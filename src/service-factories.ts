@@ -1,7 +1,4 @@
-/**
- * The makers of services and single functions: each registers what it is given
- * and hands back what callers use.
- */
+/** Makes services and single functions: registers the handlers, and returns the functions that callers use. */
 import type { CallSite } from "./contract/process/call-site.ts";
 import { definitionSite } from "./contract/process/development.ts";
 import { withIdProperties } from "./contract/api/id-proxy.ts";
@@ -20,12 +17,12 @@ import {
 /**
  * Makes a service whose methods return promises: `service("billing", { … })` or `service.billing({ … })`.
  *
- * With `noUncheckedIndexedAccess`, TypeScript cannot know that `service.billing` exists: use the string form. So do ids
- * that mean something on every function, such as `name`, `call` or `then`.
+ * With `noUncheckedIndexedAccess`, TypeScript does not know that `service.billing` exists: use the string form. Also use it for ids
+ * that are properties of every function, such as `name`, `call` or `then`.
  *
- * @throws {RegistryError} for a member that is no function, an id that cannot travel, and a method that is registered
- * with another handler.
- * @throws {ConfigError} for an option that cannot work.
+ * @throws {RegistryError} for a member that is not a function, an invalid id, and a method that is registered with another
+ * handler.
+ * @throws {ConfigError} for an invalid option.
  */
 export interface ServiceMaker {
   <Definition extends ServiceDefinition>(
@@ -70,7 +67,7 @@ export interface EffectFunctionMaker {
   ) => EffectMethodOf<Handler>;
 }
 
-/** All makers of one Firelight instance. */
+/** The factories of a Firelight instance. */
 export interface ServiceFactories {
   readonly service: ServiceMaker;
   readonly serviceEffect: EffectServiceMaker;
@@ -81,7 +78,7 @@ export interface ServiceFactories {
 /** The method id of a single function. */
 const singleMethod = "default";
 
-/** Makes the makers that fill a registry and call through a caller. */
+/** Makes the factories, which fill the registry and call through the caller. */
 export const makeServiceFactories = (registry: Registry, caller: Caller): ServiceFactories => {
   const target = ({ name, registration }: ServiceMethod): RemoteTarget => ({
     caller,

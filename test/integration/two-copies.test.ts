@@ -137,7 +137,7 @@ describe("a copy that nobody has configured", () => {
   it("says with its first call that another one may be", async () => {
     const lone = make(here, { mode: "parent" });
     await expect(lone.fn("alone", async () => 1)()).rejects.toThrow(
-      /no pool "default" \(known: none\).*2 copies of firelight/,
+      /no pool "default" \(known pools: none\).*2 copies of firelight/,
     );
   });
 });
