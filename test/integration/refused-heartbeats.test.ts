@@ -38,7 +38,7 @@ test("a runner with another secret says which heartbeats it refused, and so does
   expect(refused[0]!.meta).toMatchObject({ "flame.error.code": "signature_error", "flame.pool.name": "default" });
   expect(refused[1]!.message).toContain("refused 2 heartbeats in a row of this parent");
   const [lost] = named("flame.runner.lost");
-  expect(lost!.message).toMatch(/it had refused the last \d heartbeats of this parent: .*FLAME_SECRET/);
+  expect(lost!.message).toMatch(/it rejected the last \d heartbeats of this parent: .*FLAME_SECRET/);
   expect(await flame.metrics()).toMatch(/flame_heartbeats_refused_total\{flame_pool_name="default"[^}]*\} [3-9]/);
 
   const said = printed.find((line) => line.includes("firelight error"));

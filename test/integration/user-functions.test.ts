@@ -216,7 +216,7 @@ describe("healthCheck", () => {
     await waitFor(() => looks >= 5, { what: "five looks" });
     expect(await call()).toBe("pong");
     expect(failures(logged)).toEqual([expect.stringMatching(said)]);
-    expect(failures(logged)[0]).toMatch(/^backend\.healthCheck of pool "default" .*; the runner itself is asked/);
+    expect(failures(logged)[0]).toMatch(/^backend\.healthCheck of pool "default" .*; the runner itself is probed/);
     expect(failures(logged, "flame.runner.terminated")).toEqual([]);
     expect(flame.pools["default"]!.stats().runners.idle).toBe(1);
   });
