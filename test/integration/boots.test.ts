@@ -60,7 +60,7 @@ test("boots that nobody needs any more are canceled: no process, no failure, no 
   expect(booting.filter((runner) => isAlive(runner.pid))).toEqual([]);
   expect(flame.pools["default"]!.stats().runners).toMatchObject({ booting: 0, idle: 1 });
   expect([shrunk[0]?.from, shrunk.at(-1)?.to]).toEqual([4, 1]);
-  for (const { reason } of shrunk) expect(reason).toMatch(/not needed any more$/);
+  for (const { reason } of shrunk) expect(reason).toMatch(/no longer needed$/);
 
   const metrics = await flame.metrics();
   const boots = 'flame_runner_boot_duration_seconds_count{flame_pool_name="default",backend="process"';

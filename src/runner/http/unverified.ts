@@ -90,7 +90,7 @@ class Progress {
 }
 
 /** Interval between two checks of the bodies, in milliseconds. */
-const lookEveryMs = 250;
+const checkIntervalMs = 250;
 
 class Body implements UnverifiedBody {
   readonly #closed: (body: Body) => void;
@@ -158,7 +158,7 @@ export class UnverifiedRequests {
     const body = new Body(source, reserved, this.#closed);
     this.#bodies.add(body);
     if (this.#bodies.size > maxConnections) this.#cutOldest();
-    this.#timer ??= setInterval(() => this.#look(performance.now()), lookEveryMs).unref();
+    this.#timer ??= setInterval(() => this.#check(performance.now()), checkIntervalMs).unref();
     if (this.#hasRoom(reserved)) this.#read(body, body.openedAt);
     else this.#waiting.add(body);
     return body;
@@ -205,7 +205,7 @@ export class UnverifiedRequests {
     }
   }
 
-  #look(now: number): void {
+  #check(now: number): void {
     if (this.#bodies.size === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
