@@ -69,8 +69,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Bun has no child processes that Vitest could use.
     pool: onBun ? "threads" : "forks",
-    // Most tests wait for processes and timers: more workers than processors keep the processors busy.
-    maxWorkers: 2 * availableParallelism(),
+    // Most tests wait for processes and timers: one worker per processor, and npm test runs both runtimes at once.
+    maxWorkers: availableParallelism(),
     projects: [
       {
         extends: true,

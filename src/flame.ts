@@ -24,7 +24,7 @@ import { runnerLink } from "./runner/isolation/runner-link.ts";
 import { RunningServers } from "./running-servers.ts";
 import { createClient, makeTelemetryStack, type TelemetryStack } from "./wiring.ts";
 
-/** Reads the metrics of an instance. */
+/** The metrics of an instance. */
 export interface MetricsReader {
   /** All metrics, in the text format of Prometheus; empty with `telemetry.metrics: false`. */
   (): Promise<string>;
@@ -93,7 +93,7 @@ export interface FlameParts {
   readonly registry?: Registry;
 }
 
-/** Milliseconds that shutdown waits for telemetry to leave. */
+/** Timeout for flushing telemetry at shutdown, in milliseconds. */
 const flushTimeoutMs = 5_000;
 
 const partsSchema = object<FlameParts>({
@@ -106,16 +106,21 @@ const partsSchema = object<FlameParts>({
   ]),
 });
 
-/** The part of an instance that changes: its configuration and what was made from it. */
+const endedError = (): InvokeError =>
+  new InvokeError("unavailable", "This Firelight instance was shut down. Call configure() to use it again.", {
+    retryable: false,
+  });
+
+/** The mutable part of an instance: its configuration, and what was made from it. */
 class Instance {
   readonly #registry: Registry;
   readonly #codec = makeCodec();
   readonly #servers = new RunningServers();
-  /** Begins with the configuration, not with the first call: a step of the system clock in between is one. */
+  /** Starts with the configuration, so that a step of the system clock before the first call is detected. */
   #clock = new SenderClock();
   #config: FlameConfig;
   #resolved: ResolvedConfig | undefined;
-  #observation: TelemetryStack | undefined;
+  #telemetryStack: TelemetryStack | undefined;
   #client: Client | undefined;
   #ended = false;
   #ending: Promise<void> | undefined;
@@ -125,7 +130,7 @@ class Instance {
     this.#registry = registry;
   }
 
-  /** What it was configured with, as it was given. */
+  /** The configuration as it was given. */
   get given(): FlameConfig {
     return this.#config;
   }
@@ -134,17 +139,17 @@ class Instance {
     return (this.#resolved ??= resolveConfig(this.#config, process.env));
   }
 
-  get observation(): TelemetryStack {
+  get telemetryStack(): TelemetryStack {
     return this.#makeTelemetryStack(this.resolved);
   }
 
-  /** While something is loaded without which no call may begin. */
+  /** Set while a package is loading that calls need. */
   get loading(): Promise<void> | undefined {
-    return this.#observation?.metrics?.loading;
+    return this.#telemetryStack?.metrics?.loading;
   }
 
   get client(): Client {
-    this.#refuseWhenEnded();
+    if (this.#ended) throw endedError();
     return (this.#client ??= this.#createClient(this.resolved));
   }
 
@@ -164,9 +169,9 @@ class Instance {
   }
 
   serve(given: RunnerServerOptions): RunnerServer {
-    this.#refuseWhenEnded();
+    if (this.#ended) throw endedError();
     const options = readRunnerOptions(given);
-    const { telemetry, metrics, logger, redact } = this.observation;
+    const { telemetry, metrics, logger, redact } = this.telemetryStack;
     const link = runnerLink();
     if (link !== undefined) {
       serveInIsolate(link, {
@@ -205,12 +210,12 @@ class Instance {
     return this.#ending;
   }
 
-  /** Ends what a reload has replaced: ports first, for the servers that follow. */
+  /** Shuts down after a reload has replaced this instance. Ports are freed first, for the next servers. */
   async replaced(): Promise<void> {
     await Promise.all([this.#servers.stopReplaced(), this.shutdown()]);
   }
 
-  /** Replaces the runners that it started: a reload has changed what they run. */
+  /** Replaces its runners after a reload has changed the code that they run. */
   async renewed(): Promise<void> {
     if (this.#client !== undefined) await this.configure({});
   }
@@ -229,7 +234,7 @@ class Instance {
   }
 
   #makeTelemetryStack(config: ResolvedConfig): TelemetryStack {
-    return (this.#observation = makeTelemetryStack(config, this.#observation));
+    return (this.#telemetryStack = makeTelemetryStack(config, this.#telemetryStack));
   }
 
   #createClient(config: ResolvedConfig): Client {
@@ -241,13 +246,6 @@ class Instance {
       process.env,
       this.#clock,
     );
-  }
-
-  #refuseWhenEnded(): void {
-    if (!this.#ended) return;
-    throw new InvokeError("unavailable", "This Firelight instance was shut down. Call configure() to use it again.", {
-      retryable: false,
-    });
   }
 }
 
@@ -268,42 +266,38 @@ class Instance {
  */
 export const createFlame = (config: FlameConfig = {}, parts: FlameParts = {}): Flame => {
   const registry = readOption(partsSchema, parts, "createFlame", "parts").registry ?? createRegistry();
-  const lifecycle = new Instance(config, registry);
-  const definitions = trackInstance(createFlame, registry, lifecycle);
+  const state = new Instance(config, registry);
+  const definitions = trackInstance(createFlame, registry, state);
 
-  const caller = callerOf(lifecycle);
+  const caller = callerOf(state);
   const isRunner = (): boolean => {
     try {
-      return lifecycle.resolved.mode === "runner";
+      return state.resolved.mode === "runner";
     } catch {
       return false;
     }
   };
 
   const decorators = makeDecorators({ registry: definitions, caller, isRunner });
-  const metrics = Object.defineProperty(
-    async () => (await lifecycle.observation.metrics?.text()) ?? "",
-    "contentType",
-    {
-      get: () => lifecycle.observation.metrics?.contentType ?? "text/plain; version=0.0.4; charset=utf-8",
-      enumerable: true,
-    },
-  ) as MetricsReader;
+  const metrics = Object.defineProperty(async () => (await state.telemetryStack.metrics?.text()) ?? "", "contentType", {
+    get: () => state.telemetryStack.metrics?.contentType ?? "text/plain; version=0.0.4; charset=utf-8",
+    enumerable: true,
+  }) as MetricsReader;
 
-  const shutdown = (): Promise<void> => lifecycle.shutdown();
+  const shutdown = (): Promise<void> => state.shutdown();
   const instance = Object.assign(decorators.method, makeServiceFactories(definitions, caller), {
     registry,
     serviceDecorator: decorators.service,
     toEffect,
     metrics,
-    configure: (next: FlameConfig) => lifecycle.configure(next),
-    createRunnerServer: (options: RunnerServerOptions = {}) => lifecycle.serve(options),
+    configure: (next: FlameConfig) => state.configure(next),
+    createRunnerServer: (options: RunnerServerOptions = {}) => state.serve(options),
     shutdown,
     [Symbol.asyncDispose]: shutdown,
   });
   return Object.defineProperties(instance, {
-    pools: { get: () => lifecycle.client.pools, enumerable: true },
-    [configSymbol]: { get: () => lifecycle.given },
+    pools: { get: () => state.client.pools, enumerable: true },
+    [configSymbol]: { get: () => state.given },
   }) as typeof instance & Pick<Flame, "pools">;
 };
 

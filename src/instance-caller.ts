@@ -1,36 +1,28 @@
-/** Who carries the calls of an instance out: the client of its present configuration. */
+/** The caller of an instance: it calls through the client of the current configuration. */
 import * as Effect from "effect/Effect";
 import { FlameError, InvokeError, withContext, type CallError } from "./contract/errors.ts";
 import type { Caller } from "./contract/api/caller.ts";
 import type { Client } from "./parent/client.ts";
 
-/** What is needed of an instance. */
+/** The part of an instance that calls need. */
 interface CallingInstance {
-  /** Made with the first call. May throw when the configuration cannot work, or the instance was shut down. */
+  /** Made with the first call. Throws if the configuration is invalid, or the instance was shut down. */
   readonly client: Client;
-  /** While something is loaded without which no call may begin. */
+  /** Set while a package is loading that calls need. */
   readonly loading: Promise<void> | undefined;
 }
 
 const setupError = (thrown: unknown, method: string): CallError =>
   thrown instanceof FlameError
     ? withContext(thrown as CallError, { method })
-    : new InvokeError(
-        "invoke_error",
-        `${method} could not be called: Firelight failed to set itself up; see the cause.`,
-        { executed: "no", method, cause: thrown },
-      );
+    : new InvokeError("invoke_error", `${method} cannot be called: the setup of Firelight failed; see the cause.`, {
+        executed: "no",
+        method,
+        cause: thrown,
+      });
 
-/** The caller of an instance. It finds the client for each call, so that a new configuration holds from the next one on. */
+/** Makes the caller of an instance. It reads the client for each call, so a new configuration applies from the next call on. */
 export const callerOf = (instance: CallingInstance): Caller => {
-  const clientFor = (method: string): Client | CallError => {
-    try {
-      return instance.client;
-    } catch (thrown) {
-      return setupError(thrown, method);
-    }
-  };
-
   const onceLoaded = <A>(method: string, call: Effect.Effect<A, CallError>): Effect.Effect<A, CallError> => {
     const { loading } = instance;
     if (loading === undefined) return call;
@@ -40,15 +32,19 @@ export const callerOf = (instance: CallingInstance): Caller => {
 
   return {
     call: (method, args, options, observer) => {
-      const client = clientFor(method);
-      if (client instanceof FlameError) return Effect.fail(client);
-      return onceLoaded(method, client.call({ method, args, options, observer }));
+      try {
+        return onceLoaded(method, instance.client.call({ method, args, options, observer }));
+      } catch (thrown) {
+        return Effect.fail(setupError(thrown, method));
+      }
     },
     fanOut: (request) => {
-      const client = clientFor(request.method);
-      if (client instanceof FlameError) return () => Effect.fail(client);
-      const run = client.fanOut(request);
-      return (work) => onceLoaded(request.method, run(work));
+      try {
+        const run = instance.client.fanOut(request);
+        return (work) => onceLoaded(request.method, run(work));
+      } catch (thrown) {
+        return () => Effect.fail(setupError(thrown, request.method));
+      }
     },
   };
 };

@@ -1,7 +1,4 @@
-/**
- * The makers of services and single functions: each registers what it is given
- * and hands back what callers use.
- */
+/** Makes services and single functions: registers the handlers, and returns the functions that callers use. */
 import type { CallSite } from "./contract/process/call-site.ts";
 import { definitionSite } from "./contract/process/development.ts";
 import { withIdProperties } from "./contract/api/id-proxy.ts";
@@ -117,7 +114,7 @@ export interface ServiceFactories {
 /** The method id of a single function. */
 const singleMethod = "default";
 
-/** Makes the makers that fill a registry and call through a caller. */
+/** Makes the factories, which fill the registry and call through the caller. */
 export const makeServiceFactories = (registry: Registry, caller: Caller): ServiceFactories => {
   const target = ({ name, registration }: ServiceMethod): RemoteTarget => ({
     caller,

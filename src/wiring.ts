@@ -1,7 +1,4 @@
-/**
- * What stands behind an instance while one configuration holds: the client that
- * carries its calls, and what observes them.
- */
+/** Assembles what an instance uses under one configuration: its client, and its telemetry. */
 import { isDeepStrictEqual } from "node:util";
 import type { Codec } from "./contract/codec/codec.ts";
 import type { Logger } from "./contract/config/options.ts";
@@ -21,14 +18,14 @@ import { type LateMetrics, makeLateMetrics } from "./telemetry/late-metrics.ts";
 import { makeRedactor, type Redactor } from "./telemetry/redaction.ts";
 import { makeTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
 
-/** What an instance tells about itself, and to whom. */
+/** The telemetry of an instance. */
 export interface TelemetryStack {
   readonly telemetry: Telemetry;
   readonly metrics: LateMetrics | undefined;
   readonly logger: Logger;
-  /** Makes what others threw safe to record. */
+  /** Removes secrets from thrown values. */
   readonly redact: Redactor;
-  /** The configuration that it was made for. */
+  /** The configuration that it was made from. */
   readonly config: ResolvedConfig;
 }
 
@@ -37,7 +34,7 @@ const secretsIn = ({ security }: ResolvedConfig): ReadonlyArray<string> => [
   ...security.acceptKeys.map((key) => key.secret),
 ];
 
-/** Whether two configurations are observed alike. */
+/** Whether two configurations need the same telemetry. */
 const observedAlike = (one: ResolvedConfig, other: ResolvedConfig): boolean =>
   one.logger === other.logger &&
   one.telemetry.metrics === other.telemetry.metrics &&
@@ -47,7 +44,7 @@ const observedAlike = (one: ResolvedConfig, other: ResolvedConfig): boolean =>
   isDeepStrictEqual(one.telemetry.baggageKeys, other.telemetry.baggageKeys) &&
   isDeepStrictEqual(secretsIn(one), secretsIn(other));
 
-/** Instruments are the registry's, so that counters go on where a registry does. */
+/** The metrics. Instruments belong to a registry, so counters continue if the registry is the same. */
 const metricsOf = (
   { telemetry: { metrics: wanted, methods, buckets } }: ResolvedConfig,
   before: TelemetryStack | undefined,
@@ -59,10 +56,7 @@ const metricsOf = (
     : makeLateMetrics({ registry: wanted, methods, buckets });
 };
 
-/**
- * Creates the telemetry of a configuration: its adapters for spans, metrics and logs. Reuses those of the previous
- * configuration where possible, including counters.
- */
+/** Makes the telemetry of a configuration. Reuses the previous telemetry, with its counters, if possible. */
 export const makeTelemetryStack = (config: ResolvedConfig, before?: TelemetryStack): TelemetryStack => {
   if (before !== undefined && observedAlike(before.config, config)) return before;
   const { baggageKeys, traces } = config.telemetry;
@@ -74,13 +68,13 @@ export const makeTelemetryStack = (config: ResolvedConfig, before?: TelemetrySta
   return { telemetry: makeTelemetry(tracer, sinks), metrics, logger, redact, config };
 };
 
-/** Whether calls run in this process: in local mode, and on a runner that was given no pools of its own. */
+/** Whether calls run in this process: in local mode, and on a runner without pools of its own. */
 const isLocal = (config: ResolvedConfig): boolean =>
   config.mode === "local" || (config.mode === "runner" && config.pools.size === 0);
 
 /**
- * What runs handlers with an isolation where calls stay in this process. Nothing does in an isolate, which can be stopped
- * as it is, and in local mode without an entry: importing what the process was started with would do everything twice.
+ * The isolates for calls that run in this process. There are none in an isolate, which can be stopped itself, and in local mode
+ * without an entry: importing the main module again would repeat its side effects.
  */
 const isolateRunnerFor = (
   { mode, isolation, maxBodyBytes }: ResolvedConfig,
@@ -92,7 +86,7 @@ const isolateRunnerFor = (
   return makeIsolateRunner({ ...isolation, settings: () => settings, telemetry });
 };
 
-/** Creates the client of a configuration. Calls that stay on a runner are reported under its id and pool, from `env`. */
+/** Makes the client of a configuration. Local calls on a runner are reported under its id and pool, from `env`. */
 export const createClient = (
   config: ResolvedConfig,
   registry: Registry,

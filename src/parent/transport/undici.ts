@@ -12,29 +12,16 @@ interface Route {
   readonly connector: Connector;
 }
 
-/** The head of a response from undici. */
-class Start implements ResponseStart {
-  readonly status: number;
-  readonly #headers: Readonly<Record<string, string | Array<string> | undefined>>;
-
-  constructor(status: number, headers: Readonly<Record<string, string | Array<string> | undefined>>) {
-    this.status = status;
-    this.#headers = headers;
-  }
-
-  header(name: string): string | undefined {
-    const value = this.#headers[name];
-    return Array.isArray(value) ? value.join(", ") : value;
-  }
-}
-
-class UndiciExchange implements HttpExchange, Dispatcher.DispatchHandler {
+/** A request in progress, and the head of its response. */
+class UndiciExchange implements HttpExchange, ResponseStart, Dispatcher.DispatchHandler {
   readonly #request: HttpRequest;
   readonly #connector: Connector;
   readonly #done: (outcome: HttpOutcome) => void;
   #controller: Dispatcher.DispatchController | undefined;
   #body: ResponseBody | undefined;
+  #headers: Readonly<Record<string, string | Array<string> | undefined>> = {};
   #over = false;
+  status = 0;
   /** Set when undici writes the request to an open connection. */
   sent = false;
 
@@ -42,6 +29,11 @@ class UndiciExchange implements HttpExchange, Dispatcher.DispatchHandler {
     this.#request = request;
     this.#connector = connector;
     this.#done = done;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#headers[name];
+    return Array.isArray(value) ? value.join(", ") : value;
   }
 
   abort(): void {
@@ -62,7 +54,9 @@ class UndiciExchange implements HttpExchange, Dispatcher.DispatchHandler {
     headers: Record<string, string | Array<string> | undefined>,
   ): void {
     this.#connector.answered();
-    this.#body = new ResponseBody(this.#request, new Start(status, headers));
+    this.status = status;
+    this.#headers = headers;
+    this.#body = new ResponseBody(this.#request, this);
     if (this.#body.refused) this.#refuse(controller);
   }
 

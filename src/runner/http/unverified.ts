@@ -90,7 +90,7 @@ class Progress {
 }
 
 /** Interval between two checks of the bodies, in milliseconds. */
-const lookEveryMs = 250;
+const checkIntervalMs = 250;
 
 class Body implements UnverifiedBody {
   readonly #closed: (body: Body) => void;
@@ -98,8 +98,10 @@ class Body implements UnverifiedBody {
   readonly reserved: number;
   readonly openedAt = performance.now();
   bytes = 0;
-  /** `undefined` while it waits to be read. */
-  progress: { readonly always: Progress; readonly underPressure: Progress } | undefined;
+  /** `performance.now()` when reading started; `undefined` while it waits. */
+  readAt: number | undefined;
+  /** Made by the first check, because most bodies are complete before it. */
+  #progress: { readonly always: Progress; readonly underPressure: Progress } | undefined;
 
   constructor(source: BodySource, reserved: number, closed: (body: Body) => void) {
     this.source = source;
@@ -108,8 +110,12 @@ class Body implements UnverifiedBody {
   }
 
   read(now: number): void {
-    this.progress = { always: new Progress(now), underPressure: new Progress(now) };
+    this.readAt = now;
     this.source.read();
+  }
+
+  progress(readAt: number): { readonly always: Progress; readonly underPressure: Progress } {
+    return (this.#progress ??= { always: new Progress(readAt), underPressure: new Progress(readAt) });
   }
 
   received(bytes: number): void {
@@ -152,7 +158,7 @@ export class UnverifiedRequests {
     const body = new Body(source, reserved, this.#closed);
     this.#bodies.add(body);
     if (this.#bodies.size > maxConnections) this.#cutOldest();
-    this.#timer ??= setInterval(() => this.#look(performance.now()), lookEveryMs).unref();
+    this.#timer ??= setInterval(() => this.#check(performance.now()), checkIntervalMs).unref();
     if (this.#hasRoom(reserved)) this.#read(body, body.openedAt);
     else this.#waiting.add(body);
     return body;
@@ -199,7 +205,7 @@ export class UnverifiedRequests {
     }
   }
 
-  #look(now: number): void {
+  #check(now: number): void {
     if (this.#bodies.size === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
@@ -213,9 +219,10 @@ export class UnverifiedRequests {
 
   #reasonToCut(body: Body, now: number): CutReason | undefined {
     const { pace, paceUnderPressure, maxWaitMs, bodyTimeoutMs } = this.limits;
-    const { progress, bytes } = body;
+    const { readAt, bytes } = body;
     if (now - body.openedAt >= bodyTimeoutMs) return "too_slow";
-    if (progress === undefined) return now - body.openedAt >= maxWaitMs ? "overloaded" : undefined;
+    if (readAt === undefined) return now - body.openedAt >= maxWaitMs ? "overloaded" : undefined;
+    const progress = body.progress(readAt);
     const holdsUpOthers =
       progress.underPressure.isBehind(paceUnderPressure, bytes, now) && this.#waiting.size > 0 && body.reserved > 0;
     if (holdsUpOthers) return "overloaded";

@@ -24,7 +24,7 @@ export class HeartbeatTimeout {
   /** Starts waiting. Does not keep the process alive. */
   constructor(options: HeartbeatTimeoutOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.#look(), Math.min(options.timeoutMs / checksPerTimeout, maxTimerMs)).unref();
+    this.#timer = setInterval(() => this.#check(), Math.min(options.timeoutMs / checksPerTimeout, maxTimerMs)).unref();
   }
 
   /** A verified request has arrived. */
@@ -36,7 +36,7 @@ export class HeartbeatTimeout {
     clearInterval(this.#timer);
   }
 
-  #look(): void {
+  #check(): void {
     if (this.#options.busy() || ++this.#silentChecks < checksPerTimeout) return;
     this.stop();
     this.#options.onOrphaned();

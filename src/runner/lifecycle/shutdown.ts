@@ -51,11 +51,11 @@ const closeGraceMs = 1_000;
  * request on a connection that is being closed fails without its caller knowing whether it ran; a rejected request goes
  * to another runner. Checks are counted instead of time, because a process without CPU time reads nothing.
  */
-const quietLooks = 10;
-const lookEveryMs = 20;
+const quietChecks = 10;
+const checkIntervalMs = 20;
 
 /** Maximum time to wait for that, in milliseconds: some callers never stop sending. */
-const longestUnrestMs = 1_000;
+const maxUnrestMs = 1_000;
 
 /** Timeout for flushing telemetry, in milliseconds. */
 const flushTimeoutMs = 5_000;
@@ -74,12 +74,12 @@ const idleWithin = (admission: Admission, ms: number): Promise<boolean> => {
 
 /** Waits until no more invocations arrive. Does not wait if none has ever arrived. */
 const quiet = async (admission: Admission): Promise<void> => {
-  const giveUpAt = performance.now() + longestUnrestMs;
+  const giveUpAt = performance.now() + maxUnrestMs;
   let last = admission.askedAt;
   if (last === undefined) return;
-  for (let looks = 0; looks < quietLooks && performance.now() < giveUpAt; looks++) {
-    await sleep(lookEveryMs);
-    if (admission.askedAt !== last) looks = -1;
+  for (let checks = 0; checks < quietChecks && performance.now() < giveUpAt; checks++) {
+    await sleep(checkIntervalMs);
+    if (admission.askedAt !== last) checks = -1;
     last = admission.askedAt;
   }
 };

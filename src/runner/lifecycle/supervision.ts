@@ -30,7 +30,7 @@ export interface SuperviseOptions {
 }
 
 /** Maximum length of a message and of a stack that are reported to the parent, in characters. */
-const mostFailureText = 4_000;
+const maxFailureText = 4_000;
 
 const isPipe = (fd: number): boolean => {
   try {
@@ -56,8 +56,8 @@ const failure = (thrown: unknown): Omit<FailedMessage, "failed"> => {
   const { name, message, stack } = readThrown(thrown);
   return {
     name,
-    message: cutText(message, mostFailureText),
-    ...(stack === undefined ? {} : { stack: cutText(stack, mostFailureText) }),
+    message: cutText(message, maxFailureText),
+    ...(stack === undefined ? {} : { stack: cutText(stack, maxFailureText) }),
   };
 };
 

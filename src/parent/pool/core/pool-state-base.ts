@@ -92,50 +92,30 @@ export interface WaitingCall {
   readonly preference: RunnerPreference;
 }
 
-/** Calls that wait for a slot, first in, first out. Joining and leaving take constant time. */
-export class WaitQueue {
-  readonly #waiters: Map<number, WaitingCall> = new Map();
-
-  get size(): number {
-    return this.#waiters.size;
-  }
-
-  add(waitingCall: WaitingCall): void {
-    this.#waiters.set(waitingCall.waiterId, waitingCall);
-  }
-
-  remove(waiterId: number): void {
-    this.#waiters.delete(waiterId);
-  }
-
+/** Calls that wait for a slot by their id, first in, first out. Joining and leaving take constant time. */
+export class WaitQueue extends Map<number, WaitingCall> {
   /** The call that has waited longest. */
   first(): WaitingCall | undefined {
-    for (const waitingCall of this.#waiters.values()) return waitingCall;
+    for (const waitingCall of this.values()) return waitingCall;
     return undefined;
   }
 
   /** Removes all calls, and returns them in order. */
   drain(): ReadonlyArray<WaitingCall> {
-    const all = [...this.#waiters.values()];
-    this.#waiters.clear();
+    const all = [...this.values()];
+    this.clear();
     return all;
   }
 }
 
-/** The held leases, and their runners. */
-export class Leases {
-  readonly #owners: Map<number, string> = new Map();
+/** The held leases, and the ids of their runners. */
+export class Leases extends Map<number, string> {
   #next = 1;
-
-  /** Number of held leases. */
-  get size(): number {
-    return this.#owners.size;
-  }
 
   /** Takes a slot of a runner. */
   take(runner: RunnerRecord): LeaseKey {
     const lease = this.#next++;
-    this.#owners.set(lease, runner.id);
+    this.set(lease, runner.id);
     runner.used++;
     runner.served++;
     runner.lastGrant = lease;
@@ -144,14 +124,14 @@ export class Leases {
 
   /** Returns a slot. `false` for a lease that is no longer held. */
   giveBack(key: LeaseKey, runner: RunnerRecord | undefined): boolean {
-    if (!this.#owners.delete(key.lease)) return false;
+    if (!this.delete(key.lease)) return false;
     if (runner !== undefined) runner.used--;
     return true;
   }
 
   /** Drops the leases on a runner. */
   drop(runnerId: string): void {
-    for (const [lease, owner] of this.#owners) if (owner === runnerId) this.#owners.delete(lease);
+    for (const [lease, owner] of this) if (owner === runnerId) this.delete(lease);
   }
 }
 

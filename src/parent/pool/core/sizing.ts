@@ -19,7 +19,7 @@ export class PoolSizing extends RunnerLifecycle {
     idleShutdownMs: new FailureSeries(),
   };
   /** When the next check of the boots is due. */
-  #lookAt = Infinity;
+  #checkAt = Infinity;
   protected busyAt = 0;
   /** Whether the pool is below `min` because no call was made for long. */
   protected asleep = false;
@@ -125,13 +125,13 @@ export class PoolSizing extends RunnerLifecycle {
       const reason = `${due.length === 1 ? "a boot is" : `${due.length} boots are`} no longer needed`;
       commands.push({ _tag: "Scaled", from: alive, to: alive - due.length, reason });
     }
-    this.#lookAgain(nextAt, commands);
+    this.#scheduleCheck(nextAt, commands);
   }
 
-  #lookAgain(at: number, commands: Commands): void {
-    if (this.#lookAt <= this.now) this.#lookAt = Infinity;
-    if (at >= this.#lookAt) return;
-    this.#lookAt = at;
+  #scheduleCheck(at: number, commands: Commands): void {
+    if (this.#checkAt <= this.now) this.#checkAt = Infinity;
+    if (at >= this.#checkAt) return;
+    this.#checkAt = at;
     commands.push({ _tag: "ScheduleTick", afterMs: at - this.now });
   }
 

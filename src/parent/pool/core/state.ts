@@ -81,7 +81,8 @@ export class PoolState extends PoolSizing {
       case "Acquire":
         return this.#acquire(event.waiterId, event.preference, event.remainingMs, commands);
       case "Abandon":
-        return this.waiters.remove(event.waiterId);
+        this.waiters.delete(event.waiterId);
+        return;
       case "Release":
         return this.#release(event.key, event.heldMs, commands);
       case "BootSucceeded":
@@ -121,7 +122,7 @@ export class PoolState extends PoolSizing {
     if (this.used >= this.limit && this.#wait.exceeds(this.waiters.size, this.limit, remainingMs)) {
       return this.#refuse(waiterId, "deadline_unreachable", commands);
     }
-    this.waiters.add({ waiterId, preference });
+    this.waiters.set(waiterId, { waiterId, preference });
   }
 
   #refuse(waiterId: number, why: RefusalReason, commands: Commands): void {
@@ -151,7 +152,7 @@ export class PoolState extends PoolSizing {
     for (let waitingCall = this.waiters.first(); waitingCall !== undefined; waitingCall = this.waiters.first()) {
       const runner = this.#choose(waitingCall.preference);
       if (runner === undefined) return;
-      this.waiters.remove(waitingCall.waiterId);
+      this.waiters.delete(waitingCall.waiterId);
       this.#grant(waitingCall.waiterId, runner, runner === booted ? "cold" : "queued", commands);
     }
   }

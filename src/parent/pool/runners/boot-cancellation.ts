@@ -7,7 +7,7 @@
 
 /** How long an unneeded boot goes on, initially and at most, in milliseconds. */
 const shortestMs = 250;
-const longestMs = 30_000;
+const maxMs = 30_000;
 
 /** A boot within this time after a cancellation shows that the cancellation was too early. In milliseconds. */
 const regretMs = 30_000;
@@ -41,7 +41,7 @@ export class BootPatience {
     if (now - this.#canceledAt >= regretMs) {
       this.#flushAfterMs = shortestMs;
     } else if (!this.#regretted) {
-      this.#flushAfterMs = Math.min(longestMs, this.#flushAfterMs * 2);
+      this.#flushAfterMs = Math.min(maxMs, this.#flushAfterMs * 2);
       this.#regretted = true;
     }
   }

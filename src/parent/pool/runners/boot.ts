@@ -106,7 +106,7 @@ export const startBoot = ({ pool, runnerId, reason, requestedBy, telemetry, envi
             () => error,
             (better: unknown) => better ?? error,
           );
-          void within(explainMs, explained).then((told) => resume(Effect.fail(told === late ? error : told)));
+          void within(explainMs, explained).then((reason) => resume(Effect.fail(reason === late ? error : reason)));
         },
         Math.min(pool.spawnTimeoutMs, maxTimerMs),
       );

@@ -32,9 +32,9 @@ export class RunnerManager {
   readonly #boots: Map<string, Boot> = new Map();
   readonly #exits: Map<string, LostRunner> = new Map();
   readonly #timers: Set<NodeJS.Timeout> = new Set();
-  readonly #endings: Terminations;
-  readonly #looking: NodeJS.Timeout | undefined;
-  readonly #beating: NodeJS.Timeout | undefined;
+  readonly #terminations: Terminations;
+  readonly #healthTimer: NodeJS.Timeout | undefined;
+  readonly #heartbeatTimer: NodeJS.Timeout | undefined;
   readonly #heartbeats: HeartbeatAnswers;
   /** With a memory limit, busy runners are checked too. */
   maxRssBytes: number;
@@ -51,15 +51,15 @@ export class RunnerManager {
     this.#environment = environment;
     this.#hooks = hooks;
     this.#onEvent = onEvent;
-    this.#endings = new Terminations(config, telemetry);
+    this.#terminations = new Terminations(config, telemetry);
     this.maxRssBytes = config.bounds.maxRssBytes;
     this.#heartbeats = new HeartbeatAnswers(config.name, telemetry);
     if (Number.isFinite(config.healthCheckMs))
-      this.#looking = setInterval(() => this.#look(), Math.min(config.healthCheckMs, maxTimerMs)).unref();
+      this.#healthTimer = setInterval(() => this.#healthCheck(), Math.min(config.healthCheckMs, maxTimerMs)).unref();
     if (config.backend !== undefined && Number.isFinite(config.orphanTimeoutMs)) {
       const everyMs = Math.min(config.orphanTimeoutMs / heartbeatsPerTimeout, maxTimerMs);
-      this.#beating = setInterval(() => {
-        for (const runner of this.#runners.values()) this.#beat(runner);
+      this.#heartbeatTimer = setInterval(() => {
+        for (const runner of this.#runners.values()) this.#sendHeartbeat(runner);
       }, everyMs).unref();
     }
     for (const runner of config.runners) {
@@ -172,7 +172,7 @@ export class RunnerManager {
     const boot = this.#boots.get(runnerId);
     if (boot === undefined) return false;
     this.#boots.delete(runnerId);
-    this.#endings.add(runnerId, boot.cancel(why));
+    this.#terminations.add(runnerId, boot.cancel(why));
     return true;
   }
 
@@ -193,16 +193,16 @@ export class RunnerManager {
       ...(detail === undefined ? {} : { detail }),
     });
     this.#environment.forget(runner.url);
-    this.#endings.add(runner.id, this.#end(runner, reason));
+    this.#terminations.add(runner.id, this.#end(runner, reason));
   }
 
   /** Settles when all terminations are done. */
   async close(): Promise<void> {
-    clearInterval(this.#looking);
-    clearInterval(this.#beating);
+    clearInterval(this.#healthTimer);
+    clearInterval(this.#heartbeatTimer);
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
-    await this.#endings.over();
+    await this.#terminations.over();
   }
 
   #up(runnerId: string, handle: CheckedHandle, span: SpanIds | undefined): void {
@@ -236,16 +236,16 @@ export class RunnerManager {
       spans: this.#newBook(),
     };
     this.#runners.set(runnerId, runner);
-    if (this.#beating !== undefined) this.#beat(runner);
+    if (this.#heartbeatTimer !== undefined) this.#sendHeartbeat(runner);
     this.#onEvent({ _tag: "BootSucceeded", runnerId });
   }
 
-  #beat(runner: PooledRunner): void {
+  #sendHeartbeat(runner: PooledRunner): void {
     this.#environment.heartbeat(runner, (refusal) => this.#heartbeats.answered(runner, refusal));
   }
 
   /** Checks every runner that has not responded to a call since the last check. */
-  #look(): void {
+  #healthCheck(): void {
     for (const [runnerId, runner] of this.#runners) {
       if (runner.answered && this.maxRssBytes === Infinity) runner.answered = false;
       else void this.#ask(runnerId, runner);
@@ -263,14 +263,14 @@ export class RunnerManager {
     return { ...answer, healthy: said?.healthy ?? answer.healthy };
   }
 
-  #askUntilSilent(runnerId: string, runner: PooledRunner, look: number): void {
-    this.#later(probeDelayMs(look), async () => {
+  #askUntilSilent(runnerId: string, runner: PooledRunner, attempt: number): void {
+    this.#later(probeDelayMs(attempt), async () => {
       const answers = await this.#environment.probe(runner.url).then(
         () => true,
         () => false,
       );
       if (this.#runners.get(runnerId) !== runner) return;
-      if (answers) this.#askUntilSilent(runnerId, runner, look + 1);
+      if (answers) this.#askUntilSilent(runnerId, runner, attempt + 1);
       else this.#onEvent({ _tag: "Silent", runnerId });
     });
   }

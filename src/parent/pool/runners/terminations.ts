@@ -20,7 +20,7 @@ export class Terminations {
 
   add(runnerId: string, ending: Promise<unknown>): void {
     const { name: pool, backend, spawnTimeoutMs, bounds } = this.#pool;
-    const longestMs = 2 * Math.max(spawnTimeoutMs, Math.min(bounds.drainTimeoutMs, maxTimerMs / 2));
+    const maxMs = 2 * Math.max(spawnTimeoutMs, Math.min(bounds.drainTimeoutMs, maxTimerMs / 2));
     const failed = (fault: string, error?: unknown): void =>
       this.#telemetry.emit({
         _tag: "RunnerNotEnded",
@@ -30,9 +30,9 @@ export class Terminations {
         fault,
         error,
       });
-    const open = within(longestMs, ending)
+    const open = within(maxMs, ending)
       .then(
-        (how) => (how === late ? failed(`it did not settle within ${longestMs} ms`) : undefined),
+        (how) => (how === late ? failed(`it did not settle within ${maxMs} ms`) : undefined),
         (error: unknown) => failed(thrownText(error), error),
       )
       .finally(() => this.#open.delete(open));
