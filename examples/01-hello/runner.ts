@@ -1,4 +1,4 @@
-/** A runner: the same code as the parent, another entrypoint. It serves until it gets SIGTERM or SIGINT. */
+/** A runner: the same code as the parent, another entry point. It serves until it gets SIGTERM or SIGINT. */
 import { flame } from "firelight";
 import "./services.ts";
 

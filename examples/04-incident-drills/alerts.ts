@@ -73,12 +73,12 @@ export class AlertWatch {
     };
     const looked = look().then(
       () => undefined,
-      (trouble: unknown) => ({ trouble }),
+      (error: unknown) => ({ error }),
     );
     return async () => {
       stop.abort();
       const failed = await looked;
-      if (failed !== undefined) throw failed.trouble;
+      if (failed !== undefined) throw failed.error;
     };
   }
 

@@ -84,7 +84,7 @@ const findCause = async (program: DrillProgram, stack: Stack): Promise<Told | un
     };
   }
   const found = await findClue(telemetry, clue);
-  if (found === undefined || !found.story.alerts.some(({ alert }) => alert === drill.alert)) return undefined;
+  if (found === undefined || !found.report.alerts.some(({ alert }) => alert === drill.alert)) return undefined;
   return { cause: found.cause, text: await tellClue(telemetry, found) };
 };
 

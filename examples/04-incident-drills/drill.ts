@@ -31,7 +31,7 @@ export interface Clue {
   /** Whether a call of the list is worth a look: its outcome as in `rpc.status_code`. */
   readonly look: (call: ListedCall) => boolean;
   /** Describes the cause from the report of the call; `undefined` if the report does not show it. */
-  readonly cause: (story: CallReport) => string | undefined;
+  readonly cause: (report: CallReport) => string | undefined;
 }
 
 /** No trace at all, of calls that the metrics count: their own way is broken, and `firelight doctor` says where. */

@@ -43,7 +43,7 @@ export const hasTelemetry = (files: ReadonlyArray<string>): boolean => written(f
 /** A call whose trace told the cause. */
 export interface ToldCall {
   readonly call: ListedCall;
-  readonly story: CallReport;
+  readonly report: CallReport;
   /** The cause, in words. */
   readonly cause: string;
 }
@@ -59,9 +59,9 @@ export const findClue = async (files: ReadonlyArray<string>, { look, cause }: Cl
   if (!list.fine) return undefined;
   for (const call of (JSON.parse(list.text) as ReadonlyArray<ListedCall>).filter(look).slice(0, mostLooks)) {
     const { text } = await firelight("explain", ...present, "--call", call.invocationId, "--json");
-    const story = JSON.parse(text) as CallReport;
-    const told = cause(story);
-    if (told !== undefined) return { call, story, cause: told };
+    const report = JSON.parse(text) as CallReport;
+    const explanation = cause(report);
+    if (explanation !== undefined) return { call, report, cause: explanation };
   }
   return undefined;
 };

@@ -21,7 +21,7 @@ const printAlert = ({ program: { drill }, brokenAtMs, expected, fired }: DrillRe
   const { severity, pendingAtMs, firingAtMs, toldAtMs, told } = expected;
   row(
     "alert",
-    `${mark(fired)} ${styled("bold", drill.alert)} (${severity}): pending ${seconds(brokenAtMs, pendingAtMs)}, fires ${seconds(brokenAtMs, firingAtMs)}, told by Alertmanager ${seconds(brokenAtMs, toldAtMs)}`,
+    `${mark(fired)} ${styled("bold", drill.alert)} (${severity}): pending ${seconds(brokenAtMs, pendingAtMs)}, fires ${seconds(brokenAtMs, firingAtMs)}, notified by Alertmanager ${seconds(brokenAtMs, toldAtMs)}`,
   );
   if (told === undefined) return;
   const { summary, description, runbook_url: runbook, dashboard_url: dashboard } = told.annotations;

@@ -1,4 +1,4 @@
-/** The entrypoints of the containers: `node serve.ts shop` and `node serve.ts load`. */
+/** The entry points of the containers: `node serve.ts shop` and `node serve.ts load`. */
 import { startLoad } from "./load.ts";
 import { startShop } from "./shop.ts";
 

@@ -77,6 +77,11 @@ export const retiredWords: ReadonlyArray<RetiredWord> = [
   retired(/\b[Cc]ancell(?:ed|ing)\b/, "canceled, canceling"),
   retired(/\bmisspelt\b/i, "misspelled"),
   retired(/\bentrypoints?\b/, "entry point"),
+  retired(/(?<!-)\btime-outs?\b/i, "timeout"),
+
+  // Numbers.
+  retired(/\d %(?!\w)/, "no space before the percent sign"),
+  retired(/\b\d{1,3} 000\b/, "30,000, or 30_000 in code"),
 ];
 
 /** The hits in a text, also where a phrase or a comment continues on the next line. */

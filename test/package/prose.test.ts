@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { retiredWords } from "./retired-words.ts";
+import { findRetiredWords } from "../docs/retired-words.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -11,12 +11,7 @@ const files = globSync(["src/**/*.ts", "scripts/**/*.ts", "examples/**/*.ts", "b
   .toSorted();
 
 const findRetired = (path: string, text: string): ReadonlyArray<string> =>
-  text.split("\n").flatMap((line, index) =>
-    retiredWords.flatMap(({ pattern, instead }) => {
-      const [found] = pattern.exec(line) ?? [];
-      return found === undefined ? [] : [`${path}:${index + 1}: "${found}". Write: ${instead}.`];
-    }),
-  );
+  findRetiredWords(text).map(({ line, found, instead }) => `${path}:${line}: "${found}". Write: ${instead}.`);
 
 test("no file of the package, the scripts and the examples uses a retired word", () => {
   expect(files.length).toBeGreaterThan(200);
@@ -25,7 +20,7 @@ test("no file of the package, the scripts and the examples uses a retired word",
 
 test.each([
   ["// Starts the map anew.", "anew"],
-  ["/** The caller is told when it ends. */", "is told "],
+  ["/** The caller is told when it ends. */", "is told"],
   ["const colour = 1;", "colour"],
   ["// At most 30 000 calls.", "30 000"],
   ['"95 % of calls"', "5 %"],

@@ -1,4 +1,4 @@
-/** All drills, in the order in which they are told. */
+/** All drills, in the order in which they run. */
 import type { Drill } from "../drill.ts";
 import { badSignature } from "./bad-signature.ts";
 import { clockSkew } from "./clock-skew.ts";

@@ -11,7 +11,7 @@ import { readMap, fanOut, gather, type OnResult, type Items, type MapOptions } f
  * gives the same results. Both fail with a CallError.
  *
  * Iterated, it keeps no results: an item is taken when the loop has taken an earlier result. Leaving the loop cancels the
- * calls under way.
+ * calls in progress.
  */
 export interface MapRun<Result> extends Promise<ReadonlyArray<Result>>, AsyncIterable<Result> {}
 

@@ -45,8 +45,8 @@ export const resolveTelemetry = (telemetry: TelemetryOptions = {}): ResolvedTele
 const oldestBun = oldestRuntimes.bun.split(".").map(Number);
 
 /**
- * What is wrong with a version of Bun, as a sentence; `undefined` if nothing. A canary such as `1.3.14-canary.20` counts as the version that
- * it leads to, and text that is no version is not judged.
+ * What is wrong with a version of Bun, as a sentence; `undefined` if nothing. A canary such as `1.3.14-canary.20` counts as
+ * the version that it precedes. Text that is not a version is accepted.
  */
 export const bunFault = (version: string): string | undefined => {
   const [, ...parts] = /^v?(\d+)\.(\d+)\.(\d+)/.exec(version) ?? [];
