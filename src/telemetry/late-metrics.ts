@@ -29,7 +29,7 @@ interface WaitingPool {
 const load = async (options: MetricsOptions, before: LateMetrics | undefined): Promise<Metrics> => {
   const { makeMetrics } = await loadPackage(
     "prom-client",
-    "Metrics need it. Set telemetry.metrics: false to turn metrics off",
+    "Metrics are unavailable (set telemetry.metrics: false to turn them off)",
     () => import("./prometheus.ts"),
   );
   return makeMetrics({ ...options, registry: options.registry ?? (await before?.loaded)?.registry });

@@ -117,14 +117,14 @@ describe("a bundle", () => {
       env: { BANNER: "0" },
     });
     expect(await start("node", join(out, "parent.mjs"))).toMatch(
-      /^ConfigError: There can be no metrics.* prom-client could not be loaded .* define it in a banner, as docs\/bundlers\.md shows/m,
+      /^ConfigError: Metrics are unavailable .*: failed to load the package prom-client .* Define it in a banner as docs\/bundlers\.md shows/m,
     );
   });
 
   test.each(bundlers)("of %s that names its runner by a URL of the sources says what to set", async (bundler) => {
     const [out] = await build({ bundler, format: "esm", packages: "external", programs: ["url-parent"] });
     expect(await start("node", join(out, "url-parent.mjs"))).toMatch(
-      /build the runner as an entry point of its own.*see docs\/bundlers\.md/,
+      /build the runner as a separate entry point.*see docs\/bundlers\.md/,
     );
   });
 
