@@ -179,7 +179,8 @@ test("statuses are truthful: a typed failure, a defect, a timeout, an interrupti
 
   exporter.reset();
   const effects = flame.toEffect(Probe);
-  const started = Effect.promise(() => waitFor(() => lines().length === 2, { what: "the loser to start" }));
+  const starts = (): number => lines().filter((line) => line.startsWith("start ")).length;
+  const started = Effect.promise(() => waitFor(() => starts() === 2, { what: "the loser to start" }));
   const winner = Effect.andThen(started, effects.add(1, 2));
   expect(await Effect.runPromise(Effect.race(effects.slow(60_000, file), winner))).toBe(3);
   await waitFor(() => parentSpans().some(named("probe/slow")), { what: "the loser's span" });
