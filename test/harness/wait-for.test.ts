@@ -23,7 +23,7 @@ test("it gives up saying what it waited for and what it saw last", async () => {
     { what: "the port", timeoutMs: 20, everyMs: 1 },
   );
   await expect(waiting).rejects.toMatchObject({
-    message: "Waited 20 ms in vain for the port; at last it threw Error: refused.",
+    message: "Timed out after 20 ms waiting for the port; last result: it threw Error: refused.",
     cause,
   });
 });

@@ -38,7 +38,7 @@ export const waitFor = async <A>(
       last = `it threw ${String(error)}`;
     }
     if (performance.now() - startedAt >= timeoutMs)
-      throw new Error(`Waited ${timeoutMs} ms in vain for ${what}; at last ${last}.`, { cause });
+      throw new Error(`Timed out after ${timeoutMs} ms waiting for ${what}; last result: ${last}.`, { cause });
     await delay(everyMs);
   }
 };

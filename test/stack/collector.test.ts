@@ -180,7 +180,7 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
     expect(scrape.sum("rpc_client_call_duration_seconds_count", shop)).toBe(okCalls + 1);
   });
 
-  test("tells of itself under the names that dashboards ask for", () => {
+  test("exports its own metrics under the names that dashboards query", () => {
     expect(own.sum("otelcol_receiver_accepted_spans_total")).toBeGreaterThan(okCalls);
     expect(own.sum("otelcol_exporter_sent_spans_total", { exporter: "file" })).toBe(filed.spans.length);
     expect(own.sum("otelcol_receiver_refused_spans_total")).toBe(0);

@@ -115,7 +115,7 @@ const everyEvent: ReadonlyArray<FlameEvent> = [
 afterEach(() => vi.restoreAllMocks());
 
 describe("the log sink", () => {
-  test("tells of a failed call once, with everything that finds it again", () => {
+  test("logs a failed call once, with all ids to find it by", () => {
     const { written, logger } = collect();
     makeLogSink(logger).emit(
       call(new InvokeError("timeout", "It took too long.", { phase: "handler", runnerId: "r1" })),
@@ -193,7 +193,7 @@ describe("the log sink", () => {
     expect(stack.match(/at .*logs\.test\.ts/g)?.length).toBeGreaterThanOrEqual(4);
   });
 
-  test("bounds what it tells of causes, each of which has its part", () => {
+  test("limits the text of causes, and gives each a share", () => {
     let error = new Error(`the innermost ${"x".repeat(100_000)}`);
     for (let level = 0; level < 100; level++)
       error = new Error(`level ${level} ${"y".repeat(100_000)}`, { cause: error });

@@ -1,4 +1,4 @@
-/** What `explain` tells of a real run, and of a trace that is written down. */
+/** The reports of `explain` about a real run and about a recorded trace. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -101,7 +101,7 @@ describe("the telemetry of a real run", () => {
     expect(listed.slice(0, 2).map(({ outcome }) => outcome === "OK")).toEqual([false, false]);
   });
 
-  test("tells of a cold call what it waited for and how much of it that was", async () => {
+  test("reports what a cold call waited for, and for how long", async () => {
     const story = await storyOf("probe/add", "OK");
     expect(rowsOf(story)).toEqual(["call", "acquire", "boot", "attempt", "server", "handler"]);
     expect(story.failure).toBeUndefined();
@@ -116,7 +116,7 @@ describe("the telemetry of a real run", () => {
     expect(story.alerts[0]?.alert).toBe("FlameBootSlow");
   });
 
-  test("tells of a call that queued who held the slot, and nests the user's own spans below the handler", async () => {
+  test("reports which call held the slot of a queued call, and nests the user's spans below the handler", async () => {
     const story = await storyOf("probe/traced", "OK");
     expect(rowsOf(story)).toEqual(["call", "acquire", "attempt", "server", "handler", "other"]);
     expect(story.timeline.at(-1)).toMatchObject({ label: "user work", service: "shop-runner" });
@@ -127,7 +127,7 @@ describe("the telemetry of a real run", () => {
     expect(story.alerts[0]?.alert).toBe("FlamePoolSaturationHigh");
   });
 
-  test("tells of a failed handler what was thrown, from the runner's log", async () => {
+  test("reports what a failed handler threw, from the runner's log", async () => {
     const story = await storyOf("probe/crash", "UNKNOWN");
     expect(story.failure).toMatchObject({ code: "remote_error", executed: "yes", phase: "handler" });
     expect(story.failure!.retrySafety).toEqual({ safe: false, why: "the handler ran" });
@@ -139,7 +139,7 @@ describe("the telemetry of a real run", () => {
     expect(story.lostRunners).toEqual([]);
   });
 
-  test("tells of a deadline where it came", async () => {
+  test("reports in which phase a deadline passed", async () => {
     const story = await storyOf("probe/slow", "DEADLINE_EXCEEDED");
     expect(story).toMatchObject({
       deadlineMs: 60,
@@ -150,7 +150,7 @@ describe("the telemetry of a real run", () => {
     expect(story.alerts[0]?.alert).toBe("FlameDeadlineExceeded");
   });
 
-  test("tells of a lost runner which attempt had it, and why there was another", async () => {
+  test("reports which attempt was on a lost runner, and why there was another", async () => {
     const story = await storyOf("probe/dieFirst", "OK");
     const [lost, second] = story.attempts;
     expect(lost).toMatchObject({ kind: "first", missing: "lost", errorCode: "transport_error", executed: "unknown" });
@@ -180,7 +180,7 @@ describe("the telemetry of a real run", () => {
     }
   });
 
-  test("without a choice tells of a failed call, and names others", async () => {
+  test("reports a failed call if none is chosen, and lists others", async () => {
     const { stdout } = await firelight(["explain", run.traces, run.logs]);
     expect(stdout).toMatch(/^probe\/\w+ failed after /);
     expect(stdout).toContain("5 more calls in this, 1 failed");

@@ -11,6 +11,7 @@ import {
 } from "../../../src/contract/codec/limits.ts";
 import { InvokeError } from "../../../src/contract/errors.ts";
 import { isPlainJson } from "../../../src/contract/codec/plain-json.ts";
+import { caught } from "./caught.ts";
 
 const codec = makeCodec();
 const what = "arguments of billing/charge";
@@ -23,15 +24,6 @@ const nested = (depth: number, inner: unknown = "end"): unknown => {
   return value;
 };
 
-const caught = (run: () => unknown): InvokeError => {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof InvokeError) return error;
-    throw error;
-  }
-  throw new Error("Nothing was thrown.");
-};
 const refusal = (value: unknown): string => caught(() => codec.encode(value, what)).message;
 
 describe("plain data", () => {

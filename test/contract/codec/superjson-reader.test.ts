@@ -3,7 +3,7 @@ import { SuperJSON } from "superjson";
 import { describe, expect, test } from "vitest";
 import { makeCodec } from "../../../src/contract/codec/codec.ts";
 import { MAX_ANNOTATIONS, MAX_DEPTH, MAX_NODES } from "../../../src/contract/codec/limits.ts";
-import { InvokeError } from "../../../src/contract/errors.ts";
+import { caught } from "./caught.ts";
 
 const codec = makeCodec();
 const what = "arguments of billing/charge";
@@ -15,16 +15,6 @@ const nested = (depth: number, inner: unknown = "end"): unknown => {
   return value;
 };
 const copies = (count: number): ReadonlyArray<object> => Array.from({ length: count }, () => ({}));
-
-const caught = (run: () => unknown): InvokeError => {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof InvokeError) return error;
-    throw error;
-  }
-  throw new Error("Nothing was thrown.");
-};
 
 const hostile = (value: unknown): string => {
   const error = caught(() => codec.decode(bytes(value), what));
