@@ -3,7 +3,7 @@ import { waitFor } from "../harness/wait-for.ts";
 import { flame } from "../../src/index.ts";
 import { Hop } from "../integration/fixtures/hop-services.ts";
 import { startHops } from "../integration/hops.ts";
-import { books, now, quantile } from "./setup.ts";
+import { books, measureRounds, now, quantile } from "./setup.ts";
 
 const levels = ["first", "second", "third"];
 
@@ -38,14 +38,17 @@ test("100 chains of 3 hops that are given up end within 100 ms on every hop, and
     }
     return of("aborted").map(({ at }) => at - abortedAt);
   };
-  await giveUp("warm", slots);
-  const lags = await giveUp("measured", 100);
-
-  const limitMs = allow(100) + starvedMs();
-  console.log(
-    `${lags.length} handlers of 100 chains heard of it after ${quantile(lags, 0.5).toFixed(1)} ms, p99 ${quantile(lags, 0.99).toFixed(1)} ms, of ${limitMs.toFixed(1)} ms`,
-  );
-  expect(quantile(lags, 0.99)).toBeLessThanOrEqual(limitMs);
+  await giveUp("warm-up", slots);
+  const measured = await measureRounds(8, async (round) => {
+    const lags = await giveUp(`round-${round}`, 100);
+    const ms = quantile(lags, 0.99);
+    const limitMs = allow(100) + starvedMs();
+    console.log(
+      `${lags.length} handlers of 100 chains heard of it after ${quantile(lags, 0.5).toFixed(1)} ms, p99 ${ms.toFixed(1)} ms, of ${limitMs.toFixed(1)} ms`,
+    );
+    return { ms, limitMs };
+  });
+  expect(measured.ms).toBeLessThanOrEqual(measured.limitMs);
   expect(flame.pools["default"]!.stats()).toMatchObject({ slotsUsed: 0, pending: 0 });
   const none = { slotsUsed: 0, pending: 0 };
   expect(await Hop.slots()).toEqual(none);
