@@ -32,7 +32,7 @@ const names = (alerts: ReadonlyArray<SeenAlert>): string =>
   alerts.map(({ name, severity }) => `${name} (${severity})`).join(", ");
 
 const printOthers = ({ allowed, strays }: DrillResult): void => {
-  if (allowed.length > 0) row("also", `  ${names(allowed)}, as may be`);
+  if (allowed.length > 0) row("also", `  ${names(allowed)}, which this fault may cause`);
   if (strays.length > 0) row("also", `${mark(false)} ${names(strays)}, which must not fire`);
 };
 

@@ -12,10 +12,14 @@ export interface LogRecord {
   readonly meta: Readonly<Record<string, unknown>>;
 }
 
-/** Serves `methods` as the service `work`. */
-export const startStaticRunner = async (runnerId: string, methods: ServiceDefinition): Promise<RunnerServer> => {
+/** Serves `methods` as the service `work`, by default with the secret of the tests. */
+export const startStaticRunner = async (
+  runnerId: string,
+  methods: ServiceDefinition,
+  security: FlameConfig["security"] = { secret },
+): Promise<RunnerServer> => {
   const logger = { info: () => {}, warn: () => {}, error: () => {} };
-  const flame = createFlame({ mode: "runner", security: { secret }, logger });
+  const flame = createFlame({ mode: "runner", security, logger });
   onTestFinished(() => flame.shutdown());
   flame.service("work", methods);
   const options = { port: 0, hostname: "127.0.0.1", runnerId, handleSignals: false };

@@ -1,4 +1,4 @@
-/** What the runners do: ask a supplier for a price, as most handlers ask something else. */
+/** The methods that run on the runners. They call a supplier over HTTP, as most handlers call something. */
 import { defineMethod, flame } from "firelight";
 
 /** Where the supplier is, in the environment of runners. */
@@ -21,5 +21,5 @@ export const Shop = flame.service("shop", {
   }),
 });
 
-/** What a runner does before it takes work: loads a model. It takes as long as the supplier takes. */
+/** Loads a model before the runner accepts calls. It takes as long as the supplier takes. */
 export const loadModel = (): Promise<string> => ask("/model", AbortSignal.timeout(60_000));

@@ -1,7 +1,20 @@
+import { readFileSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { startStaticRunner } from "../../integration/static-runners.ts";
+import { secret, startStaticRunner } from "../../integration/static-runners.ts";
 import { firelight } from "../run-cli.ts";
-import { methods } from "./diagnosis.ts";
+import { folderWith, methods } from "./diagnosis.ts";
+
+/** The text with one space between words, and without what differs between two runs. */
+const comparable = (text: string): string =>
+  text
+    .replaceAll(/127\.0\.0\.1:\d+/g, "<address>")
+    .replaceAll(/\d+(\.\d+)*( m?s\b)?/g, "<number>")
+    .replaceAll(/(Node|Bun) <number>/g, "<runtime>")
+    .replaceAll(/ samples?\b/g, " <samples>")
+    .replaceAll(/ahead of|behind/g, "<direction>")
+    .replaceAll(/\s+/g, " ")
+    .trim();
 
 describe("the page that it prints", () => {
   test("has a mark for each check, what to do below those that fail, and a sum", async () => {
@@ -18,5 +31,19 @@ describe("the page that it prints", () => {
     expect(stdout).toMatch(/^1 check failed, \d+ passed\.$/m);
     expect(stdout.split("\n").filter((line) => line.length > 100)).toEqual([]);
     expect(code).toBe(1);
+  });
+
+  test("is the one that docs/cli.md shows", async () => {
+    const a = await startStaticRunner("a", methods);
+    const b = await startStaticRunner("b", methods, { secret: "another secret than the others have" });
+    const runners = [a, b].map(({ runnerId, url }) => ({ id: runnerId, url }));
+    const cwd = folderWith({
+      "flame.config.ts": `export default { pools: { default: { runners: ${JSON.stringify(runners)} } } };`,
+    });
+    symlinkSync(join(import.meta.dirname, "../../../node_modules"), join(cwd, "node_modules"));
+    const { stdout } = await firelight(["doctor"], { cwd, env: { FLAME_SECRET: secret } });
+    const page = readFileSync(join(import.meta.dirname, "../../../docs/cli.md"), "utf8");
+    const [, shown = ""] = /^```text\n(Installation\n.*?)^```$/ms.exec(page) ?? [];
+    expect(comparable(shown)).toBe(comparable(stdout));
   });
 });
