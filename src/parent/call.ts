@@ -92,6 +92,8 @@ export interface Call extends AcquireRequest {
   hedges: number;
   /** What the failed attempts so far tell about the handler. */
   executed: Executed;
+  /** Whether the running attempt is a retry that took a token of the pool's retry budget. */
+  tookRetryToken: boolean;
   /** Why there was no further attempt, although the options allowed one. */
   retryDenied: RetryDenialReason | undefined;
   /** The call that this is a copy of, while several attempts run at the same time. */
@@ -143,6 +145,7 @@ export const startCall = (client: ClientContext, request: CallRequest, origin: C
     attempts: 0,
     hedges: 0,
     executed: "no",
+    tookRetryToken: false,
     retryDenied: undefined,
     parentCall: undefined,
     coldStart: false,

@@ -102,7 +102,7 @@ class Race {
     const busy = new Set(leases.flatMap((lease) => (lease === undefined ? [] : [lease.runner.id])));
     const lease = acquireElsewhere(hedgedCall, pool, latest.runner.id, busy);
     if (lease !== undefined) {
-      retryBudget?.charge();
+      retryBudget?.take();
       this.#hedge(hedgedCall, lease);
     }
     if (this.#running.size < maxAttempts) this.#wait(delayMs);

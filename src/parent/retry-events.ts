@@ -31,4 +31,4 @@ export const onRetryDenied = (call: Call, { reason, text }: RetryDenial): void =
 
 /** Describes a retry budget that allows no further attempt. */
 export const budgetText = (pool: string, { tokens, limits }: RetryBudget): string =>
-  `the retry budget of pool "${pool}" is used up (${tokens.toFixed(1)} of ${limits.maxTokens} tokens left, and more than half are required)`;
+  `the retry budget of pool "${pool}" is used up (${tokens.toFixed(1)} of ${limits.maxTokens} tokens left): most of the pool's retries fail too`;

@@ -25,7 +25,10 @@ const firstRound: Round = { cause: firstAttempt, failovers: 0, avoid: undefined,
 
 const denialOf = (call: Call, decision: RetryDecision, budget: RetryBudget | undefined): RetryDenial | undefined => {
   if (!decision.retry) return decision.denial;
-  if (budget === undefined || (decision.charged ? budget.charge() : budget.open)) return undefined;
+  if (budget === undefined) return undefined;
+  const free = decision.firstFailover && budget.ample;
+  call.tookRetryToken = !free;
+  if (free || budget.take()) return undefined;
   return { reason: "budget", text: budgetText(call.pool, budget) };
 };
 

@@ -62,10 +62,10 @@ export type RetryDecision =
       readonly delayMs: number;
       readonly failover: boolean;
       /**
-       * Whether the failure takes a token of the pool's retry budget. The first failover of a call takes none, so that
-       * one draining runner does not use up the budget of the pool. Further failovers take one each.
+       * Whether it is the first failover of the call. It takes no token of a retry budget that is more than half full, so
+       * that one draining runner does not use up the budget of the pool.
        */
-      readonly charged: boolean;
+      readonly firstFailover: boolean;
       readonly reason: string;
     };
 
@@ -141,7 +141,7 @@ export const decideRetry = (situation: RetrySituation): RetryDecision => {
     retry: true,
     delayMs,
     failover,
-    charged: !failover || failovers > 0,
+    firstFailover: failover && failovers === 0,
     reason: `${error.code}, executed: ${error.executed}`,
   };
 };

@@ -72,7 +72,7 @@ export const runCall = (
         return Effect.onExitPrimitive(attempts, (exit) => {
           const error = exit._tag === "Success" ? undefined : errorOf(exit, call);
           call.lease?.release();
-          if (error === undefined) call.poolContext?.retryBudget?.earn();
+          if (error === undefined) call.poolContext?.retryBudget?.succeeded(call.tookRetryToken);
           const durationMs = performance.now() - call.startedAt;
           const { acquire, encode, network, runner_queue, handler, decode, backoff } = phases;
           // The phases sum up to the duration.

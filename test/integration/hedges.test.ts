@@ -187,7 +187,7 @@ describe("a hedge", () => {
 
   test("costs a token, and is refused when the budget is used up", async () => {
     const { parent, run, started } = await setUp(["hangs", "answers"], idempotent, {
-      retryBudget: { maxTokens: 3, tokenRatio: 0.001 },
+      retryBudget: { maxTokens: 2, tokenRatio: 0, tokensPerSecond: 0 },
     });
     expect(await run()).toBe("1-answers");
     const error = await failureOf(run.with({ timeoutMs: 300 })());

@@ -320,7 +320,11 @@ add<TlsOptions>("tls", {
   ...partOfPool("tls"),
 });
 add<RetryBudgetOptions>("retryBudget", {
-  fields: { maxTokens: wrong("number", 1, { also: [0] }), tokenRatio: wrong("number", 1, { also: [0] }) },
+  fields: {
+    maxTokens: wrong("number", 1, { also: [0] }),
+    tokenRatio: wrong("number", 0, { also: [-1] }),
+    tokensPerSecond: wrong("number", 0, { also: [-1] }),
+  },
   ...partOfPool("retryBudget"),
 });
 add<StaticRunner>("static runner", {

@@ -68,7 +68,7 @@ describe("while every runner answers 503", () => {
     },
   );
 
-  test("without a budget there is a storm", async () => {
+  test("without a budget, every call makes all of its attempts", async () => {
     const runners = await three(stopping);
     const name = parentOf(runners, { retryBudget: false }).flame.fn("name", async () => "");
     await load(50, 10, () => name());
@@ -86,6 +86,24 @@ describe("while every runner answers 503", () => {
     expect(new Set(waits).size).toBe(10);
     expect(waits.filter((ms) => ms >= 16 && ms <= 24)).toHaveLength(5);
     expect(waits.filter((ms) => ms >= 32 && ms <= 48)).toHaveLength(5);
+  });
+});
+
+describe("a handler that fails in 30% of attempts", () => {
+  test("is retried as declared by the default budget", async () => {
+    let attempts = 0;
+    const runner = await startStaticRunner("a", {
+      flaky: async () => {
+        // Three of ten attempts fail, never two of one call in a row: calls are made one after the other.
+        if (attempts++ % 10 < 6 && attempts % 2 === 1) throw new InvokeError("unavailable", "Not now.");
+      },
+    });
+    const parent = parentOf([{ id: "a", url: runner.url }]);
+    const work = parent.flame.service("work", { flaky: async () => {} });
+    const flaky = work.flaky.with({ retry: { maxAttempts: 3, baseDelayMs: 1 } });
+    expect(await load(500, 1, () => flaky())).toEqual(new Map([["ok", 500]]));
+    expect(attempts).toBeGreaterThan(600);
+    expect(await parent.sum("flame_client_retries_refused_total")).toBe(0);
   });
 });
 
@@ -119,7 +137,7 @@ const draining = async () => {
 describe("real runners that drain", () => {
   test("one of three loses no call: what it refuses fails over, and it is left out from then on", async () => {
     const { all, parent, work, end } = await draining();
-    const stopped = all[0]!.runner.stop();
+    const stopped = all[0]!.runner.stop({ drainTimeoutMs: 100_000 });
     expect(await load(300, 30, () => work.name())).toEqual(new Map([["ok", 300]]));
     const failovers = await parent.sum("flame_client_attempt_duration_seconds_count", { attempt_kind: "retry" });
     expect(failovers).toBeGreaterThan(0);
@@ -130,7 +148,7 @@ describe("real runners that drain", () => {
 
   test("all of them get at most 1.2 attempts per call, and finish what they hold", async () => {
     const { all, parent, work, end } = await draining();
-    const stopped = Promise.all(all.map(({ runner }) => runner.stop()));
+    const stopped = Promise.all(all.map(({ runner }) => runner.stop({ drainTimeoutMs: 100_000 })));
     const outcomes = await load(300, 10, () => work.name());
     expect(outcomes).toEqual(new Map([["unavailable", 300]]));
     const attempts = await parent.sum("flame_client_attempt_duration_seconds_count", { rpc_method: "work/name" });

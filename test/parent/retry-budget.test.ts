@@ -1,65 +1,172 @@
 import fc from "fast-check";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { RetryBudgetOptions } from "../../src/contract/config/options.ts";
 import { resolveConfig } from "../../src/contract/config/resolve-config.ts";
 import { RetryBudget } from "../../src/parent/retry-budget.ts";
 
-const limits = { maxTokens: 10, tokenRatio: 0.1 };
+const limits = { maxTokens: 20, tokenRatio: 0.25, tokensPerSecond: 1 };
 
-const charges = (budget: RetryBudget, count: number): ReadonlyArray<boolean> =>
-  Array.from({ length: count }, () => budget.charge());
+/** A budget with a clock that only the test moves. */
+const makeBudget = (given: Required<RetryBudgetOptions> = limits) => {
+  const clock = { ms: 0 };
+  return { clock, budget: new RetryBudget(given, () => clock.ms) };
+};
+
+const take = (budget: RetryBudget, count: number): ReadonlyArray<boolean> =>
+  Array.from({ length: count }, () => budget.take());
 
 describe("the retry budget", () => {
-  test("lets four failures in a row be tried again, and none below half", () => {
-    const budget = new RetryBudget(limits);
-    expect(charges(budget, 6)).toEqual([true, true, true, true, false, false]);
+  test("allows as many retries in a row as it has tokens", () => {
+    const { budget } = makeBudget({ ...limits, maxTokens: 3 });
+    expect(take(budget, 5)).toEqual([true, true, true, false, false]);
     expect(budget.open).toBe(false);
   });
 
-  test("opens again with enough successes, and not before", () => {
-    const budget = new RetryBudget(limits);
-    charges(budget, 100);
-    expect(budget.tokens).toBe(0);
-    for (let i = 0; i < 49; i++) budget.earn();
+  test("gets the token of a retry that succeeds back, and a fraction for any other success", () => {
+    const { budget } = makeBudget();
+    take(budget, 20);
+    budget.succeeded(true);
+    expect(budget.tokens).toBe(1);
+    for (let call = 0; call < 4; call++) budget.succeeded(false);
+    expect(budget.tokens).toBe(2);
+  });
+
+  test("refills with time, up to its maximum", () => {
+    const { budget, clock } = makeBudget();
+    take(budget, 20);
+    clock.ms = 900;
     expect(budget.open).toBe(false);
-    for (let i = 0; i < 3; i++) budget.earn();
+    clock.ms = 1_000;
     expect(budget.open).toBe(true);
+    clock.ms = 3_600_000;
+    expect(budget.tokens).toBe(20);
   });
 
-  test("hedges never close it", () => {
-    const budget = new RetryBudget(limits);
+  test("leaves a token for a retry when it allows a hedge", () => {
+    const { budget } = makeBudget({ ...limits, maxTokens: 3 });
     let hedges = 0;
-    for (; budget.spare; hedges++) budget.charge();
-    expect(hedges).toBe(4);
+    for (; budget.spare; hedges++) budget.take();
+    expect(hedges).toBe(2);
     expect(budget.open).toBe(true);
   });
 
-  test("holds its bounds, and allows no more than its half and what successes earned, in any order of events", () => {
+  test("allows no more than it had and was given, in any order of events", () => {
     const anyLimits = fc.record({
       maxTokens: fc.double({ min: 1, max: 100, noNaN: true }),
-      tokenRatio: fc.double({ min: 0.001, max: 1, noNaN: true }),
+      tokenRatio: fc.double({ min: 0, max: 1, noNaN: true }),
+      tokensPerSecond: fc.double({ min: 0, max: 10, noNaN: true }),
     });
+    const anyEvent = fc.constantFrom("retry", "hedge", "success", "retried", "second");
     fc.assert(
-      fc.property(
-        anyLimits,
-        fc.array(fc.constantFrom("failure", "success", "hedge"), { maxLength: 500 }),
-        (given, events) => {
-          const budget = new RetryBudget(given);
-          let allowed = 0;
-          let successes = 0;
-          for (const event of events) {
-            if (event === "success") {
-              budget.earn();
-              successes++;
-            } else if ((event === "failure" || budget.spare) && budget.charge()) allowed++;
-            expect(budget.tokens).toBeGreaterThanOrEqual(0);
-            expect(budget.tokens).toBeLessThanOrEqual(given.maxTokens);
-            expect(budget.open).toBe(budget.tokens > given.maxTokens / 2);
-            expect(allowed).toBeLessThanOrEqual(given.maxTokens / 2 + given.tokenRatio * successes + 1e-6);
+      fc.property(anyLimits, fc.array(anyEvent, { maxLength: 500 }), (given, events) => {
+        const { budget, clock } = makeBudget(given);
+        let allowed = 0;
+        let earned = 0;
+        let failing = 0;
+        for (const event of events) {
+          if (event === "second") {
+            clock.ms += 1_000;
+            earned += given.tokensPerSecond;
+          } else if (event === "success") {
+            budget.succeeded(false);
+            earned += given.tokenRatio;
+          } else if (event === "retried" && failing > 0) {
+            budget.succeeded(true);
+            failing--;
+            earned++;
+          } else if ((event === "retry" || (event === "hedge" && budget.spare)) && budget.take()) {
+            allowed++;
+            failing++;
           }
-        },
-      ),
+          expect(budget.tokens).toBeGreaterThanOrEqual(0);
+          expect(budget.tokens).toBeLessThanOrEqual(given.maxTokens);
+          expect(budget.open).toBe(budget.tokens >= 1);
+          expect(allowed).toBeLessThanOrEqual(given.maxTokens + earned + 1e-6);
+        }
+      }),
     );
+  });
+});
+
+/** Pseudorandom numbers from 0 up to 1, always the same ones. */
+const makeRandom = (): (() => number) => {
+  let state = 1;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+};
+
+interface Rates {
+  /** Share of attempts that fail. */
+  readonly failing: number;
+  /** Share of calls that fail. */
+  readonly failed: number;
+  /** The same without a budget. */
+  readonly declared: number;
+  /** Attempts per call. */
+  readonly amplification: number;
+}
+
+/** 20,000 calls with `maxAttempts: 3`, a hundred per second, whose attempts fail independently of each other. */
+const simulate = (failing: number): Rates => {
+  const calls = 20_000;
+  const maxAttempts = 3;
+  const random = makeRandom();
+  const { budget, clock } = makeBudget();
+  let attempts = 0;
+  let failed = 0;
+  for (let call = 0; call < calls; call++) {
+    clock.ms += 10;
+    let attempt = 1;
+    attempts++;
+    while (random() < failing) {
+      if (attempt === maxAttempts || !budget.take()) {
+        attempt = Infinity;
+        break;
+      }
+      attempt++;
+      attempts++;
+    }
+    if (attempt === Infinity) failed++;
+    else budget.succeeded(attempt > 1);
+  }
+  return { failing, failed: failed / calls, declared: failing ** maxAttempts, amplification: attempts / calls };
+};
+
+describe("the default retry budget", () => {
+  const shares = [0.01, 0.05, 0.08, 0.09, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1];
+  const table = shares.map(simulate);
+
+  test("retries attempts that fail at random as declared, up to 30%", () => {
+    for (const { failing, failed, declared } of table) {
+      if (failing <= 0.3) expect(Math.abs(failed - declared), `${failing}`).toBeLessThan(0.003);
+    }
+  });
+
+  test("makes at most 1.2 attempts per call when most attempts fail", () => {
+    for (const { failing, amplification } of table) {
+      if (failing >= 0.6) expect(amplification, `${failing}`).toBeLessThanOrEqual(1.2);
+    }
+  });
+
+  test("never makes more attempts than declared", () => {
+    for (const { failing, amplification } of table) {
+      expect(amplification).toBeLessThanOrEqual(1 + failing + failing ** 2 + 0.02);
+    }
+  });
+
+  test("does what the table in docs/retries.md says", () => {
+    const percent = (share: number): string => `${(share * 100).toFixed(1)}%`;
+    const rows = table.map(
+      ({ failing, failed, declared, amplification }) =>
+        `${Math.round(failing * 100)}% ${percent(declared)} ${percent(failed)} ${amplification.toFixed(2)}`,
+    );
+    const page = readFileSync(join(import.meta.dirname, "../../docs/retries.md"), "utf8");
+    const shown = [...page.matchAll(/^\| +(\d+%) +\| +([\d.]+%) +\| +([\d.]+%) +\| +([\d.]+) +\|$/gm)];
+    expect(shown.map(([, ...cells]) => cells.join(" "))).toEqual(rows);
   });
 });
 
@@ -67,13 +174,13 @@ describe("PoolConfig.retryBudget", () => {
   const resolved = (retryBudget?: RetryBudgetOptions | false) =>
     resolveConfig({ pools: { default: { retryBudget } } }, {}).pools.get("default")!.retryBudget;
 
-  test("is that of gRPC by default, can be changed field by field and turned off", () => {
+  test("has defaults, can be changed field by field, and turned off", () => {
     expect(resolved()).toEqual(limits);
-    expect(resolved({ tokenRatio: 0.5 })).toEqual({ maxTokens: 10, tokenRatio: 0.5 });
+    expect(resolved({ tokenRatio: 0.5 })).toEqual({ ...limits, tokenRatio: 0.5 });
     expect(resolved(false)).toBeUndefined();
   });
 
-  test("is refused when it cannot work", () => {
+  test("rejects numbers that cannot work", () => {
     expect(() => resolved({ maxTokens: 0 })).toThrow(
       "pools.default.retryBudget.maxTokens is 0. Use a number of tokens, 1 or more.",
     );

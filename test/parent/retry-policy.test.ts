@@ -191,7 +191,11 @@ describe("an idempotent method", () => {
   const lost = failed("transport_error", { executed: "unknown" });
 
   test("is tried three times where an answer was lost", () => {
-    expect(decide({ error: lost, idempotent: true })).toMatchObject({ retry: true, failover: false, charged: true });
+    expect(decide({ error: lost, idempotent: true })).toMatchObject({
+      retry: true,
+      failover: false,
+      firstFailover: false,
+    });
     expect(decide({ error: lost, idempotent: true, attempt: 2 }).retry).toBe(true);
     expect(decide({ error: lost, idempotent: true, attempt: 3 }).retry).toBe(false);
     expect(decide({ error: failed("timeout", { executed: "yes" }), idempotent: true }).retry).toBe(true);
@@ -219,10 +223,10 @@ describe("an idempotent method", () => {
 });
 
 describe("failing over", () => {
-  test("is free the first time, and charged when that failed too", () => {
+  test("is a first failover once per call", () => {
     const error = failed("unavailable");
-    expect(decide({ error })).toMatchObject({ charged: false });
-    expect(decide({ error, attempt: 2, failovers: 1 })).toMatchObject({ failover: true, charged: true });
+    expect(decide({ error })).toMatchObject({ firstFailover: true });
+    expect(decide({ error, attempt: 2, failovers: 1 })).toMatchObject({ failover: true, firstFailover: false });
   });
 
   test("an attempt that could not be sent within its own time goes elsewhere, one that waited for a slot does not", () => {

@@ -279,6 +279,7 @@ interface Defaults {
   readonly hedgeAttempts: number;
   readonly retryTokens: number;
   readonly retryTokenRatio: number;
+  readonly retryTokensPerSecond: number;
 }
 
 /** The defaults of every field that has a fixed one. */
@@ -305,6 +306,7 @@ export const defaults: Defaults = {
   baseDelayMs: 100,
   maxDelayMs: 10_000,
   hedgeAttempts: 2,
-  retryTokens: 10,
-  retryTokenRatio: 0.1,
+  retryTokens: 20,
+  retryTokenRatio: 0.25,
+  retryTokensPerSecond: 1,
 };

@@ -35,15 +35,18 @@ export interface TlsOptions {
 }
 
 /**
- * Limits the load that retries add to a pool: a token bucket that starts full. A retry or hedge takes a token; a
- * successful call returns `tokenRatio`. At half of the tokens or less, nothing is retried, failovers included. The
- * first failover of a call is free and takes a token only if it fails too.
+ * Limits the load that retries add to a pool: a token bucket that starts full. A retry or hedge takes a token; a retry
+ * that succeeds returns it. Every other successful call adds `tokenRatio`, and every second `tokensPerSecond`. Without a
+ * token nothing is retried, failovers included. The first failover of a call is free while more than half are left. With the defaults, attempts
+ * that fail at random in up to 30% of cases are retried as declared, and an outage adds at most one attempt per five calls.
  */
 export interface RetryBudgetOptions {
-  /** Tokens in a full bucket. Default: 10. */
+  /** Tokens in a full bucket: how many retries may fail in a row. At least 1. Default: 20. */
   readonly maxTokens?: number;
-  /** Tokens per successful call: the long-term ratio of retries to calls. Default: 0.1. */
+  /** Tokens that a call adds which succeeds without a retry. Default: 0.25. */
   readonly tokenRatio?: number;
+  /** Tokens that every second adds, so that a pool with few calls can always retry. Default: 1. */
+  readonly tokensPerSecond?: number;
 }
 
 /** One pool of runners. */

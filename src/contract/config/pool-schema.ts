@@ -60,7 +60,8 @@ const poolFields: Fields<PoolConfig> = {
   retryBudget: either(
     object<RetryBudgetOptions>({
       maxTokens: number("tokens", { min: 1 }),
-      tokenRatio: number("tokens", { min: 0.001 }),
+      tokenRatio: number("tokens", { min: 0 }),
+      tokensPerSecond: number("tokens per second", { min: 0 }),
     }),
     no(),
   ),

@@ -67,6 +67,7 @@ const resolveBudget = (budget: RetryBudgetOptions | false = {}): ResolvedPool["r
     : {
         maxTokens: budget.maxTokens ?? defaults.retryTokens,
         tokenRatio: budget.tokenRatio ?? defaults.retryTokenRatio,
+        tokensPerSecond: budget.tokensPerSecond ?? defaults.retryTokensPerSecond,
       };
 
 /**
