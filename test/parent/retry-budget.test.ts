@@ -10,13 +10,13 @@ const charges = (budget: RetryBudget, count: number): ReadonlyArray<boolean> =>
   Array.from({ length: count }, () => budget.charge());
 
 describe("the retry budget", () => {
-  test("lets four failures in a row be tried again, and none below half", () => {
+  test("allows retries of four failures in a row, then none at half of maxTokens or below", () => {
     const budget = new RetryBudget(limits);
     expect(charges(budget, 6)).toEqual([true, true, true, true, false, false]);
     expect(budget.open).toBe(false);
   });
 
-  test("opens again with enough successes, and not before", () => {
+  test("reopens only after enough successes", () => {
     const budget = new RetryBudget(limits);
     charges(budget, 100);
     expect(budget.tokens).toBe(0);
@@ -26,7 +26,7 @@ describe("the retry budget", () => {
     expect(budget.open).toBe(true);
   });
 
-  test("hedges never close it", () => {
+  test("stays open however many hedges are made", () => {
     const budget = new RetryBudget(limits);
     let hedges = 0;
     for (; budget.spare; hedges++) budget.charge();
@@ -34,7 +34,7 @@ describe("the retry budget", () => {
     expect(budget.open).toBe(true);
   });
 
-  test("holds its bounds, and allows no more than its half and what successes earned, in any order of events", () => {
+  test("stays within its bounds and allows at most half of maxTokens plus earned tokens, for any events", () => {
     const anyLimits = fc.record({
       maxTokens: fc.double({ min: 1, max: 100, noNaN: true }),
       tokenRatio: fc.double({ min: 0.001, max: 1, noNaN: true }),
@@ -67,13 +67,13 @@ describe("PoolConfig.retryBudget", () => {
   const resolved = (retryBudget?: RetryBudgetOptions | false) =>
     resolveConfig({ pools: { default: { retryBudget } } }, {}).pools.get("default")!.retryBudget;
 
-  test("is that of gRPC by default, can be changed field by field and turned off", () => {
+  test("defaults to gRPC's values, merges fields and can be disabled", () => {
     expect(resolved()).toEqual(limits);
     expect(resolved({ tokenRatio: 0.5 })).toEqual({ maxTokens: 10, tokenRatio: 0.5 });
     expect(resolved(false)).toBeUndefined();
   });
 
-  test("is refused when it cannot work", () => {
+  test("rejects invalid values", () => {
     expect(() => resolved({ maxTokens: 0 })).toThrow(
       "pools.default.retryBudget.maxTokens is 0. Use a number of tokens, 1 or more.",
     );
