@@ -38,7 +38,7 @@ afterEach(() => {
 });
 
 describe("local mode", () => {
-  test("runs services, functions and Effects end to end", async () => {
+  test("runs services and functions, called with promises and as Effects", async () => {
     const flame = make({ mode: "local" });
     const Billing = flame.service("billing", {
       charge: defineMethod("charge", async (_ctx, req: { amount: number }) => ({ ok: true, charged: req.amount })),
@@ -55,7 +55,7 @@ describe("local mode", () => {
     expect(flame.registry.getService("ping")?.methods.has("default")).toBe(true);
   });
 
-  test("serializes as a remote call does", async () => {
+  test("serializes arguments and results like a remote call", async () => {
     const flame = make({ mode: "local" });
     const given = { when: new Date(0), tags: new Set(["a"]) };
     let seen: unknown;
@@ -74,7 +74,7 @@ describe("local mode", () => {
     });
   });
 
-  test("hands the context to the handler, and to code below it", async () => {
+  test("passes the invocation to the handler, and currentInvocation() returns it", async () => {
     const flame = make({ mode: "local" });
     const who = flame.service("who", {
       handed: defineMethod("handed", (ctx) => [ctx.method, ctx.invocationId === currentInvocation()?.invocationId]),
@@ -87,7 +87,7 @@ describe("local mode", () => {
     expect(currentInvocation()).toBeUndefined();
   });
 
-  test("with() bounds one call and leaves the next alone", async () => {
+  test("with() applies its options to that call only", async () => {
     const flame = make({ mode: "local" });
     const left = flame.fn(
       "left",
@@ -110,7 +110,7 @@ describe("local mode", () => {
     });
   });
 
-  test("aborting the signal, and interrupting the Effect, abort the handler's signal", async () => {
+  test("aborting the call's signal or interrupting its Effect aborts the handler's signal", async () => {
     const flame = make({ mode: "local" });
     const started = [deferred<void>(), deferred<void>()] as const;
     const aborted = [deferred<void>(), deferred<void>()] as const;
@@ -135,7 +135,7 @@ describe("local mode", () => {
     await aborted[1].promise;
   });
 
-  test("a failure is a CallError for promises and for Effects", async () => {
+  test("a handler's failure rejects the promise and fails the Effect with an InvokeError", async () => {
     const flame = make({ mode: "local" });
     const declined = flame.fn("declined", async (): Promise<void> => {
       throw new FlameMethodError("card_declined", "The card was declined.");
@@ -151,7 +151,7 @@ describe("local mode", () => {
     expect(caught).toBe("card_declined");
   });
 
-  test("decorated methods are called through the client, on the runner's instance", async () => {
+  test("calls of a decorated method go through the client and run on the runner's class instance", async () => {
     const flame = make({ mode: "local" });
     let made = 0;
     class Counter {
@@ -176,7 +176,7 @@ describe("configuration", () => {
     return call === true ? "here" : call instanceof FlameError ? call.code : String(call);
   };
 
-  test("mode comes from the configuration, then FLAME_MODE, then FLAME_RUNNER, then is parent", async () => {
+  test("reads the mode from the configuration, then FLAME_MODE, then FLAME_RUNNER, and defaults to parent", async () => {
     vi.stubEnv("RUNNER_URL", undefined);
     expect(await modeOf(make())).toBe("config_error");
     vi.stubEnv("FLAME_RUNNER", "true");
@@ -186,7 +186,7 @@ describe("configuration", () => {
     expect(await modeOf(make({ mode: "local" }))).toBe("here");
   });
 
-  test("nothing is read before the first use", async () => {
+  test("is read at the first call, not when the instance is created", async () => {
     const flame = make();
     const ping = flame.fn("ping", async () => "pong");
     vi.stubEnv("FLAME_MODE", "nonsense");
@@ -198,14 +198,14 @@ describe("configuration", () => {
     expect(await ping()).toBe("pong");
   });
 
-  test("a runner without pools runs its own calls, one with pools sends them out", async () => {
+  test("a runner without pools runs its calls itself, and one with pools sends them to its pools", async () => {
     expect(await modeOf(make({ mode: "runner" }))).toBe("here");
     expect(
       await modeOf(make({ mode: "runner", pools: { default: { runners: [{ url: "http://127.0.0.1:9" }] } } })),
     ).toBe("config_error");
   });
 
-  test("what cannot work rejects at once, and leaves the earlier configuration", async () => {
+  test("configure rejects an invalid configuration and keeps the previous one", async () => {
     const flame = make({ mode: "local" });
     const ping = flame.fn("ping", async () => "pong");
     await expect(flame.configure({ mode: "parent", runnerUrl: "not a url" })).rejects.toBeInstanceOf(ConfigError);
@@ -213,7 +213,7 @@ describe("configuration", () => {
     expect(await ping()).toBe("pong");
   });
 
-  test("is merged over the earlier one, pools by name, security by field", async () => {
+  test("configure merges into the previous configuration: pools by name, security by field", async () => {
     const flame = make({
       mode: "parent",
       pools: { a: { runners: [{ url: "http://127.0.0.1:9" }] } },
@@ -235,7 +235,7 @@ describe("configuration", () => {
     });
   });
 
-  test("a call keeps the configuration that it started with", async () => {
+  test("a call in progress keeps the configuration that it started with", async () => {
     const flame = make({ mode: "local", requestTimeoutMs: 60_000 });
     const go = deferred<void>();
     const slow = flame.fn("slow", async () => {
@@ -260,7 +260,7 @@ describe("a parent and a runner", () => {
     return { parent: make({ mode: "parent", runnerUrl: server.url, security }, { registry }), runner, url: server.url };
   };
 
-  test("call over the wire, and count it", async () => {
+  test("run calls over the wire and count them in the parent's metrics", async () => {
     const { parent } = await setup();
     const Billing = parent.service("billing", {
       charge: defineMethod("charge", async (ctx, req: { amount: number }) => ({
@@ -275,7 +275,7 @@ describe("a parent and a runner", () => {
     expect(parent.metrics.contentType).toContain("openmetrics");
   });
 
-  test("decorated methods go over the wire too", async () => {
+  test("run decorated methods over the wire", async () => {
     const { parent } = await setup();
     class Remote {
       readonly places: Array<string> = [];
@@ -287,7 +287,7 @@ describe("a parent and a runner", () => {
     expect(await new Remote().where()).toBe("remote/where");
   });
 
-  test("shutdown stops the servers that the instance made, and refuses calls until it is configured again", async () => {
+  test("shutdown stops the instance's servers and rejects calls until the instance is configured again", async () => {
     const { parent, runner, url } = await setup();
     const ping = parent.fn("ping", async () => "pong");
     expect(await ping()).toBe("pong");
@@ -307,7 +307,7 @@ describe("a parent and a runner", () => {
   });
 });
 
-describe("an instance that serves", () => {
+describe("configure of an instance that has a runner server", () => {
   const options = { port: 0, hostname: "127.0.0.1" } as const;
   const store = { begin: () => ({ state: "started" }) as const, renew() {}, complete() {}, abandon() {} };
   const other = { info() {}, warn() {}, error() {} };
@@ -325,7 +325,7 @@ describe("an instance that serves", () => {
     ["mode", { mode: "runner" }],
     ["logger", { logger: other }],
     ["telemetry", { telemetry: { traces: false } }],
-  ])("refuses a change of %s, which would not reach its server: %o", async (field, change) => {
+  ])("rejects a change of %s until the server has stopped: %o", async (field, change) => {
     const flame = make({ security, telemetry: { metrics: false } });
     const server = flame.createRunnerServer({ ...options, runnerId: "r-7" });
     await expect(flame.configure(change)).rejects.toMatchObject({
@@ -337,7 +337,7 @@ describe("an instance that serves", () => {
     await flame.configure(change);
   });
 
-  test("may change what its server was given itself, and what it does not read", async () => {
+  test("accepts changes of options that the server overrides or does not use", async () => {
     const flame = make();
     const server = flame.createRunnerServer({
       ...options,
@@ -353,7 +353,7 @@ describe("an instance that serves", () => {
     expect(await ping()).toBe("pong");
   });
 
-  test("holds nothing fixed for a server that could not listen", async () => {
+  test("accepts any change after the server failed to listen", async () => {
     const flame = make({ security });
     const first = flame.createRunnerServer(options);
     const second = make({ security });
@@ -365,7 +365,7 @@ describe("an instance that serves", () => {
 });
 
 describe("shutdown", () => {
-  test("does not end what a later configure made", async () => {
+  test("does not close what a later configure creates", async () => {
     const flame = make({ mode: "local" });
     const ping = flame.fn("ping", async () => "pong");
     const ended = flame.shutdown();
@@ -377,7 +377,7 @@ describe("shutdown", () => {
 });
 
 describe("metrics", () => {
-  test("go on over a configure that leaves telemetry alone", async () => {
+  test("keep counting across a configure that does not change telemetry", async () => {
     const flame = make({ mode: "local" });
     const ping = flame.fn("ping", async () => "pong");
     await ping();
@@ -388,7 +388,7 @@ describe("metrics", () => {
     );
   });
 
-  test("go to the registry that the user gives", async () => {
+  test("are recorded in the prom-client registry from telemetry.metrics", async () => {
     const registry = new PromRegistry();
     const flame = make({ mode: "local", telemetry: { metrics: registry } });
     await flame.fn("ping", async () => "pong")();
@@ -396,7 +396,7 @@ describe("metrics", () => {
     expect(flame.metrics.contentType).toBe(registry.contentType);
   });
 
-  test("can be off", async () => {
+  test("are empty when telemetry.metrics is false", async () => {
     const flame = make({ mode: "local", telemetry: { metrics: false } });
     await flame.fn("ping", async () => "pong")();
     expect(await flame.metrics()).toBe("");
@@ -405,7 +405,7 @@ describe("metrics", () => {
 });
 
 describe("FlameService", () => {
-  test("is an instance that ends with its scope", async () => {
+  test("provides an instance and shuts it down when its scope closes", async () => {
     let kept: Flame | undefined;
     const program = Effect.gen(function* () {
       const flame = yield* FlameService;
@@ -416,7 +416,7 @@ describe("FlameService", () => {
     await expect(kept?.fn("late", async () => 1)()).rejects.toMatchObject({ code: "unavailable" });
   });
 
-  test("fails with a ConfigError when the configuration cannot work", async () => {
+  test("fails with a ConfigError when the configuration is invalid", async () => {
     const exit = await Effect.runPromiseExit(
       Effect.provide(FlameService, FlameService.layer({ requestTimeoutMs: -1 })),
     );
@@ -437,7 +437,7 @@ describe("the package", () => {
     await expect(outside.fn("ping2", async () => "pong")()).rejects.toMatchObject({ code: "unavailable" });
   });
 
-  test("flameService belongs to the exported flame", () => {
+  test("flameService registers the class with the exported flame instance", () => {
     class Exported {
       async go(): Promise<void> {}
     }
@@ -445,7 +445,7 @@ describe("the package", () => {
     expect(sharedFlame.registry.getService("exported.test")?.methods.has("go")).toBe(true);
   });
 
-  test("importing it and defining services starts nothing: the process ends by itself", async () => {
+  test("importing the package and defining a service starts nothing: the process exits by itself", async () => {
     const code = `
       const { flame } = await import(${JSON.stringify(new URL("../src/index.ts", import.meta.url).href)});
       flame.service("s", { a: async () => 1 });

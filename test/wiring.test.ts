@@ -1,4 +1,4 @@
-/** What an instance tells, and what it never tells: secrets that handlers and configurations contain. */
+/** What an instance reports in logs, spans and metrics: never the secrets of its handlers and configuration. */
 import { SpanKind } from "@opentelemetry/api";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import {
@@ -28,7 +28,7 @@ const make = (config: FlameConfig): Flame => {
   return flame;
 };
 
-/** A logger, and all that it was told as one text. */
+/** A logger, and everything that it received as one string. */
 const recordLogs = (): { readonly logger: Logger; readonly text: () => string } => {
   const records: Array<unknown> = [];
   const write = (message: string, meta?: Record<string, unknown>): void => {
@@ -62,7 +62,7 @@ const failAll = async (leaks: ReturnType<typeof defineLeaks>): Promise<void> => 
   await expect(leaks.late.with({ timeoutMs: 60 })()).rejects.toMatchObject({ code: "timeout" });
 };
 
-/** All that spans say, as one text. */
+/** The contents of all finished spans as one string. */
 const textOf = ({ exporter }: Recorder): string =>
   JSON.stringify(
     exporter.getFinishedSpans().map(({ name, status, attributes, events }) => [name, status, attributes, events]),
@@ -77,7 +77,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-test("secrets in the errors of handlers reach neither spans nor log records, locally", async () => {
+test("secrets in handler errors are redacted from spans and log records in local mode", async () => {
   const recorder = record();
   const { logger, text } = recordLogs();
   await failAll(defineLeaks(make({ mode: "local", security, logger, exposeErrors: true })));
@@ -89,7 +89,7 @@ test("secrets in the errors of handlers reach neither spans nor log records, loc
   expectNoCanary(spans);
 });
 
-test("secrets in the errors of handlers reach neither spans nor log records, over the wire", async () => {
+test("secrets in handler errors reach neither spans nor log records of a parent and its runner", async () => {
   const recorder = record();
   const { logger, text } = recordLogs();
   const runner = make({ mode: "runner", security, logger });
@@ -104,7 +104,7 @@ test("secrets in the errors of handlers reach neither spans nor log records, ove
   expectNoCanary(spans);
 });
 
-test("a key that is configured later is struck out too, and counters go on", async () => {
+test("configure redacts a key that it adds, and keeps the metrics counters", async () => {
   const { logger, text } = recordLogs();
   const flame = make({ mode: "local", logger });
   const leaks = defineLeaks(flame);
@@ -119,7 +119,7 @@ test("a key that is configured later is struck out too, and counters go on", asy
   );
 });
 
-test("a runner that calls its own methods tells its id and pool", async () => {
+test("a runner that calls its own methods sets its id and pool on the server span", async () => {
   vi.stubEnv("FLAME_RUNNER_ID", "images-7");
   vi.stubEnv("FLAME_POOL", "images");
   const recorder = record();
@@ -131,7 +131,7 @@ test("a runner that calls its own methods tells its id and pool", async () => {
   expect(server?.attributes).toMatchObject({ "flame.runner.id": "images-7", "flame.pool.name": "images" });
 });
 
-test("local mode without a runner's environment is called local", async () => {
+test('in local mode without a runner\'s environment, the server span has the runner id "local"', async () => {
   const recorder = record();
   await make({ mode: "local", defaultPool: "main" }).fn("ping", async () => "pong")();
   const server = recorder.exporter

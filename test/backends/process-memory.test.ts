@@ -13,17 +13,17 @@ const stack = Array.from({ length: 20 }, (_, index) => `${index}: 0x931db0  [nod
 test.each([
   ["Node", "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"],
   ["Bun", "ASSERTION FAILED: MemoryExhaustion: Crash intentionally because memory is exhausted."],
-])("%s says that its memory is used up, and prints a stack", (_runtime, line) => {
+])("detects that %s ran out of memory, from the message that it prints before its stack", (_runtime, line) => {
   expect(ended(["before", line, ...stack], aborted)).toBe(true);
   expect(ended([line, ...stack], { code: 134, signal: null })).toBe(true);
 });
 
-test("an allocation that failed and that nobody caught counts too", () => {
+test("counts an uncaught allocation failure as out of memory", () => {
   expect(ended(["RangeError: Out of memory", "      at job.ts:1:39"], { code: 1, signal: null })).toBe(true);
   expect(ended(["RangeError: Array buffer allocation failed"], { code: 1, signal: null })).toBe(true);
 });
 
-test("other ends do not, nor what was printed long before", () => {
+test("does not report out of memory for other errors, exit code 0 or a message printed long before the exit", () => {
   expect(ended(["TypeError: x is not a function"], { code: 1, signal: null })).toBe(false);
   expect(ended(["RangeError: Out of memory"], { code: 0, signal: null })).toBe(false);
   expect(ended(["RangeError: Out of memory", ...Array.from({ length: 100 }, () => "work")], aborted)).toBe(false);

@@ -41,11 +41,11 @@ const allGone = (pids: ReadonlyArray<number>): Promise<true> =>
   waitFor(() => pids.every((pid) => !isAlive(pid)), {
     timeoutMs: 5_000,
     everyMs: 50,
-    what: `the end of the runners ${pids.join(" and ")}`,
+    what: `the runners ${pids.join(" and ")} to exit`,
   });
 
 describe.each(runtimePairs)("parent on $parent, runners on $child", (pair) => {
-  test("the handshake works, and SIGKILL to the parent lets the runners drain and leaves none", async () => {
+  test("runners complete the handshake, and after SIGKILL to the parent they drain and exit", async () => {
     const { parent, replies, pids, notes } = await startFamily(pair, "well", "stay");
     expect(replies).toEqual(["well", "well"]);
     expect(pids.every(isAlive)).toBe(true);
@@ -55,14 +55,14 @@ describe.each(runtimePairs)("parent on $parent, runners on $child", (pair) => {
     expect(notes()).not.toContain("SIGTERM");
   });
 
-  test("SIGKILL to the parent leaves no runner that will not stop by itself", async () => {
+  test("a runner that does not stop by itself is killed after SIGKILL to the parent", async () => {
     const { parent, pids, notes } = await startFamily(pair, "deaf", "stay");
     parent.kill("SIGKILL");
     await allGone(pids);
     expect(notes().match(/parent gone/g)).toHaveLength(2);
   });
 
-  test("SIGKILL to the parent leaves no runner whose main thread is stuck", async () => {
+  test("a runner whose main thread is blocked is killed after SIGKILL to the parent", async () => {
     const { parent, pids, notes } = await startFamily(pair, "spin", "stay");
     expect(pids.every(isAlive)).toBe(true);
     parent.kill("SIGKILL");
@@ -70,34 +70,37 @@ describe.each(runtimePairs)("parent on $parent, runners on $child", (pair) => {
     expect(notes()).not.toContain("parent gone");
   });
 
-  test.each(["waits", "spins"])("SIGKILL to the parent leaves no runner whose boot %s for ever", async (fixture) => {
-    const folder = mkdtempSync(join(tmpdir(), "firelight-"));
-    const notes = join(folder, "notes");
-    const program = fileURLToPath(new URL("./fixtures/booting-parent.ts", import.meta.url));
-    const parent = await startProcess({
-      command: [runtimes[pair.parent], program, runtimes[pair.child]],
-      env: { FIXTURE: fixture, FIXTURE_NOTES: notes },
-    });
-    const pid = Number((await parent.waitForOutput(/^BOOTING (\d+)$/m))[1]);
-    onTestFinished(async () => {
-      await parent[Symbol.asyncDispose]();
-      if (isAlive(pid)) process.kill(pid, "SIGKILL");
-      rmSync(folder, { recursive: true });
-    });
-    await waitFor(() => existsSync(notes), { what: "the boot to hang" });
-    expect(isAlive(pid)).toBe(true);
-    parent.kill("SIGKILL");
-    await allGone([pid]);
-  });
+  test.each(["waits", "spins"])(
+    "a runner whose boot %s forever is killed after SIGKILL to the parent",
+    async (fixture) => {
+      const folder = mkdtempSync(join(tmpdir(), "firelight-"));
+      const notes = join(folder, "notes");
+      const program = fileURLToPath(new URL("./fixtures/booting-parent.ts", import.meta.url));
+      const parent = await startProcess({
+        command: [runtimes[pair.parent], program, runtimes[pair.child]],
+        env: { FIXTURE: fixture, FIXTURE_NOTES: notes },
+      });
+      const pid = Number((await parent.waitForOutput(/^BOOTING (\d+)$/m))[1]);
+      onTestFinished(async () => {
+        await parent[Symbol.asyncDispose]();
+        if (isAlive(pid)) process.kill(pid, "SIGKILL");
+        rmSync(folder, { recursive: true });
+      });
+      await waitFor(() => existsSync(notes), { what: "the boot to hang" });
+      expect(isAlive(pid)).toBe(true);
+      parent.kill("SIGKILL");
+      await allGone([pid]);
+    },
+  );
 
-  test("runners do not keep a parent alive that has finished, and end with it", async () => {
+  test("runners do not keep a finished parent alive, and exit when it exits", async () => {
     const { parent, pids, notes } = await startFamily(pair, "well", "finish");
     expect(await parent.exited).toEqual({ code: 0, signal: null });
     await allGone(pids);
     expect(notes().match(/SIGTERM|parent gone/g)!.length).toBeGreaterThanOrEqual(2);
   });
 
-  test("process.exit in the parent ends the runners", async () => {
+  test("process.exit in the parent stops the runners with SIGTERM", async () => {
     const { parent, pids, notes } = await startFamily(pair, "well", "exit");
     expect(await parent.exited).toEqual({ code: 5, signal: null });
     await allGone(pids);

@@ -13,24 +13,24 @@ const linesOf = async (...chunks: ReadonlyArray<string | Uint8Array>): Promise<R
   return lines;
 };
 
-test("lines are put together from chunks, cut characters included", async () => {
+test("forEachLine joins lines, and multi-byte characters, that are split across chunks", async () => {
   const bytes = Buffer.from("grün\r\n\nlast");
   expect(await linesOf(bytes.subarray(0, 3), bytes.subarray(3))).toEqual(["grün", "", "last"]);
 });
 
-test("an endless line arrives in pieces of bounded length, without loss", async () => {
+test("forEachLine splits a very long line into pieces of bounded length without losing bytes", async () => {
   const lines = await linesOf("a".repeat(20_000), "b".repeat(20_000), "\n", "c".repeat(16_384) + "\n");
   expect(lines.map((line) => line.length)).toEqual([16_384, 16_384, 40_000 - 2 * 16_384, 16_384]);
   expect(lines.join("")).toBe("a".repeat(20_000) + "b".repeat(20_000) + "c".repeat(16_384));
 });
 
-test("a tail keeps the last lines, short, plain and without secrets", () => {
+test("createTail keeps the last lines: truncated, without ANSI escapes, with secrets redacted", () => {
   const tail = createTail(["hunter2hunter2"], 2, 20);
   for (const line of ["gone", "\u001b[31mpassword hunter2hunter2", "x".repeat(30)]) tail.push(line);
   expect(tail.lines()).toEqual(["password [redacted]", `${"x".repeat(20)}…`]);
 });
 
-test("secrets are found by name, longest first, each line of a multi-line one", () => {
+test("secretsOf finds secrets by variable name, returns the longest first and splits multi-line values", () => {
   expect(
     secretsOf({
       FLAME_SECRET: "12345678",

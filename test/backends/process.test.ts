@@ -28,7 +28,7 @@ const request = (overrides: Partial<SpawnRequest> = {}): SpawnRequest => ({
   ...overrides,
 });
 
-/** A backend whose runners end with the test. */
+/** A backend whose runners are killed when the test finishes. */
 const backendOf = (fixture: string, options: ProcessBackendOptions = { entry }): ProcessBackend => {
   const backend = processBackend({ logs: "ignore", ...options, env: { FIXTURE: fixture, ...options.env } });
   onTestFinished(() => {
@@ -46,7 +46,7 @@ const failureOf = async (spawned: Promise<unknown>): Promise<FlameError> => {
   return error;
 };
 
-/** A file in which the fixture notes what happens to it. */
+/** A file in which the fixture records what happens to it. */
 const notesFile = (): { path: string; read(): string } => {
   const folder = mkdtempSync(join(tmpdir(), "firelight-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -56,7 +56,7 @@ const notesFile = (): { path: string; read(): string } => {
 
 const notedPid = (notes: { read(): string }): number => Number(/pid (\d+)/.exec(notes.read())![1]);
 
-test("a runner boots, answers, and stops on SIGTERM", async () => {
+test("spawn boots a runner that answers requests, and terminate stops it with SIGTERM", async () => {
   const notes = notesFile();
   const backend = backendOf("well", { entry, env: { FIXTURE_NOTES: notes.path } });
   const runner = await backend.spawn(request());
@@ -75,7 +75,7 @@ test("a runner boots, answers, and stops on SIGTERM", async () => {
   expect(isAlive(pid)).toBe(false);
 });
 
-test("stopping twice, at once or later, is the same as stopping once", async () => {
+test("terminate is idempotent, both concurrently and after the runner has stopped", async () => {
   const notes = notesFile();
   const backend = backendOf("well", { entry, env: { FIXTURE_NOTES: notes.path } });
   const runner = await backend.spawn(request());
@@ -84,11 +84,11 @@ test("stopping twice, at once or later, is the same as stopping once", async () 
   expect(notes.read().match(/SIGTERM/g)).toHaveLength(1);
 });
 
-test("stopping a runner of another backend does nothing", async () => {
+test("terminate ignores a runner of another backend", async () => {
   await expect(backendOf("well").terminate({ id: "r1", url: "http://127.0.0.1:1" })).resolves.toBeUndefined();
 });
 
-test("a runner that ignores SIGTERM is killed after the grace period", async () => {
+test("terminate kills a runner that ignores SIGTERM after stopGraceMs", async () => {
   const backend = backendOf("deaf", { entry, stopGraceMs: 200 });
   const runner = await backend.spawn(request());
   const startedAt = performance.now();
@@ -100,7 +100,7 @@ test("a runner that ignores SIGTERM is killed after the grace period", async () 
   });
 });
 
-test("exited settles when somebody else kills the runner", async () => {
+test("exited resolves when the runner is killed from outside", async () => {
   const backend = backendOf("well");
   const runner = await backend.spawn(request());
   process.kill(backend.running()[0]!.pid, "SIGKILL");
@@ -108,12 +108,12 @@ test("exited settles when somebody else kills the runner", async () => {
   await backend.terminate(runner);
 });
 
-test("a runner that has nothing left to do ends in spite of the watch", async () => {
+test("supervision does not keep alive a runner whose event loop has drained", async () => {
   const runner = await backendOf("finish").spawn(request());
   expect(await runner.exited).toMatchObject({ code: 0 });
 });
 
-test("a boot that crashes says how, how late, what was printed last and with which command", async () => {
+test("a boot that crashes rejects with the exit code, the elapsed time, the command and the last output", async () => {
   const error = await failureOf(backendOf("crash").spawn(request()));
   expect(error).toBeInstanceOf(InvokeError);
   expect(error).toMatchObject({ code: "unavailable", executed: "no", pool: "images", runnerId: "r1" });
@@ -126,14 +126,14 @@ test("a boot that crashes says how, how late, what was printed last and with whi
   expect(lines.at(-1)).toBe("  | cannot connect with [redacted]");
 });
 
-test("an entry that ends without a server is told to start one", async () => {
+test("an entry that exits without starting a server rejects and names createRunnerServer()", async () => {
   const error = await failureOf(backendOf("nothing").spawn(request()));
   expect(error.message).toContain("exited with code 0");
   expect(error.message).toContain("createRunnerServer()");
   expect(error.message).toContain("It printed nothing.");
 });
 
-test("a boot that takes too long is killed, and says after how long and what it printed", async () => {
+test("a boot that exceeds spawnTimeoutMs is killed and rejects with the timeout and the last output", async () => {
   const notes = notesFile();
   const backend = backendOf("hang", { entry, env: { FIXTURE_NOTES: notes.path } });
   const error = await failureOf(backend.spawn(request({ timeoutMs: 1_500 })));
@@ -145,12 +145,12 @@ test("a boot that takes too long is killed, and says after how long and what it 
   expect(isAlive(notedPid(notes))).toBe(false);
 });
 
-test("an abort during the boot kills the runner", async () => {
+test("aborting during the boot kills the runner and rejects as canceled", async () => {
   const notes = notesFile();
   const backend = backendOf("hang", { entry, env: { FIXTURE_NOTES: notes.path } });
   const abort = new AbortController();
   const failure = failureOf(backend.spawn(request({ signal: abort.signal })));
-  await waitFor(() => notes.read(), { what: "the start of the runner" });
+  await waitFor(() => notes.read(), { what: "the runner to start" });
   abort.abort(new Error("pool closed"));
   const error = await failure;
   expect(error.code).toBe("canceled");
@@ -159,14 +159,14 @@ test("an abort during the boot kills the runner", async () => {
   expect(isAlive(notedPid(notes))).toBe(false);
 });
 
-test("an abort before the boot starts nothing", async () => {
+test("spawn with an aborted signal starts no process", async () => {
   const backend = backendOf("well");
   const failure = failureOf(backend.spawn(request({ signal: AbortSignal.abort() })));
   expect(backend.running()).toEqual([]);
   expect((await failure).code).toBe("canceled");
 });
 
-test("a runner under another id is refused and killed", async () => {
+test("a runner that reports another id is rejected and killed", async () => {
   const backend = backendOf("renamed");
   const error = await failureOf(backend.spawn(request()));
   expect(error).toBeInstanceOf(ConfigError);
@@ -174,7 +174,7 @@ test("a runner under another id is refused and killed", async () => {
   expect(backend.running()).toEqual([]);
 });
 
-test("a line that is no ready line is refused and the runner killed", async () => {
+test("a runner that writes an invalid ready line is rejected and killed", async () => {
   const backend = backendOf("garbled");
   expect((await failureOf(backend.spawn(request()))).message).toContain("descriptor 3");
   expect(backend.running()).toEqual([]);
@@ -186,7 +186,7 @@ test.each([
   ["a runtime", { entry, runtime: "/no/such/runtime" }, /Check that "\/no\/such\/runtime" exists/],
   ["a command", { command: ["no-such-program"] }, /Check that "no-such-program" exists/],
 ] as ReadonlyArray<[string, ProcessBackendOptions, RegExp]>)(
-  "%s that does not exist fails at once",
+  "spawn rejects %s that does not exist",
   async (_, options, message) => {
     const backend = backendOf("well", options);
     const error = await failureOf(backend.spawn(request()));
@@ -196,13 +196,13 @@ test.each([
   },
 );
 
-test("contradicting options are refused when the backend is made", () => {
+test("processBackend rejects missing, conflicting and invalid options", () => {
   expect(() => processBackend({})).toThrow(/Set entry/);
   expect(() => processBackend({ command: ["node"], entry, args: [] })).toThrow(/both command and entry, args/);
   expect(() => processBackend({ entry, stopGraceMs: Number.NaN })).toThrow(/stopGraceMs is NaN/);
 });
 
-test("output arrives line by line with its runner, pool and stream", async () => {
+test("onOutput receives each line with its runner, pool and stream", async () => {
   const lines: Array<RunnerOutput> = [];
   const backend = backendOf("well", { entry, onOutput: (line) => lines.push(line) });
   await backend.spawn(request());
@@ -226,7 +226,7 @@ test.each([
   ],
   ["rejects", () => Promise.reject(new Error("full")), "rejected with Error: full"],
   ["is a promise that never settles", () => new Promise<void>(() => {}), undefined],
-])("an onOutput that %s is told of once, and the runner serves", async (_, run, said) => {
+])("a faulty onOutput (%s) warns at most once, and the runner keeps serving", async (_, run, said) => {
   const warnings: Array<string> = [];
   const onWarning = (warning: Error): void => void warnings.push(warning.message);
   const unhandled = vi.fn();
@@ -246,23 +246,25 @@ test.each([
   expect(unhandled).not.toHaveBeenCalled();
 });
 
-test("output goes to the same stream of the parent behind the runner's id by default", async () => {
+test('logs: "forward" writes each line to the same stream of the parent, prefixed with the runner\'s id', async () => {
   const stdout = vi.spyOn(process.stdout, "write").mockReturnValue(true);
   const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true);
   onTestFinished(() => void vi.restoreAllMocks());
   await backendOf("well", { entry, logs: "forward" }).spawn(request());
-  await waitFor(() => stderr.mock.calls.some(([text]) => text === "[r1] a warning\n"), { what: "the line on stderr" });
+  await waitFor(() => stderr.mock.calls.some(([text]) => text === "[r1] a warning\n"), {
+    what: "the line on the parent's stderr",
+  });
   await waitFor(() => stdout.mock.calls.some(([text]) => text === "[r1] listening\u001b[0m as r1\n"), {
-    what: "the line on stdout",
+    what: "the line on the parent's stdout",
   });
 });
 
-describe.each(["node", "bun"] as const)("the last megabyte of a runner on %s", (runtime) => {
+describe.each(["node", "bun"] as const)("the last megabyte of output of a runner on %s", (runtime) => {
   test.each([
     ["console.log and process.exit", "log", { code: 7, reason: "exited with code 7" }],
     ["one write and process.exit", "write", { code: 7, reason: "exited with code 7" }],
     ["console.error and SIGKILL", "kill", { signal: "SIGKILL", reason: "was ended by SIGKILL" }],
-  ])("is read before its end is told: %s", async (_name, how, exit) => {
+  ])("is read before exited resolves: %s", async (_name, how, exit) => {
     const lines: Array<string> = [];
     const onOutput = ({ line }: RunnerOutput): void => void lines.push(line);
     const runner = await backendOf("well", { entry, runtime: runtimes[runtime], onOutput }).spawn(request());
@@ -274,7 +276,7 @@ describe.each(["node", "bun"] as const)("the last megabyte of a runner on %s", (
   });
 });
 
-test("a runner of Node that ran out of memory says so, after all that it printed", async () => {
+test("a Node runner that runs out of memory exits with outOfMemory, and none of its output is lost", async () => {
   const lines: Array<string> = [];
   const backend = backendOf("well", {
     entry,
@@ -291,7 +293,7 @@ test("a runner of Node that ran out of memory says so, after all that it printed
   expect(lines.some((line) => line.includes("JavaScript heap out of memory"))).toBe(true);
 });
 
-test("five boots at once give five runners", async () => {
+test("five concurrent spawns boot five runners", async () => {
   const backend = backendOf("well");
   const ids = ["r1", "r2", "r3", "r4", "r5"];
   const runners = await Promise.all(ids.map((runnerId) => backend.spawn(request({ runnerId }))));
@@ -301,7 +303,7 @@ test("five boots at once give five runners", async () => {
   expect(backend.running()).toEqual([]);
 });
 
-test("the secret reaches the runner by its environment and not by its command line", async () => {
+test("the secret is passed to the runner in its environment, not on its command line", async () => {
   const backend = backendOf("well", { entry, args: ["--visible"] });
   const runner = await backend.spawn(request());
   const env = (await (await fetch(`${runner.url}/env`)).json()) as Record<string, string>;
@@ -311,7 +313,7 @@ test("the secret reaches the runner by its environment and not by its command li
   expect(visible).not.toContain(secret);
 });
 
-test("a runner inherits the environment without what is the parent's alone", async () => {
+test("a runner inherits the parent's environment except for variables specific to the parent", async () => {
   vi.stubEnv("RUNNER_URL", "http://127.0.0.1:1");
   vi.stubEnv("TRACEPARENT", "00-stale");
   vi.stubEnv("FLAME_ORPHAN_TIMEOUT_MS", "1");
@@ -333,7 +335,7 @@ test("a runner inherits the environment without what is the parent's alone", asy
     expect(env).not.toHaveProperty(name);
 });
 
-test("a kill reaches the runner behind a shell that ignores SIGTERM", async () => {
+test("terminate also kills the runner behind a shell that ignores SIGTERM", async () => {
   const notes = notesFile();
   const command = ["sh", "-c", `trap "" TERM; "$0" "$1" & wait`, process.execPath, fileURLToPath(entry)] as const;
   const backend = backendOf("deaf", { command, env: { FIXTURE_NOTES: notes.path }, stopGraceMs: 50 });
@@ -341,21 +343,21 @@ test("a kill reaches the runner behind a shell that ignores SIGTERM", async () =
   const pid = notedPid(notes);
   expect(backend.running()[0]!.pid).not.toBe(pid);
   await backend.terminate(runner);
-  await waitFor(() => !isAlive(pid), { timeoutMs: 1_000, what: "the end of the runner behind the shell" });
+  await waitFor(() => !isAlive(pid), { timeoutMs: 1_000, what: "the runner behind the shell to exit" });
   expect(notes.read()).not.toContain("parent gone");
 });
 
-test("a runner whose shell ends early ends too", async () => {
+test("a runner exits when the shell that started it is killed", async () => {
   const notes = notesFile();
   const command = ["sh", "-c", `"$0" "$1" & wait`, process.execPath, fileURLToPath(entry)] as const;
   const backend = backendOf("well", { command, env: { FIXTURE_NOTES: notes.path } });
   await backend.spawn(request());
   process.kill(backend.running()[0]!.pid, "SIGKILL");
-  await waitFor(() => !isAlive(notedPid(notes)), { what: "the end of the runner behind the shell" });
+  await waitFor(() => !isAlive(notedPid(notes)), { what: "the runner behind the shell to exit" });
   expect(notes.read()).toContain("parent gone");
 });
 
-test("what a runner forks does not load what Firelight preloads into the runner", async () => {
+test("a process forked by a runner does not inherit Firelight's preloads", async () => {
   const lines: Array<string> = [];
   const abort = new AbortController();
   const backend = processBackend({
@@ -364,7 +366,7 @@ test("what a runner forks does not load what Firelight preloads into the runner"
     onOutput: ({ line }) => lines.push(line),
   });
   const boot = backend.spawn({ ...request(), signal: abort.signal });
-  await waitFor(() => lines.length > 0, { what: "the forked process to speak" });
+  await waitFor(() => lines.length > 0, { what: "output of the forked process" });
   expect(lines).toEqual(['forked {"execArgv":[]}, own 0']);
   abort.abort();
   await expect(boot).rejects.toMatchObject({ code: "canceled" });

@@ -20,7 +20,7 @@ const decide = (situation: Partial<RetrySituation> & Pick<RetrySituation, "error
   });
 
 describe("without a retry policy", () => {
-  test("an attempt that did not reach the handler fails over at once", () => {
+  test("an attempt that did not reach the handler fails over without a delay", () => {
     expect(decide({ error: failed("transport_error", { executed: "no", runnerId: "a" }) })).toMatchObject({
       retry: true,
       delayMs: 0,
@@ -33,23 +33,23 @@ describe("without a retry policy", () => {
     });
   });
 
-  test("failing over is bounded", () => {
+  test("the number of failovers is limited", () => {
     const error = failed("transport_error", { executed: "no", runnerId: "a" });
     expect(decide({ error, attempt: failoverAttempts, failovers: failoverAttempts - 1 }).retry).toBe(true);
     expect(decide({ error, attempt: failoverAttempts + 1, failovers: failoverAttempts }).retry).toBe(false);
   });
 
-  test("a call that its own pool refused does not fail over: there is no other pool", () => {
+  test("a call that its own pool rejected does not fail over", () => {
     expect(decide({ error: failed("overloaded", { phase: "acquire" }) }).retry).toBe(false);
   });
 
-  test("nothing that may have executed is tried again", () => {
+  test("an attempt that may have executed is not retried", () => {
     expect(decide({ error: failed("transport_error", { executed: "unknown" }) }).retry).toBe(false);
     expect(decide({ error: failed("remote_error", { executed: "yes" }) }).retry).toBe(false);
     expect(decide({ error: failed("timeout", { executed: "unknown" }) }).retry).toBe(false);
   });
 
-  test("a pool that has no runner is not tried again", () => {
+  test("no_runner is not retried", () => {
     expect(decide({ error: failed("no_runner") }).retry).toBe(false);
   });
 });
@@ -57,18 +57,18 @@ describe("without a retry policy", () => {
 describe("with maxAttempts", () => {
   const retry = { maxAttempts: 3, baseDelayMs: 100 };
 
-  test("handler failures and lost responses are tried again", () => {
+  test("handler failures and lost responses are retried", () => {
     expect(decide({ retry, error: failed("remote_error") })).toMatchObject({ retry: true, failover: false });
     expect(decide({ retry, error: failed("transport_error", { executed: "unknown" }) }).retry).toBe(true);
   });
 
-  test("stops at maxAttempts, and failovers do not count", () => {
+  test("retries stop at maxAttempts, not counting failovers", () => {
     expect(decide({ retry, error: failed("remote_error"), attempt: 2 }).retry).toBe(true);
     expect(decide({ retry, error: failed("remote_error"), attempt: 3 }).retry).toBe(false);
     expect(decide({ retry, error: failed("remote_error"), attempt: 4, failovers: 2 }).retry).toBe(true);
   });
 
-  test("a handler that says so is not tried again", () => {
+  test("a handler failure with retryable: false is not retried", () => {
     expect(decide({ retry, error: failed("remote_error", { retryable: false }) }).retry).toBe(false);
   });
 
@@ -79,11 +79,11 @@ describe("with maxAttempts", () => {
     failed("signature_error", { retryable: true }),
     failed("payload_too_large", { retryable: true }),
     failed("canceled", { retryable: true }),
-  ])("$code is never tried again", (error) => {
+  ])("$code is never retried", (error) => {
     expect(decide({ retry, error }).retry).toBe(false);
   });
 
-  test("the delay doubles, is jittered by a fifth, and is bounded", () => {
+  test("the delay doubles with each attempt, with ±20% jitter, up to maxDelayMs", () => {
     const delay = (attempt: number, chance: number, more = {}) => {
       const decision = decide({
         retry: { maxAttempts: 10, baseDelayMs: 100, ...more },
@@ -99,11 +99,11 @@ describe("with maxAttempts", () => {
     expect(delay(9, 0.5, { maxDelayMs: 300 })).toBe(300);
   });
 
-  test("waits at least as long as the server asks", () => {
+  test("the delay is at least the error's retryAfterMs", () => {
     expect(decide({ retry, error: failed("remote_error", { retryAfterMs: 900 }) })).toMatchObject({ delayMs: 900 });
   });
 
-  test("does not start what the deadline would not allow", () => {
+  test("an attempt that could not start before the deadline is not made", () => {
     expect(decide({ retry, error: failed("remote_error"), remainingMs: 100 }).retry).toBe(false);
     expect(
       decide({ retry, error: failed("transport_error", { executed: "no", runnerId: "a" }), remainingMs: 0 }).retry,
@@ -111,14 +111,14 @@ describe("with maxAttempts", () => {
   });
 });
 
-describe("what is refused is explained", () => {
+describe("the denial of a retry", () => {
   const denial = (situation: Parameters<typeof decide>[0]) => {
     const decision = decide(situation);
     return decision.retry ? undefined : decision.denial;
   };
   const crashed = failed("remote_error");
 
-  test("attempts and failovers that are used up", () => {
+  test("has the reason max_attempts with the numbers of attempts and failovers", () => {
     expect(denial({ error: crashed, attempt: 3, retry: { maxAttempts: 3 } })).toEqual({
       reason: "max_attempts",
       text: "3 of 3 attempts were made",
@@ -129,7 +129,7 @@ describe("what is refused is explained", () => {
     });
   });
 
-  test("a deadline that is too close", () => {
+  test("has the reason deadline with the delay and the remaining time", () => {
     expect(denial({ error: crashed, retry: { maxAttempts: 3, baseDelayMs: 400 }, remainingMs: 120 })).toEqual({
       reason: "deadline",
       text: "the next attempt would start in 400 ms, but only 120 ms are left",
@@ -139,7 +139,7 @@ describe("what is refused is explained", () => {
     );
   });
 
-  test("what no policy asked for is not", () => {
+  test("is undefined when the policy does not ask for a retry", () => {
     expect(denial({ error: crashed })).toBeUndefined();
     expect(denial({ error: failed("remote_error", { retryable: false }), retry: { maxAttempts: 3 } })).toBeUndefined();
     expect(denial({ error: failed("timeout"), retry: { maxAttempts: 3 }, remainingMs: 0 })).toBeUndefined();
@@ -164,19 +164,19 @@ describe("retry.on", () => {
     });
   });
 
-  test("narrows failing over too", () => {
+  test("narrows failovers too", () => {
     expect(decide({ error: failed("unavailable"), retry: { on: [] } }).retry).toBe(false);
     expect(decide({ error: failed("unavailable"), retry: { on: ["unavailable"] } }).retry).toBe(true);
   });
 
-  test("widens nothing", () => {
+  test("does not allow retries that are otherwise denied", () => {
     expect(decide({ error: crashed, retry: { on: () => true } })).toEqual({ retry: false });
     expect(
       decide({ error: failed("canceled", { retryable: true }), retry: { maxAttempts: 3, on: () => true } }).retry,
     ).toBe(false);
   });
 
-  test("a function that throws is a no, and its message is told", () => {
+  test("denies the retry when the function throws, and includes its message", () => {
     const on = () => {
       throw new Error("oops");
     };
@@ -190,7 +190,7 @@ describe("retry.on", () => {
 describe("an idempotent method", () => {
   const lost = failed("transport_error", { executed: "unknown" });
 
-  test("is tried three times where an answer was lost", () => {
+  test("is attempted up to three times when the response is lost", () => {
     expect(decide({ error: lost, idempotent: true })).toMatchObject({
       retry: true,
       failover: false,
@@ -201,35 +201,35 @@ describe("an idempotent method", () => {
     expect(decide({ error: failed("timeout", { executed: "yes" }), idempotent: true }).retry).toBe(true);
   });
 
-  test("is tried again where the handler started and what ran it was lost", () => {
+  test("is retried when the runner is lost after the handler started", () => {
     expect(decide({ error: failed("transport_error", { executed: "yes" }), idempotent: true }).retry).toBe(true);
     expect(decide({ error: failed("transport_error", { executed: "yes" }) })).toEqual({ retry: false });
   });
 
-  test("is not tried again where the handler failed", () => {
+  test("is not retried when the handler failed", () => {
     expect(decide({ error: failed("remote_error"), idempotent: true })).toEqual({ retry: false });
   });
 
-  test("is tried as often as its own maxAttempts says", () => {
+  test("is attempted up to its maxAttempts if that is set", () => {
     expect(decide({ error: lost, idempotent: true, retry: { maxAttempts: 1 } }).retry).toBe(false);
     expect(decide({ error: lost, idempotent: true, retry: { maxAttempts: 5 }, attempt: 4 }).retry).toBe(true);
     expect(decide({ error: failed("remote_error"), idempotent: true, retry: { maxAttempts: 2 } }).retry).toBe(true);
   });
 
-  test("hedges do not count", () => {
+  test("does not count hedges as attempts", () => {
     expect(decide({ error: lost, idempotent: true, attempt: 4, hedges: 2 }).retry).toBe(true);
     expect(decide({ error: lost, idempotent: true, attempt: 5, hedges: 2 }).retry).toBe(false);
   });
 });
 
 describe("failing over", () => {
-  test("is a first failover once per call", () => {
+  test("is charged to the retry budget except for the first one", () => {
     const error = failed("unavailable");
     expect(decide({ error })).toMatchObject({ firstFailover: true });
     expect(decide({ error, attempt: 2, failovers: 1 })).toMatchObject({ failover: true, firstFailover: false });
   });
 
-  test("an attempt that could not be sent within its own time goes elsewhere, one that waited for a slot does not", () => {
+  test("follows an attempt that timed out before it was sent, but not one that timed out waiting for a slot", () => {
     const retry = { attemptTimeoutMs: 50 };
     expect(decide({ retry, error: failed("timeout", { executed: "no", phase: "network" }) })).toMatchObject({
       failover: true,
@@ -238,7 +238,7 @@ describe("failing over", () => {
     expect(decide({ error: failed("timeout", { executed: "no", phase: "network" }) }).retry).toBe(false);
   });
 
-  test("with nowhere else to go it waits as the runner asks", () => {
+  test("waits for retryAfterMs when there is no other runner", () => {
     const error = failed("overloaded", { retryAfterMs: 100 });
     expect(decide({ error, elsewhere: false })).toMatchObject({ failover: true, delayMs: 100 });
     expect(decide({ error, elsewhere: true })).toMatchObject({ failover: true, delayMs: 0 });

@@ -25,7 +25,7 @@ const startDetached = async (timeoutMs = 5_000) => {
 };
 
 describe("a detached invocation", () => {
-  test("goes on when its caller disconnects, and counts as what it ends with", async () => {
+  test("keeps running when its caller disconnects, and is recorded with its own outcome", async () => {
     const { runner, release, signal, ended } = await startDetached();
     for (let request = 0; request < 3; request++) expect((await send(runner, sign("test/quick", []))).status).toBe(200);
     expect(signal.aborted).toBe(false);
@@ -37,14 +37,14 @@ describe("a detached invocation", () => {
     expect(runner.logs).toEqual([]);
   });
 
-  test("ends at its deadline", async () => {
+  test("times out at its deadline", async () => {
     const { signal, ended } = await startDetached(150);
     await expect.poll(() => signal.aborted).toBe(true);
     expect(signal.reason).toMatchObject({ code: "timeout" });
     await expect.poll(ended).toMatchObject([{ error: { code: "timeout" } }]);
   });
 
-  test("is drained like others: waited for, then aborted", async () => {
+  test("is awaited by a drain, and aborted at its end", async () => {
     const waited = await startDetached();
     const stopped = waited.runner.server.stop({ drainTimeoutMs: 5_000 });
     expect(await waited.running()).toBe(503);
@@ -58,12 +58,12 @@ describe("a detached invocation", () => {
     expect(cut.signal.reason).toMatchObject({ code: "canceled" });
   });
 
-  test("gives its result to a caller that stays", async () => {
+  test("returns its result to a caller that stays connected", async () => {
     const runner = await startRunner({ handlers: { hello: () => "hi" } });
     expect((await send(runner, sign("test/hello", [], { detached: true }))).status).toBe(200);
   });
 
-  test("is refused when the word was added on the way", async () => {
+  test('is rejected when "detached" was added to the request in transit', async () => {
     const runner = await startRunner({ handlers: { hello: () => "hi" } });
     const request = sign("test/hello", []);
     const reply = await send(runner, request, {

@@ -23,7 +23,7 @@ const fixture = (name: string): URL => new URL(`../integration/fixtures/${name}.
 
 const serviceOf: Readonly<Record<IsolateKind, string>> = { worker: "in-worker", process: "in-process" };
 
-/** Methods that the runner has and its isolates do not. */
+/** Methods that are registered on the runner but not in its isolates. */
 flame.service("only-here", { worker: async () => 1 }, { isolation: "worker" });
 flame.service("only-here", { process: async () => 1 }, { isolation: "process" });
 
@@ -49,7 +49,7 @@ const makeRunner = async (options: RunnerServerOptions = {}) => {
 
 type TestRunner = Awaited<ReturnType<typeof makeRunner>>;
 
-/** A runner of one test. */
+/** A runner for one test. */
 const startRunner = async (options?: RunnerServerOptions): Promise<TestRunner> => {
   const runner = await makeRunner(options);
   onTestFinished(() => runner.server.stop({ drainTimeoutMs: 0 }));
@@ -86,7 +86,7 @@ const notes = () => {
   };
 };
 
-/** Calls, and is gone once `until` holds. */
+/** Makes a call and disconnects once `until` resolves. */
 const leave = async (
   server: TestRunner["server"],
   request: ReturnType<typeof sign>,
@@ -101,7 +101,7 @@ const leave = async (
 
 const timedOut = { code: "timeout", executed: "yes", phase: "handler", retryable: true } satisfies Partial<ErrorBody>;
 
-/** Milliseconds that a busy machine may need beyond what is promised. */
+/** Extra milliseconds that a busy machine may need beyond the deadline. */
 const leewayMs = 1_500;
 
 describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
@@ -109,7 +109,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
   const shared = shareRunner();
   const patient = shareRunner({ isolation: { entry: fixture("isolated-runner"), graceMs: 20_000 } });
 
-  test("gets and returns values as they are on the wire", async () => {
+  test("receives and returns all values that the wire supports", async () => {
     const { ask } = shared();
     const value = {
       at: new Date(5),
@@ -122,7 +122,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(valueOf(await ask(`${service}/echo`, [value]))).toEqual(value);
   });
 
-  test("runs elsewhere, and the next call finds it warm", async () => {
+  test("runs outside the runner's main thread, and the next call reuses its isolate", async () => {
     const { ask } = shared();
     const first = valueOf(await ask(`${service}/where`));
     const second = valueOf(await ask(`${service}/where`));
@@ -131,7 +131,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(second).toEqual({ ...first, runs: first.runs + 1 });
   });
 
-  test("is told of its invocation as on the runner", async () => {
+  test("receives the same invocation context as on the runner", async () => {
     const { ask } = shared();
     await ask(`${service}/where`);
     const reply = await ask(`${service}/told`, [], {
@@ -152,7 +152,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(told.leftMs).toBeLessThanOrEqual(9_001);
   });
 
-  test("that keeps its processor is stopped at its deadline, and disturbs nobody", async () => {
+  test("that blocks its thread is terminated at its deadline, while other calls run", async () => {
     const { ask, terminated } = shared();
     const before = valueOf(await ask(`${service}/where`));
     const note = notes();
@@ -166,14 +166,14 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(performance.now() - startedAt).toBeLessThan(3_000 + leewayMs);
     expect(errorOf(reply)).toMatchObject(timedOut);
     expect(errorOf(reply).message).toContain("terminated");
-    await waitFor(() => terminated().length === 1, { what: "the end of the isolate" });
+    await waitFor(() => terminated().length === 1, { what: "the isolate to terminate" });
     expect(terminated()[0]).toMatchObject({ method: `${service}/spin`, isolation: kind, stopped: true, graceMs: 100 });
     const after = valueOf(await ask(`${service}/where`));
     expect([after.pid, after.threadId]).not.toEqual([before.pid, before.threadId]);
-    if (kind === "process") await waitFor(() => !isAlive(before.pid), { what: "the end of the process" });
+    if (kind === "process") await waitFor(() => !isAlive(before.pid), { what: "the process to exit" });
   });
 
-  test("that ends when its signal says so is not terminated", async () => {
+  test("that stops when its signal is aborted is not terminated", async () => {
     const { ask, terminated } = patient();
     const note = notes();
     const before = valueOf(await ask(`${service}/where`));
@@ -186,15 +186,15 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(terminated()).toEqual([]);
   });
 
-  test("that gives its thread back but ignores its signal is stopped as well", async () => {
+  test("that ignores its signal without blocking its thread is terminated", async () => {
     const { ask, terminated } = shared();
     const note = notes();
     await ask(`${service}/where`);
     expect(errorOf(await ask(`${service}/deaf`, [note.file], { timeoutMs: 1_000 }))).toMatchObject(timedOut);
-    await waitFor(() => terminated().length === 1, { what: "the end of the isolate" });
+    await waitFor(() => terminated().length === 1, { what: "the isolate to terminate" });
   });
 
-  test("hears that its caller left, and may end by itself", async () => {
+  test("has its signal aborted when its caller disconnects, and is not terminated if it stops", async () => {
     const { server, terminated } = patient();
     const note = notes();
     await leave(server, sign(`${service}/polite`, [note.file, "throws"]), () => note.has("started"));
@@ -202,11 +202,11 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(terminated()).toEqual([]);
   });
 
-  test("is stopped when its caller leaves and it goes on", async () => {
+  test("is terminated when its caller disconnects and it does not stop", async () => {
     const { ask, server, events, terminated } = shared();
     const note = notes();
     await leave(server, sign(`${service}/spin`, [note.file]), () => note.has("spinning"));
-    await waitFor(() => terminated().length === 1, { what: "the end of the isolate" });
+    await waitFor(() => terminated().length === 1, { what: "the isolate to terminate" });
     expect(events).toContainEqual(
       expect.objectContaining({
         _tag: "ServerEnded",
@@ -217,7 +217,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(valueOf(await ask(`${service}/echo`, ["next"]))).toBe("next");
   });
 
-  test("that fails tells its caller as on the runner, and the runner's log everything", async () => {
+  test("that fails returns the same error as on the runner, and the runner records the whole error", async () => {
     const { ask, events } = shared();
     const declined = errorOf(await ask(`${service}/decline`));
     expect(declined).toMatchObject({ code: "remote_error", executed: "yes", phase: "handler", retryable: false });
@@ -232,7 +232,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(unsendable).toMatchObject({ code: "serialization_error", executed: "yes", phase: "encode" });
   });
 
-  test("whose arguments cannot be decoded did not run", async () => {
+  test("whose arguments cannot be decoded does not run", async () => {
     const { server } = shared();
     const { headers, ...request } = sign(`${service}/echo`, []);
     const bad = { ...request, body: Buffer.from('{"json":{}}') };
@@ -245,21 +245,24 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     ["exit", []],
     ["crash", ["throws"]],
     ["crash", ["rejects"]],
-  ] as const)("that takes its isolate down (%s %j) is a typed error, and the runner goes on", async (method, args) => {
-    const { ask, terminated } = shared();
-    const reply = await ask(`${service}/${method}`, args);
-    expect(errorOf(reply)).toMatchObject({
-      code: "transport_error",
-      executed: "yes",
-      phase: "handler",
-      retryable: true,
-    });
-    expect(valueOf(await ask("probe/add", [1, 2]))).toBe(3);
-    expect(valueOf(await ask(`${service}/echo`, ["next"]))).toBe("next");
-    expect(terminated()).toEqual([]);
-  });
+  ] as const)(
+    "that ends its isolate (%s %j) is a transport_error, and the runner keeps serving",
+    async (method, args) => {
+      const { ask, terminated } = shared();
+      const reply = await ask(`${service}/${method}`, args);
+      expect(errorOf(reply)).toMatchObject({
+        code: "transport_error",
+        executed: "yes",
+        phase: "handler",
+        retryable: true,
+      });
+      expect(valueOf(await ask("probe/add", [1, 2]))).toBe(3);
+      expect(valueOf(await ask(`${service}/echo`, ["next"]))).toBe("next");
+      expect(terminated()).toEqual([]);
+    },
+  );
 
-  test("runs beside others of its kind, and they beside it", async () => {
+  test("runs concurrently with other calls of the same method", async () => {
     const { ask } = shared();
     const note = notes();
     const [first, second] = await Promise.all([
@@ -270,7 +273,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(valueOf(second)).toBeGreaterThan(0);
   });
 
-  test("runs once for an idempotency key, for as long as the most patient caller has", async () => {
+  test("runs once per idempotency key, until the latest deadline of its callers", async () => {
     const { ask } = shared();
     const note = notes();
     await ask(`${service}/where`);
@@ -282,7 +285,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(note.text().match(/started/g)).toHaveLength(1);
   });
 
-  test("that returns within its grace has its result kept for its key", async () => {
+  test("that returns within graceMs has its result stored under its idempotency key", async () => {
     const { ask } = patient();
     const note = notes();
     await ask(`${service}/where`);
@@ -293,24 +296,24 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(note.text().match(/started/g)).toHaveLength(1);
   });
 
-  test("that is terminated leaves its key free", async () => {
+  test("that is terminated releases its idempotency key", async () => {
     const { ask, terminated } = shared();
     const once = { idempotencyKey: "stuck", timeoutMs: 1_000 };
     for (let turn = 0; turn < 2; turn++) {
       await ask(`${service}/where`);
       expect(errorOf(await ask(`${service}/spin`, [], once))).toMatchObject(timedOut);
-      await waitFor(() => terminated().length > turn, { what: "the end of the isolate" });
+      await waitFor(() => terminated().length > turn, { what: "the isolate to terminate" });
     }
   });
 
-  test("has no method that only the runner has", async () => {
+  test("is a registry_error if its method is not registered in the isolate", async () => {
     const { ask } = shared();
     const error = errorOf(await ask(`only-here/${kind}`));
     expect(error).toMatchObject({ code: "registry_error", executed: "no" });
     expect(error.message).toContain("import.meta.main");
   });
 
-  test("is aborted by the end of a drain, which leaves nothing behind", async () => {
+  test("is terminated at the end of a drain, and no isolate stays running", async () => {
     const { ask, server, terminated } = await startRunner();
     const note = notes();
     const idle = valueOf(await ask(`${service}/where`));
@@ -326,7 +329,7 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
   test.each([
     ["throws when it is imported", "throw new TypeError('not today');"],
     ["ends without a runner server", "export {};"],
-  ])("whose entry %s is a configuration that cannot work", async (_what, text) => {
+  ])("whose entry %s is a config_error, and the runner keeps serving", async (_what, text) => {
     const { file } = notes();
     const entry = `${file}.mjs`;
     writeFileSync(entry, text);
@@ -337,14 +340,14 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
     expect(valueOf(await ask("probe/add", [1, 2]))).toBe(3);
   });
 
-  test("that has no time until its isolate is there did not run", async () => {
+  test("does not run when its deadline passes while its isolate boots", async () => {
     const { ask } = await startRunner();
     const reply = await ask(`${service}/echo`, [1], { timeoutMs: 5 });
     expect(errorOf(reply)).toMatchObject({ code: "timeout", executed: "no", phase: "runner_queue" });
     expect(valueOf(await ask(`${service}/echo`, [2]))).toBe(2);
   });
 
-  test("runs in place in local mode, and apart with an entry", async () => {
+  test("runs in the caller's process in local mode, and isolated if isolation.entry is set", async () => {
     const logger = { info: () => {}, warn: () => {}, error: () => {} };
     const local = { isolation: kind } as const;
     const here = createFlame({ mode: "local", logger });
@@ -360,35 +363,35 @@ describe.each(["worker", "process"] as const)("a handler in a %s", (kind) => {
   });
 });
 
-test("a process ends with what its handler has started", async () => {
+test("terminating an isolate process also kills the processes that its handler started", async () => {
   const { ask } = await startRunner();
   const note = notes();
   await ask("in-process/where");
   const reply = await ask("in-process/native", [note.file, 60], { timeoutMs: 500 });
   expect(errorOf(reply)).toMatchObject(timedOut);
   const child = Number(/child (\d+)/.exec(note.text())?.[1]);
-  await waitFor(() => !isAlive(child), { what: "the end of what the handler has started" });
+  await waitFor(() => !isAlive(child), { what: "the handler's child process to exit" });
 });
 
-test("a worker inside native code is told of as one that cannot be stopped", async () => {
+test("a worker that is blocked in native code is reported as not stopped", async () => {
   const { ask, terminated } = await startRunner();
   const note = notes();
   await ask("in-worker/where");
   const reply = await ask("in-worker/native", [note.file, 12], { timeoutMs: 2_000 });
   expect(errorOf(reply)).toMatchObject(timedOut);
-  await waitFor(() => terminated().length === 1, { what: "the news of it" });
+  await waitFor(() => terminated().length === 1, { what: "the IsolateTerminated event" });
   expect(terminated()[0]).toMatchObject({ stopped: false, isolation: "worker" });
   expect(valueOf(await ask("in-worker/echo", ["next"]))).toBe("next");
 });
 
-describe("the configuration", () => {
-  test("is refused when there is nothing that an isolate could import", async () => {
+describe("the isolation option", () => {
+  test("is rejected when isolation.entry does not exist", async () => {
     const entry = join(tmpdir(), "firelight-has-no-such-module.ts");
     await expect(startRunner({ isolation: { entry } })).rejects.toThrow(ConfigError);
     await expect(startRunner({ isolation: { entry } })).rejects.toThrow(/isolation\.entry is ".*no-such-module/);
   });
 
-  test("is refused for an isolation that there is not", () => {
+  test("is rejected when it is not a known kind", () => {
     const own = createFlame({ mode: "local" });
     // @ts-expect-error: there is no such isolation.
     expect(() => own.fn("odd", async () => 1, { isolation: "thread" })).toThrow(
@@ -396,14 +399,14 @@ describe("the configuration", () => {
     );
   });
 
-  test("is refused as an option of a call", () => {
+  test("is rejected as a call option", () => {
     const own = createFlame({ mode: "local" });
     const odd = own.fn("odd", async () => 1);
     // @ts-expect-error: a call cannot say how the runner runs it.
     expect(() => odd.with({ isolation: "worker" })).toThrow(/isolation is not an option of calls/);
   });
 
-  test("of a method wins over that of its service", () => {
+  test("is set per service and per function", () => {
     const own = createFlame({ mode: "local" });
     own.service("mixed", { quick: async () => 1 }, { isolation: "worker", timeoutMs: 5 });
     own.fn("plain", async () => 1, { isolation: "none" });

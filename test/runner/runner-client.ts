@@ -1,6 +1,6 @@
 /**
- * A runner on a real socket, and a client that signs by hand: what a parent does,
- * without the parent.
+ * A runner on a real socket, and a client that signs its requests like a parent,
+ * without a parent.
  */
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
@@ -32,7 +32,7 @@ export interface TestRunner {
   readonly server: RunnerServer;
   readonly events: Array<FlameEvent>;
   readonly logs: Array<LogRecord>;
-  /** Invocations that were let in and have not ended. */
+  /** Number of admitted invocations that have not ended. */
   readonly inFlight: () => number;
 }
 
@@ -44,7 +44,7 @@ export interface StartOptions {
   readonly metrics?: RunnerServerDeps["metrics"];
 }
 
-/** Starts a runner on 127.0.0.1 that serves `handlers` as methods of the service `test`; it stops with the test. */
+/** Starts a runner on 127.0.0.1 that serves `handlers` as the service `test` and stops when the test finishes. */
 export const startRunner = async (start: StartOptions = {}): Promise<TestRunner> => {
   const registry = createRegistry();
   registry.register(
@@ -93,7 +93,7 @@ export interface SignedRequest {
   readonly body: Uint8Array;
 }
 
-/** A request as a parent would sign it; `change` is what this test has different. */
+/** A request signed like a parent's; `change` overrides fields of its head. */
 export const sign = (
   method: string,
   args: ReadonlyArray<unknown>,
@@ -120,7 +120,7 @@ export const sign = (
 };
 
 export interface Reply {
-  /** The head of the request that this answers. */
+  /** The head of the request that this reply belongs to. */
   readonly request: RequestHead;
   readonly status: number;
   readonly headers: Headers;
@@ -153,7 +153,7 @@ export const send = async (
 /** The error in a reply. */
 export const errorOf = (reply: Reply): ErrorBody => JSON.parse(reply.text) as ErrorBody;
 
-/** The head of a reply, if its signature holds. */
+/** The head of a reply. @throws Error if its signature is invalid. */
 export const verifiedHead = (reply: Reply, by: SigningKey = key): ResponseHead => {
   const read = readResponseHead((name) => reply.headers.get(name), reply.status, reply.request);
   if ("malformed" in read) throw new Error(read.malformed);
@@ -162,7 +162,7 @@ export const verifiedHead = (reply: Reply, by: SigningKey = key): ResponseHead =
   return read.head;
 };
 
-/** Starts a request by hand and gives its body in pieces; for what fetch does not do. */
+/** Opens a request whose body the test writes in pieces, which fetch cannot do. */
 export const openRequest = (runner: TestRunner, headers: Record<string, string>) => {
   const request = httpRequest(`${runner.server.url}/invoke`, { method: "POST", headers, agent: false });
   const answered = new Promise<{ status: number; text: string; connection: string | undefined }>((resolve, reject) => {
@@ -182,7 +182,7 @@ export const openRequest = (runner: TestRunner, headers: Record<string, string>)
   return { request, answered };
 };
 
-/** Sends bytes as they are and gives back everything up to the end of the connection. */
+/** Sends raw text and returns everything received until the connection closes. */
 export const sendRaw = (runner: TestRunner, text: string): Promise<string> =>
   new Promise((resolve, reject) => {
     const socket = connect(runner.server.port, "127.0.0.1");
@@ -195,7 +195,7 @@ export const sendRaw = (runner: TestRunner, text: string): Promise<string> =>
     socket.write(text);
   });
 
-/** A promise and the function that settles it: how a test waits for a fact inside a handler. */
+/** A promise and the function that resolves it, for waiting on something that happens inside a handler. */
 export const fact = <A = void>(): { readonly promise: Promise<A>; readonly settle: (value: A) => void } => {
   const { promise, resolve } = Promise.withResolvers<A>();
   return { promise, settle: resolve };

@@ -20,9 +20,9 @@ const create = (options: RunnerServerOptions, env: Record<string, string> = {}):
   return server;
 };
 
-describe("a runner's server", () => {
+describe("a runner server", () => {
   test.each([{ port: 0, hostname: "127.0.0.1" }, { port: 0 }])(
-    "knows its port and url at once with %j",
+    "has its port and URL immediately with %j",
     async (options) => {
       const server = create(options);
       expect(server.port).toBeGreaterThan(0);
@@ -32,13 +32,13 @@ describe("a runner's server", () => {
     },
   );
 
-  test("listens only on the host that it was given", async () => {
+  test("listens only on the configured host", async () => {
     const server = create({ port: 0, hostname: "127.0.0.1" });
     await server.ready;
     await expect(fetch(`http://127.0.0.2:${server.port}/health`)).rejects.toThrow();
   });
 
-  test("takes port, host and id from the environment", async () => {
+  test("reads its port, host and id from the environment", async () => {
     const server = create({}, { FLAME_PORT: "0", FLAME_HOST: "127.0.0.1", FLAME_RUNNER_ID: "runner-7" });
     await server.ready;
     expect(await (await fetch(`${server.url}/health`)).json()).toMatchObject({
@@ -48,7 +48,7 @@ describe("a runner's server", () => {
     });
   });
 
-  test("says where it listens", async () => {
+  test("reports the hostname that it listens on", async () => {
     const named = create({ port: 0, hostname: "127.0.0.1" });
     expect(named.hostname).toBe("127.0.0.1");
     const open = create({ port: 0 });
@@ -59,7 +59,7 @@ describe("a runner's server", () => {
     await fromEnv.ready;
   });
 
-  test("says which port is taken and what to do", async () => {
+  test("rejects ready with the port and the setting when the port is in use", async () => {
     const other = createServer().listen(0, "127.0.0.1");
     onTestFinished(() => void other.close());
     await new Promise((resolve) => other.once("listening", resolve));
@@ -78,11 +78,11 @@ describe("a runner's server", () => {
     [{ invokePath: "/health" }, "invokePath"],
     [{ runnerId: "two words" }, "two words"],
     [{ drainTimeoutMs: -1 }, "drainTimeoutMs"],
-  ])("refuses %j by name", (options, named) => {
+  ])("rejects %j by name", (options, named) => {
     expect(() => create(options)).toThrow(named);
   });
 
-  test("serves invocations on the path that it was given", async () => {
+  test("serves invocations on invokePath only", async () => {
     const runner = await startRunner({ handlers: { hello: () => "hi" }, options: { invokePath: "/rpc/v1" } });
     const request = sign("test/hello", []);
     const response = await fetch(`${runner.server.url}/rpc/v1`, {
@@ -94,7 +94,7 @@ describe("a runner's server", () => {
     expect((await send(runner, sign("test/hello", []))).status).toBe(404);
   });
 
-  test("answers unknown paths with 404 and wrong methods with 405", async () => {
+  test("responds to unknown paths with 404 and to wrong methods with 405", async () => {
     const { server } = await startRunner();
     const at = async (method: string, path: string) => {
       const response = await fetch(server.url + path, { method });
@@ -106,7 +106,7 @@ describe("a runner's server", () => {
     expect(await at("HEAD", "/health")).toEqual([200, null, "application/json"]);
   });
 
-  test("serves metrics in the format that they come in, and says when they are off", async () => {
+  test("serves metrics with their content type, and responds with 404 and the option when they are off", async () => {
     const contentType = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     const on = await startRunner({ metrics: { text: () => Promise.resolve("# EOF\n"), contentType } });
     const response = await fetch(`${on.server.url}/metrics`);
@@ -121,7 +121,7 @@ describe("a runner's server", () => {
     expect(await missing.text()).toContain("telemetry.metrics");
   });
 
-  test("survives a metrics reader that fails", async () => {
+  test("responds with 500 to /metrics, without the error, when reading the metrics fails", async () => {
     const runner = await startRunner({
       metrics: { text: () => Promise.reject(new Error("registry broke")), contentType: "text/plain" },
     });
@@ -134,7 +134,7 @@ describe("a runner's server", () => {
 
 describe("hostile requests", () => {
   test.each(["x", "", "exa mple", "[::1", "evil.example:99999"])(
-    "with the Host %j do not change the route",
+    "with the Host header %j do not change the route",
     async (host) => {
       const runner = await startRunner();
       const answer = await sendRaw(runner, `GET /health HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
@@ -143,7 +143,7 @@ describe("hostile requests", () => {
     },
   );
 
-  test("with junk in every header get an answer, and the runner goes on", async () => {
+  test("with junk in any header get a 4xx response, and the runner keeps serving", async () => {
     const runner = await startRunner({ handlers: { hello: () => "hi" } });
     const junk = [
       "__proto__: {}",
@@ -166,7 +166,7 @@ describe("hostile requests", () => {
     expect((await send(runner, sign("test/hello", []))).status).toBe(200);
   });
 
-  test("that are signed may carry a junk traceparent and a __proto__ header", async () => {
+  test("with a valid signature may have a junk traceparent and a __proto__ header", async () => {
     const runner = await startRunner({ handlers: { hello: () => "hi" } });
     const request = sign("test/hello", [], { traceparent: "junk", tracestate: "=", baggage: ",;=" });
     const lines = Object.entries({ ...request.headers }).map(([name, value]) => `${name}: ${value}\r\n`);
@@ -178,15 +178,15 @@ describe("hostile requests", () => {
     expect(answer).toMatch(/^HTTP\/1.1 200 /);
   });
 
-  test("with more headers than fit are refused", async () => {
+  test("with headers over the size limit are rejected", async () => {
     const runner = await startRunner();
     const answer = await sendRaw(runner, `POST /invoke HTTP/1.1\r\nHost: a\r\nbaggage: ${"x".repeat(40_000)}\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1.1 (4\d\d) /);
   });
 });
 
-describe("errors", () => {
-  test("name a method that is not registered, and near ones only when errors are exposed", async () => {
+describe("the error for an unknown method", () => {
+  test("is a registry_error that suggests similar methods only when exposeErrors is true", async () => {
     const handlers = { hello: () => "hi" };
     const quiet = errorOf(await send(await startRunner({ handlers }), sign("test/hallo", [])));
     expect(quiet).toMatchObject({ code: "registry_error", executed: "no", retryable: false });

@@ -1,6 +1,6 @@
 /**
- * A runner process for the signal tests. Its one method runs until a line arrives
- * on standard input; standard output says how far it is, its URL first.
+ * A runner process for the signal tests. Its only method runs until a line arrives
+ * on standard input. It prints its URL first, and then its progress, to standard output.
  */
 import { once } from "node:events";
 import { resolveConfig } from "../../src/contract/config/resolve-config.ts";

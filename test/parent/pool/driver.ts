@@ -1,4 +1,4 @@
-/** Drives a pool's state machine as its shell would, beside the model that checks each step. */
+/** Drives a pool's state machine like its shell does, with a model that checks each step. */
 import type { PoolBounds } from "../../../src/contract/config/pool-bounds.ts";
 import type { LeaseKey, PoolCommand, PoolEvent } from "../../../src/parent/pool/core/events.ts";
 import type { PoolState } from "../../../src/parent/pool/core/state.ts";
@@ -56,7 +56,7 @@ export class Driver extends PoolModel {
     this.step({ _tag: "Lost", runnerId, reason: "crash" });
   }
 
-  /** Lets time pass. */
+  /** Advances the clock. */
   advance(ms: number): ReadonlyArray<PoolCommand> {
     this.#real.now += ms;
     return this.step({ _tag: "Tick" });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { buffer, reactive, targetUtilization } from "../../../src/contract/config/scaling.ts";
 import { Driver } from "./driver.ts";
 
-/** A pool with this many runners up and idle. */
+/** A pool with `count` runners that are up and idle. */
 const withRunners = (count: number, given: ConstructorParameters<typeof Driver>[0] = {}): Driver => {
   const pool = new Driver({ max: count, ...given });
   const tickets = Array.from({ length: count * pool.state.bounds.maxConcurrency }, () => pool.acquire());
@@ -16,7 +16,7 @@ const withRunners = (count: number, given: ConstructorParameters<typeof Driver>[
 const runnerOf = (pool: Driver, waiterId: number): string | undefined => pool.granted.get(waiterId)?.key.runnerId;
 
 describe("idle runners", () => {
-  test("end after idleShutdownMs, those first that were idle longest, and min stay", () => {
+  test("stop after idleShutdownMs, longest idle first, except for min", () => {
     const pool = withRunners(3, { min: 1, idleShutdownMs: 1_000 });
     pool.advance(900);
     const busy = pool.acquire();
@@ -27,7 +27,7 @@ describe("idle runners", () => {
     expect(pool.state.runners.size).toBe(1);
   });
 
-  test("of min end too after minIdleShutdownMs, and come back with the next call", () => {
+  test("of min stop after minIdleShutdownMs, and boot again with the next call", () => {
     const pool = withRunners(2, { min: 2, idleShutdownMs: 500, minIdleShutdownMs: 5_000 });
     pool.advance(4_999);
     expect(pool.state.runners.size).toBe(2);
@@ -39,7 +39,7 @@ describe("idle runners", () => {
     expect(pool.booting.size).toBe(2);
   });
 
-  test("end when a function of yours says so, and stay when it throws", () => {
+  test("stop when the function idleShutdownMs returns true, and stay when it throws", () => {
     const asked: Array<number> = [];
     const pool = withRunners(2, {
       min: 1,
@@ -59,7 +59,7 @@ describe("idle runners", () => {
     expect(asked.length).toBeGreaterThan(3);
   });
 
-  test("end under a trickle of calls, though each call resets the clock of another one", () => {
+  test("stop under a trickle of calls, though each call resets the idle time of a different runner", () => {
     const pool = withRunners(4, { idleShutdownMs: 1_000 });
     const used = new Set<string | undefined>();
     for (let i = 0; i < 12; i++) {
@@ -77,7 +77,7 @@ describe("idle runners", () => {
     });
   });
 
-  test("end under calls that overlap, once the others have taken over; nobody's call is cut short", () => {
+  test("stop under overlapping calls once other runners have taken over, and no call fails", () => {
     const pool = withRunners(4, { maxConcurrency: 4, idleShutdownMs: 1_000, drainTimeoutMs: 10 });
     const calls = [1, 2, 3, 4].map(() => pool.acquire());
     expect(new Set(calls.map((waiterId) => runnerOf(pool, waiterId))).size).toBe(4);
@@ -96,7 +96,7 @@ describe("idle runners", () => {
     expect(pool.last("FailCalls")).toBeUndefined();
   });
 
-  test("that were to be spared are used again when the others have no room", () => {
+  test("that are avoided so that they can stop are used again when the others have no free slot", () => {
     const pool = withRunners(2, { maxConcurrency: 2, idleShutdownMs: 1_000 });
     const [first, second] = [pool.acquire(), pool.acquire()];
     pool.advance(1_000);
@@ -109,7 +109,7 @@ describe("idle runners", () => {
     expect(pool.up.size).toBe(2);
   });
 
-  test("stay as long as a burst within idleShutdownMs has needed them", () => {
+  test("stay as long as a burst within idleShutdownMs needed them", () => {
     const pool = withRunners(3, { idleShutdownMs: 1_000 });
     for (let i = 0; i < 5; i++) {
       const burst = [1, 2, 3].map(() => pool.acquire());
@@ -119,7 +119,7 @@ describe("idle runners", () => {
     }
   });
 
-  test("stay as long as a policy wanted them within idleShutdownMs", () => {
+  test("stay as long as the scaling policy targeted them within idleShutdownMs", () => {
     const pool = withRunners(4, { scaling: buffer(2), idleShutdownMs: 1_000 });
     for (let i = 0; i < 30; i++) {
       const waiterId = pool.acquire();
@@ -131,7 +131,7 @@ describe("idle runners", () => {
     expect(pool.up.size).toBe(2);
   });
 
-  test("above a lowered max end, whatever the policy wants", () => {
+  test("above a lowered max stop, whatever the policy's target", () => {
     const pool = withRunners(3, { scaling: () => ({ target: 99, reason: "all" }), idleShutdownMs: 1_000 });
     pool.update({ max: 1 });
     pool.advance(999);
@@ -140,7 +140,7 @@ describe("idle runners", () => {
     expect(pool.up.size).toBe(1);
   });
 
-  test("say why they end", () => {
+  test("stop with the reason idle and report how long they were idle", () => {
     const pool = withRunners(1, { idleShutdownMs: 100 });
     const commands = pool.advance(150);
     expect(commands).toContainEqual({ _tag: "Terminate", runnerId: "r1", reason: "idle" });
@@ -149,7 +149,7 @@ describe("idle runners", () => {
 });
 
 describe("a runner is replaced", () => {
-  test("after maxCalls, when it has finished them", () => {
+  test("after maxCalls, once it has finished them", () => {
     const pool = withRunners(1, { maxCalls: 3 });
     const first = pool.acquire();
     const last = pool.acquire();
@@ -163,7 +163,7 @@ describe("a runner is replaced", () => {
     expect(runnerOf(pool, next)).toBe("r2");
   });
 
-  test("after one call, where it is for single use", () => {
+  test("after each call when maxCalls is 1", () => {
     const pool = new Driver({ max: 1, maxCalls: 1 });
     const tickets = [pool.acquire(), pool.acquire()];
     pool.bootSucceeds("r1");
@@ -172,7 +172,7 @@ describe("a runner is replaced", () => {
     expect(tickets.map((waiterId) => runnerOf(pool, waiterId))).toEqual(["r1", "r2"]);
   });
 
-  test("when it is too old, without losing what it runs", () => {
+  test("after maxAgeMs, once its running calls have finished", () => {
     const pool = withRunners(1, { max: 2, min: 1, maxAgeMs: 1_000 });
     const waiterId = pool.acquire();
     pool.advance(1_001);
@@ -190,7 +190,7 @@ describe("a runner is replaced", () => {
     expect(pool.state.runners.has("r1")).toBe(false);
   });
 
-  test("by force when it drains for too long", () => {
+  test("after drainTimeoutMs at the latest, failing its calls", () => {
     const pool = withRunners(1, { maxAgeMs: 100, drainTimeoutMs: 1_000 });
     pool.acquire();
     pool.advance(100);
@@ -199,15 +199,15 @@ describe("a runner is replaced", () => {
   });
 });
 
-describe("waiting is bounded", () => {
-  test("by maxQueue", () => {
+describe("the wait queue", () => {
+  test("rejects calls beyond maxQueue", () => {
     const pool = new Driver({ max: 1, maxQueue: 2 });
     const tickets = [1, 2, 3].map(() => pool.acquire());
     expect(pool.refused.get(tickets[2]!)?.why).toBe("queue_full");
     expect(pool.waiting).toEqual(tickets.slice(0, 2));
   });
 
-  test("a call whose deadline is far shorter than the line is refused as it comes", () => {
+  test("rejects a call on arrival when its deadline is far shorter than the expected wait", () => {
     const pool = withRunners(1);
     for (let i = 0; i < 20; i++) pool.release(pool.granted.get(pool.acquire())!.key, 100);
     pool.acquire();
@@ -220,21 +220,21 @@ describe("waiting is bounded", () => {
 });
 
 describe("routing", () => {
-  test("packs calls onto as few runners as have room", () => {
+  test('"pack" fills one runner before it uses the next', () => {
     const pool = withRunners(2, { maxConcurrency: 2, routing: "pack" });
     const [a, b, c] = [1, 2, 3].map(() => runnerOf(pool, pool.acquire()));
     expect(a).toBe(b);
     expect(c).not.toBe(a);
   });
 
-  test("sends calls with the same key to the same runner while it has room", () => {
+  test("sends calls with the same affinity key to the same runner while it has a free slot", () => {
     const pool = withRunners(4, { maxConcurrency: 2 });
     const first = runnerOf(pool, pool.acquire(undefined, "tenant-7"));
     expect(runnerOf(pool, pool.acquire(undefined, "tenant-7"))).toBe(first);
     expect(runnerOf(pool, pool.acquire(undefined, "tenant-7"))).not.toBe(first);
   });
 
-  test("moves only the keys of a runner that went", () => {
+  test("reassigns only the affinity keys of a lost runner", () => {
     const pool = withRunners(4, { maxConcurrency: 100, scaling: reactive });
     const keys = Array.from({ length: 60 }, (_, i) => `key-${i}`);
     const before = new Map(keys.map((key) => [key, runnerOf(pool, pool.acquire(undefined, key))]));
@@ -251,19 +251,19 @@ describe("routing", () => {
 describe("scaling policies", () => {
   const snapshot = { min: 0, max: 10, slotsPerRunner: 2, ready: 2, booting: 0, used: 3, waiting: 2 };
 
-  test("reactive wants runners for what runs and waits", () => {
+  test("reactive targets enough runners for running and waiting calls", () => {
     expect(reactive(snapshot)).toEqual({ target: 3, reason: "3 calls running, 2 waiting" });
   });
 
-  test("buffer wants spare slots beyond that", () => {
+  test("buffer adds spare slots to that target", () => {
     expect(buffer(4)(snapshot).target).toBe(5);
   });
 
-  test("targetUtilization wants slots to be used to a share", () => {
+  test("targetUtilization targets enough runners for the given share of used slots", () => {
     expect(targetUtilization(0.5)(snapshot).target).toBe(5);
   });
 
-  test("a buffer is booted before anybody calls, and kept from idle shutdown", () => {
+  test("buffer boots its runners before the first call and keeps them from idle shutdown", () => {
     const pool = new Driver({ max: 3, scaling: buffer(2), idleShutdownMs: 10 });
     expect(pool.booting.size).toBe(2);
     for (const runnerId of [...pool.booting]) pool.bootSucceeds(runnerId);
@@ -273,15 +273,15 @@ describe("scaling policies", () => {
     expect(pool.booting.size).toBe(1);
   });
 
-  test("is kept within min and max, and explains itself", () => {
+  test("a policy's target is clamped to min and max, and its reason is kept", () => {
     const pool = new Driver({ min: 1, max: 2, scaling: () => ({ target: 99, reason: "a whim" }) });
     expect(pool.booting.size).toBe(2);
     expect(pool.state.scaler.decision).toEqual({ target: 99, reason: "a whim" });
   });
 });
 
-describe("boots that nobody needs any more", () => {
-  /** One runner that serves all of the calls while others are booted for them. */
+describe("boots that are no longer needed", () => {
+  /** One runner that serves all of the calls while other runners boot for them. */
   const served = (boots: number): Driver => {
     const pool = withRunners(1, { max: boots + 1 });
     for (let i = 0; i <= boots; i++) pool.acquire();
@@ -291,7 +291,7 @@ describe("boots that nobody needs any more", () => {
     return pool;
   };
 
-  test("are canceled after a moment, and are no failures", () => {
+  test("are canceled after 250 ms and do not count as failures", () => {
     const pool = served(3);
     expect(pool.last("ScheduleTick")).toEqual({ _tag: "ScheduleTick", afterMs: 250 });
     pool.advance(249);
@@ -302,7 +302,7 @@ describe("boots that nobody needs any more", () => {
     expect([pool.booting.size, pool.bootsPaused]).toEqual([0, false]);
   });
 
-  test("are canceled when those who waited have left", () => {
+  test("are canceled when the waiting calls have been abandoned", () => {
     const pool = new Driver({ max: 2 });
     const tickets = [pool.acquire(), pool.acquire()];
     pool.abandon(tickets[0]!);
@@ -313,7 +313,7 @@ describe("boots that nobody needs any more", () => {
     expect(pool.booting.size).toBe(0);
   });
 
-  test("newest first, and none that min, warm slots or a waiting call want", () => {
+  test("are canceled newest first, but not below what min, the buffer or waiting calls need", () => {
     const pool = new Driver({ min: 2, max: 4 });
     pool.bootSucceeds("r1");
     for (let i = 0; i < 4; i++) pool.acquire();
@@ -330,7 +330,7 @@ describe("boots that nobody needs any more", () => {
     expect(pool.waiting).toEqual(waiting.slice(1));
   });
 
-  test("go on when they are needed again within that moment", () => {
+  test("continue when they are needed again within 250 ms", () => {
     const pool = served(1);
     pool.advance(200);
     const [, waiting] = [pool.acquire(), pool.acquire()];
@@ -339,7 +339,7 @@ describe("boots that nobody needs any more", () => {
     expect(runnerOf(pool, waiting)).toBe("r2");
   });
 
-  test("get more time with each burst that comes again, until they come up: no endless booting and canceling", () => {
+  test("get more time with each repeated burst, until they complete instead of being canceled again", () => {
     const pool = withRunners(1, { max: 2 });
     const canceled = () => pool.commands.filter(({ _tag }) => _tag === "CancelBoot").length;
     const bootMs = 1_500;
@@ -356,7 +356,7 @@ describe("boots that nobody needs any more", () => {
     expect(canceled()).toBeLessThanOrEqual(3);
   });
 
-  test("are kept when they are about to be ready; not when they should have been for long", () => {
+  test("are kept while they are expected to complete soon, and canceled when long overdue", () => {
     const slow = () => {
       const pool = new Driver({ max: 2 });
       pool.acquire();
@@ -382,8 +382,8 @@ describe("boots that nobody needs any more", () => {
   });
 });
 
-describe("bounds change while the pool is in use", () => {
-  test("a higher max boots for whoever waits", () => {
+describe("an update of the bounds", () => {
+  test("boots runners for waiting calls when max rises", () => {
     const pool = new Driver({ max: 1 });
     for (let i = 0; i < 3; i++) pool.acquire();
     expect(pool.booting.size).toBe(1);
@@ -391,7 +391,7 @@ describe("bounds change while the pool is in use", () => {
     expect(pool.booting.size).toBe(3);
   });
 
-  test("more slots per runner serve whoever waits at once", () => {
+  test("grants waiting calls slots immediately when maxConcurrency rises", () => {
     const pool = withRunners(1);
     const tickets = [pool.acquire(), pool.acquire()];
     pool.update({ maxConcurrency: 2 });
@@ -399,8 +399,8 @@ describe("bounds change while the pool is in use", () => {
   });
 });
 
-describe("a runner that does not answer", () => {
-  test("is not ended while it has calls, gets no new ones, and comes back when it answers", () => {
+describe("a runner that fails its health probes", () => {
+  test("is ejected but not terminated while it has calls, and is ready again when it passes a probe", () => {
     const pool = withRunners(2);
     const waiterId = pool.acquire();
     const silent = runnerOf(pool, waiterId)!;
@@ -412,7 +412,7 @@ describe("a runner that does not answer", () => {
     expect(pool.state.runners.get(silent)?.phase).toBe("ready");
   });
 
-  test("is replaced when it has none", () => {
+  test("is replaced when it has no calls", () => {
     const pool = withRunners(1, { min: 1 });
     pool.step({ _tag: "ProbeEnded", runnerId: "r1", healthy: false });
     pool.step({ _tag: "ProbeEnded", runnerId: "r1", healthy: false });

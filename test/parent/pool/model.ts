@@ -1,6 +1,6 @@
 /**
- * What a pool may do, as books that are kept beside it: of each event, and of the commands that the pool answers with, it
- * checks that they fit what came before, and after each step what must always hold.
+ * A model of a pool. For each event it checks that the pool's commands are allowed in the current state, and after each
+ * step it checks the pool's invariants.
  */
 import assert from "node:assert/strict";
 import type { PoolBounds } from "../../../src/contract/config/pool-bounds.ts";
@@ -8,7 +8,7 @@ import { reactive } from "../../../src/contract/config/scaling.ts";
 import type { LeaseKey, PoolCommand, PoolEvent } from "../../../src/parent/pool/core/events.ts";
 import { PoolState } from "../../../src/parent/pool/core/state.ts";
 
-/** Bounds that bound nothing but what a test names. */
+/** Bounds that are unlimited except for the given ones. */
 export const bounds = (given: Partial<PoolBounds> = {}): PoolBounds => ({
   min: 0,
   max: 2,
@@ -26,7 +26,7 @@ export const bounds = (given: Partial<PoolBounds> = {}): PoolBounds => ({
   ...given,
 });
 
-/** The pool under test, on a clock of its own. */
+/** The pool under test, with a virtual clock. */
 export class RealPool {
   readonly state: PoolState;
   /** The virtual clock, in milliseconds. */
@@ -51,7 +51,7 @@ class NeedHistory {
     if (this.#changes.at(-1)?.runners !== runners) this.#changes.push({ at, runners });
   }
 
-  /** The most that were needed at any time from `since` on. */
+  /** The highest need at any time since `since`. */
   most(since: number): number {
     const first = this.#changes.findLastIndex(({ at }) => at <= since);
     return Math.max(...this.#changes.slice(Math.max(0, first)).map(({ runners }) => runners));
@@ -59,16 +59,16 @@ class NeedHistory {
 }
 
 export class PoolModel {
-  /** Tickets that wait, in the order they came. */
+  /** The ids of waiting calls, in order of arrival. */
   readonly waiting: Array<number> = [];
   readonly leases = new Map<number, LeaseKey>();
-  /** Leases that have come back, or whose runner is lost. */
+  /** Leases that were released, or whose runner was lost. */
   readonly returned: Array<LeaseKey> = [];
   readonly booting = new Set<string>();
-  /** Runners that have booted, or were there from the start, and have not been ended. */
+  /** Runners that have booted, or are fixed, and have not been terminated. */
   readonly up: Set<string>;
   readonly draining = new Set<string>();
-  /** Runners among those that end by themselves. */
+  /** Draining runners that exit by themselves. */
   readonly awaited = new Set<string>();
   readonly refused = new Map<number, Extract<PoolCommand, { _tag: "Refuse" }>>();
   readonly granted = new Map<number, Extract<PoolCommand, { _tag: "Grant" }>>();
@@ -78,7 +78,7 @@ export class PoolModel {
   bounds: PoolBounds;
   bootsPaused = false;
   closed = false;
-  /** Whether bounds were lowered below what may be in use: it goes when the calls that have it are done. */
+  /** Whether bounds were lowered, so that more may be in use than they allow until the current calls finish. */
   shrunk = false;
   readonly #needs = new NeedHistory();
   #waiterId = 0;
@@ -93,7 +93,7 @@ export class PoolModel {
     return ++this.#waiterId;
   }
 
-  /** Lets something happen to the pool, and checks what it makes of it. */
+  /** Applies an event to the pool and checks the resulting commands. */
   apply(real: RealPool, event: PoolEvent): ReadonlyArray<PoolCommand> {
     this.#enter(event);
     const waited = [...this.waiting];
@@ -102,7 +102,7 @@ export class PoolModel {
     this.commands.push(...commands);
     for (const command of commands) this.#take(command, event._tag);
     for (const command of commands) if (command._tag === "Grant") this.#checkChoice(command.key.runnerId, real.state);
-    if (late) assert.deepEqual(commands, [], "a late check-in changes nothing");
+    if (late) assert.deepEqual(commands, [], "a late release changes nothing");
     if (event._tag === "BootFailed") this.#checkBootFailure(event.error, waited);
     this.#check(real.state);
     if (!this.closed && this.supply === "elastic" && this.bounds.scaling === reactive) {
@@ -113,7 +113,7 @@ export class PoolModel {
     return commands;
   }
 
-  /** Whether so few fixed runners answer that the others get calls too. */
+  /** Whether so few fixed runners respond that unresponsive ones get calls too. */
   panics({ runners }: PoolState): boolean {
     const ready = runners.count("ready");
     return this.supply === "fixed" && (ready === 0 || ready < runners.size * this.bounds.panicThreshold);
@@ -158,24 +158,24 @@ export class PoolModel {
   #take(command: PoolCommand, because: PoolEvent["_tag"]): void {
     switch (command._tag) {
       case "Grant":
-        assert.equal(this.waiting[0], command.waiterId, "grants go to whoever waited longest");
+        assert.equal(this.waiting[0], command.waiterId, "grants go to the call that has waited longest");
         assert.ok(this.up.has(command.key.runnerId), "grants are on runners that are up");
-        assert.ok(!this.draining.has(command.key.runnerId), "draining runners get no new work");
+        assert.ok(!this.draining.has(command.key.runnerId), "draining runners get no new calls");
         this.waiting.shift();
         this.granted.set(command.waiterId, command);
         this.leases.set(command.key.lease, command.key);
         return;
       case "Refuse":
-        assert.ok(this.waiting.includes(command.waiterId), "only a waiting call is refused");
+        assert.ok(this.waiting.includes(command.waiterId), "only a waiting call is rejected");
         without(this.waiting, command.waiterId);
         this.refused.set(command.waiterId, command);
         return;
       case "Boot":
-        assert.ok(!this.closed && !this.bootsPaused, "no boot while boots are paused, or the pool is closed");
+        assert.ok(!this.closed && !this.bootsPaused, "no boot while boots are paused or the pool is closed");
         this.booting.add(command.runnerId);
         return;
       case "CancelBoot":
-        assert.ok(this.booting.delete(command.runnerId), "only a boot that is under way is canceled");
+        assert.ok(this.booting.delete(command.runnerId), "only a boot in progress is canceled");
         return;
       case "AllowBootLater":
         this.bootsPaused = true;
@@ -185,7 +185,7 @@ export class PoolModel {
         this.draining.add(command.runnerId);
         return;
       case "AwaitEnd":
-        assert.ok(this.draining.has(command.runnerId), "only a draining runner's end is awaited");
+        assert.ok(this.draining.has(command.runnerId), "only a draining runner's exit is awaited");
         this.awaited.add(command.runnerId);
         return;
       case "FailCalls":
@@ -206,30 +206,30 @@ export class PoolModel {
     this.returned.push(key);
   }
 
-  /** Whether a lease is not out any more when it is given back. */
+  /** Whether a lease was already returned when it is released. */
   #isLate(key: LeaseKey, { state }: RealPool): boolean {
     return state.used === this.leases.size && this.returned.includes(key);
   }
 
   #checkEnd(runnerId: string, reason: string, because: PoolEvent["_tag"]): void {
-    assert.ok(this.booting.delete(runnerId) || this.up.delete(runnerId), "a runner is ended once");
-    assert.equal(this.#heldOn(runnerId), 0, "a runner that has calls is not ended");
+    assert.ok(this.booting.delete(runnerId) || this.up.delete(runnerId), "a runner is terminated once");
+    assert.equal(this.#heldOn(runnerId), 0, "a runner that has calls is not terminated");
     if (this.awaited.has(runnerId))
-      assert.notEqual(because, "Release", "a runner that ends by itself is not hurried by the end of its calls");
+      assert.notEqual(because, "Release", "a runner that exits by itself is not terminated when its calls finish");
     if (reason === "idle" && this.bounds.minIdleShutdownMs === Infinity) {
       const left = [...this.up].filter((id) => !this.draining.has(id)).length;
-      assert.ok(left >= this.bounds.min, "no runner of min ends for being idle");
+      assert.ok(left >= this.bounds.min, "no runner of min is terminated for being idle");
     }
   }
 
-  /** Runners for the calls that run and wait. */
+  /** The number of runners needed for the running and waiting calls. */
   #needed({ runners }: PoolState): number {
     let calls = this.waiting.length;
     for (const { phase, used } of runners.values()) if (phase !== "draining" && phase !== "ejected") calls += used;
     return Math.min(this.bounds.max, Math.ceil(calls / this.bounds.maxConcurrency));
   }
 
-  /** Of the runners that are up, as many as were needed lately stay, and no others for long, however the calls are spread. */
+  /** Checks that recently needed runners stay up and others stop soon, however the calls are spread. */
   #checkSize({ state, now }: RealPool, commands: ReadonlyArray<PoolCommand>): void {
     const { min, idleShutdownMs, minIdleShutdownMs } = this.bounds;
     if (typeof idleShutdownMs !== "number") return;
@@ -237,36 +237,42 @@ export class PoolModel {
     const lately = this.#needs.most(now - idleShutdownMs);
     const ended = commands.some((command) => command._tag === "Terminate" && command.reason === "idle");
     if (ended && minIdleShutdownMs === Infinity)
-      assert.ok(ready.length >= lately, `${lately} runners were needed within ${idleShutdownMs} ms`);
+      assert.ok(ready.length >= lately, `${lately} runners were needed within the last ${idleShutdownMs} ms`);
     if (ready.length <= Math.max(min, lately)) return;
     for (const { id, used, readySince } of ready)
-      assert.ok(used > 0 || now - readySince < idleShutdownMs, `${id} is idle, and has not been needed for long`);
+      assert.ok(
+        used > 0 || now - readySince < idleShutdownMs,
+        `${id} is idle but has not been needed for ${idleShutdownMs} ms`,
+      );
   }
 
-  /** What is canceled is not needed. */
+  /** Checks that no needed boot is canceled. */
   #checkCanceled({ state, now }: RealPool, commands: ReadonlyArray<PoolCommand>): void {
     if (!commands.some(({ _tag }) => _tag === "CancelBoot")) return;
     const { min, minIdleShutdownMs } = this.bounds;
     const needed = Math.max(this.#needs.most(now), minIdleShutdownMs === Infinity ? min : 0);
-    assert.ok(state.runners.alive >= needed, "no boot that is needed is canceled");
+    assert.ok(state.runners.alive >= needed, "no needed boot is canceled");
   }
 
-  /** With no runner left, whoever waits learns why. */
+  /** Checks that, with no runner left, waiting calls are rejected with the cause of the failed boot. */
   #checkBootFailure(error: unknown, waited: ReadonlyArray<number>): void {
     if (this.up.size > 0 || this.booting.size > 0) return;
     for (const waiterId of waited) {
       const refusal = this.refused.get(waiterId);
-      assert.equal(refusal?.why, "boot_failed", "a failed boot reaches its waiters");
-      assert.equal(refusal?.error, error, "a failed boot reaches its waiters with its cause");
+      assert.equal(refusal?.why, "boot_failed", "a failed boot rejects the waiting calls");
+      assert.equal(refusal?.error, error, "a failed boot rejects the waiting calls with its cause");
     }
   }
 
-  /** A call is on a runner that takes work, which may have been its last, and in a panic on any where no other has room. */
+  /** Checks that a call is on a ready runner (draining if it is the last call), or in a panic on any without a ready slot. */
   #checkChoice(runnerId: string, state: PoolState): void {
     const phase = state.runners.get(runnerId)?.phase;
     if (phase === "ready" || phase === "draining") return;
     assert.ok(this.panics(state), `${runnerId}, which is ${phase}, gets a call only in a panic`);
-    assert.ok(!this.#hasRoom(state, false), `${runnerId}, which is ${phase}, gets a call only when no other has room`);
+    assert.ok(
+      !this.#hasRoom(state, false),
+      `${runnerId}, which is ${phase}, gets a call only when no other has a free slot`,
+    );
   }
 
   #heldOn(runnerId: string): number {
@@ -284,24 +290,24 @@ export class PoolModel {
   #check(state: PoolState): void {
     const { min, max, maxConcurrency, minIdleShutdownMs } = this.bounds;
     const { runners } = state;
-    assert.equal(state.used, this.leases.size, "the pool counts the leases that are out");
-    assert.equal(state.waiters.size, this.waiting.length, "the pool counts the calls that wait");
+    assert.equal(state.used, this.leases.size, "the pool counts its leases");
+    assert.equal(state.waiters.size, this.waiting.length, "the pool counts its waiting calls");
     assert.equal(runners.size, this.up.size + this.booting.size, "the pool counts its runners");
     for (const { id, used, phase, leaving } of runners.values()) {
       const held = this.#heldOn(id);
       assert.ok(this.up.has(id) || this.booting.has(id), `the pool knows ${id}`);
       assert.equal(used, held, `leases on ${id}`);
-      assert.ok(phase !== "draining" || held > 0 || leaving, "a runner that drained is gone");
-      assert.ok(this.shrunk || held <= maxConcurrency, "never more leases on a runner than its slots");
+      assert.ok(phase !== "draining" || held > 0 || leaving, "a drained runner is terminated");
+      assert.ok(this.shrunk || held <= maxConcurrency, "a runner has no more leases than slots");
     }
-    assert.ok(this.shrunk || runners.size <= max, "never more runners than max");
-    if (this.closed) return assert.deepEqual(this.waiting, [], "nobody waits for a closed pool");
+    assert.ok(this.shrunk || runners.size <= max, "there are no more runners than max");
+    if (this.closed) return assert.deepEqual(this.waiting, [], "no call waits for a closed pool");
     const room = this.#hasRoom(state, this.panics(state));
-    assert.ok(!room || this.waiting.length === 0, "no call waits beside a free slot");
+    assert.ok(!room || this.waiting.length === 0, "no call waits while a slot is free");
     if (this.supply === "fixed" || this.bootsPaused) return;
     const full = runners.size >= max;
-    assert.ok(minIdleShutdownMs < Infinity || runners.alive >= min || full, "min is held");
+    assert.ok(minIdleShutdownMs < Infinity || runners.alive >= min || full, "there are at least min runners");
     const coming = (runners.count("booting") + runners.count("suspect")) * maxConcurrency;
-    assert.ok(coming >= this.waiting.length || full, "every waiting call has a boot under way, or the pool is full");
+    assert.ok(coming >= this.waiting.length || full, "every waiting call has a boot in progress, or the pool is full");
   }
 }

@@ -5,7 +5,7 @@ import { SpanAccounting } from "../../../src/parent/pool/span-accounting.ts";
 interface TestBook {
   readonly book: SpanAccounting;
   readonly told: { reported: number; lost: number };
-  /** An answer with two spans; answers are signed in the order in which they are made here, unless told otherwise. */
+  /** Records a response with two spans. Responses are signed in call order unless `sentMs` is given. */
   answer(exported?: SpanExport, more?: { generation?: number; sentMs?: number; sentAt?: number }): void;
 }
 
@@ -23,14 +23,14 @@ const makeBook = (): TestBook => {
 
 const waiting = (unsent: number, failed = 0): SpanExport => ({ unsent, failed });
 
-test("without a word about the exporter, what an answer vouches for is taken for sent", () => {
+test("counts a response's spans as reported when the response has no exporter state", () => {
   const { book, told, answer } = makeBook();
   book.sent();
   answer();
   expect(told).toEqual({ reported: 2, lost: 0 });
 });
 
-test("spans are reported when a later answer says that they have left, or the runner ends in order", () => {
+test("counts spans as reported when a later response says that they were exported, or the runner exits cleanly", () => {
   const { book, told, answer } = makeBook();
   for (const unsent of [2, 4, 2]) {
     book.sent();
@@ -41,7 +41,7 @@ test("spans are reported when a later answer says that they have left, or the ru
   expect(told).toEqual({ reported: 6, lost: 0 });
 });
 
-test("a killed runner takes along what it had not sent, and two spans of each request under way", () => {
+test("counts a killed runner's unexported spans, and two spans per request in progress, as lost", () => {
   const { book, told, answer } = makeBook();
   book.sent();
   answer(waiting(2));
@@ -52,7 +52,7 @@ test("a killed runner takes along what it had not sent, and two spans of each re
   expect(told).toEqual({ reported: 0, lost: 6 });
 });
 
-test("the answers of a runner whose clock was set back count as well", () => {
+test("counts the responses of a runner whose clock was set back", () => {
   const { book, told, answer } = makeBook();
   for (const [unsent, sentMs] of [
     [2, 7_200_000],
@@ -65,7 +65,7 @@ test("the answers of a runner whose clock was set back count as well", () => {
   expect(told).toEqual({ reported: 6, lost: 0 });
 });
 
-test("the newest answer counts, in whatever order they come", () => {
+test("uses the most recently signed response, regardless of the order of arrival", () => {
   const { book, told, answer } = makeBook();
   book.sent();
   book.sent();
@@ -76,7 +76,7 @@ test("the newest answer counts, in whatever order they come", () => {
   expect(told).toEqual({ reported: 0, lost: 4 });
 });
 
-test("a request that was abandoned counts until an answer to a later one, which counts its spans", () => {
+test("counts an abandoned request's spans as unexported until a response to a later request includes them", () => {
   const { book, told, answer } = makeBook();
   const before = performance.now();
   book.sent();
@@ -93,7 +93,7 @@ test("a request that was abandoned counts until an answer to a later one, which 
   expect(other.told).toEqual({ reported: 0, lost: 4 });
 });
 
-test("failed exports are lost at once, and only once", () => {
+test("counts spans of failed exports as lost immediately, and only once", () => {
   const { book, told, answer } = makeBook();
   for (const [unsent, failed] of [
     [2, 0],
@@ -109,7 +109,7 @@ test("failed exports are lost at once, and only once", () => {
   expect(told).toEqual({ reported: 4, lost: 4 });
 });
 
-test("after a loss the book is a new one, and requests of before are not booked twice", () => {
+test("starts over after a loss, and does not count earlier requests twice", () => {
   const { book, told, answer } = makeBook();
   const old = book.sent();
   book.lost();
@@ -122,7 +122,7 @@ test("after a loss the book is a new one, and requests of before are not booked 
   expect(told).toEqual({ reported: 2, lost: 2 });
 });
 
-test("of requests that are not recorded, only the exporter's account is taken", () => {
+test("uses only the exporter state from the response to an unrecorded request", () => {
   const { book, told, answer } = makeBook();
   book.sent();
   answer(waiting(2));

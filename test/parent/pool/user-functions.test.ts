@@ -1,4 +1,4 @@
-/** Functions of the user that the pool decides with: whatever they do, the pool works on the documented fallback and says so once. */
+/** Faulty user functions for scaling and idle shutdown: the pool uses the documented fallback and reports each once. */
 import { describe, expect, test } from "vitest";
 import type { IdlePredicate } from "../../../src/contract/config/pool-bounds.ts";
 import type { ScalingPolicy } from "../../../src/contract/config/scaling.ts";
@@ -15,14 +15,14 @@ const throwing = (thrown: unknown) => (): never => {
   throw thrown;
 };
 
-/** What functions do that were written in a hurry; and what is said of it. */
+/** Faults of user functions, and how the pool reports them. */
 const misdeeds: ReadonlyArray<readonly [what: string, run: () => unknown, said: RegExp]> = [
   ["throws", throwing(new TypeError("no idea")), /threw TypeError: no idea/],
   ["throws a string", throwing("no idea"), /threw no idea/],
   ["throws nothing", throwing(undefined), /threw nothing/],
-  ["throws a proxy that was revoked", throwing(revoked()), /threw an object/],
+  ["throws a revoked proxy", throwing(revoked()), /threw an object/],
   [
-    "throws an error that cannot be read",
+    "throws an unreadable error",
     throwing(Object.defineProperty(new Error("x"), "message", { get: throwing("no") })),
     /threw Error: The thrown value cannot be read/,
   ],
@@ -39,7 +39,7 @@ const misdeeds: ReadonlyArray<readonly [what: string, run: () => unknown, said: 
 const misbehaved = (pool: Driver): ReadonlyArray<Extract<PoolCommand, { _tag: "Misbehaved" }>> =>
   pool.commands.filter((command) => command._tag === "Misbehaved");
 
-/** Calls come and go for so long; all of them are served. */
+/** Makes a call every 100 ms for `ms` milliseconds; all of them are served. */
 const work = (pool: Driver, ms: number): void => {
   for (let i = 0; i < ms / 100; i++) {
     const waiterId = pool.acquire();
@@ -57,9 +57,9 @@ describe("a scaling policy that", () => {
     ["returns a target below 0", () => ({ target: -1, reason: "x" }), /returned the target -1/],
     ["returns a target as text", () => ({ target: "3", reason: "x" }), /returned the target "3"/],
     ["returns a target that is a promise", () => ({ target: Promise.reject(new Error("x")) }), /the target a promise/],
-    ["returns a proxy that was revoked", revoked, /threw TypeError/],
+    ["returns a revoked proxy", revoked, /threw TypeError/],
     [
-      "returns a target that cannot be read",
+      "returns an unreadable target",
       () => ({
         get target() {
           return throwing("no")();
@@ -69,7 +69,7 @@ describe("a scaling policy that", () => {
     ],
   ];
 
-  test.each([...misdeeds, ...targets])("%s leaves the decision to reactive, and is said once", (_, run, said) => {
+  test.each([...misdeeds, ...targets])("%s falls back to reactive and is reported once", (_, run, said) => {
     const pool = new Driver({ max: 3, scaling: run as ScalingPolicy, idleShutdownMs: 1_000 });
     const [first] = [pool.acquire(), pool.acquire()];
     expect(pool.booting.size).toBe(2);
@@ -83,19 +83,19 @@ describe("a scaling policy that", () => {
     expect(pool.state.scaler.decision.reason).toMatch(/; reactive decides: \d calls running, \d waiting$/);
   });
 
-  test("gives no reason is followed all the same", () => {
+  test("returns a target without a reason is followed, and the fault is reported", () => {
     const pool = new Driver({ max: 5, scaling: (() => ({ target: 2 })) as unknown as ScalingPolicy });
     expect(pool.booting.size).toBe(2);
     expect(misbehaved(pool)).toMatchObject([{ fault: expect.stringContaining("returned no reason") }]);
   });
 
-  test("wants a part of a runner gets a whole one, and nothing is said", () => {
+  test("returns a fractional target is rounded up without a report", () => {
     const pool = new Driver({ max: 5, scaling: () => ({ target: 1.2, reason: "a fifth" }) });
     expect(pool.booting.size).toBe(2);
     expect(misbehaved(pool)).toEqual([]);
   });
 
-  test("fails again after it was well for a minute is told of again", () => {
+  test("fails again after working for a minute is reported again", () => {
     let broken = true;
     const scaling: ScalingPolicy = () => {
       if (broken) throw new Error("no idea");
@@ -112,9 +112,9 @@ describe("a scaling policy that", () => {
   });
 });
 
-describe("an idleShutdownMs that", () => {
+describe("an idleShutdownMs function that", () => {
   test.each([...misdeeds, ["returns {}", () => ({}), /returned an object/] as const])(
-    "%s keeps the runners that it was asked about, and is said once",
+    "%s keeps its runners and is reported once",
     (_, run, said) => {
       const pool = new Driver({ max: 3, idleShutdownMs: run as IdlePredicate });
       for (let i = 0; i < 3; i++) pool.acquire();

@@ -1,4 +1,4 @@
-/** A transport that is loaded with its first request. */
+/** A transport that is loaded on its first request. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
@@ -37,8 +37,8 @@ const requestTo = (url: string): HttpRequest => ({
 const statusOf = (outcome: HttpOutcome): number | undefined =>
   "response" in outcome ? outcome.response.status : undefined;
 
-describe("a transport that is loaded late", () => {
-  test("is loaded once, with the first request, and answers those that waited", async () => {
+describe("lateTransport", () => {
+  test("loads the transport once, on the first request, and then sends the requests that waited", async () => {
     const { url } = await server();
     let loads = 0;
     const transport = lateTransport(async () => {
@@ -53,7 +53,7 @@ describe("a transport that is loaded late", () => {
     await transport.close();
   });
 
-  test("sends nothing for a request that was aborted while it waited", async () => {
+  test("does not send a request that was aborted during the load", async () => {
     const { url, asked } = await server();
     const loading = Promise.withResolvers<HttpTransport>();
     const transport = lateTransport(() => loading.promise);
@@ -66,7 +66,7 @@ describe("a transport that is loaded late", () => {
     await transport.close();
   });
 
-  test("fails a request unsent when it cannot be loaded, and is loaded again for the next", async () => {
+  test("fails the request as unsent when the load fails, and loads again on the next request", async () => {
     const { url } = await server();
     let loads = 0;
     const transport = lateTransport(async () => {

@@ -12,7 +12,7 @@ interface Read {
 
 const names = ["content-length", "transfer-encoding", "x-a", "connection"];
 
-/** Reads bytes in pieces that end where `cuts` say. */
+/** Reads bytes in pieces that end at `cuts`. */
 const readAll = (text: string, cuts: ReadonlyArray<number> = [], ends = false) => {
   const bytes = Buffer.from(text, "latin1");
   const read: Array<Read> = [];
@@ -42,7 +42,7 @@ const chunked =
 const empty = "HTTP/1.1 204 No Content\r\nconnection: Close\r\n\r\n";
 const early = "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n";
 
-test("responses are read wherever the bytes are cut", () => {
+test("ResponseReader reads responses regardless of how the bytes are split into chunks", () => {
   const text = sized + early + chunked + empty + sized;
   const whole = readAll(text);
   expect(whole.atRest).toBe(true);
@@ -66,18 +66,18 @@ test("responses are read wherever the bytes are cut", () => {
   ).toEqual(whole);
 });
 
-test("a body of unknown length ends with the connection, and no other body does", () => {
+test("ResponseReader completes a body of unknown length when the connection ends, and no other body", () => {
   const open = readAll("HTTP/1.0 200 OK\r\n\r\nto the end", [], true);
   expect(open.read).toMatchObject([{ body: "to the end", complete: true, persistent: false }]);
   expect(readAll(sized.slice(0, -1), [], true).read).toMatchObject([{ body: "hell", complete: false }]);
   expect(readAll(chunked.slice(0, -2), [], true).read).toMatchObject([{ complete: false }]);
 });
 
-test("what follows a response is not taken for rest", () => {
+test("ResponseReader is not at rest when bytes follow a response", () => {
   expect(readAll(`${sized}x`).atRest).toBe(false);
 });
 
-describe("is refused:", () => {
+describe("ResponseReader rejects", () => {
   const head = "HTTP/1.1 200 OK\r\n";
   test.each([
     ["another protocol", "SSH-2.0-OpenSSH_9\r\n\r\n"],
@@ -86,16 +86,16 @@ describe("is refused:", () => {
     ["two lengths", `${head}content-length: 5\r\ncontent-length: 6\r\n\r\n`],
     ["a negative length", `${head}content-length: -1\r\n\r\n`],
     ["a length in hexadecimal", `${head}content-length: 0x5\r\n\r\n`],
-    ["a length beside chunks", `${head}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n`],
-    ["an encoding that is unknown", `${head}transfer-encoding: gzip, chunked\r\n\r\n`],
+    ["a length together with chunks", `${head}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n`],
+    ["an unknown encoding", `${head}transfer-encoding: gzip, chunked\r\n\r\n`],
     ["a folded header", `${head}x-a: 1\r\n 2\r\n\r\n`],
     ["a header without a name", `${head}: 1\r\n\r\n`],
     ["a header name with a space", `${head}content-length : 5\r\n\r\n`],
-    ["a head without end", `${head}${"x-a: 1\r\n".repeat(10_000)}`],
+    ["an endless head", `${head}${"x-a: 1\r\n".repeat(10_000)}`],
     ["a chunk without a size", `${head}transfer-encoding: chunked\r\n\r\nzz\r\n`],
-    ["a chunk that is longer than it says", `${head}transfer-encoding: chunked\r\n\r\n1\r\nhello\r\n`],
-    ["a chunk size without end", `${head}transfer-encoding: chunked\r\n\r\n1${" ".repeat(2_000)}`],
-    ["trailers without end", `${head}transfer-encoding: chunked\r\n\r\n0\r\n${"a: 1\r\n".repeat(10_000)}`],
+    ["a chunk that is longer than its size", `${head}transfer-encoding: chunked\r\n\r\n1\r\nhello\r\n`],
+    ["an endless chunk size", `${head}transfer-encoding: chunked\r\n\r\n1${" ".repeat(2_000)}`],
+    ["endless trailers", `${head}transfer-encoding: chunked\r\n\r\n0\r\n${"a: 1\r\n".repeat(10_000)}`],
   ])("%s", (_, text) => {
     expect(() => readAll(text)).toThrow(MalformedResponse);
     expect(() =>

@@ -1,4 +1,4 @@
-/** What every transport does, on real sockets: that of Node, and that of Bun, which runs on Node as well. */
+/** Behavior of every transport on real sockets: undici's on Node, and the socket transport of Bun on both runtimes. */
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { plainConnection } from "../../../src/contract/config/resolve-connection.ts";
@@ -19,14 +19,15 @@ const transports = {
   sockets: makeSocketTransport,
 };
 
-/** A server whose answers are written byte by byte. */
+/** A server whose responses are written as raw bytes. */
 interface RawServer {
   readonly url: string;
   readonly port: number;
-  /** Connections since the start, and those that are open. */
+  /** Number of connections since the start. */
   readonly connections: number;
+  /** Open connections. */
   readonly open: ReadonlySet<Socket>;
-  /** All bytes that came. */
+  /** All received bytes. */
   readonly received: () => string;
 }
 
@@ -93,7 +94,7 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
     return lengthOf(response);
   };
 
-  test("requests go below the path of the address, with their headers and body", async () => {
+  test("sends requests below the URL's path, with their headers and body", async () => {
     const server = await serve((socket, text) => {
       if (text.includes("abc") || text.startsWith("GET")) socket.write(answer("done", "x-a: 1\r\n"));
     });
@@ -110,7 +111,7 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
     expect(server.received()).toContain("GET /gateway/one/ready HTTP/1.1\r\n");
   });
 
-  test("connections are kept, and one that the server has closed is not used again", async () => {
+  test("reuses connections, except those that the server has closed", async () => {
     const server = await serve((socket) => socket.write(answer("done")));
     for (let call = 0; call < 20; call++) expect(await textOf(server.url)).toBe("done");
     const kept = server.connections;
@@ -122,7 +123,7 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
   });
 
   test.each(["connection: close\r\n", "keep-alive: timeout=1\r\n"])(
-    "with %j a connection is not kept",
+    "does not reuse a connection after a response with %j",
     async (header) => {
       const server = await serve((socket) => socket.write(answer("done", header)));
       expect(await textOf(server.url)).toBe("done");
@@ -132,7 +133,7 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
     },
   );
 
-  test("bytes that nobody asked for are never taken for an answer", async () => {
+  test("never treats unsolicited bytes as a response", async () => {
     let asked = 0;
     const server = await serve(
       (socket) => void socket.write(answer(`${++asked}`) + (asked === 1 ? answer("forged") : "")),
@@ -142,31 +143,31 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
     expect(server.connections).toBe(2);
   });
 
-  test("more requests than Bun's fetch sends are under way at a time, and none waits for another", async () => {
+  test("sends 400 requests concurrently, more than Bun's fetch allows, and none waits for another", async () => {
     const waiting: Array<Socket> = [];
     const server = await serve((socket, text) => {
       if (text.startsWith("GET")) socket.write(answer("quick"));
       else waiting.push(socket);
     });
     const calls = Array.from({ length: 400 }, () => send(server.url));
-    await waitFor(() => waiting.length === 400, { what: "all requests to have arrived" });
+    await waitFor(() => waiting.length === 400, { what: "all requests to arrive" });
     expect(calls.every(({ exchange }) => exchange.sent)).toBe(true);
     expect(await textOf(server.url, { method: "GET", body: new Uint8Array(0) })).toBe("quick");
     for (const socket of waiting) socket.write(answer("slow"));
     for (const { result } of calls) expect(lengthOf((await result).response!)).toBe("slow");
   });
 
-  test("nothing was sent where nobody listens", async () => {
+  test("reports a request as unsent when the connection is refused", async () => {
     const { exchange, result } = send("http://127.0.0.1:1");
     expect(exchange.sent).toBe(false);
     expect((await result).failure).toMatchObject({ sent: false, cause: { code: "ECONNREFUSED" } });
     expect(exchange.sent).toBe(false);
   });
 
-  test("nothing was sent while TLS is not set up, and to give up ends the attempt to connect", async () => {
+  test("reports a request as unsent during the TLS handshake, and closes the connection on abort", async () => {
     const server = await serve(() => {});
     const { exchange } = send(`https://127.0.0.1:${server.port}`);
-    await waitFor(() => server.received().length > 0, { what: "the start of TLS" });
+    await waitFor(() => server.received().length > 0, { what: "the TLS handshake to start" });
     expect(exchange.sent).toBe(false);
     exchange.abort();
     await transport!.close();
@@ -174,7 +175,7 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
     expect(exchange.sent).toBe(false);
   });
 
-  test("a request was sent if its connection ends without an answer, or in the middle of one", async () => {
+  test("reports a request as sent if its connection ends without a response or in the middle of one", async () => {
     for (const part of ["", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel"]) {
       const server = await serve((socket) => socket.end(part));
       const { exchange, result } = send(server.url);
@@ -184,12 +185,12 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
     }
   });
 
-  test("a body that ends with the connection is taken", async () => {
+  test("accepts a body that ends with the connection", async () => {
     const server = await serve((socket) => socket.end("HTTP/1.1 200 OK\r\n\r\nto the end"));
     expect(await textOf(server.url)).toBe("to the end");
   });
 
-  test("a large request arrives whole, and a large response too", async () => {
+  test("transfers large requests and responses completely", async () => {
     const body = Buffer.alloc(3_000_000, "abcdefghij");
     let seen = 0;
     const server = await serve((socket, text) => {
@@ -200,7 +201,7 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
     expect(server.received().endsWith(body.toString())).toBe(true);
   });
 
-  test("an answer that comes before the whole request was sent is taken, and the next request has its own", async () => {
+  test("accepts a response that arrives before the whole request is sent, and does not mix up the next one", async () => {
     const server = await serve((socket, text) => {
       if (text.startsWith("POST /large")) {
         socket.write("HTTP/1.1 413 Content Too Large\r\ncontent-length: 2\r\n\r\nno");
@@ -213,7 +214,7 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
     expect(await textOf(server.url)).toBe("done");
   });
 
-  test("to abort closes the connection, and nothing is heard any more", async () => {
+  test("abort closes the connection and reports no outcome", async () => {
     const server = await serve(() => {});
     const { exchange, result } = send(server.url);
     await waitFor(() => server.received().endsWith("abc"), { what: "the request" });
@@ -222,7 +223,7 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
     expect(await Promise.race([result, Promise.resolve("nothing")])).toBe("nothing");
   });
 
-  test("closing fails what is under way and closes what is idle", async () => {
+  test("close fails requests in progress and closes idle connections", async () => {
     const server = await serve((socket, text) => {
       if (text.startsWith("POST /quick")) socket.write(answer("quick"));
     });
@@ -234,7 +235,7 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
     await waitFor(() => server.open.size === 0, { what: "all connections to be closed" });
   });
 
-  test("a header that would be two is not sent", async () => {
+  test("rejects a header value with a line break without sending it", async () => {
     const server = await serve((socket) => socket.write(answer("done")));
     expect(await textOf(server.url)).toBe("done");
     const outcome = await Promise.resolve()
@@ -246,13 +247,13 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
   });
 
   test.each([
-    ["of a known length", (size: number) => answer("x".repeat(size))],
+    ["of known length", (size: number) => answer("x".repeat(size))],
     [
       "in chunks",
       (size: number) =>
         `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${size.toString(16)}\r\n${"x".repeat(size)}\r\n0\r\n\r\n`,
     ],
-  ])("a response %s is taken up to the limit", async (_kind, made) => {
+  ])("accepts a response %s up to maxResponseBytes and fails above it", async (_kind, made) => {
     const fits = await serve((socket) => socket.write(made(1_000)));
     expect(await textOf(fits.url)).toHaveLength(1_000);
     const large = await serve((socket) => socket.write(made(1_001)));
@@ -262,7 +263,7 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
     expect((failure!.cause as ResponseTooLarge).bytes).toBeUndefined();
   });
 
-  test("a response over the limit is read only for a check, which gets all of its bytes", async () => {
+  test("passes all bytes of a response over the limit to the oversized check only", async () => {
     const server = await serve((socket) => socket.write(answer("x".repeat(200_000), "x-a: 1\r\n")));
     let bytes = 0;
     const { failure } = await send(server.url, {

@@ -1,4 +1,4 @@
-/** Agents that listen to undici, and connections that keep their context: neither sees the transport. */
+/** The transport is invisible to agents that subscribe to undici, and its connections keep no async context. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { createServer } from "node:http";
@@ -12,7 +12,7 @@ import { waitFor } from "../../harness/wait-for.ts";
 
 const names = ["create", "bodySent", "headers", "trailers", "error"].map((event) => `undici:request:${event}`);
 
-/** What an agent is told, by event and path. */
+/** The events that an agent receives, as event name and path. */
 const listen = (): ReadonlyArray<string> => {
   const seen: Array<string> = [];
   const hear = (message: unknown, name: string | symbol): void =>
@@ -56,7 +56,7 @@ const send = (transport: HttpTransport, url: string, path: string): Promise<Http
   new Promise((resolve) => void transport.send(asking(url, path), resolve));
 
 test.skipIf("Bun" in globalThis)(
-  "agents see neither answers, failures, aborts nor ends of it, but every request of users",
+  "agents see no event of the transport's requests, and every request of users",
   async () => {
     const seen = listen();
     const url = await serve();
@@ -78,7 +78,7 @@ test.skipIf("Bun" in globalThis)(
 );
 
 test.skipIf("Bun" in globalThis)(
-  "connections keep nobody's context, and answers come back where agents see",
+  "connections keep no caller's async context, and agents see requests made in the outcome callback",
   async () => {
     const own = new AsyncLocalStorage<string>();
     const contexts: Array<string | undefined> = [];

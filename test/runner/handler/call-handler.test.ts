@@ -3,7 +3,7 @@ import { ConfigError, FlameMethodError, InvokeError } from "../../../src/contrac
 import { currentInvocation, type InvocationContext } from "../../../src/contract/api/invocation.ts";
 import { codec, errorOf, fact, send, sign, startRunner, type TestRunner, verifiedHead } from "../runner-client.ts";
 
-/** Fails the test for every rejection that nobody handled. */
+/** Collects unhandled rejections for the duration of the test. */
 const watchRejections = (): Array<unknown> => {
   const seen: Array<unknown> = [];
   const onRejection = (reason: unknown): void => void seen.push(reason);
@@ -19,7 +19,7 @@ const aborted = (signal: AbortSignal): Promise<unknown> =>
   new Promise((resolve) => signal.addEventListener("abort", () => resolve(signal.reason), { once: true }));
 
 describe("a handler", () => {
-  test("gets its arguments and all that is known of the invocation", async () => {
+  test("receives its arguments and the invocation context", async () => {
     let seen: InvocationContext | undefined;
     let current: InvocationContext | undefined;
     const runner = await startRunner({
@@ -46,7 +46,7 @@ describe("a handler", () => {
     expect(currentInvocation.getStore()).toBeUndefined();
   });
 
-  test("logs with the invocation on each record", async () => {
+  test("has a logger that adds the invocation's attributes to each record", async () => {
     const runner = await startRunner({ handlers: { talk: (context) => context.logger.info("hello", { answer: 42 }) } });
     await send(runner, sign("test/talk", [], { invocationId: "inv-9", attempt: 2 }));
     expect(runner.logs).toContainEqual({
@@ -56,7 +56,7 @@ describe("a handler", () => {
     });
   });
 
-  test("is timed", async () => {
+  test("has its queue and handler times in the response", async () => {
     const runner = await startRunner({ handlers: { wait: () => new Promise((resolve) => setTimeout(resolve, 40)) } });
     const { timings } = verifiedHead(await send(runner, sign("test/wait", [])));
     expect(timings.handlerMs).toBeGreaterThanOrEqual(39);
@@ -68,7 +68,7 @@ describe("a handler", () => {
 });
 
 describe("a deadline", () => {
-  test("ends the invocation though the handler ignores it, and whatever comes later is dropped", async () => {
+  test("ends the invocation even if the handler ignores it, and a late failure is logged and dropped", async () => {
     const rejections = watchRejections();
     const late = Promise.withResolvers<never>();
     const reason = fact<unknown>();
@@ -99,7 +99,7 @@ describe("a deadline", () => {
     expect(serverEnded(runner)).toMatchObject([{ error: { code: "timeout", executed: "yes" } }]);
   });
 
-  test("that is over on arrival runs nothing", async () => {
+  test("that has passed on arrival prevents the handler from running", async () => {
     let ran = false;
     const runner = await startRunner({ handlers: { run: () => void (ran = true) } });
     const reply = await send(runner, sign("test/run", [], { timeoutMs: 0 }));
@@ -108,7 +108,7 @@ describe("a deadline", () => {
     expect(ran).toBe(false);
   });
 
-  test("longer than a timer can wait does not end at once", async () => {
+  test("beyond the maximum timer delay does not expire immediately", async () => {
     const runner = await startRunner({
       handlers: { wait: () => new Promise((resolve) => setTimeout(resolve, 20, "done")) },
     });
@@ -117,7 +117,7 @@ describe("a deadline", () => {
 });
 
 describe("a caller that disconnects", () => {
-  test("aborts the handler's signal, and the invocation counts as canceled once", async () => {
+  test("aborts the handler's signal, and the invocation is recorded once, as canceled", async () => {
     const rejections = watchRejections();
     const started = fact();
     const reason = fact<unknown>();
@@ -150,7 +150,7 @@ describe("a handler's failure", () => {
     throw new TypeError("password is hunter2");
   };
 
-  test("keeps its message and stack on the runner", async () => {
+  test("does not send its message and stack to the caller", async () => {
     const runner = await startRunner({ handlers: { fail: secretive } });
     const reply = await send(runner, sign("test/fail", []));
     expect(reply.status).toBe(500);
@@ -160,7 +160,7 @@ describe("a handler's failure", () => {
     expect(serverEnded(runner)).toMatchObject([{ thrown: { message: "password is hunter2" } }]);
   });
 
-  test("crosses whole with exposeErrors", async () => {
+  test("is sent with its message and stack when exposeErrors is true", async () => {
     const runner = await startRunner({
       handlers: { fail: secretive },
       config: { exposeErrors: true, security: { secret: "a secret for tests" } },
@@ -173,7 +173,7 @@ describe("a handler's failure", () => {
     });
   });
 
-  test("crosses when the handler speaks on purpose", async () => {
+  test("is sent with its code, message and details when it is a FlameMethodError", async () => {
     const decline = (): never => {
       throw new FlameMethodError("card_declined", "The card was declined.", { details: { reason: "expired" } });
     };
@@ -188,14 +188,14 @@ describe("a handler's failure", () => {
   test.each([
     ["a failed nested call", new InvokeError("timeout", "inner words", { executed: "no" }), true],
     ["a nested configuration error", new ConfigError("inner words"), false],
-  ])("that is %s is the handler's failure, without its message", async (_name, inner, retryable) => {
+  ])("that is %s is reported as remote_error without its message", async (_name, inner, retryable) => {
     const runner = await startRunner({ handlers: { outer: () => Promise.reject(inner) } });
     const reply = await send(runner, sign("test/outer", []));
     expect(errorOf(reply)).toMatchObject({ code: "remote_error", executed: "yes", retryable });
     expect(reply.text).not.toContain("inner words");
   });
 
-  test("that is a nested timeout at its own deadline is that deadline", async () => {
+  test("that is a nested timeout near its own deadline is reported as its timeout", async () => {
     const inner = new InvokeError("timeout", "inner words");
     const outer = (): Promise<never> => new Promise((_, reject) => setTimeout(() => reject(inner), 290));
     const runner = await startRunner({ handlers: { outer } });
@@ -204,7 +204,7 @@ describe("a handler's failure", () => {
     expect(reply.text).not.toContain("inner words");
   });
 
-  test.each([[undefined], [null], ["text"], [{ status: 1 }]])("may be %j", async (thrown: unknown) => {
+  test.each([[undefined], [null], ["text"], [{ status: 1 }]])("may be the thrown value %j", async (thrown: unknown) => {
     const fail = (): never => {
       throw thrown;
     };
@@ -214,7 +214,7 @@ describe("a handler's failure", () => {
 });
 
 describe("a result", () => {
-  test("that cannot be encoded is an error that says that the handler ran", async () => {
+  test("that cannot be encoded is a serialization_error of an executed handler", async () => {
     const runner = await startRunner({ handlers: { leak: () => (): void => {} } });
     expect(errorOf(await send(runner, sign("test/leak", [])))).toMatchObject({
       code: "serialization_error",
@@ -223,7 +223,7 @@ describe("a result", () => {
     });
   });
 
-  test("that is too large is an error that names both sizes", async () => {
+  test("larger than maxBodyBytes is a payload_too_large error with its size and the limit", async () => {
     const runner = await startRunner({
       handlers: { large: () => "x".repeat(5_000) },
       options: { maxBodyBytes: 1_000 },

@@ -19,7 +19,7 @@ const limits: UnverifiedLimits = {
   bodyTimeoutMs: 60_000,
 };
 
-/** A body's sender that does what it is told, and what it was told. */
+/** The source of a body, and the calls that it received. */
 const sender = () => {
   const told: Array<string> = [];
   const source: BodySource = {
@@ -29,14 +29,14 @@ const sender = () => {
   return { source, told };
 };
 
-/** Brings bytes every few milliseconds until the test ends. */
+/** Delivers bytes every few milliseconds until the test ends. */
 const feed = (body: UnverifiedBody, bytes: number): void => {
   const timer = setInterval(() => body.received(bytes), 5);
   onTestFinished(() => clearInterval(timer));
 };
 
 describe("bodies of unverified requests", () => {
-  test("are cut when they come in more slowly than they must", async () => {
+  test("are cut off when they arrive below the minimum rate", async () => {
     const unverified = new UnverifiedRequests(limits);
     const slow = sender();
     const body = unverified.open(slow.source, 500);
@@ -46,10 +46,10 @@ describe("bodies of unverified requests", () => {
     expect(slow.told).toEqual(["read", "cut: too_slow"]);
     expect(unverified.reservedBytes).toBe(0);
     body.close();
-    expect(unverified.reservedBytes, "given back once").toBe(0);
+    expect(unverified.reservedBytes, "released once").toBe(0);
   });
 
-  test("are cut when they are not complete in time, however fast they come", async () => {
+  test("are cut off when they are incomplete after bodyTimeoutMs, however fast they arrive", async () => {
     const unverified = new UnverifiedRequests({ ...limits, bodyTimeoutMs: 50 });
     const endless = sender();
     feed(unverified.open(endless.source, Infinity), 1_000_000);
@@ -57,7 +57,7 @@ describe("bodies of unverified requests", () => {
     expect(endless.told).toEqual(["read", "cut: too_slow"]);
   });
 
-  test("wait for room, and the newest gets it first; small ones do not wait", () => {
+  test("wait for free bytes, newest first, except for small ones", () => {
     const unverified = new UnverifiedRequests({ ...limits, maxConnections: 10 });
     const [first, second, third, small] = [sender(), sender(), sender(), sender()];
     const one = unverified.open(first.source, 900);
@@ -73,7 +73,7 @@ describe("bodies of unverified requests", () => {
     expect(unverified.reservedBytes).toBe(0);
   });
 
-  test("reserve the most that is allowed where their length is not declared, and one is read in any case", () => {
+  test("without a declared length reserve maxBodyBytes, and one is always read", () => {
     const unverified = new UnverifiedRequests({ ...limits, maxBodyBytes: 5_000 });
     const [first, second] = [sender(), sender()];
     const one = unverified.open(first.source, Infinity);
@@ -85,32 +85,32 @@ describe("bodies of unverified requests", () => {
     two.close();
   });
 
-  test("lose their room to others that wait when they do not use it", async () => {
+  test("that stall are cut off when others wait for their bytes", async () => {
     const unverified = new UnverifiedRequests({ ...limits, pace: { bytes: 1, withinMs: 60_000 } });
     const [holder, waiting] = [sender(), sender()];
     unverified.open(holder.source, 900).received(800);
     const body = unverified.open(waiting.source, 500);
-    await waitFor(() => waiting.told.length > 0, { what: "room" });
+    await waitFor(() => waiting.told.length > 0, { what: "free bytes" });
     expect(holder.told).toEqual(["read", "cut: overloaded"]);
     expect(waiting.told).toEqual(["read"]);
     body.close();
   });
 
-  test("keep their room while they come in, and those that wait are not cut for slowness", async () => {
+  test("keep their bytes while they arrive, and waiting ones are not cut off as too slow", async () => {
     const unverified = new UnverifiedRequests(limits);
     const [holder, waiting] = [sender(), sender()];
     const held = unverified.open(holder.source, 900);
     feed(held, 500);
     const body = unverified.open(waiting.source, 500);
     const since = performance.now();
-    await waitFor(() => performance.now() - since > 800, { what: "several looks" });
+    await waitFor(() => performance.now() - since > 800, { what: "several checks" });
     expect([holder.told, waiting.told]).toEqual([["read"], []]);
     held.close();
     expect(waiting.told).toEqual(["read"]);
     body.close();
   });
 
-  test("are cut when there is no room for them in time", async () => {
+  test("are cut off as overloaded when no bytes are free after maxWaitMs", async () => {
     const unverified = new UnverifiedRequests({ ...limits, maxWaitMs: 50 });
     const [holder, waiting] = [sender(), sender()];
     feed(unverified.open(holder.source, 900), 500);
@@ -119,7 +119,7 @@ describe("bodies of unverified requests", () => {
     expect([holder.told, waiting.told]).toEqual([["read"], ["cut: overloaded"]]);
   });
 
-  test("are cut when they stop, however fast they began", async () => {
+  test("are cut off when they stall, however fast they began", async () => {
     const unverified = new UnverifiedRequests(limits);
     const stopping = sender();
     unverified.open(stopping.source, 1_000_000).received(900_000);
@@ -127,7 +127,7 @@ describe("bodies of unverified requests", () => {
     expect(stopping.told).toEqual(["read", "cut: too_slow"]);
   });
 
-  test("are bounded in number: the oldest one is cut", () => {
+  test("beyond maxConnections cut off the oldest one", () => {
     const unverified = new UnverifiedRequests(limits);
     const [first, second, third] = [sender(), sender(), sender()];
     unverified.open(first.source, 1);
@@ -154,7 +154,7 @@ describe("connections without a verified request", () => {
     };
   };
 
-  test("are bounded in number: the oldest one ends first, and those that proved themselves stay", async () => {
+  test("beyond maxConnections close the oldest one, and verified connections stay open", async () => {
     const unverified = new UnverifiedRequests(limits);
     const [known, first, second, third, fourth] = [1, 2, 3, 4, 5].map(connection) as [
       ReturnType<typeof connection>,

@@ -1,4 +1,4 @@
-/** What agents do to servers, done here by hand: a runner's requests stay unseen, those of a user's server do not. */
+/** Simulated agents that instrument HTTP servers: they see the requests of a user's server, but not a runner's. */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { createServer, Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { HEARTBEAT_METHOD } from "../../../src/contract/wire/heartbeat.ts";
 import { send, sign, startRunner } from "../runner-client.ts";
 
-/** Asks a runner everything that it answers. */
+/** Sends a runner one request of every kind. */
 const askAll = async (runner: Awaited<ReturnType<typeof startRunner>>): Promise<ReadonlyArray<number>> => {
   const invoked = await send(runner, sign("test/hello", []));
   const heard = await send(runner, sign(HEARTBEAT_METHOD, []));
@@ -17,7 +17,7 @@ const askAll = async (runner: Awaited<ReturnType<typeof startRunner>>): Promise<
 const start = () => startRunner({ handlers: { hello: () => "hi" } });
 
 test.skipIf("Bun" in globalThis)(
-  "agents that wrap emit, on the prototype or on the server, see no request",
+  "agents that wrap emit, on the prototype or on the server, do not see a runner's requests",
   async () => {
     const seen: Array<string> = [];
     const wrap = (emit: (...args: Array<any>) => boolean) =>
@@ -48,21 +48,24 @@ test.skipIf("Bun" in globalThis)(
   },
 );
 
-test.runIf("Bun" in globalThis)("agents that wrap the handlers given to Bun.serve see no request", async () => {
-  const { Bun } = globalThis as unknown as {
-    Bun: { serve: (options: { fetch: (...args: Array<any>) => any }) => unknown };
-  };
-  const seen: Array<string> = [];
-  const { serve } = Bun;
-  Bun.serve = (options) => {
-    const { fetch: handler } = options;
-    options.fetch = function (this: unknown, ...args) {
-      seen.push(String(args[0].url));
-      return Reflect.apply(handler, this, args);
+test.runIf("Bun" in globalThis)(
+  "agents that wrap the handlers passed to Bun.serve do not see a runner's requests",
+  async () => {
+    const { Bun } = globalThis as unknown as {
+      Bun: { serve: (options: { fetch: (...args: Array<any>) => any }) => unknown };
     };
-    return serve(options);
-  };
-  onTestFinished(() => void (Bun.serve = serve));
-  expect(await askAll(await start())).toEqual([200, 200, 200, 200, 404]);
-  expect(seen).toEqual([]);
-});
+    const seen: Array<string> = [];
+    const { serve } = Bun;
+    Bun.serve = (options) => {
+      const { fetch: handler } = options;
+      options.fetch = function (this: unknown, ...args) {
+        seen.push(String(args[0].url));
+        return Reflect.apply(handler, this, args);
+      };
+      return serve(options);
+    };
+    onTestFinished(() => void (Bun.serve = serve));
+    expect(await askAll(await start())).toEqual([200, 200, 200, 200, 404]);
+    expect(seen).toEqual([]);
+  },
+);

@@ -30,7 +30,7 @@ const valueOf = (reply: { body: Uint8Array }): unknown => codec.decode(reply.bod
 const decided = (runner: TestRunner): ReadonlyArray<string> =>
   runner.events.flatMap((event) => (event._tag === "IdempotencyDecided" ? [event.outcome] : []));
 
-/** A handler that counts its runs and ends each when it is told to. */
+/** A handler whose runs are counted, and ended by the test. */
 const gate = () => {
   const runs: Array<{
     readonly signal: AbortSignal;
@@ -47,7 +47,7 @@ const gate = () => {
   return { runs, handler, started };
 };
 
-/** A request that its caller can drop. */
+/** A request that its caller can abort. */
 const droppable = (runner: TestRunner, request: ReturnType<typeof sign>) => {
   const caller = new AbortController();
   const dropped = send(runner, request, { signal: caller.signal }).catch(() => "dropped");
@@ -56,8 +56,8 @@ const droppable = (runner: TestRunner, request: ReturnType<typeof sign>) => {
 
 const joinedBy = (runner: TestRunner, count: number) => expect.poll(runner.inFlight).toBe(count);
 
-describe("a key", () => {
-  test("runs once, and everybody gets the same bytes, each signed for them", async () => {
+describe("an idempotency key", () => {
+  test("runs the handler once, and repeated calls get the same body in their own signed response", async () => {
     let runs = 0;
     const runner = await start({ add: async (_context, a: number, b: number) => ({ sum: a + b, run: ++runs }) });
     const first = await send(runner, keyed("add", [1, 2]));
@@ -69,14 +69,14 @@ describe("a key", () => {
     expect(runner.events.filter((event) => event._tag === "ServerEnded")).toHaveLength(2);
   });
 
-  test("belongs to its method", async () => {
+  test("is scoped to its method", async () => {
     const runner = await start({ one: () => 1, two: () => 2 });
     expect(valueOf(await send(runner, keyed("one")))).toBe(1);
     expect(valueOf(await send(runner, keyed("two")))).toBe(2);
     expect(decided(runner)).toEqual(["executed", "executed"]);
   });
 
-  test("with other arguments is a conflict, while it runs and afterwards, and names no key", async () => {
+  test("with different arguments is a conflict, during the run and afterwards, and is never logged", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ pay: handler });
     const first = send(runner, keyed("pay", [1], { key: "secret-key" }));
@@ -96,14 +96,14 @@ describe("a key", () => {
     expect(JSON.stringify([runner.logs, runner.events])).not.toContain("secret-key");
   });
 
-  test("is forgotten after its time", async () => {
+  test("expires after ttlMs", async () => {
     let runs = 0;
     const runner = await start({ run: () => ++runs }, { ttlMs: 50 });
     expect(valueOf(await send(runner, keyed("run")))).toBe(1);
     await expect.poll(async () => valueOf(await send(runner, keyed("run")))).toBe(2);
   });
 
-  test("only reaches the handler when results are not kept", async () => {
+  test("is only passed to the handler when idempotency is disabled", async () => {
     let runs = 0;
     const runner = await start({ run: (context) => [context.idempotencyKey, ++runs] }, false);
     await send(runner, keyed("run"));
@@ -113,7 +113,7 @@ describe("a key", () => {
 });
 
 describe("a handler's failure", () => {
-  test("that the handler chose and that is not to be retried is kept", async () => {
+  test("that is a non-retryable FlameMethodError is stored and replayed", async () => {
     let runs = 0;
     const decline = (): never => {
       runs++;
@@ -130,7 +130,7 @@ describe("a handler's failure", () => {
     expect(decided(runner)).toEqual(["executed", "replayed"]);
   });
 
-  test("that may be retried is not, and the key runs again", async () => {
+  test("that may be retried is not stored, and the next call runs the handler again", async () => {
     let runs = 0;
     const flaky = (): string => {
       if (++runs === 1) throw new Error("try again");
@@ -142,7 +142,7 @@ describe("a handler's failure", () => {
     expect(decided(runner)).toEqual(["executed", "executed"]);
   });
 
-  test("reaches everybody who waited for the run", async () => {
+  test("is returned to all callers that waited for the run", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ run: handler });
     const first = send(runner, keyed("run"));
@@ -154,7 +154,7 @@ describe("a handler's failure", () => {
     expect(runs).toHaveLength(1);
   });
 
-  test("before the handler, such as arguments that cannot be read, is not kept and not counted", async () => {
+  test("before the handler runs, such as invalid arguments, is neither stored nor counted", async () => {
     const runner = await start({ run: () => 1 });
     const notAnArray = () => {
       const { head } = keyed("run");
@@ -166,8 +166,8 @@ describe("a handler's failure", () => {
   });
 });
 
-describe("whoever waits", () => {
-  test("is not harmed when the first caller disconnects", async () => {
+describe("a caller that joins a run", () => {
+  test("gets the result even if the first caller disconnects", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ run: handler });
     const first = droppable(runner, keyed("run"));
@@ -183,7 +183,7 @@ describe("whoever waits", () => {
     expect(decided(runner)).toEqual(["executed", "joined"]);
   });
 
-  test("has the time of its own deadline, and the handler is told", async () => {
+  test("extends the handler's deadline to its own", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ run: handler });
     const first = send(runner, keyed("run", [], { timeoutMs: 150 }));
@@ -197,7 +197,7 @@ describe("whoever waits", () => {
     expect(valueOf(await second)).toBe("in time");
   });
 
-  test("ends at its own deadline while the run goes on for others", async () => {
+  test("times out at its own deadline while the run continues for others", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ run: handler });
     const first = send(runner, keyed("run"));
@@ -210,8 +210,8 @@ describe("whoever waits", () => {
   });
 });
 
-describe("a run that everybody gave up", () => {
-  test("is aborted, and when the handler obeys, the key runs again", async () => {
+describe("a run abandoned by all of its callers", () => {
+  test("is aborted, and when the handler stops, the next call with the key runs it again", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ run: handler });
     const first = droppable(runner, keyed("run"));
@@ -228,7 +228,7 @@ describe("a run that everybody gave up", () => {
   });
 
   test.each(["disconnect", "deadline"])(
-    "by %s but went on keeps its key, and its result when it returns",
+    "by %s keeps its key while the handler continues, and stores its result",
     async (how) => {
       const { runs, handler, started } = gate();
       const runner = await start({ run: handler });
@@ -251,7 +251,7 @@ describe("a run that everybody gave up", () => {
     },
   );
 
-  test("by a stop of the runner is aborted", async () => {
+  test("is aborted when the runner stops", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ run: handler });
     const first = send(runner, keyed("run"));
@@ -262,8 +262,8 @@ describe("a run that everybody gave up", () => {
   });
 });
 
-describe("a result that is too large to keep", () => {
-  test("reaches those who waited, and later callers learn that it ran", async () => {
+describe("a result larger than maxReplyBytes", () => {
+  test("is returned to waiting callers, and later ones get a payload_too_large error with executed: yes", async () => {
     const { runs, handler, started } = gate();
     const runner = await start({ run: handler }, { maxReplyBytes: 100 });
     const first = send(runner, keyed("run"));
@@ -282,8 +282,8 @@ describe("a result that is too large to keep", () => {
   });
 });
 
-describe("a store", () => {
-  test("is asked with method and key, a fingerprint of the arguments, and an owner of its own", async () => {
+describe("an idempotency store", () => {
+  test("receives the method and key, a fingerprint of the arguments, and a unique owner", async () => {
     const asked: Array<unknown> = [];
     const store = memory();
     const spy: IdempotencyStore = {
@@ -299,7 +299,7 @@ describe("a store", () => {
     ]);
   });
 
-  test("that two runners share lets one of them run, and the other wait for it", async () => {
+  test("shared by two runners lets one of them run the handler while the other waits", async () => {
     const store = memory();
     const { runs, handler, started } = gate();
     const one = await start({ run: handler }, { store });
@@ -315,7 +315,7 @@ describe("a store", () => {
     expect([decided(one), decided(two).toSorted()]).toEqual([["executed"], ["conflict", "replayed"]]);
   });
 
-  test("keeps a claim as long as its handler runs, and lets another runner have it when the runner died", async () => {
+  test("has its lease renewed while the handler runs, and passes a dead runner's claim to another runner", async () => {
     const store = memory();
     const { runs, handler, started } = gate();
     const alive = await start({ run: handler }, { store, leaseMs: 200 });
@@ -336,7 +336,7 @@ describe("a store", () => {
     expect(valueOf(await second)).toBe(2);
   });
 
-  test("that fails refuses calls unexecuted, and its words stay in the log", async () => {
+  test("that fails rejects calls unexecuted, and its error is only logged", async () => {
     let ran = false;
     const store: IdempotencyStore = {
       ...memory(),
@@ -357,7 +357,7 @@ describe("a store", () => {
     expect(ran).toBe(false);
   });
 
-  test("that cannot keep a result costs nobody the result", async () => {
+  test("that fails to store a result does not affect the response, and the failure is logged", async () => {
     const store: IdempotencyStore = { ...memory(), complete: () => Promise.reject(new Error("disk full")) };
     const runner = await start({ run: () => 1 }, { store });
     expect(valueOf(await send(runner, keyed("run")))).toBe(1);
@@ -366,7 +366,7 @@ describe("a store", () => {
     );
   });
 
-  test("that gives back what was never kept is not believed", async () => {
+  test("that returns an invalid stored reply fails the call with executed: unknown", async () => {
     const store: IdempotencyStore = { ...memory(), begin: () => ({ state: "done", reply: "junk" }) };
     const runner = await start({ run: () => 1 }, { store });
     expect(errorOf(await send(runner, keyed("run")))).toMatchObject({
@@ -376,24 +376,24 @@ describe("a store", () => {
     });
   });
 
-  test("is not asked about calls without a key", async () => {
+  test("is not called for calls without a key", async () => {
     const store: IdempotencyStore = { ...memory(), begin: () => Promise.reject(new Error("asked")) };
     const runner = await start({ run: () => 1 }, { store });
     expect(valueOf(await send(runner, sign("test/run", [])))).toBe(1);
   });
 });
 
-describe("options", () => {
+describe("idempotency options", () => {
   test.each([
     [{ ttlMs: 0 }, "idempotency.ttlMs"],
     [{ maxEntries: 1.5 }, "idempotency.maxEntries"],
     [{ maxBytes: 10, maxReplyBytes: 11 }, "maxBytes"],
     [{ store: { begin: () => {} } as never }, "renew()"],
-  ])("that cannot work are refused by name: %j", async (options, named) => {
+  ])("that are invalid are rejected by name: %j", async (options, named) => {
     await expect(start({}, options)).rejects.toThrow(named);
   });
 
-  test("of the memory bound it, and the log tells of the first result that is forgotten early", async () => {
+  test("limit the memory store, and the first early eviction is logged", async () => {
     const runner = await start({ run: () => 1 }, { maxEntries: 2 });
     for (const key of ["a", "b", "c", "d", "a"]) await send(runner, keyed("run", [], { key }));
     expect(decided(runner)).toEqual(["executed", "executed", "executed", "executed", "executed"]);

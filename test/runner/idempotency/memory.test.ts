@@ -3,12 +3,12 @@ import type { IdempotencyClaim } from "../../../src/contract/config/idempotency.
 import { makeMemoryStore } from "../../../src/runner/idempotency/memory.ts";
 import { idempotencyStoreConformance } from "../../../src/testing/idempotency-store.ts";
 
-describe("the memory, as any store:", () => {
+describe("the memory store, as any idempotency store,", () => {
   const store = makeMemoryStore({ maxEntries: 1_000, maxBytes: 10_000_000 });
   for (const { name, run } of idempotencyStoreConformance(() => store)) test(name, run);
 });
 
-describe("the bounded memory", () => {
+describe("the memory store", () => {
   const claim = (key: string): IdempotencyClaim => ({ key, fingerprint: "f", owner: key });
 
   const fill = (bounds: { maxEntries: number; maxBytes: number }, replies: ReadonlyArray<string>) => {
@@ -22,18 +22,18 @@ describe("the bounded memory", () => {
     return { store, clock, states };
   };
 
-  test("forgets the oldest result for the newest, and says so", () => {
+  test("evicts the oldest result for a new one and reports the eviction", () => {
     const { store, clock, states } = fill({ maxEntries: 2, maxBytes: 1_000 }, ["a", "b", "c"]);
     expect([store.size, clock.forgotten]).toEqual([2, 1]);
     expect(states()).toEqual(["started", "done", "done"]);
   });
 
-  test("counts bytes of keys and results, not characters", () => {
+  test("counts the bytes of keys and results, not their characters", () => {
     const { store, clock } = fill({ maxEntries: 100, maxBytes: 30 }, ["日本日本", "日本日本", "日本日本"]);
     expect([store.size, store.bytes, clock.forgotten]).toEqual([2, 28, 1]);
   });
 
-  test("lets go of what has had its time without counting it as forgotten", () => {
+  test("removes expired results without reporting an eviction", () => {
     const { store, clock, states } = fill({ maxEntries: 3, maxBytes: 1_000 }, ["a", "b", "c"]);
     clock.now = 1_000;
     store.begin(claim("other"), 1_000);
@@ -41,7 +41,7 @@ describe("the bounded memory", () => {
     expect(states()).toEqual(["started", "started", "started"]);
   });
 
-  test("never forgets what is running", () => {
+  test("never evicts running claims", () => {
     const store = makeMemoryStore({ maxEntries: 1, maxBytes: 1 });
     for (let index = 0; index < 10; index++) store.begin(claim(`k${index}`), 1_000);
     for (let index = 0; index < 10; index++) {

@@ -7,7 +7,7 @@ afterEach(forget);
 
 const outcomeOf = (span: RecordedSpan): unknown => span.attributes["flame.idempotency.outcome"];
 
-test("each request with a key has a server span that says what its key came to, and one of them a handler", async () => {
+test("each request with an idempotency key has a server span with its outcome, and one has a handler span", async () => {
   const recorder = record();
   const flame = createFlame({ mode: "local", logger: { info: () => {}, warn: () => {}, error: () => {} } });
   onTestFinished(() => flame.shutdown());

@@ -5,7 +5,7 @@ import { fact, send, sign, startRunner, verifiedHead } from "../runner-client.ts
 
 const timeoutMs = 300;
 
-/** A runner that expects word from its parent, and how often it wanted to end the process. */
+/** A runner that expects heartbeats from its parent, and its calls of process.exit. */
 const startExpecting = async (handlers: Parameters<typeof startRunner>[0] = {}) => {
   const exits: Array<unknown> = [];
   const spy = vi.spyOn(process, "exit").mockImplementation(((code: unknown) => exits.push(code)) as never);
@@ -15,7 +15,7 @@ const startExpecting = async (handlers: Parameters<typeof startRunner>[0] = {}) 
   return { runner, orphaned, exits };
 };
 
-/** Does something again and again until so much time has passed. */
+/** Repeats `what` until `ms` milliseconds have passed. */
 const keepDoing = async (ms: number, what: () => Promise<unknown>): Promise<void> => {
   const until = performance.now() + ms;
   await waitFor(async () => (await what(), performance.now() > until), { what: "time to pass", everyMs: 30 });
@@ -23,29 +23,29 @@ const keepDoing = async (ms: number, what: () => Promise<unknown>): Promise<void
 
 test.each([
   ["heartbeats", "$firelight/heartbeat", 200],
-  ["any other signed request", "test/unknown", 404],
-])("%s keep a runner alive, and silence ends it with code 0", async (_, method, status) => {
+  ["other signed requests", "test/unknown", 404],
+])("a runner that receives %s stays alive, and exits with code 0 when they stop", async (_, method, status) => {
   const { runner, orphaned, exits } = await startExpecting();
   await keepDoing(3 * timeoutMs, async () => {
     const reply = await send(runner, sign(method, []));
     expect([reply.status, verifiedHead(reply).runnerId]).toEqual([status, runner.server.runnerId]);
   });
   expect(orphaned()).toEqual([]);
-  await waitFor(() => exits.length > 0, { what: "the end of the process" });
+  await waitFor(() => exits.length > 0, { what: "the process to exit" });
   expect(exits).toEqual([0]);
   expect(orphaned()).toEqual([
     expect.objectContaining({ reason: "orphaned", detail: "no heartbeat from its parent within 300 ms" }),
   ]);
 });
 
-test("a heartbeat is no invocation: it is not counted, and nothing runs", async () => {
+test("a heartbeat does not count as an invocation", async () => {
   const { runner } = await startExpecting();
   const reply = await send(runner, sign("$firelight/heartbeat", []));
   expect(reply.text).toBe('{"json":null}');
   expect(runner.events).toEqual([]);
 });
 
-test("strangers do not keep a runner alive: not by its pages, and not with another secret", async () => {
+test("unsigned requests and heartbeats with another secret do not keep a runner alive", async () => {
   const { runner, orphaned } = await startExpecting();
   const stranger = { id: "default", secret: "a guess" };
   const until = performance.now() + 3 * timeoutMs;
@@ -56,14 +56,14 @@ test("strangers do not keep a runner alive: not by its pages, and not with anoth
   expect(orphaned()).toHaveLength(1);
 });
 
-test("a runner that was promised no word waits for none", async () => {
+test("a runner without FLAME_ORPHAN_TIMEOUT_MS does not expect heartbeats", async () => {
   const runner = await startRunner({ env: {} });
   await keepDoing(3 * timeoutMs, async () => {});
   expect((await fetch(`${runner.server.url}/ready`)).status).toBe(200);
   expect(runner.events).toEqual([]);
 });
 
-test("an orphan lets what it runs finish first", async () => {
+test("an orphaned runner finishes its running invocations before it drains", async () => {
   const finish = fact();
   const { runner, orphaned } = await startExpecting({ handlers: { hold: () => finish.promise } });
   const reply = send(runner, sign("test/hold", [], { timeoutMs: 20_000 }));
@@ -75,7 +75,7 @@ test("an orphan lets what it runs finish first", async () => {
   await waitFor(() => orphaned().length === 1, { what: "the runner to drain" });
 });
 
-test("a process that was kept from its event loop reads what came meanwhile before it judges", async () => {
+test("a process whose event loop was blocked reads pending heartbeats before it times out", async () => {
   let orphaned = false;
   const timer = new HeartbeatTimeout({ timeoutMs: 200, busy: () => false, onOrphaned: () => (orphaned = true) });
   onTestFinished(() => timer.stop());
@@ -84,7 +84,7 @@ test("a process that was kept from its event loop reads what came meanwhile befo
   await new Promise((resolve) => setTimeout(resolve, 40));
   expect(orphaned).toBe(false);
   timer.onHeartbeat();
-  await waitFor(() => orphaned, { what: "silence to be noticed" });
+  await waitFor(() => orphaned, { what: "the heartbeat timeout" });
 });
 
 test.each([
@@ -92,7 +92,7 @@ test.each([
   ["-5", "-5"],
   ["soon", '"soon"'],
   ["Infinity", "Infinity"],
-])("FLAME_ORPHAN_TIMEOUT_MS=%s is refused", async (text, shown) => {
+])("FLAME_ORPHAN_TIMEOUT_MS=%s is rejected", async (text, shown) => {
   await expect(startRunner({ env: { FLAME_ORPHAN_TIMEOUT_MS: text } })).rejects.toMatchObject({
     code: "config_error",
     message: expect.stringContaining(`FLAME_ORPHAN_TIMEOUT_MS is ${shown}`),

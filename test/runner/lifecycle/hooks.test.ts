@@ -1,4 +1,4 @@
-/** The hooks of a runner's server, on a real socket. */
+/** The hooks of a runner server, on a real socket. */
 import { Effect } from "effect";
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../../src/contract/errors.ts";
@@ -28,12 +28,12 @@ const serve = (options: RunnerServerOptions): { readonly server: RunnerServer; r
 };
 
 const statusOf = async (server: RunnerServer, path: string): Promise<readonly [number, unknown]> => {
-  const response = await waitFor(() => fetch(`${server.url}${path}`), { what: "an answer" });
+  const response = await waitFor(() => fetch(`${server.url}${path}`), { what: "a response" });
   return [response.status, ((await response.json()) as { status: unknown }).status];
 };
 
 describe("onRunnerStart", () => {
-  test("keeps the runner from being ready, and calls from running, until it is done", async () => {
+  test("delays readiness and rejects calls until it resolves", async () => {
     const loaded = Promise.withResolvers<void>();
     let isReady = false;
     let told: RunnerHookContext | undefined;
@@ -67,7 +67,7 @@ describe("onRunnerStart", () => {
     ],
     ["rejects", () => Promise.reject(new TypeError("no model"))],
     ["fails as an Effect", () => Effect.fail(new TypeError("no model"))],
-  ])("that %s rejects ready with the cause, and leaves nothing behind", async (_, onRunnerStart) => {
+  ])("that %s rejects ready with the cause and closes the server", async (_, onRunnerStart) => {
     let stops = 0;
     const { server, logs } = serve({ onRunnerStart, onRunnerStop: () => void stops++ });
     const error: Error = await server.ready.then(
@@ -83,7 +83,7 @@ describe("onRunnerStart", () => {
     expect(stops).toBe(0);
   });
 
-  test("is aborted when the runner is stopped meanwhile, and no stop hook runs", async () => {
+  test("is aborted when the runner stops before it resolves, and onRunnerStop does not run", async () => {
     const lines: Array<string> = [];
     const { server, logs } = serve({
       drainTimeoutMs: 5_000,
@@ -101,7 +101,7 @@ describe("onRunnerStart", () => {
     expect(logs).toEqual([]);
   });
 
-  test("that ignores its signal does not keep the runner from its end", async () => {
+  test("that ignores its signal does not prevent the runner from stopping", async () => {
     let started = false;
     const { server, logs } = serve({
       drainTimeoutMs: 50,
@@ -115,7 +115,7 @@ describe("onRunnerStart", () => {
     expect(logs).toEqual([expect.stringContaining("exits while onRunnerStart is still running")]);
   });
 
-  test("that is no function is refused", () => {
+  test("that is not a function is rejected", () => {
     expect(() => serve({ onRunnerStart: "load" as never })).toThrow(ConfigError);
     expect(() => resolveConfig({ onRunnerStop: {} as never }, {})).toThrow(
       /onRunnerStop is an object\. Use a function/,
@@ -124,7 +124,7 @@ describe("onRunnerStart", () => {
 });
 
 describe("onRunnerStop", () => {
-  test("runs once, after the running invocations, with what is left of the drain", async () => {
+  test("runs once, after the running invocations, with the remaining drain time", async () => {
     const lines: Array<string> = [];
     const release = Promise.withResolvers<void>();
     const runner = await startRunner({
@@ -146,7 +146,7 @@ describe("onRunnerStop", () => {
     expect(lines).toEqual(["begins", "ends", "stop false"]);
   });
 
-  test("is aborted at once where invocations have used up the drain", async () => {
+  test("runs with an aborted signal when invocations have used up the drain time", async () => {
     const aborted: Array<boolean> = [];
     const runner = await startRunner({
       handlers: { hold: () => new Promise(() => {}) },
@@ -173,7 +173,7 @@ describe("onRunnerStop", () => {
       () => new Promise(() => {}),
       /exits while onRunnerStop is still running: it exceeded the remaining 100 ms/,
     ],
-  ])("that %s is logged, and the runner ends", async (_, onRunnerStop, said) => {
+  ])("that %s is logged, and the runner stops", async (_, onRunnerStop, said) => {
     const { server, logs } = serve({ onRunnerStop, drainTimeoutMs: 100 });
     await server.ready;
     await server.stop();

@@ -31,8 +31,8 @@ const startBusy = async (drainTimeoutMs?: number) => {
   return { runner, held, release, reason };
 };
 
-describe("stop", () => {
-  test("lets running invocations finish and refuses new ones, unexecuted and signed", async () => {
+describe("server.stop()", () => {
+  test("lets running invocations finish and rejects new ones, unexecuted and signed", async () => {
     const { runner, held, release } = await startBusy();
     const stopped = runner.server.stop();
     const ready = await fetch(`${runner.server.url}/ready`);
@@ -52,7 +52,7 @@ describe("stop", () => {
     await expect(fetch(`${runner.server.url}/health`)).rejects.toThrow();
   });
 
-  test("aborts what does not finish in time, and still answers it", async () => {
+  test("aborts invocations that do not finish within drainTimeoutMs, and still responds to them", async () => {
     const { runner, held, reason } = await startBusy(50);
     await runner.server.stop();
     expect(await reason.promise).toMatchObject({ code: "canceled" });
@@ -64,7 +64,7 @@ describe("stop", () => {
     );
   });
 
-  test("right after the start leaves nothing listening", async () => {
+  test("right after creation leaves nothing listening", async () => {
     const server = createRunnerServer(
       { config: resolveConfig({}, {}), registry: createRegistry(), telemetry: noTelemetry, logger: console, env: {} },
       { port: 0, hostname: "127.0.0.1" },
@@ -73,7 +73,7 @@ describe("stop", () => {
     await expect(fetch(`${server.url}/health`)).rejects.toThrow();
   });
 
-  test("closes connections that are kept alive", async () => {
+  test("closes keep-alive connections", async () => {
     const runner = await startRunner();
     const idle = connect(runner.server.port, "127.0.0.1");
     idle.write("GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -83,7 +83,7 @@ describe("stop", () => {
     await closed;
   });
 
-  test.skipIf("Bun" in globalThis)("closes connections on which nothing came", async () => {
+  test.skipIf("Bun" in globalThis)("closes connections that sent nothing", async () => {
     const runner = await startRunner();
     const silent = connect(runner.server.port, "127.0.0.1");
     await once(silent, "connect");
@@ -93,7 +93,7 @@ describe("stop", () => {
     await closed;
   });
 
-  test("does not wait for a request that never ends", async () => {
+  test("does not wait for a request whose body never completes", async () => {
     const runner = await startRunner();
     const { request, answered } = openRequest(runner, { ...sign("test/quick", []).headers, "content-length": "10" });
     answered.catch(() => {});
@@ -107,7 +107,7 @@ describe("stop", () => {
     request.destroy();
   }, 10_000);
 
-  test("flushes telemetry after the last invocation, and is done once for all callers", async () => {
+  test("flushes telemetry once, after the last invocation, even if it is called twice", async () => {
     const { runner, held, release } = await startBusy();
     const order: Array<string> = [];
     onTestFinished(onFlush(() => void order.push("flushed")));
@@ -123,7 +123,7 @@ describe("stop", () => {
 describe("signals", () => {
   const program = fileURLToPath(new URL("../signal-runner.ts", import.meta.url));
 
-  /** A runner process that has one invocation running, which ends when `finish` is sent to it. */
+  /** A runner process with one running invocation, which ends when a line arrives on stdin. */
   const startProcess = async () => {
     const child = spawn(process.execPath, [program], { stdio: ["pipe", "pipe", "inherit"] });
     onTestFinished(() => void child.kill("SIGKILL"));
@@ -137,7 +137,7 @@ describe("signals", () => {
     return { child, exited, held, output: () => output };
   };
 
-  test("SIGTERM drains, then ends the process with code 0", async () => {
+  test("SIGTERM drains the runner, then the process exits with code 0", async () => {
     const { child, exited, held, output } = await startProcess();
     child.kill("SIGTERM");
     await expect.poll(output).toContain("drains");
@@ -146,7 +146,7 @@ describe("signals", () => {
     expect(await exited).toEqual([0, null]);
   });
 
-  test("a second signal ends it at once with code 1", async () => {
+  test("a second signal exits the process immediately with code 1", async () => {
     const { child, exited, output } = await startProcess();
     child.kill("SIGTERM");
     await expect.poll(output).toContain("drains");
@@ -154,7 +154,7 @@ describe("signals", () => {
     expect(await exited).toEqual([1, null]);
   });
 
-  test("are not listened to after stop, nor without being asked", async () => {
+  test("are handled only with handleSignals or FLAME_RUNNER_ID, and not after stop", async () => {
     const before = process.listenerCount("SIGTERM");
     const plain = await startRunner();
     expect(process.listenerCount("SIGTERM")).toBe(before);
@@ -169,7 +169,7 @@ describe("signals", () => {
 });
 
 describe("admission", () => {
-  test("refuses what is over maxConcurrency as overloaded, and takes work again afterwards", async () => {
+  test("rejects calls over maxConcurrency as overloaded, and accepts calls again afterwards", async () => {
     const started = fact();
     const release = fact();
     const runner = await startRunner({

@@ -3,14 +3,14 @@ import { fileURLToPath } from "node:url";
 import { superviseRunner } from "../../../src/runner/lifecycle/supervision.ts";
 import { startProcess } from "../../harness/start-process.ts";
 
-test("an unsupervised runner is left alone", () => {
+test("superviseRunner does nothing in an unsupervised runner", () => {
   const supervision = superviseRunner({
     url: "http://127.0.0.1:1",
     port: 1,
     runnerId: "r1",
     env: {},
     onParentGone: () => {
-      throw new Error("nobody watches");
+      throw new Error("there is no parent to lose");
     },
   });
   supervision.starting("onRunnerStart");
@@ -18,7 +18,7 @@ test("an unsupervised runner is left alone", () => {
   expect(supervision.stop()).toBeUndefined();
 });
 
-test("a supervised runner without its parent's pipe fails and says why", async () => {
+test("a supervised runner without its parent's pipe exits with code 1 and says why", async () => {
   const runner = await startProcess({
     command: [process.execPath, fileURLToPath(new URL("../../backends/fixtures/runner.ts", import.meta.url))],
     env: {

@@ -35,8 +35,8 @@ const expectNotRun = async (work: () => Promise<void>): Promise<void> => {
   expect(runs).toBe(before);
 };
 
-describe("verification", () => {
-  test("runs a signed request and signs the reply, bound to the request's nonce", async () => {
+describe("request verification", () => {
+  test("runs a signed request and signs the response, bound to the request's nonce", async () => {
     const runner = await start();
     const request = sign("test/count", []);
     const reply = await send(runner, request);
@@ -54,7 +54,7 @@ describe("verification", () => {
     expect(() => verifiedHead({ ...reply, status: 201 })).toThrow("signature");
   });
 
-  test("refuses an unsigned request", () =>
+  test("rejects an unsigned request", () =>
     expectNotRun(async () => {
       const runner = await start();
       const response = await fetch(`${runner.server.url}/invoke`, {
@@ -68,7 +68,7 @@ describe("verification", () => {
       expect(reasons(runner)).toEqual(["malformed"]);
     }));
 
-  test.each(["1", "3"])("refuses the wire version %s, which it does not know", (version) =>
+  test.each(["1", "3"])("rejects the unknown wire version %s", (version) =>
     expectNotRun(async () => {
       const runner = await start();
       const request = sign("test/count", []);
@@ -83,14 +83,14 @@ describe("verification", () => {
     }),
   );
 
-  test("names every likely cause of a signature that does not hold", async () => {
+  test("names every likely cause of an invalid signature", async () => {
     const runner = await start();
     const reply = await send(runner, sign("test/count", [], {}, { ...key, secret: "another" }));
     const { message } = errorOf(reply);
     for (const cause of ["FLAME_SECRET", "key id", "proxy", "mesh", "x-flame-*"]) expect(message).toContain(cause);
   });
 
-  test("tells a stranger nothing about which of key and signature was wrong, and the log everything", () =>
+  test("does not reveal to the caller whether the key or the signature was wrong, but reports the reason", () =>
     expectNotRun(async () => {
       const runner = await start();
       const wrongKey = await send(runner, sign("test/count", [], {}, { id: "other", secret: key.secret }));
@@ -117,7 +117,7 @@ describe("verification", () => {
     ["traceparent", { traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01` }],
     ["tracestate", { tracestate: "a=b" }],
     ["baggage", { baggage: "a=b" }],
-  ])("refuses a request whose %s was changed", (_field, change) =>
+  ])("rejects a request whose %s was changed", (_field, change) =>
     expectNotRun(async () => {
       const runner = await start();
       const request = sign("test/count", []);
@@ -128,7 +128,7 @@ describe("verification", () => {
     }),
   );
 
-  test("refuses a request whose line is malformed without a signature to answer with", () =>
+  test("rejects a request with a malformed x-flame-request header, in an unsigned response", () =>
     expectNotRun(async () => {
       const runner = await start();
       const request = sign("test/count", []);
@@ -141,7 +141,7 @@ describe("verification", () => {
       expect(reasons(runner)).toEqual(["malformed"]);
     }));
 
-  test("says by how much and in which direction the clocks differ", () =>
+  test("rejects an expired request and says by how much and in which direction the clocks differ", () =>
     expectNotRun(async () => {
       const runner = await start({ config: { security: { secret: key.secret, windowMs: 1_000 } } });
       const late = errorOf(await send(runner, sign("test/count", [], { createdMs: Date.now() - 90_000 })));
@@ -151,7 +151,7 @@ describe("verification", () => {
       expect(reasons(runner)).toEqual(["expired", "expired"]);
     }));
 
-  test("runs equal requests once, also when they arrive together", async () => {
+  test("runs identical requests once, even if they arrive concurrently", async () => {
     const runner = await start();
     const before = runs;
     const request = sign("test/count", []);
@@ -162,11 +162,11 @@ describe("verification", () => {
     const refused = replies.find((reply) => reply.status === 401);
     expect(
       refused?.headers.get("x-flame-signature"),
-      "a signed refusal could be handed to the parent in place of the real reply",
+      "a signed rejection could be passed to the parent instead of the real response",
     ).toBeNull();
   });
 
-  test("refuses without a signature, and to be tried later, what it could not remember", async () => {
+  test("rejects a request, unsigned and retryable, when the nonce cache is full", async () => {
     const verify = makeVerifier({
       keyring: makeKeyring(key, []),
       maxBodyBytes: 1_000,
@@ -190,21 +190,21 @@ describe("verification", () => {
       reason: undefined,
       signer: undefined,
     });
-    expect(await arrive(first), "a replay is known as one however full the memory is").toMatchObject({
+    expect(await arrive(first), "a replay is detected even if the cache is full").toMatchObject({
       status: 401,
       reason: "replay",
       signer: undefined,
     });
   });
 
-  test("spends no nonce on a request whose signature does not hold", async () => {
+  test("does not use up the nonce of a request with an invalid signature", async () => {
     const runner = await start();
     const request = sign("test/count", []);
     await send(runner, request, { body: Buffer.from("forged") });
     expect((await send(runner, request)).status).toBe(200);
   });
 
-  describe("of requests that name a process of the runner", () => {
+  describe("of requests that name an instance of the runner", () => {
     const other = "A".repeat(22);
     const instanceOf = async (runner: TestRunner): Promise<InstanceNote> => {
       const reply = await send(runner, sign(HEARTBEAT_METHOD, [], { audience: askingAudience("*") }));
@@ -215,7 +215,7 @@ describe("verification", () => {
     const naming = ({ id, nowMs }: InstanceNote, moreMs = 0): SignedRequest =>
       sign("test/count", [], { audience: withInstance("*", id, nowMs + moreMs) });
 
-    test("runs what names this one, once, whatever its sender's clock says", async () => {
+    test("runs a request that names this instance once, regardless of its sender's clock", async () => {
       const runner = await start();
       const before = runs;
       const { id, nowMs } = await instanceOf(runner);
@@ -229,7 +229,7 @@ describe("verification", () => {
       expect(runs).toBe(before + 1);
     });
 
-    test("refuses what names another one, says in a signed answer which it is, and runs it when it is signed for that", async () => {
+    test("rejects a request for another instance, names itself in a signed response, and runs a request that names it", async () => {
       const runner = await start();
       const before = runs;
       const reply = await send(runner, naming({ id: other, nowMs: 0 }));
@@ -242,7 +242,7 @@ describe("verification", () => {
       expect(runs).toBe(before + 1);
     });
 
-    test("runs nothing for a request that asks which process it is", () =>
+    test("does not run a request that asks for the instance", () =>
       expectNotRun(async () => {
         const runner = await start({ env: { FLAME_RUNNER_ID: "runner-7" } });
         const reply = await send(runner, sign("test/count", [], { audience: askingAudience("runner-7") }));
@@ -253,7 +253,7 @@ describe("verification", () => {
         expect(errorOf(elsewhere)).toMatchObject({ code: "signature_error", executed: "no" });
       }));
 
-    test("says its time, in a signed answer, to one that is late by its clock, and signs nothing for one that is ahead", () =>
+    test("returns its instance in a signed response to a late request, and an unsigned response to an early one", () =>
       expectNotRun(async () => {
         const runner = await start();
         const now = await instanceOf(runner);
@@ -270,13 +270,13 @@ describe("verification", () => {
       }));
   });
 
-  test("refuses, without a signature, what was created before it began and names no process", () =>
+  test("rejects, unsigned, a request that was created before the runner started and names no instance", () =>
     expectNotRun(async () => {
       const createdMs = Date.now() - 1_000;
       const runner = await start();
       const reply = await send(runner, sign("test/count", [], { createdMs }));
       expect(reply.status).toBe(503);
-      expect(reply.headers.get("x-flame-signature"), "the process before it may have run it").toBeNull();
+      expect(reply.headers.get("x-flame-signature"), "the previous process may have run it").toBeNull();
       expect(errorOf(reply)).toMatchObject({
         code: "unavailable",
         message: expect.stringMatching(/\d+ ms before runner/),
@@ -286,7 +286,7 @@ describe("verification", () => {
       expect((await send(runner, sign(HEARTBEAT_METHOD, [], { createdMs }))).text).toBe('{"json":null}');
     }));
 
-  test("insists on its own id as the audience when the id was given", () =>
+  test("rejects another runner's id as the audience when its own id is configured", () =>
     expectNotRun(async () => {
       const runner = await start({ env: { FLAME_RUNNER_ID: "runner-7" } });
       const reply = await send(runner, sign("test/count", [], { audience: "runner-8" }));
@@ -299,7 +299,7 @@ describe("verification", () => {
       });
     }));
 
-  test("takes its own id and * as the audience, and any when it made its id up", async () => {
+  test("accepts its own id and * as the audience, and any audience when its id was generated", async () => {
     const named = await start({ options: { runnerId: "runner-7" } });
     expect((await send(named, sign("test/count", [], { audience: "runner-7" }))).status).toBe(200);
     expect((await send(named, sign("test/count", [], { audience: "*" }))).status).toBe(200);
@@ -307,13 +307,13 @@ describe("verification", () => {
     expect((await send(nameless, sign("test/count", [], { audience: "whoever" }))).status).toBe(200);
   });
 
-  test("answers with the key that it was asked with", async () => {
+  test("signs the response with the key of the request", async () => {
     const old = { id: "old", secret: "the secret before" };
     const runner = await start({ config: { security: { secret: key.secret, acceptKeys: [old] } } });
     expect(verifiedHead(await send(runner, sign("test/count", [], {}, old)), old).keyId).toBe("old");
   });
 
-  test("refuses everything without a secret, and says once in the log what to set", () =>
+  test("rejects all requests when no secret is configured, and logs once what to set", () =>
     expectNotRun(async () => {
       const runner = await start({ config: { security: {} } });
       for (const _ of [1, 2]) {
@@ -329,10 +329,10 @@ describe("verification", () => {
     }));
 });
 
-describe("the body", () => {
+describe("the body of a request", () => {
   const small = { options: { maxBodyBytes: 1_000 } } as const;
 
-  test("is refused by its declared length before a byte of it is read", async () => {
+  test("is rejected by its declared length before any of it is read", async () => {
     const runner = await start(small);
     const { request, answered } = openRequest(runner, {
       ...sign("test/count", []).headers,
@@ -350,7 +350,7 @@ describe("the body", () => {
     });
   });
 
-  test("is counted while it comes when it is chunked", async () => {
+  test("is rejected as soon as its chunks exceed the limit", async () => {
     const runner = await start(small);
     const { request, answered } = openRequest(runner, {
       ...sign("test/count", []).headers,
@@ -376,14 +376,14 @@ describe("the body", () => {
   test.each([
     ["content-encoding", "gzip"],
     ["content-type", "text/plain"],
-  ])("is refused with %s %s", async (name, value) => {
+  ])("is rejected with %s %s", async (name, value) => {
     const runner = await start();
     const reply = await send(runner, sign("test/count", []), { headers: { [name]: value } });
     expect(reply.status).toBe(415);
     expect(errorOf(reply).message).toContain(value);
   });
 
-  test("that is signed and not decodable is a serialization_error, unexecuted", () =>
+  test("that is signed but cannot be decoded is a serialization_error, unexecuted", () =>
     expectNotRun(async () => {
       const runner = await start();
       const reply = await send(runner, sign("test/count", { not: "an array" } as never));

@@ -1,4 +1,4 @@
-/** Advice that fits what keeps a call from a slot. */
+/** Errors of calls that got no slot give advice that fits the obstacle. */
 import { describe, expect, test } from "vitest";
 import { adviceFor, type Obstacle, obstacleOf, type Situation } from "../../../../src/parent/pool/core/obstacle.ts";
 import { acquireTimeout, queueWaitExceeded, refusal } from "../../../../src/parent/pool/acquire-errors.ts";
@@ -47,8 +47,8 @@ const cases: ReadonlyArray<
   ["fixed_silent", { supply: "fixed", runners: { ejected: 4 } }, ["None of its runners responds"], "BOUND"],
 ];
 
-describe("what keeps a call from a slot", () => {
-  test.each(cases)("%s of %o", (obstacle, given, named, not) => {
+describe("obstacleOf and adviceFor", () => {
+  test.each(cases)("reports the obstacle %s, with advice that fits it, for %o", (obstacle, given, named, not) => {
     const now = situation(given);
     expect(obstacleOf(now)).toBe(obstacle);
     const advice = adviceFor(now, "BOUND");
@@ -56,7 +56,7 @@ describe("what keeps a call from a slot", () => {
     if (not !== undefined) expect(advice).not.toContain(not);
   });
 
-  test("a cause that cannot be read does no harm", () => {
+  test("replaces the message of an unreadable boot error in advice and rejections", () => {
     const error = Object.defineProperty(new Error("x"), "message", {
       get: () => {
         throw new Error("no");
@@ -68,7 +68,7 @@ describe("what keeps a call from a slot", () => {
   });
 });
 
-describe("the bound that ended the wait is the one to raise", () => {
+describe("the error of a call that got no slot", () => {
   const booting = situation({ runners: { booting: 1 }, bootingMs: 100 });
   const full = situation({ runners: { busy: 4 } });
 
@@ -83,7 +83,7 @@ describe("the bound that ended the wait is the one to raise", () => {
       "timeoutMs",
       refusal("p", "m", full, { _tag: "Refuse", waiterId: 1, why: "deadline_unreachable", expectedWaitMs: 9 }),
     ],
-  ])("%s: %s", (bound, error) => {
+  ])("recommends raising %s, the bound that ended the wait, and no other: %s", (bound, error) => {
     const others = ["timeoutMs", "maxQueueWaitMs", "maxQueue"].filter((other) => other !== bound);
     const advice = error.message.split("The handler did not run. ")[1]!;
     expect(advice).toMatch(new RegExp(`\\b${bound}\\b`));

@@ -10,7 +10,7 @@ const only = <A>(values: Iterable<A>): A => {
 };
 
 describe("an elastic pool", () => {
-  test("boots a runner for a call that finds none, and grants it as cold", () => {
+  test("boots a runner for a call that finds none, and grants its slot as cold", () => {
     const pool = elastic();
     const waiterId = pool.acquire();
     const runnerId = only(pool.booting);
@@ -19,7 +19,7 @@ describe("an elastic pool", () => {
     expect(pool.granted.get(waiterId)).toMatchObject({ source: "cold", key: { runnerId } });
   });
 
-  test("grants every slot of a booted runner as cold: all of its first calls waited for the boot", () => {
+  test("grants every first slot of a booted runner as cold, since each of those calls waited for the boot", () => {
     const pool = elastic({ max: 1, maxConcurrency: 2 });
     const [first, second, third] = [pool.acquire(), pool.acquire(), pool.acquire()];
     pool.bootSucceeds(only(pool.booting));
@@ -31,7 +31,7 @@ describe("an elastic pool", () => {
     ]);
   });
 
-  test("grants a free slot at once, as warm", () => {
+  test("grants a free slot immediately, as warm", () => {
     const pool = elastic();
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
@@ -39,7 +39,7 @@ describe("an elastic pool", () => {
     expect(pool.granted.get(pool.acquire())?.source).toBe("warm");
   });
 
-  test("serves waiting calls first come first served", () => {
+  test("grants slots to waiting calls in order of arrival", () => {
     const pool = elastic({ max: 1 });
     const tickets = [pool.acquire(), pool.acquire(), pool.acquire()];
     pool.bootSucceeds(only(pool.booting));
@@ -49,19 +49,19 @@ describe("an elastic pool", () => {
     expect(pool.granted.get(tickets[1]!)?.source).toBe("queued");
   });
 
-  test("boots no more than max, however many calls wait", () => {
+  test("boots at most max runners, however many calls wait", () => {
     const pool = elastic({ max: 3 });
     for (let i = 0; i < 10; i++) pool.acquire();
     expect(pool.booting.size).toBe(3);
   });
 
-  test("counts the slots of a booting runner before it boots another", () => {
+  test("counts the slots of booting runners before it boots another", () => {
     const pool = elastic({ max: 4, maxConcurrency: 2 });
     for (let i = 0; i < 3; i++) pool.acquire();
     expect(pool.booting.size).toBe(2);
   });
 
-  test("starts min runners, and replaces one that is lost", () => {
+  test("boots min runners and replaces a lost one", () => {
     const pool = elastic({ min: 2, max: 3 });
     const [first, second] = [...pool.booting];
     pool.bootSucceeds(first!);
@@ -72,7 +72,7 @@ describe("an elastic pool", () => {
     expect(pool.booting.size).toBe(1);
   });
 
-  test("hands a failed boot to everybody who waited for it, with its cause", () => {
+  test("rejects all waiting calls with the cause once the last boot has failed", () => {
     const pool = elastic();
     const tickets = [pool.acquire(), pool.acquire()];
     const cause = new Error("no such image");
@@ -84,7 +84,7 @@ describe("an elastic pool", () => {
       expect(pool.refused.get(waiterId)).toMatchObject({ why: "boot_failed", error: cause });
   });
 
-  test("pauses boots after a failed one, longer each time, and boots for whoever came meanwhile", () => {
+  test("pauses boots after a failed one, and then boots for calls that arrived in the meantime", () => {
     const pool = elastic({ max: 1 });
     pool.acquire();
     const failing = only(pool.booting);
@@ -103,7 +103,7 @@ describe("an elastic pool", () => {
     expect(again.booting.size).toBe(1);
   });
 
-  test("pauses boots when a runner dies before it served anything", () => {
+  test("pauses boots when a runner is lost before it has served a call", () => {
     const pool = elastic({ min: 1 });
     const runnerId = only(pool.booting);
     pool.bootSucceeds(runnerId);
@@ -112,7 +112,7 @@ describe("an elastic pool", () => {
     expect(pool.booting.size).toBe(0);
   });
 
-  test("frees the slots of a lost runner and ignores leases that come back late", () => {
+  test("frees the slots of a lost runner and ignores late releases of its leases", () => {
     const pool = elastic({ max: 1 });
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
@@ -128,7 +128,7 @@ describe("an elastic pool", () => {
     expect(pool.state.used).toBe(1);
   });
 
-  test("gives a lost runner's calls up at once", () => {
+  test("fails a lost runner's calls immediately", () => {
     const pool = elastic();
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
@@ -140,7 +140,7 @@ describe("an elastic pool", () => {
     });
   });
 
-  test("ends a runner that fails its probe and keeps one that passes", () => {
+  test("terminates an idle runner that fails its probe and keeps one that passes", () => {
     const pool = elastic();
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
@@ -154,7 +154,7 @@ describe("an elastic pool", () => {
     expect(pool.state.runners.has(runnerId)).toBe(false);
   });
 
-  describe("with a runner that says that it stops", () => {
+  describe("with a runner that reports that it is draining", () => {
     const leaving = (given: ConstructorParameters<typeof Driver>[0] = {}) => {
       const pool = elastic({ max: 2, maxConcurrency: 2, ...given });
       pool.acquire();
@@ -164,7 +164,7 @@ describe("an elastic pool", () => {
       return { pool, key, runnerId: key.runnerId, commands };
     };
 
-    test("gives it no more work and waits for its end", () => {
+    test("assigns it no more calls and waits for it to exit", () => {
       const { pool, runnerId, commands } = leaving();
       expect(commands).toEqual([
         { _tag: "Draining", runnerId, reason: "drain" },
@@ -176,18 +176,18 @@ describe("an elastic pool", () => {
       expect(pool.granted.get(waiterId)?.key.runnerId).not.toBe(runnerId);
     });
 
-    test("does not count it for growth: min is restored at once", () => {
+    test("does not count it toward min and boots a replacement immediately", () => {
       expect(leaving({ min: 1 }).pool.booting.size).toBe(1);
     });
 
-    test("hears it once, and does not hurry it when its last call is done", () => {
+    test("ignores repeated reports, and does not terminate it when its last call finishes", () => {
       const { pool, key, runnerId } = leaving();
       expect(pool.step({ _tag: "Refused", runnerId, draining: true })).toEqual([]);
       pool.release(key);
       expect(pool.state.runners.get(runnerId)?.phase).toBe("draining");
     });
 
-    test("counts its end as a drain, and an end in the middle of a call as a crash", () => {
+    test("records its exit as a drain when idle, and as a crash during a call", () => {
       const orderly = leaving();
       orderly.pool.release(orderly.key);
       orderly.pool.lose(orderly.runnerId);
@@ -197,7 +197,7 @@ describe("an elastic pool", () => {
       expect(abrupt.pool.last("Terminate")).toMatchObject({ reason: "crash" });
     });
 
-    test("takes silence for its end when it has no calls, and else asks again", () => {
+    test("treats silence as its exit when it has no calls, and keeps waiting otherwise", () => {
       const { pool, key, runnerId } = leaving();
       expect(pool.step({ _tag: "Silent", runnerId })).toEqual([{ _tag: "AwaitEnd", runnerId }]);
       pool.release(key);
@@ -205,21 +205,21 @@ describe("an elastic pool", () => {
       expect(pool.state.runners.has(runnerId)).toBe(false);
     });
 
-    test("ends it when drainTimeoutMs is over", () => {
+    test("fails its calls and terminates it after drainTimeoutMs", () => {
       const { pool, runnerId } = leaving({ drainTimeoutMs: 1_000 });
       pool.advance(1_000);
       expect(pool.last("FailCalls")).toEqual({ _tag: "FailCalls", runnerId, reason: "drain" });
       expect(pool.state.runners.has(runnerId)).toBe(false);
     });
 
-    test("lets one that it has recycled anyway end by itself too", () => {
+    test("lets it exit by itself even when it was due for recycling", () => {
       const { pool, key, runnerId } = leaving({ maxCalls: 1 });
       pool.release(key);
       expect(pool.state.runners.has(runnerId)).toBe(true);
     });
   });
 
-  test("keeps a runner that refuses and does not stop", () => {
+  test("keeps a runner that rejects a call without draining", () => {
     const pool = elastic();
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
@@ -228,7 +228,7 @@ describe("an elastic pool", () => {
     expect(pool.state.runners.get(runnerId)?.phase).toBe("ready");
   });
 
-  test("refuses whoever waits when it closes, and ends busy runners when their work is done", () => {
+  test("rejects waiting calls when it closes, and terminates busy runners when their calls finish", () => {
     const pool = elastic({ max: 1 });
     pool.acquire();
     pool.bootSucceeds(only(pool.booting));
@@ -245,7 +245,7 @@ describe("an elastic pool", () => {
     expect(pool.refused.get(pool.acquire())?.why).toBe("closed");
   });
 
-  test("tells once that it is saturated, and again only after it had room", () => {
+  test("reports saturation once, and again only after it has had a free slot", () => {
     const pool = elastic({ max: 1 });
     let saturations = 0;
     const step = pool.state.step.bind(pool.state);
@@ -273,19 +273,19 @@ describe("a pool of fixed runners", () => {
   const fixed = (ids: ReadonlyArray<string>, maxConcurrency = 2) =>
     new Driver({ min: 0, max: ids.length, maxConcurrency }, ids);
 
-  test("chooses the least loaded runner, and among equals the least recently used", () => {
+  test("chooses the least loaded runner, and the least recently used one among equals", () => {
     const pool = fixed(["a", "b", "c"]);
     const chosen = Array.from({ length: 6 }, () => pool.granted.get(pool.acquire())!.key.runnerId);
     expect(chosen).toEqual(["a", "b", "c", "a", "b", "c"]);
   });
 
-  test("avoids the runner that failed before, if there is another", () => {
+  test("avoids the runner of the failed attempt if another has a free slot", () => {
     const pool = fixed(["a", "b"]);
     for (let i = 0; i < 2; i++) expect(pool.granted.get(pool.acquire("a"))?.key.runnerId).toBe("b");
     expect(pool.granted.get(pool.acquire("a"))?.key.runnerId).toBe("a");
   });
 
-  test("gives no work to a runner that does not answer while another does", () => {
+  test("ejects a runner that fails its probe, and uses it again when it passes one", () => {
     const pool = fixed(["a", "b"]);
     pool.step({ _tag: "Suspected", runnerId: "a" });
     pool.step({ _tag: "ProbeEnded", runnerId: "a", healthy: false });
@@ -296,7 +296,7 @@ describe("a pool of fixed runners", () => {
     expect(pool.granted.get(waitingCall)?.key.runnerId).toBe("a");
   });
 
-  test("gives no work to a runner that says that it stops, until its successor answers", () => {
+  test("assigns no calls to a draining runner until its successor passes a probe", () => {
     const pool = fixed(["a", "b"]);
     expect(pool.step({ _tag: "Refused", runnerId: "a", draining: true })).toContainEqual({
       _tag: "Probe",
@@ -308,13 +308,13 @@ describe("a pool of fixed runners", () => {
     expect(pool.granted.get(pool.acquire())?.key.runnerId).toBe("a");
   });
 
-  test("tries runners that do not answer when none does", () => {
+  test("uses unresponsive runners when no runner responds", () => {
     const pool = fixed(["a"]);
     pool.step({ _tag: "Suspected", runnerId: "a" });
     expect(pool.granted.get(pool.acquire())?.key.runnerId).toBe("a");
   });
 
-  describe("in which most do not answer", () => {
+  describe("with unresponsive runners and a panicThreshold", () => {
     const ids = ["a", "b", "c", "d", "e", "f"];
     const silent = (count: number, panicThreshold: number) => {
       const pool = new Driver({ max: ids.length, panicThreshold }, ids);
@@ -327,41 +327,41 @@ describe("a pool of fixed runners", () => {
     const chosenBy = (pool: Driver, calls: number) =>
       Array.from({ length: calls }, () => pool.granted.get(pool.acquire())?.key.runnerId);
 
-    test("gives calls that find no slot elsewhere to those too: the probes may be wrong", () => {
+    test("below the threshold, sends calls that find no other slot to unresponsive runners", () => {
       expect(chosenBy(silent(4, 0.5), 4)).toEqual(["e", "f", "a", "b"]);
     });
 
-    test("lets calls wait when as many answer as panicThreshold says", () => {
+    test("at the threshold, makes calls wait for a responsive runner", () => {
       expect(chosenBy(silent(3, 0.5), 4)).toEqual(["d", "e", "f", undefined]);
     });
 
-    test("lets calls wait with a panicThreshold of 0 as long as one answers", () => {
+    test("with a threshold of 0, makes calls wait as long as one runner responds", () => {
       expect(chosenBy(silent(5, 0), 2)).toEqual(["f", undefined]);
       expect(chosenBy(silent(6, 0), 2)).toEqual(["a", "b"]);
     });
 
-    test("gives waiting calls to those as soon as there are too few others", () => {
+    test("sends waiting calls to unresponsive runners as soon as it falls below the threshold", () => {
       const pool = silent(3, 0.5);
       const waitingCall = (chosenBy(pool, 3), pool.acquire());
       pool.step({ _tag: "Suspected", runnerId: "d" });
       expect(pool.granted.get(waitingCall)?.key.runnerId).toBe("a");
     });
 
-    test("believes the probes again when enough answer", () => {
+    test("stops using unresponsive runners when enough respond again", () => {
       const pool = silent(4, 0.5);
       pool.step({ _tag: "ProbeEnded", runnerId: "a", healthy: true });
       expect(chosenBy(pool, 4)).toEqual(["a", "e", "f", undefined]);
     });
   });
 
-  test("tries another one than the one that failed before, among those that do not answer too", () => {
+  test("avoids the runner of the failed attempt among unresponsive runners too", () => {
     const pool = fixed(["a", "b"]);
     for (const runnerId of ["a", "b"]) pool.step({ _tag: "Suspected", runnerId });
     expect(pool.granted.get(pool.acquire("a"))?.key.runnerId).toBe("b");
     expect(pool.granted.get(pool.acquire("b"))?.key.runnerId).toBe("a");
   });
 
-  test("probes a runner that does not answer again and again, and never ends it", () => {
+  test("keeps probing an unresponsive runner and never terminates it", () => {
     const pool = fixed(["a"]);
     pool.step({ _tag: "Suspected", runnerId: "a" });
     for (let failures = 1; failures < 4; failures++) {
@@ -374,7 +374,7 @@ describe("a pool of fixed runners", () => {
     expect(pool.state.runners.has("a")).toBe(true);
   });
 
-  test("refuses calls when it has no runners at all", () => {
+  test("rejects calls when it has no runners", () => {
     expect(fixed([]).refused.size).toBe(0);
     const pool = fixed([]);
     expect(pool.refused.get(pool.acquire())?.why).toBe("no_runner");

@@ -7,12 +7,12 @@ test.each([
   [{ signal: "SIGKILL", outOfMemory: true }, "signal SIGKILL, out of memory"],
   [{ code: 134, reason: "ran out of memory", outOfMemory: true }, "ran out of memory (exit code 134)"],
   [{}, "exit code none, signal none"],
-])("%j is told as %s", (exit, text) => {
+])("describeExit describes %j as %s", (exit, text) => {
   expect(readExit(exit)).toEqual(exit);
   expect(describeExit(exit)).toBe(text);
 });
 
-test("what a backend gives is read whatever it is", () => {
+test("readExit ignores invalid and unreadable fields of a backend's exit", () => {
   const hostile = Object.defineProperty({ code: 1 }, "reason", {
     get: () => {
       throw new Error("no");
