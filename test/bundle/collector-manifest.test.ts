@@ -1,4 +1,4 @@
-/** The builder's manifest and the collector configs name the same components: no config lacks one, and none is built for nothing. */
+/** The builder's manifest and the collector configs name the same components: none is missing and none is unused. */
 import { expect, test } from "vitest";
 import { type ComponentKind, collectorConfigs, componentsNamed, readManifest } from "../../scripts/collector.ts";
 
@@ -10,13 +10,13 @@ const suffixes: Readonly<Record<ComponentKind, string>> = {
   extensions: "extension",
 };
 
-/** The last part of a module's path is the component's name without underscores, and as a rule its kind. */
+/** The component's name: the last part of the module's path, without the suffix of its kind. */
 const inModule = (kind: ComponentKind, module: string): string => {
   const last = module.split("/").at(-1)!;
   return last.endsWith(suffixes[kind]) ? last.slice(0, -suffixes[kind].length) : last;
 };
 
-test("there are configs for one tier, two tiers, Kubernetes and a file", () => {
+test("collector configs exist for one tier, two tiers, Kubernetes and a file", () => {
   expect(collectorConfigs()).toEqual([
     "collector-balancer.yaml",
     "collector-file.yaml",
@@ -26,7 +26,7 @@ test("there are configs for one tier, two tiers, Kubernetes and a file", () => {
 });
 
 test.each(Object.keys(suffixes) as ReadonlyArray<ComponentKind>)(
-  "the manifest's %s are those of the configs",
+  "the manifest builds exactly the %s that the configs use",
   (kind) => {
     const built = readManifest().modules[kind].map((module) => inModule(kind, module));
     const named = componentsNamed()[kind].map((name) => name.replaceAll("_", ""));

@@ -1,4 +1,4 @@
-/** The compose files and what they mount agree: every file, port, service and volume that they name is there. */
+/** The compose files are consistent with the files that they mount: every file, port, service and volume that they name exists. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -21,13 +21,13 @@ describe.each(composeFiles)("%s", (file) => {
   const { services, volumes } = readCompose(file);
   const entries = Object.entries(services);
 
-  test("every file that is mounted exists", () => {
+  test("mounts only files that exist", () => {
     const sources = entries.flatMap(([, service]) => mountsOf(service)).map(({ source }) => source);
     expect(sources.length).toBeGreaterThan(0);
     expect(sources.filter((source) => !exists(source))).toEqual([]);
   });
 
-  test("every file that a command names is in its container", () => {
+  test("passes to commands only files that exist in the container", () => {
     const named = entries.flatMap(([, service]) =>
       (service.command ?? [])
         .map((word) => /^(?:-{1,2}config\.file=)?(\S+\.(?:yaml|ts))$/.exec(word)?.[1])
@@ -38,7 +38,7 @@ describe.each(composeFiles)("%s", (file) => {
     expect(named.filter(([, path]) => path === undefined || !exists(path))).toEqual([]);
   });
 
-  test("every port that is published is one that its service listens on, and open on this machine alone", () => {
+  test("publishes only ports that the service listens on, and only on 127.0.0.1", () => {
     const published = entries.flatMap(([name, service]) =>
       (service.ports ?? []).map((port) => ({ name, service, port })),
     );
@@ -50,12 +50,12 @@ describe.each(composeFiles)("%s", (file) => {
     }
   });
 
-  test("no two services publish the same port", () => {
+  test("publishes no port twice", () => {
     const ports = entries.flatMap(([, service]) => service.ports ?? []);
     expect(new Set(ports).size).toBe(ports.length);
   });
 
-  test("every address in an environment is a service that listens there", () => {
+  test("has only environment addresses of services that listen there", () => {
     const addresses = entries.flatMap(([, { environment = {} }]) =>
       Object.values(environment).flatMap((value) => [...value.matchAll(/http:\/\/([\w-]+):(\d+)/g)]),
     );
@@ -66,13 +66,13 @@ describe.each(composeFiles)("%s", (file) => {
     }
   });
 
-  test("every service and volume that is named is declared", () => {
+  test("declares every service and volume that it uses, and no other volume", () => {
     const awaited = entries.flatMap(([, { depends_on = [] }]) => depends_on);
     expect(awaited.filter((name) => services[name] === undefined)).toEqual([]);
     expect(new Set(entries.flatMap(([, service]) => volumesOf(service)))).toEqual(new Set(Object.keys(volumes)));
   });
 
-  test("every image has a version, and what is built has a Dockerfile", () => {
+  test("pins every image to a version, and has a Dockerfile for every build", () => {
     for (const [name, { image, build }] of entries) {
       if (build === undefined) expect(image, name).toMatch(/:v?\d+\.\d+\.\d+$/);
       else expect(exists(build.dockerfile), build.dockerfile).toBe(true);
@@ -80,12 +80,12 @@ describe.each(composeFiles)("%s", (file) => {
   });
 });
 
-test("the collector's image has the version that the configs are tested with", () => {
+test("docker-compose.yml uses the collector version that the configs are tested with", () => {
   const { image } = readCompose("docker-compose.yml").services["collector"]!;
   expect(image).toBe(`otel/opentelemetry-collector-contrib:${readManifest().version}`);
 });
 
-test("everything that the Dockerfile copies exists", () => {
+test("the Dockerfile copies only files that exist", () => {
   const copied = [
     ...readText("examples/06-compose-service/Dockerfile").matchAll(/^COPY (?!--from)(.*) \S+$/gm),
   ].flatMap(([, sources]) => sources!.split(" "));
@@ -93,7 +93,7 @@ test("everything that the Dockerfile copies exists", () => {
   expect(copied.filter((path) => !exists(path))).toEqual([]);
 });
 
-test("the settings that compose gives to the collector are settings of its config", () => {
+test("docker-compose.yml sets only environment variables that the collector's config reads", () => {
   const settings = Object.keys(readCompose("docker-compose.yml").services["collector"]!.environment!);
   const known = new Set([...readText("otel/collector.yaml").matchAll(/\$\{env:(\w+)/g)].map(([, name]) => name));
   expect(settings.filter((name) => !known.has(name))).toEqual([]);

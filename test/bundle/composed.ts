@@ -1,4 +1,4 @@
-/** The files of the composed stack, as far as they speak of each other: services, ports, mounts. */
+/** Reads services, ports and mounts from the files of the composed stack. */
 import { readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { parse } from "yaml";
@@ -7,7 +7,7 @@ export const root = join(import.meta.dirname, "../..");
 
 export const readText = (path: string): string => readFileSync(join(root, path), "utf8");
 
-/** A YAML file of the project. The caller says what it is made of. */
+/** Reads a YAML file of the project. The caller states its type. */
 export const readYaml = <A>(path: string): A => parse(readText(path), { merge: true }) as A;
 
 export interface ComposeService {
@@ -41,19 +41,19 @@ const splitMounts = (service: ComposeService): ReadonlyArray<readonly [source: s
     return [source, target];
   });
 
-/** The files and folders of the project that a container sees. */
+/** The files and folders of the project that are mounted into a container. */
 export const mountsOf = (service: ComposeService): ReadonlyArray<Mount> =>
   splitMounts(service)
     .filter(([source]) => source.startsWith("./"))
     .map(([source, target]) => ({ source: posix.normalize(source), target }));
 
-/** The volumes by name that a container uses. */
+/** The named volumes of a container. */
 export const volumesOf = (service: ComposeService): ReadonlyArray<string> =>
   splitMounts(service)
     .map(([source]) => source)
     .filter((source) => !source.startsWith("./"));
 
-/** The path in the project of what a container sees as `path`, by the longest mount that leads there. */
+/** Maps a path in a container to its path in the project, by the longest matching mount. */
 export const inProject = (service: ComposeService, path: string): string | undefined => {
   const [mount] = mountsOf(service)
     .filter(({ target }) => path === target || path.startsWith(`${target}/`))
@@ -61,7 +61,7 @@ export const inProject = (service: ComposeService, path: string): string | undef
   return mount && posix.join(mount.source, path.slice(mount.target.length));
 };
 
-/** What dashboards and rules are made into; another part of the project makes them. */
+/** Folders of generated dashboards and rules. */
 export const generated: ReadonlySet<string> = new Set(["dashboards", "otel/rules"]);
 
 const defaultPorts = (text: string): ReadonlyArray<number> =>
@@ -82,7 +82,7 @@ const tempoPorts = (): ReadonlyArray<number> => {
   return [server.http_listen_port, ...endpoints.map((endpoint) => Number(endpoint.split(":").at(-1)))];
 };
 
-/** The ports of the programs that nothing here configures. */
+/** Default ports of programs whose ports are not configured here. */
 const wellKnown: Readonly<Record<string, ReadonlyArray<number>>> = {
   prometheus: [9090],
   alertmanager: [9093],
@@ -90,7 +90,7 @@ const wellKnown: Readonly<Record<string, ReadonlyArray<number>>> = {
   lgtm: [3000, 3200, 4317, 4318, 9090],
 };
 
-/** The ports that a service listens on, by the configuration that it gets. */
+/** The ports that a service listens on, according to its configuration. */
 export const portsOf = (name: string, service: ComposeService): ReadonlyArray<number> => {
   if (name === "collector") return defaultPorts(readText("otel/collector.yaml"));
   if (name === "tempo") return tempoPorts();

@@ -29,24 +29,24 @@ const panel = (of: Dashboard, title: string): Panel => {
 const steps = (of: Panel): ReadonlyArray<number | null> =>
   (of.fieldConfig?.defaults.thresholds?.steps ?? []).map(({ value }) => value);
 
-describe("the files of the dashboards", () => {
-  test("that ship are made from the default settings and the runbook that ships", () => {
+describe("dashboardFiles", () => {
+  test("generates the committed files from the default settings and the committed runbook", () => {
     const files = dashboardFiles(defaultSettings, readRunbookPage());
     expect(new Map([...files].map(([path, text]) => [path.replace("dashboards/", ""), text]))).toEqual(shippedTexts());
   });
 
-  test("are the same text each time, and end with a line break", () => {
+  test("is deterministic, and every file ends with a line break", () => {
     expect([...made()]).toEqual([...made()]);
     for (const text of made().values()) expect(text).toMatch(/\}\n$/);
   });
 
-  test("keep the addresses of panels when titles change", () => {
+  test("keeps panel ids when the name changes", () => {
     const ids = (name: string) =>
       dashboard(made({ name }), "dashboards/firelight-pools.json").panels.map(({ id }) => id);
     expect(ids("Shop")).toEqual(ids("Firelight"));
   });
 
-  test("have the user's name and uid everywhere, and the default ones nowhere", () => {
+  test("uses the user's name and uid everywhere, and the defaults nowhere", () => {
     const files = made({ name: "Shop", uid: "shop" });
     expect([...files.keys()]).toEqual(
       ["overview", "method", "pools", "retries", "runners", "telemetry", "runbook"].map(
@@ -60,7 +60,7 @@ describe("the files of the dashboards", () => {
     }
   });
 
-  test("choose the user's data sources first", () => {
+  test("preselects the user's data sources", () => {
     const files = made({ datasources: { prometheus: "mimir-1", tempo: "tempo-1", loki: "loki-1" } });
     for (const text of files.values()) {
       const sources = parse(text).templating.list.filter(({ type }) => type === "datasource");
@@ -68,7 +68,7 @@ describe("the files of the dashboards", () => {
     }
   });
 
-  test("keep to the user's selector, in variables too", () => {
+  test("adds the user's selector to every query and variable", () => {
     const all = made({ selector: 'cluster="eu"' });
     for (const text of all.values()) {
       for (const { targets = [] } of asking(parse(text)))
@@ -80,7 +80,7 @@ describe("the files of the dashboards", () => {
     }
   });
 
-  test("have the user's thresholds, where the alert has them", () => {
+  test("uses the user's thresholds in the panels of the alerts", () => {
     const files = made({
       thresholds: {
         saturationHigh: 0.61,
@@ -115,7 +115,7 @@ describe("the files of the dashboards", () => {
     expect(on("telemetry", "Lost spans by pool")).toEqual([null, 0.055]);
   });
 
-  test("have the user's objective and what it ignores", () => {
+  test("uses the user's objective and ignored statuses", () => {
     const failed = panel(
       dashboard(
         made({ slo: { objective: 0.99, ignoredStatuses: ["CANCELLED"] } }),
@@ -128,7 +128,7 @@ describe("the files of the dashboards", () => {
     expect(failed.targets?.[0]?.expr).toContain('rpc_status_code!~"OK|CANCELLED"');
   });
 
-  test("lead to the user's runbook, when there is one", () => {
+  test("links to the user's runbook if runbookUrl is set", () => {
     const files = made({ runbookUrl: "https://wiki.example/flame" });
     const links = panel(dashboard(files, "dashboards/firelight-pools.json"), "Saturation").links ?? [];
     expect(links.map(({ url }) => url)).toEqual([
@@ -138,10 +138,10 @@ describe("the files of the dashboards", () => {
   });
 });
 
-describe("the runbook's dashboard", () => {
+describe("the runbook dashboard", () => {
   const runbook = dashboard(made(), "dashboards/firelight-runbook.json");
 
-  test("has a panel for each alert, whose id is the alert's place", () => {
+  test("has a panel for each alert, with the alert's stable panel id", () => {
     for (const alert of alertNames) {
       const { id, title, options } = panel(runbook, alert);
       expect(id).toBe(runbookPanelId(alert));
@@ -150,11 +150,11 @@ describe("the runbook's dashboard", () => {
     }
   });
 
-  test("leads from one alert's section to another's panel", () => {
+  test("links between sections lead to panels", () => {
     expect(panel(runbook, alertNames[0]).options?.content).toContain("[look](/d/firelight-runbook?viewPanel=5)");
   });
 
-  test("is where the links of alerts lead, unless there is another page", () => {
+  test("is the target of alert links, unless runbookUrl is set", () => {
     expect(runbookLink(defaultSettings, "FlamePoolSaturated")).toBe(
       "http://localhost:3000/d/firelight-runbook?viewPanel=5",
     );
@@ -163,7 +163,7 @@ describe("the runbook's dashboard", () => {
     );
   });
 
-  test("is made from a page that names panels, and choices, that are on the dashboards", () => {
+  test("names only panels and variables that exist on the dashboards", () => {
     const byTitle = new Map(shippedDashboards().map((one) => [one.title.replace("Firelight / ", ""), one]));
     const named = [...readRunbookPage().matchAll(/\*\*([A-Z][\w -]+)\*\*([^*\n]*)/g)].flatMap(
       ([, title = "", rest = ""]) => {
@@ -181,13 +181,13 @@ describe("the runbook's dashboard", () => {
       ).toContain(title);
   });
 
-  test("is not made from a page that leaves an alert out", () => {
+  test("rejects a runbook without a section for an alert", () => {
     expect(() => made({}, page.replace("## FlameClockSkew", "## Clocks"))).toThrow(
       'The runbook has no section "## FlameClockSkew". Add it.',
     );
   });
 
-  test("has a section in the page that ships, for each alert, with something in it", () => {
+  test("has non-empty content for each alert of the committed runbook", () => {
     const files = dashboardFiles(defaultSettings, readRunbookPage());
     const shipped = dashboard(files, "dashboards/firelight-runbook.json");
     for (const alert of alertNames) expect(panel(shipped, alert).options?.content?.length).toBeGreaterThan(0);

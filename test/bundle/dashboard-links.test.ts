@@ -8,7 +8,7 @@ const runbook = byUid.get("firelight-runbook")!;
 
 const panelLinks = (dashboard: Dashboard): ReadonlyArray<Link> => dashboard.panels.flatMap(linksOf);
 
-/** A link with every variable filled in, as Grafana does it. */
+/** A link with every variable filled in, as in Grafana. */
 const filled = ({ url }: Link): URL =>
   new URL(
     url
@@ -29,7 +29,7 @@ const paneOf = (link: Link): Pane => {
   return panes["firelight"]!;
 };
 
-describe("links of dashboards", () => {
+describe("dashboard links", () => {
   test("lead to dashboards, panels and variables that exist", () => {
     const links = dashboards.flatMap((dashboard) => [...dashboard.links, ...panelLinks(dashboard)]);
     const inside = links.filter(({ url }) => url.startsWith("/d/"));
@@ -47,7 +47,7 @@ describe("links of dashboards", () => {
     }
   });
 
-  test("choose what the other dashboard lets its reader choose", () => {
+  test("set only variables that the target dashboard has", () => {
     const chosen = dashboards
       .flatMap(panelLinks)
       .flatMap(({ url }) => [...url.matchAll(/[?&]var-(\w+)=/g)].map(([, name]) => [url, name] as const));
@@ -61,11 +61,11 @@ describe("links of dashboards", () => {
     }
   });
 
-  test("go nowhere but to dashboards and Explore", () => {
+  test("lead only to dashboards and Explore", () => {
     for (const { url } of dashboards.flatMap(panelLinks)) expect(url).toMatch(/^\/(d|explore)[/?]/);
   });
 
-  test("lead from every dashboard to every other, with the same choices and time", () => {
+  test("lead from every dashboard to every other, keeping variables and time range", () => {
     for (const { uid, links } of dashboards) {
       expect(links.map(({ url }) => url.replace("/d/", "")).toSorted()).toEqual(
         [...byUid.keys()].filter((other) => other !== uid).toSorted(),
@@ -74,7 +74,7 @@ describe("links of dashboards", () => {
     }
   });
 
-  test("to Explore are whole searches over the same time, of the chosen data source", () => {
+  test("to Explore have one query, the selected data source and the same time range", () => {
     const links = dashboards.flatMap(panelLinks).filter(({ url }) => url.startsWith("/explore"));
     expect(links.length).toBeGreaterThan(20);
     for (const link of links) {
@@ -88,12 +88,12 @@ describe("links of dashboards", () => {
     }
   });
 
-  test("to Explore have no character that an address gives another meaning", () => {
+  test("to Explore encode all reserved characters", () => {
     for (const { url } of dashboards.flatMap(panelLinks).filter((link) => link.url.startsWith("/explore")))
       expect(url.replaceAll(/\$\{[^}]+\}/g, "")).toMatch(/^\/explore\?schemaVersion=1&panes=[\w%.~!*'()-]+$/);
   });
 
-  test("lead from every found trace to the trace and to its logs", () => {
+  test("lead from every row of a trace list to the trace and to its logs", () => {
     const lists = dashboards
       .flatMap(asking)
       .filter(({ type, datasource }) => type === "table" && datasource?.type === "tempo");
@@ -114,7 +114,7 @@ describe("links of dashboards", () => {
     }
   });
 
-  test("name the alert that the runbook's panel is about", () => {
+  test("to the runbook are titled with the alert of their panel", () => {
     const titles = new Map(runbook.panels.map(({ id, title }) => [String(id), title]));
     const led = dashboards.flatMap(panelLinks).filter(({ url }) => url.includes("viewPanel="));
     expect(led.length).toBeGreaterThan(alertNames.length);
@@ -122,7 +122,7 @@ describe("links of dashboards", () => {
       expect(title).toBe(`Runbook: ${titles.get(/viewPanel=(\d+)/.exec(url)?.[1] ?? "")}`);
   });
 
-  test("lead from each bar of the timeline of alerts to its own section", () => {
+  test("lead from each bar of the alert timeline to the alert's runbook section", () => {
     const timeline = byUid.get("firelight-overview")?.panels.find(({ title }) => title === "Alerts");
     for (const alert of alertNames) {
       const matching = timeline!.fieldConfig!.overrides.filter(({ matcher }) => {

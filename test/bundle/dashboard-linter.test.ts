@@ -30,12 +30,15 @@ const withVariable = (name: string, change: object): Dashboard => ({
   templating: { list: first.templating.list.map((one) => (one.name === name ? { ...one, ...change } : one)) },
 });
 
-describe("the rules of grafana's dashboard-linter", () => {
-  test.each(dashboards.map((dashboard) => [dashboard.uid, dashboard] as const))("hold for %s", (_, dashboard) => {
-    expect(lint(dashboard, exceptions)).toEqual([]);
-  });
+describe("the dashboard linter", () => {
+  test.each(dashboards.map((dashboard) => [dashboard.uid, dashboard] as const))(
+    "has no findings for %s",
+    (_, dashboard) => {
+      expect(lint(dashboard, exceptions)).toEqual([]);
+    },
+  );
 
-  test("have exceptions with reasons, and none that nothing needs", () => {
+  test("has only exclusions that have a reason and are needed", () => {
     const { exclusions } = parseYaml(exceptions) as {
       exclusions: Record<string, { reason: string; entries: ReadonlyArray<{ panel: string }> }>;
     };
@@ -72,12 +75,12 @@ describe("the rules of grafana's dashboard-linter", () => {
     ["target-job-rule", withExpr((expr) => expr.replace('job=~"$job", ', ""))],
     ["target-instance-rule", withExpr((expr) => expr.replace('instance=~"$instance", ', ""))],
     ["target-counter-agg-rule", withExpr((expr) => expr.replace("rate(", "sum(").replace("[$__rate_interval]", ""))],
-  ])("%s finds what breaks it", (rule, broken) => {
+  ])("%s reports a violation", (rule, broken) => {
     expect(rulesBroken(first)).toEqual([]);
     expect(rulesBroken(broken)).toContain(rule);
   });
 
-  test("look at every panel", () => {
+  test("covers more than 80 panels", () => {
     expect(dashboards.flatMap(asking).length).toBeGreaterThan(80);
   });
 });

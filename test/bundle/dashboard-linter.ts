@@ -1,6 +1,6 @@
 /**
- * The rules of github.com/grafana/dashboard-linter that are about dashboards over Prometheus, Tempo and Loki, with the
- * exceptions of `dashboards/.lint`. The linter itself needs Go and its sources.
+ * The rules of github.com/grafana/dashboard-linter that apply to dashboards for Prometheus, Tempo and Loki, with the
+ * exclusions of `dashboards/.lint`. The original linter needs Go.
  */
 import { parse as parseYaml } from "yaml";
 import { promqlNames, type Selector } from "../harness/promql.ts";
@@ -58,10 +58,10 @@ const labelTemplate =
     const found = variable(dashboard, name);
     if (found === undefined) return [`there is no variable ${name}`];
     return [
-      ...(found.type === "query" ? [] : [`${name} is no query`]),
+      ...(found.type === "query" ? [] : [`${name} is not a query`]),
       ...(found.datasource?.uid === `\${${prometheus}}` ? [] : [`${name} does not use the chosen data source`]),
       ...(found.label === capitalized(name) ? [] : [`${name} is labeled ${found.label}`]),
-      ...(found.multi === true ? [] : [`${name} cannot have many values`]),
+      ...(found.multi === true ? [] : [`${name} does not allow multiple values`]),
       ...(found.allValue === ".+" ? [] : [`${name} has the value ${found.allValue} for all`]),
     ];
   };
@@ -85,13 +85,13 @@ const dashboardRules: Readonly<Record<string, DashboardRule>> = {
     templating.list.flatMap((one) =>
       one.type !== "query" || /^(label_values|label_names|metrics|query_result)\(.+\)$/.test(queryOf(one))
         ? []
-        : [`${one.name} asks ${queryOf(one)}`],
+        : [`${one.name} has the query ${queryOf(one)}`],
     ),
   "template-on-time-change-reload-rule": ({ templating }) =>
     templating.list.flatMap(({ type, name, refresh }) =>
-      type !== "query" || refresh === 2 ? [] : [`${name} is not asked again when the time changes`],
+      type !== "query" || refresh === 2 ? [] : [`${name} does not refresh when the time range changes`],
     ),
-  "uneditable-dashboard": ({ editable }) => (editable ? ["it can be edited, though it comes from a file"] : []),
+  "uneditable-dashboard": ({ editable }) => (editable ? ["it is editable, but provisioned from a file"] : []),
 };
 
 const requiresMatcher =
@@ -124,7 +124,7 @@ const panelRules: Readonly<Record<string, PanelRule>> = {
     return !united.has(type) || units.has(unit) ? [] : [`its unit is "${unit}"`];
   },
   "panel-no-targets-rule": ({ type, targets = [] }) =>
-    type === "row" || type === "text" || targets.length > 0 ? [] : ["it asks nothing"],
+    type === "row" || type === "text" || targets.length > 0 ? [] : ["it has no queries"],
   "target-promql-rule": ({ type, targets = [] }) =>
     targets.flatMap((target) =>
       !withQueries.has(type) || (target.expr ?? "") !== "" ? [] : [`${target.refId} has no PromQL`],
@@ -146,7 +146,7 @@ const panelRules: Readonly<Record<string, PanelRule>> = {
         selectorsOf(expr).flatMap(({ metric, function: name }) =>
           !metric.endsWith("_total") || /^(rate|irate|increase)$/.test(name ?? "")
             ? []
-            : [`${refId} reads ${metric} as it is`],
+            : [`${refId} reads the counter ${metric} without rate`],
         ),
       ),
   "target-logql-auto-rule": ({ targets = [] }) =>
@@ -155,7 +155,7 @@ const panelRules: Readonly<Record<string, PanelRule>> = {
     ),
 };
 
-/** What breaks the rules in a dashboard, but for what the exceptions name. */
+/** Lints a dashboard. Returns the findings that are not excluded. */
 export const lint = (dashboard: Dashboard, exceptions = "exclusions: {}"): ReadonlyArray<Finding> => {
   const { exclusions } = parseYaml(exceptions) as Exclusions;
   const excluded = (rule: string, panel: string): boolean => {

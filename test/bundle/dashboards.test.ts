@@ -13,7 +13,7 @@ const externalByName = new Map<string, ReadonlyArray<string>>(
   Object.values(externalSeries).map(({ name, labels }) => [name, labels]),
 );
 
-/** The metric that a name belongs to: of a histogram, the name without its part. */
+/** The metric of a series name. Series of a histogram have a suffix. */
 const specOf = (name: string): MetricSpec | undefined =>
   specs.find((spec) =>
     spec.type === "histogram"
@@ -32,53 +32,50 @@ const promqlOf = (dashboard: Dashboard): ReadonlyArray<string> => [
   }),
 ];
 
-test("variables are found in every spelling, and numbers are none", () => {
+test("variablesIn finds variables in every syntax, and no numbers", () => {
   expect([...variablesIn("$a ${b} ${c:pipe} ${__field.labels.d} $1")]).toEqual(["a", "b", "c", "__field.labels.d"]);
 });
 
 const builtIn = /^(__rate_interval|__range|__from|__to|__url_time_range|__value\.raw|__field\.labels\.\w+)$/;
 
-describe("the dashboards", () => {
-  test("are the overview, methods, pools, retries, runners, telemetry and the runbook", () => {
+describe("dashboards", () => {
+  test("are overview, method, pools, retries, runners, telemetry and runbook", () => {
     expect(dashboards.map(({ uid }) => uid).toSorted()).toEqual(
       ["method", "overview", "pools", "retries", "runbook", "runners", "telemetry"].map((name) => `firelight-${name}`),
     );
     for (const [name, text] of shippedTexts()) expect(name).toBe(`${(JSON.parse(text) as Dashboard).uid}.json`);
   });
 
-  test.each(each)("%s is in the classic schema, and says what it is for", (_, dashboard) => {
+  test.each(each)("%s has schema version 42, a title, a description and a tag", (_, dashboard) => {
     expect(dashboard.schemaVersion).toBe(42);
     expect(dashboard.title).toMatch(/^Firelight \/ ./);
     expect(dashboard.description).not.toBe("");
     expect(dashboard.tags).toEqual(["firelight"]);
   });
 
-  test.each(each)(
-    "%s asks for metrics and labels of the catalog, or of what others are known to make",
-    (_, dashboard) => {
-      for (const expr of promqlOf(dashboard)) {
-        const { selectors, labels, createdLabels } = promqlNames(expr);
-        expect(selectors.length, expr).toBeGreaterThan(0);
-        const targetLabels = ["job", "instance", "le"];
-        const known = new Set([...targetLabels, ...createdLabels]);
-        for (const { metric, matchers } of selectors) {
-          const found = specOf(metric)?.labels ?? externalByName.get(metric);
-          expect(found, `${metric} in ${expr}`).toBeDefined();
-          for (const label of found ?? []) known.add(label);
-          for (const { label } of matchers)
-            expect([...targetLabels, ...(found ?? [])], `${metric}{${label}} in ${expr}`).toContain(label);
-        }
-        for (const label of labels) expect([...known], `${label} in ${expr}`).toContain(label);
+  test.each(each)("%s queries only metrics and labels of the catalog and of known external series", (_, dashboard) => {
+    for (const expr of promqlOf(dashboard)) {
+      const { selectors, labels, createdLabels } = promqlNames(expr);
+      expect(selectors.length, expr).toBeGreaterThan(0);
+      const targetLabels = ["job", "instance", "le"];
+      const known = new Set([...targetLabels, ...createdLabels]);
+      for (const { metric, matchers } of selectors) {
+        const found = specOf(metric)?.labels ?? externalByName.get(metric);
+        expect(found, `${metric} in ${expr}`).toBeDefined();
+        for (const label of found ?? []) known.add(label);
+        for (const { label } of matchers)
+          expect([...targetLabels, ...(found ?? [])], `${metric}{${label}} in ${expr}`).toContain(label);
       }
-    },
-  );
+      for (const label of labels) expect([...known], `${label} in ${expr}`).toContain(label);
+    }
+  });
 
-  test.each(each)("%s reads buckets by le", (_, dashboard) => {
+  test.each(each)("%s aggregates histogram buckets by le", (_, dashboard) => {
     for (const expr of promqlOf(dashboard).filter((one) => one.includes("_bucket{")))
       expect(expr).toMatch(/sum by \(le(, \w+)*\) \((rate|increase)\(\w+_bucket\{/);
   });
 
-  test.each(each)("%s has no number that a division by zero makes", (_, dashboard) => {
+  test.each(each)("%s guards every division against zero", (_, dashboard) => {
     for (const expr of promqlOf(dashboard)) {
       for (const [, divisor = ""] of expr.matchAll(/ \/ (?:on \(\) group_left \(\) )?(.{0,60})/g))
         expect(divisor, expr).toMatch(/^\((sum|\w+\{|deriv\()/);
@@ -89,7 +86,7 @@ describe("the dashboards", () => {
     }
   });
 
-  test.each(each)("%s uses no variable that it does not have", (_, dashboard) => {
+  test.each(each)("%s uses only variables that it declares", (_, dashboard) => {
     const own = new Set(dashboard.templating.list.map(({ name }) => name));
     const texts = [
       ...promqlOf(dashboard),
@@ -102,7 +99,7 @@ describe("the dashboards", () => {
       for (const name of variablesIn(text)) if (!builtIn.test(name)) expect([...own], text).toContain(name);
   });
 
-  test.each(each)("%s has no choice that changes nothing", (_, dashboard) => {
+  test.each(each)("%s has no variable that no query uses", (_, dashboard) => {
     const queries = asking(dashboard).flatMap(({ targets = [] }) =>
       targets.map(({ expr, query }) => expr ?? query ?? ""),
     );
@@ -115,20 +112,20 @@ describe("the dashboards", () => {
       ).toBe(true);
   });
 
-  test.each(each)("%s lets its reader choose one, many or all", (_, dashboard) => {
+  test.each(each)("%s has variables that allow one, several or all values", (_, dashboard) => {
     for (const one of dashboard.templating.list.filter(({ type }) => type === "query")) {
       expect(one).toMatchObject({ multi: true, includeAll: true, current: { value: "$__all" } });
       for (const expr of promqlOf(dashboard)) expect(expr).not.toMatch(new RegExp(`="\\$${one.name}"`));
     }
   });
 
-  test.each(each)("%s names what each line is", (_, dashboard) => {
+  test.each(each)("%s has a legend for every query", (_, dashboard) => {
     for (const { title, targets = [] } of asking(dashboard))
       for (const target of targets)
         if (target.datasource.type === "prometheus") expect(target.legendFormat, title).toMatch(/./);
   });
 
-  test.each(each)("%s has exemplars wherever buckets carry them", (_, dashboard) => {
+  test.each(each)("%s enables exemplars exactly for the histograms that have them", (_, dashboard) => {
     for (const { title, type, targets = [] } of asking(dashboard).filter((panel) =>
       /timeseries|heatmap/.test(panel.type),
     ))
@@ -142,7 +139,7 @@ describe("the dashboards", () => {
       }
   });
 
-  test.each(each)("%s draws a line where its description promises one", (_, dashboard) => {
+  test.each(each)("%s draws a threshold line exactly where the description mentions one", (_, dashboard) => {
     for (const { title, type, description = "", fieldConfig } of asking(dashboard)) {
       if (type !== "timeseries") continue;
       const drawn = fieldConfig?.defaults.custom?.thresholdsStyle?.mode !== "off";
@@ -151,7 +148,7 @@ describe("the dashboards", () => {
     }
   });
 
-  test.each(each)("%s has panels that neither overlap nor leave gaps", (_, { panels }) => {
+  test.each(each)("%s has panels without overlaps and gaps", (_, { panels }) => {
     const cells = new Set<string>();
     for (const { title, gridPos } of panels) {
       for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++)
@@ -165,14 +162,14 @@ describe("the dashboards", () => {
     expect(cells.size).toBe(24 * height);
   });
 
-  test.each(each)("%s has panels with ids and titles of their own", (_, dashboard) => {
+  test.each(each)("%s has panels with unique ids and titles", (_, dashboard) => {
     const ids = dashboard.panels.map(({ id }) => id);
     const titles = dashboard.panels.map(({ title }) => title);
     expect(new Set(ids).size).toBe(ids.length);
     expect(new Set(titles).size).toBe(titles.length);
   });
 
-  test("has a reason for panels that exist and may be empty", () => {
+  test("have every panel that expectedEmpty lists, with a reason", () => {
     for (const { dashboardUid, panelTitle, refId, reason } of expectedEmpty) {
       const panel = dashboards
         .find(({ uid }) => uid === dashboardUid)

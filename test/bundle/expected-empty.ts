@@ -1,12 +1,12 @@
 /**
- * Panels that stay empty although everything works and calls are made, each with its reason. Panels that read only
+ * Panels that are empty while everything works and calls are made, each with the reason. Panels that read only
  * external series (`src/bundle/external-series.ts`) are not listed: they are empty if the producer is absent.
  */
 
 export interface ExpectedEmpty {
   readonly dashboardUid: string;
   readonly panelTitle: string;
-  /** One query of the panel; without it, all of them. */
+  /** One query of the panel. Default: all of them. */
   readonly refId?: string;
   readonly reason: string;
 }

@@ -1,4 +1,4 @@
-/** What Prometheus, Alertmanager, the collector and Grafana are told about each other, held against the compose file. */
+/** The configurations of Prometheus, Alertmanager, the collector and Grafana agree with the compose file and with each other. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -19,7 +19,7 @@ const dataSources = readYaml<{ readonly datasources: ReadonlyArray<DataSource> }
 ).datasources;
 const uids = dataSources.map(({ uid }) => uid);
 
-/** The values of every property with one of these names, however deep. */
+/** The values of all properties with one of these names, at any depth. */
 const valuesOf = (names: ReadonlyArray<string>, inside: unknown): ReadonlyArray<unknown> =>
   typeof inside !== "object" || inside === null
     ? []
@@ -39,30 +39,30 @@ test.each([
   ["otel/collector.yaml", 2],
   ["grafana/provisioning/datasources/firelight.yaml", 4],
   ["grafana/provisioning/alerting/contact-points.yaml", 1],
-])("every address in %s is a service that listens there", (file, atLeast) => {
+])("%s has only addresses of services that listen there", (file, atLeast) => {
   const addresses = addressesIn(readText(file)).filter(([host]) => host !== "localhost");
   expect(addresses.length).toBeGreaterThanOrEqual(atLeast);
   expect(addresses.filter(([host, port]) => !listens(host, port))).toEqual([]);
 });
 
 describe("data sources", () => {
-  test("have the uids that dashboards ask for", () => {
+  test("have the uids that dashboards use", () => {
     expect(uids.toSorted()).toEqual(["alertmanager", "loki", "prometheus", "tempo"]);
     for (const { uid, type } of dataSources) expect(type).toBe(uid);
   });
 
-  test("refer to one another by uids that exist", () => {
+  test("refer to each other by uids that exist", () => {
     const named = dataSources.flatMap(({ jsonData }) => valuesOf(["datasourceUid", "alertmanagerUid"], jsonData));
     expect(named.length).toBeGreaterThanOrEqual(6);
     expect(named.filter((uid) => !uids.includes(uid as string))).toEqual([]);
   });
 
-  test("an exemplar leads to its trace by the label that histograms give it", () => {
+  test("link exemplars to traces by the label trace_id", () => {
     const prometheus = dataSources.find(({ uid }) => uid === "prometheus")!.jsonData;
     expect(prometheus["exemplarTraceIdDestinations"]).toMatchObject([{ name: "trace_id", datasourceUid: "tempo" }]);
   });
 
-  test("a span leads to metrics of the catalog", () => {
+  test("link spans to metrics of the catalog", () => {
     const tempo = dataSources.find(({ uid }) => uid === "tempo")!.jsonData;
     const queries = valuesOf(["query"], tempo["tracesToMetrics"]).map(String);
     const known = new Set(Object.values(catalog).map(({ name }) => name as string));
@@ -72,7 +72,7 @@ describe("data sources", () => {
   });
 });
 
-test("alerts of Grafana go to a contact point that exists", () => {
+test("Grafana's alert policies use a contact point that exists", () => {
   interface Alerting {
     readonly contactPoints: ReadonlyArray<{ readonly name: string }>;
     readonly policies: ReadonlyArray<{ readonly receiver: string }>;
@@ -88,7 +88,7 @@ describe("dashboards", () => {
   }
   const [provider] = readYaml<Providers>("grafana/provisioning/dashboards/firelight.yaml").providers;
 
-  test.each(composeFiles)("are where Grafana looks for them, in %s", (file) => {
+  test.each(composeFiles)("are mounted where Grafana's provider reads them, in %s", (file) => {
     const grafana = Object.values(readCompose(file).services).find((service) =>
       Object.keys(service.environment ?? {}).some((name) => name.startsWith("GF_")),
     )!;
@@ -98,12 +98,12 @@ describe("dashboards", () => {
   const folder = join(root, "dashboards");
   const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
 
-  test.skipIf(files.length === 0)("the one that Grafana opens first is among them", () => {
+  test.skipIf(files.length === 0)("include Grafana's home dashboard", () => {
     const home = services["grafana"]!.environment!["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]!;
     expect(existsSync(join(root, inProject(services["grafana"]!, home)!))).toBe(true);
   });
 
-  test.each(files)("%s asks only data sources that exist, or that its variables choose", (name) => {
+  test.each(files)("%s uses only data sources that exist or are selected by a variable", (name) => {
     const dashboard = JSON.parse(readText(`dashboards/${name}`)) as unknown;
     const asked = JSON.stringify(dashboard).matchAll(/"datasource":\{[^{}]*?"uid":"([^"]+)"/g);
     const wrong = [...asked].map(([, uid]) => uid!).filter((uid) => !/^(\$|-- )/.test(uid) && !uids.includes(uid));
@@ -114,7 +114,7 @@ describe("dashboards", () => {
 describe("rules", () => {
   const folder = join(root, "otel/rules");
 
-  test.skipIf(!existsSync(folder))("the files that Prometheus is told to read exist", () => {
+  test.skipIf(!existsSync(folder))("exist where Prometheus's config reads them", () => {
     const { rule_files } = readYaml<{ readonly rule_files: ReadonlyArray<string> }>("otel/prometheus.yaml");
     expect(rule_files).toEqual(["rules/*.yaml"]);
     expect(readdirSync(folder).filter((name) => name.endsWith(".yaml")).length).toBeGreaterThan(0);

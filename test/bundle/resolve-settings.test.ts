@@ -3,28 +3,28 @@ import { completeSettings } from "../../src/bundle/resolve-settings.ts";
 import { bundleFiles } from "../../src/bundle/files.ts";
 import { defaultSettings } from "../../src/bundle/settings.ts";
 
-describe("settings", () => {
-  test("are the default ones when none are given", () => {
+describe("completeSettings", () => {
+  test("returns the defaults without options", () => {
     expect(completeSettings()).toEqual(defaultSettings);
   });
 
-  test("keep the rest of a group of which one is given", () => {
+  test("keeps the defaults of a group's other settings", () => {
     const { slo, thresholds } = completeSettings({ slo: { objective: 0.99 }, thresholds: { crashes: 5 } });
     expect(slo).toEqual({ ...defaultSettings.slo, objective: 0.99 });
     expect(thresholds).toEqual({ ...defaultSettings.thresholds, crashes: 5 });
   });
 
-  test("take a list as a whole", () => {
+  test("replaces a list as a whole", () => {
     expect(completeSettings({ slo: { ignoredStatuses: [] } }).slo.ignoredStatuses).toEqual([]);
   });
 
-  test("take Grafana's address without a slash at its end", () => {
+  test("removes a trailing slash from grafanaUrl", () => {
     expect(completeSettings({ grafanaUrl: "https://grafana.example/ops/" }).grafanaUrl).toBe(
       "https://grafana.example/ops",
     );
   });
 
-  test("take the longest uid with which all files can be made", () => {
+  test("accepts a uid of 17 characters, the longest that all files allow", () => {
     const settings = completeSettings({ uid: "seventeen-letters" });
     expect([...bundleFiles(settings).keys()]).toContain("dashboards/seventeen-letters-overview.json");
     expect(() => bundleFiles({ ...settings, uid: "eighteen-character" })).toThrow("at most 17 lowercase letters");
@@ -52,7 +52,7 @@ describe("settings", () => {
     [{ thresholds: { bootSeconds: 0 } }, "thresholds.bootSeconds is 0. Use a number above 0."],
     [{ thresholds: { bootSeconds: Number.NaN } }, "thresholds.bootSeconds is NaN."],
     [null, "The settings is null. Use an object"],
-  ])("say what is wrong with %j", (options, message) => {
+  ])("rejects %j with an error that explains it", (options, message) => {
     expect(() => completeSettings(options as Parameters<typeof completeSettings>[0])).toThrow(message);
   });
 });

@@ -54,7 +54,7 @@ interface GrafanaRule {
 const file = (settings: BundleSettings, path: string): string => {
   const text = ruleFiles(settings).get(path);
   if (text === undefined)
-    throw new Error(`${path} is not made; there are ${[...ruleFiles(settings).keys()].join(", ")}.`);
+    throw new Error(`${path} is not generated; there are ${[...ruleFiles(settings).keys()].join(", ")}.`);
   return text;
 };
 
@@ -76,7 +76,7 @@ const grafanaRules = (settings: BundleSettings): ReadonlyArray<GrafanaRule> =>
 
 const all = alerts(defaultSettings);
 
-/** Names of series and labels in an expression: whatever is no function, keyword, number or string. */
+/** Names of series and labels in an expression: everything but functions, keywords, numbers and strings. */
 const namesIn = (expr: string): ReadonlySet<string> => {
   const bare = expr
     .replaceAll(/__name__=~"([^"]+)"/g, (_, name: string) => name.replaceAll(/\W.*$/g, ""))
@@ -90,12 +90,12 @@ const words = ["by", "without", "on", "and", "or", "unless", "group", "e"];
 const functions =
   /^(sum|max|count|group|rate|increase|label_replace|histogram_quantile|predict_linear|(max|avg|count)_over_time)$/;
 
-describe("names", () => {
-  test("every alert of the contract is there, once, in the order of the runbook", () => {
+describe("rules", () => {
+  test("have every alert once, in the order of the runbook", () => {
     expect(all.map(({ name }) => name)).toEqual([...alertNames]);
   });
 
-  test("rules ask for nothing but the catalog, known external series and what they record", () => {
+  test("query only the catalog, known external series and recorded series", () => {
     const specs: ReadonlyArray<MetricSpec> = Object.values(metrics);
     const known = new Set([
       ...specs.flatMap(({ name, type, labels }) => [
@@ -114,7 +114,7 @@ describe("names", () => {
     expect(unknown).toEqual([]);
   });
 
-  test("what is recorded is read", () => {
+  test("record only series that are used, each once", () => {
     const recorded = recordingGroups(defaultSettings).flatMap(({ rules }) => rules.map(({ record }) => record));
     const expressions = prometheusRules(defaultSettings)
       .map(({ expr }) => expr)
@@ -124,8 +124,8 @@ describe("names", () => {
   });
 });
 
-describe.each(all)("$name", (alert) => {
-  test("tells a person who is concerned, what it means, and where to look", () => {
+describe.each(all)("alert $name", (alert) => {
+  test("has a severity, a summary with labels, a description, and links to runbook and dashboard", () => {
     expect(["page", "ticket", "info"]).toContain(alert.labels.severity);
     expect(alert.annotations.summary).toContain("{{ $labels.");
     expect(alert.annotations.summary.length).toBeLessThan(200);
@@ -136,7 +136,7 @@ describe.each(all)("$name", (alert) => {
     );
   });
 
-  test("speaks only of labels that its expression keeps", () => {
+  test("uses only labels that its expression keeps", () => {
     const used = [...JSON.stringify(alert.annotations).matchAll(/\$labels\.(\w+)/g)].map(([, label]) => label);
     const aggregated = [...alert.value.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, labels = ""]) => labels.split(", "));
     const kept = aggregated.length === 0 ? ["job", "instance", "flame_pool_name"] : aggregated;
@@ -144,7 +144,7 @@ describe.each(all)("$name", (alert) => {
     expect(used.filter((label) => !recordedByJob.includes(label!))).toEqual([]);
   });
 
-  test("has a section in the runbook that says what it means, what to look at, what to do and how to silence it", () => {
+  test("has a runbook section with every part: meaning, what to look at, what to do, how to silence, false positives", () => {
     const sections = read("dashboards/runbook.md").split(/^## /m).slice(1);
     const section = sections[alertNames.indexOf(alert.name)];
     expect(section).toMatch(new RegExp(`^${alert.name}\n`));
@@ -162,14 +162,14 @@ describe.each(all)("$name", (alert) => {
 });
 
 describe("the runbook", () => {
-  test("leads only to sections that it has", () => {
+  test("links only to sections that it has", () => {
     const links = [...read("dashboards/runbook.md").matchAll(/\]\(#(\w+)\)/g)].map(([, anchor]) => anchor);
     const anchors = alertNames.map((name) => name.toLowerCase());
     expect(links.filter((link) => !anchors.includes(link!))).toEqual([]);
     expect(links.length).toBeGreaterThan(10);
   });
 
-  test("asks Prometheus for nothing but the catalog, known external series and what is recorded", () => {
+  test("queries only the catalog, known external series and recorded series", () => {
     const known = [
       ...Object.values(metrics).flatMap(({ name }) => [name, `${name}_bucket`, `${name}_sum`, `${name}_count`]),
       ...Object.values(externalSeries).map(({ name }) => name.replace("(_total)?", "")),
@@ -186,16 +186,16 @@ describe("the runbook", () => {
   });
 });
 
-describe("Grafana's variant", () => {
+describe("Grafana's alert rules", () => {
   const grafana = grafanaRules(defaultSettings);
 
-  test("has the same alerts, for the same time, with the same labels", () => {
+  test("have the same names, durations and labels as Prometheus's", () => {
     expect(grafana.map(({ title, for: held, keepFiringFor, labels }) => [title, held, keepFiringFor, labels])).toEqual(
       all.map((alert) => [alert.name, alert.for, alert.keepFiringFor, { ...alert.labels }]),
     );
   });
 
-  test("asks the same and compares with the same threshold", () => {
+  test("have the same queries and thresholds as Prometheus's", () => {
     for (const [index, rule] of grafana.entries()) {
       const { expr, value, conditions, comparison } = all[index]!;
       const [ask, reduce, compare] = rule.data;
@@ -225,11 +225,11 @@ describe("Grafana's variant", () => {
     }
   });
 
-  test("has templates that Grafana does not take for variables of its environment", () => {
+  test("contain no $, which Grafana would expand from its environment", () => {
     expect(JSON.stringify(grafana.map(({ annotations, labels }) => [annotations, labels]))).not.toContain("$");
   });
 
-  test("has uids that are its own and that Grafana takes", () => {
+  test("have unique uids of at most 40 characters", () => {
     expect(new Set(grafana.map(({ uid }) => uid)).size).toBe(alertNames.length);
     for (const { uid } of grafana) expect(uid).toMatch(/^[a-z0-9-]{1,40}$/);
     expect(() => ruleFiles({ ...defaultSettings, uid: "the-shop-of-the-company" })).toThrow(
@@ -242,7 +242,7 @@ describe("settings", () => {
   const everything = (settings: BundleSettings): string => [...ruleFiles(settings).values()].join("\n");
 
   test.each(Object.keys(defaultSettings.thresholds) as ReadonlyArray<keyof Thresholds>)(
-    "the threshold %s reaches the alerts of Prometheus and of Grafana",
+    "the threshold %s changes the alerts of Prometheus and of Grafana",
     (key) => {
       const changed = {
         ...defaultSettings,
@@ -256,7 +256,7 @@ describe("settings", () => {
     },
   );
 
-  test("the selector is in every question about Firelight's own metrics", () => {
+  test("the selector is in every query of Firelight's metrics", () => {
     const selector = 'cluster="eu", job=~"shop.*"';
     for (const { expr } of prometheusRules({ ...defaultSettings, selector })) {
       const own = [
@@ -267,7 +267,7 @@ describe("settings", () => {
     }
   });
 
-  test("names, links and data sources are the user's", () => {
+  test("name, links and data sources replace the defaults everywhere", () => {
     const settings: BundleSettings = {
       ...defaultSettings,
       name: "Shop",
@@ -288,7 +288,7 @@ describe("settings", () => {
     ]);
   });
 
-  test("ignored statuses spend no budget; without any, every failure does", () => {
+  test("ignoredStatuses do not spend error budget; without any, every failure does", () => {
     expect(
       everything({ ...defaultSettings, slo: { ...defaultSettings.slo, ignoredStatuses: ["UNIMPLEMENTED"] } }),
     ).toContain('rpc_status_code!~"OK|UNIMPLEMENTED"');
@@ -298,10 +298,10 @@ describe("settings", () => {
   });
 });
 
-describe("error budgets", () => {
+describe("burnRates", () => {
   const of = (objective: number, windowDays = 30) => burnRates({ ...defaultSettings.slo, objective, windowDays });
 
-  test("30 days burn at 14.4, 6 and 1", () => {
+  test("returns the factors 14.4, 6 and 1 for 30 days", () => {
     const { fast, slow, ticket } = of(0.999);
     expect([fast, slow, ticket].map(({ factor, failureShare }) => [factor, failureShare])).toEqual([
       [14.4, 0.0144],
@@ -310,27 +310,27 @@ describe("error budgets", () => {
     ]);
   });
 
-  test("another window has other factors, for the same shares of its budget, but none below 1", () => {
+  test("scales the factors to the window, with a minimum of 1", () => {
     const { fast, slow, ticket } = of(0.99, 7);
     expect([fast.factor, slow.factor, ticket.factor]).toEqual([3.36, 1.4, 1]);
     expect([fast.budgetShare, slow.budgetShare, ticket.budgetShare]).toEqual([0.02, 0.05, 0.43]);
   });
 
-  test("a low objective leaves alerts that can fire", () => {
+  test("caps the failure share for a low objective, so that the alert can fire", () => {
     expect(of(0.9).fast.failureShare).toBe(0.9);
   });
 
-  test.each([0, 1, 99.9, Number.NaN])("an objective of %s is refused", (objective) => {
+  test.each([0, 1, 99.9, Number.NaN])("rejects an objective of %s", (objective) => {
     expect(() => of(objective)).toThrow(`slo.objective is ${objective}`);
   });
 
-  test("a window shorter than the slowest alert's is refused", () => {
+  test("rejects a window shorter than that of the slowest alert", () => {
     expect(() => of(0.999, 1)).toThrow("slo.windowDays is 1");
   });
 });
 
 describe("inhibitions", () => {
-  test("an alert silences weaker ones and consequences, never a page about something else, and never in a circle", () => {
+  test("have no cycles, and silence no page except the slow burn by the fast burn", () => {
     const severity = new Map(all.map((alert) => [alert.name, alert.severity]));
     const silences = new Map<string, ReadonlyArray<string>>();
     for (const { source, targets } of inhibitions) silences.set(source, [...(silences.get(source) ?? []), ...targets]);
@@ -343,7 +343,7 @@ describe("inhibitions", () => {
     expect(pages).toEqual(["FlameErrorBudgetBurnFast silences FlameErrorBudgetBurnSlow"]);
   });
 
-  test("the page about alerts and Alertmanager's file have them as Alertmanager wants them", () => {
+  test("are the same in docs/alerts.md and otel/alertmanager.yaml", () => {
     const block = /```yaml alertmanager\n([\s\S]*?)```/.exec(read("docs/alerts.md"))?.[1];
     type Config = { readonly route: { readonly routes: unknown }; readonly inhibit_rules: unknown };
     const [page, file] = [parse(block!) as Config, parse(read("otel/alertmanager.yaml")) as Config];
@@ -353,14 +353,14 @@ describe("inhibitions", () => {
   });
 });
 
-describe("what ships", () => {
-  test("is what the default settings make", () => {
+describe("committed rule files", () => {
+  test("match the default settings", () => {
     for (const [path, text] of ruleFiles(defaultSettings)) expect(read(path), `${path}: npm run bundle`).toBe(text);
   });
 });
 
-describe("numbers for people", () => {
-  test("are short and have units", () => {
+describe("formatPercent and spellDuration", () => {
+  test("return short numbers with units", () => {
     expect([formatPercent(0.0144), formatPercent(1 - 0.999), formatPercent(0.8)]).toEqual(["1.44%", "0.1%", "80%"]);
     expect([
       spellDuration(1),

@@ -1,4 +1,4 @@
-/** The dashboards that ship, read as Grafana reads them. */
+/** Reads the committed dashboards. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -96,11 +96,11 @@ export const shippedTexts = (): ReadonlyMap<string, string> =>
 /** The committed dashboards. */
 export const shippedDashboards = (): ReadonlyArray<Dashboard> => [...shippedTexts().values()].map(parse);
 
-/** Panels that ask something: no rows, no text. */
+/** Panels with queries, without rows and text. */
 export const asking = ({ panels }: Dashboard): ReadonlyArray<Panel> =>
   panels.filter(({ targets = [] }) => targets.length > 0);
 
-/** Every link of a panel: of its head, its values, its columns. */
+/** Every link of a panel: of its header, its values and its columns. */
 export const linksOf = ({ links = [], fieldConfig }: Panel): ReadonlyArray<Link> => [
   ...links,
   ...(fieldConfig?.defaults.links ?? []),
@@ -109,7 +109,7 @@ export const linksOf = ({ links = [], fieldConfig }: Panel): ReadonlyArray<Link>
   ),
 ];
 
-/** The names of variables in a text, as `$name`, `${name}` or `${name:format}`; of fields, `${__field.labels.x}`. */
+/** The names of variables in a text, written as `$name`, `${name}` or `${name:format}`, and of fields, as `${__field.labels.x}`. */
 export const variablesIn = (text: string): ReadonlySet<string> =>
   new Set(
     [...text.matchAll(/\$(?:\{([a-zA-Z_][\w.]*)(?::\w+)?\}|([a-zA-Z_]\w*))/g)].map(

@@ -14,8 +14,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-describe("writing the bundle", () => {
-  test("writes every file, and leaves other ones alone", () => {
+describe("writeBundle", () => {
+  test("writes every file and keeps other files", () => {
     writeFileSync(join(folder, "mine.json"), "{}");
     const written = writeBundle(settings, join(folder));
     expect(written).toEqual([...bundleFiles(settings).keys()]);
@@ -24,7 +24,7 @@ describe("writing the bundle", () => {
     expect(readdirSync(folder)).toContain("mine.json");
   });
 
-  test("finds files that are missing or changed", () => {
+  test("findDrift lists missing and changed files", () => {
     expect(findDrift(settings, folder)).toEqual([...bundleFiles(settings).keys()]);
     writeBundle(settings, folder);
     expect(findDrift(settings, folder)).toEqual([]);

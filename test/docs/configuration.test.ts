@@ -1,4 +1,4 @@
-/** The pages name every option that users can set. */
+/** The pages document every option that users can set. */
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 const root = join(import.meta.dirname, "../..");
 const sources = globSync("src/**/*.ts", { cwd: root }).map((file) => readFileSync(join(root, file), "utf8"));
 
-/** The fields that an interface of options declares itself. */
+/** The fields that an options interface declares itself. */
 const fieldsOf = (name: string): ReadonlyArray<string> => {
   const bodies = sources.flatMap((source) => [
     ...source.matchAll(new RegExp(`^export interface ${name}\\b[^{]*\\{$(.*?)^\\}$`, "gms")),
@@ -40,7 +40,7 @@ describe.each([
   ["connections.md", "TLS", ["TlsOptions"]],
   ["fan-out.md", "Map", ["MapOptions"]],
 ] as const)("docs/%s, %s", (page, heading, interfaces) => {
-  test.each(interfaces)("has every field of %s", (name) => {
+  test.each(interfaces)("documents every field of %s", (name) => {
     const fields = fieldsOf(name);
     expect(fields.length, `${name} is an exported interface of src`).toBeGreaterThan(0);
     const named = [...sectionOf(page, heading).matchAll(/`([^`]*)`/g)].flatMap(([, code = ""]) => code.split(/\W+/));

@@ -1,8 +1,8 @@
-/** What the checks of the pages read of Markdown: prose, links and anchors. */
+/** Reads prose, links and anchors from Markdown, for the checks of the pages. */
 
 /** A link to a file or an anchor of this repository. */
 export interface Link {
-  /** Counted from 1. */
+  /** The first line is 1. */
   readonly line: number;
   readonly target: string;
 }
@@ -24,17 +24,17 @@ const withoutFences = (markdown: string, drop: (info: string) => boolean): Reado
   });
 };
 
-/** The page without program output, which is quoted as printed: the blocks of `text`. Lines keep their numbers. */
+/** The page without program output, which is in `text` blocks. Line numbers stay the same. */
 export const withoutOutput = (markdown: string): string =>
   withoutFences(markdown, (info) => /^text\b/.test(info)).join("\n");
 
-/** The page without code, in blocks and in lines. Lines keep their numbers. */
+/** The page without code blocks and inline code. Line numbers stay the same. */
 export const proseOf = (markdown: string): string =>
   withoutFences(markdown, () => true)
     .map((line) => (line.startsWith("    ") ? "" : line.replaceAll(/`[^`]*`/g, "``")))
     .join("\n");
 
-/** The links of a page that lead into this repository. */
+/** The links of a page into this repository. */
 export const linksOf = (markdown: string): ReadonlyArray<Link> =>
   withoutFences(markdown, () => true)
     .flatMap((text, index) =>
@@ -45,7 +45,7 @@ export const linksOf = (markdown: string): ReadonlyArray<Link> =>
     )
     .filter(({ target }) => !/^[a-z][a-z+.-]*:/i.test(target));
 
-/** The anchors of a page's headings, as GitHub makes them. */
+/** The anchors of a page's headings, as GitHub generates them. */
 export const anchorsOf = (markdown: string): ReadonlySet<string> => {
   const anchors = new Set<string>();
   for (const line of withoutFences(markdown, () => true)) {

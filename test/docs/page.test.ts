@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { readSnippets } from "./page.ts";
 
-describe("a page", () => {
+describe("readSnippets", () => {
   const page = (...lines: ReadonlyArray<string>) => readSnippets("page.md", lines.join("\n"));
 
-  test("gives its blocks with their line numbers", () => {
+  test("returns a block with its line number and environment", () => {
     const [snippet] = page("# Title", "", "```ts run FLAME_MODE=local", "const a = 1;", "```");
     expect(snippet).toEqual({
       at: "page.md:4",
@@ -16,7 +16,7 @@ describe("a page", () => {
     });
   });
 
-  test("can name a block, hide a prelude and state an output", () => {
+  test("reads a block's file name, hidden prelude and expected output", () => {
     const [snippet] = page(
       "<!-- prelude",
       "const a = 1;",
@@ -32,7 +32,7 @@ describe("a page", () => {
     expect(snippet).toMatchObject({ file: "a.ts", code: "\nconst a = 1;\n\n\nconsole.log(a);\n", output: "1\n" });
   });
 
-  test("says why a block does not run", () => {
+  test("returns the reason why a block does not run", () => {
     expect(page("```ts check: needs a cluster", "```")[0]).toMatchObject({ checkOnly: "needs a cluster" });
   });
 
@@ -43,7 +43,7 @@ describe("a page", () => {
     ["an unknown word", ["```ts rum", "```"]],
     ["a block without an end", ["```ts run", "const a = 1;"]],
     ["an output without a block that runs", ["```text output", "1", "```"]],
-  ])("is rejected for %s", (_fault, lines) => {
+  ])("rejects %s", (_fault, lines) => {
     expect(() => page(...lines)).toThrow("page.md:2");
   });
 

@@ -1,7 +1,7 @@
 /**
  * Extracts the TypeScript blocks of a Markdown page, so that they can be compiled and run.
  *
- * The info string of a block, which readers do not see, says how:
+ * The info string of a block, which is not rendered, says how:
  *
  * - ```` ```ts run ```` is compiled and must exit with 0. Words like `FLAME_MODE=local` are its environment.
  * - ```` ```ts check: needs a cluster ```` is compiled only, for the given reason.

@@ -15,7 +15,7 @@ const pages = globSync(
 ).toSorted();
 const read = (page: string): string => readFileSync(join(root, page), "utf8");
 
-/** A changelog may name what is retired. */
+/** A changelog may use retired words. */
 const withOldWords = new Set(["CHANGELOG.md"]);
 const inOurWords = pages.filter((page) => !withOldWords.has(page));
 

@@ -37,7 +37,7 @@ const compile = (): Promise<Finished> => {
   for (const snippet of all) {
     const path = join(folder, "source", folderOf(snippet), snippet.file);
     if (existsSync(path)) throw new Error(`${snippet.at}: this page already has a block with file=${snippet.file}.`);
-    // Next to the build too: a pool starts the runner of a page from its source, as readers do.
+    // Also next to the build: a pool starts a page's runner from its source, as readers do.
     for (const file of [path, join(folder, "built", folderOf(snippet), snippet.file)]) {
       mkdirSync(dirname(file), { recursive: true });
       writeFileSync(file, snippet.code);
@@ -68,7 +68,7 @@ beforeAll(async () => {
   compiled = await compile();
 }, 120_000);
 
-describe("the code in the pages", () => {
+describe("code in the pages", () => {
   test("exists in the README", () => {
     expect(byPage.get("README.md")?.length ?? 0).toBeGreaterThan(0);
   });

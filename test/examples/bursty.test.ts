@@ -1,4 +1,4 @@
-/** The bursty example, run as its users run it: its decisions, its chart and its books. */
+/** Runs the bursty example as users do: its scaling decisions, its chart and its ledger. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
@@ -10,13 +10,13 @@ const columns = 100;
 let printed: string;
 let tookMs: number;
 
-/** The numbers of the summary's line of this title. */
+/** The numbers in the line of the summary with this title. */
 const numbersOf = (title: string): ReadonlyArray<number> => {
   const line = new RegExp(`^✓ ${title} +(.*)$`, "m").exec(printed)?.[1] ?? "";
   return [...line.matchAll(/\d+(?:\.\d+)?/g)].map(([number]) => Number(number));
 };
 
-/** The decisions, as the sizes before and after. */
+/** The scaling decisions, as the sizes before and after. */
 const decisions = (kind: "grows" | "shrinks"): ReadonlyArray<readonly [from: number, to: number]> =>
   [...printed.matchAll(new RegExp(`${kind} (\\d) → (\\d)`, "g"))].map(([, from, to]) => [Number(from), Number(to)]);
 
@@ -32,7 +32,7 @@ beforeAll(async () => {
   expect(end, printed).toEqual({ code: 0, signal: null });
 }, 60_000);
 
-test("every line of the summary is as it should be, and it takes less than 25 seconds", () => {
+test("every line of the summary has a check mark, and the example takes less than 25 seconds", () => {
   expect(printed.match(/^[✓✗] \S+/gmu)).toEqual([
     "✓ grew",
     "✓ served",
@@ -45,21 +45,21 @@ test("every line of the summary is as it should be, and it takes less than 25 se
   expect(tookMs).toBeLessThan(25_000);
 });
 
-test("every call ended exactly once: the outcomes sum to the calls that were made", () => {
+test("every call ends exactly once: the outcomes sum to the calls that were made", () => {
   const [made, ...outcomes] = numbersOf("calls");
   expect(made).toBeGreaterThan(300);
   expect(outcomes.reduce((sum, count) => sum + count, 0)).toBe(made);
   expect(/^✓ calls .* (\d+) timeout/m.exec(printed)?.[1]).toBeDefined();
 });
 
-test("overload is shed, and the queue keeps its bound", () => {
+test("rejects calls under overload, and the queue never exceeds its limit", () => {
   const [refused, , deepest] = numbersOf("shed");
   expect(refused).toBeGreaterThan(0);
   expect(deepest).toBeLessThanOrEqual(100);
   expect(printed).toMatch(/is saturated +all 16 slots are in use and \d+ calls are waiting/);
 });
 
-test("the pool grows with what waits, replaces what was killed, and ends at nothing, each time with its reason", () => {
+test("the pool grows with the queue, replaces killed runners and shrinks to zero, and prints the reasons", () => {
   const grown = decisions("grows");
   const shrunk = decisions("shrinks");
   expect(grown[0]).toEqual([0, 1]);
@@ -73,7 +73,7 @@ test("the pool grows with what waits, replaces what was killed, and ends at noth
   expect(printed.match(/jobs-\w+ was killed at work/g)).toHaveLength(2);
 });
 
-test("the chart shows the queue, the runners by state and what was killed, and fits the terminal", () => {
+test("the chart shows queue, runners by state and kills, and fits the terminal", () => {
   const [, chart = ""] = printed.split("The pool over time");
   const band = (title: string): string => new RegExp(`^${title} .*$`, "m").exec(chart)?.[0] ?? "";
   expect(band("queue")).toMatch(/most \d+ of 100$/);
@@ -83,7 +83,7 @@ test("the chart shows the queue, the runners by state and what was killed, and f
   for (const line of chart.split("\n\n")[0]!.split("\n")) expect(line.length).toBeLessThanOrEqual(columns);
 });
 
-test("what parent and runners logged is in the log, not on the terminal", () => {
+test("logs of parent and runners go to the log file, not to the terminal", () => {
   expect(printed).not.toMatch(/firelight (warn|error)/);
   expect(readFileSync(join(folder, "out/run.log"), "utf8")).toMatch(/was lost: crash, was ended by SIGKILL/);
 });

@@ -1,4 +1,4 @@
-/** The service of docker-compose.yml, run as it runs without containers, with its faults switched on the way. */
+/** Runs the service of docker-compose.yml without containers, and switches its faults on. */
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Scrape } from "../../examples/shared/prometheus-text.ts";
@@ -21,7 +21,7 @@ const urlsOf = async (example: StartedProcess): Promise<{ readonly shop: string;
 
 const put = (url: string, body: string): Promise<Response> => fetch(`${url}/plan`, { method: "PUT", body });
 
-test("faults are switched over HTTP while the load goes on, and metrics show them", async () => {
+test("PUT /plan switches faults on under load, and the metrics show them", async () => {
   await using example = await start({ PLAN: '{"callsPerSecond": 20, "fails": 0, "flaky": 0, "slow": 0}' });
   const { shop, load } = await urlsOf(example);
   const scrape = async () => new Scrape(await (await fetch(`${shop}/metrics`)).text());
@@ -59,7 +59,7 @@ test("faults are switched over HTTP while the load goes on, and metrics show the
   expect(example.output()).toMatch(/^✗ exemplars +0/m);
 }, 60_000);
 
-test("a change that makes no sense is refused in words, and changes nothing", async () => {
+test("PUT /plan rejects an invalid change with an explanation and keeps the plan", async () => {
   await using example = await start();
   const { load } = await urlsOf(example);
   const before = await (await fetch(`${load}/plan`)).json();

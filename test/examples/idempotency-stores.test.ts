@@ -9,7 +9,7 @@ import { startProcess } from "../harness/start-process.ts";
 const folder = mkdtempSync(join(tmpdir(), "firelight-stores-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe("the store in files", () => {
+describe("fileStore", () => {
   for (const { name, run } of idempotencyStoreConformance(() => fileStore(folder))) test(name, run);
 });
 

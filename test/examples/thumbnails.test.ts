@@ -1,4 +1,4 @@
-/** The main example, run as users run it, and the telemetry that it recorded. */
+/** Runs the main example as users do, and checks the telemetry that it records. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -64,7 +64,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-test("every photo has its thumbnail on disk, none larger than 320 pixels", async () => {
+test("writes a thumbnail of at most 320 pixels for every photo", async () => {
   const files = readdirSync(join(out, "thumbnails"));
   expect(files.toSorted()).toEqual(readdirSync(join(folder, "photos")).toSorted());
   for (const file of files) {
@@ -85,7 +85,7 @@ test("every line of the summary has a check mark and fits the terminal", () => {
   expect(printed.split("\n").filter((line) => line.length > 100 && !line.includes(out))).toEqual([]);
 });
 
-test("the README shows the lines that are printed", () => {
+test("the READMEs show the lines that the example prints", () => {
   const shapes = (text: string): ReadonlyArray<string> =>
     (text.match(/^✓ .*$/gmu) ?? []).map((line) =>
       line
@@ -99,7 +99,7 @@ test("the README shows the lines that are printed", () => {
     expect(shapes(readFileSync(join(root, page), "utf8"))).toEqual(shapes(printed));
 });
 
-test("each call is a trace of its own, and the table shows as many as were made", () => {
+test("each call has its own trace, and the table shows the right counts", () => {
   expect(new Set(calls().map(({ traceId }) => traceId)).size).toBe(calls().length);
   for (const [method, made] of Object.entries(methods)) {
     const ofMethod = calls().filter(({ name }) => name === method);
@@ -110,7 +110,7 @@ test("each call is a trace of its own, and the table shows as many as were made"
   }
 });
 
-test("every span of a runner is below its own attempt, on the runner that the attempt names", () => {
+test("every server span is a child of one attempt, with the same runner id", () => {
   const byId = new Map(spans.map((span) => [span.spanId, span]));
   const servers = spans.filter(({ kind }) => kind === "server");
   expect(servers.length).toBeGreaterThan(calls().length / 2);
@@ -136,7 +136,7 @@ test("every span of a runner is below its own attempt, on the runner that the at
     );
 });
 
-test("calls that lost their runner show both attempts, on two runners, and why there was a second", () => {
+test("a call that lost its runner has two attempts on different runners, with the retry reason", () => {
   const retried = calls().filter((call) => attemptsOf(call).length > 1);
   expect(retried.length).toBeGreaterThan(0);
   for (const call of retried) {
@@ -152,7 +152,7 @@ test("calls that lost their runner show both attempts, on two runners, and why t
   }
 });
 
-test("statuses are accurate: the broken picture, the deadline, and all others", () => {
+test("calls have the right status: corrupt image, timeout, and OK for all others", () => {
   const failed = calls().filter((call) => call.failed);
   expect(failed.map((call) => [call.name, ...status(call), call.attributes["flame.attempt.count"]]).toSorted()).toEqual(
     [
@@ -166,7 +166,7 @@ test("statuses are accurate: the broken picture, the deadline, and all others", 
   expect(status(attemptsOf(late)[0]!)).toEqual(["DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", true]);
 });
 
-test("the waterfall of a lost runner shows its attempts in order, down to the handler that answered", () => {
+test("the waterfall of a call that lost its runner shows attempts, backoff and handler in order", () => {
   const [, traceId, tree = ""] = printed.split(/^A call that lost its runner {2}trace (\w+)$/m);
   const call = calls().find((one) => one.traceId === traceId)!;
   const steps = [
@@ -179,7 +179,7 @@ test("the waterfall of a lost runner shows its attempts in order, down to the ha
   expect(tree).toMatch(new RegExp(steps.join("[^]*"), "u"));
 });
 
-test("the user's collector gets every span too", () => {
+test("the user's collector receives every span too", () => {
   expect(forwarded.size).toBe(new Set(spans.map(({ spanId }) => spanId)).size);
   expect(printed).toContain("The same traces went to http://127.0.0.1:");
 });

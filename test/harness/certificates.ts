@@ -1,4 +1,4 @@
-/** Certificates of tests, made by `certificates/make.sh`; valid until 2126. */
+/** Certificates for tests, created by `certificates/make.sh` and valid until 2126. */
 import { readFileSync } from "node:fs";
 
 type CertificateFile =

@@ -13,9 +13,9 @@ const configArgs = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
   names.flatMap((name) => ["--config", join(root, "otel", name)]);
 
 /**
- * Has the collector check configurations of `otel/`, each merged over the one before.
+ * Validates configurations of `otel/` with the collector, each merged over the previous one.
  *
- * @throws {Error} with the collector's output when it rejects them.
+ * @throws {Error} with the collector's output if it rejects them.
  */
 export const validateConfigs = (
   binary: string,
@@ -40,34 +40,34 @@ export const freePort = async (): Promise<number> => {
 
 export interface CollectorStart {
   readonly binary: string;
-  /** Files of `otel/`, each merged over the one before. */
+  /** Files of `otel/`, each merged over the previous one. */
   readonly configs: ReadonlyArray<string>;
-  /** Settings of the configuration, beside the ports and the folder. */
+  /** Settings of the configuration, other than the ports and the folder. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Where the collector keeps its queue and writes its file. Default: a temporary folder, removed on disposal. */
+  /** Folder of the collector's queue and output file. Default: a temporary folder, removed on disposal. */
   readonly folder?: string;
 }
 
 /** A collector that runs until it is disposed of. */
 export interface RunningCollector extends AsyncDisposable {
-  /** Where SDKs send to. */
+  /** OTLP over HTTP, for SDKs. */
   readonly otlpUrl: string;
-  /** Where another collector sends to. */
+  /** OTLP over gRPC, for another collector. */
   readonly grpcAddress: string;
   /** Span metrics, the service graph and pushed metrics, for Prometheus. */
   readonly metricsUrl: string;
   /** The collector's own metrics, for Prometheus. */
   readonly ownMetricsUrl: string;
-  /** What a scrape of {@link metricsUrl} returns. */
+  /** Scrapes {@link metricsUrl}. */
   metrics(): Promise<string>;
-  /** What a scrape of {@link ownMetricsUrl} returns. */
+  /** Scrapes {@link ownMetricsUrl}. */
   ownMetrics(): Promise<string>;
   /** The file that `collector-file.yaml` writes: OTLP in JSON, one message a line. */
   readonly file: string;
   /** The content of {@link file} so far. */
   written(): string;
   readonly process: StartedProcess;
-  /** Starts it again with the same addresses and the same queue, after it has ended. */
+  /** Restarts it, after it has exited, with the same addresses and queue. */
   restart(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A TCP proxy in front of a runner, with faults: what happens to the bytes of a connection on their way. Faults compose;
- * each handles the bytes that the one before it passes on.
+ * A TCP proxy in front of a runner that injects faults into the bytes of a connection. Faults compose: each handles the
+ * bytes that the previous one passes on.
  *
  * @example
  * ```ts
@@ -29,7 +29,7 @@ export interface Link {
 /** Handles bytes: returns those to pass on, or `undefined` to hold them back. */
 type Handler = (bytes: Buffer) => Buffer | undefined;
 
-/** What happens to the bytes of a connection; called once for each connection. */
+/** Handlers for the bytes of a connection. Called once per connection. */
 export type Fault = (link: Link) => { readonly request?: Handler; readonly response?: Handler };
 
 export interface FaultProxy {
@@ -37,7 +37,7 @@ export interface FaultProxy {
   readonly port: number;
   /** Connections that were opened to the proxy. */
   readonly connections: number;
-  /** Disconnects the runners but keeps the clients connected: what they send waits for {@link leadTo}. */
+  /** Disconnects the runners but keeps the clients connected and buffers what they send until {@link leadTo}. */
   hold(): void;
   /** Connects waiting clients, and those that come later, to these ports in turn; ends the other connections. */
   leadTo(...ports: ReadonlyArray<number>): Promise<void>;
@@ -119,7 +119,7 @@ class Connection implements Link {
     server?.destroy();
   }
 
-  /** Ends the connection and waits until the client has noticed: one that has not may send its next request on it. */
+  /** Ends the connection and waits until the client has closed it. Otherwise, the client might send its next request on it. */
   async end(): Promise<void> {
     if (this.client.destroyed) return;
     const closed = once(this.client, "close");
@@ -199,7 +199,7 @@ export const headerOf = ({ headers }: CapturedRequest, name: string): string | u
 
 const endOfHead = "\r\n\r\n";
 
-/** The first request in the bytes, and the bytes behind it; `undefined` until the request is complete. */
+/** The first request in the bytes, and the remaining bytes. `undefined` until the request is complete. */
 const takeRequest = (bytes: Buffer): { readonly request: CapturedRequest; readonly rest: Buffer } | undefined => {
   const headEnd = bytes.indexOf(endOfHead);
   if (headEnd === -1) return undefined;
@@ -230,7 +230,7 @@ const requestReader = (): ((bytes: Buffer) => ReadonlyArray<CapturedRequest>) =>
   };
 };
 
-/** Keeps a copy of every complete request, as an eavesdropper could. */
+/** Records every complete request. */
 export const recordRequests = (): Fault & { readonly captured: ReadonlyArray<CapturedRequest> } => {
   const captured: Array<CapturedRequest> = [];
   const fault: Fault = () => {
@@ -323,7 +323,7 @@ export const cutConnections = () => {
   return cuts;
 };
 
-/** Closes the connection in place of every `nth` response. */
+/** Drops every `nth` response by closing its connection. */
 export const dropResponses = (nth: number) => {
   let responses = 0;
   const drops = Object.assign<Fault, { dropped: number }>(

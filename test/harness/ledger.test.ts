@@ -13,7 +13,7 @@ const books = (): string => {
   return join(folder, "books");
 };
 
-test("balanced books have no faults", () => {
+test("readLedger reports no faults for a consistent ledger", () => {
   const path = books();
   const ledger = openLedger(path);
   for (const id of ["a", "b c\n"]) {
@@ -38,7 +38,7 @@ test("balanced books have no faults", () => {
   expect(executions.get("b c\n")).toEqual({ started: 1, finished: 1 });
 });
 
-test("each kind of fault is found", () => {
+test("readLedger finds each kind of fault", () => {
   const path = books();
   const ledger = openLedger(path);
   ledger.start("missing");
@@ -69,7 +69,7 @@ test("each kind of fault is found", () => {
   });
 });
 
-test("several processes keep the same books without mixing lines", async () => {
+test("several processes can append to one ledger without mixing lines", async () => {
   const path = books();
   const script = join(path, "..", "keeper.mjs");
   writeFileSync(

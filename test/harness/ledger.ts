@@ -1,24 +1,23 @@
 /**
- * Books that callers and handlers keep in one append-only file, across processes,
- * and the check that they balance: every call ends exactly once, and no key is
- * executed more often than it may be.
+ * A ledger that callers and handlers write to one append-only file, across processes, and its check: every call ends exactly
+ * once, and no key is executed more often than allowed.
  */
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 
-/** Keeps the books of one process. Each entry is one append, which the system does not mix with others. */
+/** Writes the entries of one process. Each entry is one append, which the operating system does not mix with others. */
 export interface Ledger {
-  /** A call begins. */
+  /** A call starts. */
   start(id: string): void;
-  /** A call is over; `outcome` is `ok` or the code of a typed error. */
+  /** A call ends. `outcome` is `ok` or the code of a typed error. */
   end(id: string, outcome: string): void;
-  /** A handler begins its work for a key. */
+  /** A handler starts to execute a key. */
   execStart(key: string): void;
-  /** A handler has done its work for a key. */
+  /** A handler has executed a key. */
   execEnd(key: string): void;
   close(): void;
 }
 
-/** Opens the books at `path`, which several processes may share. */
+/** Opens the ledger at `path`, which several processes may share. */
 export const openLedger = (path: string): Ledger => {
   const file = openSync(path, "a");
   const append = (...fields: ReadonlyArray<string>): void => {
@@ -33,13 +32,13 @@ export const openLedger = (path: string): Ledger => {
   };
 };
 
-/** How often a handler took up and finished a key. */
+/** How often handlers started and finished a key. */
 export interface Executions {
   readonly started: number;
   readonly finished: number;
 }
 
-/** What the books say. They balance when all lists of faults are empty. */
+/** The content of a ledger. It is consistent if all lists of faults are empty. */
 export interface LedgerReport {
   readonly calls: number;
   /** Calls by outcome. */
@@ -53,15 +52,15 @@ export interface LedgerReport {
   readonly reused: ReadonlyArray<string>;
   /** Calls that ended without a start. */
   readonly unknown: ReadonlyArray<string>;
-  /** Calls whose outcome is none of the expected ones. */
+  /** Calls with an unexpected outcome. */
   readonly untyped: ReadonlyArray<string>;
-  /** Keys that a handler took up more than once. */
+  /** Keys that were started more than once. */
   readonly repeated: ReadonlyArray<string>;
-  /** Lines that are no entry, such as one cut off by a full disk. */
+  /** Invalid lines, such as one truncated by a full disk. */
   readonly unreadable: ReadonlyArray<string>;
 }
 
-/** The faults of a report in which every call ends exactly once and no key is executed twice. */
+/** The faults of a consistent ledger: none. */
 export const faultless = {
   missing: [],
   double: [],
@@ -86,9 +85,9 @@ const fieldsOf = (line: string): ReadonlyArray<string> => {
 };
 
 /**
- * Joins the entries of the books at `path`.
+ * Reads the ledger at `path`.
  *
- * @param expectedOutcomes what a call may end with: `ok` and the codes of typed errors.
+ * @param expectedOutcomes the valid outcomes: `ok` and the codes of typed errors.
  */
 export const readLedger = (path: string, expectedOutcomes: ReadonlySet<string>): LedgerReport => {
   const starts = new Map<string, number>();

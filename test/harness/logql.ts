@@ -1,11 +1,11 @@
-/** Reads which labels a LogQL query names, by Loki's own grammar. */
+/** Reads the labels in a LogQL query with Loki's grammar. */
 import { parser } from "@grafana/lezer-logql";
 import { descendants, parseStrictly } from "./syntax-tree.ts";
 
 /**
  * The labels of stream selectors, filters and groupings.
  *
- * @throws {SyntaxError} when Loki would not parse the query, or it selects no streams.
+ * @throws {SyntaxError} if Loki would not parse the query, or it selects no streams.
  */
 export const logqlLabels = (query: string): ReadonlyArray<string> => {
   const top = parseStrictly("LogQL", parser, query);

@@ -1,6 +1,6 @@
-/** What handlers of the tests do when they are to take time. */
+/** A pause for handlers of tests. */
 
-/** Takes so many milliseconds, or rejects with the signal's reason when that comes first. */
+/** Resolves after `ms` milliseconds. Rejects with the signal's reason if it is aborted first. */
 export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);

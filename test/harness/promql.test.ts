@@ -3,7 +3,7 @@ import { promqlNames } from "./promql.ts";
 
 const metricsOf = (expr: string): ReadonlyArray<string> => promqlNames(expr).selectors.map(({ metric }) => metric);
 
-describe("names in PromQL", () => {
+describe("promqlNames", () => {
   test("finds selectors with their matchers, ranges and functions", () => {
     const { selectors, labels, functions } = promqlNames(
       'histogram_quantile(0.95, sum by (le, pool) (rate(wait_bucket{job=~"a}.*", result!="x"}[5m:30s] offset 1m))) > bool 2 * limit + rate(b{c="d"}[5m])',
@@ -32,14 +32,14 @@ describe("names in PromQL", () => {
     expect(functions).toEqual(["histogram_quantile", "sum", "rate", "rate"]);
   });
 
-  test("finds grouping labels behind operators, recorded metrics and sets", () => {
+  test("finds grouping labels after operators, recorded metrics, and operands of set operators", () => {
     const expr = `a:b:rate5m / on (pool) group_left (kind) sum(c) without (x)
       and ignoring(y) d unless absent(e) or vector(1) # f`;
     expect(metricsOf(expr)).toEqual(["a:b:rate5m", "c", "d", "e"]);
     expect(promqlNames(expr).labels.toSorted()).toEqual(["kind", "pool", "x", "y"]);
   });
 
-  test("takes the metric from the matcher of __name__ or from a quoted name", () => {
+  test("reads the metric from a __name__ matcher or a quoted name", () => {
     const [selector] = promqlNames('rate({__name__=~"spans(_total)?", job="a"}[5m])').selectors;
     expect(selector).toMatchObject({
       text: '{__name__=~"spans(_total)?", job="a"}',
@@ -49,7 +49,7 @@ describe("names in PromQL", () => {
     expect(metricsOf('{"my.metric", job="a"}')).toEqual(["my.metric"]);
   });
 
-  test("tells the labels that functions create from those that they read", () => {
+  test("distinguishes labels that functions create from those that they read", () => {
     expect(promqlNames('label_replace(sum(a) by (b), "to", "$1", "from", "(.*),")')).toMatchObject({
       labels: ["b", "from"],
       createdLabels: ["to"],
@@ -62,7 +62,7 @@ describe("names in PromQL", () => {
     expect(promqlNames('count_values("v", a)')).toMatchObject({ labels: [], createdLabels: ["v"] });
   });
 
-  test("does not take keywords and times for metrics", () => {
+  test("does not report keywords and timestamps as metrics", () => {
     expect(metricsOf("a @ end() + b @ 1609746000 - 1.5e3 > NaN and predict_linear(c[30m], 3600) < +Inf")).toEqual([
       "a",
       "b",

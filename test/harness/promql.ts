@@ -1,4 +1,4 @@
-/** Reads which series, labels and functions a PromQL expression names, by Prometheus's own grammar. */
+/** Reads the series, labels and functions in a PromQL expression with Prometheus's grammar. */
 import type { SyntaxNode } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
 import { childrenOf, descendants, parseStrictly } from "./syntax-tree.ts";
@@ -33,10 +33,10 @@ export interface PromqlNames {
   readonly functions: ReadonlyArray<string>;
 }
 
-/** Grafana's variables that stand for a duration. They are valid PromQL only once Grafana has filled them in. */
+/** Grafana's duration variables. They are valid PromQL only after Grafana has replaced them. */
 const durationVariable = /\$__(?:rate_interval|interval|range)\b/g;
 
-/** The string arguments that are names of labels, by position. */
+/** The string arguments that are label names, by position. */
 const labelArguments: Readonly<
   Record<string, { readonly created: number; readonly read: (position: number) => boolean }>
 > = {
@@ -48,9 +48,9 @@ const labelArguments: Readonly<
 };
 
 /**
- * Reads what an expression names. Durations may be variables of Grafana.
+ * Reads the names in an expression. Durations may be variables of Grafana.
  *
- * @throws {SyntaxError} when Prometheus would not parse the expression.
+ * @throws {SyntaxError} if Prometheus would not parse the expression.
  */
 export const promqlNames = (expr: string): PromqlNames => {
   const padded = expr.replaceAll(durationVariable, (name) => "1m".padEnd(name.length));

@@ -8,10 +8,10 @@ export type RuntimeName = "node" | "bun";
 const installed = (name: RuntimeName): string =>
   fileURLToPath(new URL(`../../node_modules/.bin/${name}`, import.meta.url));
 
-/** Where each runtime's executable is. */
+/** The executable of each runtime. */
 export const runtimes: Readonly<Record<RuntimeName, string>> = { node: installed("node"), bun: installed("bun") };
 
-/** Each parent with each child. */
+/** Each runtime as parent with each as child. */
 export const runtimePairs: ReadonlyArray<{ readonly parent: RuntimeName; readonly child: RuntimeName }> = [
   { parent: "node", child: "node" },
   { parent: "node", child: "bun" },

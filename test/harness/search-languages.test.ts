@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { logqlLabels } from "./logql.ts";
 import { traceqlAttributes } from "./traceql.ts";
 
-describe("attributes in TraceQL", () => {
-  test("finds them in every scope, and none in strings", () => {
+describe("traceqlAttributes", () => {
+  test("finds attributes in every scope, and none in strings", () => {
     expect(
       traceqlAttributes(
         '{ span.rpc.method =~ "a.b|c" && kind = client && (resource.service.name = "x" || .flame.pool.name != nil) } | select(span.flame.phase.acquire_ms) | avg(duration) > 1.5s',
@@ -24,8 +24,8 @@ describe("attributes in TraceQL", () => {
   });
 });
 
-describe("labels in LogQL", () => {
-  test("finds those of streams, filters and groupings, and none in strings", () => {
+describe("logqlLabels", () => {
+  test("finds labels of streams, filters and groupings, and none in strings", () => {
     expect(
       logqlLabels(
         'sum by (level, rpc_method) (rate({service_name=~".+"} | rpc_method=~"a=b" | flame_duration_ms > 5 [5m]))',

@@ -8,7 +8,7 @@ const start = async (options: StartOptions): Promise<StartedProcess> => {
   return started;
 };
 
-test("output of both streams is read and matched", async () => {
+test("startProcess reads and matches the output of both streams", async () => {
   const started = await start({
     command: ["sh", "-c", 'echo "port $PORT"; echo oops >&2; exit 4'],
     env: { PORT: "81" },
@@ -18,14 +18,14 @@ test("output of both streams is read and matched", async () => {
   expect(await started.exited).toEqual({ code: 4, signal: null });
 });
 
-test("waiting for output that never comes fails when the process ends, and shows what it printed", async () => {
+test("waitForOutput rejects with the output if the process exits without a match", async () => {
   const started = await start({ command: ["sh", "-c", "echo something else"] });
   await expect(started.waitForOutput(/ready/)).rejects.toThrow(
     /ended without printing \/ready\/\. It printed:\nsomething else/,
   );
 });
 
-test("a process lives until it is killed", async () => {
+test("a started process runs until it is killed", async () => {
   const started = await start({ command: ["sleep", "60"] });
   expect(isAlive(started.pid)).toBe(true);
   expect(commandLineOf(started.pid)).toBe("sleep 60");
@@ -34,6 +34,6 @@ test("a process lives until it is killed", async () => {
   expect(isAlive(started.pid)).toBe(false);
 });
 
-test("a program that does not exist cannot be started", async () => {
+test("startProcess rejects if the program does not exist", async () => {
   await expect(startProcess({ command: ["no-such-program"] })).rejects.toMatchObject({ code: "ENOENT" });
 });

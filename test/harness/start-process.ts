@@ -1,5 +1,5 @@
 /**
- * Starts real processes for tests, reads what they print, and leaves none behind.
+ * Starts real processes for tests, reads their output, and leaves none behind.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ export interface StartOptions {
   /** The program and its arguments. */
   readonly command: readonly [string, ...Array<string>];
   readonly cwd?: string;
-  /** Added to the environment of the test; `undefined` takes a variable away. */
+  /** Added to the environment of the test. `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -23,9 +23,9 @@ export interface ProcessEnd {
 export interface StartedProcess extends AsyncDisposable {
   readonly pid: number;
   readonly exited: Promise<ProcessEnd>;
-  /** All that it has printed so far, both streams in the order of arrival. */
+  /** Its output so far, both streams in the order of arrival. */
   output(): string;
-  /** The first match of `pattern` in the output; fails when the process ends without one. */
+  /** Waits for the first match of `pattern` in the output. Rejects if the process exits without one. */
   waitForOutput(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
   kill(signal?: NodeJS.Signals): void;
 }
@@ -35,7 +35,7 @@ process.on("exit", () => {
   for (const kill of leftovers) kill();
 });
 
-/** Starts a process and fails when the program cannot be started. */
+/** Starts a process. Rejects if the program cannot be started. */
 export const startProcess = async ({
   command: [program, ...args],
   cwd,
@@ -94,7 +94,7 @@ const ps = (pid: number, column: string): string | undefined => {
   }
 };
 
-/** The state of a process. Linux tells without another process, which tests that look every few milliseconds would pay for. */
+/** The state of a process. On Linux, read from /proc: `ps` is too expensive for tests that check every few milliseconds. */
 const stateOf = (pid: number): string | undefined => {
   if (process.platform !== "linux") return ps(pid, "stat");
   try {
@@ -105,11 +105,11 @@ const stateOf = (pid: number): string | undefined => {
   }
 };
 
-/** Whether a process runs; one that has ended and whose parent has not looked yet does not. */
+/** Whether a process is running. A zombie is not. */
 export const isAlive = (pid: number): boolean => {
   const state = stateOf(pid);
   return state !== undefined && state !== "" && !state.startsWith("Z");
 };
 
-/** A process's command line, as everybody on the machine can see it. */
+/** A process's command line, as visible to every user of the machine. */
 export const commandLineOf = (pid: number): string => ps(pid, "args") ?? "";

@@ -1,4 +1,4 @@
-/** Moves the system clock as this process sees it. `performance.now()` goes on, as it does when a real clock is set. */
+/** Moves the system clock as this process sees it. `performance.now()` is unaffected, as when a real clock is set. */
 const RightDate = Date;
 const rightNow = Date.now;
 let movedMs = 0;
@@ -14,11 +14,11 @@ class MovedDate extends RightDate {
   static override now = moved;
 }
 
-/** Moves it by so many milliseconds from where it is; negative for back. */
+/** Moves the clock by `ms` milliseconds, backward if negative. */
 export const stepClock = (ms: number): void => {
   movedMs += ms;
   globalThis.Date = movedMs === 0 ? RightDate : (MovedDate as DateConstructor);
 };
 
-/** Puts it right again. */
+/** Restores the clock. */
 export const restoreClock = (): void => stepClock(-movedMs);

@@ -1,12 +1,11 @@
-/** Times of this process that a loaded machine does not stretch. */
+/** Measures durations without the time that this process waits for the CPU. */
 import { onTestFinished } from "vitest";
 import { watchStarvation } from "../chaos/cpu-starvation.ts";
 
 /**
- * Starts a stopwatch that stands still while the process is kept from the processor. What it cannot see is that others are, such as
- * runners.
+ * Starts a stopwatch that stops while this process waits for the CPU. It does not account for other processes, such as runners.
  *
- * @returns reads it, in milliseconds.
+ * @returns a function that returns the elapsed milliseconds.
  */
 export const startStopwatch = (): (() => number) => {
   const startedAt = performance.now();

@@ -1,11 +1,11 @@
-/** What the readers of query languages share: a tree without errors, and the nodes in it. */
+/** Shared by the readers of query languages: parsing without errors, and finding nodes. */
 import type { SyntaxNode } from "@lezer/common";
 import type { LRParser } from "@lezer/lr";
 
 /**
  * Parses a query.
  *
- * @throws {SyntaxError} with the place of the first error.
+ * @throws {SyntaxError} with the position of the first error.
  */
 export const parseStrictly = (language: string, parser: LRParser, query: string): SyntaxNode => {
   const tree = parser.parse(query);
@@ -17,7 +17,7 @@ export const parseStrictly = (language: string, parser: LRParser, query: string)
   return tree.topNode;
 };
 
-/** The nodes of some types under a node, in the order of the text. The node itself is not among them. */
+/** The nodes of these types below a node, in the order of the text, without the node itself. */
 export const descendants = (node: SyntaxNode, ...types: ReadonlyArray<string>): ReadonlyArray<SyntaxNode> => {
   const found: Array<SyntaxNode> = [];
   node.cursor().iterate((inner) => {

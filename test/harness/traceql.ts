@@ -1,12 +1,12 @@
-/** Reads which attributes a TraceQL query names, by Tempo's own grammar. */
+/** Reads the attributes in a TraceQL query with Tempo's grammar. */
 import { parser } from "@grafana/lezer-traceql";
 import { descendants, parseStrictly } from "./syntax-tree.ts";
 
 /**
- * The attributes that a query names, with their dots and without their scope. Words that are no part of the language,
- * such as a misspelled intrinsic, are syntax errors.
+ * The attributes in a query, with their dots and without their scope. Words that are not part of the language, such as a
+ * misspelled intrinsic, are syntax errors.
  *
- * @throws {SyntaxError} when Tempo would not parse the query.
+ * @throws {SyntaxError} if Tempo would not parse the query.
  */
 export const traceqlAttributes = (query: string): ReadonlyArray<string> => {
   const top = parseStrictly("TraceQL", parser, query);

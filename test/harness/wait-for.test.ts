@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { waitFor } from "./wait-for.ts";
 
-test("it gives the first truthy value, over false and thrown looks", async () => {
+test("waitFor retries while the condition is falsy or throws, and returns its first truthy value", async () => {
   let looks = 0;
   const value = await waitFor(
     async () => {
@@ -9,12 +9,12 @@ test("it gives the first truthy value, over false and thrown looks", async () =>
       if (looks === 1) throw new Error("not there");
       return looks === 3 && "there";
     },
-    { what: "the third look", everyMs: 1 },
+    { what: "the third try", everyMs: 1 },
   );
   expect(value).toBe("there");
 });
 
-test("it gives up saying what it waited for and what it saw last", async () => {
+test("waitFor times out with an error that names what it waited for and the last result", async () => {
   const cause = new Error("refused");
   const waiting = waitFor(
     () => {

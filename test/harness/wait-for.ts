@@ -1,25 +1,25 @@
 /**
- * Waits on conditions, so that no test sleeps and hopes.
+ * Waits for conditions, so that tests do not sleep for a fixed time.
  */
 import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import { inspect } from "node:util";
 
 export interface WaitOptions {
-  /** Milliseconds until it gives up. Default 30,000: a machine under load is no failure. Give less only where the test asserts a time. */
+  /** Timeout in milliseconds. Default: 30,000, so that a loaded machine fails no test. Use less only if the test asserts a time. */
   readonly timeoutMs?: number;
-  /** What is waited for, as the end of the sentence "Waited for …". */
+  /** What is waited for: completes the sentence "Timed out waiting for …". */
   readonly what: string;
-  /** Milliseconds between two looks. Default 10. */
+  /** Milliseconds between two checks. Default: 10. */
   readonly everyMs?: number;
 }
 
 type Truthy<A> = Exclude<A, false | 0 | 0n | "" | null | undefined>;
 
 /**
- * The first truthy value of `condition`, which may be asynchronous and may throw while it is not met yet.
+ * Returns the first truthy value of `condition`, which may be asynchronous and may throw while it is not met.
  *
- * @throws an error that names what was waited for and what the condition gave or threw last.
+ * @throws an error that names what was waited for and the last result of the condition.
  */
 export const waitFor = async <A>(
   condition: () => A | Promise<A>,
@@ -32,7 +32,7 @@ export const waitFor = async <A>(
     try {
       const value = await condition();
       if (value) return value as Truthy<A>;
-      last = `it gave ${inspect(value)}`;
+      last = `it returned ${inspect(value)}`;
     } catch (error) {
       cause = error;
       last = `it threw ${String(error)}`;

@@ -1,4 +1,4 @@
-/** Boots that take their time, as a pool with real processes sees them. */
+/** Slow boots of real runner processes: cancellation, timeouts and what the pool reports. */
 import { rmSync, writeFileSync } from "node:fs";
 import { SpanStatusCode } from "@opentelemetry/api";
 import { expect, test } from "vitest";
@@ -17,7 +17,7 @@ interface Gate {
   close(): void;
 }
 
-/** Runners that boot while the gate is open, and wait in their boot while it is closed. */
+/** Starts a pool whose runners finish booting only while the gate is open. */
 const gated = async (
   pool: PoolConfig,
 ): Promise<{ readonly flame: Flame; readonly backend: ProcessBackend; readonly gate: Gate }> => {
@@ -31,7 +31,7 @@ const gated = async (
   return { flame, backend, gate: { open: () => writeFileSync(file, ""), close: () => rmSync(file, { force: true }) } };
 };
 
-test("boots that nobody needs any more are canceled: no process, no failure, no pause", async () => {
+test("cancels boots that are no longer needed: kills the process, counts no failure, and does not delay the next boot", async () => {
   const exporter = recordSpans();
   const shrunk: Array<PoolChange> = [];
   const { flame, backend, gate } = await gated({ max: 4, onShrink: (change) => shrunk.push(change) });
@@ -68,7 +68,7 @@ test("boots that nobody needs any more are canceled: no process, no failure, no 
   await running;
 });
 
-test("a boot for a call that has left is canceled", async () => {
+test("cancels a boot when the call that caused it is aborted", async () => {
   const { backend } = await gated({ max: 1 });
   const leave = new AbortController();
   const call = Probe.whoami
@@ -80,7 +80,7 @@ test("a boot for a call that has left is canceled", async () => {
   await waitFor(() => backend.running().length === 0, { what: "the boot to be canceled" });
 });
 
-test("calls that give up again and again before a runner is up get one in the end", async () => {
+test("keeps booting a runner while calls time out and come back, and serves a later one", async () => {
   const { backend, gate } = await gated({ max: 1 });
   gate.open();
   let served = false;
@@ -94,12 +94,12 @@ test("calls that give up again and again before a runner is up get one in the en
         );
       return served;
     },
-    { what: "a runner for calls that have 50 ms", everyMs: 600 },
+    { what: "a call with a 50 ms timeout to be served", everyMs: 600 },
   );
   expect(backend.running()).toHaveLength(1);
 });
 
-test("a call that times out during a boot is told so, and what helps", async () => {
+test("a call that times out during a boot fails with the boot's duration and the options that help", async () => {
   const { gate } = await gated({ max: 4 });
   gate.close();
   const error: InvokeError = await Probe.whoami

@@ -1,6 +1,6 @@
 /**
- * System clocks that are set while parents and runners live, and runners that are restarted: no call ends for it, and nothing that
- * was captured runs again. The processes are real; their clocks are moved as the fixtures say.
+ * System clocks that jump while parents and runners are running, and runners that restart: no call fails because of it, and no
+ * captured request runs again. The processes are real; the fixtures move their clocks.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ import { Clock, clockMethods, InProcess, InWorker } from "./fixtures/clock-servi
 const secret = "a secret of the tests of clocks";
 const second = 1_000;
 const hour = 3_600 * second;
-/** Of the runners that are to forget requests within a test: short, and longer than a loaded machine holds up a request. */
+/** Replay window of runners that must forget requests within a test: short, but longer than a loaded machine delays a request. */
 const windowMs = 3 * second;
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
@@ -56,10 +56,10 @@ const bootRunner = async (
   return Object.assign(runner, { id, url: url!, port: Number(new URL(url!).port) });
 };
 
-/** A runner of one test. */
+/** Starts a runner for one test. */
 const startRunner = (start: RunnerStart = {}): Promise<Runner> => bootRunner(start, onTestFinished);
 
-/** Runners that the tests of a block share: each test leaves the clocks as they were. */
+/** Starts runners that the tests of a block share. Each test must restore the clocks. */
 const shareRunners = <A>(boot: (start: (start: RunnerStart) => Promise<Runner>) => Promise<A>): (() => A) => {
   const ends: Array<() => Promise<void>> = [];
   let shared: A;
@@ -70,7 +70,7 @@ const shareRunners = <A>(boot: (start: (start: RunnerStart) => Promise<Runner>) 
   return () => shared;
 };
 
-/** The same runner, as its orchestrator starts it again. */
+/** Restarts a runner with the same id and port, as an orchestrator does. */
 const restart = async (runner: Runner, env: Readonly<Record<string, string>> = {}): Promise<Runner> => {
   runner.kill();
   await runner.exited;
@@ -83,7 +83,7 @@ interface Parent {
   readonly metrics: () => Promise<string>;
 }
 
-/** A parent of a runner at this address; `id` as its pool knows it. */
+/** Creates a parent of the runner at this address. `id` is the runner's id in the pool configuration, if it has one. */
 const parentOf = (url: string, id: string | undefined, config: FlameConfig = {}): Parent => {
   const records: Array<{ event: unknown; message: string }> = [];
   const keep = (message: string, meta?: Record<string, unknown>): void =>
@@ -105,7 +105,7 @@ const parentOf = (url: string, id: string | undefined, config: FlameConfig = {})
 
 interface Runs {
   readonly file: string;
-  /** The ids that were run, one for each run. */
+  /** One id per execution. */
   readonly ids: () => ReadonlyArray<string>;
 }
 
@@ -123,7 +123,7 @@ const names = (prefix: string, count: number): ReadonlyArray<string> =>
 const runAll = (clock: typeof Clock, file: string, ids: ReadonlyArray<string>): Promise<ReadonlyArray<string>> =>
   Promise.all(ids.map((id) => clock.run(file, id, 0)));
 
-/** Sends copies of everything, all at once, and expects that nothing runs. */
+/** Replays all captured requests at once and expects that none runs. */
 const expectNoReplay = async (runs: Runs, captured: ReadonlyArray<CapturedRequest>, port: number): Promise<void> => {
   const before = runs.ids();
   const statuses = await Promise.all(captured.map((request) => replay(request, port)));
@@ -131,7 +131,7 @@ const expectNoReplay = async (runs: Runs, captured: ReadonlyArray<CapturedReques
   expect(runs.ids()).toEqual(before);
 };
 
-describe("the deadline of nested calls", () => {
+describe("the deadline of a nested call", () => {
   const timeoutMs = 20_000;
 
   const outer = shareRunners(async (start) => {
@@ -163,19 +163,19 @@ describe("the deadline of nested calls", () => {
     ["on the runner", Clock],
     ["in a worker", InWorker],
     ["in a process", InProcess],
-  ])("is neither reached nor moved when the clock is set by an hour, %s", async (_where, service) => {
+  ])("is unaffected when the clock jumps by an hour, %s", async (_where, service) => {
     await connect();
     await expectKept(service.nested.with({ timeoutMs }));
   });
 
-  test("is neither reached nor moved when the clock is set by an hour, in local mode", async () => {
+  test("is unaffected when the clock jumps by an hour, in local mode", async () => {
     onTestFinished(() => flame.shutdown());
     await flame.configure({ mode: "local", logger: silent });
     await expectKept(Clock.nested.with({ timeoutMs }));
   });
 });
 
-/** A proxy that keeps copies of the requests. */
+/** Starts a proxy that records the requests. */
 const startRecordingProxy = async (to: ReadonlyArray<number>) => {
   const requests = recordRequests();
   const proxy = await startFaultProxy({ to }, requests);
@@ -184,20 +184,20 @@ const startRecordingProxy = async (to: ReadonlyArray<number>) => {
 
 type RecordingProxy = Awaited<ReturnType<typeof startRecordingProxy>>;
 
-/** Who sees the clock move. */
+/** The processes whose clock is moved. */
 const sides = ["runner", "parent", "both"] as const;
 const steps = [hour, -hour, 30 * second, -30 * second] as const;
 
-describe.each(sides)("a clock that is set on: %s", (side) => {
+describe.each(sides)("a clock step on %s", (side) => {
   const shared = shareRunners((start) => start({ id: "stepped", env: { CLOCK_WINDOW_MS: String(windowMs) } }));
 
-  /** Moves clocks for good. */
+  /** Moves the clocks permanently. */
   const stepOn = async (clock: typeof Clock, ms: number): Promise<void> => {
     if (side !== "parent") await clock.step(ms);
     if (side !== "runner") stepClock(ms);
   };
 
-  test.each(steps)("by %d ms ends no call, and lets nothing in twice", async (stepMs) => {
+  test.each(steps)("of %d ms fails no call and lets no request be replayed", async (stepMs) => {
     const runs = openRuns();
     const runner = shared();
     const proxy = await startRecordingProxy([runner.port]);
@@ -205,11 +205,11 @@ describe.each(sides)("a clock that is set on: %s", (side) => {
     await runAll(clock, runs.file, names("before", 10));
 
     const held = clock.run(runs.file, "held", 300);
-    await waitFor(() => runs.ids().includes("held"), { what: "the call to be under way" });
+    await waitFor(() => runs.ids().includes("held"), { what: "the held call to start" });
     await stepOn(clock, stepMs);
     const sentBefore = proxy.captured.length;
     await clock.run(runs.file, "first", 0);
-    expect(proxy.captured.length - sentBefore, "questions and calls until it was served").toBeLessThanOrEqual(3);
+    expect(proxy.captured.length - sentBefore, "requests sent until the call was served").toBeLessThanOrEqual(3);
     await runAll(clock, runs.file, names("after", 20));
     expect(await held).toBe("held");
     await expectNoReplay(runs, proxy.captured, runner.port);
@@ -225,7 +225,7 @@ describe.each(sides)("a clock that is set on: %s", (side) => {
   });
 });
 
-test("a parent that starts after the runner's clock was set is served, whichever time it has", async () => {
+test("a runner whose clock was stepped serves parents that start later, with or without the same step", async () => {
   const runs = openRuns();
   const runner = await startRunner({ id: "stepped" });
   const first = parentOf(runner.url, "stepped");
@@ -236,7 +236,7 @@ test("a parent that starts after the runner's clock was set is served, whichever
   expect(runs.ids()).toEqual(["right", "as the runner"]);
 });
 
-test("a parent whose clock was set knows how to call runners that start afterwards, with or without the step", async () => {
+test("a parent whose clock was stepped can call runners that start later, with or without the same step", async () => {
   const runs = openRuns();
   const old = await startRunner({ id: "moving" });
   const proxy = await startRecordingProxy([old.port]);
@@ -252,7 +252,7 @@ test("a parent whose clock was set knows how to call runners that start afterwar
   expect(runs.ids()).toEqual(["before", "without the step", "with the step"]);
 });
 
-test("log and metrics of both sides say that a clock was set, by how much, and nobody's signature is blamed", async () => {
+test("both sides log and count a clock step with its size and direction, without signature rejections", async () => {
   const runner = await startRunner({ id: "stepped" });
   const { clock, logged, metrics } = parentOf(runner.url, "stepped");
   await clock.pid();
@@ -267,7 +267,7 @@ test("log and metrics of both sides say that a clock was set, by how much, and n
   expect(await metrics()).toMatch(/^flame_clock_steps_total\{.*direction="forward".*\} 1$/m);
 });
 
-test("a clock that is set on both sides leaves no difference of clocks behind", async () => {
+test("flame_runner_clock_offset_seconds stays near zero after the same clock step on both sides", async () => {
   const runner = await startRunner({ id: "stepped" });
   const { clock, metrics } = parentOf(runner.url, "stepped");
   await clock.step(5 * second);
@@ -279,8 +279,8 @@ test("a clock that is set on both sides leaves no difference of clocks behind", 
   expect(await inTheFirstBuckets()).toBe(before + 20);
 });
 
-describe("a runner that is restarted", () => {
-  /** Reads which runner ran, and what was captured of 50 calls to it. */
+describe("a restarted runner", () => {
+  /** Starts a runner, makes 50 calls to it through a recording proxy, and returns both with the executions. */
   const capture = async (id: string | undefined, parentAheadMs: number) => {
     const runs = openRuns();
     const runner = await startRunner(id === undefined ? {} : { id });
@@ -301,13 +301,13 @@ describe("a runner that is restarted", () => {
   };
 
   test.each([
-    ["of a known id", "restarted", 0],
-    ["of a known id, whose parent's clock is ahead", "restarted", 59 * second],
-    ["of a known id, whose parent's clock is behind", "restarted", -59 * second],
-    ["of an unknown id", undefined, 0],
-    ["of an unknown id, whose parent's clock is ahead", undefined, 59 * second],
-    ["of an unknown id, whose parent's clock is behind", undefined, -59 * second],
-  ])("runs none of 50 captured calls again, and its parent's next call: %s", async (_case, id, aheadMs) => {
+    ["with a configured id", "restarted", 0],
+    ["with a configured id, while its parent's clock is 59 s ahead", "restarted", 59 * second],
+    ["with a configured id, while its parent's clock is 59 s behind", "restarted", -59 * second],
+    ["without a configured id", undefined, 0],
+    ["without a configured id, while its parent's clock is 59 s ahead", undefined, 59 * second],
+    ["without a configured id, while its parent's clock is 59 s behind", undefined, -59 * second],
+  ])("%s rejects replays of 50 captured calls and serves its parent's next call", async (_case, id, aheadMs) => {
     const { runs, runner, proxy, clock } = await capture(id, aheadMs);
     const old = [...proxy.captured];
     const next = await restart(runner);
@@ -317,7 +317,7 @@ describe("a runner that is restarted", () => {
   });
 
   test.each([-30 * second, -hour, 30 * second, hour])(
-    "with its clock set by %d ms meanwhile runs none of them either, nor once the clock is right again",
+    "whose clock jumped by %d ms meanwhile rejects the replays too, also after the clock is corrected",
     async (stepMs) => {
       const { runs, runner, proxy, clock } = await capture("restarted", 0);
       const old = [...proxy.captured];
@@ -331,7 +331,7 @@ describe("a runner that is restarted", () => {
     },
   );
 
-  test("takes calls at once from a parent that has never seen it, whatever its clock", async () => {
+  test("serves the first call of a new parent whose clock is 59 s behind or ahead", async () => {
     const runs = openRuns();
     for (const aheadMs of [-59 * second, 59 * second]) {
       const runner = await startRunner({ id: "new" });
@@ -342,7 +342,7 @@ describe("a runner that is restarted", () => {
     expect(runs.ids()).toHaveLength(2);
   });
 
-  test("counts what it refused, and wakes nobody: its parents sign again", async () => {
+  test("counts rejected replays; its parents sign again and count no signature errors", async () => {
     const { runs, runner, proxy, clock, metrics } = await capture("restarted", 0);
     const old = [...proxy.captured];
     const next = await restart(runner);
@@ -355,7 +355,7 @@ describe("a runner that is restarted", () => {
   });
 });
 
-test("a request that was under way while its runner was restarted is not sent again: the process before may have run it", async () => {
+test("does not retry a request that was in flight when its runner restarted: the old process may have run it", async () => {
   const runs = openRuns();
   const runner = await startRunner({ id: "restarted" });
   const proxy = await startRecordingProxy([runner.port]);
@@ -365,7 +365,7 @@ test("a request that was under way while its runner was restarted is not sent ag
   const sent = proxy.captured.length;
   const held = clock.run(runs.file, "held", 0);
   const refused = expect(held).rejects.toMatchObject({ code: "unavailable", executed: "unknown" });
-  await waitFor(() => proxy.captured.length > sent, { what: "the call to be under way" });
+  await waitFor(() => proxy.captured.length > sent, { what: "the held call to be sent" });
   const next = await restart(runner);
   await proxy.leadTo(next.port);
   await refused;
@@ -373,7 +373,7 @@ test("a request that was under way while its runner was restarted is not sent ag
   expect(runs.ids()).toEqual(["before", "after"]);
 });
 
-test("replicas behind one address are called, each under its own instance", async () => {
+test("calls all replicas behind one address, each with its own instance id", async () => {
   const runs = openRuns();
   const replicas = [await startRunner(), await startRunner(), await startRunner()];
   const proxy = await startRecordingProxy(replicas.map(({ port }) => port));

@@ -1,4 +1,4 @@
-/** The ways to a runner: below a path, through TLS, through proxies; and what is known of a call when a way is closed. */
+/** Connections to runners: below a path prefix, over TLS, through proxies, and what a call reports when its connection fails. */
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
@@ -31,10 +31,10 @@ const echoOf = (
   return { ...parent, echo: parent.flame.service("work", { echo: async (text: string) => text }).echo };
 };
 
-describe("a runner behind the path of a gateway", () => {
+describe("a runner behind a gateway with a path prefix", () => {
   const prefix = "/runners/one";
 
-  test("is called, and asked whether it is there, below that path", async () => {
+  test("receives calls and health checks below that prefix", async () => {
     const { server } = await echoRunner();
     const gateway = await startPathGateway(prefix, server.port);
     const { echo } = echoOf([{ id: "r1", url: `${gateway.url}/` }], {
@@ -47,7 +47,7 @@ describe("a runner behind the path of a gateway", () => {
     expect(new Set(gateway.paths)).toEqual(new Set([`${prefix}/invoke`, `${prefix}/ready`]));
   });
 
-  test("gets its heartbeats below that path, also when a backend gave the address", async () => {
+  test("receives heartbeats below that prefix when its URL comes from a backend", async () => {
     const gateways: Array<Awaited<ReturnType<typeof startPathGateway>>> = [];
     const servers = new Map<string, RunnerServer>();
     const backend: Backend = {
@@ -77,7 +77,7 @@ describe("a runner behind the path of a gateway", () => {
     expect(gateways).toHaveLength(1);
   });
 
-  test("is looked at by doctor below that path", async () => {
+  test("is checked by doctor below that prefix", async () => {
     const { server } = await echoRunner();
     const gateway = await startPathGateway(prefix, server.port);
     const connection = resolveConnection("", {}, {}, false);
@@ -90,24 +90,27 @@ describe("a runner behind the path of a gateway", () => {
   });
 });
 
-describe("a backend that gives an address with credentials", () => {
+describe("a backend that returns credentials", () => {
   test.each([
-    ["in its url", { id: "r1", url: "http://me:hunter2@127.0.0.1:1" }],
-    ["in a query", { id: "r1", url: "http://127.0.0.1:1/?token=hunter2" }],
-    ["as its id", { id: "http://me:hunter2@127.0.0.1:1", url: "http://127.0.0.1:1" }],
-  ])("%s fails its boot, is told to end the runner, and nothing shows them", async (_, handle) => {
-    const ended: Array<unknown> = [];
-    const backend: Backend = {
-      spawn: async () => handle,
-      terminate: async (runner) => void ended.push(runner),
-    };
-    const { echo, logs, flame } = echoOf([], { backend, runners: [], max: 1 });
-    const error = await failureOf(echo.with({ timeoutMs: 2_000 })("a"));
-    expect(error).toMatchObject({ executed: "no" });
-    expect(inspect(error, { depth: 9 })).toMatch(/The backend of pool "default" returned a runner whose (url|id) is/);
-    expect(ended[0]).toBe(handle);
-    expect(inspect([error, logs], { depth: 9 }) + (await flame.metrics())).not.toContain("hunter2");
-  });
+    ["in the url", { id: "r1", url: "http://me:hunter2@127.0.0.1:1" }],
+    ["in the query of the url", { id: "r1", url: "http://127.0.0.1:1/?token=hunter2" }],
+    ["in the id", { id: "http://me:hunter2@127.0.0.1:1", url: "http://127.0.0.1:1" }],
+  ])(
+    "%s fails the boot, must terminate the runner, and the credentials appear in no error, log or metric",
+    async (_, handle) => {
+      const ended: Array<unknown> = [];
+      const backend: Backend = {
+        spawn: async () => handle,
+        terminate: async (runner) => void ended.push(runner),
+      };
+      const { echo, logs, flame } = echoOf([], { backend, runners: [], max: 1 });
+      const error = await failureOf(echo.with({ timeoutMs: 2_000 })("a"));
+      expect(error).toMatchObject({ executed: "no" });
+      expect(inspect(error, { depth: 9 })).toMatch(/The backend of pool "default" returned a runner whose (url|id) is/);
+      expect(ended[0]).toBe(handle);
+      expect(inspect([error, logs], { depth: 9 }) + (await flame.metrics())).not.toContain("hunter2");
+    },
+  );
 });
 
 const ca = pemOf("authority");
@@ -115,9 +118,9 @@ const clientTls = { ca, cert: pemOf("client"), key: pemOf("client-key") };
 
 describe("over TLS", () => {
   test.each([
-    ["with an authority of its own", { tls: { ca } }, {}],
-    ["with one among several", { tls: { ca: [pemOf("other-authority"), Buffer.from(ca)] } }, {}],
-    ["with an authority of the configuration", {}, { tls: { ca } }],
+    ["with the pool's CA", { tls: { ca } }, {}],
+    ["with several CAs", { tls: { ca: [pemOf("other-authority"), Buffer.from(ca)] } }, {}],
+    ["with the CA of the configuration", {}, { tls: { ca } }],
     ["with a client certificate", { tls: clientTls }, {}, true],
   ] as ReadonlyArray<[string, PoolConfig, FlameConfig, boolean?]>)(
     "%s, calls and health checks work",
@@ -139,7 +142,7 @@ describe("over TLS", () => {
     },
   );
 
-  test("the name in the certificate may be another one than that of the address", async () => {
+  test("tls.serverName accepts a certificate for a name other than the URL's host", async () => {
     const { server } = await echoRunner();
     const gateway = await startTlsGateway(server.port, { certificate: "elsewhere" });
     const runners = [{ id: "r1", url: `https://127.0.0.1:${gateway.port}` }];
@@ -151,24 +154,24 @@ describe("over TLS", () => {
   });
 
   const wrong = [
-    ["an unknown authority", { ca: pemOf("other-authority") }, {}],
-    ["none of the runtime's authorities", {}, {}],
-    ["another name", { ca }, { certificate: "elsewhere" }],
-    ["a client certificate that is missing", { ca }, { mutual: true }],
+    ["a certificate of an unknown CA", { ca: pemOf("other-authority") }, {}],
+    ["a certificate of a CA that the runtime does not trust", {}, {}],
+    ["a certificate for another host", { ca }, { certificate: "elsewhere" }],
+    ["a missing client certificate", { ca }, { mutual: true }],
     [
-      "a client certificate of another authority",
+      "a client certificate of another CA",
       { ...clientTls, cert: pemOf("stranger"), key: pemOf("stranger-key") },
       { mutual: true },
     ],
-    ["a client certificate that is missing, with TLS 1.2", { ca }, { mutual: true, maxVersion: "TLSv1.2" }],
+    ["a missing client certificate over TLS 1.2", { ca }, { mutual: true, maxVersion: "TLSv1.2" }],
     [
-      "a client certificate of another authority, with TLS 1.2",
+      "a client certificate of another CA over TLS 1.2",
       { ...clientTls, cert: pemOf("stranger"), key: pemOf("stranger-key") },
       { mutual: true, maxVersion: "TLSv1.2" },
     ],
   ] satisfies ReadonlyArray<[string, PoolConfig["tls"] & object, Parameters<typeof startTlsGateway>[1]]>;
 
-  test.each(wrong)("with %s the handler provably did not run", async (_, tls, options) => {
+  test.each(wrong)("with %s, a call fails with transport_error and executed: no", async (_, tls, options) => {
     const { server, calls } = await echoRunner();
     const gateway = await startTlsGateway(server.port, options);
     const { echo } = echoOf([{ id: "r1", url: `https://127.0.0.1:${gateway.port}` }], { tls });
@@ -181,7 +184,7 @@ describe("over TLS", () => {
     expect(calls).toEqual([]);
   });
 
-  test.each(wrong)("with %s the call fails over to another runner", async (_, tls, options) => {
+  test.each(wrong)("with %s, a call fails over to another runner", async (_, tls, options) => {
     const bad = await echoRunner("bad");
     const good = await echoRunner("good");
     const gateway = await startTlsGateway(bad.server.port, options);
@@ -195,13 +198,13 @@ describe("over TLS", () => {
     expect(good.calls.toSorted()).toEqual(["a", "b"]);
   });
 
-  test("a server that speaks no TLS is not reached", async () => {
+  test("a call to a server without TLS fails with transport_error and executed: no", async () => {
     const { server } = await echoRunner();
     const { echo } = echoOf([{ id: "r1", url: server.url.replace("http:", "https:") }]);
     expect(await failureOf(echo("a"))).toMatchObject({ code: "transport_error", executed: "no" });
   });
 
-  test("a gateway that closes its connection after each answer is called nevertheless", async () => {
+  test("calls work through a gateway that closes its connection after each response", async () => {
     const { server } = await echoRunner();
     const path = await startPathGateway("/x", server.port);
     const gateway = await startTlsGateway(Number(new URL(path.url).port));
@@ -213,7 +216,7 @@ describe("over TLS", () => {
 });
 
 describe("a proxy", () => {
-  test("that is asked for is used for calls and health checks, through tunnels", async () => {
+  test("in the pool's options tunnels calls and health checks", async () => {
     const { server } = await echoRunner();
     const proxy = await startConnectProxy();
     const given = `http://me:hunter2@127.0.0.1:${proxy.port}`;
@@ -229,7 +232,7 @@ describe("a proxy", () => {
     expect(inspect(logs, { depth: 9 })).not.toContain("hunter2");
   });
 
-  test("carries TLS to the runner, with its certificates", async () => {
+  test("tunnels TLS to the runner, with a client certificate", async () => {
     const { server } = await echoRunner();
     const gateway = await startTlsGateway(server.port, { mutual: true });
     const proxy = await startConnectProxy();
@@ -242,23 +245,26 @@ describe("a proxy", () => {
     expect(proxy.heads[0]).toMatch(/^CONNECT runner\.test:/);
   });
 
-  test.each([407, 502])("that answers %s leaves the handler unexecuted, and its password unseen", async (status) => {
-    const { server, calls } = await echoRunner();
-    const proxy = await startConnectProxy(status);
-    const { echo, logs } = echoOf([{ id: "r1", url: `http://runner.test:${server.port}` }], {
-      proxy: `http://me:hunter2@127.0.0.1:${proxy.port}`,
-    });
-    const error = await failureOf(echo("a"));
-    expect(error).toMatchObject({ code: "transport_error", executed: "no", retryable: true });
-    expect(error.message).toContain(`the proxy 127.0.0.1:${proxy.port} answered ${status} to CONNECT`);
-    expect(inspect([error, logs], { depth: 9 })).not.toMatch(/hunter2|bWU6aHVudGVyMg/);
-    expect(calls).toEqual([]);
-  });
+  test.each([407, 502])(
+    "that answers %s fails the call with executed: no and does not leak its password",
+    async (status) => {
+      const { server, calls } = await echoRunner();
+      const proxy = await startConnectProxy(status);
+      const { echo, logs } = echoOf([{ id: "r1", url: `http://runner.test:${server.port}` }], {
+        proxy: `http://me:hunter2@127.0.0.1:${proxy.port}`,
+      });
+      const error = await failureOf(echo("a"));
+      expect(error).toMatchObject({ code: "transport_error", executed: "no", retryable: true });
+      expect(error.message).toContain(`the proxy 127.0.0.1:${proxy.port} answered ${status} to CONNECT`);
+      expect(inspect([error, logs], { depth: 9 })).not.toMatch(/hunter2|bWU6aHVudGVyMg/);
+      expect(calls).toEqual([]);
+    },
+  );
 
   const variables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
 
   test.each(["node", "bun"] as const)(
-    "that only the environment of %s names takes no request, and no replaced fetch sees one",
+    "that is set only in the environment of %s receives no requests, nor does a replaced global fetch",
     async (runtime) => {
       const proxy = await startConnectProxy();
       const { server } = await echoRunner("fixed");
@@ -280,7 +286,7 @@ describe("a proxy", () => {
     },
   );
 
-  test('of the environment is used with "environment"', async () => {
+  test('from the environment is used with proxy: "environment"', async () => {
     const { server } = await echoRunner();
     const proxy = await startConnectProxy();
     vi.stubEnv("HTTP_PROXY", `http://127.0.0.1:${proxy.port}`);

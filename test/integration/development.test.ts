@@ -1,4 +1,4 @@
-/** Programs that are run again, in whole or in part, when their code changes: no runner of earlier code stays behind. */
+/** Programs that are restarted or reloaded when their code changes: no runner with old code stays behind. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -13,7 +13,7 @@ let folder = "";
 let count = 0;
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A program in a folder of its own, below this project so that it finds the packages. */
+/** Writes a program into a folder of its own, inside this project so that its packages resolve. */
 const write = (files: Readonly<Record<string, string>>): void => {
   folder = join(root, `.cache/development-${process.pid}-${++count}`);
   mkdirSync(folder, { recursive: true });
@@ -36,7 +36,7 @@ import { flame } from "../../src/index.ts";
 export const which = flame.fn("which", async () => process.pid + " says one");
 `;
 
-/** Calls a runner that is always up, and says what it answered. */
+/** Calls a runner that is always up and prints its response. */
 const parent = `
 import { flame } from "../../src/index.ts";
 import { processBackend } from "../../src/backends/process.ts";
@@ -48,7 +48,7 @@ await flame.configure({
 console.log("runner", await which());
 `;
 
-/** The pid of the runner that has given an answer. */
+/** Waits until the program prints a response that contains `word`, and returns the pid of the runner that sent it. */
 const runnerThatSaid = async (program: StartedProcess, word: string): Promise<number> => {
   const [, pid] = await program.waitForOutput(new RegExp(`runner (\\d+) says ${word}`), 60_000);
   return Number(pid);
@@ -71,7 +71,7 @@ describe("a parent", () => {
     ["bun --watch", [runtimes.bun, "--watch"]],
     ["node --watch", [runtimes.node, "--watch"]],
   ] as const)(
-    "under %s has runners of its present code only",
+    "under %s replaces its runners when its code changes",
     async (_, [program, flag]) => {
       write({ "services.ts": services, "runner.ts": runner, "parent.ts": parent });
       const started = await startProcess({
@@ -99,7 +99,7 @@ describe("a parent", () => {
 });
 
 describe("a runner under bun --hot", () => {
-  test("serves its present code, on the port that it had", async () => {
+  test("serves the changed code on the same port", async () => {
     const port = await freePort();
     write({
       "services.ts": services,

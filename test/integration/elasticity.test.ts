@@ -7,7 +7,7 @@ import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";
 import { withRunners } from "./setup.ts";
 
-test("runners that are idle end, and the next call boots one again", async () => {
+test("idle runners shut down, and the next call boots a new one", async () => {
   const { flame, backend } = await withRunners({ max: 2, idleShutdownMs: 200 });
   const { pid } = await Probe.whoami();
   await waitFor(() => backend.running().length === 0, { what: "the idle runner to end" });
@@ -16,14 +16,14 @@ test("runners that are idle end, and the next call boots one again", async () =>
   expect((await Probe.whoami()).pid).not.toBe(pid);
 });
 
-test("a runner for single use serves one call", async () => {
+test("a runner of a singleUse pool serves one call", async () => {
   await withRunners({ max: 2, singleUse: true });
   const pids = new Set<number>();
   for (let i = 0; i < 3; i++) pids.add((await Probe.whoami()).pid);
   expect(pids.size).toBe(3);
 });
 
-test("warm runners are there before the first call, and hooks tell of it", async () => {
+test("warm runners boot before the first call, and onGrow reports them", async () => {
   const grown: Array<PoolChange> = [];
   const { flame, backend } = await withRunners({ max: 3, warm: 2, onGrow: (change) => grown.push(change) });
   await waitFor(() => backend.running().length === 2, { what: "two warm runners" });
@@ -35,7 +35,7 @@ test("warm runners are there before the first call, and hooks tell of it", async
   expect(await flame.metrics()).toContain('result="acquired",source="warm"} 1');
 });
 
-test("a hook that throws is logged, and calls go on", async () => {
+test("logs a hook that throws, and calls still succeed", async () => {
   const logged: Array<string> = [];
   const logger = { info: () => {}, warn: () => {}, error: (message: string) => void logged.push(message) };
   const onGrow = () => {
@@ -49,7 +49,7 @@ test("a hook that throws is logged, and calls go on", async () => {
   ]);
 });
 
-test("limits change while the pool is in use, and stats say why it is as large as it is", async () => {
+test("pool.update changes limits of a pool in use, and stats explain the pool's size", async () => {
   const { flame } = await withRunners({ max: 1 });
   const pool = flame.pools["default"]!;
   const done = new AbortController();
@@ -81,7 +81,7 @@ test("calls with an affinity key stay on one runner", async () => {
   }
 });
 
-test("labels choose the pool", async () => {
+test("routes a call to the pool that matches its labels, and rejects labels that no pool has", async () => {
   const { flame, backend } = await withRunners({ labels: { gpu: "none" } });
   await flame.configure({ pools: { accelerated: { backend, labels: { gpu: "l4", zone: "a" } } } });
   const { runner } = await Probe.whoami.with({ labels: { gpu: "l4" } })();
@@ -92,7 +92,7 @@ test("labels choose the pool", async () => {
   });
 });
 
-test("overload is shed and typed, and the queue keeps its bound", async () => {
+test("rejects calls with overloaded when the queue is full, and the queue never exceeds maxQueue", async () => {
   const { flame } = await withRunners({ max: 2, maxConcurrency: 2, maxQueue: 8 });
   const pool = flame.pools["default"]!;
   await Promise.all(Array.from({ length: 4 }, () => Probe.slow(10)));
@@ -118,7 +118,7 @@ test("overload is shed and typed, and the queue keeps its bound", async () => {
   expect(deepest).toBe(8);
 });
 
-test("a call that its pool refuses is tried again no more often than its policy says", async () => {
+test("retries a call that its pool rejects at most maxAttempts times", async () => {
   const { flame } = await withRunners({ max: 1, maxQueue: 0 });
   flame.pools["default"]!.update({ maxQueue: 1 });
   await Probe.whoami();
@@ -136,7 +136,7 @@ test("a call that its pool refuses is tried again no more often than its policy 
   await running;
 });
 
-test("a call may wait no longer than maxQueueWaitMs", async () => {
+test("rejects a call that waits longer than maxQueueWaitMs", async () => {
   const { flame } = await withRunners({ min: 1, max: 1, maxQueueWaitMs: 50 });
   await waitFor(() => flame.pools["default"]!.stats().runners.idle === 1, { what: "a runner" });
   const running = Probe.slow(500);
@@ -148,7 +148,7 @@ test("a call may wait no longer than maxQueueWaitMs", async () => {
   await running;
 });
 
-test.each(["spread", "pack"] as const)("a pool shrinks under a trickle of calls (%s)", async (routing) => {
+test.each(["spread", "pack"] as const)("a pool with %s routing shrinks under a trickle of calls", async (routing) => {
   const shrunk: Array<PoolChange> = [];
   const { flame, backend } = await withRunners({
     max: 3,
@@ -172,7 +172,7 @@ test.each(["spread", "pack"] as const)("a pool shrinks under a trickle of calls 
       expect(await Probe.echo("one at a time")).toBe("one at a time");
       return backend.running().length === 1;
     },
-    { what: "one runner under one call after the other", everyMs: 20 },
+    { what: "the pool to shrink to one runner under sequential calls", everyMs: 20 },
   );
   expect(shrunk.map(({ from, to }) => [from, to])).toEqual([
     [3, 2],

@@ -20,7 +20,7 @@ function* naturals(most: number, taken: { count: number }): Generator<number> {
   }
 }
 
-test("a map over processes gives 10 000 results in order, as many at a time as there are slots", async () => {
+test("map yields 10,000 results in order, with at most as many calls in flight as slots", async () => {
   const { flame } = await withRunners({ max: 2, maxConcurrency: 4 });
   const taken = { count: 0 };
   let seen = 0;
@@ -32,14 +32,14 @@ test("a map over processes gives 10 000 results in order, as many at a time as t
   expect(await slotsUsed(flame)).toBe(0);
 }, 60_000);
 
-test("the calls of a map spread over runners", async () => {
+test("map spreads its calls over runners", async () => {
   await withRunners({ max: 2, maxConcurrency: 2 });
   const { file } = notes();
   const pids = await Probe.meet.map(Array.from({ length: 4 }, () => ({ ledger: file, count: 4 })));
   expect(new Set(pids).size).toBe(2);
 });
 
-test("the first failure of a map stops the handlers of the others", async () => {
+test("map aborts the remaining handlers after the first failure", async () => {
   const { flame } = await withRunners({ max: 1, maxConcurrency: 4 });
   const { file, lines } = notes();
   const taken = { count: 0 };
@@ -49,11 +49,11 @@ test("the first failure of a map stops the handlers of the others", async () => 
   const failed = await Promise.allSettled([Probe.noted.map(items())]);
   expect(failed).toMatchObject([{ status: "rejected", reason: { code: "remote_error", index: 3 } }]);
   expect(taken.count).toBe(4);
-  await waitFor(() => count(lines(), "aborted") === 3, { what: "the other handlers' signals" });
+  await waitFor(() => count(lines(), "aborted") === 3, { what: "the other handlers to be aborted" });
   await waitFor(async () => (await slotsUsed(flame)) === 0, { what: "free slots" });
 });
 
-test("a job runs in a process under the id that its handle has", async () => {
+test("a job runs under the id of its handle", async () => {
   await withRunners();
   const { file, lines } = notes();
   const job = Probe.slow.spawn(50, file);
@@ -64,7 +64,7 @@ test("a job runs in a process under the id that its handle has", async () => {
   expect(lines()).toEqual([`start ${job.id} 1`, `end ${job.id} 1`]);
 });
 
-test("canceling a job stops its handler, and canceling a waiting one keeps it from running", async () => {
+test("cancel aborts the handler of a running job and removes a queued one", async () => {
   await withRunners({ max: 1 });
   const { file, lines } = notes();
   const running = Probe.slow.spawn(60_000, file);
@@ -75,12 +75,12 @@ test("canceling a job stops its handler, and canceling a waiting one keeps it fr
   await expect(waiting.result()).rejects.toMatchObject({ code: "canceled", executed: "no" });
   running.cancel();
   await expect(running.result()).rejects.toMatchObject({ code: "canceled" });
-  await waitFor(() => count(lines(), "aborted") === 1, { what: "the handler's signal" });
+  await waitFor(() => count(lines(), "aborted") === 1, { what: "the handler to be aborted" });
   expect(await Probe.add(1, 2)).toBe(3);
   expect(count(lines(), "start")).toBe(1);
 });
 
-test("shutdown lets running jobs finish and refuses waiting ones", async () => {
+test("shutdown lets running jobs finish and fails queued ones", async () => {
   const { flame } = await withRunners({ max: 1 });
   const { file, lines } = notes();
   const running = Probe.slow.spawn(300, file);
@@ -91,7 +91,7 @@ test("shutdown lets running jobs finish and refuses waiting ones", async () => {
   expect(count(lines(), "end")).toBe(1);
 });
 
-test("a detached call that is canceled finishes on the runner and keeps its slot until then", async () => {
+test("a canceled detached call runs to its end on the runner and holds its slot until then", async () => {
   const { flame } = await withRunners({ max: 1 });
   const { file, lines } = notes();
   const job = Probe.slow.with({ detached: true }).spawn(4_000, file);
@@ -105,7 +105,7 @@ test("a detached call that is canceled finishes on the runner and keeps its slot
   expect(await slotsUsed(flame)).toBe(0);
 });
 
-test("a detached call that is interrupted still ends at its deadline, and the slot is free then", async () => {
+test("an interrupted detached call still times out at its deadline and then frees its slot", async () => {
   const { flame } = await withRunners({ max: 1 });
   await Probe.whoami();
   const { file, lines } = notes();
@@ -115,10 +115,10 @@ test("a detached call that is interrupted still ends at its deadline, and the sl
   await Effect.runPromise(Fiber.interrupt(fiber));
   expect(await slotsUsed(flame)).toBe(1);
   await waitFor(async () => (await slotsUsed(flame)) === 0, { what: "a free slot" });
-  await waitFor(() => count(lines(), "aborted") === 1, { what: "the handler's signal" });
+  await waitFor(() => count(lines(), "aborted") === 1, { what: "the handler to be aborted" });
 });
 
-test("a detached call whose runner dies after its caller left frees what it held", async () => {
+test("a canceled detached call frees its slot when its runner dies", async () => {
   const { flame } = await withRunners({ max: 1 });
   const { pid } = await Probe.whoami();
   const { file, lines } = notes();
@@ -131,7 +131,7 @@ test("a detached call whose runner dies after its caller left frees what it held
   expect(lines()).toHaveLength(1);
 });
 
-test("shutdown waits for detached work that nobody waits for any more", async () => {
+test("shutdown waits for a canceled detached call to finish", async () => {
   const { flame, backend } = await withRunners({ max: 1 });
   const { file, lines } = notes();
   const job = Probe.slow.with({ detached: true }).spawn(400, file);

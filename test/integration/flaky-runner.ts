@@ -1,4 +1,4 @@
-/** A server that signs its answers as a runner does, and answers as its mood is. Counts what reaches it. */
+/** A server that signs its responses as a runner does, answers or fails as its `mood` says, and records the calls that arrive. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
@@ -13,9 +13,9 @@ import { secret } from "./static-runners.ts";
 export interface FlakyRunner {
   readonly id: string;
   readonly url: string;
-  /** When each call arrived, by `performance.now()`; heartbeats, which ask for its process, do not count. */
+  /** When each call arrived, by `performance.now()`. Heartbeats do not count. */
   readonly arrivals: ReadonlyArray<number>;
-  /** What it refuses everything with; `undefined` makes it answer with its id. */
+  /** The error of every response; `undefined` makes it answer with its id. */
   mood: CallError | undefined;
 }
 
@@ -24,7 +24,7 @@ const codec = makeCodec();
 
 const timings = { receivedMs: Date.now(), sentMs: Date.now(), queueMs: 0, handlerMs: 0, spans: 0 };
 
-/** Starts one; ends with the test. */
+/** Starts a flaky runner, which ends with the test. */
 export const startFlakyRunner = async (id: string, mood?: CallError): Promise<FlakyRunner> => {
   const arrivals: Array<number> = [];
   const server = createServer((request, response) => {

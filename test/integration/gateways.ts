@@ -1,4 +1,4 @@
-/** What stands between parents and runners: gateways that end TLS or take a prefix off paths, and proxies that open tunnels. */
+/** Intermediaries between parents and runners: gateways that terminate TLS or strip a path prefix, and CONNECT proxies. */
 import { createServer as createHttpServer, request as httpRequest } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
@@ -22,11 +22,11 @@ const join = (one: Socket, other: Socket, sockets: Set<Socket>): void => {
 
 export interface TlsGateway {
   readonly port: number;
-  /** Bytes of requests that have come out of TLS. */
+  /** Decrypted request bytes. */
   readonly bytes: number;
 }
 
-/** Ends TLS in front of a port of 127.0.0.1. With `mutual`, it wants a client certificate of the tests' authority. */
+/** Terminates TLS in front of a port of 127.0.0.1. With `mutual`, requires a client certificate of the tests' CA. */
 export const startTlsGateway = async (
   to: number,
   {
@@ -59,11 +59,11 @@ export const startTlsGateway = async (
 
 export interface PathGateway {
   readonly url: string;
-  /** Paths that were asked for here, as they came. */
+  /** Paths of the requests, in order. */
   readonly paths: ReadonlyArray<string>;
 }
 
-/** Hands on what is below a prefix, without the prefix. Everything else is not found. */
+/** Forwards requests below a prefix, without the prefix. Answers 404 to everything else. */
 export const startPathGateway = async (prefix: string, to: number): Promise<PathGateway> => {
   const paths: Array<string> = [];
   const server = createHttpServer((incoming, outgoing) => {
@@ -91,11 +91,11 @@ export const startPathGateway = async (prefix: string, to: number): Promise<Path
 
 export interface ConnectProxy {
   readonly port: number;
-  /** The heads of all that was asked of it. */
+  /** The heads of all requests. */
   readonly heads: ReadonlyArray<string>;
 }
 
-/** Opens tunnels to ports of 127.0.0.1, whatever host is asked for; `status` refuses them. Anything but CONNECT is answered with 500. */
+/** Opens tunnels to ports of 127.0.0.1 for any host name; a `status` other than 200 rejects them. Answers 500 to anything but CONNECT. */
 export const startConnectProxy = async (status = 200): Promise<ConnectProxy> => {
   const sockets = new Set<Socket>();
   const heads: Array<string> = [];

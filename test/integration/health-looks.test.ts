@@ -1,4 +1,4 @@
-/** What a pool learns when it looks at its runners, and how often it looks. */
+/** Interval and effects of health checks. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
@@ -9,23 +9,26 @@ import { loneBackend } from "./fixtures/lone-backend.ts";
 import { notes, silent } from "./setup.ts";
 import { parentOf } from "./static-runners.ts";
 
-test.each([2 ** 31, Number.MAX_VALUE])("a healthCheckMs of %d is a long time, and not none", async (healthCheckMs) => {
-  let looks = 0;
-  const server = createServer((_request, response) => {
-    looks++;
-    response.end("{}");
-  }).listen(0, "127.0.0.1");
-  onTestFinished(() => void server.close());
-  await waitFor(() => server.listening, { what: "the server" });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const { flame: parent } = parentOf([{ url }], { healthCheckMs });
-  expect(parent.pools["default"]!.stats().runners.idle).toBe(1);
-  const until = performance.now() + 500;
-  await waitFor(() => looks > 0 || performance.now() > until, { what: "time to pass" });
-  expect(looks).toBe(0);
-});
+test.each([2 ** 31, Number.MAX_VALUE])(
+  "a healthCheckMs of %d, beyond the limit of timers, does not check at once",
+  async (healthCheckMs) => {
+    let looks = 0;
+    const server = createServer((_request, response) => {
+      looks++;
+      response.end("{}");
+    }).listen(0, "127.0.0.1");
+    onTestFinished(() => void server.close());
+    await waitFor(() => server.listening, { what: "the server" });
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { flame: parent } = parentOf([{ url }], { healthCheckMs });
+    expect(parent.pools["default"]!.stats().runners.idle).toBe(1);
+    const until = performance.now() + 500;
+    await waitFor(() => looks > 0 || performance.now() > until, { what: "time to pass" });
+    expect(looks).toBe(0);
+  },
+);
 
-test("a runner that is too large is replaced also where the backend says itself who is healthy", async () => {
+test("replaces a runner that exceeds recycle.maxRssBytes when the backend has its own healthCheck", async () => {
   const pids: Array<number> = [];
   onTestFinished(async () => {
     await flame.shutdown();
@@ -38,7 +41,7 @@ test("a runner that is too large is replaced also where the backend says itself 
   const pool = { min: 1, backend, healthCheckMs: 100, recycle: { maxRssBytes: 1 } };
   await flame.configure({ mode: "parent", logger: silent, pools: { default: pool } });
   await waitFor(() => pids.length > 1 && !isAlive(pids[0]!), {
-    what: "another runner in its place",
+    what: "the runner to be replaced",
     timeoutMs: 20_000,
   });
 });

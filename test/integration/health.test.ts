@@ -8,7 +8,7 @@ import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";
 import { entryOf, silent } from "./setup.ts";
 
-/** Starts runners that the pool under test knows by their address only. */
+/** Starts runners and a pool that knows them as static runners. */
 const startRunners = async (count: number) => {
   const secret = randomBytes(16).toString("hex");
   const backend = processBackend({ entry: entryOf("runner"), logs: "ignore" });
@@ -39,7 +39,7 @@ const startRunners = async (count: number) => {
   return { pidOf, states: () => flame.pools["default"]!.stats().runners };
 };
 
-/** How long calls may be held beyond their deadline here. The figure itself is a matter of the chaos tests, which know when a machine is busy. */
+/** Maximum time that calls may take beyond their deadline. The chaos tests assert a tighter bound: they account for a busy machine. */
 const leewayMs = 1_000;
 
 const settled = async (timeoutMs: number): Promise<"ok" | "timeout"> => {
@@ -54,7 +54,7 @@ const settled = async (timeoutMs: number): Promise<"ok" | "timeout"> => {
   }
 };
 
-test("a hung runner holds nobody past the deadline, is ejected, and is readmitted when it answers again", async () => {
+test("calls to a hung runner time out at their deadline; the runner is ejected, and readmitted when it responds again", async () => {
   const { pidOf, states } = await startRunners(2);
   await Promise.all([1, 2, 3, 4].map(() => Probe.add(1, 2)));
   process.kill(pidOf("static-0"), "SIGSTOP");
@@ -68,9 +68,9 @@ test("a hung runner holds nobody past the deadline, is ejected, and is readmitte
   expect(new Set(answers.map(({ runner }) => runner)).size).toBe(2);
 });
 
-test("a runner that is gone is left out, and calls fail over to one that is there", async () => {
+test("ejects a dead runner, and calls fail over to another", async () => {
   const { pidOf, states } = await startRunners(2);
   process.kill(pidOf("static-1"), "SIGKILL");
-  await waitFor(() => states().ejected === 1, { what: "the dead runner to be noticed by its health check" });
+  await waitFor(() => states().ejected === 1, { what: "the health check to eject the dead runner" });
   expect(await Promise.all(Array.from({ length: 8 }, () => settled(2_000)))).toEqual(Array(8).fill("ok"));
 });

@@ -1,4 +1,4 @@
-/** Attempts that end early, and attempts at the same time, on real sockets. */
+/** Attempt timeouts and hedged attempts, over real sockets. */
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Labels } from "../../examples/shared/prometheus-text.ts";
 import type { FlameOptions, InvocationContext, PoolConfig } from "../../src/index.ts";
@@ -12,7 +12,7 @@ const untilAborted = (signal: AbortSignal): Promise<never> =>
 
 type Behavior = (ctx: InvocationContext) => Promise<string>;
 
-/** Answers with the runner's id, hangs, or fails. */
+/** What a handler does: return, hang or fail. */
 const behaviors = {
   answers: async () => "answered",
   hangs: (ctx) => untilAborted(ctx.signal),
@@ -24,7 +24,7 @@ const behaviors = {
   },
 } satisfies Record<string, Behavior>;
 
-/** One runner per behavior; the first call goes to the first one. */
+/** Starts one runner per behavior. The first call goes to the first one. */
 const setUp = async (kinds: ReadonlyArray<keyof typeof behaviors>, options: FlameOptions, pool: PoolConfig = {}) => {
   const started: Array<string> = [];
   const aborted: Array<string> = [];
@@ -51,20 +51,20 @@ const setUp = async (kinds: ReadonlyArray<keyof typeof behaviors>, options: Flam
 };
 
 describe("retry.attemptTimeoutMs", () => {
-  test("ends one attempt, on its runner too, and leaves the rest of the deadline to another runner", async () => {
+  test("aborts the attempt on its runner, then retries on another runner within the deadline", async () => {
     const { parent, run, started, aborted } = await setUp(["hangs", "answers"], {
       idempotent: true,
       retry: { attemptTimeoutMs: 2_000, baseDelayMs: 1 },
     });
     expect(await run()).toBe("1-answers");
     expect(started).toEqual(["0-hangs 1", "1-answers 2"]);
-    await waitFor(() => aborted.includes("0-hangs"), { what: "the first handler's signal" });
+    await waitFor(() => aborted.includes("0-hangs"), { what: "the first handler to be aborted" });
     expect(parent.logged("flame.retry.scheduled")[0]!.meta["flame.retry.reason"]).toMatch(
       /^timeout, executed: (unknown|yes)$/,
     );
   });
 
-  test("is a typed timeout of the call where it may not run again", async () => {
+  test("fails a call that may not be retried with timeout", async () => {
     const { run, started } = await setUp(["hangs", "answers"], { retry: { attemptTimeoutMs: 500 } });
     const error = await failureOf(run());
     expect(error).toMatchObject({ code: "timeout", phase: "handler" });
@@ -78,11 +78,11 @@ describe("retry.attemptTimeoutMs", () => {
 describe("a hedge", () => {
   const idempotent: FlameOptions = { idempotent: true, hedge: { delayMs: 60 } };
 
-  test("answers for a runner that hangs, whose handler is then aborted", async () => {
+  test("returns its result when the first runner hangs, and the first handler is aborted", async () => {
     const { parent, run, started, aborted, slotsUsed } = await setUp(["hangs", "answers"], idempotent);
     expect(await run()).toBe("1-answers");
     expect(started).toEqual(["0-hangs 1", "1-answers 2"]);
-    await waitFor(() => aborted.includes("0-hangs"), { what: "the first handler's signal" });
+    await waitFor(() => aborted.includes("0-hangs"), { what: "the first handler to be aborted" });
     await waitFor(async () => (await slotsUsed()) === 0, { what: "all slots to be free" });
     const attempts = (labels: Labels) => parent.sum("flame_client_attempt_duration_seconds_count", labels);
     expect(await attempts({ attempt_kind: "hedge" })).toBe(1);
@@ -99,7 +99,7 @@ describe("a hedge", () => {
     );
   });
 
-  test("is a span beside the first attempt, under the call", async () => {
+  test("has a span that is a sibling of the first attempt's, below the call's span", async () => {
     const recorder = record();
     onTestFinished(forget);
     const { run } = await setUp(["hangs", "answers"], idempotent);
@@ -125,20 +125,20 @@ describe("a hedge", () => {
   });
 
   test.each<[string, FlameOptions]>([
-    ["the method may not run again", { hedge: { delayMs: 20 } }],
-    ["it is turned off for the call", { idempotent: true, hedge: false }],
-  ])("is not made where %s", async (_, options) => {
+    ["the method is not idempotent", { hedge: { delayMs: 20 } }],
+    ["hedge is false", { idempotent: true, hedge: false }],
+  ])("is not sent when %s", async (_, options) => {
     const { run, started } = await setUp(["hangs", "answers"], { ...options, timeoutMs: 200 });
     expect(await failureOf(run())).toMatchObject({ code: "timeout" });
     expect(started).toEqual(["0-hangs 1"]);
   });
 
-  test("is made for a call with an idempotency key", async () => {
+  test("is sent for a call with an idempotency key", async () => {
     const { run } = await setUp(["hangs", "answers"], { hedge: { delayMs: 20 } });
     expect(await run.with({ idempotencyKey: "k" })()).toBe("1-answers");
   });
 
-  test("never goes to the runner that already has the call, and never waits for a slot", async () => {
+  test("is not sent to the runner that already has the call, and does not wait for a slot", async () => {
     const alone = await setUp(["hangs"], { ...idempotent, timeoutMs: 300 });
     expect(await failureOf(alone.run())).toMatchObject({ code: "timeout" });
     expect(alone.started).toEqual(["0-hangs 1"]);
@@ -149,7 +149,7 @@ describe("a hedge", () => {
     expect(full.started).toHaveLength(2);
   });
 
-  test("there are as many at a time as maxAttempts says", async () => {
+  test("is sent at most maxAttempts - 1 times", async () => {
     const { run, started } = await setUp(["hangs", "hangs", "hangs", "answers"], {
       idempotent: true,
       timeoutMs: 2_000,
@@ -159,33 +159,33 @@ describe("a hedge", () => {
     expect(started).toHaveLength(3);
   });
 
-  test("its failure does not end a call that still waits for the first attempt", async () => {
+  test("that fails does not fail the call while the first attempt is pending", async () => {
     const { run, started } = await setUp(["hangs", "crashes"], { ...idempotent, timeoutMs: 2_000 });
     const error = await failureOf(run());
     expect(error).toMatchObject({ code: "timeout" });
     expect(started).toContain("1-crashes 2");
   });
 
-  test("a failure that no other attempt can mend ends the call at once", async () => {
+  test("that fails with a permanent error fails the call at once", async () => {
     const { run, aborted } = await setUp(["hangs", "declines"], idempotent);
     const error = await failureOf(run());
     expect(error).toMatchObject({ code: "remote_error", executed: "yes", remote: { code: "declined" } });
     expect(error.elapsedMs).toBeLessThan(5_000);
-    await waitFor(() => aborted.includes("0-hangs"), { what: "the first handler's signal" });
+    await waitFor(() => aborted.includes("0-hangs"), { what: "the first handler to be aborted" });
   });
 
-  test("an aborted call ends all of its attempts", async () => {
+  test("is aborted with the first attempt when the call is aborted", async () => {
     const { run, started, aborted, slotsUsed } = await setUp(["hangs", "hangs"], idempotent);
     const controller = new AbortController();
     const failed = failureOf(run.with({ signal: controller.signal })());
     await waitFor(() => started.length === 2, { what: "the hedge" });
     controller.abort();
     expect(await failed).toMatchObject({ code: "canceled" });
-    await waitFor(() => aborted.length === 2, { what: "both handlers' signals" });
+    await waitFor(() => aborted.length === 2, { what: "both handlers to be aborted" });
     await waitFor(async () => (await slotsUsed()) === 0, { what: "all slots to be free" });
   });
 
-  test("costs a token, and is refused when the budget is used up", async () => {
+  test("spends a token of the retry budget, and is denied when the budget is used up", async () => {
     const { parent, run, started } = await setUp(["hangs", "answers"], idempotent, {
       retryBudget: { maxTokens: 2, tokenRatio: 0, tokensPerSecond: 0 },
     });

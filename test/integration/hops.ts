@@ -1,4 +1,4 @@
-/** Runner processes that call each other, each by the address of the next. */
+/** A chain of runner processes, each of which calls the next. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { notes, silent } from "./setup.ts";
 const entry = fileURLToPath(new URL("./fixtures/hop-runner.ts", import.meta.url));
 const secret = "a secret of the hops only";
 
-/** What handlers noted: a word, the runner, the id of the call, and the time in milliseconds since 1970. */
+/** An event recorded by a handler: its name, the runner's level, the id of the call, and the time in milliseconds since 1970. */
 export interface HopNote {
   readonly word: string;
   readonly level: string;
@@ -33,7 +33,7 @@ const startHop = async (env: Readonly<Record<string, string>>, ended: (end: () =
   return url!;
 };
 
-/** Starts a runner for each level; gives the addresses of the first. */
+/** Starts a runner for each level. Returns the addresses of the first level. */
 const startLevels = async (
   levels: ReadonlyArray<string>,
   env: Readonly<Record<string, string>>,
@@ -47,7 +47,7 @@ const startLevels = async (
   return next;
 };
 
-/** Makes this process the parent of the first level; what was noted before does not count. */
+/** Makes this process the parent of the first level. Events recorded earlier do not count. */
 const connect = async (urls: ReadonlyArray<string>, lines: () => ReadonlyArray<string>): Promise<Hops> => {
   onTestFinished(() => flame.shutdown());
   await flame.configure({
@@ -69,7 +69,7 @@ const connect = async (urls: ReadonlyArray<string>, lines: () => ReadonlyArray<s
 
 /**
  * Starts a runner for each level, and a parent of the first. Each calls the next one through its pool `next`, which has
- * `slots` slots on each runner; a level named twice is two runners.
+ * `slots` slots on each runner. A level that is listed twice has two runners.
  */
 export const startHops = async (
   levels: ReadonlyArray<string>,
@@ -81,7 +81,7 @@ export const startHops = async (
   return connect(await startLevels(levels, env, onTestFinished), lines);
 };
 
-/** The same runners for all tests of a block, which start a parent each and leave nothing running. */
+/** Shares runners among the tests of a block. Each test creates its own parent and must leave no call running. */
 export const shareHops = (levels: ReadonlyArray<string>): (() => Promise<Hops>) => {
   const folder = mkdtempSync(join(tmpdir(), "firelight-hops-"));
   const file = join(folder, "notes");

@@ -1,4 +1,4 @@
-/** Nothing that a handler throws or returns hurts its neighbors, its runner or its caller. */
+/** A hostile value that a handler throws or returns fails its own call, and no other call, runner or process. */
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Scrape } from "../../examples/shared/prometheus-text.ts";
 import { processBackend } from "../../src/backends/process.ts";
@@ -16,7 +16,7 @@ interface Written {
 const thrown = Object.keys(hostile) as ReadonlyArray<Hostile>;
 const returned = Object.keys(hostileResults) as ReadonlyArray<HostileResult>;
 
-/** A parent whose records are kept, and what nobody caught in this process. */
+/** Starts a parent. Returns its log records and the uncaught errors of this process. */
 const start = async (place: "runner" | "local", expose = false) => {
   const written: Array<Written> = [];
   const uncaught: Array<unknown> = [];
@@ -62,30 +62,33 @@ const places = [
 describe.each(places)("in %s", (_name, place, isolation) => {
   const service = Hostilities[isolation];
 
-  test.each([false, true])("whatever is thrown fails one call, with exposeErrors: %j", async (expose) => {
-    const { written, uncaught, metric } = await start(place, expose);
-    const callsBefore = await metric("rpc_client_call_duration_seconds_count");
-    const before = await Neighbor.wait(0);
-    const neighbors = Array.from({ length: 20 }, (_, index) => Neighbor.wait(50 * index));
-    for (const what of thrown) {
-      for (const error of await Promise.all([ended(service.throws(what)), ended(service.rejects(what))])) {
-        expect(error, what).toBeInstanceOf(InvokeError);
-        expect(error, what).toMatchObject({ code: "remote_error", executed: "yes", phase: "handler" });
+  test.each([false, true])(
+    "a hostile value that a handler throws fails only its call, with exposeErrors: %j",
+    async (expose) => {
+      const { written, uncaught, metric } = await start(place, expose);
+      const callsBefore = await metric("rpc_client_call_duration_seconds_count");
+      const before = await Neighbor.wait(0);
+      const neighbors = Array.from({ length: 20 }, (_, index) => Neighbor.wait(50 * index));
+      for (const what of thrown) {
+        for (const error of await Promise.all([ended(service.throws(what)), ended(service.rejects(what))])) {
+          expect(error, what).toBeInstanceOf(InvokeError);
+          expect(error, what).toMatchObject({ code: "remote_error", executed: "yes", phase: "handler" });
+        }
       }
-    }
-    expect(await Promise.all(neighbors)).toEqual(neighbors.map(() => before));
-    expect(await Neighbor.wait(0)).toBe(before);
-    expect(uncaught).toEqual([]);
-    const records = written.filter(({ meta }) => meta["event.name"] === "rpc.client.call.exception");
-    expect(records).toHaveLength(2 * thrown.length);
-    for (const { message, meta } of records)
-      expect(JSON.stringify(meta).length + message.length).toBeLessThan(64 * 1_024);
-    expect(await metric("flame_invocation_active")).toBe(0);
-    const calls = (await metric("rpc_client_call_duration_seconds_count")) - callsBefore;
-    expect(calls).toBe(2 * thrown.length + neighbors.length + 2);
-  });
+      expect(await Promise.all(neighbors)).toEqual(neighbors.map(() => before));
+      expect(await Neighbor.wait(0)).toBe(before);
+      expect(uncaught).toEqual([]);
+      const records = written.filter(({ meta }) => meta["event.name"] === "rpc.client.call.exception");
+      expect(records).toHaveLength(2 * thrown.length);
+      for (const { message, meta } of records)
+        expect(JSON.stringify(meta).length + message.length).toBeLessThan(64 * 1_024);
+      expect(await metric("flame_invocation_active")).toBe(0);
+      const calls = (await metric("rpc_client_call_duration_seconds_count")) - callsBefore;
+      expect(calls).toBe(2 * thrown.length + neighbors.length + 2);
+    },
+  );
 
-  test("whatever is returned fails one call at most", async () => {
+  test("a hostile value that a handler returns fails at most its call", async () => {
     const { uncaught } = await start(place);
     const before = await Neighbor.wait(0);
     const neighbors = Array.from({ length: 10 }, (_, index) => Neighbor.wait(20 * index));
@@ -101,7 +104,7 @@ describe.each(places)("in %s", (_name, place, isolation) => {
   });
 });
 
-test("what is thrown after its call was given up hurts nobody", async () => {
+test("a hostile value that a handler throws after its call was canceled affects no other call", async () => {
   const { uncaught } = await start("runner");
   const before = await Neighbor.wait(0);
   const caller = new AbortController();
@@ -113,12 +116,12 @@ test("what is thrown after its call was given up hurts nobody", async () => {
   expect(uncaught).toEqual([]);
 });
 
-describe.each(thrown)("%s", (what) => {
+describe.each(thrown)("hostile value %s", (what) => {
   const fail = (): never => {
     throw hostile[what]();
   };
 
-  test("thrown by retry.on is that the call is not tried again", async () => {
+  test("thrown by retry.on stops the retries of the call", async () => {
     const { written, uncaught } = await start("local");
     const retry = { maxAttempts: 3, on: fail };
     expect(await ended(Hostilities.none.throws.with({ retry })("string"))).toMatchObject({ code: "remote_error" });
@@ -126,7 +129,7 @@ describe.each(thrown)("%s", (what) => {
     expect(uncaught).toEqual([]);
   });
 
-  test("thrown by a logger is a call that goes on", async () => {
+  test("thrown by a logger does not change the outcome of a call", async () => {
     await start("local");
     await flame.configure({ logger: { debug: fail, info: fail, warn: fail, error: fail } });
     expect(await ended(Hostilities.none.throws("string"))).toMatchObject({ code: "remote_error" });
@@ -134,7 +137,7 @@ describe.each(thrown)("%s", (what) => {
     await flame.configure({ logger: undefined });
   });
 
-  test("thrown by the items of a map is the failure of that map", async () => {
+  test("thrown by the items of a map fails only that map", async () => {
     const { uncaught } = await start("local");
     const items = {
       *[Symbol.iterator](): Generator<number> {
@@ -147,7 +150,7 @@ describe.each(thrown)("%s", (what) => {
     expect(uncaught).toEqual([]);
   });
 
-  test("given as the reason of an abort is the cause of a canceled call", async () => {
+  test("as an abort reason fails the call with canceled", async () => {
     const { uncaught } = await start("local");
     const caller = new AbortController();
     const call = ended(Neighbor.wait.with({ signal: caller.signal })(10_000));

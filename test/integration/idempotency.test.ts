@@ -1,4 +1,4 @@
-/** One execution per idempotency key, over real sockets, while a proxy drops responses on their way back. */
+/** One execution per idempotency key, over real sockets, while a proxy drops responses. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -60,7 +60,7 @@ const startParent = (books: Books, urls: ReadonlyArray<string>) => {
 
 type Place = ReturnType<typeof startParent>;
 
-/** Calls with each key ten times at once, then once with another amount; gives the distinct answers by key. */
+/** Makes ten concurrent calls with each key, then one with another amount. Returns the distinct results by key. */
 const callAll = async (place: Place, { ledger }: Books, keys: ReadonlyArray<string>, atOnce: number) => {
   const answers = new Map<string, Set<string>>();
   const call = async (key: string, id: string, amount: number): Promise<void> => {
@@ -111,9 +111,9 @@ const expectOnce = (
   expect([...answers.values()].filter((distinct) => distinct.size !== 1)).toEqual([]);
 };
 
-describe("ten duplicates at once of each key", () => {
+describe("ten concurrent calls with the same idempotency key", () => {
   test(
-    "on one runner, 1 000 keys, behind a proxy that drops responses, run once and give one answer",
+    "run once and return one result, with one runner behind a proxy that drops responses",
     { timeout: 90_000 },
     async () => {
       const books = openBooks();
@@ -129,7 +129,7 @@ describe("ten duplicates at once of each key", () => {
   );
 
   test(
-    "on two runners that share a store, behind proxies, run once and give one answer",
+    "run once and return one result, with two runners that share a store behind proxies that drop responses",
     { timeout: 90_000 },
     async () => {
       const books = openBooks();
@@ -151,7 +151,7 @@ describe("ten duplicates at once of each key", () => {
     },
   );
 
-  test("in local mode run once and give one answer", async () => {
+  test("run once and return one result, in local mode", async () => {
     const books = openBooks();
     const flame = createFlame({ mode: "local", logger: silent });
     onTestFinished(() => flame.shutdown());

@@ -1,4 +1,4 @@
-/** A call that a handler makes ends with that handler, whatever way it was made. */
+/** Calls made by a handler are canceled when the handler is aborted. */
 import { describe, expect, test } from "vitest";
 import { flame } from "../../src/index.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -14,17 +14,17 @@ const codeOf = (call: Promise<unknown>): Promise<unknown> =>
 const cancelWhen = async (begun: () => boolean, call: (signal: AbortSignal) => Promise<unknown>): Promise<void> => {
   const caller = new AbortController();
   const ended = codeOf(call(caller.signal));
-  await waitFor(begun, { what: "the inner handlers" });
+  await waitFor(begun, { what: "the inner handlers to start" });
   caller.abort();
   expect(await ended).toBe("canceled");
 };
 
 const free = () =>
   waitFor(async () => (await Hop.slots()).slotsUsed === 0 && (await Hop.slots()).pending === 0, {
-    what: "every slot of the inner pool",
+    what: "all slots of the inner pool to be free",
   });
 
-describe("a call made by a handler that is aborted", () => {
+describe("a nested call of an aborted handler", () => {
   const shared = shareHops(["outer", "inner"]);
   const inner: ReadonlyArray<[Way, number]> = [
     ["call", 1],
@@ -36,7 +36,7 @@ describe("a call made by a handler that is aborted", () => {
     ["hedge", 2],
   ];
 
-  test.each(inner)("as %s is canceled, and so are later ones", async (way, handlers) => {
+  test.each(inner)("made with %s is canceled, and later calls fail without running", async (way, handlers) => {
     const { noted } = await (way === "hedge" ? startHops(["outer", "inner", "inner"]) : shared());
     await cancelWhen(
       () => noted("began", "inner").length >= handlers,
@@ -45,12 +45,12 @@ describe("a call made by a handler that is aborted", () => {
     const late = await waitFor(() => noted("late:canceled:no")[0], { what: "the end of the outer handler" });
     expect(late.level).toBe("outer");
     expect(noted("ended:canceled:unknown", "outer")).toHaveLength(1);
-    await waitFor(() => noted("aborted", "inner").length >= handlers, { what: "the aborts of the inner handlers" });
+    await waitFor(() => noted("aborted", "inner").length >= handlers, { what: "the inner handlers to be aborted" });
     expect(noted("began", "inner").map(({ id }) => id)).not.toContain("a-late");
     await free();
   });
 
-  test("in its backoff is canceled, and keeps what is known", async () => {
+  test("is canceled during its backoff, with executed: yes from its first attempt", async () => {
     const { noted } = await shared();
     await cancelWhen(
       () => noted("backoff", "outer").length === 1,
@@ -61,11 +61,11 @@ describe("a call made by a handler that is aborted", () => {
     expect(noted("failed", "inner")).toHaveLength(1);
   });
 
-  test("in the queue leaves it, and did not run", async () => {
+  test("is canceled while it is queued, with executed: no", async () => {
     const { noted } = await startHops(["outer", "inner"], 1);
     const holder = new AbortController();
     const held = codeOf(Hop.through.with({ signal: holder.signal })("holder", "call"));
-    await waitFor(() => noted("began", "inner").length === 1, { what: "the call that has the slot" });
+    await waitFor(() => noted("began", "inner").length === 1, { what: "the first call to take the slot" });
     await cancelWhen(
       () => noted("began", "outer").length === 2,
       (signal) => Hop.through.with({ signal })("waiting", "call"),
@@ -78,7 +78,7 @@ describe("a call made by a handler that is aborted", () => {
     await free();
   });
 
-  test.each(["worker", "process"] as const)("in a %s of its own is canceled", async (kind) => {
+  test.each(["worker", "process"] as const)("is canceled when the handler runs with isolation: %s", async (kind) => {
     const { noted } = await shared();
     await cancelWhen(
       () => noted("began", "inner").length === 1,
@@ -88,7 +88,7 @@ describe("a call made by a handler that is aborted", () => {
     await waitFor(() => noted("late:canceled:no")[0], { what: "the end of the outer handler" });
   });
 
-  test("at its deadline is canceled", async () => {
+  test("is canceled when the handler reaches its deadline", async () => {
     const { noted } = await shared();
     expect(await codeOf(Hop.through.with({ timeoutMs: 3_000 })("a", "call"))).toBe("timeout");
     await waitFor(() => noted("aborted", "inner").length === 1, { what: "the abort of the inner handler" });
@@ -96,29 +96,29 @@ describe("a call made by a handler that is aborted", () => {
     await free();
   });
 
-  test.each(["detached", "spawn"] as const)("as %s goes on", async (way) => {
+  test.each(["detached", "spawn"] as const)("made with %s keeps running", async (way) => {
     const { noted } = await shared();
     await cancelWhen(
       () => noted("began", "inner").length === 1,
       (signal) => Hop.through.with({ signal, timeoutMs: 8_000 })("a", way),
     );
-    await waitFor(() => noted("aborted", "outer").length === 1, { what: "the abort of the outer handler" });
+    await waitFor(() => noted("aborted", "outer").length === 1, { what: "the outer handler to be aborted" });
     expect((await Hop.slots()).slotsUsed).toBe(1);
     expect(noted("aborted", "inner")).toEqual([]);
     expect(noted("ended:canceled:unknown")).toEqual([]);
     await waitFor(() => noted("aborted", "inner").length === 1, {
-      what: "the deadline of the inner handler",
+      what: "the inner handler to reach its deadline",
       timeoutMs: 20_000,
     });
   });
 });
 
-test("many calls of one handler leave no listener on its signal, and one at most while they run", async () => {
+test("1,000 nested calls add at most one listener to the handler's signal, and leave none", async () => {
   await startHops(["outer", "inner"]);
   expect(await Hop.many.with({ timeoutMs: 100_000 })(1_000, 50)).toEqual({ warnings: [], listening: 0, most: 1 });
 }, 120_000);
 
-test("in local mode too", async () => {
+test("cancels the nested call of an aborted handler in local mode", async () => {
   await flame.configure({ mode: "local", logger: { info: () => {}, warn: () => {}, error: () => {} }, pools: {} });
   const caller = new AbortController();
   const ended = Promise.withResolvers<{ code: string; executed: string }>();

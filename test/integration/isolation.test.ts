@@ -1,4 +1,4 @@
-/** Handlers in workers and child processes of real runners: called, traced, stopped, and gone with their runner. */
+/** Handlers in workers and child processes of real runners: calls, traces, termination, and cleanup when their runner ends. */
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { fileURLToPath } from "node:url";
 import { Effect } from "effect";
@@ -30,7 +30,7 @@ const pids = async (): Promise<{ readonly runner: number; readonly isolate: numb
   isolate: (await InProcess.where()).pid,
 });
 
-test("an isolate's server says where the runner listens", async () => {
+test("the server object in an isolate has the runner's address", async () => {
   await runners();
   const isolateServerStub = flame.fn("stand-in", async () => ({ hostname: "", port: 0, url: "" }));
   const { hostname, port, url } = await isolateServerStub();
@@ -40,7 +40,7 @@ test("an isolate's server says where the runner listens", async () => {
 describe.each(["worker", "process"] as const)("isolation: %s", (kind) => {
   const service = services[kind];
 
-  test("a stuck handler ends with its deadline, and its slot is for the next call", async () => {
+  test("ends a stuck handler at its deadline and frees its slot", async () => {
     await runners({ maxConcurrency: 1 });
     const { pid } = await Probe.whoami();
     await service.where();
@@ -49,7 +49,7 @@ describe.each(["worker", "process"] as const)("isolation: %s", (kind) => {
     expect(await service.echo(new Map([["at", new Date(7)]]))).toEqual(new Map([["at", new Date(7)]]));
   });
 
-  test("others are served while a handler is stuck, until its caller gives it up", async () => {
+  test("serves other calls while a handler is stuck, and ends the handler when its caller aborts", async () => {
     await runners({ maxConcurrency: 4 });
     const { file, lines } = notes();
     await service.where();
@@ -57,14 +57,14 @@ describe.each(["worker", "process"] as const)("isolation: %s", (kind) => {
     const stuck = service.spin
       .with({ signal: caller.signal })(file)
       .catch((error: { code: string }) => error.code);
-    await waitFor(() => lines().length > 0, { what: "the start of the handler" });
+    await waitFor(() => lines().length > 0, { what: "the handler to start" });
     for (let turn = 0; turn < 20; turn++) expect(await Probe.add(turn, 1)).toBe(turn + 1);
     caller.abort();
     expect(await stuck).toBe("canceled");
     expect(await service.echo("next")).toBe("next");
   });
 
-  test("failures are typed for Effects too", async () => {
+  test("fails an Effect with a typed InvokeError", async () => {
     await runners();
     const decline = flame.toEffect(service.decline);
     const code = await Effect.runPromise(
@@ -73,7 +73,7 @@ describe.each(["worker", "process"] as const)("isolation: %s", (kind) => {
     expect(code).toBe("card_declined");
   });
 
-  test("a nested call is made from inside, continues the trace and has no more time", async () => {
+  test("a nested call from the isolate continues the trace and keeps the deadline", async () => {
     const exporter = recordSpans();
     await withRunners({ max: 1 }, { runner: "isolated-traced-runner" });
     expect(await service.nested(2, 3)).toBe(5);
@@ -94,7 +94,7 @@ describe.each(["worker", "process"] as const)("isolation: %s", (kind) => {
     expect(told.method).toBe("plain/told");
   });
 
-  test("the active span inside is that of the handler, which says how the handler ended", async () => {
+  test("the handler's span is active in the isolate and records a timeout", async () => {
     const exporter = recordSpans();
     await withRunners({ max: 1 }, { runner: "isolated-traced-runner" });
     const told = await service.told();
@@ -117,7 +117,7 @@ describe.each(["worker", "process"] as const)("isolation: %s", (kind) => {
   });
 });
 
-test("what the runner's flags load before its entry, they load in its isolates too", async () => {
+test("isolates load the modules that --import and --preload load in their runner", async () => {
   const flag = "Bun" in globalThis ? "--preload" : "--import";
   const preload = new URL("./fixtures/preloaded.ts", import.meta.url);
   const runtimeArgs = [flag, "Bun" in globalThis ? fileURLToPath(preload) : preload.href];
@@ -128,7 +128,7 @@ test("what the runner's flags load before its entry, they load in its isolates t
   expect(await InProcess.preloaded()).toBe(true);
 });
 
-test("a runner that is shut down leaves no child process", async () => {
+test("shutdown of a runner ends its child processes", async () => {
   await runners({ maxConcurrency: 2 });
   const { runner, isolate } = await pids();
   expect([runner, isolate].map(isAlive)).toEqual([true, true]);
@@ -136,7 +136,7 @@ test("a runner that is shut down leaves no child process", async () => {
   await waitFor(() => !isAlive(runner) && !isAlive(isolate), { what: "the end of both" });
 });
 
-test("SIGKILL to the runner leaves no child process, though its handler is stuck", async () => {
+test("SIGKILL to a runner ends its child process, even with a stuck handler", async () => {
   await runners({ maxConcurrency: 4 });
   const { file, lines } = notes();
   const { runner, isolate } = await pids();
@@ -148,7 +148,7 @@ test("SIGKILL to the runner leaves no child process, though its handler is stuck
   await waitFor(() => !isAlive(isolate), { what: "the end of the child process" });
 });
 
-test("SIGTERM to a runner with a stuck handler ends both", async () => {
+test("SIGTERM to a runner and to its child process with a stuck handler ends both", async () => {
   await runners({ maxConcurrency: 4 });
   const { file, lines } = notes();
   const { runner, isolate } = await pids();

@@ -1,4 +1,4 @@
-/** Runners of a backend that somebody else stops, as a machine does that is about to be taken away. */
+/** Runners of a backend that are stopped from outside, as when a spot machine is reclaimed. */
 import { expect, onTestFinished, test } from "vitest";
 import { type Labels, Scrape } from "../../examples/shared/prometheus-text.ts";
 import type { PoolConfig } from "../../src/contract/config/options.ts";
@@ -17,7 +17,7 @@ const sum = async (metric: string, labels: Labels): Promise<number> =>
 
 const idle = (): Promise<unknown> => waitFor(() => states().idle === 2, { what: "two runners" });
 
-/** Gives a runner a call that takes a while, stops it from outside, and finds out by other calls. */
+/** Starts a long call on a runner, sends the runner SIGTERM, and makes calls until the pool notices. */
 const stopOneFromOutside = async (): Promise<{ readonly pid: number; readonly last: Promise<unknown> }> => {
   const { pid, runner } = await Probe.whoami.with({ affinityKey: "one" })();
   const { file, lines } = notes();
@@ -25,27 +25,27 @@ const stopOneFromOutside = async (): Promise<{ readonly pid: number; readonly la
   await waitFor(() => lines().length === 1, { what: "the call to start" });
   process.kill(pid, "SIGTERM");
   await waitFor(() => states().draining === 1 || Probe.add(1, 2).then(() => false), {
-    what: `${runner} to be left out`,
+    what: `${runner} to be drained`,
   });
   return { pid, last };
 };
 
-test("a runner that says that it stops gets no more calls, is replaced, and finishes what it has", async () => {
+test("a runner that is stopping gets no more calls, is replaced, and finishes its running call", async () => {
   await withRunners(pool);
   await idle();
   const { pid, last } = await stopOneFromOutside();
-  await waitFor(() => states().idle === 2, { what: "another runner in its place" });
+  await waitFor(() => states().idle === 2, { what: "a replacement runner" });
   const before = await sum("flame_client_attempt_duration_seconds_count", { attempt_kind: "retry" });
   const answers = await Promise.all(Array.from({ length: 20 }, () => Probe.whoami()));
   expect(answers.map((answer) => answer.pid)).not.toContain(pid);
   expect(await sum("flame_client_attempt_duration_seconds_count", { attempt_kind: "retry" })).toBe(before);
   expect(await last).toBe(1);
-  await waitFor(() => states().draining === 0 && !isAlive(pid), { what: "its end" });
+  await waitFor(() => states().draining === 0 && !isAlive(pid), { what: "the runner to exit" });
   expect(await sum("flame_runner_terminations_total", { reason: "drain" })).toBe(1);
   expect(await sum("flame_runner_terminations_total", { reason: "crash" })).toBe(0);
 });
 
-test("its end is found where the backend does not tell of it", async () => {
+test("detects the exit of a stopping runner when the backend does not report exits", async () => {
   const pids: Array<number> = [];
   onTestFinished(async () => {
     await flame.shutdown();
@@ -56,6 +56,6 @@ test("its end is found where the backend does not tell of it", async () => {
   await idle();
   const { pid, last } = await stopOneFromOutside();
   expect(await last).toBe(1);
-  await waitFor(() => !isAlive(pid), { what: "its end" });
-  await waitFor(() => states().draining === 0, { what: "the pool to find out" });
+  await waitFor(() => !isAlive(pid), { what: "the runner to exit" });
+  await waitFor(() => states().draining === 0, { what: "the pool to notice the exit" });
 });

@@ -1,4 +1,4 @@
-/** A run of calls of which everything is kept: the ledger of callers and handlers, the metrics, and every span that arrived. */
+/** A run of calls with complete records: the ledger of callers and handlers, the metrics, and every span that arrived. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,24 +15,24 @@ import { silent } from "./setup.ts";
 
 type MethodName = "work" | "other";
 
-/** What is left when a run is over, its runners have ended and everything was sent. */
+/** The records of a run, after its runners have ended and all telemetry was exported. */
 export interface Accounts {
   /** Outcomes are `method status`. */
   readonly ledger: LedgerReport;
   readonly spans: ReadonlyArray<ReceivedSpan>;
-  /** How much a metric grew in the run. */
+  /** Increase of a metric during the run. */
   grown(name: string, labels?: Labels): number;
-  /** How much a metric grew, by the values of some labels with a space between them; what did not grow is left out. */
+  /** Increase of a metric by label values, joined with spaces. Series that did not increase are omitted. */
   grownBy(name: string, ...labels: ReadonlyArray<string>): ReadonlyMap<string, number>;
 }
 
 export interface LedgerRun {
   readonly backend: ProcessBackend;
-  /** Makes a call and books how it ended. Gives the process of the runner, `undefined` if it failed. */
+  /** Makes a call and records its outcome. Returns the pid of the runner, or `undefined` if the call failed. */
   call(method: MethodName, behavior: Behavior, ms: number, options?: CallOptions): Promise<number | undefined>;
-  /** How much a metric has grown so far. */
+  /** Increase of a metric so far. */
   grown(name: string, labels?: Labels): Promise<number>;
-  /** Ends the runners in order, and closes the books. */
+  /** Shuts the runners down, exports all telemetry, and returns the records. */
   end(): Promise<Accounts>;
 }
 
@@ -48,7 +48,7 @@ const outcomes: ReadonlySet<string> = new Set(
   ["booked/work", "booked/other"].flatMap((method) => statuses.map((status) => `${method} ${status}`)),
 );
 
-/** Begins a run with runners of its own; whatever is left of it ends with the test. */
+/** Starts a run with its own runners. Everything ends with the test. */
 export const startLedgerRun = async ({ pool = {}, env = {} }: BookedRunOptions = {}): Promise<LedgerRun> => {
   const folder = mkdtempSync(join(tmpdir(), "firelight-booked-"));
   const path = join(folder, "ledger");

@@ -1,4 +1,4 @@
-/** What becomes of a call whose connection breaks: it runs once, unless its author said that it may run again. */
+/** Calls whose connection breaks: they run at most once, unless their method is idempotent. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,11 +54,11 @@ const setUp = async (options: FlameOptions = {}) => {
 
 describe.each(cutPoints)("a connection that is reset %s", (point) => {
   test.each([
-    ["without a policy", {}],
-    ["with a policy that allows one attempt", { idempotent: true, retry: { maxAttempts: 1 } }],
-    ["with retry.on that names something else", { retry: { maxAttempts: 3, on: ["unavailable"] } }],
+    ["without a retry policy", {}],
+    ["with maxAttempts: 1", { idempotent: true, retry: { maxAttempts: 1 } }],
+    ["with a retry.on that does not match", { retry: { maxAttempts: 3, on: ["unavailable"] } }],
   ] satisfies ReadonlyArray<[string, FlameOptions]>)(
-    "costs a call %s one attempt, and its handler runs at most once",
+    "fails a call %s after one attempt, and its handler runs at most once",
     async (_, options) => {
       const { requests, cuts, call, books } = await setUp(options);
       expect(await call("warm")).toBe("ok");
@@ -77,14 +77,14 @@ describe.each(cutPoints)("a connection that is reset %s", (point) => {
     },
   );
 
-  test("says that the handler may have run", async () => {
+  test("fails a call with executed: unknown", async () => {
     const { cuts, once } = await setUp();
     await once("warm");
     cuts.point = point;
     expect(await failureOf(once("a"))).toMatchObject({ code: "transport_error", executed: "unknown", attempt: 1 });
   });
 
-  test("is mended for an idempotent method", async () => {
+  test("is retried for an idempotent method", async () => {
     const { cuts, call, parent } = await setUp({ idempotent: true, retry: { baseDelayMs: 50 } });
     expect(await call("warm")).toBe("ok");
     cuts.point = point;
@@ -99,7 +99,7 @@ describe.each(cutPoints)("a connection that is reset %s", (point) => {
   });
 });
 
-test("an idempotent method is tried three times and then says so", async () => {
+test("an idempotent method fails after three attempts, and its error says so", async () => {
   const { requests, cuts, once, parent } = await setUp({ idempotent: true, retry: { baseDelayMs: 1 } });
   cuts.point = "before the response";
   const error = await failureOf(once("a"));
@@ -109,7 +109,7 @@ test("an idempotent method is tried three times and then says so", async () => {
   expect(parent.logged("flame.retry.refused").map(({ meta }) => meta["flame.retry.refused"])).toEqual(["max_attempts"]);
 });
 
-test("what a failed call says of its handler holds for all of its attempts", async () => {
+test("executed of a failed call covers all of its attempts, not only the last one", async () => {
   const runner = await startFlakyRunner("flaky");
   const cuts = cutConnections();
   const proxy = await startFaultProxy(Number(new URL(runner.url).port), cuts);

@@ -1,4 +1,4 @@
-/** Hundreds of calls at a time: no pool's calls and health checks wait for those of another, nor for what else the process asks for. */
+/** Hundreds of concurrent calls: calls and health checks of one pool do not wait for another pool, or for other requests of the process. */
 import { createServer as createHttpServer } from "node:http";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
@@ -8,7 +8,7 @@ import { failureOf, parentOf, startStaticRunner } from "./static-runners.ts";
 
 const many = 300;
 
-/** A method that runs until it is released, and counts its runs. */
+/** A method that runs until it is released, and a counter of its executions. */
 const slowMethod = () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   let running = 0;
@@ -23,7 +23,7 @@ const slowMethod = () => {
   return { work, release: resolve, running: () => running };
 };
 
-test("a pool with hundreds of calls under way costs another pool neither calls nor its runner", async () => {
+test("a pool with 300 calls in flight does not delay another pool's calls or health checks", async () => {
   const { work, release, running } = slowMethod();
   const busy = await startStaticRunner("busy", work);
   const other = await startStaticRunner("other", work);
@@ -52,7 +52,7 @@ test("a pool with hundreds of calls under way costs another pool neither calls n
   expect(new Set(await Promise.all(calls))).toEqual(new Set(["done"]));
 });
 
-test("what else a process fetches delays no call", async () => {
+test("300 pending fetches of the process do not delay a call", async () => {
   const waiting = new Set<() => void>();
   const elsewhere = createHttpServer((_, response) => waiting.add(() => response.end("late")));
   await new Promise<void>((resolve) => elsewhere.listen(0, "127.0.0.1", resolve));
@@ -62,8 +62,8 @@ test("what else a process fetches delays no call", async () => {
   });
   const url = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
   const fetched = Array.from({ length: many }, () => fetch(url).then((response) => response.text()));
-  // Bun sends 256 of them at a time.
-  await waitFor(() => waiting.size >= 256, { what: "the requests elsewhere" });
+  // Bun sends at most 256 at a time.
+  await waitFor(() => waiting.size >= 256, { what: "the other requests to arrive" });
 
   const { work } = slowMethod();
   const runner = await startStaticRunner("r1", work);
@@ -78,7 +78,7 @@ test("what else a process fetches delays no call", async () => {
   clearInterval(finish);
 });
 
-test("a call whose time is over before it could be sent did not run, and one that was sent may have", async () => {
+test("a call that times out before it is sent has executed: no, and one that times out afterwards has executed: unknown", async () => {
   const sockets = new Set<Socket>();
   const silent = createServer((socket) => sockets.add(socket.on("error", () => {})));
   await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));

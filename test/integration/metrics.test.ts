@@ -1,4 +1,4 @@
-/** The metrics of a run, scraped over HTTP, against a ledger of the calls that were made. */
+/** Compares metrics, scraped over HTTP, with a ledger of the calls that were made. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
@@ -9,7 +9,7 @@ import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";
 import { withRunners } from "./setup.ts";
 
-/** Serves the metrics as a user's service would, and reads them as Prometheus would. */
+/** Serves the metrics as a user's service does, and scrapes them as Prometheus does. */
 const scrape = async (flame: Flame): Promise<Scrape> => {
   const server = createServer((_request, response) => {
     void flame
@@ -25,7 +25,7 @@ const scrape = async (flame: Flame): Promise<Scrape> => {
   return new Scrape(text);
 };
 
-/** Keeps the books of the calls that a test makes. */
+/** Records outcomes and durations of the calls that a test makes. */
 class Ledger {
   readonly outcomes = new Map<string, number>();
   durationSeconds = 0;
@@ -46,7 +46,7 @@ class Ledger {
   }
 }
 
-test("every metric equals the ledger of the calls that were made", async () => {
+test("every metric agrees with the ledger of the calls that were made", async () => {
   const { flame } = await withRunners({ max: 2, maxConcurrency: 2 });
   const before = await scrape(flame);
   const ledger = new Ledger();
@@ -118,7 +118,7 @@ test("every metric equals the ledger of the calls that were made", async () => {
   expect(running).toBe(boots - 1);
 });
 
-test("every metric of the catalog is there after one call, and none that it does not have", async () => {
+test("a scrape after one call has exactly the parent's metrics of the catalog", async () => {
   const { flame } = await withRunners();
   await Probe.dieFirst.with({ retry: { maxAttempts: 2, baseDelayMs: 1 } })();
   const names = new Set((await scrape(flame)).samples().map(({ name }) => name.replace(/_(bucket|sum|count)$/, "")));
@@ -129,7 +129,7 @@ test("every metric of the catalog is there after one call, and none that it does
   expect(expected.filter((name) => !names.has(name))).toEqual([]);
 });
 
-test("a pool that was ended shows no gauges any more", async () => {
+test("a pool exports no gauges after shutdown", async () => {
   const { flame } = await withRunners();
   await Probe.add(1, 2);
   onTestFinished(() => flame.shutdown());

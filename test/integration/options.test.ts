@@ -1,4 +1,4 @@
-/** Every option of every object, given wrong as from JavaScript: each is refused where it is given, by an error that names it. */
+/** Wrong values for every option, as a JavaScript program could pass them: each is rejected by an error that names the option. */
 import { Registry } from "prom-client";
 import { describe, expect, test } from "vitest";
 import { type ProcessBackendOptions, processBackend } from "../../src/backends/process.ts";
@@ -59,16 +59,16 @@ const server = createFlame().createRunnerServer({ port: 0, hostname: "127.0.0.1"
 let serial = 0;
 const fresh = (): string => `m${++serial}`;
 
-/** One options object, and a place where it is given. */
+/** One options object, and a function that accepts it. */
 interface Case<Fields = Readonly<Record<string, Wrong>>> {
   readonly fields: Fields;
-  /** What leads to its fields in errors. */
+  /** Prefix of its fields in error messages. */
   readonly path: string;
-  /** Gives the object; throws or rejects when it is refused. */
+  /** Passes the object; throws or rejects if it is rejected. */
   readonly give: (options: unknown) => unknown;
-  /** Reads it without effects, for values that are right. Default: as `give`. */
+  /** Reads the object without side effects, for correct values. Default: `give`. */
   readonly read?: (options: unknown) => unknown;
-  /** Fields that an object cannot be without, with values. */
+  /** Required fields, with values. */
   readonly needed?: Readonly<Record<string, unknown>>;
 }
 
@@ -472,7 +472,7 @@ const failureOf = async (act: () => unknown): Promise<unknown> => {
   } catch (error) {
     return error;
   }
-  return "nothing was refused";
+  return "no error";
 };
 
 const show = (value: unknown): string =>
@@ -484,7 +484,7 @@ describe.each(Object.entries(cases))(
     const rows = Object.entries<Wrong>(fields);
 
     test.each(rows)(
-      "%s: wrong values are refused by name, and a right one is taken",
+      "%s: rejects wrong values with an error that names it, and accepts a correct one",
       async (field, { values, right }) => {
         for (const value of values) {
           const error = await failureOf(() => offer({ ...needed, [field]: value }));
@@ -498,7 +498,7 @@ describe.each(Object.entries(cases))(
       },
     );
 
-    test("a misspelt field is refused with the one that was meant", async () => {
+    test("rejects a misspelled field and suggests the correct one", async () => {
       for (const [field] of rows) {
         const error = await failureOf(() => offer({ ...needed, [misspell(field)]: 1 }));
         expect(error).toBeInstanceOf(ConfigError);
@@ -508,7 +508,7 @@ describe.each(Object.entries(cases))(
       }
     });
 
-    test("anything but an options object is refused", async () => {
+    test("rejects anything but an options object", async () => {
       for (const value of [
         null,
         "text",
@@ -521,13 +521,13 @@ describe.each(Object.entries(cases))(
         Promise.resolve({}),
         new Date(),
       ]) {
-        // A string is an id for decorators.
+        // Decorators accept a string as the id.
         if (typeof value === "string" && name.startsWith("@")) continue;
         expect(await failureOf(() => offer(value)), show(value)).toBeInstanceOf(FlameError);
       }
     });
 
-    test("throwing getters and proxies are refused, and do no more than that", async () => {
+    test("rejects throwing getters and proxies with ConfigError", async () => {
       const [field = ""] = rows.at(-1) ?? [];
       const thrower = (): never => {
         throw new Error("hostile");
@@ -543,7 +543,7 @@ describe.each(Object.entries(cases))(
       for (const options of hostile) expect(await failureOf(() => offer(options))).toBeInstanceOf(ConfigError);
     });
 
-    test("objects without a prototype, and getters of classes, are read like others", async () => {
+    test("reads objects without a prototype, and inherited getters", async () => {
       const [field, { values, right }] = rows[0]!;
       await read(Object.assign(Object.create(null) as object, { ...needed, [field]: right }));
       const inherited = (value: unknown): object => {
@@ -557,7 +557,7 @@ describe.each(Object.entries(cases))(
   },
 );
 
-describe("what is given as one value", () => {
+describe("a single-value argument", () => {
   test.each<[string, () => unknown]>([
     ["buffer: spareSlots is -1", () => buffer(-1)],
     ['buffer: spareSlots is "2"', () => buffer("2" as never)],
@@ -569,32 +569,35 @@ describe("what is given as one value", () => {
     ["writeBundle: folder is undefined", () => writeBundle(defaultSettings, undefined as never)],
     ["createFlame: the configuration is an array", () => createFlame([] as never).configure({})],
     ["m/default.map: items is 3", () => method.map(3 as never)],
-  ])("%s is refused", async (message, act) => {
+  ])("is rejected: %s", async (message, act) => {
     expect(await failureOf(act)).toMatchObject({ _tag: "ConfigError", message: expect.stringContaining(message) });
   });
 });
 
-describe("secrets", () => {
+describe("an error about a wrong option does not print the secret", () => {
   const hidden = "hunter2hunter2";
   test.each<[string, () => unknown]>([
-    ["a secret of another type", () => configure({ security: { secret: { [hidden]: hidden } } })],
-    ["a numeric secret", () => configure({ security: { secret: Number.parseInt("777333777", 10) } })],
-    ["in place of security", () => configure({ security: hidden })],
-    ["in place of the keys", () => configure({ security: { acceptKeys: hidden } })],
-    ["in place of a key", () => configure({ security: { acceptKeys: [hidden] } })],
-    ["as the id of a key", () => configure({ security: { keyId: `${hidden} x` } })],
-    ["as a window", () => configure({ security: { windowMs: hidden } })],
-    ["under another name", () => configure({ security: { secrets: hidden } })],
-    ["beside security", () => configure({ secret: hidden })],
-    ["of a server", () => createFlame().createRunnerServer({ security: { acceptKeys: { hidden } as never } })],
+    ["in an object passed as secret", () => configure({ security: { secret: { [hidden]: hidden } } })],
+    ["in a number passed as secret", () => configure({ security: { secret: Number.parseInt("777333777", 10) } })],
+    ["passed as security", () => configure({ security: hidden })],
+    ["passed as acceptKeys", () => configure({ security: { acceptKeys: hidden } })],
+    ["passed as a signing key", () => configure({ security: { acceptKeys: [hidden] } })],
+    ["passed as keyId", () => configure({ security: { keyId: `${hidden} x` } })],
+    ["passed as windowMs", () => configure({ security: { windowMs: hidden } })],
+    ["in a misspelled field of security", () => configure({ security: { secrets: hidden } })],
+    ["outside of security", () => configure({ secret: hidden })],
+    [
+      "in the options of a runner server",
+      () => createFlame().createRunnerServer({ security: { acceptKeys: { hidden } as never } }),
+    ],
     ["in the URL of a runner", () => configure({ runnerUrl: `ftp://user:${hidden}@127.0.0.1` })],
     ["in the URL of a pool's runner", () => configure({ pools: { p: { runners: [{ url: `x://u:${hidden}@h` }] } } })],
     ["in headers", () => startOpenTelemetry({ headers: { authorization: [hidden] as never } })],
-    ["in place of headers", () => startOpenTelemetry({ headers: hidden as never })],
+    ["passed as headers", () => startOpenTelemetry({ headers: hidden as never })],
     ["in the environment of runners", () => processBackend({ entry, env: { KEY: [hidden] as never } })],
-    ["in place of the environment", () => processBackend({ entry, env: hidden as never })],
+    ["passed as the environment", () => processBackend({ entry, env: hidden as never })],
     ["in an idempotency key", () => method.with({ idempotencyKey: ` ${hidden}` })],
-  ])("%s are not printed", async (_case, act) => {
+  ])("%s", async (_case, act) => {
     const error = await failureOf(act);
     expect(error).toBeInstanceOf(ConfigError);
     const { message, stack } = error as ConfigError;
@@ -602,7 +605,7 @@ describe("secrets", () => {
   });
 });
 
-test("options are read once: changing them later changes nothing", async () => {
+test("reads options once: later changes to the object have no effect", async () => {
   const options = { timeoutMs: 5_000, retry: { maxAttempts: 1 }, labels: { a: "b" } };
   const define = defineMethod(fresh(), unit, options);
   options.timeoutMs = Number.NaN;
@@ -617,7 +620,7 @@ test("options are read once: changing them later changes nothing", async () => {
   await flame.shutdown();
 });
 
-test("a call with options that another object inherits takes them", async () => {
+test("with() reads an inherited getter of its options", async () => {
   class Hurry {
     get timeoutMs(): number {
       return 0;

@@ -1,4 +1,4 @@
-/** Runners of a backend that holds no pipe to them, as on another host, and parents that die without a word. */
+/** Runners without a pipe to their parent, as on another host, whose parent dies. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,11 +35,11 @@ const startFamily = async (...args: ReadonlyArray<string>) => {
   return { parent, pid, drained };
 };
 
-test("a runner without a call outlives its timeout as long as its parent lives, and drains and ends when that is gone", async () => {
+test("an idle runner stays up past its orphan timeout while its parent lives, and drains and exits when the parent is killed", async () => {
   const { parent, pid, drained } = await startFamily();
   const until = performance.now() + 3 * orphanTimeoutMs;
   await waitFor(() => performance.now() > until || !isAlive(pid), {
-    what: "three timeouts to pass",
+    what: "three orphan timeouts to pass",
   });
   expect(isAlive(pid)).toBe(true);
   parent.kill("SIGKILL");
@@ -52,7 +52,7 @@ test("a runner without a call outlives its timeout as long as its parent lives, 
   ]);
 });
 
-test("an orphan finishes the detached call that it has before it ends", async () => {
+test("an orphaned runner finishes its detached call before it exits", async () => {
   const { file, lines } = notes();
   const { parent, pid, drained } = await startFamily(file);
   await waitFor(() => lines().length === 1, { what: "the handler to start" });

@@ -1,4 +1,4 @@
-/** Spans in a form that can be sent and compared. */
+/** Spans in a form that can be serialized and compared. */
 import type { tracing } from "@opentelemetry/sdk-node";
 
 export interface PlainSpan {
@@ -13,7 +13,7 @@ export interface PlainSpan {
   readonly events: ReadonlyArray<string>;
 }
 
-/** What tests look at. */
+/** Converts a span to the fields that tests assert. */
 export const plainSpan = (span: tracing.ReadableSpan): PlainSpan => ({
   name: span.name,
   kind: span.kind,

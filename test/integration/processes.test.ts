@@ -17,14 +17,14 @@ const failure = async (call: Promise<unknown>): Promise<InvokeError> => {
   throw new Error("the call was expected to fail");
 };
 
-test("a call runs in another process, on the same runtime", async () => {
+test("runs a call in another process, on the same runtime", async () => {
   await withRunners();
   const answer = await Probe.whoami();
   expect(answer.pid).not.toBe(process.pid);
   expect(answer.bun).toBe("Bun" in globalThis);
 });
 
-test("what superjson can carry arrives as it was", async () => {
+test("arguments and results keep the types that superjson supports", async () => {
   await withRunners();
   const value = {
     when: new Date(0),
@@ -36,7 +36,7 @@ test("what superjson can carry arrives as it was", async () => {
   expect(await Probe.echo(value)).toEqual(value);
 });
 
-test("calls spread over runners, and runners take as many as they may", async () => {
+test("spreads calls over runners, with at most maxConcurrency on each", async () => {
   const { flame } = await withRunners({ min: 2, max: 2, maxConcurrency: 2 });
   await waitFor(() => flame.pools["default"]?.stats().runners.idle === 2, { what: "two runners" });
   const { file, lines } = notes();
@@ -51,7 +51,7 @@ test("calls spread over runners, and runners take as many as they may", async ()
   expect(running).toEqual({ now: 0, most: 4 });
 });
 
-test("a call whose runner is killed is retried on another, if its policy says so", async () => {
+test("retries a call on another runner when its runner is killed and its policy allows retries", async () => {
   const { backend } = await withRunners({ max: 2 });
   const first = await Probe.whoami();
   const survivor = await Probe.dieFirst.with({ retry: { maxAttempts: 2, baseDelayMs: 10 } })();
@@ -62,7 +62,7 @@ test("a call whose runner is killed is retried on another, if its policy says so
   });
 });
 
-test("a call whose runner is killed ends at once, typed, when it may not run again", async () => {
+test("fails a call at once with transport_error when its runner is killed and it may not be retried", async () => {
   await withRunners();
   const { pid } = await Probe.whoami();
   const { file, lines } = notes();
@@ -76,7 +76,7 @@ test("a call whose runner is killed ends at once, typed, when it may not run aga
   expect(lines()).toHaveLength(1);
 });
 
-test("calls that wait for a killed runner's slot get another runner", async () => {
+test("calls that are queued for a killed runner get another runner", async () => {
   await withRunners({ max: 1 });
   const { pid } = await Probe.whoami();
   const { file, lines } = notes();
@@ -89,7 +89,7 @@ test("calls that wait for a killed runner's slot get another runner", async () =
   for (const answer of answers) expect(answer.pid).not.toBe(pid);
 });
 
-test("min is restored after a runner was killed", async () => {
+test("boots a runner to restore min after one is killed", async () => {
   const { backend } = await withRunners({ min: 2, max: 2 });
   await waitFor(() => backend.running().length === 2, { what: "two runners" });
   await Probe.whoami();
@@ -102,7 +102,7 @@ test("min is restored after a runner was killed", async () => {
   });
 });
 
-test("a deadline ends the call on time and stops the handler", async () => {
+test("times out a call at its deadline and aborts the handler", async () => {
   await withRunners();
   await Probe.whoami();
   const { file, lines } = notes();
@@ -110,11 +110,11 @@ test("a deadline ends the call on time and stops the handler", async () => {
   expect(error).toMatchObject({ code: "timeout", phase: "handler", method: "probe/slow" });
   expect(error.elapsedMs).toBeGreaterThanOrEqual(299);
   await waitFor(() => lines().some((line) => line.startsWith("aborted")), {
-    what: "the handler's signal",
+    what: "the handler to be aborted",
   });
 });
 
-test("a deadline of one millisecond is a typed timeout that names its phase", async () => {
+test("a call with timeoutMs: 1 fails with timeout and the phase it was in", async () => {
   await withRunners();
   await Probe.whoami();
   const error = await failure(Probe.slow.with({ timeoutMs: 1 })(60_000));
@@ -122,12 +122,12 @@ test("a deadline of one millisecond is a typed timeout that names its phase", as
   expect(["acquire", "network", "handler"]).toContain(error.phase);
 });
 
-test("deadlines that are longer than timers can wait do not end a call at once", async () => {
+test("a timeoutMs beyond the limit of timers does not time out at once", async () => {
   await withRunners({ spawnTimeoutMs: 3_000_000_000 });
   expect(await Probe.slow.with({ timeoutMs: 3_000_000_000 })(5)).toBe(1);
 });
 
-test("the caller's signal reaches the handler", async () => {
+test("aborting the caller's signal aborts the handler", async () => {
   await withRunners();
   const controller = new AbortController();
   const { file, lines } = notes();
@@ -135,20 +135,20 @@ test("the caller's signal reaches the handler", async () => {
   await waitFor(() => lines().length === 1, { what: "the handler to start" });
   controller.abort(new Error("no longer wanted"));
   expect(await call).toMatchObject({ code: "canceled", executed: "unknown" });
-  await waitFor(() => lines().some((line) => line.startsWith("aborted")), { what: "the handler's signal" });
+  await waitFor(() => lines().some((line) => line.startsWith("aborted")), { what: "the handler to be aborted" });
 });
 
-test("interrupting an Effect reaches the handler and frees the slot", async () => {
+test("interrupting an Effect aborts the handler and frees the slot", async () => {
   const { flame } = await withRunners();
   const { file, lines } = notes();
   const fiber = Effect.runFork(flame.toEffect(Probe.slow)(60_000, file));
   await waitFor(() => lines().length === 1, { what: "the handler to start" });
   await Effect.runPromise(Fiber.interrupt(fiber));
-  await waitFor(() => lines().some((line) => line.startsWith("aborted")), { what: "the handler's signal" });
+  await waitFor(() => lines().some((line) => line.startsWith("aborted")), { what: "the handler to be aborted" });
   expect(await Probe.add(1, 2)).toBe(3);
 });
 
-test("a call that is canceled before it starts does not run, and is counted", async () => {
+test("a call with an aborted signal does not run, and flame_invocation_active returns to 0", async () => {
   const { flame } = await withRunners();
   const { file, lines } = notes();
   const error = await failure(Probe.slow.with({ signal: AbortSignal.abort() })(1, file));
@@ -159,7 +159,7 @@ test("a call that is canceled before it starts does not run, and is counted", as
   expect(active.map(({ value }) => value)).toEqual([0]);
 });
 
-test("a handler's own error crosses with its code; any other without its message", async () => {
+test("a FlameMethodError reaches the caller with code and message; any other error without its message", async () => {
   await withRunners();
   const declined = await failure(Probe.decline());
   expect(declined).toMatchObject({
@@ -173,7 +173,7 @@ test("a handler's own error crosses with its code; any other without its message
   expect(JSON.stringify([crashed, crashed.message, crashed.remote])).not.toContain("secret");
 });
 
-test("a boot that fails tells its callers why, and is not tried silently for ever", async () => {
+test("a failed boot fails its calls with no_runner and the runner's error", async () => {
   const { processBackend } = await import("../../src/backends/process.ts");
   const entry = new URL("./fixtures/broken-runner.ts", import.meta.url);
   await withRunners({ backend: processBackend({ entry, logs: "ignore" }) });
@@ -182,7 +182,7 @@ test("a boot that fails tells its callers why, and is not tried silently for eve
   expect(error.message).toContain("the database is not there");
 });
 
-test("shutdown refuses new calls, lets running ones finish and leaves no process", async () => {
+test("shutdown rejects new calls, lets running ones finish and leaves no process", async () => {
   const { flame, backend } = await withRunners({ max: 2 });
   const { file, lines } = notes();
   const running = Probe.slow(400, file);

@@ -1,6 +1,6 @@
 /**
- * The books balance: what callers saw, what handlers did, what the metrics count and what
- * the traces show are the same calls, also when runners are killed in their work.
+ * Reconciliation: callers, handlers, metrics and traces report the same calls, also when runners are killed while they handle
+ * calls.
  */
 import { describe, expect, test } from "vitest";
 import { attributes, metrics, phases } from "../../src/telemetry/catalog.ts";
@@ -21,7 +21,7 @@ const countBy = <A>(items: ReadonlyArray<A>, key: (item: A) => string): Readonly
   return counts;
 };
 
-/** The value that the given share of them stays under: what a busy machine does to the rest is not ours. */
+/** The quantile `share` of the values. Tests use it to ignore outliers of a busy machine. */
 const quantile = (values: ReadonlyArray<number>, share: number): number =>
   values.toSorted((left, right) => left - right)[Math.floor(values.length * share)] ?? 0;
 
@@ -35,7 +35,7 @@ const isAttempt = ({ name }: ReceivedSpan): boolean => name === "flame.attempt";
 const isServer = ({ kind }: ReceivedSpan): boolean => kind === "server";
 const isHandler = ({ name }: ReceivedSpan): boolean => name === "flame.handler";
 
-/** Makes a call, and kills its runner when it is over, until that was one which the pool did not end itself just then. */
+/** Kills idle runners after a call until the pool counts a crash; a runner that the pool is ending anyway does not count. */
 const killIdle = async ({ backend, call, grown }: LedgerRun): Promise<void> => {
   const before = await grown(metrics.terminations.name, { reason: "crash" });
   await waitFor(
@@ -43,11 +43,11 @@ const killIdle = async ({ backend, call, grown }: LedgerRun): Promise<void> => {
       const pid = (await call("work", "well", 1))!;
       if (backend.running().some((runner) => runner.pid === pid)) process.kill(pid, "SIGKILL");
       await waitFor(() => backend.running().every((runner) => runner.pid !== pid), {
-        what: "the runner's end",
+        what: "the killed runner to exit",
       });
       return (await grown(metrics.terminations.name, { reason: "crash" })) > before;
     },
-    { what: "the pool to miss its runner" },
+    { what: "the pool to count a crash" },
   );
 };
 
@@ -72,7 +72,7 @@ const runWithFaults = async (run: LedgerRun): Promise<Accounts> => {
       await call("work", "stalls", 5, { idempotent: true, timeoutMs: 1_000, hedge: { delayMs: 40 } });
       return (await run.grown(`${metrics.attemptDuration.name}_count`, { attempt_kind: "hedge" })) > 0;
     },
-    { what: "a hedge, for which a second runner must have a free slot" },
+    { what: "a hedge, which needs a free slot on a second runner" },
   );
   await Promise.all(times(40, () => call("work", "well", 20)));
   await killIdle(run);
@@ -92,7 +92,7 @@ describe("a run with faults", () => {
     expect(new Map([...actual].toSorted())).toEqual(new Map([...expected].toSorted()));
   };
 
-  test("ends with books that can be read", { timeout: 120_000 }, async () => {
+  test("leaves a consistent ledger with every kind of outcome", { timeout: 120_000 }, async () => {
     const run = await startLedgerRun({
       pool: { min: 2, max: 3, maxConcurrency: 2, maxQueue: 36, recycle: { maxCalls: 20 }, retryBudget: false },
       env: { OTEL_BSP_SCHEDULE_DELAY: "300" },
@@ -113,7 +113,7 @@ describe("a run with faults", () => {
       expect(accounts.grown(metrics.terminations.name, { reason }), reason).toBeGreaterThan(0);
   });
 
-  test("calls of the ledger, of the metric and of the traces are the same, by method and status", () => {
+  test("has the same calls in ledger, metrics and traces, by method and status", () => {
     const { ledger, spans, grownBy } = accounts;
     const counted = grownBy(`${metrics.callDuration.name}_count`, "rpc_method", "rpc_status_code");
     same(counted, ledger.outcomes);
@@ -123,7 +123,7 @@ describe("a run with faults", () => {
     );
   });
 
-  test("attempts of the metric and of the traces are the same, by method, kind and status", () => {
+  test("has the same attempts in metrics and traces, by method, kind and status", () => {
     const { spans, grownBy } = accounts;
     const counted = grownBy(`${metrics.attemptDuration.name}_count`, "rpc_method", "attempt_kind", "rpc_status_code");
     const traced = countBy(
@@ -133,14 +133,14 @@ describe("a run with faults", () => {
     same(traced, counted);
   });
 
-  test("each call span says as many attempts as it has", () => {
+  test("records on each call span the number of its attempts", () => {
     const { spans } = accounts;
     const made = countBy(spans.filter(isAttempt), ({ parentSpanId }) => parentSpanId);
     const said = spans.filter(isCall).map((span) => [span.spanId, Number(text(span, "attemptCount") || 0)] as const);
     same(made, new Map(said.filter(([, count]) => count > 0)));
   });
 
-  test("error types of metrics and traces are the same, by method", () => {
+  test("has the same error types in metrics and traces, by method", () => {
     const { spans, grownBy } = accounts;
     const counted = grownBy(`${metrics.callDuration.name}_count`, "rpc_method", "error_type");
     const traced = countBy(spans.filter(isCall), (span) => `${text(span, "method")} ${text(span, "errorType")}`);
@@ -149,7 +149,7 @@ describe("a run with faults", () => {
       expect(span.status, span.name).toBe(text(span, "errorType") === "" ? "unset" : "error");
   });
 
-  test("the phases of each call sum to its duration, and those of all calls to theirs", () => {
+  test("has phases that sum to the call duration, per span and in the metrics", () => {
     const { spans, grown } = accounts;
     const gaps = spans.filter(isCall).map((span) => {
       const sum = phases.reduce((ms, phase) => ms + Number(span.attributes[`flame.phase.${phase}_ms`] ?? 0), 0);
@@ -159,7 +159,7 @@ describe("a run with faults", () => {
     expect(grown(`${metrics.phaseDuration.name}_sum`)).toBeCloseTo(grown(`${metrics.callDuration.name}_sum`), 6);
   });
 
-  test("each span of a runner belongs to an attempt that its parent made", () => {
+  test("has only runner spans that belong to an attempt of the parent", () => {
     const { spans, ledger } = accounts;
     const attempts = new Set(spans.filter(isAttempt).map(({ spanId }) => spanId));
     const servers = new Set(spans.filter(isServer).map(({ spanId }) => spanId));
@@ -171,7 +171,7 @@ describe("a run with faults", () => {
     );
   });
 
-  test("spans that died with their runners are counted, and none is counted as sent that was not", () => {
+  test("counts the spans of killed runners as lost, and as reported only spans that arrived", () => {
     const { spans, ledger, grown } = accounts;
     const executed = new Set(ledger.executions.keys());
     const served = spans.filter(isServer).map((span) => `${text(span, "invocationId")}#${text(span, "attempt")}`);
@@ -194,16 +194,16 @@ describe("a run with faults", () => {
   });
 });
 
-describe("the spans of a runner", { timeout: 60_000 }, () => {
+describe("spans of a runner", { timeout: 60_000 }, () => {
   const runnerSpans = ({ spans }: Accounts): number => spans.filter((span) => isServer(span) || isHandler(span)).length;
   const booked = ({ grown }: Accounts): { readonly reported: number; readonly lost: number } => ({
     reported: grown(spansTotal, { outcome: "reported" }),
     lost: grown(spansTotal, { outcome: "lost" }),
   });
-  /** Longer than any of these tests: what is sent is sent at the end. */
+  /** An export interval longer than any of these tests: spans are exported only at shutdown. */
   const never = { OTEL_BSP_SCHEDULE_DELAY: "600000" };
 
-  test("that ends in order were all sent", async () => {
+  test("that shuts down are all reported", async () => {
     const run = await startLedgerRun({ env: never });
     for (let n = 0; n < 5; n++) await run.call("work", "well", 1);
     expect(await run.grown(spansTotal)).toBe(0);
@@ -211,7 +211,7 @@ describe("the spans of a runner", { timeout: 60_000 }, () => {
     expect([runnerSpans(accounts), booked(accounts)]).toEqual([10, { reported: 10, lost: 0 }]);
   });
 
-  test("that is killed at rest are lost as far as they were not sent", async () => {
+  test("that is killed while idle are counted as lost if they were not exported", async () => {
     const run = await startLedgerRun({ env: never });
     for (let n = 0; n < 4; n++) await run.call("work", "well", 1);
     await killIdle(run);
@@ -219,7 +219,7 @@ describe("the spans of a runner", { timeout: 60_000 }, () => {
     expect([runnerSpans(accounts), booked(accounts)]).toEqual([0, { reported: 0, lost: 10 }]);
   });
 
-  test("that is killed at work are lost with those of the call that it had", async () => {
+  test("that is killed during a call are counted as lost, including those of the running call", async () => {
     const run = await startLedgerRun({ env: never });
     for (let n = 0; n < 3; n++) await run.call("work", "well", 1);
     await run.call("work", "dies", 1);
@@ -227,7 +227,7 @@ describe("the spans of a runner", { timeout: 60_000 }, () => {
     expect([runnerSpans(accounts), booked(accounts)]).toEqual([0, { reported: 0, lost: 8 }]);
   });
 
-  test("are counted as sent while it lives, when an answer says that they were", async () => {
+  test("that is running are counted as reported once a response confirms their export", async () => {
     const run = await startLedgerRun({ env: { OTEL_BSP_SCHEDULE_DELAY: "20" } });
     await run.call("work", "well", 1);
     await waitFor(
@@ -235,13 +235,13 @@ describe("the spans of a runner", { timeout: 60_000 }, () => {
         await run.call("work", "well", 1);
         return (await run.grown(spansTotal, { outcome: "reported" })) >= 2;
       },
-      { what: "spans that were sent", everyMs: 30 },
+      { what: "spans to be counted as reported", everyMs: 30 },
     );
     const accounts = await run.end();
     expect(booked(accounts)).toEqual({ reported: runnerSpans(accounts), lost: 0 });
   });
 
-  test("that cannot be exported are lost while it lives", async () => {
+  test("that is running are counted as lost when their export fails", async () => {
     const env = {
       OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
       OTEL_BSP_SCHEDULE_DELAY: "20",
@@ -254,12 +254,12 @@ describe("the spans of a runner", { timeout: 60_000 }, () => {
         await run.call("work", "well", 1);
         return (await run.grown(spansTotal, { outcome: "lost" })) >= 2;
       },
-      { what: "spans that could not be sent", everyMs: 50 },
+      { what: "spans to be counted as lost", everyMs: 50 },
     );
     expect(await run.grown(spansTotal, { outcome: "reported" })).toBe(0);
   });
 
-  test("that do not fit its queue are lost", async () => {
+  test("that exceed its export queue are counted as lost", async () => {
     const run = await startLedgerRun({ env: { ...never, OTEL_BSP_MAX_QUEUE_SIZE: "6" } });
     for (let n = 0; n < 5; n++) await run.call("work", "well", 1);
     const accounts = await run.end();

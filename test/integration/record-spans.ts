@@ -1,4 +1,4 @@
-/** Registers an OpenTelemetry SDK in this process that keeps its spans, until the test ends. */
+/** Registers an OpenTelemetry SDK in this process, with an in-memory exporter, until the test ends. */
 import { context, propagation, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { node, tracing } from "@opentelemetry/sdk-node";

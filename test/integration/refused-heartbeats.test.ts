@@ -1,4 +1,4 @@
-/** Runners that refuse the heartbeats of their parent end themselves; both sides say why before they do. */
+/** Runners that reject the heartbeats of their parent exit. Both sides log the reason first. */
 import { expect, onTestFinished, test } from "vitest";
 import { processBackend } from "../../src/backends/process.ts";
 import { type Backend, createFlame } from "../../src/index.ts";
@@ -7,7 +7,7 @@ import { entryOf } from "./setup.ts";
 
 const orphanTimeoutMs = 900;
 
-test("a runner with another secret says which heartbeats it refused, and so does its parent", async () => {
+test("a runner with another secret and its parent both log the rejected heartbeats, and the runner exits", async () => {
   const printed: Array<string> = [];
   const records: Array<{ message: string; meta: Record<string, unknown> }> = [];
   const keep = (message: string, meta: Record<string, unknown> = {}): void => void records.push({ message, meta });

@@ -1,4 +1,4 @@
-/** Runners without an OpenTelemetry SDK, and parents that record nothing: the trace goes on through them. */
+/** Runners without an OpenTelemetry SDK and parents with traces: false pass the trace context on. */
 import { context, propagation, trace } from "@opentelemetry/api";
 import type { tracing } from "@opentelemetry/sdk-node";
 import { beforeEach, expect, test } from "vitest";
@@ -19,7 +19,7 @@ const withBaggage = <A>(run: () => A): A =>
 const start = (traces: boolean) =>
   withRunners({}, { runner: "isolated-runner", config: { telemetry: { traces, baggageKeys: ["tenant"] } } });
 
-test("without an SDK, a runner's handlers and isolates, and calls made there, belong to the caller's attempt", async () => {
+test("a runner without an SDK passes the caller's attempt as trace context to handlers, isolates and nested calls", async () => {
   await start(true);
   for (const call of [() => InWorker.told(), () => InProcess.told(), () => InWorker.tellNested()]) {
     exporter.reset();
@@ -31,12 +31,12 @@ test("without an SDK, a runner's handlers and isolates, and calls made there, be
     expect(told.traceparent).toBe(`00-${attempt.traceId}-${attempt.spanId}-01`);
   }
   expect((await withBaggage(() => InWorker.told())).baggage).toBe("tenant=acme");
-  expect(await flame.metrics(), "nobody waits for spans that were never made").toMatch(
+  expect(await flame.metrics(), "counts no spans when the runner has no SDK").toMatch(
     /flame_telemetry_spans_total\{[^}]*outcome="reported"[^}]*\} 0\n/,
   );
 });
 
-test("a parent with traces: false makes no spans, and hands on the one that is active", async () => {
+test("a parent with traces: false creates no spans and passes on the active one", async () => {
   await start(false);
   const host = trace.getTracer("host").startSpan("host");
   const told = await context.with(trace.setSpan(context.active(), host), () => withBaggage(() => InWorker.told()));

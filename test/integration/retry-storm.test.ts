@@ -1,4 +1,4 @@
-/** Retries must not make an outage worse: few more attempts than calls while all runners refuse, and no loss while one drains. */
+/** Retries must not make an outage worse: few more attempts than calls while all runners are unavailable, and no failed call while one drains. */
 import { describe, expect, test } from "vitest";
 import type { FlameOptions } from "../../src/index.ts";
 import { defineMethod, InvokeError } from "../../src/index.ts";
@@ -15,7 +15,7 @@ const three = (mood?: InvokeError): Promise<ReadonlyArray<FlakyRunner>> =>
 const attemptsAt = (runners: ReadonlyArray<FlakyRunner>): number =>
   runners.reduce((sum, { arrivals }) => sum + arrivals.length, 0);
 
-/** Makes `calls` calls, `width` at a time; gives their outcomes. */
+/** Makes `calls` calls, `width` at a time. Returns the count of each outcome. */
 const load = async (
   calls: number,
   width: number,
@@ -42,7 +42,7 @@ describe("while every runner answers 503", () => {
     ["five attempts with backoff", { retry: { maxAttempts: 5, baseDelayMs: 10, maxDelayMs: 50 } }],
     ["an idempotent method with hedges", { idempotent: true, hedge: { delayMs: 1 } }],
   ] satisfies ReadonlyArray<[string, FlameOptions]>)(
-    "%s makes at most 1.2 attempts per call, and calls recover with the runners",
+    "%s makes at most 1.2 attempts per call, and calls succeed when the runners recover",
     async (_, options) => {
       const runners = await three(stopping);
       const parent = parentOf(runners);
@@ -68,14 +68,14 @@ describe("while every runner answers 503", () => {
     },
   );
 
-  test("without a budget, every call makes all of its attempts", async () => {
+  test("without a retry budget, every call makes three attempts", async () => {
     const runners = await three(stopping);
     const name = parentOf(runners, { retryBudget: false }).flame.fn("name", async () => "");
     await load(50, 10, () => name());
     expect(attemptsAt(runners)).toBe(150);
   });
 
-  test("retries of a call spread: each waits longer than the one before, and no two calls wait alike", async () => {
+  test("retry delays grow exponentially with jitter", async () => {
     const [runner] = await three(stopping);
     const parent = parentOf([runner!], { retryBudget: false });
     const name = parent.flame.fn("name", async () => "", { retry: { maxAttempts: 3, baseDelayMs: 20 } });
@@ -134,8 +134,8 @@ const draining = async () => {
   return { all, parent, work, end };
 };
 
-describe("real runners that drain", () => {
-  test("one of three loses no call: what it refuses fails over, and it is left out from then on", async () => {
+describe("draining runners", () => {
+  test("one of three: no call fails; rejected calls fail over, and the pool stops using the runner", async () => {
     const { all, parent, work, end } = await draining();
     const stopped = all[0]!.runner.stop({ drainTimeoutMs: 100_000 });
     expect(await load(300, 30, () => work.name())).toEqual(new Map([["ok", 300]]));
@@ -146,7 +146,7 @@ describe("real runners that drain", () => {
     await stopped;
   });
 
-  test("all of them get at most 1.2 attempts per call, and finish what they hold", async () => {
+  test("all three: new calls make at most 1.2 attempts each, and running calls finish", async () => {
     const { all, parent, work, end } = await draining();
     const stopped = Promise.all(all.map(({ runner }) => runner.stop({ drainTimeoutMs: 100_000 })));
     const outcomes = await load(300, 10, () => work.name());
@@ -159,7 +159,7 @@ describe("real runners that drain", () => {
   });
 });
 
-test("a runner that is full is asked again when it said so, where there is no other", async () => {
+test("retries on the only runner after its retryAfterMs when it is overloaded", async () => {
   const [runner] = await three(new InvokeError("overloaded", "Full.", { retryAfterMs: 60 }));
   const name = parentOf([runner!]).flame.fn("name", async () => "");
   const failed = await failureOf(name());

@@ -1,4 +1,4 @@
-/** Meshes and gateways on the way that rewrite trace context: calls, heartbeats and traces stay what they were. */
+/** Meshes and gateways that rewrite trace context headers: calls, heartbeats and traces are unaffected. */
 import { context, propagation } from "@opentelemetry/api";
 import type { tracing } from "@opentelemetry/sdk-node";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
@@ -43,7 +43,7 @@ beforeEach(() => {
   exporter = recordSpans();
 });
 
-/** A parent of one traced runner that is reached through the proxy. */
+/** Starts a parent whose one traced runner is behind the proxy. */
 const startBehind = async (rewrite: keyof typeof rewrites) => {
   const requests = recordRequests();
   let runners = 0;
@@ -77,11 +77,11 @@ const startBehind = async (rewrite: keyof typeof rewrites) => {
 };
 
 test.each(Object.keys(rewrites) as ReadonlyArray<keyof typeof rewrites>)(
-  "with a proxy that would %s trace context, calls are one trace and idle runners live",
+  "when a proxy would %s trace context headers, a call is still one trace and an idle runner stays up",
   async (rewrite) => {
     const { received, runners, problems } = await startBehind(rewrite);
     const until = performance.now() + 3 * orphanTimeoutMs;
-    await waitFor(() => performance.now() > until, { what: "three timeouts to pass" });
+    await waitFor(() => performance.now() > until, { what: "three orphan timeouts to pass" });
 
     const baggage = propagation.createBaggage({ tenant: { value: "acme" } });
     const seen = await context.with(propagation.setBaggage(context.active(), baggage), () => Probe.where());
@@ -89,7 +89,7 @@ test.each(Object.keys(rewrites) as ReadonlyArray<keyof typeof rewrites>)(
     const attempt = exporter.getFinishedSpans().find(({ name }) => name === "flame.attempt")!;
     expect(seen).toMatchObject({ traceId: attempt.spanContext().traceId, baggage: "acme" });
     expect(problems).toEqual([]);
-    expect(runners(), "one runner, which never ended").toBe(1);
+    expect(runners(), "one runner, never replaced").toBe(1);
     expect(received("probe/where")).toBe(1);
     expect(received(HEARTBEAT_METHOD)).toBeGreaterThanOrEqual(3);
   },

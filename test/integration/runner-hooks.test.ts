@@ -29,7 +29,7 @@ const failure = (call: Promise<unknown>): Promise<InvokeError> =>
     (thrown: InvokeError) => thrown,
   );
 
-test("a runner is ready when its start hook is done, and stops with its stop hook; isolates have their own", async () => {
+test("runs onRunnerStart before a runner is ready and onRunnerStop when it stops, once per runner and isolate", async () => {
   const exporter = recordSpans();
   const { lines } = await hooked();
   expect(await Hooked.model()).toBe("default true");
@@ -46,7 +46,7 @@ test("a runner is ready when its start hook is done, and stops with its stop hoo
   expect([...lines().slice(3)].sort()).toEqual(["stop none", "stop process", "stop worker"]);
 });
 
-test("a start hook that throws is a failed boot, and its cause reaches the caller and the span", async () => {
+test("onRunnerStart that throws fails the boot, with its error as cause for the caller and on the boot span", async () => {
   const exporter = recordSpans();
   const { lines } = await hooked({ HOOKS: "throws" });
   const error = await failure(Hooked.model());
@@ -63,7 +63,7 @@ test("a start hook that throws is a failed boot, and its cause reaches the calle
   expect(lines()).toEqual(["start none"]);
 });
 
-test("a start hook that hangs until the boot's time is over is named in the error", async () => {
+test("onRunnerStart that hangs past spawnTimeoutMs is named in the error", async () => {
   const { file, lines } = notes();
   const backend = hookedBackend({ HOOK_NOTES: file, HOOKS: "hangs" });
   const outOfTime = new AbortController();
@@ -74,7 +74,7 @@ test("a start hook that hangs until the boot's time is over is named in the erro
     timeoutMs: 60_000,
     signal: outOfTime.signal,
   });
-  await waitFor(() => lines().includes("start none"), { what: "the hook" });
+  await waitFor(() => lines().includes("start none"), { what: "the hook to start" });
   await new Promise((resolve) => setTimeout(resolve, 0));
   await new Promise((resolve) => setImmediate(resolve));
   outOfTime.abort(new InvokeError("no_runner", "spawnTimeoutMs is over."));
@@ -84,16 +84,16 @@ test("a start hook that hangs until the boot's time is over is named in the erro
   await waitFor(() => backend.running().length === 0, { what: "the end of the runner" });
 });
 
-test("a runner that ends in its start hook says so", async () => {
+test("a runner that exits during onRunnerStart fails the call with its exit code and the hook", async () => {
   await hooked({ HOOKS: "exits" });
   expect((await failure(Hooked.model())).message).toMatch(/exited with code 7 while onRunnerStart was running/);
 });
 
-test("the stop hook runs after the last invocation, and has what is left of the drain", async () => {
+test("onRunnerStop runs after the last invocation and is aborted at the drain timeout", async () => {
   const { lines } = await hooked({ HOOKS: "stops late", DRAIN_MS: "1500" });
   await Hooked.model();
   const slow = Hooked.slow(500);
-  await waitFor(() => lines().includes("slow begins"), { what: "a running invocation" });
+  await waitFor(() => lines().includes("slow begins"), { what: "the invocation to start" });
   const stopped = flame.shutdown();
   await slow;
   await stopped;
@@ -101,7 +101,7 @@ test("the stop hook runs after the last invocation, and has what is left of the 
   expect(lines()).toEqual(["start none", "slow begins", "slow ends", "stop aborted", "stop none"]);
 });
 
-test("a start hook of an isolate that fails is the error of the call, and the runner goes on", async () => {
+test("onRunnerStart that throws in an isolate fails the call, and the runner stays up", async () => {
   await hooked({ HOOKS: "isolate:throws" });
   for (const call of [Hooked.inWorker, Hooked.inProcess]) {
     const error = await failure(call());
@@ -111,7 +111,7 @@ test("a start hook of an isolate that fails is the error of the call, and the ru
   expect(await Hooked.model()).toBe("default true");
 });
 
-test("a start hook of an isolate that hangs has isolation.bootTimeoutMs, and the error says so", async () => {
+test("onRunnerStart that hangs in an isolate fails the call after isolation.bootTimeoutMs", async () => {
   await hooked({ HOOKS: "isolate:hangs", ISOLATE_BOOT_MS: "4000" });
   await waitFor(
     async () => {
@@ -121,11 +121,11 @@ test("a start hook of an isolate that hangs has isolation.bootTimeoutMs, and the
         /not ready within 4000 ms: onRunnerStart was still running\. .*isolation\.bootTimeoutMs/.test(error.message)
       );
     },
-    { what: "an isolate that gets as far as its hook", timeoutMs: 50_000 },
+    { what: "an isolate to time out in its hook", timeoutMs: 50_000 },
   );
 }, 60_000);
 
-test("in local mode the first call waits for the start hook, and the end of the instance for the stop hook", async () => {
+test("in local mode, the first call waits for onRunnerStart, and shutdown for onRunnerStop", async () => {
   const lines: Array<string> = [];
   let broken = true;
   const local = createFlame({
@@ -148,7 +148,7 @@ test("in local mode the first call waits for the start hook, and the end of the 
   expect(lines).toEqual(["start local none", "start local none", "stop"]);
 });
 
-test("in local mode a start hook that hangs has the call's time", async () => {
+test("in local mode, onRunnerStart that hangs fails the call at its deadline", async () => {
   const local = createFlame({
     mode: "local",
     onRunnerStart: ({ signal }) =>

@@ -1,4 +1,4 @@
-/** Instances with real runner processes, for one test each. */
+/** Configures the shared instance with real runner processes, for one test. */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ export type FixtureRunner =
 
 export const entryOf = (runner: FixtureRunner): URL => new URL(`./fixtures/${runner}.ts`, import.meta.url);
 
-/** The shared instance with a pool of processes; ended with the test. */
+/** Configures the shared instance with a pool of processes. Shuts it down when the test ends. */
 export const withRunners = async (
   pool: PoolConfig = {},
   options: { runner?: FixtureRunner; config?: FlameConfig } = {},
@@ -34,10 +34,10 @@ export const withRunners = async (
   return { flame, backend };
 };
 
-/** A logger that drops everything: failures are what these tests provoke. */
+/** A logger that drops everything: these tests provoke failures. */
 export const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
-/** A file that handlers append to, and its lines. */
+/** Creates a file for handlers to append to. `lines` reads it. */
 export const notes = (): { readonly file: string; readonly lines: () => ReadonlyArray<string> } => {
   const folder = mkdtempSync(join(tmpdir(), "firelight-test-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

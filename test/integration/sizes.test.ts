@@ -1,4 +1,4 @@
-/** Arguments and results that are larger than allowed: what the caller is told, and whether the handler ran. */
+/** Arguments and results that exceed maxBodyBytes: the error, and whether the handler ran. */
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -10,7 +10,7 @@ import { InProcess, InWorker } from "./fixtures/isolated-services.ts";
 import { entryOf, silent, withRunners } from "./setup.ts";
 import { failureOf, parentOf, secret, startStaticRunner } from "./static-runners.ts";
 
-/** The bytes of `{"json":["…"]}` around a text. */
+/** Bytes that `{"json":["…"]}` adds to a text. */
 const around = 13;
 
 const methods = () => {
@@ -51,7 +51,7 @@ describe.each([
   ["a runner", remote],
   ["local mode", local],
 ])("with %s", (_, make) => {
-  test("arguments up to the limit are sent, and larger ones fail before anything is", async () => {
+  test("accepts arguments up to maxBodyBytes, and fails larger ones before sending", async () => {
     const { calls, service } = await make(1_000);
     expect(await service.length("x".repeat(1_000 - around))).toBe(1_000 - around);
     const error = await failureOf(service.length.with({ retry: { maxAttempts: 3 } })("x".repeat(1_001 - around)));
@@ -67,7 +67,7 @@ describe.each([
     expect(calls).toEqual([1_000 - around]);
   });
 
-  test("an item of a map that is too large fails by itself", async () => {
+  test("fails only the oversized item of a map", async () => {
     const { calls, service } = await make(1_000);
     const items = ["a", "x".repeat(2_000), "bb"];
     const outcomes = await service.length.map(items, { onError: "collect" });
@@ -80,7 +80,7 @@ describe.each([
   });
 
   test.each([1_000, 100_000, 3_000_000])(
-    "a result of more than %i bytes fails with the word that the handler ran",
+    "fails a call with an oversized result of %i characters with executed: yes",
     async (length) => {
       const { calls, service } = await make(500);
       const again = service.text.with({ idempotent: true, retry: { maxAttempts: 3, baseDelayMs: 1 } });
@@ -92,13 +92,13 @@ describe.each([
     },
   );
 
-  test("an error is no result, and comes through whatever the limit", async () => {
+  test("does not apply maxBodyBytes to errors", async () => {
     const { service } = await make(100);
     expect(await failureOf(service.fail())).toMatchObject({ code: "remote_error", remote: { code: "declined" } });
   });
 });
 
-test("arguments that are too large take no slot and start no runner", async () => {
+test("oversized arguments take no slot and boot no runner", async () => {
   let boots = 0;
   const backend = {
     spawn: async (): Promise<never> => {
@@ -120,12 +120,12 @@ describe.each([
 ] as const)("from an isolate: %s", (_, service) => {
   const expected = { code: "payload_too_large", executed: "yes", retryable: false };
 
-  test("a result that is too large for the caller was the handler's", async () => {
+  test("fails with executed: yes when the result exceeds the caller's maxBodyBytes", async () => {
     await withRunners({ max: 1 }, { runner: "isolated-runner", config: { maxBodyBytes: 30 } });
     expect(await failureOf(service.where())).toMatchObject(expected);
   });
 
-  test("a result that is too large where it was made was the handler's", async () => {
+  test("fails with executed: yes when the result exceeds the isolate's maxBodyBytes", async () => {
     onTestFinished(() => flame.shutdown());
     const isolation = { entry: entryOf("isolated-runner") };
     await flame.configure({
@@ -140,22 +140,22 @@ describe.each([
   });
 });
 
-describe("an answer that is too large, and that no runner signed,", () => {
+describe("an oversized response", () => {
   const codec = makeCodec();
   const key = { id: "default", secret };
   const timings = { receivedMs: Date.now(), sentMs: Date.now(), queueMs: 0, handlerMs: 0, spans: 0 };
   const result = codec.encode("z".repeat(2_000_000), "result");
 
-  /** What a forger makes of the head of a request. */
+  /** Forged response headers, by the request. */
   const answers = {
-    "without a head": () => ({}),
-    "with the head and signature of a small answer": (request: IncomingMessage) => {
+    "without Firelight's headers": () => ({}),
+    "with the headers and signature of a small response": (request: IncomingMessage) => {
       const read = readRequestHead((name) => request.headers[name] as string | undefined);
       if ("malformed" in read) throw new Error(read.malformed);
       const body = codec.encode("small", "result");
       return { ...signedReply(read.head, key, "r1", { outcome: "ok", status: 200, body, timings }).headers };
     },
-    "with the secret of another": (request: IncomingMessage) => {
+    "signed with another secret": (request: IncomingMessage) => {
       const read = readRequestHead((name) => request.headers[name] as string | undefined);
       if ("malformed" in read) throw new Error(read.malformed);
       const other = { id: "default", secret: "another secret" };
@@ -163,7 +163,7 @@ describe("an answer that is too large, and that no runner signed,", () => {
     },
   } satisfies Record<string, (request: IncomingMessage) => Record<string, string>>;
 
-  test.each(Object.entries(answers))("%s, is no proof that the handler ran", async (_, headersFor) => {
+  test.each(Object.entries(answers))("%s fails the call with executed: unknown", async (_, headersFor) => {
     const server = createServer((request, response) => {
       const headers = headersFor(request);
       request

@@ -1,4 +1,4 @@
-/** Runners on real sockets in this process, and parents that call them at fixed addresses; ended with the test. */
+/** Runners on real sockets in this process, and parents that have them as static runners. All end with the test. */
 import { onTestFinished } from "vitest";
 import { type Labels, Scrape } from "../../examples/shared/prometheus-text.ts";
 import type { FlameConfig, Flame, InvokeError, PoolConfig, RunnerServer, ServiceDefinition } from "../../src/index.ts";
@@ -6,13 +6,13 @@ import { createFlame } from "../../src/index.ts";
 
 export const secret = "a secret of the tests";
 
-/** A record as a logger gets it. */
+/** A log record. */
 export interface LogRecord {
   readonly message: string;
   readonly meta: Readonly<Record<string, unknown>>;
 }
 
-/** Serves `methods` as the service `work`, by default with the secret of the tests. */
+/** Serves `methods` as the service `work`. Default security: the secret of the tests. */
 export const startStaticRunner = async (
   runnerId: string,
   methods: ServiceDefinition,
@@ -34,11 +34,11 @@ export interface TestParent {
   readonly logs: ReadonlyArray<LogRecord>;
   /** Records of one event. */
   logged(event: string): ReadonlyArray<LogRecord>;
-  /** The sum of the samples of a metric whose labels contain `labels`, such as `attempt_kind="hedge"`. */
+  /** Sum of the samples of a metric that have these labels. */
   sum(metric: string, labels?: Labels): Promise<number>;
 }
 
-/** A parent of the runners at these addresses. */
+/** Creates a parent of the runners at these addresses. */
 export const parentOf = (
   runners: ReadonlyArray<{ readonly id?: string; readonly url: string }>,
   pool: PoolConfig = {},
@@ -62,7 +62,7 @@ export const parentOf = (
   };
 };
 
-/** What a call fails with. */
+/** Returns the error of a call that must fail. */
 export const failureOf = async (call: Promise<unknown>): Promise<InvokeError> => {
   try {
     await call;

@@ -1,4 +1,4 @@
-/** What callers and logs learn of why a call failed: how its runner ended, and every cause that its handler had. */
+/** Causes of failed calls in errors and logs: how the runner exited, and the cause chain of the handler's error. */
 import { describe, expect, onTestFinished, test } from "vitest";
 import { processBackend } from "../../src/backends/process.ts";
 import { flame, type InvokeError } from "../../src/index.ts";
@@ -42,7 +42,7 @@ describe.each(["node", "bun"] as const)("a runner on %s", (runtime) => {
   test.each([
     ["exit", /it exited with code 3/, { code: 3, signal: null }],
     ["kill", /it was ended by SIGKILL\).*usually the kernel's OOM killer/, { code: null, signal: "SIGKILL" }],
-  ] as const)("that ends by %s tells every caller how", async (how, message, exit) => {
+  ] as const)("that ends by %s fails all of its calls with its exit", async (how, message, exit) => {
     const { written } = await start({ runtime });
     await Probe.add(1, 1);
     const beside = failureOf(Probe.slow(20_000));
@@ -52,13 +52,13 @@ describe.each(["node", "bun"] as const)("a runner on %s", (runtime) => {
       expect(error.message).toMatch(message);
     }
     await waitFor(() => written.some(({ meta }) => meta["event.name"] === "flame.runner.lost"), {
-      what: "the record of the loss",
+      what: "flame.runner.lost to be logged",
     });
     expect(await Probe.add(1, 2)).toBe(3);
   });
 });
 
-test("a runner that runs out of memory tells its caller so", async () => {
+test("a runner that runs out of memory fails the call with outOfMemory and a hint", async () => {
   const { written, lines } = await start({ runtime: "node", args: ["--max-old-space-size=64"] });
   await Probe.add(1, 1);
   const error = await failureOf(Probe.die("memory"));
@@ -66,17 +66,17 @@ test("a runner that runs out of memory tells its caller so", async () => {
   expect(error.message).toMatch(/it ran out of memory and .*maxConcurrency/);
   expect(lines.some((line) => line.includes("JavaScript heap out of memory"))).toBe(true);
   const lost = await waitFor(() => written.find(({ meta }) => meta["event.name"] === "flame.runner.lost"), {
-    what: "the record of the loss",
+    what: "flame.runner.lost to be logged",
   });
   expect(lost.message).toContain("ran out of memory");
 });
 
-test("the runner's own log has every cause, and the caller nothing of them", async () => {
+test("the runner logs the full cause chain, and the caller receives none of it", async () => {
   const { lines } = await start();
   const error = await failureOf(Probe.unreachable());
   expect(JSON.stringify(error)).not.toContain("ECONNREFUSED");
   const printed = await waitFor(() => lines.find((line) => line.includes("(ECONNREFUSED)")), {
-    what: "the record of the runner's console",
+    what: "the runner to log the cause",
   });
   expect(printed).toMatch(/^ {4}Error 1 of 1: Error: connect ECONNREFUSED 10\.0\.0\.1:5432 \(ECONNREFUSED\)$/);
   expect(lines.some((line) => line.startsWith("firelight error: probe/unreachable failed on this runner"))).toBe(true);
@@ -84,7 +84,7 @@ test("the runner's own log has every cause, and the caller nothing of them", asy
   expect(lines.some((line) => /^ {4}\s+at .*services\.ts/.test(line))).toBe(true);
 });
 
-test("with exposeErrors the caller and its log have every cause too", async () => {
+test("with exposeErrors, the caller and its log receive the full cause chain", async () => {
   const { written } = await start({ expose: true });
   const { remote } = await failureOf(Probe.unreachable());
   expect(remote).toMatchObject({

@@ -1,4 +1,4 @@
-/** One trace across two real processes, as an SDK in each of them records it. */
+/** One trace across two real processes, recorded by an SDK in each. */
 import { context, propagation, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { core, type tracing } from "@opentelemetry/sdk-node";
 import { Effect } from "effect";
@@ -25,7 +25,7 @@ const tracedRunners = (pool = {}) =>
 
 const parentSpans = (): ReadonlyArray<PlainSpan> => exporter.getFinishedSpans().map(plainSpan);
 
-/** Spans of the runner that answers, without those of asking. */
+/** Spans of the runner, without those of fetching them. */
 const runnerSpans = async (): Promise<ReadonlyArray<PlainSpan>> =>
   (await Recorded.spans()).filter((span) => span.attributes["rpc.method"] !== "recorded/spans");
 
@@ -38,7 +38,7 @@ const only = (spans: ReadonlyArray<PlainSpan>, matching: (span: PlainSpan) => bo
 const named = (name: string, kind?: SpanKind) => (span: PlainSpan) =>
   span.name === name && (kind === undefined || span.kind === kind);
 
-test("host, call, attempt, server and handler are one trace, each the child of the one before", async () => {
+test("host, call, attempt, server and handler spans form one trace, each the child of the previous one", async () => {
   await tracedRunners();
   await Probe.whoami();
   exporter.reset();
@@ -69,7 +69,7 @@ test("host, call, attempt, server and handler are one trace, each the child of t
   expect(call.attributes).not.toHaveProperty("error.type");
 });
 
-test("the phases on the call's span sum to its duration", async () => {
+test("the phases on a call span sum to its duration", async () => {
   await tracedRunners();
   await Probe.slow(50);
   const call = exporter.getFinishedSpans().find((span) => span.name === "probe/slow")!;
@@ -78,10 +78,10 @@ test("the phases on the call's span sum to its duration", async () => {
   const durationMs = call.duration[0] * 1e3 + call.duration[1] / 1e6;
   expect(phases).toHaveLength(8);
   expect(call.attributes["flame.phase.handler_ms"]).toBeGreaterThanOrEqual(49);
-  expect(Math.abs(durationMs - sum), "milliseconds between two looks at the clock").toBeLessThan(40);
+  expect(Math.abs(durationMs - sum), "milliseconds between duration and sum").toBeLessThan(40);
 });
 
-test("a cold call waits in an acquire span that links to the boot, and the boot links back to the call", async () => {
+test("the acquire span of a cold call links to the boot span, which links back to the call", async () => {
   await tracedRunners();
   await Probe.add(1, 2);
   const spans = parentSpans();
@@ -97,7 +97,7 @@ test("a cold call waits in an acquire span that links to the boot, and the boot 
   expect(call.attributes["flame.cold_start"]).toBe(true);
 });
 
-test("a call that queues links to the calls that hold the slots", async () => {
+test("the acquire span of a queued call links to the calls that hold the slots", async () => {
   await tracedRunners({ max: 1 });
   await Probe.whoami();
   exporter.reset();
@@ -108,7 +108,7 @@ test("a call that queues links to the calls that hold the slots", async () => {
   expect(acquire.attributes).toMatchObject({ "flame.acquire.source": "queued", "flame.pool.queue_depth": 0 });
 });
 
-test("inside a handler, plain instrumented code nests under the handler's span and sees the baggage", async () => {
+test("instrumented code in a handler has the handler's span as parent and sees the baggage", async () => {
   await tracedRunners();
   const baggage = propagation.createBaggage({ tenant: { value: "t-1" }, internal: { value: "stays here" } });
   const where = await context.with(propagation.setBaggage(context.active(), baggage), () => Probe.where());
@@ -122,7 +122,7 @@ test("inside a handler, plain instrumented code nests under the handler's span a
   );
 });
 
-test("a retried call shows both attempts with the reason, and the lost one as an error", async () => {
+test("a retried call has a span per attempt, with the retry reason and an error status on the lost one", async () => {
   await tracedRunners({ max: 2 });
   await Probe.dieFirst.with({ retry: { maxAttempts: 2, baseDelayMs: 5 } })();
   const spans = parentSpans();
@@ -150,7 +150,7 @@ const statusOf = (name: string) => {
   return { status: call.status, type: call.attributes["error.type"], events: call.events };
 };
 
-test("statuses are truthful: a typed failure, a defect, a timeout, an interruption, a lost race", async () => {
+test("spans have the right status after a typed failure, a defect, a timeout, an abort and a lost race", async () => {
   await tracedRunners({ maxConcurrency: 4 });
   await Probe.whoami();
 
@@ -183,7 +183,7 @@ test("statuses are truthful: a typed failure, a defect, a timeout, an interrupti
   const started = Effect.promise(() => waitFor(() => starts() === 2, { what: "the loser to start" }));
   const winner = Effect.andThen(started, effects.add(1, 2));
   expect(await Effect.runPromise(Effect.race(effects.slow(60_000, file), winner))).toBe(3);
-  await waitFor(() => parentSpans().some(named("probe/slow")), { what: "the loser's span" });
+  await waitFor(() => parentSpans().some(named("probe/slow")), { what: "the span of the losing call" });
   expect(statusOf("probe/slow")).toEqual({ status: SpanStatusCode.ERROR, type: "CANCELLED", events: [] });
   expect(statusOf("probe/add")).toEqual({ status: SpanStatusCode.UNSET, type: undefined, events: [] });
 
@@ -213,7 +213,7 @@ test("statuses are truthful: a typed failure, a defect, a timeout, an interrupti
   expect(handlers.every((span) => span.status === SpanStatusCode.ERROR)).toBe(true);
 });
 
-test("a call from inside a handler continues the same trace", async () => {
+test("a nested call continues the handler's trace", async () => {
   await tracedRunners();
   await Probe.nested();
   const call = only(parentSpans(), named("probe/nested"));
@@ -228,7 +228,7 @@ test("a call from inside a handler continues the same trace", async () => {
   expect(innerServer.parentSpanId).toBe(only(spans, named("flame.attempt")).spanId);
 });
 
-test("calls that overlap never mix their traces", async () => {
+test("200 concurrent calls have 200 separate traces", async () => {
   await tracedRunners({ max: 2, maxConcurrency: 8 });
   await Promise.all(Array.from({ length: 8 }, () => Probe.slow(5)));
   exporter.reset();

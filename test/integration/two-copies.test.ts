@@ -1,4 +1,4 @@
-/** Two copies of the package in one process: a version that a dependency brought, or one in a bundle. */
+/** Two copies of the package in one process, such as one in a dependency or in a bundle. */
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -8,7 +8,7 @@ import { VERSION } from "../../src/contract/process/version.ts";
 
 type Copy = typeof here;
 
-/** The class of this copy by its name. */
+/** The class of this copy with this name. */
 const classHere = (name: string): new (...args: never) => Error =>
   Reflect.get(here, name) as new (...args: never) => Error;
 
@@ -37,7 +37,7 @@ const make = (copy: Copy, config: here.FlameConfig): here.Flame => {
   return flame;
 };
 
-describe("errors of the other copy", () => {
+describe("an error of the other copy", () => {
   const made = (copy: Copy): Readonly<Record<string, Error>> => ({
     InvokeError: new copy.InvokeError("timeout", "late"),
     RegistryError: new copy.RegistryError("none"),
@@ -46,7 +46,7 @@ describe("errors of the other copy", () => {
   });
   const classes = ["FlameError", "InvokeError", "RegistryError", "ConfigError", "FlameMethodError"] as const;
 
-  test.each(classes)("are instances of %s exactly where this copy's are", (name) => {
+  test.each(classes)("is an instance of %s exactly when this copy's error is", (name) => {
     const [ours, theirs] = [made(here), made(other)];
     for (const kind of Object.keys(ours)) {
       const expected = kind === name || (name === "FlameError" && kind !== "FlameMethodError");
@@ -59,7 +59,7 @@ describe("errors of the other copy", () => {
     }
   });
 
-  test("keep what a derived class means", () => {
+  test("is not an instance of a derived class of this copy", () => {
     class Declined extends here.InvokeError {}
     const declined = new Declined("timeout", "late");
     expect(declined instanceof Declined).toBe(true);
@@ -70,7 +70,7 @@ describe("errors of the other copy", () => {
   });
 
   test.each([null, undefined, 1, "text", {}, Object.create(null), Proxy.revocable({}, {})])(
-    "are no other value: %#",
+    "instanceof is false for unrelated value %#",
     (value) => {
       if (value !== null && typeof value === "object" && "revoke" in value) value.revoke();
       const subject: unknown = value !== null && typeof value === "object" && "proxy" in value ? value.proxy : value;
@@ -78,7 +78,7 @@ describe("errors of the other copy", () => {
     },
   );
 
-  test("that a handler throws reach the caller with what it chose to say", async () => {
+  test("that a handler throws reaches the caller with its code and retryable", async () => {
     const flame = make(here, { mode: "local" });
     const pay = flame.fn("pay", async () => {
       throw new other.FlameMethodError("card_declined", "The card was declined.", { retryable: true });
@@ -91,8 +91,8 @@ describe("errors of the other copy", () => {
   });
 });
 
-describe("a handler of one copy that works with the other", () => {
-  test("is the current invocation there, and hands its deadline on", async () => {
+describe("a handler of one copy that calls the other", () => {
+  test("is the current invocation in the other copy and passes its deadline on", async () => {
     const [outer, inner] = [make(here, { mode: "local" }), make(other, { mode: "local" })];
     const inside = inner.fn("inside", async () => other.currentInvocation()?.deadline);
     const outside = outer.fn(
@@ -106,8 +106,8 @@ describe("a handler of one copy that works with the other", () => {
   });
 });
 
-describe("what another copy has made", () => {
-  test("is refused by toEffect and by the decorator of a class, with the copies named", () => {
+describe("a method of another copy", () => {
+  test("is rejected by toEffect and serviceDecorator with an error that names the copies", () => {
     const theirs = other.createFlame();
     expect(() => here.toEffect(theirs.fn("theirs", async () => 1))).toThrow(/2 copies of firelight.*two-copies/);
     class Mixed {
@@ -123,8 +123,8 @@ describe("what another copy has made", () => {
   });
 });
 
-describe("telemetry", () => {
-  test("of the other copy is flushed when an instance of this one shuts down", async () => {
+describe("shutdown", () => {
+  test("flushes the telemetry of the other copy", async () => {
     let flushed = 0;
     const stop = other.onFlush(() => (flushed += 1));
     await make(here, { mode: "local" }).shutdown();
@@ -133,8 +133,8 @@ describe("telemetry", () => {
   });
 });
 
-describe("a copy that nobody has configured", () => {
-  test("says with its first call that another one may be", async () => {
+describe("an unconfigured copy", () => {
+  test("fails its first call with an error that mentions the other copy", async () => {
     const lone = make(here, { mode: "parent" });
     await expect(lone.fn("alone", async () => 1)()).rejects.toThrow(
       /no pool "default" \(known pools: none\).*2 copies of firelight/,
@@ -142,8 +142,8 @@ describe("a copy that nobody has configured", () => {
   });
 });
 
-describe("a method that is registered with the other copy", () => {
-  test("is missing on a runner of this one, with an error that names both copies and where it is", async () => {
+describe("a method that is registered in the other copy", () => {
+  test("fails calls to a runner of this copy with a RegistryError that names both copies", async () => {
     other.createFlame().fn("lost", async () => 1);
     const runner = make(here, { mode: "runner", security: { secret } });
     const server = runner.createRunnerServer({ port: 0, hostname: "127.0.0.1", handleSignals: false });

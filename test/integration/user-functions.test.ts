@@ -1,6 +1,6 @@
 /**
- * Functions that users give to a pool and its backend, with real sockets: whatever they do, it is one record in the log and a
- * working pool, and nothing of it gets out as an uncaught error.
+ * User functions of a pool and its backend that throw, hang or return wrong values, with real sockets: each failure is logged
+ * once, the pool keeps working, and no error is left uncaught.
  */
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Backend, RunnerHandle, SpawnRequest } from "../../src/contract/config/backend.ts";
@@ -32,7 +32,7 @@ interface Logged {
   readonly event: unknown;
 }
 
-/** A pool whose runners are servers in this process, that the backend may spoil; and what is logged. */
+/** Creates a pool with runners in this process and a backend that `spoil` breaks. Returns the log records too. */
 const withPool = async (
   spoil: (backend: Backend) => Partial<Record<keyof Backend, unknown>>,
   pool: PoolConfig = {},
@@ -79,45 +79,45 @@ const revoked = (): object => {
   return proxy;
 };
 
-/** What a function does, and what is said of it. */
+/** What a function does, and the log message about it. */
 type Misdeed = readonly [what: string, run: () => unknown, said: RegExp];
 
 const throws: ReadonlyArray<Misdeed> = [
   ["throws", fail(new TypeError("no idea")), /no idea/],
-  ["throws nothing", fail(undefined), /nothing|type undefined/],
-  ["throws what cannot be read", fail(revoked()), /an object|type object/],
+  ["throws undefined", fail(undefined), /nothing|type undefined/],
+  ["throws a revoked proxy", fail(revoked()), /an object|type object/],
   ["rejects", async () => fail(new TypeError("no idea"))(), /no idea/],
   ["rejects with a symbol", async () => fail(Symbol("no"))(), /Symbol\(no\)|type symbol/],
 ];
 
 const returns: ReadonlyArray<Misdeed> = [
-  ["returns nothing", () => undefined, /nothing/],
+  ["returns undefined", () => undefined, /nothing/],
   ["returns NaN", () => NaN, /NaN/],
   ["returns a string", () => "yes", /"yes"/],
-  ["returns a promise of nothing", async () => undefined, /nothing/],
+  ["returns a promise of undefined", async () => undefined, /nothing/],
 ];
 
 describe("spawn", () => {
   const handles: ReadonlyArray<Misdeed> = [
-    ["gives {}", () => ({}), /returned a runner whose url is undefined/],
-    ["gives a number as id", () => ({ id: 5, url: "http://127.0.0.1:1" }), /returned a runner whose id is number/],
+    ["returns {}", () => ({}), /returned a runner whose url is undefined/],
+    ["returns a number as id", () => ({ id: 5, url: "http://127.0.0.1:1" }), /returned a runner whose id is number/],
     [
-      "gives an id with a line break",
+      "returns an id with a line break",
       () => ({ id: "a\nb", url: "http://127.0.0.1:1" }),
       /returned a runner whose id .* printable ASCII characters without spaces/s,
     ],
-    ["gives no url", () => ({ id: "r" }), /returned a runner whose url is undefined/],
+    ["returns no url", () => ({ id: "r" }), /returned a runner whose url is undefined/],
     [
-      "gives a url that is none",
+      "returns an invalid url",
       () => ({ id: "r", url: "127.0.0.1:80" }),
       /returned a runner whose url is "127.0.0.1:80"/,
     ],
-    ["gives what cannot be read", revoked, /TypeError|revoked/],
+    ["returns a revoked proxy", revoked, /TypeError|revoked/],
     ["never settles", () => new Promise(() => {}), /not ready within 3000 ms \(spawnTimeoutMs\)/],
   ];
 
   test.each([...throws, ...returns, ...handles])(
-    "that %s is a failed boot, and the pool boots again when it is mended",
+    "that %s fails the boot, and the pool boots again once spawn works",
     async (what, run, said) => {
       let broken = true;
       const { logged, call } = await withPool(
@@ -136,7 +136,7 @@ describe("spawn", () => {
     },
   );
 
-  test("that says why it took too long is quoted, and the boot has timed out", async () => {
+  test("that rejects after spawnTimeoutMs fails the call with its error, and the boot counts as a timeout", async () => {
     const spawn = ({ signal }: SpawnRequest) =>
       new Promise((_, reject) => {
         signal.addEventListener("abort", () => reject(new Error("the image is still being pulled")));
@@ -146,7 +146,7 @@ describe("spawn", () => {
     expect(await flame.metrics()).toContain('backend="in-process",result="timeout"} 1');
   });
 
-  test("that gives an unreadable exited has failed too", async () => {
+  test("that returns a handle whose exited getter throws fails the boot", async () => {
     const { call } = await withPool((good) => ({
       spawn: async (...args: Parameters<Backend["spawn"]>) => ({
         ...(await (good.spawn(...args) as Promise<RunnerHandle>)),
@@ -161,16 +161,20 @@ describe("spawn", () => {
 
 describe("exited", () => {
   const exits: ReadonlyArray<Misdeed> = [
-    ["gives nothing", async () => undefined, /nothing/],
-    ["gives a string", async () => "gone", /"gone"/],
-    ["gives an object without fields", async () => ({}), /exit code none, signal none/],
-    ["gives fields of other types", async () => ({ code: "1", signal: 9, reason: {} }), /exit code none, signal none/],
+    ["resolves with undefined", async () => undefined, /nothing/],
+    ["resolves with a string", async () => "gone", /"gone"/],
+    ["resolves with {}", async () => ({}), /exit code none, signal none/],
+    [
+      "resolves with fields of wrong types",
+      async () => ({ code: "1", signal: 9, reason: {} }),
+      /exit code none, signal none/,
+    ],
     ["rejects", async () => fail(new TypeError("no idea"))(), /TypeError: no idea/],
-    ["rejects with what cannot be read", async () => fail(revoked())(), /an object|type object/],
+    ["rejects with a revoked proxy", async () => fail(revoked())(), /an object|type object/],
     ["is a thenable that throws", () => ({ then: fail(new TypeError("no idea")) }), /TypeError: no idea/],
   ];
 
-  test.each(exits)("that %s is the end of the runner, and another takes over", async (_, run, said) => {
+  test.each(exits)("that %s counts as the end of the runner, and another replaces it", async (_, run, said) => {
     const end = Promise.withResolvers<void>();
     let spawned = 0;
     const { logged, call } = await withPool((good) => ({
@@ -187,7 +191,7 @@ describe("exited", () => {
     expect(spawned).toBe(2);
   });
 
-  test("that is no promise is left out, and said", async () => {
+  test("that is not a promise is ignored and logged", async () => {
     const { flame, logged, call } = await withPool((good) => ({
       spawn: async (...args: Parameters<Backend["spawn"]>) => ({
         ...(await (good.spawn(...args) as Promise<RunnerHandle>)),
@@ -201,49 +205,52 @@ describe("exited", () => {
 });
 
 describe("healthCheck", () => {
-  test.each([...throws, ...returns])("that %s leaves it to the runner, and is said once", async (_, run, said) => {
-    let looks = 0;
-    const { flame, logged, call } = await withPool(
-      () => ({
-        healthCheck: () => {
-          looks++;
-          return run();
-        },
-      }),
-      { healthCheckMs: 20 },
-    );
-    expect(await call()).toBe("pong");
-    await waitFor(() => looks >= 5, { what: "five looks" });
-    expect(await call()).toBe("pong");
-    expect(failures(logged)).toEqual([expect.stringMatching(said)]);
-    expect(failures(logged)[0]).toMatch(
-      /^backend\.healthCheck of pool "default" .*; the runner itself is probed instead/,
-    );
-    expect(failures(logged, "flame.runner.terminated")).toEqual([]);
-    expect(flame.pools["default"]!.stats().runners.idle).toBe(1);
-  });
+  test.each([...throws, ...returns])(
+    "that %s is logged once, and the pool probes the runner itself",
+    async (_, run, said) => {
+      let looks = 0;
+      const { flame, logged, call } = await withPool(
+        () => ({
+          healthCheck: () => {
+            looks++;
+            return run();
+          },
+        }),
+        { healthCheckMs: 20 },
+      );
+      expect(await call()).toBe("pong");
+      await waitFor(() => looks >= 5, { what: "five health checks" });
+      expect(await call()).toBe("pong");
+      expect(failures(logged)).toEqual([expect.stringMatching(said)]);
+      expect(failures(logged)[0]).toMatch(
+        /^backend\.healthCheck of pool "default" .*; the runner itself is probed instead/,
+      );
+      expect(failures(logged, "flame.runner.terminated")).toEqual([]);
+      expect(flame.pools["default"]!.stats().runners.idle).toBe(1);
+    },
+  );
 
-  test("that never settles does not keep a runner from its calls", async () => {
+  test("that never settles is logged and does not block calls", async () => {
     const { logged, call } = await withPool(() => ({ healthCheck: () => new Promise(() => {}) }), {
       healthCheckMs: 20,
       max: 1,
     });
     expect(await call()).toBe("pong");
-    await waitFor(() => failures(logged).length > 0, { what: "a word about it", timeoutMs: 10_000 });
+    await waitFor(() => failures(logged).length > 0, { what: "the failure to be logged", timeoutMs: 10_000 });
     expect(failures(logged)).toEqual([expect.stringContaining("did not settle within 5000 ms")]);
     expect(await call()).toBe("pong");
   });
 });
 
 describe("terminate", () => {
-  test.each(throws)("that %s is said, and the pool shuts down", async (_, run, said) => {
+  test.each(throws)("that %s is logged, and the pool shuts down", async (_, run, said) => {
     const { flame, logged, call } = await withPool(() => ({ terminate: run }));
     expect(await call()).toBe("pong");
     await flame.shutdown();
     expect(failures(logged, "flame.runner.not_ended")).toEqual([expect.stringMatching(said)]);
   });
 
-  test("that never settles is said, and the pool shuts down all the same", async () => {
+  test("that never settles is logged, and the pool shuts down", async () => {
     const { flame, logged, call } = await withPool(() => ({ terminate: () => new Promise(() => {}) }), {
       spawnTimeoutMs: 2_000,
     });
@@ -254,7 +261,7 @@ describe("terminate", () => {
     ]);
   });
 
-  test.each(returns)("that %s is fine", async (_, run) => {
+  test.each(returns)("that %s succeeds", async (_, run) => {
     const { flame, logged, call } = await withPool((good) => ({
       terminate: async (runner: RunnerHandle) => {
         await (good.terminate(runner) as Promise<unknown>);
@@ -268,17 +275,22 @@ describe("terminate", () => {
 });
 
 describe("hooks", () => {
-  test.each([...throws, ...returns])("that %s do not disturb the pool, and are named once", async (what, run, said) => {
-    const hooks = { onGrow: run, onShrink: run, onSaturated: run };
-    const { logged, call } = await withPool(() => ({}), { max: 1, idleShutdownMs: 0, ...hooks });
-    for (let i = 0; i < 3; i++) {
-      expect(await Promise.all([call(), call(), call()])).toEqual(["pong", "pong", "pong"]);
-      await waitFor(() => failures(logged, "flame.runner.terminated").length === i + 1, { what: "the runner to end" });
-    }
-    const named = failures(logged).map((message) => message.split(" ")[0]);
-    expect(named.sort()).toEqual(what.startsWith("returns") ? [] : ["onGrow", "onSaturated", "onShrink"]);
-    for (const message of failures(logged)) expect(message).toMatch(said);
-  });
+  test.each([...throws, ...returns])(
+    "that %s do not affect the pool; failures are logged once per hook",
+    async (what, run, said) => {
+      const hooks = { onGrow: run, onShrink: run, onSaturated: run };
+      const { logged, call } = await withPool(() => ({}), { max: 1, idleShutdownMs: 0, ...hooks });
+      for (let i = 0; i < 3; i++) {
+        expect(await Promise.all([call(), call(), call()])).toEqual(["pong", "pong", "pong"]);
+        await waitFor(() => failures(logged, "flame.runner.terminated").length === i + 1, {
+          what: "the runner to end",
+        });
+      }
+      const named = failures(logged).map((message) => message.split(" ")[0]);
+      expect(named.sort()).toEqual(what.startsWith("returns") ? [] : ["onGrow", "onSaturated", "onShrink"]);
+      for (const message of failures(logged)) expect(message).toMatch(said);
+    },
+  );
 });
 
 describe("a logger", () => {
@@ -286,7 +298,7 @@ describe("a logger", () => {
   afterEach(() => vi.restoreAllMocks());
 
   test.each([...throws, ...returns, ["never settles", () => new Promise(() => {}), /./] as const])(
-    "that %s does not hurt calls, boots or the end",
+    "that %s does not affect calls, boots or shutdown",
     async (_, run) => {
       const logger = { debug: run, info: run, warn: run, error: run };
       const { flame, call } = await withPool(() => ({}), {}, logger);

@@ -1,14 +1,14 @@
-/** Values that options of each kind must not take, as a program in JavaScript may give them. */
+/** Invalid values for each kind of option, as a JavaScript program could pass them. */
 
 /** A function. */
 export const nothing = (): void => {};
 
-/** What is wrong for nearly every option. */
+/** Values that nearly every option rejects. */
 const alien: ReadonlyArray<unknown> = [null, Number.NaN, 5n, Symbol("s"), new Map(), Promise.resolve(1)];
 
 const numeric: ReadonlyArray<unknown> = [...alien, "5", "", true, {}, [5], nothing, -Infinity];
 
-/** The wrong values of each kind of option. */
+/** Invalid values by kind of option. */
 export const wrongValues = {
   boolean: [...alien, "false", "true", "", 0, 1, {}, [], nothing],
   /** Whole and not negative. */
@@ -19,7 +19,7 @@ export const wrongValues = {
   endless: [...numeric, -1],
   /** A string that is not empty. */
   text: [...alien, "", 5, true, {}, ["a"], nothing, new URL("http://127.0.0.1")],
-  /** One of some words, none of which is "no such word". */
+  /** A value of an enumeration. */
   word: [...alien, "", "no such word", 0, true, {}, [], nothing],
   function: [...alien, "", "function", 1, true, {}, []],
   /** A string or a URL that names a file. */
@@ -28,7 +28,7 @@ export const wrongValues = {
   object: [...alien, "", "text", 5, true, [], nothing, new Date(), new URL("http://127.0.0.1")],
   /** An object of strings. */
   texts: [...alien, "", "text", 5, true, [], nothing, { a: 5 }, { a: null }, { a: {} }],
-  /** A list of rising numbers. */
+  /** A list of ascending numbers. */
   bounds: [...alien, "", "text", 5, true, {}, nothing, [null], [{}], ["1"], [0], [2, 1], new Set([1])],
   list: [...alien, "", "text", 5, true, {}, nothing, [null], [5], [{}], new Set(["a"])],
   /** An object with methods. */
@@ -38,14 +38,14 @@ export const wrongValues = {
 /** A kind of option. */
 export type Kind = keyof typeof wrongValues;
 
-/** What is wrong with an option: its kind's values and others. */
+/** Invalid values of an option, and a valid one. */
 export interface Wrong {
   readonly values: ReadonlyArray<unknown>;
-  /** A value that is right. */
+  /** A valid value. */
   readonly right: unknown;
 }
 
-/** The wrong values of a kind and others, without those that the option takes. */
+/** The invalid values of a kind and those in `also`, without those in `but`. */
 export const wrong = (
   kind: Kind,
   right: unknown,
@@ -55,8 +55,8 @@ export const wrong = (
   return { values: values.filter((value) => !but.some((taken) => Object.is(taken, value))), right };
 };
 
-/** Wrong values for each field of an options object: a field without any does not compile. */
+/** Invalid values for each field of an options object. A missing field does not compile. */
 export type WrongFields<Options> = { readonly [Field in keyof Options]-?: Wrong };
 
-/** A name that somebody may have meant another one with. */
+/** A misspelling of a name. */
 export const misspell = (name: string): string => `${name.slice(0, -1)}${name.at(-1) === "z" ? "y" : "z"}`;
