@@ -1,4 +1,4 @@
-/** The facts about decorators, which hold for both kinds of them. Each kind brings its own classes. */
+/** Tests that apply to both legacy and standard decorators. Each kind provides its own classes. */
 import { Effect } from "effect";
 import { describe, expect, test } from "vitest";
 import { makeDecorators, type MethodDecoratorMaker, type ServiceDecorator } from "../../src/contract/api/decorators.ts";
@@ -8,7 +8,7 @@ import type { CallOptions } from "../../src/contract/config/options.ts";
 import { createRegistry, type Registry } from "../../src/contract/api/registry.ts";
 import { toEffect, type Caller } from "../../src/contract/api/remote-method.ts";
 
-/** A process with decorators, whose calls run handlers as a runner would. */
+/** A process with decorators whose calls run handlers like a runner. */
 export interface World {
   readonly flame: MethodDecoratorMaker;
   readonly flameService: ServiceDecorator;
@@ -35,9 +35,9 @@ interface Animal {
   legs(): Promise<number>;
 }
 
-/** The classes that each kind of decorators brings. */
+/** The classes that each kind of decorators provides. */
 export interface Classes {
-  /** How many arguments this file's method decorators get: 3 for legacy ones, 2 for standard ones. */
+  /** Number of arguments that this file's method decorators receive: 3 for legacy ones, 2 for standard ones. */
   readonly decoratorArguments: number;
   /** `@flameService("billing", { pool: "default", timeoutMs: 10 })`; `charge` is `@flame({ id: "charge-card", pool: "gpu" })`. */
   readonly Billing: new () => Billing;
@@ -57,11 +57,11 @@ export interface Classes {
   readonly Unbound: new () => { x(): Promise<number> };
   /** `@flameService("animal")`: speak, legs. */
   readonly Animal: new () => Animal;
-  /** `@flameService("dog", { pool: "dogs" })`: overrides speak with the help of super, adds fetch. Extends Animal. */
+  /** `@flameService("dog", { pool: "dogs" })`: extends Animal, overrides speak, which calls super, and adds fetch. */
   readonly Dog: new () => Animal & { fetch(): Promise<string> };
   /** `@flameService({ id: "db", factory })`; the factory is asynchronous and calls methods of the instance. */
   readonly Db: new (url: string) => { query(sql: string): Promise<string> };
-  /** `@flameService("fragile")`: its constructor fails the first time. */
+  /** `@flameService("fragile")`: its constructor throws the first time. */
   readonly Fragile: new () => { go(): Promise<string> };
   /** Decorators in places where they cannot work. */
   readonly misuse: Readonly<
@@ -102,23 +102,23 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
   const methodsOf = ({ registry }: World, id: string): ReadonlyArray<string> =>
     [...(registry.getService(id)?.methods.keys() ?? [])].sort();
 
-  test(`these decorators are ${kind} ones`, () => {
+  test(`the decorators of this file are compiled as ${kind} ones`, () => {
     expect(setup().decoratorArguments).toBe(kind === "legacy" ? 3 : 2);
   });
 
   describe(`a class with ${kind} decorators`, () => {
-    test("is registered with its decorated and its undecorated methods, and with nothing else", () => {
+    test("registers its decorated and undecorated methods, and nothing else", () => {
       const world = setup();
       expect(methodsOf(world, "billing")).toEqual(["charge-card", "fee", "refund", "who"]);
     });
 
-    test("takes options without an id", async () => {
+    test("accepts options without an id", async () => {
       const world = setup();
       expect(await new world.Nameless().go()).toBe("went");
       expect(world.calls).toEqual([{ method: "Nameless/go", args: [], options: { pool: "gpu", timeoutMs: 7 } }]);
     });
 
-    test("takes its own name as id, and of static methods only those that are decorated", async () => {
+    test("defaults its id to its name and registers only decorated static methods", async () => {
       const world = setup();
       expect(methodsOf(world, "Calculator")).toEqual(["add", "now"]);
       expect(await world.Calculator.now()).toBe("now by Calculator");
@@ -126,7 +126,7 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
       expect(world.calls.map(({ method }) => method)).toEqual(["Calculator/now"]);
     });
 
-    test("merges the options of the class under those of the method", async () => {
+    test("merges the options of the method over those of the class", async () => {
       const world = setup();
       const billing = new world.Billing();
       await billing.charge(1);
@@ -137,7 +137,7 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
       ]);
     });
 
-    test("runs calls on one instance of its own, made outside of any invocation", async () => {
+    test("runs calls on one instance that the runner creates outside of any invocation", async () => {
       const world = setup();
       const first = new world.Billing();
       const second = new world.Billing();
@@ -148,14 +148,14 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
       expect(first.madeInside).toBe(false);
     });
 
-    test("lets the instance at work call its own methods directly, synchronous ones too", async () => {
+    test("calls methods directly from within a handler, including synchronous ones", async () => {
       const world = setup();
       const billing = new world.Billing();
       expect(await billing.charge(100)).toMatchObject({ total: 103 });
       expect(world.calls.map(({ method }) => method)).toEqual(["billing/charge-card"]);
     });
 
-    test("runs in process on a runner, on the very instance that was called", async () => {
+    test("runs methods in process on a runner, on the instance that was called", async () => {
       const world = setup();
       world.isRunner = true;
       const billing = new world.Billing();
@@ -165,7 +165,7 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
       expect(world.calls).toEqual([]);
     });
 
-    test("can be called without its instance, also on a runner", async () => {
+    test("has methods that can be called without their instance, also on a runner", async () => {
       const world = setup();
       const { refund } = new world.Billing();
       expect(await refund(5)).toBe(5);
@@ -174,7 +174,7 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
       expect(world.calls.map(({ args }) => args)).toEqual([[5], [6]]);
     });
 
-    test("gives Effects", async () => {
+    test("has methods that toEffect converts to Effects", async () => {
       const world = setup();
       const billing = new world.Billing();
       world.isRunner = true;
@@ -188,21 +188,21 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
   });
 
   describe(`a method with a ${kind} decorator that names its service`, () => {
-    test("is remote without its class being decorated, if it is static", async () => {
+    test("is remote without a decorated class if it is static", async () => {
       const world = setup();
       expect(methodsOf(world, "utils")).toEqual(["ping"]);
       expect(await world.Tools.ping()).toBe("pong by Tools");
       expect(world.calls).toEqual([{ method: "utils/ping", args: [], options: {} }]);
     });
 
-    test("runs on an instance of its class, if it is not", async () => {
+    test("runs on an instance of its class if it is not static", async () => {
       const world = setup();
       expect(methodsOf(world, "loose")).toEqual(["run"]);
       expect(await new world.Loose().run()).toBe("ran on Loose");
       expect(world.calls.map(({ method }) => method)).toEqual(["loose/run"]);
     });
 
-    test("rejects when neither it nor its class names one", async () => {
+    test("rejects when neither it nor its class names a service", async () => {
       const { Unbound } = setup();
       await expect(new Unbound().x()).rejects.toMatchObject({
         _tag: "RegistryError",
@@ -213,7 +213,7 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
   });
 
   describe(`inheritance with ${kind} decorators`, () => {
-    test("a service has the remote methods that its class inherits, on its own instance and with its own options", async () => {
+    test("a service includes inherited remote methods, with its own instance and options", async () => {
       const world = setup();
       expect(methodsOf(world, "animal")).toEqual(["legs", "speak"]);
       expect(methodsOf(world, "dog")).toEqual(["fetch", "legs", "speak"]);
@@ -234,15 +234,15 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
     });
   });
 
-  describe(`an instance behind ${kind} decorators`, () => {
-    test("comes from the factory, which may be asynchronous and call its methods", async () => {
+  describe(`the instance of a class with ${kind} decorators`, () => {
+    test("is created by the factory, which may be async and call its methods", async () => {
       const world = setup();
       const [one, two] = await Promise.all([new world.Db("unused").query("a"), new world.Db("unused").query("b")]);
       expect([one, two]).toEqual(["a at db://1 after connect, migrate", "b at db://1 after connect, migrate"]);
       expect(world.calls.map(({ method }) => method)).toEqual(["db/query", "db/query"]);
     });
 
-    test("that could not be made is reported with its cause and tried again by the next call", async () => {
+    test("is created again by the next call if its creation failed, and the error has the cause", async () => {
       const { registry } = setup();
       const go = registry.find("fragile/go");
       const error = await Promise.resolve()
@@ -266,14 +266,14 @@ export const decoratorFacts = (kind: "legacy" | "standard", make: (world: World)
       ["a method without parentheses", /@flame needs parentheses/],
       ["a class without parentheses", /@flameService needs parentheses/],
       ["two methods with one id", /twice\/same is already registered with a different handler/],
-    ] as const)("%s is refused where it is written", (what, message) => {
+    ] as const)("throw at the declaration of %s", (what, message) => {
       const { misuse } = setup();
       expect(misuse[what]).toThrow(
         expect.objectContaining({ _tag: "RegistryError", message: expect.stringMatching(message) }),
       );
     });
 
-    test("bad ids and options are refused where they are written", () => {
+    test("throw where invalid ids and options are passed", () => {
       const { flame, flameService, registry } = makeWorld();
       expect(() => flame("a b")).toThrow(RegistryError);
       expect(() => flame({ serviceId: "a/b" })).toThrow(RegistryError);

@@ -1,4 +1,4 @@
-/** How long any message within the default limit keeps the event loop busy, in processor time of its thread. */
+/** How long decoding a message within the default size limit blocks the event loop, in CPU time of its thread. */
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { makeCodec } from "../../src/contract/codec/codec.ts";
@@ -10,7 +10,7 @@ const mebibyte = 1024 * 1024;
 const many = (count: number, item: (at: number) => string): string =>
   Array.from({ length: count }, (_, at) => item(at)).join(",");
 
-/** As many items as fit into `bytes`. */
+/** As many copies of `item` as fit into `bytes`. */
 const fill = (bytes: number, item: string): string =>
   Array<string>(Math.floor(bytes / (item.length + 1)))
     .fill(item)
@@ -20,18 +20,18 @@ const cap = defaults.maxBodyBytes - 100;
 
 const messages: ReadonlyArray<readonly [name: string, text: () => string]> = [
   ["nesting", () => `{"json":${"[".repeat(2 * mebibyte)}${"]".repeat(2 * mebibyte)}}`],
-  ["nesting that stays within the limit", () => `{"json":[${fill(cap, `${"[".repeat(190)}${"]".repeat(190)}`)}]}`],
+  ["nesting within the limit", () => `{"json":[${fill(cap, `${"[".repeat(190)}${"]".repeat(190)}`)}]}`],
   ["empty arrays", () => `{"json":[${fill(cap, "[]")}]}`],
   ["empty objects", () => `{"json":[${fill(cap, "{}")}]}`],
   ["numbers", () => `{"json":[${fill(4_000_000, "1")}]}`],
   ["rows", () => `{"json":[${fill(cap, '{"id":12345,"name":"Ada Lovelace","ok":true}')}]}`],
-  ["objects of a key each", () => `{"json":[${many(500_000, (at) => `{"k${at}":1}`)}]}`],
+  ["objects with one key each", () => `{"json":[${many(500_000, (at) => `{"k${at}":1}`)}]}`],
   ["sparse keys", () => `{"json":[{${many(130_000, (at) => `"${(at * 102_943) % 4_294_967_290}":1`)}}]}`],
   ["sparse keys in many objects", () => `{"json":[${many(100_000, (at) => `{"a":1,"${(at * 101) % 1_000_000}":2}`)}]}`],
   ["too many keys", () => `{"json":[{${many(600_000, (at) => `"k${at}":1`)}}]}`],
   ["strings with escapes", () => `{"json":[${fill(cap, '"\\u0041\\n"')}]}`],
-  ["one text", () => `{"json":"${"x".repeat(cap)}"}`],
-  ["one text with escapes", () => `{"json":"${"\\u0041".repeat(cap / 6)}"}`],
+  ["one string", () => `{"json":"${"x".repeat(cap)}"}`],
+  ["one string with escapes", () => `{"json":"${"\\u0041".repeat(cap / 6)}"}`],
   ["white space", () => `{"json":${" ".repeat(cap)}1}`],
   [
     "dates",
@@ -39,7 +39,7 @@ const messages: ReadonlyArray<readonly [name: string, text: () => string]> = [
       `{"json":[${fill(130_000 * 27, '"2026-11-26T00:00:00.000Z"')}],"meta":{"v":1,"values":{${many(130_000, (at) => `"${at}":["Date"]`)}}}}`,
   ],
   [
-    "one value that is shared",
+    "one shared value",
     () =>
       `{"json":[{},${fill(130_000 * 5, "null")}],"meta":{"v":1,"referentialEqualities":{"0":[${many(130_000, (at) => `"${at + 1}"`)}]}}}`,
   ],
@@ -49,7 +49,7 @@ const messages: ReadonlyArray<readonly [name: string, text: () => string]> = [
       `{"json":[${fill(130_002 * 3, "{}")}],"meta":{"v":1,"referentialEqualities":{${many(130_000, (at) => `"${at}":["${at + 1}"]`)}}}}`,
   ],
   ["a set", () => `{"json":[${many(131_072, String)}],"meta":{"v":1,"values":["set"]}}`],
-  ["a set that is too large", () => `{"json":[${many(1_000_000, String)}],"meta":{"v":1,"values":["set"]}}`],
+  ["an oversized set", () => `{"json":[${many(1_000_000, String)}],"meta":{"v":1,"values":["set"]}}`],
   ["too many annotations", () => `{"json":[],"meta":{"v":1,"values":{${many(500_000, (at) => `"${at}":["Date"]`)}}}}`],
 ];
 
@@ -58,7 +58,7 @@ const threadMs = (): number => {
   return (user + system) / 1_000;
 };
 
-/** The longest that the event loop was kept busy while `work` was under way, in milliseconds of processor time. */
+/** The longest time that the event loop was blocked during `work`, in milliseconds of CPU time. */
 const longestTurn = async (work: () => Promise<unknown>): Promise<number> => {
   let over = false;
   const done = work().finally(() => (over = true));
@@ -75,25 +75,28 @@ const longestTurn = async (work: () => Promise<unknown>): Promise<number> => {
 const read = async (bytes: Uint8Array): Promise<unknown> =>
   codec.isQuickToDecode(bytes) ? codec.decode(bytes, "arguments") : codec.decodeInSlices(bytes, "arguments");
 
-/** Two mebibytes, in as many small objects as fit. */
+/** Two mebibytes of as many small objects as fit. */
 const yardstick = `[${fill(2 * mebibyte, "{}")}]`;
 
-/** What the parser of the runtime needs for {@link yardstick} in one turn, garbage collection included: the unit that the load of the machine stretches as well. */
+/**
+ * The time that `JSON.parse` takes for {@link yardstick}, garbage collection included. It is the unit of the
+ * measurements because the load of the machine affects both alike.
+ */
 const unitMs = (): number => {
   const before = threadMs();
   JSON.parse(yardstick);
   return threadMs() - before;
 };
 
-/** The longest turn, in the unit as it was right before and after. */
+/** The longest turn, in the average of the units measured before and after. */
 const longestInUnits = async (work: () => Promise<unknown>): Promise<number> => {
   const before = unitMs();
   const longest = await longestTurn(work);
   return longest / ((before + unitMs()) / 2);
 };
 
-/** A turn in which the garbage collector happened to run is measured again: what blocks by itself does so each time. */
-describe("no turn of the event loop takes longer than parsing 2 MiB at once, while a message is read", () => {
+/** A turn that is too long is measured again, in case a garbage collection ran in it. */
+describe("decoding a message blocks the event loop no longer than parsing 2 MiB at once", () => {
   test.each(messages)("%s", async (_name, text) => {
     const bytes = Buffer.from(text());
     expect(bytes.byteLength).toBeLessThanOrEqual(defaults.maxBodyBytes);

@@ -7,7 +7,7 @@ const count = ({ cause, errors = [] }: ThrownError): number =>
   1 + (cause === undefined ? 0 : count(cause)) + errors.reduce((sum, error) => sum + count(error), 0);
 
 describe("readThrown", () => {
-  test.each(Object.keys(hostile) as ReadonlyArray<Hostile>)("gives plain data of bounded size for %s", (what) => {
+  test.each(Object.keys(hostile) as ReadonlyArray<Hostile>)("returns plain data of bounded size for %s", (what) => {
     const said = readThrown(hostile[what]());
     expect(structuredClone(said)).toEqual(said);
     expect(JSON.stringify(said).length).toBeLessThan(128 * 1_024);
@@ -19,7 +19,7 @@ describe("readThrown", () => {
     expect(typeof isInstance(hostile[what](), Error)).toBe("boolean");
   });
 
-  test("has what an error says, its cause and its code", () => {
+  test("includes the name, message, stack, cause and code of an error", () => {
     const cause = Object.assign(new RangeError("inner"), { code: "E_INNER", errno: -111 });
     expect(readThrown(new TypeError("outer", { cause }))).toEqual({
       name: "TypeError",
@@ -29,7 +29,7 @@ describe("readThrown", () => {
     });
   });
 
-  test("has the errors of an AggregateError, whatever they are, and both of a SuppressedError", () => {
+  test("includes the errors of an AggregateError, also non-errors, and both errors of a SuppressedError", () => {
     expect(readThrown(new AggregateError([new Error("a"), "b"], "many")).errors).toMatchObject([
       { name: "Error", message: "a" },
       { name: "string", message: "b" },
@@ -42,7 +42,7 @@ describe("readThrown", () => {
     expect(readThrown(suppressed).errors).toMatchObject([{ message: "last" }, { message: "first" }]);
   });
 
-  test("has what the handler of a failed call said", () => {
+  test("includes the remote error of a failed call as the cause", () => {
     const remote = { name: "AggregateError", message: "m", errors: [{ name: "Error", message: "e", code: "E" }] };
     expect(readThrown(new InvokeError("remote_error", "x", { remote })).cause).toMatchObject(remote);
   });

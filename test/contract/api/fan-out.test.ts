@@ -8,7 +8,7 @@ import { waitFor } from "../../harness/wait-for.ts";
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
-/** Handlers that wait until they are let go, by item, and what they saw. */
+/** A service whose gated handlers wait until the test releases them by item, and a record of what they saw. */
 const setup = () => {
   const flame = createFlame({ mode: "local", logger: silent });
   onTestFinished(() => flame.shutdown());
@@ -54,10 +54,10 @@ const failure = async (run: PromiseLike<unknown>): Promise<CallError> => {
   } catch (error) {
     return error as CallError;
   }
-  throw new Error("it was expected to fail");
+  throw new Error("expected a failure");
 };
 
-/** Items that tell how many were taken, and whether they were closed. */
+/** A source of items that records how many were taken and whether it was closed. */
 const counted = (count = Infinity) => {
   const source = {
     taken: 0,
@@ -89,15 +89,15 @@ const collect = async <A>(run: AsyncIterable<A>): Promise<Array<A>> => {
   return all;
 };
 
-describe("a map that is awaited", () => {
-  test("gives results in the order of the items, however they end", async () => {
+describe("an awaited map", () => {
+  test("returns results in the order of the items, or of completion with ordered: false", async () => {
     const { service } = setup();
     expect(await service.slowFirst.map([0, 1, 2, 3])).toEqual([0, 1, 2, 3]);
     expect(await service.slowFirst.map([0, 1, 2, 3], { ordered: false })).toEqual([1, 2, 3, 0]);
     expect(await service.slowFirst.map([0, 1, 2, 3], { ordered: false, concurrency: 1 })).toEqual([0, 1, 2, 3]);
   });
 
-  test("takes arrays, sets, generators and asynchronous iterables, none of which need items", async () => {
+  test("accepts arrays, sets, generators and async iterables, including empty ones", async () => {
     const { service } = setup();
     expect(await service.double.map(new Set([1, 2]))).toEqual([2, 4]);
     expect(await service.double.map(counted(3).items())).toEqual([0, 2, 4]);
@@ -106,7 +106,7 @@ describe("a map that is awaited", () => {
     expect(await service.double.map(each([]))).toEqual([]);
   });
 
-  test("begins when it is awaited and not before, once", async () => {
+  test("starts when it is first awaited, and runs once", async () => {
     const { service } = setup();
     const source = counted(3);
     const run = service.double.map(source.items());
@@ -122,7 +122,7 @@ describe("a map that is awaited", () => {
     expect(() => run[Symbol.asyncIterator]()).toThrow(/already awaited or iterated/);
   });
 
-  test("never has more calls under way than allowed, and takes an item only for a free place", async () => {
+  test("runs at most concurrency calls, and takes an item only when one of them is free", async () => {
     const { service, world } = setup();
     const source = counted(20);
     const run = Promise.resolve(service.gated.map(source.items(), { concurrency: 3 }));
@@ -136,7 +136,7 @@ describe("a map that is awaited", () => {
     expect(source.closed).toBe(true);
   });
 
-  test("has 16 calls under way where nothing says how many the pool can run", async () => {
+  test("runs 16 calls concurrently when the pool's capacity is unknown", async () => {
     const { service, world } = setup();
     const controller = new AbortController();
     const run = failure(service.gated.with({ signal: controller.signal }).map(counted().items()));
@@ -146,7 +146,7 @@ describe("a map that is awaited", () => {
     expect(world.most).toBe(16);
   });
 
-  test("stops at the first failure: it says which item, cancels the others and takes no more", async () => {
+  test("rejects at the first failure with the item's index, cancels the other calls and takes no more", async () => {
     const { service, world } = setup();
     const source = counted();
     const run = failure(service.gated.map(source.items(), { concurrency: 3 }));
@@ -155,7 +155,7 @@ describe("a map that is awaited", () => {
     const error = await run;
     expect(error).toBeInstanceOf(InvokeError);
     expect(error).toMatchObject({ code: "remote_error", index: 1, method: "work/gated", remote: { code: "broken" } });
-    await waitFor(() => world.gates.size === 0, { what: "the others to end" });
+    await waitFor(() => world.gates.size === 0, { what: "the other calls to end" });
     expect(world.aborted.toSorted()).toEqual([0, 2]);
     expect(source).toMatchObject({ taken: 3, closed: true });
   });
@@ -166,7 +166,7 @@ describe("a map that is awaited", () => {
     expect(await failure(service.odd.map([4], { concurrency }))).toMatchObject({ index: 0 });
   });
 
-  test("collects failures beside results, with the item", async () => {
+  test('returns failures with their items among the results with onError: "collect"', async () => {
     const { service } = setup();
     const outcomes = await service.odd.map([1, 2, 3], { onError: "collect" });
     expect(outcomes).toMatchObject([
@@ -176,25 +176,28 @@ describe("a map that is awaited", () => {
     ]);
   });
 
-  test.each(["stop", "collect"] as const)("ends at once when its signal is aborted (onError: %s)", async (onError) => {
-    const { service, world } = setup();
-    const controller = new AbortController();
-    const source = counted();
-    const method = service.gated.with({ signal: controller.signal });
-    const run = failure(
-      onError === "stop"
-        ? method.map(source.items(), { concurrency: 2 })
-        : method.map(source.items(), { concurrency: 2, onError }),
-    );
-    await waitFor(() => world.gates.size === 2, { what: "two calls" });
-    controller.abort("no longer wanted");
-    expect(await run).toMatchObject({ code: "canceled", cause: "no longer wanted", method: "work/gated" });
-    await waitFor(() => world.gates.size === 0, { what: "the calls to end" });
-    expect(source).toMatchObject({ taken: 2, closed: true });
-    expect(await failure(method.map(source.items()))).toMatchObject({ code: "canceled" });
-  });
+  test.each(["stop", "collect"] as const)(
+    "rejects immediately when its signal is aborted (onError: %s)",
+    async (onError) => {
+      const { service, world } = setup();
+      const controller = new AbortController();
+      const source = counted();
+      const method = service.gated.with({ signal: controller.signal });
+      const run = failure(
+        onError === "stop"
+          ? method.map(source.items(), { concurrency: 2 })
+          : method.map(source.items(), { concurrency: 2, onError }),
+      );
+      await waitFor(() => world.gates.size === 2, { what: "two calls" });
+      controller.abort("no longer wanted");
+      expect(await run).toMatchObject({ code: "canceled", cause: "no longer wanted", method: "work/gated" });
+      await waitFor(() => world.gates.size === 0, { what: "the calls to end" });
+      expect(source).toMatchObject({ taken: 2, closed: true });
+      expect(await failure(method.map(source.items()))).toMatchObject({ code: "canceled" });
+    },
+  );
 
-  test("fails when its items cannot be read, and cancels what is under way", async () => {
+  test("rejects when its items cannot be read, and cancels the running calls", async () => {
     const { service, world } = setup();
     async function* broken() {
       yield 1;
@@ -207,7 +210,7 @@ describe("a map that is awaited", () => {
     await waitFor(() => world.aborted.length === 1, { what: "the first call to be canceled" });
   });
 
-  test("does not wait for an item that never comes", async () => {
+  test("rejects at a failure without waiting for an item that never arrives", async () => {
     const { service } = setup();
     async function* stuck() {
       yield 2;
@@ -216,7 +219,7 @@ describe("a map that is awaited", () => {
     expect(await failure(service.odd.map(stuck()))).toMatchObject({ index: 0 });
   });
 
-  test("reads its items where they were given", async () => {
+  test("reads its items in the async context of the map call", async () => {
     const { service } = setup();
     const storage = new AsyncLocalStorage<string>();
     const seen: Array<string | undefined> = [];
@@ -231,7 +234,7 @@ describe("a map that is awaited", () => {
     expect(seen).toEqual(["here", "here", "here"]);
   });
 
-  test("refuses what cannot work, by name and at once", () => {
+  test("throws immediately for invalid items and options, and names them", () => {
     const { service } = setup();
     expect(() => service.double.map(3 as never)).toThrow(/work\/double\.map: items is 3/);
     for (const concurrency of [0, 1.5, NaN, Infinity])
@@ -240,15 +243,15 @@ describe("a map that is awaited", () => {
     expect(() => service.double.map([], { ordered: 1 as never })).toThrow(/ordered/);
   });
 
-  test("rejects, and does not throw, when the instance cannot call", async () => {
+  test("rejects, rather than throws, when the instance is shut down", async () => {
     const { flame, service } = setup();
     await flame.shutdown();
     expect(await failure(service.double.map([1]))).toMatchObject({ code: "unavailable", executed: "no" });
   });
 });
 
-describe("a map that is iterated", () => {
-  test("gives results in order, or as they come", async () => {
+describe("an iterated map", () => {
+  test("yields results in the order of the items, or of completion with ordered: false", async () => {
     const { service } = setup();
     expect(await collect(service.slowFirst.map([0, 1, 2]))).toEqual([0, 1, 2]);
     expect(await collect(service.slowFirst.map([0, 1, 2], { ordered: false }))).toEqual([1, 2, 0]);
@@ -257,7 +260,7 @@ describe("a map that is iterated", () => {
   });
 
   test.each([true, false])(
-    "waits for the loop: results that it has not taken hold their places (ordered: %s)",
+    "applies backpressure: results that the loop has not taken count toward concurrency (ordered: %s)",
     async (ordered) => {
       const { service } = setup();
       const source = counted(50);
@@ -270,7 +273,7 @@ describe("a map that is iterated", () => {
     },
   );
 
-  test("takes 10 000 items, an item at a time, without keeping their results", async () => {
+  test("processes 10,000 items without retaining their results", async () => {
     const { flame } = setup();
     const page = flame.fn("page", async (n: number) => new Uint8Array(20_000).fill(n % 251));
     const weights: Array<number> = [];
@@ -287,7 +290,7 @@ describe("a map that is iterated", () => {
     expect(Math.min(...weights.slice(5)) - Math.min(...weights.slice(0, 5))).toBeLessThan(60_000_000);
   }, 60_000);
 
-  test("cancels what is under way when the loop is left, and lets the items go", async () => {
+  test("cancels the running calls and closes the items when the loop is left", async () => {
     const { service, world } = setup();
     const source = counted();
     const run = service.gated.map(source.items(), { concurrency: 3, ordered: false });
@@ -303,7 +306,7 @@ describe("a map that is iterated", () => {
     await waitFor(() => world.gates.size === 0, { what: "the calls to end" });
   });
 
-  test("throws the first failure into the loop, and is over then", async () => {
+  test("throws the first failure into the loop, and is then done", async () => {
     const { service } = setup();
     const iterator = service.odd.map([1, 3, 4, 5], { concurrency: 1 })[Symbol.asyncIterator]();
     expect(await iterator.next()).toEqual({ done: false, value: 1 });
@@ -312,20 +315,20 @@ describe("a map that is iterated", () => {
     expect(await iterator.next()).toEqual({ done: true, value: undefined });
   });
 
-  test("gives outcomes with onError: collect", async () => {
+  test('yields outcomes with onError: "collect"', async () => {
     const { service } = setup();
     const outcomes: Array<MapOutcome<number, number>> = await collect(service.odd.map([1, 2], { onError: "collect" }));
     expect(outcomes.map(({ ok }) => ok)).toEqual([true, false]);
   });
 
-  test("answers several questions at once, and all of them at the end", async () => {
+  test("resolves concurrent next() calls in order, and those past the end as done", async () => {
     const { service } = setup();
     const iterator = service.double.map([1, 2])[Symbol.asyncIterator]();
     const answers = await Promise.all([iterator.next(), iterator.next(), iterator.next(), iterator.next()]);
     expect(answers.map(({ value }) => value as number | undefined)).toEqual([2, 4, undefined, undefined]);
   });
 
-  test("that is left before it began takes nothing", async () => {
+  test("takes no items if it is left before it started", async () => {
     const { service } = setup();
     const source = counted();
     const iterator = service.double.map(source.items())[Symbol.asyncIterator]();
@@ -334,7 +337,7 @@ describe("a map that is iterated", () => {
     expect(source.taken).toBe(0);
   });
 
-  test("is good for one loop", async () => {
+  test("can be iterated only once", async () => {
     const { service } = setup();
     const run = service.double.map([1]);
     await collect(run);
@@ -344,7 +347,7 @@ describe("a map that is iterated", () => {
 });
 
 describe("a map as an Effect", () => {
-  test("gives all results, each time that it is run", async () => {
+  test("succeeds with all results each time it is run", async () => {
     const { flame, service } = setup();
     const double = flame.toEffect(service.double);
     const program = double.map([1, 2, 3], { concurrency: 2 });
@@ -355,7 +358,7 @@ describe("a map as an Effect", () => {
     expect(() => double.map([], { concurrency: 0 })).toThrow(ConfigError);
   });
 
-  test("fails with the first failure, and is interrupted with all of its calls", async () => {
+  test("fails with the first failure, and cancels its calls when it is interrupted", async () => {
     const { flame, service, world } = setup();
     const error = await Effect.runPromise(Effect.flip(flame.toEffect(service.odd).map([1, 2])));
     expect(error).toMatchObject({ _tag: "InvokeError", index: 1 });

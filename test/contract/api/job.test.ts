@@ -35,7 +35,7 @@ const setup = () => {
 };
 
 describe("a job", () => {
-  test("has the invocation's id at once, tells where it is and gives its result as often as asked", async () => {
+  test("has the invocation's id immediately, reports its status and returns its result repeatedly", async () => {
     const { service, gate, seen } = setup();
     const job = service.gated.spawn("got ");
     await waitFor(() => seen.started === 1, { what: "the handler" });
@@ -49,13 +49,13 @@ describe("a job", () => {
     expect(job.status()).toBe("done");
   });
 
-  test("has an id of its own each time", () => {
+  test("has a unique id", () => {
     const { service } = setup();
     const jobs = [service.fail.spawn(), service.fail.spawn()];
     expect(new Set(jobs.map(({ id }) => id)).size).toBe(2);
   });
 
-  test("that fails bothers nobody who does not ask", async () => {
+  test("that fails causes no unhandled rejection, and result() rejects", async () => {
     const { service } = setup();
     const unhandled: Array<unknown> = [];
     const onUnhandled = (error: unknown): void => void unhandled.push(error);
@@ -69,7 +69,7 @@ describe("a job", () => {
     await expect(job.result()).rejects.toMatchObject({ code: "remote_error", invocationId: job.id });
   });
 
-  test("is canceled with a reason, through to the handler", async () => {
+  test("rejects as canceled with the reason, and aborts the handler's signal", async () => {
     const { service, seen } = setup();
     const job = service.gated.spawn("");
     await waitFor(() => seen.started === 1, { what: "the handler" });
@@ -80,7 +80,7 @@ describe("a job", () => {
     expect(seen.aborted).toBe(1);
   });
 
-  test("ends with the signal of its call's options", async () => {
+  test("is canceled by the signal in its call options", async () => {
     const { service, seen } = setup();
     const controller = new AbortController();
     const job = service.gated.with({ signal: controller.signal }).spawn("");
@@ -92,7 +92,7 @@ describe("a job", () => {
     expect(seen.started).toBe(1);
   });
 
-  test("is canceled at the end of its scope, and waited for", async () => {
+  test("is canceled and awaited when its scope ends", async () => {
     const { service, gate, seen } = setup();
     let canceled;
     {
@@ -108,7 +108,7 @@ describe("a job", () => {
     }
   });
 
-  test("fails typed when the instance cannot call", async () => {
+  test("fails as unavailable when the instance is shut down", async () => {
     const { flame, service } = setup();
     await flame.shutdown();
     const job = service.fail.spawn();
@@ -118,7 +118,7 @@ describe("a job", () => {
 });
 
 describe("a detached call", () => {
-  test("ends for its caller when it is canceled, and its handler goes on", async () => {
+  test("rejects for its caller when it is canceled, while its handler continues", async () => {
     const { service, gate, seen } = setup();
     const job = service.deaf.with({ detached: true }).spawn();
     await waitFor(() => seen.started === 1, { what: "the handler" });
@@ -134,14 +134,14 @@ describe("a detached call", () => {
     expect(seen).toMatchObject({ aborted: 0, ids: ["finished"] });
   });
 
-  test("still ends at its deadline", async () => {
+  test("still times out at its deadline", async () => {
     const { service, seen } = setup();
     const call = service.deaf.with({ detached: true, timeoutMs: 50 })();
     await expect(call).rejects.toMatchObject({ code: "timeout" });
     await waitFor(() => seen.aborted === 1, { what: "the handler's signal" });
   });
 
-  test("is an option of methods too, which a call may take back; anything but a boolean is refused", async () => {
+  test("is an option of methods, which a call can override; only booleans are accepted", async () => {
     const { flame, seen } = setup();
     const wait = flame.fn(
       "wait",

@@ -10,7 +10,7 @@ const registration = (id: string, handler: Function = () => id): MethodRegistrat
 });
 
 describe("a registry", () => {
-  test("finds a method by its parts and by its name", () => {
+  test("finds a method by service and method id, and by its full name", () => {
     const registry = createRegistry();
     registry.register("math", [registration("add")]);
     expect(registry.getService("math")?.methods.has("add")).toBe(true);
@@ -20,7 +20,7 @@ describe("a registry", () => {
     expect(registry.getService("physics")).toBeUndefined();
   });
 
-  test("adds methods to a service that it knows, and lists services in order", () => {
+  test("adds methods to an existing service, and lists services in registration order", () => {
     const registry = createRegistry();
     registry.register("b", [registration("one")]);
     registry.register("a", [registration("one")]);
@@ -31,7 +31,7 @@ describe("a registry", () => {
     ]);
   });
 
-  test("takes the same handler twice and refuses another", () => {
+  test("accepts the same handler again and rejects a different one", () => {
     const registry = createRegistry();
     const add = (): number => 1;
     registry.register("math", [registration("add", add)]);
@@ -47,7 +47,7 @@ describe("a registry", () => {
     expect(registry.find("math/add")?.handler).toBe(add);
   });
 
-  test("registers all methods of a batch or none", () => {
+  test("registers either all methods of a batch or none", () => {
     const registry = createRegistry();
     registry.register("math", [registration("add")]);
     expect(() => registry.register("math", [registration("subtract"), registration("add")])).toThrow(RegistryError);
@@ -60,21 +60,21 @@ describe("a registry", () => {
     expect(registry.getService("twice")).toBeUndefined();
   });
 
-  test.each(["a", "A-Z_0.9$:@", "x".repeat(128), "__proto__", "constructor"])("takes the id %j", (id) => {
+  test.each(["a", "A-Z_0.9$:@", "x".repeat(128), "__proto__", "constructor"])("accepts the id %j", (id) => {
     const registry = createRegistry();
     registry.register(id, [registration(id)]);
     expect(registry.find(`${id}/${id}`)?.id).toBe(id);
     expect(registry.getService("toString")).toBeUndefined();
   });
 
-  test("refuses the service id that is Firelight's own, which is fine for a method", () => {
+  test('rejects the reserved service id "$firelight", but accepts it as a method id', () => {
     const registry = createRegistry();
     expect(() => registry.register("$firelight", [registration("heartbeat")])).toThrow(/is reserved by Firelight/);
     registry.register("fine", [registration("$firelight")]);
   });
 
   test.each(["", " ", "a b", "a/b", "größe", "a\n", "x".repeat(129)])(
-    "refuses the id %j for a service and for a method",
+    "rejects %j as a service id and as a method id",
     (id) => {
       const registry = createRegistry();
       expect(() => registry.register(id, [registration("fine")])).toThrow(/is an invalid service id\. Use 1 to 128/);

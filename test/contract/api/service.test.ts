@@ -16,7 +16,7 @@ interface Seen {
 
 const context = { invocationId: "i-1" } as InvocationContext;
 
-/** Runs methods straight from the registry, and writes down what was asked. */
+/** Runs methods directly from the registry and records the calls. */
 const setup = (
   answer?: Effect.Effect<unknown, CallError>,
 ): ServiceFactories & { registry: Registry; seen: Array<Seen> } => {
@@ -33,7 +33,7 @@ const setup = (
 };
 
 describe("a service", () => {
-  test("has the same methods in both spellings", async () => {
+  test("can be defined as service(id, …) and as service.id(…)", async () => {
     const { service, registry } = setup();
     const one = service("one", { add: async (a: number, b: number) => a + b });
     const two = service.two!({ add: async (a: number, b: number) => a + b });
@@ -42,7 +42,7 @@ describe("a service", () => {
     expect(registry.services().map(({ id }) => id)).toEqual(["one", "two"]);
   });
 
-  test("hands the context to handlers of defineMethod and not to plain functions", async () => {
+  test("passes the context to defineMethod handlers but not to plain functions", async () => {
     const { service } = setup();
     const s = service("s", {
       plain: (...args: Array<unknown>) => args,
@@ -54,7 +54,7 @@ describe("a service", () => {
     expect(await s.withIdProperties(2)).toEqual(["i-1", 2]);
   });
 
-  test("gives plain functions their definition as this", async () => {
+  test("calls plain functions with the definition as this", async () => {
     const { service } = setup();
     const counter = service("counter", {
       step: () => 2,
@@ -65,7 +65,7 @@ describe("a service", () => {
     expect(await counter.twice(5)).toBe(10);
   });
 
-  test("travels under the id of the definition, whatever its key is", async () => {
+  test("names a method by the id of its defineMethod, not by its key", async () => {
     const { service, seen, registry } = setup();
     const s = service("s", { chargeCard: defineMethod("charge", () => "ok") });
     expect(await s.chargeCard()).toBe("ok");
@@ -73,7 +73,7 @@ describe("a service", () => {
     expect(registry.find("s/chargeCard")).toBeUndefined();
   });
 
-  test("cannot be changed, and can be awaited without calling anything", async () => {
+  test("is immutable, and awaiting it calls no method", async () => {
     const { service, seen } = setup();
     const s = service("s", { a: () => 1 });
     expect(() => Object.assign(s, { b: () => 2 })).toThrow(TypeError);
@@ -82,7 +82,7 @@ describe("a service", () => {
     expect(seen).toEqual([]);
   });
 
-  test("may be defined again with the same functions, not with others", () => {
+  test("can be defined again with the same functions but not with different ones", () => {
     const { service } = setup();
     const definition = { a: () => 1, b: defineMethod("b", () => 2) };
     service("s", definition);
@@ -97,9 +97,9 @@ describe("a service", () => {
   test.each([
     ["a number", { rate: 3 }, /Member "rate" of service "s" is a number.*defineMethod\("rate", …\)/],
     ["an object", { nested: { a: (): number => 1 } }, /Member "nested" of service "s" is an object/],
-    ["nothing", { gone: undefined }, /Member "gone" of service "s" is undefined/],
-    ["a member whose name cannot travel", { "a b": (): number => 1 }, /"a b" is an invalid method id/],
-    ["no method at all", {}, /has no methods/],
+    ["undefined", { gone: undefined }, /Member "gone" of service "s" is undefined/],
+    ["a member with an invalid id", { "a b": (): number => 1 }, /"a b" is an invalid method id/],
+    ["a definition without methods", {}, /has no methods/],
     [
       "an instance of a class",
       new (class Billing {
@@ -110,7 +110,7 @@ describe("a service", () => {
       /@flameService/,
     ],
     ["null", null, /got null/],
-  ])("refuses %s", (_what, definition, message) => {
+  ])("rejects %s", (_what, definition, message) => {
     const { service, registry } = setup();
     expect(() => service("s", definition as never)).toThrow(
       expect.objectContaining({ _tag: "RegistryError", message: expect.stringMatching(message) }),
@@ -118,7 +118,7 @@ describe("a service", () => {
     expect(registry.services()).toEqual([]);
   });
 
-  test("refuses a member that would make it thenable, and takes its id under another name", async () => {
+  test('rejects a member named "then", but accepts "then" as a method id', async () => {
     const { service } = setup();
     const go = defineMethod("then", () => "went");
     // oxlint-disable-next-line unicorn/no-thenable
@@ -126,7 +126,7 @@ describe("a service", () => {
     expect(await service("s", { go }).go()).toBe("went");
   });
 
-  test("refuses ids that cannot travel", () => {
+  test("rejects invalid ids", () => {
     const { service, fn } = setup();
     expect(() => service("a/b", { a: () => 1 })).toThrow(RegistryError);
     expect(() => fn("", () => 1)).toThrow(RegistryError);
@@ -135,8 +135,8 @@ describe("a service", () => {
   });
 });
 
-describe("the withIdProperties spelling", () => {
-  test("leaves what every function has alone", () => {
+describe("service.id(…), fn.id(…) and defineMethod.id(…)", () => {
+  test("leave the properties of functions unchanged", () => {
     const { service } = setup();
     const maker = service as unknown as Record<string, unknown>;
     for (const key of ["call", "apply", "bind", "constructor", "toString", "hasOwnProperty"]) {
@@ -147,7 +147,7 @@ describe("the withIdProperties spelling", () => {
     for (const key of ["then", "toJSON", "prototype", "arguments", "caller"]) expect(maker[key], key).toBeUndefined();
   });
 
-  test("leaves those ids to the string form", async () => {
+  test("can be written in the string form for ids that are function properties", async () => {
     const { service, fn } = setup();
     for (const id of ["then", "call", "apply", "bind", "length", "name", "prototype"]) {
       expect(await service(id, { go: () => id }).go()).toBe(id);
@@ -157,8 +157,8 @@ describe("the withIdProperties spelling", () => {
   });
 });
 
-describe("a single function", () => {
-  test("is the method default of its own service", async () => {
+describe("fn", () => {
+  test("registers a function as the method default of its own service", async () => {
     const { fn, fnEffect, seen } = setup();
     const ping = fn("ping", async () => "pong");
     const echo = fn.echo!((value: string) => value);
@@ -176,7 +176,7 @@ describe("a single function", () => {
 });
 
 describe("options", () => {
-  test("merge service under method under call, field by field", async () => {
+  test("of the call override those of the method, which override those of the service, field by field", async () => {
     const { service, seen } = setup();
     const signal = new AbortController().signal;
     const s = service(
@@ -198,7 +198,7 @@ describe("options", () => {
     expect(seen[4]?.options).toEqual(seen[0]?.options);
   });
 
-  test("reach calls that are Effects", async () => {
+  test("apply to calls as Effects", async () => {
     const { serviceEffect, service, seen } = setup();
     const s = serviceEffect("s", { a: () => 1 });
     await Effect.runPromise(s.a.with({ timeoutMs: 5 })());
@@ -212,7 +212,7 @@ describe("options", () => {
     ]);
   });
 
-  test("are checked where they are given", () => {
+  test("are validated where they are passed", () => {
     const { service, fn } = setup();
     const s = service("s", { a: () => 1 });
     expect(() => service("x", { a: () => 1 }, { timeoutMs: -1 })).toThrow(/service "x": timeoutMs is -1/);
@@ -222,17 +222,17 @@ describe("options", () => {
   });
 });
 
-describe("how a call ends", () => {
+describe("a call", () => {
   const failure = new InvokeError("timeout", "too late");
 
-  test("a failure rejects the promise with the very error, and fails the Effect with it", async () => {
+  test("rejects the promise, or fails the Effect, with the same error instance", async () => {
     const { service, serviceEffect } = setup(Effect.fail(failure));
     await expect(service("s", { a: () => 1 }).a()).rejects.toBe(failure);
     const exit = await Effect.runPromiseExit(serviceEffect("e", { a: () => 1 }).a());
     expect(Exit.isFailure(exit) && Option.getOrUndefined(Cause.findErrorOption(exit.cause))).toBe(failure);
   });
 
-  test("a defect and an interruption reject with a CallError too", async () => {
+  test("rejects with an InvokeError on a defect and on an interruption", async () => {
     const bug = new Error("bug");
     await expect(setup(Effect.die(bug)).fn("f", () => 1)()).rejects.toMatchObject({
       _tag: "InvokeError",
@@ -246,7 +246,7 @@ describe("how a call ends", () => {
     });
   });
 
-  test("a promise's call starts in the stack of its caller, an Effect's when it runs", () => {
+  test("starts synchronously as a promise, and when it is run as an Effect", () => {
     const { fn, fnEffect, seen } = setup(Effect.succeed(1));
     void fn("now", () => 1)();
     expect(seen.map(({ method }) => method)).toEqual(["now/default"]);
@@ -259,7 +259,7 @@ describe("how a call ends", () => {
 });
 
 describe("toEffect", () => {
-  test("takes a method, a function and a whole service", async () => {
+  test("accepts a method, a function and a service", async () => {
     const { service, fn } = setup();
     const calc = service("calc", { square: async (n: number) => n * n, twice: (n: number) => 2 * n });
     const ping = fn("ping", async () => "pong");
@@ -270,7 +270,7 @@ describe("toEffect", () => {
     expect(await Effect.runPromise(effects.twice(4))).toBe(8);
   });
 
-  test("refuses what leads nowhere", () => {
+  test("rejects functions and objects that are not remote", () => {
     const { service } = setup();
     const calc = service("calc", { square: async (n: number) => n * n });
     expect(() => toEffect(async () => 1)).toThrow(RegistryError);

@@ -1,6 +1,6 @@
 import { InvokeError } from "../../../src/contract/errors.ts";
 
-/** The `InvokeError` that `run` throws; what else it throws is thrown. */
+/** Returns the `InvokeError` that `run` throws. Rethrows other errors, and throws if `run` does not throw. */
 export const caught = (run: () => unknown): InvokeError => {
   try {
     run();

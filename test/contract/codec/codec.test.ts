@@ -29,7 +29,7 @@ const refusal = (value: unknown): string => caught(() => codec.encode(value, wha
 describe("plain data", () => {
   const plain = fc.jsonValue({ maxDepth: 5 });
 
-  test("is encoded to the bytes that superjson would give", () => {
+  test("is encoded to the same bytes as by superjson", () => {
     const superJson = new SuperJSON({ dedupe: false });
     let fast = 0;
     fc.assert(
@@ -49,7 +49,7 @@ describe("plain data", () => {
     expect(fast).toBeGreaterThan(300);
   });
 
-  test("with anything in it that JSON cannot say is left to superjson, with the same bytes", () => {
+  test("with values that JSON cannot represent is encoded to the same bytes as by superjson", () => {
     const superJson = new SuperJSON({ dedupe: false });
     const leaf = fc.oneof(
       fc.constantFrom<unknown>(undefined, NaN, Infinity, -Infinity, -0, 0, null, "", 1n, -5n),
@@ -66,8 +66,8 @@ describe("plain data", () => {
         tie("map"),
         tie("set"),
       ),
-      // Keys with backslashes have a test of their own: superjson escapes them with a regular expression, which this
-      // version of V8 gets wrong once in some ten thousand generated values.
+      // Keys with backslashes have their own test: superjson escapes them with a regular expression that this version
+      // of V8 evaluates incorrectly about once in ten thousand generated values.
       record: fc.dictionary(fc.string({ unit: fc.constantFrom("a", ".", "/", "0", " ") }), tie("node"), {
         maxKeys: 3,
         noNullPrototype: false,
@@ -86,7 +86,7 @@ describe("plain data", () => {
     );
   });
 
-  /** Objects with ordinary prototypes and whole URLs: what arrives. */
+  /** The value as it is decoded: objects with ordinary prototypes, and copied dates and URLs. */
   const structuredCloneOf = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(structuredCloneOf);
     if (value instanceof Map)
@@ -110,7 +110,7 @@ describe("plain data", () => {
     ["toJSON", { toJSON: () => 1 }],
     ["a hidden toJSON", Object.defineProperty({}, "toJSON", { value: () => 1 })],
     ["an object twice", ((one) => [one, one])({})],
-    ["a circle", ((one: Array<unknown>) => (one.push(one), one))([])],
+    ["a cycle", ((one: Array<unknown>) => (one.push(one), one))([])],
     [
       "a class instance",
       new (class Card {
@@ -120,12 +120,12 @@ describe("plain data", () => {
     ["an array's subclass", new (class List extends Array {})()],
     ["a key constructor", JSON.parse('{"constructor":1}')],
     ["a key __proto__", JSON.parse('{"__proto__":1}')],
-    ["depth", nested(MAX_DEPTH + 1)],
-  ])("is not anything with %s", (_name, value) => {
+    ["more than MAX_DEPTH levels", nested(MAX_DEPTH + 1)],
+  ])("does not include %s", (_name, value) => {
     expect(isPlainJson(value)).toBe(false);
   });
 
-  test("may be 200 levels deep, and one more is refused on both sides", () => {
+  test("may be nested 200 levels deep; encode and decode reject more", () => {
     expect(roundTrip(nested(MAX_DEPTH))).toEqual(nested(MAX_DEPTH));
     expect(roundTrip(nested(MAX_DEPTH, 1n))).toEqual(nested(MAX_DEPTH, 1n));
     expect(refusal(nested(MAX_DEPTH + 1))).toMatch(/is nested more than 200 levels deep\. Send a flatter structure\.$/);
@@ -133,14 +133,14 @@ describe("plain data", () => {
     expect(caught(() => codec.decode(tooDeep, what)).message).toMatch(/more than 200 levels deep/);
   });
 
-  test("whose toJSON hides is sent as what it is", () => {
+  test("with a non-enumerable toJSON is encoded without calling it", () => {
     const value = Object.defineProperty({ a: 1 }, "toJSON", { value: () => ({ b: 2 }) });
     expect(roundTrip(value)).toEqual({ a: 1 });
   });
 });
 
 describe("values beyond JSON", () => {
-  test("arrive as they were sent", () => {
+  test("are decoded as they were encoded", () => {
     const value = {
       nothing: undefined,
       list: [undefined, null, NaN, Infinity, -Infinity, -0, 0],
@@ -164,7 +164,7 @@ describe("values beyond JSON", () => {
     expect(roundTrip(undefined)).toBeUndefined();
   });
 
-  test("include bytes, which arrive in memory of their own", () => {
+  test("include bytes, which are decoded into their own buffer", () => {
     const backing = Uint8Array.from({ length: 300 }, (_, at) => at);
     for (const value of [backing, backing.subarray(7, 20), new Uint8Array(0), new Uint8Array(1), new Uint8Array(2)]) {
       const arrived = roundTrip(value);
@@ -176,7 +176,7 @@ describe("values beyond JSON", () => {
     expect(fromBuffer).toStrictEqual(new Uint8Array([104, 101, 108, 108, 111]));
   });
 
-  test("include every typed array with every bit, and ArrayBuffer", () => {
+  test("include every kind of typed array, bit by bit, and ArrayBuffer", () => {
     for (const value of [
       new Int8Array([-1, 127]),
       new Uint8ClampedArray([0, 255]),
@@ -199,7 +199,7 @@ describe("values beyond JSON", () => {
     expect(new Uint8Array(buffer)).toStrictEqual(new Uint8Array([1, 2, 3]));
   });
 
-  test("carry images of several megabytes at base64's size, quickly", () => {
+  test("include images of several megabytes, encoded quickly and at the size of base64", () => {
     const image = new Uint8Array(4 * 1024 * 1024);
     for (let at = 0; at < image.length; at++) image[at] = (at * 2654435761) >>> 13;
     const started = performance.now();
@@ -210,7 +210,7 @@ describe("values beyond JSON", () => {
     expect(Buffer.compare(arrived.image, image)).toBe(0);
   });
 
-  test("include errors with name, message, cause and data, and without their stack", () => {
+  test("include errors with their name, message, cause and properties, but without their stack", () => {
     const cause = Object.assign(new TypeError("inner"), { code: "E_INNER", at: new Date(1) });
     const error = new RangeError("outer", { cause });
     const arrived = roundTrip(error);
@@ -223,7 +223,7 @@ describe("values beyond JSON", () => {
     expect(roundTrip(new AggregateError([new Error("a"), 1n], "both")).errors).toEqual([new Error("a"), 1n]);
   });
 
-  test("keep an object that is reached twice one object, in sets and map keys too", () => {
+  test("preserve the identity of an object that occurs twice, including in sets and map keys", () => {
     const [one, two] = [{ n: 1 }, { n: 2 }];
     const date = new Date(7);
     const value = {
@@ -244,7 +244,7 @@ describe("values beyond JSON", () => {
     expect(arrived.deep.list[0]![1]).toBe(arrived.date);
   });
 
-  test("keep sharing inside of shared objects", () => {
+  test("preserve identity inside shared objects", () => {
     const inner = { at: new Date(3) };
     const outer = { inner };
     const arrived = roundTrip({ long: { way: { outer } }, outer, inner });
@@ -253,7 +253,7 @@ describe("values beyond JSON", () => {
     expect(arrived.inner.at).toEqual(new Date(3));
   });
 
-  test("can be read by a plain superjson, where no custom type is needed", () => {
+  test("can be decoded by plain superjson if they need no custom type", () => {
     const value = { a: new Map([[1, new Date(1)]]), b: [undefined, 1n], c: new URL("https://example.com/") };
     expect(new SuperJSON().parse(text(value))).toEqual(value);
     expect(new SuperJSON().parse(text(new RangeError("x")))).toMatchObject({ name: "RangeError", message: "x" });
@@ -261,7 +261,7 @@ describe("values beyond JSON", () => {
 });
 
 describe("keys with backslashes and dots", () => {
-  test.each(["\\", "\\\\", ".", "a.b", "\\.", ".\\", "a\\.b\\\\"])("%j travels", (key) => {
+  test.each(["\\", "\\\\", ".", "a.b", "\\.", ".\\", "a\\.b\\\\"])("%j is encoded and decoded unchanged", (key) => {
     const value = { [key]: { [key]: new Date(1) }, other: 1n };
     expect(roundTrip(value)).toStrictEqual(value);
   });
@@ -271,7 +271,7 @@ describe("large messages", () => {
   const rows = (count: number): unknown =>
     Array.from({ length: count }, (_, id) => ({ id, name: `row ${id}`, at: new Date(id), tags: new Set(["a", id]) }));
 
-  test("are read in slices to the same values", async () => {
+  test("are decoded in slices to the same values as at once", async () => {
     const value = [rows(2_000), { shared: [1n], big: "x".repeat(200_000) }];
     const bytes = codec.encode(value, what);
     expect(codec.isQuickToDecode(bytes)).toBe(false);
@@ -289,7 +289,7 @@ describe("large messages", () => {
     );
   });
 
-  test("are told apart by what is in them, and not by their size alone", () => {
+  test("are classified by their content, not by their size alone", () => {
     const quick = (text: string): boolean => codec.isQuickToDecode(Buffer.from(text));
     expect(quick(`{"json":["${"x".repeat(1_000_000)}"]}`)).toBe(true);
     expect(quick(`{"json":[${"[],".repeat(20_000)}1]}`)).toBe(true);
@@ -298,14 +298,14 @@ describe("large messages", () => {
     expect(quick(`{"json":[${'{"id":1,"name":"a"},'.repeat(10_000)}1]}`)).toBe(true);
   });
 
-  test("stop being read when nobody waits for them", async () => {
+  test("stop being decoded when the signal is aborted", async () => {
     const stop = new AbortController();
     const reading = codec.decodeInSlices(codec.encode(rows(50_000), what), what, stop.signal);
     stop.abort(new Error("given up"));
     await expect(reading).rejects.toThrow("given up");
   });
 
-  test("are refused in slices with the same words", async () => {
+  test("are rejected in slices with the same messages", async () => {
     const refused = async (text: string): Promise<string> =>
       codec.decodeInSlices(Buffer.from(text), what).then(
         () => "accepted",
@@ -319,17 +319,17 @@ describe("large messages", () => {
   });
 });
 
-describe("what would be lost", () => {
+describe("a value that cannot be represented", () => {
   class Card {
     number = 1;
   }
   const loop: Record<string, unknown> = { name: "x" };
   loop["self"] = { back: loop };
 
-  /** A path as the message has it: by positions. */
+  /** A path as it is in the message: with positions instead of keys. */
   const positions = /(?<=^arguments of billing\/charge: )(?:\[\d+\]|\.<key \d+>|<\w+ \d+>|<cause>)+(?= )/;
 
-  test("is named by position in the message, and by its keys in the details alone", () => {
+  test("is located by position in the message, and by its keys in the details only", () => {
     const error = caught(() => codec.encode([1, { "card of Ada": new Map([["4242", () => 1]]) }], what));
     expect(error.message).toMatch(/^arguments of billing\/charge: \[1\]\.<key 0><value 0> is a function/);
     expect(error.details).toEqual({ path: '[1]["card of Ada"].get("4242")' });
@@ -381,16 +381,16 @@ describe("what would be lost", () => {
       ".list[1] is an empty array slot, which cannot be sent. Put null or undefined there.",
     ],
     [
-      "a circle",
+      "a cycle",
       [loop],
       "[0].self.back refers back to an object that contains it, which cannot be sent. Break the cycle",
     ],
     [
-      "a circle through a cause",
+      "a cycle through a cause",
       ((error) => ((error.cause = [error]), error))(new Error("x")),
       "<cause>[0] refers back to an object that contains it",
     ],
-    ["an immense bigint", [10n ** 5000n], "[0] is a bigint of more than 4096 digits, which cannot be sent."],
+    ["a bigint of too many digits", [10n ** 5000n], "[0] is a bigint of more than 4096 digits, which cannot be sent."],
     [
       "the key __proto__",
       [JSON.parse('{"__proto__":{"admin":true}}')],
@@ -411,14 +411,14 @@ describe("what would be lost", () => {
     ],
     ["something below an odd key", { "a b": { 'q"': () => 1 } }, '["a b"]["q\\""] is a function'],
     ["the value itself", () => 1, "the value itself is a function"],
-  ])("is refused where it is sent: %s", (_name, value, message) => {
+  ])("is rejected when it is encoded: %s", (_name, value, message) => {
     const error = caught(() => codec.encode(value, what));
     const named = error.message.replace(positions, (error.details as { path: string } | undefined)?.path ?? "");
     expect(named.startsWith(`${what}: ${message}`), `${error.message} / ${named}`).toBe(true);
     expect(error).toMatchObject({ code: "serialization_error", phase: "encode", retryable: false });
   });
 
-  test("is refused also when a getter throws", () => {
+  test("is rejected if a getter throws", () => {
     const value = {
       get broken() {
         throw new Error("no database");
@@ -427,7 +427,7 @@ describe("what would be lost", () => {
     expect(refusal(value)).toBe(`${what}: could not be encoded (no database).`);
   });
 
-  test("is refused in bounded time when sharing would blow it up", () => {
+  test("is rejected in bounded time if shared references would expand exponentially", () => {
     let value: unknown = { at: new Date() };
     for (let level = 0; level < 60; level++) value = [value, value];
     const started = performance.now();
@@ -435,7 +435,7 @@ describe("what would be lost", () => {
     expect(performance.now() - started).toBeLessThan(5000);
   });
 
-  test("is refused when there is too much of it, with better advice", () => {
+  test("is rejected with advice if it has too many values or annotations", () => {
     expect(refusal(Array.from({ length: MAX_NODES }, () => 1))).toMatch(
       /more than 2000000 values\. Send less at a time, or send numbers as a typed array/,
     );
@@ -444,7 +444,7 @@ describe("what would be lost", () => {
     );
   });
 
-  test("is refused when one container has too many members to be built in one go", () => {
+  test("is rejected if one object, Set, Map or URL is too large", () => {
     const keys = Array.from({ length: MAX_MEMBERS + 1 }, (_, at) => `k${at}`);
     expect(refusal([Object.fromEntries(keys.map((key) => [key, 1]))])).toMatch(
       /\[0\] is an object of more than 131072 keys/,
@@ -456,7 +456,7 @@ describe("what would be lost", () => {
     );
   });
 
-  test("is never lost silently: whatever is accepted arrives equal", () => {
+  test("is never lost silently: every accepted value is decoded to an equal one", () => {
     const anything = fc.anything({
       withBigInt: true,
       withDate: true,
@@ -468,7 +468,7 @@ describe("what would be lost", () => {
       withBoxedValues: true,
       maxDepth: 3,
     });
-    // A value that is refused does not count as a run: 300 are accepted, whatever chance brings.
+    // A rejected value does not count as a run, so that every run checks an accepted value.
     fc.assert(
       fc.property(anything, (value) => {
         let encoded: Uint8Array;

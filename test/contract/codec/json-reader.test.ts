@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { MAX_DEPTH, MAX_MEMBERS, MAX_NODES } from "../../../src/contract/codec/limits.ts";
 import { JsonReader } from "../../../src/contract/codec/json-reader.ts";
 
-/** Reads a text in steps of one value. */
+/** Reads a text in steps of one value each. */
 const read = (text: string): unknown => {
   const reader = new JsonReader(Buffer.from(text));
   while (!reader.read(1));
@@ -20,8 +20,8 @@ const outcome = (run: () => unknown): unknown => {
 
 const forbidden = /"(?:__proto__|constructor|prototype)"/;
 
-describe("the reader that pauses", () => {
-  test("gives what JSON.parse gives", () => {
+describe("JsonReader", () => {
+  test("returns the same values as JSON.parse", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 6 }), fc.constantFrom(undefined, 1, "\t"), (value, space) => {
         const text = JSON.stringify({ json: value }, undefined, space);
@@ -32,7 +32,7 @@ describe("the reader that pauses", () => {
     );
   });
 
-  test("accepts what JSON.parse accepts, and nothing else", () => {
+  test("accepts exactly what JSON.parse accepts", () => {
     const pieces = [
       ...'{}[],:"\\ \n0123456789-+.eEtrufalsn/b\u00e9\u2028x'.split(""),
       "true",
@@ -50,7 +50,7 @@ describe("the reader that pauses", () => {
     );
   });
 
-  test("accepts a changed text as JSON.parse does", () => {
+  test("accepts or rejects a mutated text like JSON.parse", () => {
     fc.assert(
       fc.property(
         fc.jsonValue({ maxDepth: 4 }),
@@ -111,11 +111,11 @@ describe("the reader that pauses", () => {
     "[1 2]",
     "{}x",
     "NaN",
-  ])("refuses %j", (text) => {
+  ])("rejects %j", (text) => {
     expect(() => read(text)).toThrow(/^the body is not JSON: byte \d+ does not fit$/);
   });
 
-  test("reads long texts in parts", () => {
+  test("reads long strings in parts", () => {
     const texts = [
       "x".repeat(1_000_000),
       "\u00e9\u{1f600}".repeat(200_000),
@@ -131,7 +131,7 @@ describe("the reader that pauses", () => {
       expect(() => read(`"${"x".repeat(600_000)}${end}`)).toThrow(/not JSON/);
   });
 
-  test("holds to the limits of the wire", () => {
+  test("enforces the limits of the wire format", () => {
     const nested = (depth: number): string => `{"json":${"[".repeat(depth)}${"]".repeat(depth)}}`;
     expect(read(nested(MAX_DEPTH))).toBeDefined();
     expect(() => read(nested(MAX_DEPTH + 1))).toThrow(/more than 200 levels deep/);
@@ -144,14 +144,14 @@ describe("the reader that pauses", () => {
     expect(() => read('{"json":1,"meta":{"__proto__":{}}}')).toThrow(/annotations name __proto__/);
     expect(
       read('{"json":1,"meta":{"constructor":2,"values":{"a":{}}}}'),
-      "annotations, whose paths others check",
+      "annotations, whose paths are checked later",
     ).toEqual({
       json: 1,
       meta: { constructor: 2, values: new Map([["a", new Map()]]) },
     });
   });
 
-  test("tells keys apart whose hashes are alike", () => {
+  test("distinguishes keys whose hashes collide", () => {
     const text = `[${Array.from({ length: 5_000 }, (_, at) => `{"${at % 7 === 0 ? "Aa" : "BB"}":${at},"k${at % 1_500}":0}`).join(",")}]`;
     expect(read(text)).toStrictEqual(JSON.parse(text));
   });

@@ -23,17 +23,17 @@ const hostile = (value: unknown): string => {
   return error.message;
 };
 
-describe("hostile bytes", () => {
+describe("decode with hostile bytes", () => {
   test.each<[string, unknown, RegExp]>([
-    ["no JSON", "{", /cannot be decoded: /],
+    ["invalid JSON", "{", /cannot be decoded: /],
     [
-      "nothing",
+      "an empty body",
       "",
       /0 bytes arrived intact but cannot be decoded: .*Run the same version of firelight on both sides\.$/,
     ],
     ["a byte order mark", '\ufeff{"json":1}', /cannot be decoded/],
-    ["no envelope", [1], /not an object with a field "json"/],
-    ["no json", { meta: {} }, /not an object with a field "json"/],
+    ["a missing envelope", [1], /not an object with a field "json"/],
+    ["a missing field json", { meta: {} }, /not an object with a field "json"/],
     ["an unknown field", { json: 1, extra: 2 }, /has a field other than "json" and "meta"/],
     ["__proto__", '{"json":[{"__proto__":{"admin":true}}]}', /key __proto__, which is not allowed/],
     ["an escaped __proto__", '{"json":[{"__pro\\u0074o__":{"admin":true}}]}', /key __proto__, which is not allowed/],
@@ -70,10 +70,10 @@ describe("hostile bytes", () => {
       /a path that does not exist/,
     ],
     ["a malformed escape", { json: {}, meta: { v: 1, values: { "a\\b": ["undefined"] } } }, /malformed path/],
-    ["meta that is none", { json: 1, meta: 7 }, /not superjson's version 1/],
+    ["an invalid meta", { json: 1, meta: 7 }, /not superjson's version 1/],
     ["the legacy version", { json: [null], meta: { values: { "0": ["undefined"] } } }, /not superjson's version 1/],
     ["an unknown field of meta", { json: 1, meta: { v: 1, more: 1 } }, /annotations have an unknown field/],
-    ["values that are none", { json: 1, meta: { v: 1, values: "Date" } }, /annotations are malformed/],
+    ["invalid values", { json: 1, meta: { v: 1, values: "Date" } }, /annotations are malformed/],
     ["an empty annotation", { json: 1, meta: { v: 1, values: [] } }, /annotations are malformed/],
     [
       "a regexp",
@@ -98,34 +98,30 @@ describe("hostile bytes", () => {
       /an unknown custom type/,
     ],
     [
-      "an immense bigint",
+      "a bigint of too many digits",
       { json: "9".repeat(5000), meta: { v: 1, values: ["bigint"] } },
       /annotated as bigint that is not one/,
     ],
-    ["a bigint that is hexadecimal", { json: "0x10", meta: { v: 1, values: ["bigint"] } }, /annotated as bigint/],
-    ["a Date that is none", { json: "yesterday", meta: { v: 1, values: ["Date"] } }, /annotated as Date/],
+    ["a hexadecimal bigint", { json: "0x10", meta: { v: 1, values: ["bigint"] } }, /annotated as bigint/],
+    ["an invalid Date", { json: "yesterday", meta: { v: 1, values: ["Date"] } }, /annotated as Date/],
     [
-      "a Date out of the calendar",
+      "a Date outside the calendar",
       { json: "2026-13-40T00:00:00.000Z", meta: { v: 1, values: ["Date"] } },
       /annotated as Date/,
     ],
-    ["a number that is none", { json: "12", meta: { v: 1, values: ["number"] } }, /annotated as number/],
-    ["a map that is none", { json: [[1, 2, 3]], meta: { v: 1, values: ["map"] } }, /annotated as map/],
-    ["a set that is none", { json: "abc", meta: { v: 1, values: ["set"] } }, /annotated as set/],
-    ["a URL that is none", { json: "no url", meta: { v: 1, values: ["URL"] } }, /annotated as URL/],
+    ["an invalid number", { json: "12", meta: { v: 1, values: ["number"] } }, /annotated as number/],
+    ["an invalid map", { json: [[1, 2, 3]], meta: { v: 1, values: ["map"] } }, /annotated as map/],
+    ["an invalid set", { json: "abc", meta: { v: 1, values: ["set"] } }, /annotated as set/],
+    ["an invalid URL", { json: "no url", meta: { v: 1, values: ["URL"] } }, /annotated as URL/],
+    ["an invalid Error", { json: { name: 1, message: "x" }, meta: { v: 1, values: ["Error"] } }, /annotated as Error/],
     [
-      "an Error that is none",
-      { json: { name: 1, message: "x" }, meta: { v: 1, values: ["Error"] } },
-      /annotated as Error/,
-    ],
-    [
-      "an error whose data is a stack",
+      "an error whose data has a stack",
       { json: { name: "a", message: "b", data: { stack: "x" } }, meta: { v: 1, values: [["custom", "error"]] } },
       /annotated as error/,
     ],
-    ["undefined that is something", { json: 1, meta: { v: 1, values: ["undefined"] } }, /annotated as undefined/],
-    ["bytes that are none", { json: "a*b=", meta: { v: 1, values: [["custom", "bytes"]] } }, /annotated as bytes/],
-    ["bytes cut short", { json: "aGVsbG", meta: { v: 1, values: [["custom", "bytes"]] } }, /annotated as bytes/],
+    ["a value annotated as undefined", { json: 1, meta: { v: 1, values: ["undefined"] } }, /annotated as undefined/],
+    ["invalid bytes", { json: "a*b=", meta: { v: 1, values: [["custom", "bytes"]] } }, /annotated as bytes/],
+    ["truncated bytes", { json: "aGVsbG", meta: { v: 1, values: [["custom", "bytes"]] } }, /annotated as bytes/],
     [
       "an unknown typed array",
       { json: { type: "Object", base64: "" }, meta: { v: 1, values: [["custom", "binary"]] } },
@@ -155,22 +151,22 @@ describe("hostile bytes", () => {
       /refers back to itself/,
     ],
     [
-      "equalities that are none",
+      "invalid equalities",
       { json: {}, meta: { v: 1, referentialEqualities: { a: "b" } } },
       /annotations are malformed/,
     ],
     [
-      "an equality of nothing",
+      "an equality with a path that does not exist",
       { json: {}, meta: { v: 1, referentialEqualities: { a: ["b"] } } },
       /a path that does not exist/,
     ],
     [
-      "annotations that are too deep",
+      "an annotation with too long a path",
       { json: [], meta: { v: 1, values: { [Array(300).fill("0").join(".")]: ["undefined"] } } },
       /annotations are more than 200 deep/,
     ],
     [
-      "annotations nested too deep",
+      "annotations nested too deeply",
       {
         json: [],
         meta: {
@@ -182,25 +178,25 @@ describe("hostile bytes", () => {
       },
       /annotations are more than 200 deep/,
     ],
-  ])("are refused: %s", (_name, value, message) => {
+  ])("rejects %s", (_name, value, message) => {
     expect(hostile(value)).toMatch(message);
     expect(({} as Record<string, unknown>)["admin"]).toBeUndefined();
     expect(({} as Record<string, unknown>)["x"]).toBeUndefined();
   });
 
-  test("that are not UTF-8 are refused", () => {
+  test("rejects invalid UTF-8", () => {
     expect(caught(() => codec.decode(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d), what)).code).toBe(
       "serialization_error",
     );
   });
 
-  test("are refused for their depth without exhausting the stack", () => {
+  test("rejects excessive depth without overflowing the stack", () => {
     hostile(`{"json":${"[".repeat(500_000)}${"]".repeat(500_000)}}`);
     hostile(`{"json":1,"meta":${'{"a":'.repeat(200_000)}1${"}".repeat(200_000)}}`);
     hostile(`{"json":1,"meta":{"v":1,"values":${'["set",{"a":'.repeat(100_000)}["set"]${"}]".repeat(100_000)}}}`);
   });
 
-  test("are refused for the number of values and of annotations", () => {
+  test("rejects too many values and too many annotations", () => {
     expect(hostile(`{"json":[${"1,".repeat(MAX_NODES)}1]}`)).toMatch(/more than 2000000 values/);
     const values = Object.fromEntries(Array.from({ length: MAX_ANNOTATIONS + 1 }, (_, at) => [at, ["undefined"]]));
     expect(hostile({ json: [], meta: { v: 1, values } })).toMatch(/more than 131072 annotations/);
@@ -212,7 +208,7 @@ describe("hostile bytes", () => {
 
   test.each<[string, () => unknown]>([
     [
-      "one value shared a hundred thousand times",
+      "one value shared 100,000 times",
       () => ({
         json: copies(100_001),
         meta: { v: 1, referentialEqualities: { "0": Array.from({ length: 100_000 }, (_, at) => `${at + 1}`) } },
@@ -244,7 +240,7 @@ describe("hostile bytes", () => {
       }),
     ],
     [
-      "many annotations at the greatest depth",
+      "many annotations at the maximum depth",
       () => ({
         json: nested(MAX_DEPTH - 1, Array(5_000).fill(null)),
         meta: {
@@ -256,20 +252,20 @@ describe("hostile bytes", () => {
       }),
     ],
     [
-      "bigints of the greatest length",
+      "bigints of the maximum length",
       () => ({
         json: Array(250).fill("9".repeat(4096)),
         meta: { v: 1, values: Object.fromEntries(Array.from({ length: 250 }, (_, at) => [at, ["bigint"]])) },
       }),
     ],
-  ])("of a legal form take time in proportion to their size: %s", (_name, build) => {
+  ])("takes time proportional to the size of valid input: %s", (_name, build) => {
     const input = bytes(build());
     const started = performance.now();
     codec.decode(input, what);
     expect(performance.now() - started).toBeLessThan(5000);
   });
 
-  test("of any kind end in a value or a serialization_error", () => {
+  test("returns a value or throws a serialization_error for any input", () => {
     const path = fc.constantFrom("", "0", "1", "a", "a.0", "0.a", "a.b", "\\.", "length", "0.0.0");
     const annotation = fc.constantFrom<unknown>(
       "undefined",
@@ -322,7 +318,7 @@ describe("hostile bytes", () => {
     );
   });
 
-  test("do not reach a superjson that the host has configured", () => {
+  test("does not use classes that the application has registered with superjson", () => {
     class Money {
       amount = 1;
     }

@@ -7,8 +7,8 @@ import {
 } from "../../../src/contract/config/definition-options.ts";
 import type { FlameOptions } from "../../../src/contract/config/options.ts";
 
-describe("options of calls", () => {
-  test("are merged field by field, retry included, and a hedge as a whole", () => {
+describe("call options", () => {
+  test("are merged field by field, also within retry, while hedge is replaced as a whole", () => {
     const service: FlameOptions = {
       idempotent: true,
       hedge: { delayMs: 50, maxAttempts: 3 },
@@ -25,7 +25,7 @@ describe("options of calls", () => {
     });
   });
 
-  test("are all merged: none is forgotten", () => {
+  test("are merged without leaving any out", () => {
     const every: Required<DefinitionOptions> = {
       pool: "gpu",
       timeoutMs: 1,
@@ -54,11 +54,11 @@ describe("options of calls", () => {
     [{ idempotent: "yes" as unknown as boolean }, 'm: idempotent is "yes". Use true or false.'],
     [{ hedge: { delayMs: 0 } }, "m: hedge.delayMs is 0."],
     [{ hedge: { delayMs: 5, maxAttempts: 1 } }, "m: hedge.maxAttempts is 1."],
-  ])("%j is refused with what to do", (options, message) => {
+  ])("%j are rejected with a message that says what to use", (options, message) => {
     expect(() => readDefinition(options, "m")).toThrow(message);
   });
 
-  test("are accepted where they can work", () => {
+  test("are accepted if they are valid", () => {
     readDefinition(
       { idempotent: true, hedge: { delayMs: 5 }, retry: { on: ["timeout", () => true], attemptTimeoutMs: 1 } },
       "m",

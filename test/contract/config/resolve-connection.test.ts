@@ -11,23 +11,23 @@ const via = (
   options: { proxy?: string | false } = { proxy: "environment" },
 ) => resolveConnection("pools.p", options, env, false).proxyFor(new URL(url));
 
-describe("the proxies of the environment", () => {
+describe("the proxies from the environment", () => {
   const env = { HTTP_PROXY: "http://a.test:1", HTTPS_PROXY: "b.test:2" };
 
-  test("are not used unless they are asked for", () => {
+  test('are used only with proxy: "environment"', () => {
     for (const options of [{}, { proxy: false }] as const) {
       expect(via(env, "http://runner.test", options)).toBeUndefined();
       expect(via(env, "https://runner.test", options)).toBeUndefined();
     }
   });
 
-  test("are chosen by the scheme of the address", () => {
+  test("are chosen by the scheme of the URL", () => {
     expect(via(env, "http://runner.test")).toEqual({ hostname: "a.test", port: 1, authorization: undefined });
     expect(via(env, "https://runner.test")).toMatchObject({ hostname: "b.test", port: 2 });
     expect(via({ HTTP_PROXY: "http://a.test:1" }, "https://runner.test")).toBeUndefined();
   });
 
-  test("may be written in lower case, which wins", () => {
+  test("may be lower-case variables, which take precedence", () => {
     expect(via({ http_proxy: "http://c.test" }, "http://runner.test")).toMatchObject({ hostname: "c.test", port: 80 });
     expect(via({ ...env, http_proxy: "http://c.test:3" }, "http://runner.test")).toMatchObject({ hostname: "c.test" });
   });
@@ -38,7 +38,7 @@ describe("the proxies of the environment", () => {
     "http://localhost:1",
     "http://a.localhost",
     "http://[::1]:8080",
-  ])("never take %s", (url) => {
+  ])("are never used for %s", (url) => {
     expect(via(env, url)).toBeUndefined();
   });
 
@@ -53,13 +53,13 @@ describe("the proxies of the environment", () => {
     ["runner.test:81", true],
     ["unner.test", true],
     ["", true],
-  ])("with NO_PROXY=%s take http://runner.test: %s", (without, taken) => {
+  ])("with NO_PROXY=%s are used for http://runner.test: %s", (without, taken) => {
     expect(via({ ...env, NO_PROXY: without }, "http://runner.test") !== undefined).toBe(taken);
     expect(via({ ...env, no_proxy: without }, "http://runner.test") !== undefined).toBe(taken);
   });
 });
 
-test("a proxy takes every address, and those of a backend's runners only where they are not on this machine", () => {
+test("a configured proxy is used for all fixed runners, and for a backend's runners on other machines", () => {
   const given = { proxy: "http://me:pass%40word@proxy.test:3128" };
   const authorization = `Basic ${Buffer.from("me:pass@word").toString("base64")}`;
   const fixed = resolveConnection("pools.p", given, {}, false);
@@ -70,7 +70,7 @@ test("a proxy takes every address, and those of a backend's runners only where t
 });
 
 test.each(["https://me:hunter2@proxy.test", "socks5://me:hunter2@proxy.test", "hunter2@?", ""])(
-  "%j is no proxy, and is refused without its credentials",
+  "the invalid proxy %j is rejected without revealing its credentials",
   (proxy) => {
     for (const [field, resolve] of [
       ["pools.p.proxy", () => resolveConnection("pools.p", { proxy }, {}, false)],
@@ -88,7 +88,7 @@ test.each(["https://me:hunter2@proxy.test", "socks5://me:hunter2@proxy.test", "h
   },
 );
 
-describe("TLS", () => {
+describe("the tls option", () => {
   const [ca, cert, key] = [pemOf("authority"), pemOf("client"), pemOf("client-key")];
   const configure = (tls: object) =>
     createFlame().configure({
@@ -98,25 +98,25 @@ describe("TLS", () => {
     });
 
   test.each([
-    ["a path in place of PEM", { ca: "/etc/ca.pem" }, /pools\.p\.tls\.ca is not PEM/],
+    ["a path instead of PEM", { ca: "/etc/ca.pem" }, /pools\.p\.tls\.ca is not PEM/],
     ["a list with something else", { ca: [ca, 5] }, /pools\.p\.tls\.ca\[1\] is not PEM/],
     ["a certificate without its key", { cert }, /^pools\.p\.tls has cert but no key/],
     ["a key without its certificate", { key }, /^pools\.p\.tls has key but no cert/],
     ["the key of another certificate", { cert, key: pemOf("stranger-key") }, /^pools\.p\.tls is invalid \(\S+\)/],
     ["half a certificate", { cert: cert.slice(0, 200), key }, /^pools\.p\.tls is invalid \(\S+\)/],
-  ])("%s is refused when it is configured, and no key is shown", async (_, tls, message) => {
+  ])("rejects %s without revealing the key", async (_, tls, message) => {
     const error = await configure(tls).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ConfigError);
     expect((error as Error).message).toMatch(message);
     expect(inspect(error, { depth: 8 })).not.toContain("PRIVATE KEY");
   });
 
-  test("text and bytes are accepted", async () => {
+  test("accepts PEM as strings and as bytes", async () => {
     await configure({ ca: [Buffer.from(ca), ca], cert: Buffer.from(cert), key });
   });
 });
 
-test("options of a pool win over those of the configuration", async () => {
+test("a pool's connection options override those of the configuration", async () => {
   const { resolveConfig } = await import("../../../src/contract/config/resolve-config.ts");
   const runners = [{ url: "http://runner.test" }];
   const { pools } = resolveConfig(

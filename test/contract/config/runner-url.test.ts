@@ -11,7 +11,7 @@ const configErrorOf = (run: () => unknown): ConfigError => {
     expect(error).toBeInstanceOf(ConfigError);
     return error as ConfigError;
   }
-  throw new Error("a ConfigError was expected");
+  throw new Error("expected a ConfigError");
 };
 
 test.each([
@@ -21,7 +21,7 @@ test.each([
   ["http://Gateway.TEST:80/A", "http://gateway.test/A"],
   ["http://[::1]:1234", "http://[::1]:1234"],
   ["http://gateway.test/a@b", "http://gateway.test/a@b"],
-])("%s is the address %s", (given, address) => {
+])("resolveUrl normalizes %s to %s", (given, address) => {
   expect(resolveUrl("runnerUrl", given)).toBe(address);
 });
 
@@ -40,20 +40,20 @@ describe.each([
   `http://me:${secret}@bad host:8080`,
   `me:${secret}@127.0.0.1:8080`,
   `ftp://me:${secret}@127.0.0.1`,
-])("the address %s", (url) => {
+])("the invalid URL %s", (url) => {
   test.each([
     ["runnerUrl", () => resolveConfig({ runnerUrl: url }, {})],
     ["RUNNER_URL", () => resolveConfig({}, { RUNNER_URL: url })],
     ["pools.p.runners[0].url", () => resolveConfig({ pools: { p: { runners: [{ url }] } } }, {})],
     ["pools.p.runners[0].url", () => resolveConfig({ pools: { p: { runners: [{ id: "r", url }] } } }, {})],
-  ])("is refused as %s, without what may be secret in it", (field, resolve) => {
+  ])("is rejected in %s without revealing secrets", (field, resolve) => {
     const error = configErrorOf(resolve);
     expect(error.message.startsWith(`${field} is `)).toBe(true);
     expect(inspect(error, { depth: 8, showHidden: true })).not.toContain(secret);
   });
 });
 
-test("an id of a runner is no address with credentials", () => {
+test("rejects a runner id that is a URL with credentials, without revealing them", () => {
   const id = `http://me:${secret}@127.0.0.1`;
   const error = configErrorOf(() =>
     resolveConfig({ pools: { p: { runners: [{ id, url: "http://127.0.0.1" }] } } }, {}),
@@ -68,11 +68,11 @@ test.each([
   [`http://me:${secret}@127.0.0.1:8080/a?b=${secret}`, "http://***@127.0.0.1:8080/a…"],
   ["plain text", "plain text"],
   [`${secret}@nowhere`, "(not shown: it may contain credentials)"],
-])("%s is shown as %s", (text, shown) => {
+])("withoutSecrets shows %s as %s", (text, shown) => {
   expect(withoutSecrets(text)).toBe(shown);
 });
 
-test("the same runner written in two ways is the same runner", () => {
+test("rejects the same runner listed twice with differently written URLs", () => {
   const runners = [{ url: "http://LOCALHOST:80/" }, { url: "http://localhost" }];
   expect(configErrorOf(() => resolveConfig({ pools: { p: { runners } } }, {})).message).toMatch(
     /the same runner twice/,

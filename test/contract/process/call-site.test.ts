@@ -1,10 +1,10 @@
-/** The place in a user's code that called a function of the package, out of stack traces as runtimes and bundlers make them. */
+/** The location in user code of a call to the package, read from the stack traces of runtimes and bundlers. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { callSite, type CallSite } from "../../../src/contract/process/call-site.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
-/** What is found in a stack trace of these lines. */
+/** The call site found in a stack trace of these lines. */
 const foundIn = (...lines: ReadonlyArray<string>): CallSite | undefined => {
   vi.spyOn(Error, "captureStackTrace").mockImplementation((holder) => {
     (holder as { stack?: string }).stack = ["Error", ...lines.map((line) => `    at ${line}`)].join("\n");
@@ -14,8 +14,8 @@ const foundIn = (...lines: ReadonlyArray<string>): CallSite | undefined => {
 
 const called = (): { readonly site: CallSite | undefined } => ({ site: callSite(called) });
 
-describe("a call site", () => {
-  test("is the place of the call, on this runtime", () => {
+describe("callSite", () => {
+  test("returns the location of the call on this runtime", () => {
     expect(called().site?.file).toMatch(/test\/contract\/process\/call-site\.test\.ts$/);
   });
 
@@ -35,11 +35,11 @@ describe("a call site", () => {
       { file: "/app/.next/[root]__1._.js", position: "1:203", topLevel: true },
     ],
     ["C:\\app\\math.ts:3:14", { file: "C:\\app\\math.ts", position: "3:14", topLevel: true }],
-  ])("is read from %s", (line, site) => {
+  ])("parses %s", (line, site) => {
     expect(foundIn(line)).toEqual(site);
   });
 
-  test("is the first that is neither the runtime's nor a compiler's helper", () => {
+  test("skips frames of the runtime and of compiler helpers", () => {
     const site = foundIn(
       "__decorate (/app/node_modules/tslib/tslib.js:1:2)",
       "ModuleJob.run (node:internal/modules/esm/module_job:430:25)",
@@ -49,7 +49,7 @@ describe("a call site", () => {
     expect(site?.file).toBe("file:///app/math.ts");
   });
 
-  test("is not made up", () => {
+  test("returns undefined when no frame has a file", () => {
     expect(foundIn("<anonymous>", "new Promise (<anonymous>)", "native")).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-/** Modules that are evaluated again: what they define replaces what they defined. */
+/** Modules that are evaluated again, as by hot reload: their definitions replace the earlier ones. */
 import { setImmediate as turnEnds } from "node:timers/promises";
 import { compileFunction } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -27,7 +27,7 @@ const define = (registry: Registry, result: number, definedAt: CallSite | undefi
   registry.register("math", [{ id: "add", options: {}, handler, definedAt, invoke: handler }]);
 };
 
-/** What a second definition, in a later turn, leads to. */
+/** The result of a method after a second definition in a later turn. */
 const redefined = async (
   environment: string | undefined,
   first: CallSite | undefined,
@@ -42,9 +42,9 @@ const redefined = async (
   return registry.find("math/add")!.invoke({} as never, []);
 };
 
-describe("a method that is defined again", () => {
+describe("a second definition of a method", () => {
   test.each([undefined, "development", "staging"])(
-    "by its own file replaces itself with NODE_ENV=%s, and says so",
+    "in the same file replaces the first with NODE_ENV=%s, with a warning",
     async (env) => {
       expect(await redefined(env, site("/app/math.ts"), site("/app/math.ts", "9:1"))).toBe(2);
       await turnEnds();
@@ -54,28 +54,28 @@ describe("a method that is defined again", () => {
     },
   );
 
-  test("in a test replaces itself from the very same place only", async () => {
+  test("at the same position replaces the first with NODE_ENV=test, and at another is rejected", async () => {
     expect(await redefined("test", site("/app/math.ts"), site("/app/math.ts"))).toBe(2);
     await expect(redefined("test", site("/app/math.ts"), site("/app/math.ts", "9:1"))).rejects.toThrow(RegistryError);
   });
 
   test.each([
     ["in production", "production", site("/app/math.ts"), site("/app/math.ts")],
-    ["by another file", "development", site("/app/math.ts"), site("/app/other.ts")],
-    ["by nobody knows whom", "development", undefined, undefined],
-  ])("%s is an error", async (_, env, first, second) => {
+    ["in another file", "development", site("/app/math.ts"), site("/app/other.ts")],
+    ["at an unknown location", "development", undefined, undefined],
+  ])("%s is rejected", async (_, env, first, second) => {
     await expect(redefined(env, first, second)).rejects.toThrow(
       /math\/add is already registered with a different handler/,
     );
   });
 
-  test("by another file names both places", async () => {
+  test("in another file is rejected with both locations", async () => {
     await expect(redefined("development", site("/app/math.ts"), site("/app/other.ts", "9:1"))).rejects.toThrow(
       /a different handler \(at \/app\/math\.ts:3:14\)\. Rename one of them \(at \/app\/other\.ts:9:1\)/,
     );
   });
 
-  test("by the same run of its file is an error in development too", () => {
+  test("in the same evaluation of its file is rejected in development too", () => {
     vi.stubEnv("NODE_ENV", "development");
     const registry = createRegistry();
     define(registry, 1, site("/app/math.ts"));
@@ -83,7 +83,7 @@ describe("a method that is defined again", () => {
   });
 });
 
-describe("in Next, which evaluates a module once per layer", () => {
+describe("in Next.js, which evaluates a module once per layer, a second definition", () => {
   const layered = async (environment: string, first: number, second: number): Promise<unknown> => {
     vi.stubEnv("NODE_ENV", environment);
     vi.stubEnv("NEXT_RUNTIME", "nodejs");
@@ -100,17 +100,17 @@ describe("in Next, which evaluates a module once per layer", () => {
     return registry.find("math/add")!.invoke({} as never, []);
   };
 
-  test("the same code from another bundle is the same method", async () => {
+  test("with the same code is accepted without a warning", async () => {
     expect(await layered("development", 1, 1)).toBe(1);
     expect(warnings).toEqual([]);
   });
 
-  test("other code is the same method in production, where each bundle is minified by itself", async () => {
+  test("with different code is accepted in production, where each bundle is minified separately", async () => {
     expect(await layered("production", 1, 2)).toBe(2);
     expect(warnings).toEqual([]);
   });
 
-  test("other code replaces it in development, with a warning", async () => {
+  test("with different code replaces the first in development, with a warning", async () => {
     expect(await layered("development", 1, 2)).toBe(2);
     expect(warnings).toEqual([expect.stringMatching(/^math\/add was defined again with different code/)]);
   });
@@ -122,7 +122,7 @@ describe("a definition", () => {
     ["fn.id", (flame: ReturnType<typeof createFlame>) => flame.fn["x"]!(() => 1)],
     ["service", (flame: ReturnType<typeof createFlame>) => flame.service("x", { default: () => 1 })],
     ["service.id", (flame: ReturnType<typeof createFlame>) => flame.serviceEffect["x"]!({ default: () => 1 })],
-  ] as const)("with %s knows the file that it is in", (_, make) => {
+  ] as const)("with %s records the file that it is in", (_, make) => {
     const flame = createFlame();
     make(flame);
     expect(flame.registry.find("x/default")?.definedAt?.file).toMatch(
@@ -130,7 +130,7 @@ describe("a definition", () => {
     );
   });
 
-  test("with decorators knows the file that it is in", () => {
+  test("with decorators records the file that it is in", () => {
     const flame = createFlame();
     class Math {
       async add(): Promise<number> {
@@ -141,7 +141,7 @@ describe("a definition", () => {
     expect(flame.registry.find("math/add")?.definedAt?.file).toMatch(/test\/contract\/process\/development\.test\.ts$/);
   });
 
-  test("is not located in production", () => {
+  test("records no location in production", () => {
     vi.stubEnv("NODE_ENV", "production");
     const flame = createFlame();
     flame.fn("x", () => 1);

@@ -18,7 +18,7 @@ describe("flushAll", () => {
     expect(done).toEqual(["now", "later"]);
   });
 
-  test("goes on when a hook fails, and tells", async () => {
+  test("logs the error of a failed hook and continues with the others", async () => {
     const told = vi.spyOn(console, "error").mockImplementation(() => {});
     const done = vi.fn();
     stops.push(
@@ -33,12 +33,12 @@ describe("flushAll", () => {
     expect(told.mock.calls.map(([, error]) => String(error))).toEqual(["Error: no receiver", "Error: refused"]);
   });
 
-  test("does not wait longer than it may", async () => {
+  test("stops waiting after its timeout", async () => {
     stops.push(onFlush(() => new Promise(() => {})));
     await expect(flushAll(10)).resolves.toBeUndefined();
   });
 
-  test("does not run a hook that was taken back, even one that was registered twice", async () => {
+  test("does not run an unregistered hook, and runs one that is still registered a second time", async () => {
     const hook = vi.fn();
     const stop = onFlush(hook);
     stops.push(onFlush(hook));

@@ -1,4 +1,4 @@
-/** Runtimes that are too old: one sentence, at the import of every entry point. */
+/** Unsupported runtimes: importing any entry point fails with one sentence. */
 import { execFile, execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -16,14 +16,14 @@ const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as
   readonly sideEffects: ReadonlyArray<string>;
 };
 
-describe("the check of the runtime", () => {
+describe("runtimeFault", () => {
   test.each([
     [
       { node: "20.20.2" },
       /requires Node 22\.19\.0 or newer, or Bun .*Node 20\.20\.2 \(\/bin\/x\)\. Install a newer Node/,
     ],
     [{ node: "22.18.9" }, /Node 22\.18\.9/],
-  ])("refuses %j in one sentence that says what is needed and what runs", (versions, message) => {
+  ])("rejects %j with the required and the actual version", (versions, message) => {
     expect(runtimeFault(versions, "/bin/x")).toMatch(message);
   });
 
@@ -38,7 +38,7 @@ describe("the check of the runtime", () => {
     expect(runtimeFault(versions, "/bin/x")).toBeUndefined();
   });
 
-  test("asks for what the manifest asks for", () => {
+  test("requires the versions in the engines field of package.json", () => {
     expect(manifest.engines).toEqual({ node: `>=${oldestRuntimes.node}`, bun: `>=${oldestRuntimes.bun}` });
     expect(manifest.version).toBe(VERSION);
   });
@@ -47,7 +47,7 @@ describe("the check of the runtime", () => {
 const entries = Object.values(manifest.exports).flatMap((target) => (typeof target === "string" ? [] : target.default));
 
 describe("every entry point", () => {
-  test.each(entries)("%s imports the check first, and no bundler may leave it out", (entry) => {
+  test.each(entries)("%s imports the runtime check first and is listed in sideEffects", (entry) => {
     const code = readFileSync(join(root, entry.replace("dist", "src").replace(/\.js$/, ".ts")), "utf8");
     const [first] = /^(?:import|export)\b.*$/m.exec(code.replace(/\/\*[\s\S]*?\*\//g, "")) ?? [];
     expect(first).toMatch(/^import "(?:\.\/|\.\.\/)(?:contract\/process\/)?runtime-check\.ts";$/);
@@ -63,27 +63,27 @@ const versionOf = (program: string): string => {
   }
 };
 
-/** A Node on this machine that is too old, as many have one. */
+/** An unsupported Node on this machine, if there is one. */
 const oldNode = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/bin"]
   .map((folder) => join(folder, "node"))
   .find((program) => existsSync(program) && runtimeFault({ node: versionOf(program) }, program) !== undefined);
 
 const built = existsSync(join(root, "dist/contract/process/runtime-check.js"));
 
-describe.skipIf(oldNode === undefined || !built)("on a Node of this machine that is too old", () => {
+describe.skipIf(oldNode === undefined || !built)("on an unsupported Node of this machine", () => {
   const failure = async (args: ReadonlyArray<string>): Promise<{ readonly code: number; readonly stderr: string }> =>
     promisify(execFile)(oldNode!, [...args], { cwd: root }).then(
-      () => expect.unreachable("it runs"),
+      () => expect.unreachable("expected a failure"),
       (error: unknown) => error as { readonly code: number; readonly stderr: string },
     );
 
-  test.each(entries)("%s ends its import with that sentence", async (entry) => {
+  test.each(entries)("importing %s fails with the sentence of runtimeFault", async (entry) => {
     const { stderr } = await failure(["--input-type=module", "-e", `import ${JSON.stringify(join(root, entry))}`]);
     expect(stderr).toContain(runtimeFault({ node: versionOf(oldNode!) }, oldNode!));
     expect(stderr).not.toContain("TypeError");
   });
 
-  test("the command prints that sentence alone", async () => {
+  test("the firelight command prints only that sentence and exits with code 1", async () => {
     const { code, stderr } = await failure([manifest.bin["firelight"]!, "doctor"]);
     expect(stderr).toBe(`firelight: ${runtimeFault({ node: versionOf(oldNode!) }, oldNode!)}\n`);
     expect(code).toBe(1);

@@ -39,11 +39,11 @@ const refusal = (value: unknown): string => {
     expect(error).toBeInstanceOf(ConfigError);
     return (error as ConfigError).message;
   }
-  return "nothing was refused";
+  return "nothing was rejected";
 };
 
-describe("a schema", () => {
-  test("gives a copy of what it was given, without fields that are undefined", () => {
+describe("an option schema", () => {
+  test("returns a copy of the value without undefined fields", () => {
     const given = {
       count: 1,
       waitMs: Infinity,
@@ -77,16 +77,16 @@ describe("a schema", () => {
     [{ count: 1, constructor: 1 }, "make: constructor is not an option."],
     [Promise.resolve(1), "make: options is a promise. Use an object with count, waitMs, inner and others."],
     [[], "make: options is an array."],
-  ])("refuses %o", (value, message) => {
+  ])("rejects %o", (value, message) => {
     expect(refusal(value)).toContain(message);
   });
 
-  test("names what a part of the configuration leads to", () => {
+  test("names the full path of a part of the configuration", () => {
     expect(() => readPart(schema, { count: 0 }, "pools.gpu")).toThrow("pools.gpu.count is 0.");
     expect(() => readPart(schema, 5, "pools.gpu")).toThrow("pools.gpu is 5.");
   });
 
-  test("keeps messages short, whatever it is given", () => {
+  test("keeps messages short for any value", () => {
     const long = "x".repeat(100_000);
     for (const value of [
       long,
@@ -98,11 +98,11 @@ describe("a schema", () => {
       expect(refusal(value).length).toBeLessThan(400);
   });
 
-  test("hides the user and the password of a URL", () => {
+  test("redacts the user and the password of a URL", () => {
     expect(refusal({ count: "http://user:hunter2@host/path" })).toContain('count is "http://[redacted]@host/path".');
   });
 
-  test("says that a getter has thrown, and what", () => {
+  test("rejects a field whose getter throws, with the error as the cause", () => {
     const thrown = new Error("hostile");
     const value = {
       get count(): number {
@@ -115,7 +115,7 @@ describe("a schema", () => {
     );
   });
 
-  test("reads a field once", () => {
+  test("reads each field once", () => {
     let reads = 0;
     const value = {
       get count(): number {
@@ -126,7 +126,7 @@ describe("a schema", () => {
     expect(reads).toBe(1);
   });
 
-  test("does not mind what a library has put on the prototype of all objects", () => {
+  test("ignores enumerable properties of Object.prototype", () => {
     const shared: object = Object.prototype;
     Object.defineProperty(shared, "extra", { value: 1, enumerable: true, configurable: true });
     let read: Options | undefined;
@@ -139,7 +139,7 @@ describe("a schema", () => {
   });
 });
 
-describe("the nearest name", () => {
+describe("nearestName", () => {
   const names = ["timeoutMs", "maxConcurrency", "retry", "id", "maxBodyBytes"];
   test.each([
     ["timeout", "timeoutMs"],
@@ -152,12 +152,12 @@ describe("the nearest name", () => {
     ["", undefined],
     ["color", undefined],
     ["x".repeat(10_000), undefined],
-  ])("of %s is %s", (given, expected) => {
+  ])("of %s returns %s", (given, expected) => {
     expect(nearestName(given, names)).toBe(expected);
   });
 });
 
-// What does not fit the interface does not compile.
+// A schema that does not match its interface does not compile.
 export const misfits = (): void => {
   const count = required(integer("things", { min: 1 }));
   const rest = { waitMs: milliseconds({ min: 0 }), names: record(text()), key: text() };
@@ -176,7 +176,7 @@ export const misfits = (): void => {
   object<Options>({ ...rest, count, inner, key: required(text()) });
   // @ts-expect-error: `key` is a string
   object<Options>({ ...rest, count, inner, key: boolean() });
-  // @ts-expect-error: `waitMs` is no function
+  // @ts-expect-error: `waitMs` is not a function
   object<Options>({ ...rest, count, inner, waitMs: either(milliseconds({ min: 0 }), fn<() => number>()) });
   // @ts-expect-error: `slow` is missing
   object<Inner>({ mode: oneOf(["fast"]), sizes: list(integer("", {})) });

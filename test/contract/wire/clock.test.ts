@@ -4,7 +4,7 @@ import { restoreClock, stepClock } from "../../harness/step-clock.ts";
 
 afterEach(restoreClock);
 
-test("the wall clock is that of the system, with fractions, and follows it when it is set", () => {
+test("wallClockMs follows the system clock, also when it is set", () => {
   for (const stepMs of [0, 5_000, -3_600_000]) {
     stepClock(stepMs);
     const before = Date.now();
@@ -14,7 +14,7 @@ test("the wall clock is that of the system, with fractions, and follows it when 
   }
 });
 
-test("a step of the clock is seen once, with its direction", () => {
+test("ClockWatch reports a clock step once, with its direction", () => {
   const watch = new ClockWatch();
   expect(watch.look()).toBeUndefined();
   stepClock(-3_600_000);
@@ -24,7 +24,7 @@ test("a step of the clock is seen once, with its direction", () => {
   expect(Math.round(watch.look()! / 1_000)).toBe(30);
 });
 
-test("less than a second is no step, however often", () => {
+test("ClockWatch ignores steps of less than a second, however many", () => {
   const watch = new ClockWatch();
   for (let turn = 0; turn < 10; turn++) {
     stepClock(800);

@@ -8,7 +8,7 @@ import type { CallError, FlameErrorCode } from "../../../src/contract/errors.ts"
 
 const over = (error: CallError, exposeErrors = false): CallError => {
   const body = decodeErrorBody(encodeErrorBody(error, exposeErrors));
-  if (body === undefined) throw new Error("The body was refused.");
+  if (body === undefined) throw new Error("The body was rejected.");
   return errorFromBody(body, { method: "billing/charge", pool: "default", attempt: 2 });
 };
 const raw = (error: CallError, exposeErrors = false): string =>
@@ -38,7 +38,7 @@ const spoken = new InvokeError("remote_error", "billing/charge failed.", {
   },
 });
 
-test("an error on the wire names the process that answers, where it is to be signed for again, and only in a form that fits", () => {
+test("encodes the runner's instance for requests to sign again, and ignores an invalid one", () => {
   const error = new InvokeError("unavailable", "Sign it again.", { executed: "no" });
   const instance = { id: "A".repeat(22), nowMs: 12.5 };
   expect(decodeErrorBody(encodeErrorBody(error, false, false, instance))?.instance).toEqual(instance);
@@ -47,9 +47,9 @@ test("an error on the wire names the process that answers, where it is to be sig
   expect(decodeErrorBody(encodeErrorBody(error, false, false, odd))?.instance).toBeUndefined();
 });
 
-describe("an error on the wire", () => {
+describe("an encoded and decoded error", () => {
   test.each(Object.keys(httpStatus) as ReadonlyArray<FlameErrorCode>)(
-    "keeps %s, its message, and what is known of execution",
+    "keeps the code %s, its message, retryable and executed",
     (code) => {
       for (const [retryable, executed] of [
         [true, "no"],
@@ -78,7 +78,7 @@ describe("an error on the wire", () => {
     },
   );
 
-  test("says that its runner is draining, where it is, and readers take nothing but true for it", () => {
+  test("has draining if its runner is draining, and decoding accepts only true", () => {
     const refused = new InvokeError("unavailable", "stopping");
     expect(decodeErrorBody(encodeErrorBody(refused, false, true))?.draining).toBe(true);
     expect(raw(refused)).not.toContain("draining");
@@ -89,7 +89,7 @@ describe("an error on the wire", () => {
     });
   });
 
-  test("of a configuration says where it ended, even when its body does not", () => {
+  test("has the phase configure for a config_error, and the given phase for others, if the body has none", () => {
     expect(errorFromBody({ code: "config_error", message: "m", retryable: false, executed: "no" }, {}).phase).toBe(
       "configure",
     );
@@ -98,25 +98,25 @@ describe("an error on the wire", () => {
     ).toBe("network");
   });
 
-  test("tells nothing of what a handler threw", () => {
+  test("does not include the error that a handler threw", () => {
     expect(raw(thrown)).toBe(
       '{"code":"remote_error","message":"billing/charge failed.","retryable":true,"executed":"yes","phase":"handler"}',
     );
     expect(over(thrown).remote).toBeUndefined();
   });
 
-  test("tells all of it with exposeErrors", () => {
+  test("includes the error that a handler threw with exposeErrors", () => {
     expect(over(thrown, true)).toMatchObject({ details: { internal: 1 }, remote });
   });
 
-  test("always brings what a FlameMethodError says, and its stack only with exposeErrors", () => {
+  test("always includes a FlameMethodError, but its stack only with exposeErrors", () => {
     const { stack, ...said } = spoken.remote!;
     expect(over(spoken).remote).toEqual(said);
     expect(raw(spoken)).not.toContain("charge.ts");
     expect(over(spoken, true).remote).toEqual({ ...said, stack });
   });
 
-  test("brings causes, the errors of an AggregateError and their codes with exposeErrors, and nothing of them without", () => {
+  test("includes causes and aggregated errors with their codes only with exposeErrors", () => {
     const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" });
     const many = new AggregateError([refused, new RangeError("b")], "many");
     const said = readThrown(new TypeError("outer", { cause: many }));
@@ -139,7 +139,7 @@ describe("an error on the wire", () => {
     expect(over(onPurpose).remote).toEqual({ name: "TypeError", code: "c", message: "outer" });
   });
 
-  test("holds a bounded number of causes, sent or received", () => {
+  test("limits the number of causes when it is encoded and when it is decoded", () => {
     let error = new Error("innermost");
     for (let level = 0; level < 1_000; level++) error = new Error("x".repeat(50_000), { cause: error });
     const wide = new AggregateError(
@@ -160,7 +160,7 @@ describe("an error on the wire", () => {
     expect(depth).toBe(8);
   });
 
-  test("is encoded whatever its details are", () => {
+  test("is encoded with any details; those that cannot be encoded are omitted with the reason", () => {
     const circle: Record<string, unknown> = {};
     circle["self"] = circle;
     const encoded = (details: unknown): unknown =>
@@ -183,7 +183,7 @@ describe("an error on the wire", () => {
     expect(encoded(null)).toBeNull();
   });
 
-  test("is bounded however long its texts are", () => {
+  test("truncates long strings", () => {
     const long = "x".repeat(1_000_000);
     const error = new InvokeError("remote_error", long, {
       remote: { name: long, code: long, message: long, stack: long, details: long },
@@ -199,7 +199,7 @@ describe("an error body", () => {
   const decode = (value: unknown) =>
     decodeErrorBody(Buffer.from(typeof value === "string" ? value : JSON.stringify(value)));
 
-  test("may have fields that this side does not know, and leaves them out", () => {
+  test("is accepted with unknown fields, which are ignored", () => {
     expect(decode({ ...good, future: 1, remote: { code: "c", future: 2 } })).toEqual({
       ...good,
       remote: { code: "c" },
@@ -241,23 +241,23 @@ describe("an error body", () => {
     { ...good, remote: { name: null } },
     '{"code":"timeout","message":"m","retryable":true,"executed":"no","details":{"__proto__":1}}',
     `{"code":"timeout","message":"m","retryable":true,"executed":"no","details":${"[".repeat(1000)}${"]".repeat(1000)}}`,
-  ])("is refused when it is not one: %j", (value) => {
+  ])("is rejected if it is invalid: %j", (value) => {
     expect(decode(value)).toBeUndefined();
   });
 
-  test("asks for no longer wait than an hour", () => {
+  test("limits retryAfterMs to one hour", () => {
     expect(decode({ ...good, retryAfterMs: 1e300 })?.retryAfterMs).toBe(3_600_000);
     const sent = new InvokeError("overloaded", "full", { retryAfterMs: Infinity });
     expect(decodeErrorBody(encodeErrorBody(sent, false))?.retryAfterMs).toBe(3_600_000);
   });
 
-  test("is refused when it is not UTF-8", () => {
+  test("is rejected if it is not UTF-8", () => {
     expect(
       decodeErrorBody(Buffer.from('{"code":"timeout","message":"\xff","retryable":true,"executed":"no"}', "latin1")),
     ).toBeUndefined();
   });
 
-  test("has each code and its status in the protocol", () => {
+  test("has its codes and their statuses documented in protocol.md", () => {
     const protocol = readFileSync(new URL("../../../docs/protocol.md", import.meta.url), "utf8").replaceAll(/ +/g, " ");
     for (const [code, status] of Object.entries(httpStatus)) expect(protocol).toContain(`\`${code}\` | ${status} |`);
   });

@@ -52,21 +52,21 @@ const asked = { nonce: response.nonce, invocationId: response.invocationId, atte
 const from = (headers: Record<string, string | undefined>) => (name: string) => headers[name];
 const problem = (read: object): string => ("malformed" in read ? String(read.malformed) : "accepted");
 
-describe("the headers of a request", () => {
-  test.each([minimal, full, { ...full, detached: true as const }])("bring the head over whole", (head) => {
+describe("request headers", () => {
+  test.each([minimal, full, { ...full, detached: true as const }])("encode and decode the whole head", (head) => {
     const signature = signRequest(head, body, key);
     const read = readRequestHead(from(requestHeaders(head, signature)));
     expect(read).toEqual({ head, signature });
   });
 
-  test("leave out what is absent and keep what is empty", () => {
+  test("omit absent fields and keep empty ones", () => {
     expect(Object.keys(requestHeaders(minimal, "s"))).toEqual([header.request, header.signature]);
     expect(requestHeaders(full, "s")[header.tracestate]).toBe("");
     const headers = new Headers(requestHeaders(minimal, signRequest(minimal, body, key)));
     expect(readRequestHead((name) => headers.get(name))).toMatchObject({ head: minimal });
   });
 
-  test("send trace context under its standard names too, as far as two of them fit in what servers take", () => {
+  test("repeat trace context under its standard names if both copies fit the header limits of servers", () => {
     const carrier = { traceparent: full.traceparent, tracestate: "rojo=1", baggage: "tenant=acme" };
     expect(requestHeaders({ ...minimal, ...carrier }, "s")).toMatchObject(carrier);
     const longest = { ...minimal, baggage: "b".repeat(8_192) };
@@ -74,7 +74,7 @@ describe("the headers of a request", () => {
     expect(requestHeaders(longest, "s")[header.baggage]).toBe(longest.baggage);
   });
 
-  test("round fractions and clamp what no header could say, as the signature does", () => {
+  test("round fractions and clamp out-of-range numbers, consistently with the signature", () => {
     const head = { ...minimal, timeoutMs: 0.2, createdMs: 1_790_000_000_000.5 };
     const read = readRequestHead(from(requestHeaders(head, signRequest(head, body, key))));
     if ("malformed" in read) throw new Error(read.malformed);
@@ -92,7 +92,7 @@ describe("the headers of a request", () => {
     }
   });
 
-  test("survive a real HTTP stack, empty values included", async () => {
+  test("pass through a real HTTP stack unchanged, including empty values", async () => {
     const signature = signRequest(full, body, key);
     const seen = Promise.withResolvers<ReturnType<typeof readRequestHead>>();
     const server = createServer((request, reply) => {
@@ -114,7 +114,7 @@ describe("the headers of a request", () => {
   const line = requestLine(full).split(" ");
   const withField = (at: number, value: string) => ({ ...good, [header.request]: line.with(at, value).join(" ") });
 
-  test.each([header.request, header.signature])("are refused without %s", (name) => {
+  test.each([header.request, header.signature])("are rejected without %s", (name) => {
     expect(problem(readRequestHead(from({ ...good, [name]: undefined })))).toBe(`${name} is missing`);
     expect(problem(readRequestHead((wanted) => (wanted === name ? null : good[wanted])))).toBe(`${name} is missing`);
   });
@@ -145,12 +145,12 @@ describe("the headers of a request", () => {
     ["created time", 6, [...noNumber, ...tooLarge]],
     ["nonce", 7, ["", "A".repeat(21), "A".repeat(23), `${"A".repeat(21)}=`, `${"A".repeat(21)}+`]],
     ["timeout", 8, [...noNumber, ...tooLarge]],
-  ] as const)("are refused with a malformed %s", (_field, at, values) => {
+  ] as const)("are rejected with a malformed %s", (_field, at, values) => {
     for (const value of values)
       expect(problem(readRequestHead(from(withField(at, value)))), value).toBe("x-flame-request is malformed");
   });
 
-  test("are refused with a line of other fields, other space, or something before or after it", () => {
+  test("are rejected with extra or missing fields, different whitespace, or text around the line", () => {
     const whole = line.join(" ");
     const others = [
       "",
@@ -180,12 +180,12 @@ describe("the headers of a request", () => {
       header.signature,
       ["", "v2=", `v1=${"A".repeat(43)}`, `v2=${"A".repeat(42)}`, `v2=${"A".repeat(44)}`, `v2=${"A".repeat(42)}=`],
     ],
-  ] as const)("are refused with a malformed %s", (name, values) => {
+  ] as const)("are rejected with a malformed %s", (name, values) => {
     for (const value of values)
       expect(problem(readRequestHead(from({ ...good, [name]: value })))).toBe(`${name} is malformed`);
   });
 
-  test("say that a call is detached in a tenth field, in one word only", () => {
+  test('mark a detached call with the exact word "detached" as the tenth field', () => {
     const detached = requestHeaders({ ...full, detached: true }, good[header.signature]!);
     expect(detached).toEqual({ ...good, [header.request]: `${line.join(" ")} detached` });
     for (const other of ["Detached", "detached ", " detached", "1", "true", "detached detached", "attached"])
@@ -194,7 +194,7 @@ describe("the headers of a request", () => {
       );
   });
 
-  test("may have every field as long as it may be", () => {
+  test("accept every field at its maximum length", () => {
     const longest: RequestHead = {
       method: `${"a".repeat(128)}/${"b".repeat(128)}`,
       invocationId: "~".repeat(128),
@@ -213,7 +213,7 @@ describe("the headers of a request", () => {
     expect(readRequestHead(from(requestHeaders(longest, signature)))).toEqual({ head: longest, signature });
   });
 
-  test("are refused in another version, which is named", () => {
+  test("are rejected in another version, which the error names", () => {
     expect(problem(readRequestHead(from(withField(0, "1"))))).toMatch(
       /x-flame-request has version 1, but this side uses 2/,
     );
@@ -221,12 +221,12 @@ describe("the headers of a request", () => {
     expect(problem(readRequestHead(from(withField(0, "2.0"))))).toBe("x-flame-request is malformed");
   });
 
-  test("are never quoted when they are malformed", () => {
+  test("are not quoted in the error when they are malformed", () => {
     expect(problem(readRequestHead(from(withField(5, "top secret"))))).not.toContain("secret");
     expect(problem(readRequestHead(from(withField(0, "secret"))))).not.toContain("secret");
   });
 
-  test("have one spelling: whatever is accepted is what would be sent again", () => {
+  test("are canonical: accepted headers are encoded again to the same text", () => {
     const text = fc.string({ unit: fc.constantFrom("0", "1", "9", ".", "e", "-", " ", "a", "/"), maxLength: 5 });
     const digits = fc.bigInt(0n, 10n ** 17n).map(String);
     const field = fc.tuple(fc.integer({ min: 0, max: 8 }), fc.oneof(text, digits));
@@ -240,7 +240,7 @@ describe("the headers of a request", () => {
     );
   });
 
-  test("have one reading: fields with a space in them, or with nothing in them, are never taken for others", () => {
+  test("are unambiguous: fields that are empty or contain a space are never read as other fields", () => {
     const text = fc.string({ unit: fc.constantFrom("a", "1", " ", "/"), maxLength: 4 });
     fc.assert(
       fc.property(text, text, text, text, (method, invocationId, audience, keyId) => {
@@ -251,7 +251,7 @@ describe("the headers of a request", () => {
     );
   });
 
-  test("are refused quickly however long they are", () => {
+  test("are rejected quickly, however long they are", () => {
     const long = ["a ", "2", "2 ", "a/", `${line.slice(0, 8).join(" ")} `].map((part) =>
       part.repeat(5_000_000 / part.length),
     );
@@ -263,23 +263,23 @@ describe("the headers of a request", () => {
   });
 });
 
-describe("the headers of a response", () => {
+describe("response headers", () => {
   const good = responseHeaders(response, signResponse(response, body, key));
   const line = responseLine(response).split(" ");
   const withField = (at: number, value: string) => ({ ...good, [header.response]: line.with(at, value).join(" ") });
 
-  test("bring the head over whole", () => {
+  test("encode and decode the whole head", () => {
     expect(readResponseHead(from(good), 504, asked)).toEqual({ head: response, signature: good[header.signature] });
   });
 
-  test("are two, and say nothing that the request said", () => {
+  test("are two, and do not repeat fields of the request", () => {
     expect(Object.keys(good)).toEqual([header.response, header.signature]);
     expect(good[header.response]).toBe(
       "2 error http://127.0.0.1:8080 default 1790000000003250 1790000000017000 500 0 3",
     );
   });
 
-  test("carry a signature that another status breaks", () => {
+  test("have a signature that is invalid with another status", () => {
     const read = readResponseHead(from(good), 200, asked);
     if ("malformed" in read) throw new Error(read.malformed);
     expect(verifyResponse(read.head, body, read.signature, key)).toBe(false);
@@ -287,7 +287,7 @@ describe("the headers of a response", () => {
   });
 
   test.each([{ nonce: "B".repeat(22) }, { invocationId: "inv-0002" }, { attempt: 1 }])(
-    "carry a signature that does not hold for a request with %j",
+    "have a signature that is invalid for a request with %j",
     (other) => {
       const read = readResponseHead(from(good), 504, { ...asked, ...other });
       if ("malformed" in read) throw new Error(read.malformed);
@@ -295,7 +295,7 @@ describe("the headers of a response", () => {
     },
   );
 
-  test("are refused when one is missing", () => {
+  test("are rejected if one is missing", () => {
     for (const name of Object.keys(good))
       expect(problem(readResponseHead(from({ ...good, [name]: undefined }), 200, asked))).toBe(`${name} is missing`);
   });
@@ -306,19 +306,19 @@ describe("the headers of a response", () => {
     ["outcome", 1, ["", "maybe", "OK", "okerror"]],
     ["runner id", 2, ["", "a b", "é", "a".repeat(513)]],
     ["key id", 3, ["", "a b", "a".repeat(129)]],
-    ["arrival", 4, noNumber],
-    ["departure", 5, noNumber],
+    ["received time", 4, noNumber],
+    ["sent time", 5, noNumber],
     ["queue time", 6, noNumber],
     ["handler time", 7, noNumber],
-    ["count of spans", 8, noNumber],
-  ] as const)("are refused with a malformed %s", (_field, at, values) => {
+    ["span count", 8, noNumber],
+  ] as const)("are rejected with a malformed %s", (_field, at, values) => {
     for (const value of values)
       expect(problem(readResponseHead(from(withField(at, value)), 200, asked)), value).toBe(
         "x-flame-response is malformed",
       );
   });
 
-  test("say what the runner has still to send of its spans, in two numbers or not at all", () => {
+  test("have the runner's unsent and failed span counts as two optional fields", () => {
     const exported = { unsent: 14, failed: 3 };
     const head = { ...response, timings: { ...response.timings, exported } };
     const headers = responseHeaders(head, good[header.signature]!);
@@ -330,7 +330,7 @@ describe("the headers of a response", () => {
     }
   });
 
-  test("are refused with a line of other fields, with a malformed signature, and in another version", () => {
+  test("are rejected with extra or missing fields, a malformed signature, or another version", () => {
     const whole = line.join(" ");
     for (const other of [
       "",
@@ -350,7 +350,7 @@ describe("the headers of a response", () => {
     expect(problem(readResponseHead(from(withField(0, "1")), 200, asked))).toContain("x-flame-response has version 1");
   });
 
-  test("have one spelling: whatever is accepted is what would be sent again", () => {
+  test("are canonical: accepted headers are encoded again to the same text", () => {
     const digits = fc.oneof(
       fc.string({ unit: fc.constantFrom("0", "1", "9"), maxLength: 17 }),
       fc.bigInt(0n, 5n * 10n ** 15n).map(String),
@@ -365,7 +365,7 @@ describe("the headers of a response", () => {
     );
   });
 
-  test("carry any measured timings so that the signature holds", () => {
+  test("encode any timings so that the signature stays valid", () => {
     const span = fc.double({ min: 0, max: 86_400_000, noNaN: true });
     const clock = fc.double({ min: 0, max: 3_999_999_999_999, noNaN: true });
     fc.assert(
@@ -381,7 +381,7 @@ describe("the headers of a response", () => {
     );
   });
 
-  test("clamp what no header could say", () => {
+  test("clamp out-of-range numbers", () => {
     const timings = { receivedMs: Infinity, sentMs: NaN, queueMs: -1, handlerMs: 1e20, spans: -1 };
     const read = readResponseHead(from(responseHeaders({ ...response, timings }, good[header.signature]!)), 504, asked);
     const most = 3_999_999_999_999.999;
@@ -392,13 +392,13 @@ describe("the headers of a response", () => {
 });
 
 describe("a nonce", () => {
-  test("is 22 characters of base64url and never the same twice", () => {
+  test("is 22 characters of base64url and unique", () => {
     const nonces = Array.from({ length: 2_000 }, newNonce);
     for (const nonce of nonces) expect(nonce).toMatch(/^[A-Za-z0-9_-]{22}$/);
     expect(new Set(nonces).size).toBe(nonces.length);
   });
 
-  test("uses every one of its 128 bits", () => {
+  test("uses all of its 128 bits", () => {
     const seen = Buffer.alloc(16);
     for (let count = 0; count < 200; count++)
       Buffer.from(newNonce(), "base64url").forEach((byte, at) => (seen[at]! |= byte));
@@ -406,7 +406,7 @@ describe("a nonce", () => {
   });
 });
 
-test("every header of the wire is in the protocol", () => {
+test("every wire header is documented in protocol.md", () => {
   const protocol = readFileSync(new URL("../../../docs/protocol.md", import.meta.url), "utf8");
   for (const name of Object.values(header)) expect(protocol).toContain(`\`${name}\``);
 });

@@ -16,7 +16,7 @@ const textOf = (audience: string): string => {
 
 describe("an audience", () => {
   test.each(["*", "runner-7", "http://10.0.0.7:8080/a~b", "~", "~~", "a~?~?", `a~${"x".repeat(22)}@`])(
-    "of the runner %s is read as it was written",
+    "for the runner %s is decoded as it was encoded",
     (runner) => {
       expect(readAudience(askingAudience(runner))).toEqual({ runner, instances: "asking" });
       const [one, two] = [newNonce(), newNonce()];
@@ -36,18 +36,18 @@ describe("an audience", () => {
     `a~${"x".repeat(22)}@07`,
     `a~${"x".repeat(22)}@7 `,
     "a~?b",
-  ])("%s names no instance", (audience) => {
+  ])("%s has no instance", (audience) => {
     expect(readAudience(audience)).toEqual({ runner: audience, instances: undefined });
   });
 
-  test("names no more instances than fit", () => {
+  test("keeps only as many instances as fit in 512 characters", () => {
     let audience = "r".repeat(400);
     for (let turn = 0; turn < 10; turn++) audience = withInstance(audience, newNonce(), 1_000);
     expect(audience.length).toBeLessThanOrEqual(512);
     expect(audience.split("@")).toHaveLength(5);
   });
 
-  test("is read in time linear in its length", () => {
+  test("is parsed in time linear in its length", () => {
     const hostile = `~${"A".repeat(22)}@1`.repeat(20);
     const startedAt = performance.now();
     for (let turn = 0; turn < 1_000; turn++) readAudience(`${hostile}~`.slice(-512));
@@ -55,7 +55,7 @@ describe("an audience", () => {
   });
 });
 
-test("a note is read when it is one, and nothing else is", () => {
+test("readInstanceNote accepts a valid note and rejects anything else", () => {
   const note = { id: newNonce(), nowMs: 7.5 };
   expect(readInstanceNote({ ...note, more: 1 })).toEqual(note);
   for (const other of [undefined, null, 7, {}, { id: note.id }, { ...note, nowMs: -1 }, { ...note, id: "short" }]) {

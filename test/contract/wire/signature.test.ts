@@ -63,7 +63,7 @@ const changed = (value: string | number | true | undefined): ReadonlyArray<strin
           value.slice(1),
         ];
 
-/** The text with one bit of one byte flipped, for every bit of every byte. */
+/** Copies of the text with one bit flipped, for every bit. */
 const flips = (text: string): ReadonlyArray<string> =>
   Array.from({ length: text.length * 8 }, (_flip, bit) => {
     const bytes = Buffer.from(text, "latin1");
@@ -71,7 +71,7 @@ const flips = (text: string): ReadonlyArray<string> =>
     return bytes.toString("latin1");
   });
 
-/** What every place of a whole message can become: headers with a flipped bit, a removed header, and a flipped body. */
+/** Tampered copies of a message: each header removed, emptied or with a bit flipped, or the body with a bit flipped. */
 const tampered = (headers: Record<string, string>, content: Buffer) => [
   ...Object.keys(headers).flatMap((name) => [
     { what: `no ${name}`, headers: { ...headers, [name]: undefined }, content },
@@ -104,8 +104,8 @@ const believesResponse = (
   return !("malformed" in read) && verifyResponse(read.head, content, read.signature, key);
 };
 
-describe("a message on the wire", () => {
-  test("is not believed with any bit of any signed part of a request flipped", () => {
+describe("a signed message", () => {
+  test("is rejected with any bit of any signed part of a request flipped", () => {
     const headers = ours(requestHeaders(request, signRequest(request, body, key)));
     expect(Object.keys(headers)).toHaveLength(6);
     expect(believesRequest(headers, body)).toBe(true);
@@ -113,7 +113,7 @@ describe("a message on the wire", () => {
       expect(believesRequest(other, content), what).toBe(false);
   });
 
-  test("is believed as it was signed, whatever becomes of the standard headers of trace context", () => {
+  test("is accepted unchanged if the standard trace context headers are rewritten or removed", () => {
     const headers = requestHeaders(request, signRequest(request, body, key));
     const { traceparent, tracestate, baggage } = request;
     expect(headers).toMatchObject({ traceparent, tracestate, baggage });
@@ -126,7 +126,7 @@ describe("a message on the wire", () => {
       }
   });
 
-  test("is not believed with any bit of any signed part of a response flipped", () => {
+  test("is rejected with any bit of any signed part of a response flipped", () => {
     const headers = responseHeaders(response, signResponse(response, body, key));
     expect(believesResponse(headers, body)).toBe(true);
     for (const { what, headers: other, content } of tampered(headers, body))
@@ -140,7 +140,7 @@ describe("a message on the wire", () => {
     expect(believesResponse(headers, body, 200, { ...request, attempt: 2 })).toBe(false);
   });
 
-  test("is not believed with another spelling of a number", () => {
+  test("is rejected if a number is written differently", () => {
     const signedRequest = requestHeaders(request, signRequest(request, body, key));
     const signedResponse = responseHeaders(response, signResponse(response, body, key));
     const spelled = (line: string, spell: (number: string) => string): ReadonlyArray<string> => {
@@ -155,7 +155,7 @@ describe("a message on the wire", () => {
     }
   });
 
-  test("is not believed when a header's value moves to another header", () => {
+  test("is rejected if a header's value moves to another header", () => {
     const headers = requestHeaders(request, signRequest(request, body, key));
     const names = ["request", "idempotency-key", "traceparent", "tracestate", "baggage"].map(
       (name) => `x-flame-${name}`,
@@ -176,7 +176,7 @@ describe("a message on the wire", () => {
     }
   });
 
-  test("is not believed as the other kind of message", () => {
+  test("is rejected as the other kind of message", () => {
     const asResponse = {
       "x-flame-response": requestLine(request),
       "x-flame-signature": signRequest(request, body, key),
@@ -190,21 +190,21 @@ describe("a message on the wire", () => {
   });
 });
 
-describe("the signature of a request", () => {
+describe("a request signature", () => {
   const signature = signRequest(request, body, key);
 
-  test("holds for what was signed", () => {
+  test("is valid for the signed request", () => {
     expect(verifyRequest(request, body, signature, key)).toBe(true);
     expect(verifyRequest({ ...request }, new Uint8Array(body), signature, { ...key })).toBe(true);
   });
 
-  test.each(Object.keys(request) as ReadonlyArray<keyof RequestHead>)("breaks with any change of %s", (name) => {
+  test.each(Object.keys(request) as ReadonlyArray<keyof RequestHead>)("is invalid after any change of %s", (name) => {
     for (const value of changed(request[name])) {
       expect(verifyRequest({ ...request, [name]: value }, body, signature, key), `${name}=${value}`).toBe(false);
     }
   });
 
-  test("breaks with any flipped bit of the body, a byte more and a byte less", () => {
+  test("is invalid with any flipped bit of the body, and with a byte more or less", () => {
     for (let bit = 0; bit < body.length * 8; bit++) {
       const flipped = Uint8Array.from(body);
       flipped[bit >> 3]! ^= 1 << (bit & 7);
@@ -214,7 +214,7 @@ describe("the signature of a request", () => {
     expect(verifyRequest(request, body.subarray(1), signature, key)).toBe(false);
   });
 
-  test("breaks with any change of itself", () => {
+  test("is invalid after any change of the signature itself", () => {
     for (let at = 0; at < signature.length; at++) {
       const other = signature[at] === "A" ? "B" : "A";
       expect(verifyRequest(request, body, signature.slice(0, at) + other + signature.slice(at + 1), key)).toBe(false);
@@ -232,7 +232,7 @@ describe("the signature of a request", () => {
     }
   });
 
-  test("has one spelling: other base64url of the same digest is refused", () => {
+  test("is canonical: another base64url encoding of the same digest is rejected", () => {
     const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     const last = alphabet.indexOf(signature.at(-1)!);
     const twin = signature.slice(0, -1) + alphabet[last ^ 1];
@@ -240,11 +240,11 @@ describe("the signature of a request", () => {
     expect(verifyRequest(request, body, twin, key)).toBe(false);
   });
 
-  test("breaks with another secret", () => {
+  test("is invalid with another secret", () => {
     expect(verifyRequest(request, body, signature, { id: "default", secret: `${key.secret} ` })).toBe(false);
   });
 
-  test("tells an absent field from an empty one", () => {
+  test("distinguishes an absent field from an empty one", () => {
     for (const name of ["idempotencyKey", "traceparent", "tracestate", "baggage"] as const) {
       const empty = { ...request, [name]: "" };
       const absent = { ...request, [name]: undefined };
@@ -253,7 +253,7 @@ describe("the signature of a request", () => {
     }
   });
 
-  test("breaks when characters move between neighboring fields", () => {
+  test("is invalid if characters move between neighboring fields", () => {
     const names = [
       "method",
       "invocationId",
@@ -279,7 +279,7 @@ describe("the signature of a request", () => {
     }
   });
 
-  test("breaks when a field imitates the base's own framing", () => {
+  test("is invalid if a field imitates the framing of the signature base", () => {
     const crafted = { ...request, tracestate: "a\n1:b", baggage: undefined };
     const split = { ...request, tracestate: "a", baggage: "b" };
     expect(verifyRequest(split, body, signRequest(crafted, body, key), key)).toBe(false);
@@ -321,15 +321,15 @@ describe("the signature of a request", () => {
   });
 });
 
-describe("the signature of a response", () => {
+describe("a response signature", () => {
   const signature = signResponse(response, body, key);
 
-  test("holds for what was signed", () => {
+  test("is valid for the signed response", () => {
     expect(verifyResponse({ ...response }, new Uint8Array(body), signature, key)).toBe(true);
   });
 
   test.each(["nonce", "invocationId", "attempt", "runnerId", "keyId", "status", "outcome"] as const)(
-    "breaks with any change of %s",
+    "is invalid after any change of %s",
     (name) => {
       for (const value of changed(response[name])) {
         expect(verifyResponse({ ...response, [name]: value }, body, signature, key)).toBe(false);
@@ -337,7 +337,7 @@ describe("the signature of a response", () => {
     },
   );
 
-  test("breaks with another account of its exporter", () => {
+  test("is invalid with other unsent and failed span counts", () => {
     for (const exported of [
       { unsent: 0, failed: 0 },
       { unsent: 2, failed: 0 },
@@ -354,16 +354,19 @@ describe("the signature of a response", () => {
     }
   });
 
-  test.each(["receivedMs", "sentMs", "queueMs", "handlerMs", "spans"] as const)("breaks with another %s", (name) => {
-    const timings = { ...response.timings, [name]: response.timings[name] + 1 };
-    expect(verifyResponse({ ...response, timings }, body, signature, key)).toBe(false);
-  });
+  test.each(["receivedMs", "sentMs", "queueMs", "handlerMs", "spans"] as const)(
+    "is invalid with another %s",
+    (name) => {
+      const timings = { ...response.timings, [name]: response.timings[name] + 1 };
+      expect(verifyResponse({ ...response, timings }, body, signature, key)).toBe(false);
+    },
+  );
 
-  test("breaks with another body", () => {
+  test("is invalid with another body", () => {
     expect(verifyResponse(response, Buffer.from('{"json":[1,2,4]}'), signature, key)).toBe(false);
   });
 
-  test("is never a request's", () => {
+  test("is not valid for a request, nor a request signature for a response", () => {
     expect(verifyRequest(request, body, signature, key)).toBe(false);
     expect(verifyResponse(response, body, signRequest(request, body, key), key)).toBe(false);
   });
@@ -372,7 +375,7 @@ describe("the signature of a response", () => {
 describe("a keyring", () => {
   const next = { id: "next", secret: "another secret" };
 
-  test("finds the signing key and the accepted ones by id", () => {
+  test("finds the signing key and the accepted keys by id", () => {
     const keyring = makeKeyring(key, [next]);
     expect(keyring.signing).toBe(key);
     expect(keyring.find("default")).toBe(key);
@@ -380,7 +383,7 @@ describe("a keyring", () => {
     expect(keyring.find("constructor")).toBeUndefined();
   });
 
-  test("rotates: a message of either key verifies on a side that accepts both", () => {
+  test("verifies messages signed with either key during a rotation", () => {
     const keyring = makeKeyring(next, [key]);
     for (const signer of [key, next]) {
       const head = { ...request, keyId: signer.id };
@@ -388,14 +391,14 @@ describe("a keyring", () => {
     }
   });
 
-  test("refuses an empty secret, and one id for two secrets", () => {
+  test("rejects an empty secret, and two secrets with the same id", () => {
     expect(() => makeKeyring({ id: "default", secret: "" }, [])).toThrow(ConfigError);
     expect(() => makeKeyring(key, [{ id: "default", secret: "other" }])).toThrow(/"default" and different secrets/);
     expect(makeKeyring(key, [{ ...key }]).find("default")).toEqual(key);
   });
 });
 
-/** The signing of docs/protocol.md once more, from its text and without the code under test. */
+/** An independent implementation of signing, written from docs/protocol.md without the code under test. */
 const signedByTheBook = (
   firstLine: string,
   fields: ReadonlyArray<string | undefined>,
@@ -437,25 +440,28 @@ const vectors = JSON.parse(readFileSync(new URL("../../vectors/protocol-v2.json"
 };
 const protocol = readFileSync(new URL("../../../docs/protocol.md", import.meta.url), "utf8");
 
-describe("a response that is checked while it comes in", () => {
-  test.each(vectors.responses)("$name is signed as it is when it came whole", ({ secret, head, headers, bodyHex }) => {
-    const key = { id: head.keyId, secret };
-    const content = Buffer.from(bodyHex, "hex");
-    const holds = (length: number, ...chunks: ReadonlyArray<Uint8Array>): boolean => {
-      const check = checkResponse(head, length, headers["x-flame-signature"]!, key);
-      for (const chunk of chunks) check.update(chunk);
-      return check.holds();
-    };
-    expect(holds(content.length, content)).toBe(true);
-    expect(holds(content.length, content.subarray(0, 3), content.subarray(3))).toBe(true);
-    expect(holds(content.length, content, Buffer.from("x"))).toBe(false);
-    expect(holds(content.length + 1, content)).toBe(false);
-  });
+describe("checkResponse, which verifies a body in chunks,", () => {
+  test.each(vectors.responses)(
+    "accepts $name in one or two chunks, and rejects another length",
+    ({ secret, head, headers, bodyHex }) => {
+      const key = { id: head.keyId, secret };
+      const content = Buffer.from(bodyHex, "hex");
+      const holds = (length: number, ...chunks: ReadonlyArray<Uint8Array>): boolean => {
+        const check = checkResponse(head, length, headers["x-flame-signature"]!, key);
+        for (const chunk of chunks) check.update(chunk);
+        return check.holds();
+      };
+      expect(holds(content.length, content)).toBe(true);
+      expect(holds(content.length, content.subarray(0, 3), content.subarray(3))).toBe(true);
+      expect(holds(content.length, content, Buffer.from("x"))).toBe(false);
+      expect(holds(content.length + 1, content)).toBe(false);
+    },
+  );
 });
 
-describe("the protocol's vectors", () => {
+describe("the protocol's test vectors", () => {
   test.each(vectors.requests)(
-    "$name is signed so by the code and by the book",
+    "the request $name is signed alike by the code and by the text of protocol.md",
     ({ secret, head, headers, bodyHex, base }) => {
       const content = Buffer.from(bodyHex, "hex");
       const line = [
@@ -482,7 +488,7 @@ describe("the protocol's vectors", () => {
   );
 
   test.each(vectors.responses)(
-    "$name is signed so by the code and by the book",
+    "the response $name is signed alike by the code and by the text of protocol.md",
     ({ secret, head, headers, bodyHex, base }) => {
       const content = Buffer.from(bodyHex, "hex");
       const { receivedMs, sentMs, queueMs, handlerMs, spans, exported } = head.timings;
@@ -503,7 +509,7 @@ describe("the protocol's vectors", () => {
   test.each([
     ["request-minimal", vectors.requests],
     ["response-ok", vectors.responses],
-  ])("%s has the base and the line that the protocol prints", (wanted, all) => {
+  ])("%s has the signature base and the header that protocol.md shows", (wanted, all) => {
     const { base, bodyHex, headers } = all.find(({ name }) => name === wanted)!;
     const signed = base + Buffer.from(bodyHex, "hex").toString("utf8");
     expect(protocol).toContain(`    ${signed.replaceAll("\n", "⏎")}\n`);
