@@ -140,7 +140,7 @@ describe("an awaited map", () => {
     const { service, world } = setup();
     const controller = new AbortController();
     const run = failure(service.gated.with({ signal: controller.signal }).map(counted().items()));
-    await waitFor(() => world.gates.size === 16, { what: "16 calls" });
+    await waitFor(() => world.gates.size === 16, { what: "16 calls to start" });
     controller.abort();
     await run;
     expect(world.most).toBe(16);
@@ -150,7 +150,7 @@ describe("an awaited map", () => {
     const { service, world } = setup();
     const source = counted();
     const run = failure(service.gated.map(source.items(), { concurrency: 3 }));
-    await waitFor(() => world.gates.size === 3, { what: "three calls" });
+    await waitFor(() => world.gates.size === 3, { what: "three calls to start" });
     world.gates.get(1)!.reject(new FlameMethodError("broken", "It is broken."));
     const error = await run;
     expect(error).toBeInstanceOf(InvokeError);
@@ -188,7 +188,7 @@ describe("an awaited map", () => {
           ? method.map(source.items(), { concurrency: 2 })
           : method.map(source.items(), { concurrency: 2, onError }),
       );
-      await waitFor(() => world.gates.size === 2, { what: "two calls" });
+      await waitFor(() => world.gates.size === 2, { what: "two calls to start" });
       controller.abort("no longer wanted");
       expect(await run).toMatchObject({ code: "canceled", cause: "no longer wanted", method: "work/gated" });
       await waitFor(() => world.gates.size === 0, { what: "the calls to end" });
@@ -201,7 +201,7 @@ describe("an awaited map", () => {
     const { service, world } = setup();
     async function* broken() {
       yield 1;
-      await waitFor(() => world.gates.size === 1, { what: "the first call" });
+      await waitFor(() => world.gates.size === 1, { what: "the first call to start" });
       throw new Error("the cursor is gone");
     }
     const error = await failure(service.gated.map(broken(), { onError: "collect" }));
@@ -298,7 +298,7 @@ describe("an iterated map", () => {
       for await (const result of run) return result;
       return undefined;
     })();
-    await waitFor(() => world.gates.size === 3, { what: "three calls" });
+    await waitFor(() => world.gates.size === 3, { what: "three calls to start" });
     world.letGo(1);
     expect(await left).toBe(10);
     expect(world.aborted.length).toBeGreaterThanOrEqual(2);
@@ -364,7 +364,7 @@ describe("a map as an Effect", () => {
     expect(error).toMatchObject({ _tag: "InvokeError", index: 1 });
     const source = counted();
     const fiber = Effect.runFork(flame.toEffect(service.gated).map(source.items(), { concurrency: 2 }));
-    await waitFor(() => world.gates.size === 2, { what: "two calls" });
+    await waitFor(() => world.gates.size === 2, { what: "two calls to start" });
     await Effect.runPromise(Fiber.interrupt(fiber));
     expect(world.aborted.toSorted()).toEqual([0, 1]);
     expect(source.closed).toBe(true);

@@ -38,7 +38,7 @@ describe("a job", () => {
   test("has the invocation's id immediately, reports its status and returns its result repeatedly", async () => {
     const { service, gate, seen } = setup();
     const job = service.gated.spawn("got ");
-    await waitFor(() => seen.started === 1, { what: "the handler" });
+    await waitFor(() => seen.started === 1, { what: "the handler to start" });
     expect(seen.ids).toEqual([job.id]);
     expect(job.status()).toBe("running");
     gate.resolve("it");
@@ -62,7 +62,7 @@ describe("a job", () => {
     process.on("unhandledRejection", onUnhandled);
     onTestFinished(() => void process.off("unhandledRejection", onUnhandled));
     const job = service.fail.spawn();
-    await waitFor(() => job.status() === "failed", { what: "the failure" });
+    await waitFor(() => job.status() === "failed", { what: "the job to fail" });
     await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
     expect(unhandled).toEqual([]);
@@ -72,7 +72,7 @@ describe("a job", () => {
   test("rejects as canceled with the reason, and aborts the handler's signal", async () => {
     const { service, seen } = setup();
     const job = service.gated.spawn("");
-    await waitFor(() => seen.started === 1, { what: "the handler" });
+    await waitFor(() => seen.started === 1, { what: "the handler to start" });
     const reason = new Error("no longer wanted");
     job.cancel(reason);
     await expect(job.result()).rejects.toMatchObject({ code: "canceled", cause: reason });
@@ -84,7 +84,7 @@ describe("a job", () => {
     const { service, seen } = setup();
     const controller = new AbortController();
     const job = service.gated.with({ signal: controller.signal }).spawn("");
-    await waitFor(() => seen.started === 1, { what: "the handler" });
+    await waitFor(() => seen.started === 1, { what: "the handler to start" });
     controller.abort("stop");
     await expect(job.result()).rejects.toMatchObject({ code: "canceled", cause: "stop" });
     const late = service.gated.with({ signal: controller.signal }).spawn("");
@@ -98,7 +98,7 @@ describe("a job", () => {
     {
       await using job = service.gated.spawn("");
       canceled = job;
-      await waitFor(() => seen.started === 1, { what: "the handler" });
+      await waitFor(() => seen.started === 1, { what: "the handler to start" });
     }
     expect(canceled.status()).toBe("canceled");
     gate.resolve("late");
@@ -121,7 +121,7 @@ describe("a detached call", () => {
   test("rejects for its caller when it is canceled, while its handler continues", async () => {
     const { service, gate, seen } = setup();
     const job = service.deaf.with({ detached: true }).spawn();
-    await waitFor(() => seen.started === 1, { what: "the handler" });
+    await waitFor(() => seen.started === 1, { what: "the handler to start" });
     job.cancel();
     await expect(job.result()).rejects.toMatchObject({
       code: "canceled",
@@ -138,7 +138,7 @@ describe("a detached call", () => {
     const { service, seen } = setup();
     const call = service.deaf.with({ detached: true, timeoutMs: 50 })();
     await expect(call).rejects.toMatchObject({ code: "timeout" });
-    await waitFor(() => seen.aborted === 1, { what: "the handler's signal" });
+    await waitFor(() => seen.aborted === 1, { what: "the handler's signal to abort" });
   });
 
   test("is an option of methods, which a call can override; only booleans are accepted", async () => {
@@ -153,14 +153,14 @@ describe("a detached call", () => {
       { detached: true, timeoutMs: 5_000 },
     );
     const kept = wait.spawn();
-    await waitFor(() => seen.started === 1, { what: "the handler" });
+    await waitFor(() => seen.started === 1, { what: "the handler to start" });
     kept.cancel();
     await kept.result().catch(() => {});
     expect(seen.aborted).toBe(0);
     const ended = wait.with({ detached: false }).spawn();
-    await waitFor(() => seen.started === 2, { what: "the handler" });
+    await waitFor(() => seen.started === 2, { what: "the handler to start" });
     ended.cancel();
-    await waitFor(() => seen.aborted === 1, { what: "the handler's signal" });
+    await waitFor(() => seen.aborted === 1, { what: "the handler's signal to abort" });
     expect(() => wait.with({ detached: "yes" as never })).toThrow(/detached is "yes"/);
   });
 });

@@ -217,7 +217,7 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
   test("abort closes the connection and reports no outcome", async () => {
     const server = await serve(() => {});
     const { exchange, result } = send(server.url);
-    await waitFor(() => server.received().endsWith("abc"), { what: "the request" });
+    await waitFor(() => server.received().endsWith("abc"), { what: "the request to arrive" });
     exchange.abort();
     await waitFor(() => server.open.size === 0, { what: "the connection to be closed" });
     expect(await Promise.race([result, Promise.resolve("nothing")])).toBe("nothing");
@@ -229,7 +229,7 @@ describe.each(Object.entries(transports))("on %s", (_, make) => {
     });
     expect(await textOf(server.url, { path: "/quick" })).toBe("quick");
     const { result } = send(server.url);
-    await waitFor(() => server.received().includes("/invoke"), { what: "the request" });
+    await waitFor(() => server.received().includes("/invoke"), { what: "the request to arrive" });
     await transport!.close();
     expect((await result).failure).toMatchObject({ sent: true });
     await waitFor(() => server.open.size === 0, { what: "all connections to be closed" });

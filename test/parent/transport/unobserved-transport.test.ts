@@ -65,10 +65,10 @@ test.skipIf("Bun" in globalThis)(
     expect(await send(transport, url, "/cut")).toMatchObject({ failure: { sent: true } });
     expect(await send(transport, "http://127.0.0.1:9", "/nobody")).toMatchObject({ failure: { sent: false } });
     const aborted = transport.send(asking(url, "/slow"), () => {});
-    await waitFor(() => aborted.sent, { what: "the slow request" });
+    await waitFor(() => aborted.sent, { what: "the slow request to be sent" });
     aborted.abort();
     const forgotten = transport.send(asking(url, "/slow"), () => {});
-    await waitFor(() => forgotten.sent, { what: "the other slow request" });
+    await waitFor(() => forgotten.sent, { what: "the other slow request to be sent" });
     transport.forget(url);
     await fetch(`${url}/users`);
     expect(seen.filter((event) => !event.endsWith("/users"))).toEqual([]);

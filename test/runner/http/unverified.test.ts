@@ -42,7 +42,7 @@ describe("bodies of unverified requests", () => {
     const body = unverified.open(slow.source, 500);
     expect(unverified.reservedBytes).toBe(500);
     body.received(1);
-    await waitFor(() => slow.told.length > 1, { what: "a cut" });
+    await waitFor(() => slow.told.length > 1, { what: "the body to be cut off" });
     expect(slow.told).toEqual(["read", "cut: too_slow"]);
     expect(unverified.reservedBytes).toBe(0);
     body.close();
@@ -53,7 +53,7 @@ describe("bodies of unverified requests", () => {
     const unverified = new UnverifiedRequests({ ...limits, bodyTimeoutMs: 50 });
     const endless = sender();
     feed(unverified.open(endless.source, Infinity), 1_000_000);
-    await waitFor(() => endless.told.length > 1, { what: "a cut" });
+    await waitFor(() => endless.told.length > 1, { what: "the body to be cut off" });
     expect(endless.told).toEqual(["read", "cut: too_slow"]);
   });
 
@@ -115,7 +115,7 @@ describe("bodies of unverified requests", () => {
     const [holder, waiting] = [sender(), sender()];
     feed(unverified.open(holder.source, 900), 500);
     unverified.open(waiting.source, 500);
-    await waitFor(() => waiting.told.length > 0, { what: "a cut" });
+    await waitFor(() => waiting.told.length > 0, { what: "the body to be cut off" });
     expect([holder.told, waiting.told]).toEqual([["read"], ["cut: overloaded"]]);
   });
 
@@ -123,7 +123,7 @@ describe("bodies of unverified requests", () => {
     const unverified = new UnverifiedRequests(limits);
     const stopping = sender();
     unverified.open(stopping.source, 1_000_000).received(900_000);
-    await waitFor(() => stopping.told.length > 1, { what: "a cut" });
+    await waitFor(() => stopping.told.length > 1, { what: "the body to be cut off" });
     expect(stopping.told).toEqual(["read", "cut: too_slow"]);
   });
 

@@ -94,7 +94,7 @@ describe("onRunnerStart", () => {
         }),
       onRunnerStop: () => void lines.push("stop"),
     });
-    await waitFor(() => lines.length === 1, { what: "the hook" });
+    await waitFor(() => lines.length === 1, { what: "the hook to start" });
     await server.stop();
     await server.ready;
     expect(lines).toEqual(["start"]);
@@ -110,7 +110,7 @@ describe("onRunnerStart", () => {
         return new Promise(() => {});
       },
     });
-    await waitFor(() => started, { what: "the hook" });
+    await waitFor(() => started, { what: "the hook to start" });
     await server.stop();
     expect(logs).toEqual([expect.stringContaining("exits while onRunnerStart is still running")]);
   });
@@ -138,7 +138,7 @@ describe("onRunnerStop", () => {
       options: { onRunnerStop: ({ signal }) => void lines.push(`stop ${signal.aborted}`) },
     });
     const held = send(runner, sign("test/hold", []));
-    await waitFor(() => lines.length === 1, { what: "the invocation" });
+    await waitFor(() => lines.length === 1, { what: "the invocation to start" });
     const stops = [runner.server.stop(), runner.server.stop()];
     release.resolve();
     await held;
@@ -153,7 +153,7 @@ describe("onRunnerStop", () => {
       options: { drainTimeoutMs: 50, onRunnerStop: ({ signal }) => void aborted.push(signal.aborted) },
     });
     const held = send(runner, sign("test/hold", []));
-    await waitFor(() => runner.inFlight() === 1, { what: "the invocation" });
+    await waitFor(() => runner.inFlight() === 1, { what: "the invocation to start" });
     await runner.server.stop();
     await held;
     expect(aborted).toEqual([true]);
