@@ -122,7 +122,7 @@ describe("an awaited map", () => {
     expect(() => run[Symbol.asyncIterator]()).toThrow(/already awaited or iterated/);
   });
 
-  test("runs at most concurrency calls, and takes an item only when one of them is free", async () => {
+  test("never exceeds its concurrency, and takes an item only when its call can start", async () => {
     const { service, world } = setup();
     const source = counted(20);
     const run = Promise.resolve(service.gated.map(source.items(), { concurrency: 3 }));

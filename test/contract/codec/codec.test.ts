@@ -49,7 +49,7 @@ describe("plain data", () => {
     expect(fast).toBeGreaterThan(300);
   });
 
-  test("with values that JSON cannot represent is encoded to the same bytes as by superjson", () => {
+  test("mixed with values that JSON cannot represent is encoded to the same bytes as by superjson", () => {
     const superJson = new SuperJSON({ dedupe: false });
     const leaf = fc.oneof(
       fc.constantFrom<unknown>(undefined, NaN, Infinity, -Infinity, -0, 0, null, "", 1n, -5n),

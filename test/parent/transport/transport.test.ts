@@ -70,7 +70,7 @@ const lengthOf = (response: HttpResponse): string => Buffer.from(response.body).
 
 type Result = { readonly response?: HttpResponse; readonly failure?: HttpFailure };
 
-describe.each(Object.entries(transports))("on %s", (_, make) => {
+describe.each(Object.entries(transports))("the %s transport", (_, make) => {
   let transport: HttpTransport | undefined;
   afterEach(async () => {
     await transport?.close();
