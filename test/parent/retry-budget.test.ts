@@ -8,7 +8,7 @@ import { RetryBudget } from "../../src/parent/retry-budget.ts";
 
 const limits = { maxTokens: 20, tokenRatio: 0.25, tokensPerSecond: 1 };
 
-/** A budget with a clock that only the test moves. */
+/** A budget with a clock that only the test advances. */
 const makeBudget = (given: Required<RetryBudgetOptions> = limits) => {
   const clock = { ms: 0 };
   return { clock, budget: new RetryBudget(given, () => clock.ms) };
@@ -24,7 +24,7 @@ describe("the retry budget", () => {
     expect(budget.open).toBe(false);
   });
 
-  test("gets the token of a retry that succeeds back, and a fraction for any other success", () => {
+  test("gets back the token of a successful retry, and tokenRatio for any other success", () => {
     const { budget } = makeBudget();
     take(budget, 20);
     budget.succeeded(true);
@@ -33,7 +33,7 @@ describe("the retry budget", () => {
     expect(budget.tokens).toBe(2);
   });
 
-  test("refills with time, up to its maximum", () => {
+  test("refills by tokensPerSecond up to maxTokens", () => {
     const { budget, clock } = makeBudget();
     take(budget, 20);
     clock.ms = 900;
@@ -44,7 +44,7 @@ describe("the retry budget", () => {
     expect(budget.tokens).toBe(20);
   });
 
-  test("leaves a token for a retry when it allows a hedge", () => {
+  test("allows a hedge only if a token for a retry remains", () => {
     const { budget } = makeBudget({ ...limits, maxTokens: 3 });
     let hedges = 0;
     for (; budget.spare; hedges++) budget.take();
@@ -52,7 +52,7 @@ describe("the retry budget", () => {
     expect(budget.open).toBe(true);
   });
 
-  test("allows no more than it had and was given, in any order of events", () => {
+  test("allows at most its initial and earned tokens, in any order of events", () => {
     const anyLimits = fc.record({
       maxTokens: fc.double({ min: 1, max: 100, noNaN: true }),
       tokenRatio: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -90,7 +90,7 @@ describe("the retry budget", () => {
   });
 });
 
-/** Pseudorandom numbers from 0 up to 1, always the same ones. */
+/** Pseudorandom numbers from 0 up to 1 with a fixed seed. */
 const makeRandom = (): (() => number) => {
   let state = 1;
   return () => {
@@ -104,13 +104,13 @@ interface Rates {
   readonly failing: number;
   /** Share of calls that fail. */
   readonly failed: number;
-  /** The same without a budget. */
+  /** Share of calls that fail without a budget. */
   readonly declared: number;
   /** Attempts per call. */
   readonly amplification: number;
 }
 
-/** 20,000 calls with `maxAttempts: 3`, a hundred per second, whose attempts fail independently of each other. */
+/** Simulates 20,000 calls with `maxAttempts: 3`, 100 per second, whose attempts fail independently of each other. */
 const simulate = (failing: number): Rates => {
   const calls = 20_000;
   const maxAttempts = 3;
@@ -140,25 +140,25 @@ describe("the default retry budget", () => {
   const shares = [0.01, 0.05, 0.08, 0.09, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1];
   const table = shares.map(simulate);
 
-  test("retries attempts that fail at random as declared, up to 30%", () => {
+  test("does not limit retries while up to 30% of attempts fail at random", () => {
     for (const { failing, failed, declared } of table) {
       if (failing <= 0.3) expect(Math.abs(failed - declared), `${failing}`).toBeLessThan(0.003);
     }
   });
 
-  test("makes at most 1.2 attempts per call when most attempts fail", () => {
+  test("allows at most 1.2 attempts per call when 60% or more of attempts fail", () => {
     for (const { failing, amplification } of table) {
       if (failing >= 0.6) expect(amplification, `${failing}`).toBeLessThanOrEqual(1.2);
     }
   });
 
-  test("never makes more attempts than declared", () => {
+  test("never allows more attempts than there are without a budget", () => {
     for (const { failing, amplification } of table) {
       expect(amplification).toBeLessThanOrEqual(1 + failing + failing ** 2 + 0.02);
     }
   });
 
-  test("does what the table in docs/retries.md says", () => {
+  test("matches the table in docs/retries.md", () => {
     const percent = (share: number): string => `${(share * 100).toFixed(1)}%`;
     const rows = table.map(
       ({ failing, failed, declared, amplification }) =>
@@ -174,13 +174,13 @@ describe("PoolConfig.retryBudget", () => {
   const resolved = (retryBudget?: RetryBudgetOptions | false) =>
     resolveConfig({ pools: { default: { retryBudget } } }, {}).pools.get("default")!.retryBudget;
 
-  test("has defaults, can be changed field by field, and turned off", () => {
+  test("has defaults, merges fields and can be disabled", () => {
     expect(resolved()).toEqual(limits);
     expect(resolved({ tokenRatio: 0.5 })).toEqual({ ...limits, tokenRatio: 0.5 });
     expect(resolved(false)).toBeUndefined();
   });
 
-  test("rejects numbers that cannot work", () => {
+  test("rejects invalid values", () => {
     expect(() => resolved({ maxTokens: 0 })).toThrow(
       "pools.default.retryBudget.maxTokens is 0. Use a number of tokens, 1 or more.",
     );

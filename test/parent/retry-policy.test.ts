@@ -222,8 +222,8 @@ describe("an idempotent method", () => {
   });
 });
 
-describe("failing over", () => {
-  test("is charged to the retry budget except for the first one", () => {
+describe("a failover", () => {
+  test("is marked as the first one once per call", () => {
     const error = failed("unavailable");
     expect(decide({ error })).toMatchObject({ firstFailover: true });
     expect(decide({ error, attempt: 2, failovers: 1 })).toMatchObject({ failover: true, firstFailover: false });
