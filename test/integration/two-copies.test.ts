@@ -133,7 +133,7 @@ describe("shutdown", () => {
   });
 });
 
-describe("an unconfigured copy", () => {
+describe("a copy without configuration", () => {
   test("fails its first call with an error that mentions the other copy", async () => {
     const lone = make(here, { mode: "parent" });
     await expect(lone.fn("alone", async () => 1)()).rejects.toThrow(
