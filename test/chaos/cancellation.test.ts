@@ -3,7 +3,7 @@ import { waitFor } from "../harness/wait-for.ts";
 import { Chaos } from "./fixtures/services.ts";
 import { books, elastic, metric, now, quantile, seeded, size } from "./setup.ts";
 
-test("an abort at any point ends the call, reaches the handler within 100 ms, and frees the slot", async () => {
+test("aborting a call at any point fails it with canceled, aborts the handler within 100 ms, and frees the slot", async () => {
   const chance = seeded();
   const { env, call, read, noted, allow } = books();
   await elastic({ min: 2, max: 2, maxConcurrency: 8 }, env);
@@ -43,13 +43,13 @@ test("an abort at any point ends the call, reaches the handler within 100 ms, an
   expect(await metric("flame_pool_pending_requests")).toBe(0);
   expect(await metric("flame_invocation_active")).toBe(0);
   await waitFor(() => noted("aborted").size === noted("began").size, {
-    what: "every handler that began to hear of its abort",
+    what: "every started handler to be aborted",
   });
 
   const heard = noted("aborted");
   const lags = [...heard].map(([id, at]) => at - abortedAt.get(id)!);
   console.log(
-    `${heard.size} of ${calls} reached a handler; it heard after ${quantile(lags, 0.5).toFixed(1)} ms, p99 ${quantile(lags, 0.99).toFixed(1)} ms, of ${allow(100).toFixed(1)} ms`,
+    `${heard.size} of ${calls} calls reached a handler, which was aborted after ${quantile(lags, 0.5).toFixed(1)} ms, p99 ${quantile(lags, 0.99).toFixed(1)} ms, of ${allow(100).toFixed(1)} ms`,
   );
   expect(heard.size).toBeGreaterThan(calls / 4);
   expect(quantile(lags, 0.99)).toBeLessThanOrEqual(allow(100));

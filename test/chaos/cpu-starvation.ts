@@ -1,22 +1,22 @@
 /**
- * How long this process was kept from the processor. A machine with more work than processors stops its processes
- * at will, which says nothing about the code: figures of time hold beyond that.
+ * Measures how long this process waits for the CPU. On an overloaded machine, that time says nothing about the code, so tests
+ * add it to their time limits.
  */
 
-/** A time in which this process could not run. Times are milliseconds since 1970. */
+/** A period in which this process could not run. Times are milliseconds since 1970. */
 export interface Gap {
   readonly from: number;
   readonly to: number;
-  /** How much of it neither the timer nor any work of this process accounts for. */
+  /** The part of it that neither the timer nor work of this process accounts for. */
   readonly starvedMs: number;
 }
 
 /**
- * Tells of each gap between two looks at the clock that this process did not cause itself. Work that keeps the event loop
- * busy is not starvation. Does not keep the process alive.
+ * Reports each gap between two readings of the clock that this process did not cause itself. Work that blocks the event loop is
+ * not starvation. Does not keep the process alive.
  *
- * @param everyMs between two looks: what is not counted of a gap, at most
- * @returns stops it.
+ * @param everyMs Milliseconds between two readings: the part of a gap that is not counted, at most.
+ * @returns a function that stops watching.
  */
 export const watchStarvation = (tell: (gap: Gap) => void, everyMs = 5): (() => void) => {
   let lastAt = performance.now();
@@ -33,7 +33,7 @@ export const watchStarvation = (tell: (gap: Gap) => void, everyMs = 5): (() => v
   return () => clearInterval(timer);
 };
 
-/** Tells each new worst, in milliseconds. */
+/** Reports each new maximum, in milliseconds. */
 export const watchWorstStarvation = (tell: (ms: number) => void): (() => void) => {
   let worst = 0;
   return watchStarvation(({ starvedMs }) => {
@@ -43,7 +43,7 @@ export const watchWorstStarvation = (tell: (ms: number) => void): (() => void) =
   });
 };
 
-/** How much of a time, at most, this process spent waiting for a processor. */
+/** Maximum time that this process waited for the CPU within a period. */
 export const starvedWithin = (gaps: ReadonlyArray<Gap>, from: number, to: number): number =>
   gaps.reduce((sum, gap) => {
     const overlap = Math.min(to, gap.to) - Math.max(from, gap.from);

@@ -1,4 +1,4 @@
-/** Connections that are cut while they are idle, and with a request on them: a call without a retry policy runs at most once. */
+/** Connections that are cut while idle and during a request: a call without a retry policy runs at most once. */
 import { expect, onTestFinished, test } from "vitest";
 import { defineMethod } from "../../src/index.ts";
 import { type Fault, startFaultProxy } from "../harness/fault-proxy.ts";
@@ -7,15 +7,15 @@ import { parentOf, startStaticRunner } from "../integration/static-runners.ts";
 import { books, keepBusy, seeded, size } from "./setup.ts";
 
 interface Cuts {
-  /** Cut while nothing was under way on them. */
+  /** Cut while idle. */
   idle: number;
-  /** Cut when the last byte of a request had come, which was handed on. */
+  /** Cut after the last byte of a request was forwarded. */
   arrived: number;
-  /** Cut when the last byte of a request had come, which was not handed on. */
+  /** Cut before the last byte of a request was forwarded. */
   lost: number;
 }
 
-test("no call runs twice when kept connections are cut, idle or with a request on them", async () => {
+test("no call runs twice when keep-alive connections are cut while idle or during a request", async () => {
   const chance = seeded();
   const { env, call, read } = books();
   const ledger = openLedger(env["CHAOS_LEDGER"]!);
@@ -50,7 +50,7 @@ test("no call runs twice when kept connections are cut, idle or with a request o
       response: (bytes) => {
         if (chance() >= 0.15) return bytes;
         link.toClient(bytes);
-        // At once, while the client reuses the connection, or a moment later.
+        // Immediately, while the client may be reusing the connection, or a few milliseconds later.
         const cutIdle = (): void => {
           cuts.idle++;
           cut();

@@ -4,7 +4,7 @@ import { Chaos } from "./fixtures/services.ts";
 import type { Books } from "./setup.ts";
 import { books, fixed, now, quantile, size, startRunner } from "./setup.ts";
 
-/** Three runners, each of which calls the next. */
+/** Starts three runners, each of which calls the next. */
 const startChain = async ({ env }: Books): Promise<void> => {
   const last = await startRunner("last", env);
   const middle = await startRunner("middle", { ...env, CHAOS_NEXT: `${last.id} ${last.url}` });
@@ -13,10 +13,10 @@ const startChain = async ({ env }: Books): Promise<void> => {
   await Chaos.chain("warm-up", 2, 0);
 };
 
-/** Times travel as whole milliseconds, rounded up once by the sender, and clocks show whole ones. */
+/** Timeouts are sent as whole milliseconds, rounded up by the sender, and clocks have whole milliseconds. */
 const roundingMs = 2;
 
-test("no hop has more time than the one that called it", async () => {
+test("no nested call has a later deadline than its caller", async () => {
   const records = books();
   await startChain(records);
   const rounds = size({ long: 2_000, short: 100 });
@@ -32,7 +32,7 @@ test("no hop has more time than the one that called it", async () => {
   }
 });
 
-test("a deadline stops every handler of a chain within 100 ms", async () => {
+test("a deadline aborts every handler of a three-hop chain within 100 ms", async () => {
   const records = books();
   await startChain(records);
   const rounds = size({ long: 200, short: 12 });
@@ -58,7 +58,7 @@ test("a deadline stops every handler of a chain within 100 ms", async () => {
   expect(records.read()).toMatchObject({ calls: rounds, missing: [], double: [], untyped: [] });
 });
 
-test("a deadline of one millisecond is a typed timeout at once, on a chain too", async () => {
+test("a call with timeoutMs: 1 fails with timeout within 100 ms, over one to three hops", async () => {
   const records = books();
   await startChain(records);
   const rounds = size({ long: 5_000, short: 200 });
@@ -75,7 +75,7 @@ test("a deadline of one millisecond is a typed timeout at once, on a chain too",
   }
   const began = [...records.noted("began").keys()].filter((key) => key.startsWith("call-"));
   await waitFor(() => began.every((key) => records.noted("over").has(key)), {
-    what: "every handler that began to end",
+    what: "every started handler to end",
   });
   expect(records.read()).toMatchObject({
     calls: rounds,

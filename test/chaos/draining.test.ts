@@ -7,7 +7,7 @@ import { books, fixed, keepBusy, metric, now, seeded, size, startRunner } from "
 
 const graceMs = 10_000;
 
-test("rolling over all runners under load fails no call, takes less than the grace period, and loses no span", async () => {
+test("a rolling restart under load fails no call, drains each runner within the grace period, and loses no span", async () => {
   const chance = seeded();
   await using receiver = await startReceiver();
   const { env, call, read, allow } = books();
@@ -63,14 +63,14 @@ test("rolling over all runners under load fails no call, takes less than the gra
   expect(await metric("flame_pool_slots_used")).toBe(0);
 });
 
-test("a runner that drains finishes what it has accepted and refuses what comes later", async () => {
+test("a draining runner finishes accepted calls and rejects later ones", async () => {
   const { env, call, read } = books();
   const runner = await startRunner("only", env);
   await fixed([runner], { maxConcurrency: 16 });
   const accepted = Array.from({ length: 8 }, (_, n) => call(`accepted-${n}`, () => Chaos.work(`accepted-${n}`, 500)));
-  await waitFor(() => read().executions.size === 8, { what: "all handlers to begin" });
+  await waitFor(() => read().executions.size === 8, { what: "all handlers to start" });
   runner.kill("SIGTERM");
-  await waitFor(async () => (await fetch(`${runner.url}/ready`)).status === 503, { what: "the drain to begin" });
+  await waitFor(async () => (await fetch(`${runner.url}/ready`)).status === 503, { what: "the drain to start" });
   const late = await call("late", () => Chaos.work("late", 1));
   expect(late.error).toMatchObject({ code: expect.stringMatching(/unavailable|transport_error/), executed: "no" });
   for (const { error } of await Promise.all(accepted)) expect(error).toBeUndefined();

@@ -6,7 +6,7 @@ import { Chaos } from "./fixtures/services.ts";
 import type { Behavior } from "./fixtures/services.ts";
 import { books, elastic, keepBusy, metric, seeded, size } from "./setup.ts";
 
-test("every call ends exactly once, with its result or a typed error, whatever happens to runners, callers and handlers", async () => {
+test("every call ends exactly once, with a result or a typed error, under random faults of runners, callers and handlers", async () => {
   const chance = seeded();
   const { env, call, read } = books();
   const backend = await elastic({ min: 3, max: 3, maxConcurrency: 8 }, env);
@@ -19,7 +19,7 @@ test("every call ends exactly once, with its result or a typed error, whatever h
   let over = false;
   const faults = { killed: 0, stopped: 0 };
 
-  /** Kills a runner, or stops it for a while, again and again. */
+  /** Repeatedly kills a random runner or stops it for a while. */
   const injectFaults = async (): Promise<void> => {
     while (!over) {
       const { pid } = chance.pick(backend.running()) ?? {};

@@ -4,7 +4,7 @@ import { Chaos } from "./fixtures/services.ts";
 import type { Ended } from "./setup.ts";
 import { books, fixed, keepBusy, metric, seeded, size, startRunner } from "./setup.ts";
 
-test("calls on a runner that hangs end at their deadline, the others are not held up, and late answers change nothing", async () => {
+test("calls to a hung runner time out at their deadline, other calls succeed, and late responses are ignored", async () => {
   const chance = seeded();
   const { env, call, read, allow } = books();
   const runners = await Promise.all(["one", "two", "three"].map((id) => startRunner(id, env)));
@@ -39,7 +39,7 @@ test("calls on a runner that hangs end at their deadline, the others are not hel
       for (const error of errors) {
         expect(error).toMatchObject({ code: "timeout", executed: "unknown", runnerId: hung.id });
       }
-      await waitFor(() => ended.length > stoppedFrom + 100, { what: "the others to serve" });
+      await waitFor(() => ended.length > stoppedFrom + 100, { what: "the other runners to serve" });
       hung.kill("SIGCONT");
       const resumedFrom = ended.length;
       await waitFor(() => servedByHung(resumedFrom), { what: `runner ${hung.id} to serve again`, timeoutMs: 15_000 });

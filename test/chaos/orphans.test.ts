@@ -10,7 +10,7 @@ import { books, now, seeded, size } from "./setup.ts";
 
 const program = fileURLToPath(new URL("./fixtures/parent.ts", import.meta.url));
 
-test("a parent that is killed at any moment leaves no runner after five seconds", async () => {
+test("a parent that is killed while booting or serving leaves no runner after five seconds", async () => {
   const chance = seeded();
   const { env, allow } = books();
   const folder = mkdtempSync(join(tmpdir(), "firelight-orphans-"));
@@ -38,14 +38,14 @@ test("a parent that is killed at any moment leaves no runner after five seconds"
     const killedAt = now();
     await parent.exited;
     await waitFor(() => living().length === 0, {
-      what: "the end of all runners",
+      what: "all runners to exit",
       timeoutMs: allow(5_000),
       everyMs: 50,
     });
     slowest = Math.max(slowest, now() - killedAt);
     if (serving) expect(before).toBeGreaterThanOrEqual(2);
   }
-  await waitFor(() => living().length === 0, { what: "the end of runners that began to boot last" });
+  await waitFor(() => living().length === 0, { what: "runners that were still booting to exit" });
   console.log(
     `${pids().length} runners of ${rounds} killed parents; the last one was gone after ${slowest.toFixed(0)} ms at most`,
   );

@@ -10,15 +10,15 @@ import { starvedWithin, watchStarvation } from "./cpu-starvation.ts";
 
 const slots = 16;
 const maxQueue = 16;
-/** Handlers wait and do not compute, so that slots are the capacity and not the processors of this machine. */
+/** Handlers wait instead of computing, so that slots are the capacity and not the CPUs of this machine. */
 const handlerMs = 200;
-/** Until a change of the load shows in what ends. */
+/** Time until a change of the load is visible in the calls that end. */
 const settleMs = 2 * handlerMs;
 const windowMs = 6 * handlerMs;
-/** Calls that come in one turn, at most: what a pause of this process has held back comes over the next ones. */
+/** Maximum number of calls per turn. After a pause of this process, overdue calls spread over the next turns. */
 const burst = 4;
 
-test("at four times its capacity a pool serves as much as at its peak, and refuses the rest at once", async () => {
+test("at four times its capacity, a pool keeps at least 80% of its peak throughput and rejects the rest within 10 ms", async () => {
   const { env, call, read } = books();
   const gaps: Array<Gap> = [];
   onTestFinished(watchStarvation((gap) => gaps.push(gap), 1));
@@ -34,7 +34,7 @@ test("at four times its capacity a pool serves as much as at its peak, and refus
     deepest = Math.max(deepest, pool.stats().pending);
     return ended;
   };
-  /** Calls per second that succeeded in the window that `load` left behind it. */
+  /** Successful calls per second in the measurement window of `load`. */
   const measure = async (load: (until: number) => Promise<ReadonlyArray<Ended>>): Promise<number> => {
     const from = now() + settleMs;
     const ended = await load(from + windowMs);
@@ -44,7 +44,7 @@ test("at four times its capacity a pool serves as much as at its peak, and refus
     return served.length / (windowMs / 1_000);
   };
 
-  /** Every slot is in use all the time, and nobody is refused. */
+  /** Keeps every slot in use without rejections. */
   const peakLoad = async (until: number): Promise<ReadonlyArray<Ended>> => {
     const all: Array<Ended> = [];
     await keepBusy(
@@ -57,7 +57,7 @@ test("at four times its capacity a pool serves as much as at its peak, and refus
   };
   const refusals: Array<Ended> = [];
   let offered = 0;
-  /** Calls come at a rate, whatever becomes of them. */
+  /** Makes calls at a fixed rate, regardless of their outcomes. */
   const overload =
     (perSecond: number) =>
     async (until: number): Promise<ReadonlyArray<Ended>> => {
@@ -88,9 +88,9 @@ test("at four times its capacity a pool serves as much as at its peak, and refus
     ({ startedAt, endedAt }) => endedAt - startedAt - starvedWithin(gaps, startedAt, endedAt),
   );
   console.log(
-    `peaks ${peaks.map(Math.round).join(", ")}/s, goodput ${goodputs.map(Math.round).join(", ")}/s, ${(100 * ratio).toFixed(1)} %; ` +
-      `${refusals.length} of ${offered} refused, after ${quantile(refusedMs, 0.5).toFixed(2)} ms, p99 ${quantile(refusedMs, 0.99).toFixed(2)} ms; ` +
-      `${deepest} waited at most; the longest gap was ${Math.max(0, ...gaps.map(({ starvedMs }) => starvedMs)).toFixed(0)} ms`,
+    `peaks ${peaks.map(Math.round).join(", ")}/s, goodput ${goodputs.map(Math.round).join(", ")}/s, ${(100 * ratio).toFixed(1)}%; ` +
+      `${refusals.length} of ${offered} rejected, after ${quantile(refusedMs, 0.5).toFixed(2)} ms, p99 ${quantile(refusedMs, 0.99).toFixed(2)} ms; ` +
+      `at most ${deepest} queued; the longest gap was ${Math.max(0, ...gaps.map(({ starvedMs }) => starvedMs)).toFixed(0)} ms`,
   );
   expect(ratio).toBeGreaterThanOrEqual(0.8);
   expect(deepest).toBe(maxQueue);

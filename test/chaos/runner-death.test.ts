@@ -5,7 +5,7 @@ import { Chaos } from "./fixtures/services.ts";
 import type { Ended } from "./setup.ts";
 import { books, elastic, keepBusy, metric, now, seeded, size } from "./setup.ts";
 
-test("a killed runner's calls end within a second, all others succeed, and the pool gets its runners back", async () => {
+test("calls of a killed runner fail within a second, all others succeed, and the pool restores min", async () => {
   const chance = seeded();
   const { env, call, read, allow } = books();
   const backend = await elastic({ min: 3, max: 3, maxConcurrency: 4 }, env);
@@ -24,7 +24,7 @@ test("a killed runner's calls end within a second, all others succeed, and the p
       const settled = sleep(everyMs);
       const victims = (): ReadonlyArray<{ id: string; pid: number }> =>
         backend.running().filter(({ id }) => served.has(id) && !killedAt.has(id));
-      await waitFor(() => victims().length >= 2, { what: "runners to choose from", timeoutMs: 30_000 });
+      await waitFor(() => victims().length >= 2, { what: "two runners that have served calls", timeoutMs: 30_000 });
       const { id, pid } = chance.pick(victims());
       killedAt.set(id, now());
       process.kill(pid, "SIGKILL");
@@ -61,7 +61,7 @@ test("a killed runner's calls end within a second, all others succeed, and the p
   expect(await metric("flame_pool_slots_used")).toBe(0);
 });
 
-test("calls that wait for a runner that dies are given another one", async () => {
+test("calls that are queued for a killed runner succeed on another one", async () => {
   const { env, call, read } = books();
   const backend = await elastic({ max: 1, maxConcurrency: 1 }, env);
   await Chaos.where();
@@ -69,7 +69,7 @@ test("calls that wait for a runner that dies are given another one", async () =>
   for (let round = 0; round < rounds; round++) {
     const [runner] = backend.running();
     const running = call(`running-${round}`, () => Chaos.work(`running-${round}`, 60_000));
-    await waitFor(() => read().executions.has(`running-${round}`), { what: "the handler to begin" });
+    await waitFor(() => read().executions.has(`running-${round}`), { what: "the handler to start" });
     const waiting = Array.from({ length: 5 }, (_, n) =>
       call(`waiting-${round}-${n}`, () => Chaos.work(`waiting-${round}-${n}`, 1)),
     );

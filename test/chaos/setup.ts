@@ -1,4 +1,4 @@
-/** What chaos tests share: seeds, sizes, books, real runners, and callers that write down how each call ended. */
+/** Shared by chaos tests: seeds, sizes, ledgers, real runners, and callers that record the outcome of each call. */
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,25 +19,25 @@ import { watchWorstStarvation } from "./cpu-starvation.ts";
 /** Whether this is the long run of FIRELIGHT_CHAOS=long. */
 export const long = process.env["FIRELIGHT_CHAOS"] === "long";
 
-/** The size of a test: that of the long run, or the one that every run has time for. */
+/** The size of a test, for a long or a short run. */
 export const size = (sizes: { readonly long: number; readonly short: number }): number =>
   long ? sizes.long : sizes.short;
 
-/** Random numbers that the same seed gives again. */
+/** Random numbers from a seed. */
 export interface Chance {
-  /** From 0 up to 1. */
+  /** From 0 (inclusive) to 1 (exclusive). */
   (): number;
-  /** A whole number from `least` to `most`. */
+  /** An integer from `least` to `most`, both inclusive. */
   whole(least: number, most: number): number;
-  /** One of them. */
+  /** One of the items. */
   pick<A>(items: ReadonlyArray<A>): A;
 }
 
-/** Chance with the seed of FIRELIGHT_SEED, else a new one; printed, so that a failure can be had again. */
+/** Creates random numbers from FIRELIGHT_SEED or a new seed, and prints the seed so that a failure can be repeated. */
 export const seeded = (): Chance => {
   const given = process.env["FIRELIGHT_SEED"];
   let state = given === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(given);
-  console.log(`seed ${state} (FIRELIGHT_SEED=${state} runs it again)`);
+  console.log(`seed ${state} (FIRELIGHT_SEED=${state} repeats it)`);
   const next = (): number => {
     state = (state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
@@ -48,7 +48,7 @@ export const seeded = (): Chance => {
   return Object.assign(next, { whole, pick: <A>(items: ReadonlyArray<A>): A => items[whole(0, items.length - 1)]! });
 };
 
-/** What a call may end with. */
+/** The valid outcomes of a call. */
 export const typedOutcomes: ReadonlySet<string> = new Set([
   "ok",
   "transport_error",
@@ -70,15 +70,15 @@ export interface Ended {
   readonly error: FlameError | undefined;
 }
 
-/** The books of one test, and what its handlers note beside them. */
+/** The ledger of one test, and the notes of its handlers. */
 export interface Books {
   readonly env: Readonly<Record<string, string>>;
-  /** Makes a call and writes down its start and its end. */
+  /** Makes a call and records its start and its end. */
   call(id: string, run: () => Promise<unknown>): Promise<Ended>;
   read(): LedgerReport;
-  /** When handlers noted a word about a key, by key. */
+  /** Times of an event that handlers noted, by key. */
   noted(word: string): ReadonlyMap<string, number>;
-  /** A figure of time, and the longest that this process and a runner were kept from the processor since the test began. */
+  /** A time limit, plus the longest times that this process and a runner waited for the CPU since the test started. */
   allow(ms: number): number;
 }
 
@@ -112,7 +112,7 @@ const openBooks = (ledger: Ledger, path: string, notes: string, starvedMs: () =>
   };
 };
 
-/** Opens books in a folder that goes with the test. */
+/** Opens a ledger in a temporary folder, which is removed when the test ends. */
 export const books = (): Books => {
   const folder = mkdtempSync(join(tmpdir(), "firelight-chaos-"));
   const path = join(folder, "ledger");
@@ -136,7 +136,7 @@ const configure = async (config: FlameConfig): Promise<void> => {
   await flame.configure({ mode: "parent", logger: silent, ...config });
 };
 
-/** A pool whose runners are processes that it starts itself. */
+/** Configures a pool that starts its own runner processes. */
 export const elastic = async (pool: PoolConfig, env: Readonly<Record<string, string>>): Promise<ProcessBackend> => {
   const backend = processBackend({ entry, logs: "ignore", env });
   await configure({ pools: { default: { spawnTimeoutMs: 30_000, backend, ...pool } }, security: {} });
@@ -145,13 +145,13 @@ export const elastic = async (pool: PoolConfig, env: Readonly<Record<string, str
 
 export const secret = "a secret of the chaos tests only";
 
-/** A runner that was started by hand, as an operator does. */
+/** A runner that was started without a pool, as by an operator. */
 export interface LoneRunner extends StartedProcess {
   readonly id: string;
   readonly url: string;
 }
 
-/** Starts a runner; with `port`, where an earlier one was. */
+/** Starts a runner. `port` reuses that of an earlier one. */
 export const startRunner = async (id: string, env: Readonly<Record<string, string>>, port = 0): Promise<LoneRunner> => {
   const runner = await startProcess({
     command: [process.execPath, fileURLToPath(entry)],
@@ -169,7 +169,7 @@ export const startRunner = async (id: string, env: Readonly<Record<string, strin
   return Object.assign(runner, { id, url: url! });
 };
 
-/** A pool of runners at fixed addresses. */
+/** Configures a pool of static runners. */
 export const fixed = (runners: ReadonlyArray<LoneRunner>, pool: PoolConfig = {}): Promise<void> =>
   configure({
     security: { secret },
@@ -180,11 +180,11 @@ export const fixed = (runners: ReadonlyArray<LoneRunner>, pool: PoolConfig = {})
 export const metric = async (name: string, labels?: Labels): Promise<number> =>
   new Scrape(await flame.metrics()).sum(name, labels);
 
-/** What hardly any of them exceeds: the value that the given share, such as 0.99, stays under. */
+/** The quantile `share` of the values, such as 0.99. */
 export const quantile = (values: ReadonlyArray<number>, share: number): number =>
   values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0;
 
-/** A measured time, and its limit on this machine at that moment. */
+/** A measured time, and its limit on this machine at that time. */
 export interface Measured {
   readonly ms: number;
   readonly limitMs: number;
@@ -203,14 +203,14 @@ export const measureRounds = async (
   return last;
 };
 
-/** Runs `work` again and again in `lanes` lanes, as long as `more` says so. */
+/** Runs `work` repeatedly in `lanes` concurrent lanes while `more` returns true. */
 export const keepBusy = async (
   lanes: number,
   more: () => boolean,
   work: (turn: number) => Promise<unknown>,
 ): Promise<void> => {
   let turn = 0;
-  // A test that fails goes on no more: calls that are refused at once would keep its event loop from ever reporting it.
+  // Stop when the test fails: calls that are rejected at once would block the event loop, and the failure would never be reported.
   let finished = false;
   onTestFinished(() => {
     finished = true;

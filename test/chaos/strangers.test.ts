@@ -1,4 +1,4 @@
-/** Connections of those who do not have the secret: how long they last, what they hold, and what callers notice. */
+/** Unauthenticated connections: how long they stay open, how much memory they hold, and how they affect callers. */
 import type { Socket } from "node:net";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,7 +14,7 @@ import { books, fixed, quantile, startRunner } from "./setup.ts";
 
 const mebibyte = 1024 * 1024;
 
-/** The headers of a request that a runner believes until it has its body: everything fits but the secret. */
+/** The headers of a request that a runner can reject only after it has the body: everything is valid but the secret. */
 const forgedHead = (contentLength: number): string => {
   const head: RequestHead = {
     method: "chaos/where",
@@ -39,7 +39,7 @@ interface Stranger {
   closedAt: number | undefined;
 }
 
-/** What each stranger does once it is connected, and again every second. */
+/** What each kind of stranger sends once it is connected, and then every second. */
 const habits: Readonly<Record<string, { readonly first: () => string; readonly then: string }>> = {
   "says nothing": { first: () => "", then: "" },
   "sends its headers slowly": { first: () => "POST /invoke HTTP/1.1\r\nhost: runner\r\n", then: "x-more: 1\r\n" },
@@ -47,7 +47,7 @@ const habits: Readonly<Record<string, { readonly first: () => string; readonly t
   "never sends its body": { first: () => forgedHead(1_000), then: "" },
 };
 
-/** Bun ends connections without a whole head by itself, at a time that cannot be set. */
+/** Bun closes connections without a complete head itself, after a time that cannot be configured. */
 const fixedByBun: ReadonlySet<string> = new Set(
   "Bun" in globalThis ? ["says nothing", "sends its headers slowly"] : [],
 );
@@ -78,7 +78,7 @@ const timeCalls = async (count: number): Promise<ReadonlyArray<number>> => {
   return took;
 };
 
-test("500 connections that hang end within 10 seconds, and callers do not notice them", async () => {
+test("500 hanging unauthenticated connections are closed within 10 seconds and do not slow calls down", async () => {
   const { env, allow } = books();
   const runner = await startRunner("alone", env);
   await fixed([runner]);
@@ -89,22 +89,24 @@ test("500 connections that hang end within 10 seconds, and callers do not notice
   const strangers = await Promise.all(Array.from({ length: 500 }, (_, at) => open(runner, kinds[at % kinds.length]!)));
   const meanwhile = quantile(await timeCalls(1_000), 0.99);
   const there = strangers.filter(({ closedAt }) => closedAt === undefined);
-  expect(there.length, "strangers that were still there").toBeGreaterThan(300);
-  expect(meanwhile, `p99 beside 500 strangers; ${before} ms before`).toBeLessThanOrEqual(allow(2 * before));
+  expect(there.length, "strangers that are still connected").toBeGreaterThan(300);
+  expect(meanwhile, `p99 with 500 strangers; ${before} ms before`).toBeLessThanOrEqual(allow(2 * before));
 
   await waitFor(() => strangers.every(({ closedAt }) => closedAt !== undefined), {
-    what: "the end of all strangers",
+    what: "all strangers to be disconnected",
     timeoutMs: 30_000,
   });
   for (const kind of kinds) {
     const lasted = strangers.filter((one) => one.kind === kind).map((one) => one.closedAt! - one.openedAt);
     const limitMs = fixedByBun.has(kind) ? 12_000 : 10_000;
-    expect(Math.max(...lasted), `milliseconds of one that ${kind}`).toBeLessThanOrEqual(allow(limitMs));
+    expect(Math.max(...lasted), `milliseconds until a stranger that ${kind} was disconnected`).toBeLessThanOrEqual(
+      allow(limitMs),
+    );
   }
   await Chaos.where();
 });
 
-test("unverified bodies hold a bounded amount of memory, and large calls still go through", async () => {
+test("unverified bodies hold a bounded amount of memory, and large calls still succeed", async () => {
   const { env } = books();
   const runner = await startRunner("alone", env);
   await fixed([runner]);
@@ -138,7 +140,10 @@ test("unverified bodies hold a bounded amount of memory, and large calls still g
   const startedAt = performance.now();
   expect((await Chaos.echo(large)).length).toBe(large.length);
   const tookMs = performance.now() - startedAt;
-  await waitFor(() => strangers.every(({ closed }) => closed), { what: "the end of all strangers", timeoutMs: 30_000 });
+  await waitFor(() => strangers.every(({ closed }) => closed), {
+    what: "all strangers to be disconnected",
+    timeoutMs: 30_000,
+  });
   over = true;
   await watch;
   console.log(
