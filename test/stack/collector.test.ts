@@ -1,4 +1,4 @@
-/** One collector with the shipped config, told of real calls by a real parent and its runners. */
+/** One collector with the shipped config, which receives the telemetry of real calls from a real parent and its runners. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Scrape } from "../../examples/shared/prometheus-text.ts";
 import { metrics as catalog } from "../../src/telemetry/catalog.ts";
@@ -29,7 +29,11 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
         own = new Scrape(await running.ownMetrics());
         return own.sum("otelcol_processor_tail_sampling_global_count_traces_sampled_total") > traces;
       },
-      { timeoutMs: 30_000, everyMs: 250, what: "a decision on every trace, that of the runner's boot included" },
+      {
+        timeoutMs: 30_000,
+        everyMs: 250,
+        what: "a sampling decision on every trace, including that of the runner's boot",
+      },
     );
     await waitFor(
       async () => {
@@ -53,29 +57,29 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
 
   const exemplars = () => new Set([...ledger.scrape.matchAll(/# \{trace_id="(\w+)"/g)].map(([, id]) => id!));
   const traceIds = () => new Set(filed.spans.map(({ traceId }) => traceId));
-  /** Traces with a span that was marked; the exemplar that led there may have given way to a later one of its bucket. */
+  /** Traces with a span that was marked for an exemplar. A later exemplar of the same bucket may have replaced it. */
   const marked = () =>
     new Set(
       filed.spans.filter(({ attributes }) => attributes["flame.exemplar"] === true).map(({ traceId }) => traceId),
     );
 
-  test("keeps every trace that failed, was retried, was cold or was slow", () => {
+  test("keeps every trace with a failure, a retry, a cold start or a slow call", () => {
     const { fails, recovers, cold, slow } = ledger.traces;
     expect([...fails, ...recovers, ...cold, ...slow].filter((id) => !traceIds().has(id))).toEqual([]);
   });
 
-  test("keeps every trace that an exemplar of the parent's histograms leads to", () => {
+  test("keeps every trace that an exemplar of the parent's histograms links to", () => {
     expect(exemplars().size).toBeGreaterThan(3);
     expect([...exemplars()].filter((id) => !marked().has(id))).toEqual([]);
   });
 
-  test("keeps no other trace, with a base percentage of 0", () => {
+  test("keeps no other trace with a base percentage of 0", () => {
     const unremarkable = ledger.traces.ok.filter((id) => !marked().has(id));
     expect(unremarkable.length).toBeGreaterThan(okCalls / 2);
     expect(unremarkable.filter((id) => traceIds().has(id))).toEqual([]);
   });
 
-  test("each policy decided on what it is for", () => {
+  test("samples with each policy exactly the traces that it is for", () => {
     const sampledBy = (policy: string) =>
       own.sum("otelcol_processor_tail_sampling_count_traces_sampled_total", { policy, decision: "sampled" });
     expect({ errors: sampledBy("errors"), retried: sampledBy("retried"), base: sampledBy("base") }).toEqual({
@@ -88,7 +92,7 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
     expect(sampledBy("slow")).toBeGreaterThanOrEqual(1);
   });
 
-  test("a kept trace is whole: the call, its attempt, and what the runner did", () => {
+  test("keeps traces complete, from the call to the runner's handler", () => {
     const [trace] = ledger.traces.slow;
     const spans = filed.spans.filter(({ traceId }) => traceId === trace);
     const parentOf = (spanId: string) => spans.find((span) => span.spanId === spanId);
@@ -98,7 +102,7 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
     expect(way).toEqual(["flame.handler", "fates/slow", "flame.attempt", "fates/slow", "ask slow"]);
   });
 
-  test("says the namespace and the environment of everything, and leaves alone what SDKs said", () => {
+  test("adds namespace and environment to all resources and keeps the attributes of SDKs", () => {
     for (const { resource } of [...filed.spans, ...filed.logs, ...filed.metrics]) {
       expect(resource).toMatchObject({
         "service.namespace": "firelight",
@@ -114,7 +118,7 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
     expect(runner["service.instance.id"]).toMatch(/^default-/);
   });
 
-  test("counts every span before sampling: as many calls as were made", () => {
+  test("counts every span before sampling", () => {
     const calls = (service: string, kind: string, span: string) =>
       scrape.sum("traces_spanmetrics_calls_total", {
         service_name: service,
@@ -145,12 +149,12 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
     ).toBe(3);
   });
 
-  test("no metric that is derived from spans has a runner's id", () => {
+  test("adds no runner id to metrics that are derived from spans", () => {
     expect(scrape.values("traces_spanmetrics_calls_total", "instance")).toEqual([""]);
     expect(scrape.values("traces_service_graph_request_total", "instance")).toEqual([""]);
   });
 
-  test("the service graph has one edge, from the parent to its runners, with every attempt", () => {
+  test("builds a service graph with one edge, from the parent to its runners, that counts every attempt", () => {
     expect(scrape.values("traces_service_graph_request_total", "client")).toEqual(["shop"]);
     expect(scrape.values("traces_service_graph_request_total", "server")).toEqual(["shop-runner"]);
     const edge = { client: "shop", server: "shop-runner", client_flame_pool_name: "default" };
@@ -159,7 +163,7 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
     expect(scrape.sum("traces_service_graph_request_server_seconds_count", edge)).toBe(okCalls + 1 + 3 + 4 + 1);
   });
 
-  test("log records of both sides come with the trace that they belong to", () => {
+  test("receives log records of both sides with their trace ids", () => {
     const tracesWith = (event: string) =>
       filed.logs.filter(({ eventName }) => eventName === event).map(({ traceId }) => traceId);
     expect(tracesWith("rpc.client.call.exception").toSorted()).toEqual([...ledger.traces.fails].sort());
@@ -168,7 +172,7 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
     );
   });
 
-  test("metrics that the parent pushes arrive under the catalog's names, with its numbers", () => {
+  test("exposes metrics that the parent pushes with the catalog's names and the right values", () => {
     const ours = filed.metrics.filter(({ name, recorded }) => recorded && /^(flame|rpc)_/.test(name));
     const pushed = new Set(ours.map(({ name }) => name));
     const known = new Set(Object.values(catalog).map(({ name }) => name as string));
@@ -180,7 +184,7 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml", () => {
     expect(scrape.sum("rpc_client_call_duration_seconds_count", shop)).toBe(okCalls + 1);
   });
 
-  test("exports its own metrics under the names that dashboards query", () => {
+  test("exposes its own metrics with the names that dashboards query", () => {
     expect(own.sum("otelcol_receiver_accepted_spans_total")).toBeGreaterThan(okCalls);
     expect(own.sum("otelcol_exporter_sent_spans_total", { exporter: "file" })).toBe(filed.spans.length);
     expect(own.sum("otelcol_receiver_refused_spans_total")).toBe(0);

@@ -1,4 +1,4 @@
-/** The bundle's other files, judged by the programs that read them: Compose's own loader, promtool, amtool. */
+/** The bundle's other files, checked by the programs that read them: Compose's loader, promtool and amtool. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 const root = join(import.meta.dirname, "../..");
 const composeLoader = "github.com/compose-spec/compose-go/v2/cmd@v2.16.2";
 
-/** Whether a program can be started; it must, with `FIRELIGHT_STACK=required`. */
+/** Whether a program can be started. Throws if not and `FIRELIGHT_STACK=required`. */
 const have = (program: string, argument: string): boolean => {
   if (spawnSync(program, [argument]).error === undefined) return true;
   const message = `${program} is not on the PATH.`;
@@ -25,7 +25,7 @@ describe.skipIf(!have("go", "version"))("the loader of Docker Compose", () => {
       ["alertmanager", "collector", "grafana", "load", "loki", "prometheus", "shop", "stock-1", "stock-2", "tempo"],
     ],
     ["docker-compose.lgtm.yml", ["lgtm", "load", "shop"]],
-  ])("accepts %s by its schema", (file, services) => {
+  ])("accepts %s and finds its services", (file, services) => {
     const model = JSON.parse(run("go", ["run", composeLoader, "--format", "json", file])) as {
       readonly services: Readonly<Record<string, unknown>>;
     };
@@ -34,7 +34,7 @@ describe.skipIf(!have("go", "version"))("the loader of Docker Compose", () => {
 });
 
 describe.skipIf(!have("promtool", "--version"))("promtool", () => {
-  test.each(["otel/prometheus.yaml", "otel/prometheus-lgtm.yaml"])("accepts %s and the rules that it names", (file) => {
+  test.each(["otel/prometheus.yaml", "otel/prometheus-lgtm.yaml"])("accepts %s and its rule files", (file) => {
     expect(run("promtool", ["check", "config", file])).toContain("SUCCESS");
   });
 });

@@ -1,4 +1,4 @@
-/** The collector's own judgment of the configs, one on top of the other as they are meant to be used. */
+/** The collector validates its configs, merged as users merge them. */
 import { describe, expect, test } from "vitest";
 import { haveCollector, validate } from "./running-collector.ts";
 
@@ -29,7 +29,7 @@ describe.skipIf(!haveCollector)("a real collector", () => {
     expect(() => validate(["collector-balancer.yaml"], settings)).not.toThrow();
   });
 
-  test("refuses a setting that makes no sense, and names it", () => {
+  test("rejects an invalid setting with an error that names it", () => {
     expect(() => validate(["collector.yaml"], { FIRELIGHT_SLOW_MS: "soon" })).toThrow(/threshold_ms/);
   });
 });

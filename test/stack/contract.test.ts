@@ -1,6 +1,6 @@
 /**
- * The contract of the observability bundle: everything that dashboards and rules ask is
- * asked of a real Prometheus that scrapes a real service in trouble, and has an answer.
+ * The contract of the observability bundle: every query of dashboards and rules returns data from a real Prometheus that
+ * scrapes a real service with faults.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -29,9 +29,9 @@ const ruleFiles = readdirSync(join(root, "otel/rules"))
 const rules = ruleFiles.flatMap(readRules);
 const recorded: ReadonlySet<string> = new Set(rules.flatMap(({ record }) => record ?? []));
 
-/** Where everything happened that can: what a reader who looks for trouble would choose. */
+/** Variable values that have every kind of event. */
 const favorites: ReadonlySet<string> = new Set(["shop", "shop/order"]);
-/** After so many rounds each thing has happened, and some twice. */
+/** After this many rounds, every kind of event has occurred at least once. */
 const rounds = 4;
 
 const queriesOf = (dashboard: Dashboard) =>
@@ -45,13 +45,13 @@ describe("names", () => {
     loki: unknownInLogql,
   };
 
-  test("there are dashboards and rules to look at", () => {
+  test("the bundle has dashboards, alerts and recording rules", () => {
     expect(dashboards.length).toBeGreaterThanOrEqual(6);
     expect(rules.filter(({ alert }) => alert !== undefined).length).toBeGreaterThanOrEqual(17);
     expect(recorded.size).toBeGreaterThan(0);
   });
 
-  test.each(dashboards)("every name in $file is somebody's", (dashboard) => {
+  test.each(dashboards)("every name in $file is known", (dashboard) => {
     const variables = dashboard.variables.map(({ name, type, multi, query }) => ({
       name,
       multi,
@@ -70,7 +70,7 @@ describe("names", () => {
     });
   });
 
-  test("every name in the rules is somebody's", () => {
+  test("every name in the rules is known", () => {
     const labels = new Set([
       "job",
       "instance",
@@ -91,7 +91,7 @@ describe("names", () => {
   });
 });
 
-describe.skipIf(lacks("prometheus"))("a real Prometheus over a shop in trouble", () => {
+describe.skipIf(lacks("prometheus"))("a real Prometheus that scrapes a shop with faults", () => {
   let sink: TraceSink;
   let shop: Shop;
   let prometheus: Prometheus;
@@ -119,7 +119,7 @@ describe.skipIf(lacks("prometheus"))("a real Prometheus over a shop in trouble",
     await sink?.[Symbol.asyncDispose]();
   });
 
-  test("every metric of the catalog has series, with every label value that is known beforehand", async () => {
+  test("every metric of the catalog has series for every known label value", async () => {
     const missing: Array<string> = [];
     for (const { name, type, known = {} } of Object.values<MetricSpec>(metrics)) {
       const series = await prometheus.series(type === "histogram" ? `${name}_count` : name, ground.times);
@@ -132,7 +132,7 @@ describe.skipIf(lacks("prometheus"))("a real Prometheus over a shop in trouble",
     expect(missing).toEqual([]);
   });
 
-  test("exemplars lead to traces that arrived", async () => {
+  test("exemplars link to traces that arrived", async () => {
     const withExemplars = Object.values<MetricSpec>(metrics).filter(({ exemplars }) => exemplars === true);
     for (const { name } of withExemplars) {
       const exemplars = await prometheus.exemplars(`${name}_bucket`, ground.times);
@@ -145,35 +145,38 @@ describe.skipIf(lacks("prometheus"))("a real Prometheus over a shop in trouble",
     }
   });
 
-  test.each(dashboards)("every panel of $file has data, whatever is chosen", async (dashboard) => {
-    const problems: Array<string> = [];
-    const excuses = new Map<string, string>();
-    const bad = new Set<string>();
-    for (const extent of extents) {
-      const variables = await chooseVariables(prometheus, dashboard.variables, extent, ground.times, favorites);
-      for (const { panel, excuse, faults } of await provePanels(ground, dashboard, variables)) {
-        problems.push(...faults.map((fault) => `${panel} (${extent}): ${fault}`));
-        if (faults.length > 0) bad.add(panel);
-        if (excuse !== undefined) excuses.set(panel, excuse);
+  test.each(dashboards)(
+    "every panel of $file has data, with one, several or all values selected",
+    async (dashboard) => {
+      const problems: Array<string> = [];
+      const excuses = new Map<string, string>();
+      const bad = new Set<string>();
+      for (const extent of extents) {
+        const variables = await chooseVariables(prometheus, dashboard.variables, extent, ground.times, favorites);
+        for (const { panel, excuse, faults } of await provePanels(ground, dashboard, variables)) {
+          problems.push(...faults.map((fault) => `${panel} (${extent}): ${fault}`));
+          if (faults.length > 0) bad.add(panel);
+          if (excuse !== undefined) excuses.set(panel, excuse);
+        }
       }
-    }
-    const panels = new Set(
-      queriesOf(dashboard)
-        .filter(({ language }) => language === "prometheus")
-        .map(({ panel }) => panel),
-    );
-    const excused = [...excuses].filter(([panel]) => !bad.has(panel));
-    record({
-      what: "panels with data",
-      good: panels.size - bad.size - excused.length,
-      all: panels.size,
-      excused: excused.length,
-      notes: excused.map(([panel, reason]) => `rightly empty: ${dashboard.title}, ${panel}: ${reason}`),
-    });
-    expect(problems).toEqual([]);
-  });
+      const panels = new Set(
+        queriesOf(dashboard)
+          .filter(({ language }) => language === "prometheus")
+          .map(({ panel }) => panel),
+      );
+      const excused = [...excuses].filter(([panel]) => !bad.has(panel));
+      record({
+        what: "panels with data",
+        good: panels.size - bad.size - excused.length,
+        all: panels.size,
+        excused: excused.length,
+        notes: excused.map(([panel, reason]) => `empty as expected: ${dashboard.title}, ${panel}: ${reason}`),
+      });
+      expect(problems).toEqual([]);
+    },
+  );
 
-  test("every rule is evaluated; what it asks for exists, and what it records has data", async () => {
+  test("every rule is evaluated, selects existing series, and has data if it records", async () => {
     const groups = await prometheus.rules();
     const evaluated = groups.flatMap((group) => group.rules);
     expect(evaluated.map(({ name }) => name).toSorted()).toEqual(
@@ -186,7 +189,7 @@ describe.skipIf(lacks("prometheus"))("a real Prometheus over a shop in trouble",
       const { excuse, faults } = await proveExpression(ground, expr, record);
       problems.push(...faults.map((fault) => `${alert ?? record}: ${fault}`));
       if (faults.length > 0) bad += 1;
-      else if (excuse !== undefined) notes.push(`rightly empty: ${alert ?? record}: ${excuse}`);
+      else if (excuse !== undefined) notes.push(`empty as expected: ${alert ?? record}: ${excuse}`);
     }
     record({
       what: "rules evaluated over data",

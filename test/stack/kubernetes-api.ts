@@ -1,4 +1,4 @@
-/** As much of the Kubernetes API as a client needs that lists and watches: the pods that it is given, and nothing else. */
+/** A minimal Kubernetes API that lists and watches the given pods. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,7 +8,7 @@ import { join } from "node:path";
 export interface KubernetesApi extends AsyncDisposable {
   /** A file for `KUBECONFIG`. */
   readonly kubeconfig: string;
-  /** What was asked for, such as `pods`. */
+  /** The requested resources, such as `pods`. */
   readonly asked: ReadonlySet<string>;
 }
 
@@ -21,7 +21,7 @@ const kinds: Readonly<Record<string, string>> = {
 const send = (response: ServerResponse, status: number, body: unknown): void =>
   void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 
-/** Starts it. A watch stays open and tells of no change; lists that come as a watch are declined, as old servers do. */
+/** Starts the API. Watches stay open without events. Watches that request initial events are rejected, as by old servers. */
 export const startKubernetesApi = async (pods: ReadonlyArray<unknown>): Promise<KubernetesApi> => {
   const asked = new Set<string>();
   const server = createServer((request, response) => {

@@ -1,4 +1,4 @@
-/** The variant for Kubernetes, told of pods by an API that answers as a cluster's would. */
+/** The collector config for Kubernetes, with an API that responds like a cluster's. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -30,7 +30,7 @@ const metadata = {
   ],
 };
 
-/** The pod that sends from this machine's address. */
+/** The pod with this machine's address. */
 const pod = {
   metadata,
   spec: { nodeName: "node-7", containers: [{ name: "shop", image: "shop:1.4.2" }] },
@@ -43,8 +43,8 @@ const another = {
   status: { ...pod.status, podIP: "10.1.2.3", podIPs: [{ ip: "10.1.2.3" }] },
 };
 
-describe.skipIf(!haveCollector)("a collector with otel/collector-kubernetes.yaml on top", () => {
-  test("says which pod, deployment and node everything comes from, and reads no more than its role allows", async () => {
+describe.skipIf(!haveCollector)("a collector with otel/collector-kubernetes.yaml", () => {
+  test("adds pod, deployment and node to all resources, and reads only what its role allows", async () => {
     await using api = await startKubernetesApi([another, pod]);
     await using collector = await startCollector(
       ["collector.yaml", "collector-kubernetes.yaml", "collector-file.yaml"],

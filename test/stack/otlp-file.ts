@@ -1,4 +1,4 @@
-/** Reads what a collector's file exporter wrote: one OTLP JSON message a line. */
+/** Reads the output of a collector's file exporter: one OTLP JSON message per line. */
 
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -20,7 +20,7 @@ export interface FiledLog {
 
 export interface FiledMetric {
   readonly name: string;
-  /** Whether it has values: one that nothing was recorded into has none. */
+  /** Whether it has data points. */
   readonly recorded: boolean;
   readonly resource: Attributes;
 }
@@ -86,7 +86,7 @@ const attributesOf = (raw: RawAttributes | undefined): Attributes =>
 const isRecorded = ({ gauge, sum, histogram }: RawMetric): boolean =>
   ((gauge ?? sum ?? histogram)?.dataPoints ?? []).length > 0;
 
-/** Everything in the text, in the order of writing. A last line that is not whole yet is left out. */
+/** Parses the text. Ignores an incomplete last line. */
 export const readFiled = (text: string): Filed => {
   const lines = text
     .slice(0, text.lastIndexOf("\n") + 1)

@@ -1,4 +1,4 @@
-/** What a back end did not take yet is on disk, and survives the collector's death. */
+/** Telemetry that is queued for a back end is on disk and survives a crash of the collector. */
 import { describe, expect, test } from "vitest";
 import { freePort } from "../harness/collector.ts";
 import { Scrape } from "../../examples/shared/prometheus-text.ts";
@@ -8,7 +8,7 @@ import { haveCollector, startCollector } from "./running-collector.ts";
 import { runShop } from "./shop.ts";
 
 describe.skipIf(!haveCollector)("a collector with otel/collector.yaml whose back ends are down", () => {
-  test("delivers, after SIGKILL and a restart, every trace and log record that was in its queues", async () => {
+  test("delivers every queued trace and log record after SIGKILL and a restart", async () => {
     const port = await freePort();
     await using collector = await startCollector(["collector.yaml"], {
       FIRELIGHT_TEMPO_URL: `http://127.0.0.1:${port}`,
@@ -24,7 +24,7 @@ describe.skipIf(!haveCollector)("a collector with otel/collector.yaml whose back
         const decided = own.sum("otelcol_processor_tail_sampling_global_count_traces_sampled_total");
         return decided > made.length && queued("otlp_http/tempo") > 0 && queued("otlp_http/loki") > 0;
       },
-      { timeoutMs: 30_000, everyMs: 250, what: "a decision on every trace, and data in both queues" },
+      { timeoutMs: 30_000, everyMs: 250, what: "a sampling decision on every trace, and data in both queues" },
     );
 
     collector.process.kill("SIGKILL");

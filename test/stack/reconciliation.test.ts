@@ -1,2 +1,2 @@
-/** The books of ledger, metrics and traces, as a part of what the stack proves. Its tests are also among the others, on both runtimes. */
+/** Runs the reconciliation tests with the stack too. They also run with `npm test` on both runtimes. */
 import "../integration/reconciliation.test.ts";

@@ -1,19 +1,19 @@
-/** The collector that the global set-up of the stack's tests found or built. */
+/** The collector that the global setup of the stack tests has found or built. */
 import { inject } from "vitest";
 import * as harness from "../harness/collector.ts";
 
 const found = inject("collector");
 
-/** Whether there is a collector to test with. */
+/** Whether a collector is available. */
 export const haveCollector = "binary" in found;
 
 const binary = "binary" in found ? found.binary : "";
 
-/** Has the collector check configurations, each merged over the one before; throws its output when it rejects them. */
+/** Validates configurations with the collector, each merged over the previous one. Throws its output if it rejects them. */
 export const validate = (names: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}): void =>
   harness.validateConfigs(binary, names, env);
 
-/** Starts a collector with short intervals, which keeps only slow and failed traces unless `env` says otherwise. */
+/** Starts a collector with short intervals and, unless `env` changes it, a base sampling percentage of 0. */
 export const startCollector = (
   configs: ReadonlyArray<string>,
   env: Readonly<Record<string, string>> = {},

@@ -1,9 +1,9 @@
-/** A real parent with real runners, which make calls of every fate and tell a collector of them. */
+/** Runs a real parent with real runners that makes calls with every outcome and exports their telemetry. */
 import { join } from "node:path";
 import { startProcess } from "../harness/start-process.ts";
 import type { Ledger } from "./fixtures/parent.ts";
 
-/** Runs the parent to its end and returns what it says of itself. SDKs send often, so that tests need not wait. */
+/** Runs the parent until it exits, and returns the ledger that it prints. SDKs export at short intervals. */
 export const runShop = async (
   otlpUrl: string,
   env: Readonly<Record<string, string | undefined>> = {},
@@ -21,6 +21,7 @@ export const runShop = async (
   });
   const { code } = await parent.exited;
   const [line] = /^\{"traces".*$/m.exec(parent.output()) ?? [];
-  if (code !== 0 || line === undefined) throw new Error(`The parent ended with ${code} and said:\n${parent.output()}`);
+  if (code !== 0 || line === undefined)
+    throw new Error(`The parent exited with ${code} and printed:\n${parent.output()}`);
   return JSON.parse(line) as Ledger;
 };

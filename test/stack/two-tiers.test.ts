@@ -1,4 +1,4 @@
-/** A balancer before two collectors: each trace ends up on one of them, whole. */
+/** A load balancer in front of two collectors: each trace arrives complete at one of them. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Scrape } from "../../examples/shared/prometheus-text.ts";
 import type { RunningCollector } from "../harness/collector.ts";
@@ -13,7 +13,7 @@ const everything = { FIRELIGHT_SAMPLE_PERCENT: "100" };
 
 let running: ReadonlyArray<RunningCollector> = [];
 let ledger: Ledger;
-/** The spans that each collector of the second tier kept. */
+/** The spans that each collector of the second tier has kept. */
 let spans: ReadonlyArray<ReadonlyArray<FiledSpan>>;
 let scrapes: ReadonlyArray<Scrape>;
 
@@ -47,16 +47,16 @@ describe.skipIf(!haveCollector)("two collectors behind otel/collector-balancer.y
     for (const collector of running.toReversed()) await collector[Symbol.asyncDispose]();
   });
 
-  test("the traces are spread over both collectors", () => {
+  test("share the traces", () => {
     for (const kept of spans) expect(kept.length).toBeGreaterThan(0);
   });
 
-  test("no trace has spans on both collectors", () => {
+  test("never have spans of the same trace", () => {
     const [first, second] = spans.map((kept) => new Set(kept.map(({ traceId }) => traceId)));
     expect([...first!].filter((id) => second!.has(id))).toEqual([]);
   });
 
-  test("each trace is whole: its spans of the parent and of the runner, none without its own parent", () => {
+  test("have complete traces, with the spans of parent and runner", () => {
     for (const kept of spans) {
       const ids = new Set(kept.map(({ spanId }) => spanId));
       expect(kept.filter(({ parentSpanId }) => parentSpanId !== "" && !ids.has(parentSpanId))).toEqual([]);
@@ -71,13 +71,13 @@ describe.skipIf(!haveCollector)("two collectors behind otel/collector-balancer.y
     }
   });
 
-  test("the collectors' service graphs add up to every attempt", () => {
+  test("have service graphs that sum to every attempt", () => {
     const edge = { client: "shop", server: "shop-runner" };
     const counts = scrapes.map((scrape) => scrape.sum("traces_service_graph_request_total", edge));
     expect(counts[0]! + counts[1]!).toBe(okCalls + 9);
   });
 
-  test("a series that is pushed is on one collector only", () => {
+  test("have each pushed series on only one of them", () => {
     const calls = { rpc_method: "fates/ok" };
     const counts = scrapes.map((scrape) => scrape.sum("rpc_client_call_duration_seconds_count", calls));
     expect(counts.toSorted((left, right) => left - right)).toEqual([0, okCalls + 1]);

@@ -1,4 +1,4 @@
-/** A real Alertmanager on a free port, and a receiver of what it sends. */
+/** A real Alertmanager on a free port, and a receiver of its notifications. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { writeFileSync } from "node:fs";
@@ -9,14 +9,14 @@ import type { Labels } from "./prometheus-api.ts";
 import { startServer, type RunningServer } from "./server-process.ts";
 import { serverPath } from "./servers.ts";
 
-/** An alert as Alertmanager's webhook tells it. */
+/** An alert in a webhook notification of Alertmanager. */
 export interface NotifiedAlert {
   readonly status: "firing" | "resolved";
   readonly labels: Labels;
   readonly annotations: Labels;
 }
 
-/** Takes notifications until it is disposed of. */
+/** Receives notifications until it is disposed of. */
 export interface Pager extends AsyncDisposable {
   readonly url: string;
   /** All alerts of all notifications, in the order of arrival. */
@@ -48,7 +48,7 @@ export const startPager = async (): Promise<Pager> => {
 };
 
 export interface Alertmanager extends RunningServer {
-  /** The alerts that it holds now, those that an inhibition rule keeps quiet included. */
+  /** The current alerts, including inhibited ones. */
   alerts(): Promise<
     ReadonlyArray<{
       readonly labels: Labels;
@@ -61,7 +61,7 @@ export interface Alertmanager extends RunningServer {
 export interface AlertmanagerOptions {
   /** Where notifications go. */
   readonly pager: Pager;
-  /** A whole configuration in place of the one that sends everything to the pager at once. */
+  /** A complete configuration. Default: one that sends everything to the pager at once. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
 

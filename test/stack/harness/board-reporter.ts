@@ -1,9 +1,9 @@
-/** A reporter for vitest: clears the board when a run begins, and prints it when it is over. */
+/** A reporter for vitest: clears the board when a run starts, and prints it when the run ends. */
 import { basename } from "node:path";
 import type { Reporter, TestModule } from "vitest/node";
 import { type BoardRow, boardText, clearBoard, readBoard } from "./board.ts";
 
-/** Files whose tests are promises of the collector's configs, with what they run. */
+/** Test files of the collector's configs, with the config that each tests. */
 const collectorConfigs: ReadonlyMap<string, string> = new Map([
   ["collector.test.ts", "one tier"],
   ["two-tiers.test.ts", "two tiers"],
@@ -16,7 +16,7 @@ const collectorRow = (module: TestModule): Required<BoardRow> | undefined => {
   if (config === undefined) return undefined;
   const tests = [...module.children.allTests()];
   const good = tests.filter((test) => test.result().state === "passed").length;
-  return { what: `collector, ${config}: promises kept`, good, all: tests.length, excused: 0, notes: [] };
+  return { what: `collector, ${config}: tests passed`, good, all: tests.length, excused: 0, notes: [] };
 };
 
 export default class BoardReporter implements Reporter {
@@ -26,6 +26,6 @@ export default class BoardReporter implements Reporter {
 
   onTestRunEnd(modules: ReadonlyArray<TestModule>): void {
     const rows = [...readBoard(), ...modules.flatMap((module) => collectorRow(module) ?? [])];
-    console.log(`\nThe stack, as this run proved it\n${boardText(rows)}`);
+    console.log(`\nResults of the stack tests\n${boardText(rows)}`);
   }
 }

@@ -1,26 +1,25 @@
 /**
- * The results of a stack run, as numbers: each test adds its own, and the table at the
- * end shows them all.
+ * The results of a stack run as numbers. Each test adds its own; a table at the end shows them all.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** One line of the table. */
 export interface BoardRow {
-  /** What was counted, such as `panels with data`. Rows of the same name are added up. */
+  /** What was counted, such as `panels with data`. Rows with the same name are summed. */
   readonly what: string;
-  /** How many are as promised. */
+  /** How many are as expected. */
   readonly good: number;
   readonly all: number;
-  /** How many are not as promised for a reason that is in the notes. Default 0. */
+  /** How many are not, for a reason in the notes. Default: 0. */
   readonly excused?: number;
-  /** What is neither good nor bad and must be said, such as a panel that is rightly empty, with the reason. */
+  /** Remarks, such as a panel that is empty as expected, with the reason. */
   readonly notes?: ReadonlyArray<string>;
 }
 
 const file = join(import.meta.dirname, "../../../.cache/stack/board.jsonl");
 
-/** Forgets what earlier runs wrote. */
+/** Removes the rows of earlier runs. */
 export const clearBoard = (): void => rmSync(file, { force: true });
 
 /** Adds a row to the table of this run. */
@@ -29,7 +28,7 @@ export const record = (row: BoardRow): void => {
   appendFileSync(file, `${JSON.stringify(row)}\n`);
 };
 
-/** The rows of this run, those of the same name added up. */
+/** The rows of this run. Those with the same name are summed. */
 export const readBoard = (): ReadonlyArray<Required<BoardRow>> => {
   if (!existsSync(file)) return [];
   const rows = new Map<string, Required<BoardRow>>();
@@ -49,7 +48,7 @@ export const readBoard = (): ReadonlyArray<Required<BoardRow>> => {
 
 /** The table as text. */
 export const boardText = (rows: ReadonlyArray<Required<BoardRow>>): string => {
-  if (rows.length === 0) return "The stack proved nothing: see above for what is missing.";
+  if (rows.length === 0) return "No stack test ran: see above for what is missing.";
   const wide = Math.max(...rows.map(({ what }) => what.length));
   return rows
     .flatMap(({ what, good, all, excused, notes }) => [

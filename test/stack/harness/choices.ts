@@ -1,4 +1,4 @@
-/** What a reader of a dashboard may choose: one value of each variable, several, or All. */
+/** What a user of a dashboard can select: one value of each variable, several, or All. */
 import type { VariableSpec } from "./dashboards.ts";
 import { optionsOf } from "./grafana-options.ts";
 import { substitute, type QueryTimes, type Variable } from "./grafana-variables.ts";
@@ -8,7 +8,7 @@ export type Extent = "one" | "several" | "all";
 
 export const extents: ReadonlyArray<Extent> = ["one", "several", "all"];
 
-/** How many values `several` takes. */
+/** Number of values that `several` selects. */
 const few = 2;
 
 const choose = (
@@ -26,9 +26,9 @@ const choose = (
 };
 
 /**
- * The variables of a dashboard with what is chosen, asked for in their order, since later ones depend on earlier ones.
+ * The variables of a dashboard with selected values, queried in order, because later ones depend on earlier ones.
  *
- * @param favorites values that are chosen before others
+ * @param favorites values that are selected before others
  */
 export const chooseVariables = async (
   api: PrometheusApi,
@@ -47,7 +47,7 @@ export const chooseVariables = async (
             times,
           )
         : [spec.query];
-    if (options.length === 0) throw new Error(`The variable ${spec.name} has nothing to choose from: ${spec.query}`);
+    if (options.length === 0) throw new Error(`The variable ${spec.name} has no options: ${spec.query}`);
     variables.push({
       name: spec.name,
       multi: spec.multi || spec.includeAll,

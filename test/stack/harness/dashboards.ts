@@ -1,4 +1,4 @@
-/** Dashboards as they lie in the repository, read as Grafana's classic JSON. */
+/** Reads the committed dashboards in Grafana's classic JSON. */
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { QueryLanguage } from "./grafana-variables.ts";
@@ -8,24 +8,24 @@ export interface PanelQuery {
   readonly language: QueryLanguage;
   readonly refId: string;
   readonly text: string;
-  /** Asked for one moment, not over the range. */
+  /** An instant query, not a range query. */
   readonly instant: boolean;
-  /** Its own least step, as written, which is taken for the scrape interval; empty for the data source's. */
+  /** Its minimum step as written, used as the scrape interval. Empty: the data source's. */
   readonly minStep: string;
-  /** The least step of its panel, as written; empty for none. */
+  /** The minimum step of its panel as written. Empty: none. */
   readonly panelMinStep: string;
-  /** How its series are named: text with `{{label}}` in it; empty for all labels. */
+  /** Legend format: text with `{{label}}`. Empty: all labels. */
   readonly legend: string;
 }
 
 export interface Panel {
   readonly title: string;
-  /** As Grafana names it, such as `percentunit`; empty without one. */
+  /** Grafana's name of the unit, such as `percentunit`. Empty: none. */
   readonly unit: string;
   readonly queries: ReadonlyArray<PanelQuery>;
 }
 
-/** A variable, before anything is chosen. */
+/** A variable without selected values. */
 export interface VariableSpec {
   readonly name: string;
   readonly type: "query" | "datasource" | "custom" | "constant" | "textbox" | "interval" | "adhoc";

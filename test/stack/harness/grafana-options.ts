@@ -1,11 +1,11 @@
-/** The options of a dashboard's variables, asked from Prometheus as Grafana asks for them. */
+/** Queries the options of a dashboard's variables from Prometheus, as Grafana does. */
 import type { PrometheusApi, TimeRange } from "./prometheus-api.ts";
 
-/** What a query variable says of itself in a dashboard. */
+/** The definition of a query variable in a dashboard. */
 export interface OptionsQuery {
   /** Such as `label_values(up, job)`, with its variables filled in. */
   readonly query: string;
-  /** Keeps the options that match, and of those the first group. Empty: all. */
+  /** Keeps the options that match, or their first group. Empty: all. */
   readonly regex: string;
 }
 
@@ -25,7 +25,7 @@ const ask = async (api: PrometheusApi, query: string, range: TimeRange): Promise
     return api.labelValues(label!, selector, range);
   }
   const result = queryResult.exec(query);
-  if (result === null) throw new Error(`The tests do not know this query of a variable: ${query}`);
+  if (result === null) throw new Error(`Unsupported variable query: ${query}`);
   const found = await api.query(result[1]!, range.endMs);
   return found.flatMap(({ labels, samples }) => samples.map(({ atMs, value }) => resultText(labels, value, atMs)));
 };
@@ -40,7 +40,7 @@ const keep = (values: ReadonlyArray<string>, regex: string): ReadonlyArray<strin
   });
 };
 
-/** The options of a variable, sorted, each once. */
+/** The options of a variable, sorted and unique. */
 export const optionsOf = async (
   api: PrometheusApi,
   { query, regex }: OptionsQuery,

@@ -1,33 +1,32 @@
 /**
- * Puts values in the place of variables and macros, as Grafana does before a query
- * leaves for a data source.
+ * Substitutes variables and macros in a query, as Grafana does before it sends the query to a data source.
  */
 
-/** Who gets the query: each escapes and joins values in its own way. */
+/** The data source of a query, which determines how values are escaped and joined. */
 export type QueryLanguage = "prometheus" | "loki" | "tempo";
 
-/** A variable of a dashboard with what is chosen. */
+/** A variable of a dashboard with its selection. */
 export interface Variable {
   readonly name: string;
-  /** Whether more than one value can be chosen, or All: then values are escaped for a regular expression. */
+  /** Whether several values or All can be selected: then values are escaped for a regular expression. */
   readonly multi: boolean;
-  /** All values that can be chosen. */
+  /** All values that can be selected. */
   readonly options: ReadonlyArray<string>;
-  /** The chosen values, or All. */
+  /** The selected values, or All. */
   readonly chosen: ReadonlyArray<string> | "all";
-  /** What All becomes, to the letter. Default: all options. */
+  /** Replaces All verbatim. Default: all options. */
   readonly allValue?: string;
 }
 
-/** The times that macros are made of, in milliseconds. */
+/** The times that macros are derived from, in milliseconds. */
 export interface QueryTimes {
   readonly startMs: number;
   readonly endMs: number;
-  /** The scrape interval that the data source is told, or the least step that the query itself asks for. */
+  /** The scrape interval of the data source, or the minimum step of the query. */
   readonly scrapeMs: number;
-  /** The least step of the panel; it says nothing about scrapes. Default: none. */
+  /** The minimum step of the panel, which does not affect the scrape interval. Default: none. */
   readonly minStepMs?: number;
-  /** The widest that a panel is drawn, in points. Default 1000. */
+  /** Maximum number of data points of a panel. Default: 1,000. */
   readonly maxDataPoints?: number;
 }
 
@@ -67,7 +66,7 @@ const roundStep = (ms: number): number => roundSteps.find(([below]) => ms < belo
 export const stepMs = ({ startMs, endMs, scrapeMs, minStepMs = 0, maxDataPoints = 1_000 }: QueryTimes): number =>
   Math.max(scrapeMs, minStepMs, roundStep((endMs - startMs) / maxDataPoints));
 
-/** Long enough for two scrapes wherever the step falls: `$__rate_interval`. */
+/** The rate interval, which always contains two scrapes: `$__rate_interval`. */
 export const rateIntervalMs = (times: QueryTimes): number =>
   Math.max(stepMs(times) + times.scrapeMs, 4 * times.scrapeMs);
 
@@ -92,7 +91,7 @@ const macros = (times: QueryTimes): Readonly<Record<string, string>> => {
 /** Escapes a value for a string that is not a regular expression. */
 const plainEscape = (value: string): string => value.replaceAll("\\", "\\\\").replaceAll("'", "\\\\'");
 
-/** Escapes a value for a regular expression inside a string: the string takes one backslash away, the expression the other. */
+/** Escapes a value for a regular expression inside a string: the string consumes one backslash, the expression the other. */
 const regexInString = (value: string): string =>
   value.replaceAll("\\", "\\\\\\\\").replace(/[$^*{}[\]'+?.()|]/g, "\\\\$&");
 
@@ -121,16 +120,16 @@ const valueOf = (variable: Variable, format: string | undefined, language: Query
   const values = variable.chosen === "all" ? variable.options : variable.chosen;
   if (format === undefined) return byLanguage(language, variable, values);
   const write = formats[format];
-  if (write === undefined) throw new Error(`\${${variable.name}:${format}}: the tests do not know this format.`);
+  if (write === undefined) throw new Error(`\${${variable.name}:${format}}: unsupported format.`);
   return write(values);
 };
 
 const reference = /\$(\w+)|\[\[(\w+?)(?::(\w+))?\]\]|\$\{(\w+)(?::([^}]+))?\}/g;
 
 /**
- * A query as the data source gets it.
+ * Returns a query as Grafana sends it to the data source.
  *
- * @throws when it names a variable that is not there, which Grafana would leave as it stands. `$1` is none: `label_replace` has those.
+ * @throws if it uses an undefined variable, which Grafana would not replace. `$1` is a group of `label_replace`, not a variable.
  */
 export const substitute = (
   query: string,
@@ -154,7 +153,7 @@ export const substitute = (
       if (variable !== undefined) return valueOf(variable, bracketFormat ?? braceFormat, language);
       if (known[name] !== undefined) return known[name];
       if (/^\d+$/.test(name)) return written;
-      throw new Error(`${written} is no variable of this dashboard and no macro:\n${query}`);
+      throw new Error(`${written} is neither a variable of this dashboard nor a macro:\n${query}`);
     },
   );
 };

@@ -1,4 +1,4 @@
-/** The names that queries may use: those of the catalog, of recording rules, and of series that others export. */
+/** The names that queries may use: those of the catalog, of recording rules, and of external series. */
 import { externalSeries } from "../../../src/bundle/external-series.ts";
 import { attributes, metrics, type MetricSpec } from "../../../src/telemetry/catalog.ts";
 import { logqlLabels } from "../../harness/logql.ts";
@@ -7,7 +7,7 @@ import { traceqlAttributes } from "../../harness/traceql.ts";
 
 type ExternalSeries = (typeof externalSeries)[keyof typeof externalSeries];
 
-/** Labels that Prometheus gives to whatever it scrapes. */
+/** Labels that Prometheus adds to everything it scrapes. */
 const targetLabels = ["job", "instance"];
 
 const parts: Readonly<Record<MetricSpec["type"], ReadonlyArray<string>>> = {
@@ -30,11 +30,11 @@ const everyLabel: ReadonlySet<string> = new Set([
   ...Object.values(externalSeries).flatMap(({ labels }): ReadonlyArray<string> => labels),
 ]);
 
-/** Who makes a series, if it is not Firelight. The name may be a pattern, as the series' own may. */
+/** The external series with this name, if any. Both names may be patterns. */
 export const externalOf = (metric: string): ExternalSeries | undefined =>
   Object.values(externalSeries).find(({ name }) => name === metric || new RegExp(`^(?:${name})$`).test(metric));
 
-/** The metrics and labels of a PromQL expression that no one exports. */
+/** The unknown metrics and labels of a PromQL expression. */
 export const unknownInPromql = (expr: string, recorded: ReadonlySet<string>): ReadonlyArray<string> => {
   const { selectors, labels, createdLabels } = promqlNames(expr);
   const inSelectors = selectors.flatMap(({ metric, matchers }) => {
@@ -47,7 +47,7 @@ export const unknownInPromql = (expr: string, recorded: ReadonlySet<string>): Re
   return [...inSelectors, ...labels.filter((label) => !everyLabel.has(label) && !createdLabels.includes(label))];
 };
 
-/** Attributes of spans and records that are no one's: of OpenTelemetry's resources, and of Loki. */
+/** Attributes of spans and records that are not in the catalog: those of OpenTelemetry's resources and of Loki. */
 const resourceAttributes = ["service.name", "service.namespace", "deployment.environment.name"];
 const lokiLabels = ["level", "detected_level", "severity_text", "scope_name"];
 
@@ -61,10 +61,10 @@ const labelNames: ReadonlySet<string> = new Set([
   ...lokiLabels,
 ]);
 
-/** The attributes of a TraceQL query that no one sets. */
+/** The unknown attributes of a TraceQL query. */
 export const unknownInTraceql = (query: string): ReadonlyArray<string> =>
   traceqlAttributes(query).filter((name) => !attributeNames.has(name));
 
-/** The labels of a LogQL query that no one sets. */
+/** The unknown labels of a LogQL query. */
 export const unknownInLogql = (query: string): ReadonlyArray<string> =>
   logqlLabels(query).filter((name) => !labelNames.has(name));

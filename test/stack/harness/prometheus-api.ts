@@ -1,8 +1,8 @@
-/** What the tests ask of Prometheus, over its HTTP API. */
+/** A client of Prometheus's HTTP API. */
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** A series with its samples, oldest first; times are milliseconds since 1970. */
+/** A series with its samples, oldest first. Times are milliseconds since 1970. */
 export interface Series {
   readonly labels: Labels;
   readonly samples: ReadonlyArray<{ readonly atMs: number; readonly value: number }>;
@@ -17,7 +17,7 @@ export interface Rule {
   readonly type: "recording" | "alerting";
   readonly name: string;
   readonly query: string;
-  /** `unknown` until it was evaluated for the first time. */
+  /** `unknown` until its first evaluation. */
   readonly health: "ok" | "err" | "unknown";
   readonly lastError?: string;
   readonly labels?: Labels;
@@ -66,10 +66,10 @@ interface RawSeries {
   readonly values?: ReadonlyArray<Point>;
 }
 
-/** Prometheus refused a query; the message has its reason and the query. */
+/** Prometheus rejected a query. The message has the reason and the query. */
 export class QueryRefused extends Error {
   constructor(reason: string, query: string) {
-    super(`Prometheus refused it: ${reason}\n${query}`);
+    super(`Prometheus rejected the query: ${reason}\n${query}`);
     this.name = "QueryRefused";
   }
 }
@@ -93,15 +93,15 @@ export interface PrometheusApi {
   exemplars(expr: string, range: TimeRange): Promise<ReadonlyArray<Exemplar>>;
   /** The series that match a selector within the range. */
   series(selector: string, range: TimeRange): Promise<ReadonlyArray<Labels>>;
-  /** The values of a label within the range, among the series of `selector` if there is one. */
+  /** The values of a label within the range, of the series of `selector` if set. */
   labelValues(label: string, selector: string | undefined, range: TimeRange): Promise<ReadonlyArray<string>>;
   rules(): Promise<ReadonlyArray<RuleGroup>>;
-  /** Alerts that are pending or fire. */
+  /** Pending and firing alerts. */
   alerts(): Promise<ReadonlyArray<Alert>>;
   targets(): Promise<ReadonlyArray<Target>>;
 }
 
-/** A client of the server at `url`. Everything it does throws when the server refuses. */
+/** Creates a client of the server at `url`. All methods throw if the server rejects the request. */
 export const prometheusApi = (url: string): PrometheusApi => {
   const ask = async <A>(path: string, parameters: Readonly<Record<string, string>> = {}): Promise<A> => {
     const query = new URLSearchParams(parameters);
@@ -138,6 +138,6 @@ export const prometheusApi = (url: string): PrometheusApi => {
   };
 };
 
-/** Whether there is something to draw: a sample that is a number. A division of nothing by nothing is not. */
+/** Whether there is a sample that is a number. NaN, such as 0 / 0, is not. */
 export const hasData = (result: ReadonlyArray<Series>): boolean =>
   result.some(({ samples }) => samples.some(({ value }) => !Number.isNaN(value)));

@@ -1,4 +1,4 @@
-/** A real Prometheus on a free port, with short intervals, gone after the test. */
+/** A real Prometheus on a free port, with short intervals, which ends with the test. */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -9,14 +9,14 @@ import { promDuration, shortenRules, type ShortTimes } from "./rule-files.ts";
 import { startServer, type RunningServer } from "./server-process.ts";
 import { serverPath } from "./servers.ts";
 
-/** Something that serves metrics. */
+/** A scrape target. */
 export interface ScrapeJob {
   readonly job: string;
-  /** Where its metrics are, path included. */
+  /** The URL of its metrics, including the path. */
   readonly url: string;
-  /** Whether the labels that it says of itself win over those of the target. */
+  /** Whether its own labels override those of the target. */
   readonly honorLabels?: boolean;
-  /** More labels of the target. */
+  /** Additional labels of the target. */
   readonly labels?: Readonly<Record<string, string>>;
 }
 
@@ -26,23 +26,23 @@ export interface PrometheusOptions {
   readonly scrapeIntervalMs?: number;
   /** Paths of rule files. */
   readonly rules?: ReadonlyArray<string>;
-  /** How the times in the rule files are changed. Default: evaluated as often as scraped, `for` as written. */
+  /** Changes to the times in the rule files. Default: evaluated at the scrape interval, `for` as written. */
   readonly ruleTimes?: ShortTimes;
   /** Base URL of an Alertmanager. */
   readonly alertmanager?: string;
   /**
-   * Files in the format of OpenMetrics, with times: what it has seen before it starts. Its rules are then loaded once every
-   * target is scraped: evaluated before, a sum of the past's counters would stand between the past and what is there now.
+   * Files in OpenMetrics format with timestamps: history that is loaded before it starts. Rules are then loaded after every
+   * target was scraped. If they were evaluated earlier, sums of the old counters would come between history and current data.
    */
   readonly past?: ReadonlyArray<string>;
 }
 
-/** A Prometheus that scrapes. `await using` ends it. */
+/** A running Prometheus. `await using` ends it. */
 export interface Prometheus extends RunningServer, PrometheusApi {
   readonly scrapeIntervalMs: number;
-  /** Waits until every target was scraped well, which takes Prometheus 5 seconds to begin; fails with the reason of those that were not. */
+  /** Waits until every target was scraped successfully; Prometheus starts after 5 seconds. Rejects with the errors of the others. */
   untilScraped(timeoutMs?: number): Promise<void>;
-  /** Waits until all rules were evaluated; fails with the errors of those that cannot be. */
+  /** Waits until all rules were evaluated. Rejects with the errors of those that failed. */
   untilEvaluated(timeoutMs?: number): Promise<void>;
 }
 
@@ -65,7 +65,7 @@ const configure = (options: PrometheusOptions, scrapeIntervalMs: number, ruleFil
   });
 };
 
-/** Makes blocks of a database out of files in the format of OpenMetrics. */
+/** Creates database blocks from files in OpenMetrics format. */
 const fillDatabase = (past: ReadonlyArray<string>, data: string): void => {
   for (const file of past)
     execFileSync(serverPath("promtool"), ["tsdb", "create-blocks-from", "openmetrics", "--quiet", file, data], {
@@ -78,7 +78,7 @@ const copyRules = (rules: ReadonlyArray<string>, times: ShortTimes, folder: stri
     writeFileSync(join(folder, basename(path)), shortenRules(readFileSync(path, "utf8"), times));
 };
 
-/** Starts a Prometheus that keeps exemplars, and waits until it is ready. */
+/** Starts a Prometheus that stores exemplars, and waits until it is ready. */
 export const startPrometheus = async (options: PrometheusOptions): Promise<Prometheus> => {
   const scrapeIntervalMs = options.scrapeIntervalMs ?? 500;
   const times = options.ruleTimes ?? { intervalMs: scrapeIntervalMs };

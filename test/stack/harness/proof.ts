@@ -1,11 +1,11 @@
-/** Asks a real Prometheus what a panel or a rule asks, and says what has no answer. */
+/** Runs the queries of panels and rules against a real Prometheus, and reports those without data. */
 import { promqlNames } from "../../harness/promql.ts";
 import type { Dashboard, PanelQuery } from "./dashboards.ts";
 import { stepMs, substitute, type QueryTimes, type Variable } from "./grafana-variables.ts";
 import { externalOf } from "./known-names.ts";
 import { hasData, type PrometheusApi, type TimeRange } from "./prometheus-api.ts";
 
-/** Where things are proven. */
+/** The Prometheus and the time range of the checks. */
 export interface Ground {
   readonly api: PrometheusApi;
   readonly times: QueryTimes;
@@ -14,21 +14,23 @@ export interface Ground {
 }
 
 export interface Proof {
-  /** Why it is rightly without data, where it is. */
+  /** Why it has no data, if that is expected. */
   readonly excuse: string | undefined;
-  /** What is wrong with it. */
+  /** Problems. */
   readonly faults: ReadonlyArray<string>;
 }
 
-/** Why a series need not be there. */
+/** Why a series may be missing. */
 const excuseFor = (metric: string, { collector }: Ground): string | undefined => {
   const external = externalOf(metric);
   if (external === undefined || external.producer === "host") return undefined;
   if (external.producer === "prometheus" || !collector) return external.absentWhen;
-  return /_(?:failed|refused)_/.test(external.name) ? "The collector has it from its first failure on." : undefined;
+  return /_(?:failed|refused)_/.test(external.name)
+    ? "The collector exports it only after its first failure."
+    : undefined;
 };
 
-/** What an expression selects and nobody has, with the excuse for it. */
+/** The selectors of an expression without series, as problems or with their excuses. */
 const missingSeries = async (
   ground: Ground,
   expr: string,
@@ -38,7 +40,7 @@ const missingSeries = async (
   for (const { text, metric } of promqlNames(expr).selectors) {
     if ((await ground.api.series(text, ground.times)).length > 0) continue;
     const excuse = excuseFor(metric, ground);
-    if (excuse === undefined) faults.push(`nothing is selected by ${text}`);
+    if (excuse === undefined) faults.push(`no series for ${text}`);
     else excuses.push(excuse);
   }
   return { excuses, faults };
@@ -50,7 +52,7 @@ const durationMs = (written: string): number | undefined => {
   return amount === undefined ? undefined : Number(amount) * units[unit!]!;
 };
 
-/** Steps that end with the range, as they do for a reader whose last step is just over. */
+/** Aligns the steps with the end of the range. */
 const endingWithStep = ({ startMs, endMs }: QueryTimes, step: number): TimeRange => ({
   startMs: endMs - Math.ceil((endMs - startMs) / step) * step,
   endMs,
@@ -73,7 +75,7 @@ const proveQuery = async (ground: Ground, query: PanelQuery, variables: Readonly
   return { excuse: undefined, faults: [...faults, `no data for ${query.refId}: ${expr}`] };
 };
 
-/** Proves the panels of a dashboard that ask Prometheus. */
+/** Checks the panels of a dashboard that query Prometheus. */
 export const provePanels = async (
   ground: Ground,
   dashboard: Dashboard,
@@ -93,7 +95,7 @@ export const provePanels = async (
   return proofs;
 };
 
-/** Proves the expression of a rule: what it selects is there; if it records something, that has data. */
+/** Checks the expression of a rule: its series exist, and what it records has data. */
 export const proveExpression = async (ground: Ground, expr: string, record: string | undefined): Promise<Proof> => {
   const { api, times } = ground;
   const { excuses, faults } = await missingSeries(ground, expr);

@@ -1,6 +1,5 @@
 /**
- * Rule files as a test loads them: the expressions to the letter, the intervals short
- * enough for a test to wait for.
+ * Rule files for tests: with the original expressions, and intervals that are short enough for tests.
  */
 import { readFileSync } from "node:fs";
 import { isMap, isSeq, parseDocument } from "yaml";
@@ -8,14 +7,14 @@ import { isMap, isSeq, parseDocument } from "yaml";
 export interface ShortTimes {
   /** Milliseconds between two evaluations of each group. */
   readonly intervalMs: number;
-  /** What a rule's `for` becomes, from what it was. Default: as it was. */
+  /** Maps a rule's `for` to milliseconds. Default: unchanged. */
   readonly holdMs?: (written: string) => number;
 }
 
-/** Milliseconds as Prometheus writes durations. */
+/** Formats milliseconds as a Prometheus duration. */
 export const promDuration = (ms: number): string => `${Math.round(ms)}ms`;
 
-/** A rule file's text with other intervals. */
+/** Returns the text of a rule file with other intervals. */
 export const shortenRules = (text: string, { intervalMs, holdMs }: ShortTimes): string => {
   const file = parseDocument(text);
   const groups = file.get("groups");
@@ -37,9 +36,9 @@ export const shortenRules = (text: string, { intervalMs, holdMs }: ShortTimes): 
 export interface WrittenRule {
   readonly file: string;
   readonly group: string;
-  /** The name of a recording rule, else `undefined`. */
+  /** The name of a recording rule; otherwise `undefined`. */
   readonly record?: string;
-  /** The name of an alert, else `undefined`. */
+  /** The name of an alert; otherwise `undefined`. */
   readonly alert?: string;
   readonly expr: string;
   readonly for?: string;
@@ -47,7 +46,7 @@ export interface WrittenRule {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** The rules of a file, as they are written. */
+/** Reads the rules of a file without changes. */
 export const readRules = (path: string): ReadonlyArray<WrittenRule> => {
   const { groups } = parseDocument(readFileSync(path, "utf8")).toJS() as {
     groups: ReadonlyArray<{ name: string; rules: ReadonlyArray<Omit<WrittenRule, "file" | "group">> }>;

@@ -1,31 +1,31 @@
-/** A server in a folder of its own, ended in order and by its id. */
+/** A server process in its own folder. Disposal sends SIGTERM, then SIGKILL. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startProcess } from "../../harness/start-process.ts";
 
 export interface RunningServer extends AsyncDisposable {
-  /** Base URL, without a slash at the end. */
+  /** Base URL without a trailing slash. */
   readonly url: string;
   readonly pid: number;
-  /** Where its configuration and its data lie; removed with it. */
+  /** Folder of its configuration and its data, removed on disposal. */
   readonly folder: string;
-  /** What it printed. */
+  /** Its output so far. */
   output(): string;
   kill(signal?: NodeJS.Signals): void;
 }
 
 export interface ServerStart {
   readonly program: string;
-  /** Makes the arguments; `folder` is empty and there. */
+  /** Creates the arguments. `folder` exists and is empty. */
   readonly args: (folder: string) => ReadonlyArray<string>;
-  /** Its first group is `host:port` in the line that tells where it listens. */
+  /** Matches the line with its address. The first group is `host:port`. */
   readonly listening: RegExp;
 }
 
 const endAfterMs = 10_000;
 
-/** Starts a server on a port that the system chose, and waits until it listens. */
+/** Starts a server on a free port, and waits until it listens. */
 export const startServer = async ({ program, args, listening }: ServerStart): Promise<RunningServer> => {
   const folder = mkdtempSync(join(tmpdir(), "firelight-stack-"));
   const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-/** The harness by itself: real servers come up, answer and leave nothing behind. */
+/** Tests of the harness: real servers start, respond and leave nothing behind. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -40,7 +40,7 @@ const ruleFile = (rules: string): string => {
 };
 
 describe.skipIf(lacks("prometheus"))("Prometheus", () => {
-  test("it scrapes, answers queries, keeps exemplars and evaluates rules", async () => {
+  test("scrapes, answers queries, stores exemplars and evaluates rules, and removes its folder when it ends", async () => {
     const url = await serveMetrics();
     const rules = ruleFile("      - record: pool:waiting:sum\n        expr: sum by (pool) (waiting)\n");
     const startMs = Date.now();
@@ -58,21 +58,23 @@ describe.skipIf(lacks("prometheus"))("Prometheus", () => {
         { what: "a sample" },
       );
       expect(waiting).toMatchObject({ labels: { job: "shop", pool: "a" }, samples: [{ value: 2 }] });
-      await waitFor(async () => hasData(await prometheus.query("pool:waiting:sum")), { what: "the recorded series" });
+      await waitFor(async () => hasData(await prometheus.query("pool:waiting:sum")), {
+        what: "a sample of the recorded series",
+      });
       expect(hasData(await prometheus.queryRange("work_total", range, 500))).toBe(true);
       expect(await prometheus.exemplars("work_total", range)).toMatchObject([
         { labels: { trace_id: "0af7651916cd43dd8448eb211c80319c" }, value: 1 },
       ]);
       expect(await prometheus.labelValues("pool", 'waiting{job="shop"}', range)).toEqual(["a"]);
       expect(hasData(await prometheus.query("0 * waiting / 0"))).toBe(false);
-      await expect(prometheus.query("sum(waiting")).rejects.toThrow(/refused[\s\S]*sum\(waiting/);
+      await expect(prometheus.query("sum(waiting")).rejects.toThrow(/rejected[\s\S]*sum\(waiting/);
     } finally {
       await prometheus[Symbol.asyncDispose]();
     }
     expect([isAlive(pid), existsSync(folder)]).toEqual([false, false]);
   });
 
-  test("a rule that cannot be evaluated is an error that names it", async () => {
+  test("untilEvaluated rejects with the name of a rule that cannot be evaluated", async () => {
     const url = await serveMetrics();
     const rules = ruleFile("      - record: twice\n        expr: vector(1) + on () {job='shop'}\n");
     await using prometheus = await startPrometheus({ jobs: [{ job: "shop", url }], rules: [rules] });
@@ -83,7 +85,7 @@ describe.skipIf(lacks("prometheus"))("Prometheus", () => {
 });
 
 describe.skipIf(lacks("prometheus", "alertmanager"))("Alertmanager", () => {
-  test("an alert that fires reaches the pager with its labels and annotations", async () => {
+  test("sends a firing alert to the pager with its labels and annotations", async () => {
     await using pager = await startPager();
     await using alertmanager = await startAlertmanager({ pager });
     const rules = ruleFile(

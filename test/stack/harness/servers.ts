@@ -1,6 +1,6 @@
 /**
- * The servers that the stack tests start: where they are, and what a test does on a
- * machine that has none. With FIRELIGHT_STACK=required, as in CI, that is a failure.
+ * Finds the servers that the stack tests start. Tests are skipped if one is missing; with FIRELIGHT_STACK=required, as in CI,
+ * that is an error.
  */
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -8,7 +8,7 @@ import { delimiter, join } from "node:path";
 export type ServerName = "prometheus" | "alertmanager" | "promtool";
 
 interface Server {
-  /** Names of the program, as upstream and Debian have them. */
+  /** Names of the program, upstream and in Debian. */
   readonly programs: ReadonlyArray<string>;
   readonly package: string;
 }
@@ -44,7 +44,7 @@ export const serversRequired = process.env["FIRELIGHT_STACK"] === "required";
 /**
  * The path of a server's program.
  *
- * @throws when it is not there, saying how to get it.
+ * @throws if it is missing, with a hint how to install it.
  */
 export const serverPath = (name: ServerName): string => {
   const path = find(name);
@@ -53,9 +53,9 @@ export const serverPath = (name: ServerName): string => {
 };
 
 /**
- * Whether one of the servers is missing, for `describe.skipIf(lacks("prometheus"))`. Says what is missing and how to get it.
+ * Whether one of the servers is missing, for `describe.skipIf(lacks("prometheus"))`. Prints how to install the missing ones.
  *
- * @throws in place of `true`, with FIRELIGHT_STACK=required.
+ * @throws if one is missing and FIRELIGHT_STACK=required.
  */
 export const lacks = (...names: ReadonlyArray<ServerName>): boolean => {
   const missing = names.filter((name) => find(name) === undefined).map(howToGet);

@@ -1,16 +1,16 @@
-/** The service under observation, in processes of its own: a parent with its runners, and one runner that is scraped itself. */
+/** The observed service, in its own processes: a parent with its runners, and a static runner that is scraped too. */
 import { fileURLToPath } from "node:url";
 import { startProcess, type StartedProcess } from "../../harness/start-process.ts";
 import type { ScrapeJob } from "./prometheus.ts";
 
 export interface Shop extends AsyncDisposable {
-  /** What Prometheus is to scrape: the parent, and the runner of the pool `books`. */
+  /** Scrape targets: the parent, and the runner of the pool `books`. */
   readonly jobs: ReadonlyArray<ScrapeJob>;
-  /** Where the runner of the pool `books` takes requests. */
+  /** The URL of the runner of the pool `books`. */
   readonly booksUrl: string;
-  /** Waits until the parent has gone through so many rounds of trouble. */
+  /** Waits until the parent has finished this round of faults. */
   untilRound(round: number, timeoutMs?: number): Promise<void>;
-  /** Ends the parent in order. */
+  /** Shuts the parent down. */
   stop(): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ const program = (name: string): [string, string] => [
 const address = async (started: StartedProcess, pattern: RegExp): Promise<string> =>
   (await started.waitForOutput(pattern, 30_000))[1]!;
 
-/** Starts the shop; it sends its traces and log records to the OTLP/HTTP receiver at `otlpUrl`. */
+/** Starts the shop, which exports traces and log records to the OTLP/HTTP receiver at `otlpUrl`. */
 export const startShop = async (otlpUrl: string): Promise<Shop> => {
   const telemetry = {
     OTEL_EXPORTER_OTLP_ENDPOINT: otlpUrl,

@@ -1,21 +1,21 @@
 /**
- * Where the traces of a run go: through the shipped collector config into a receiver that
- * stands for Tempo and Loki, or straight there on a machine that has no collector.
+ * Receives the traces of a run: through the shipped collector config into a receiver in the role of Tempo and Loki, or
+ * directly if there is no collector.
  */
 import { startReceiver } from "../../otel/otlp-receiver.ts";
 import { haveCollector, startCollector } from "../running-collector.ts";
 import type { ScrapeJob } from "./prometheus.ts";
 
 export interface TraceSink extends AsyncDisposable {
-  /** Where programs send to. */
+  /** OTLP over HTTP, for programs. */
   readonly otlpUrl: string;
-  /** What Prometheus scrapes of the collector. */
+  /** Scrape targets of the collector. */
   readonly jobs: ReadonlyArray<ScrapeJob>;
-  /** The traces that would be in Tempo. */
+  /** The traces that arrived. */
   traceIds(): ReadonlySet<string>;
 }
 
-/** Starts it. */
+/** Starts a trace sink. */
 export const startTraceSink = async (): Promise<TraceSink> => {
   const receiver = await startReceiver();
   const traceIds = (): ReadonlySet<string> => new Set(receiver.spans.map(({ traceId }) => traceId));
