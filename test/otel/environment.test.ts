@@ -1,4 +1,4 @@
-/** The `OTEL_*` variables that hold in `startOpenTelemetry`, each by what arrives at a receiver. */
+/** The `OTEL_*` variables that `startOpenTelemetry` supports, tested with a receiver. */
 import { hostname } from "node:os";
 import { metrics as metricsApi, propagation, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import { Counter, Histogram, Registry } from "prom-client";
@@ -41,19 +41,19 @@ const counted = (): { readonly registry: Registry; readonly counter: Counter; re
   return { registry, counter, histogram };
 };
 
-/** Makes one of each signal, and sends it. */
+/** Emits a span and a log record, and flushes all signals. */
 const emit = async (handle: OtelHandle): Promise<void> => {
   span();
   handle.logger.info("said");
   await handle.flush();
 };
 
-describe("the exporters of a signal", () => {
+describe("exporters", () => {
   test.each([
     ["OTEL_TRACES_EXPORTER", "/v1/traces"],
     ["OTEL_METRICS_EXPORTER", "/v1/metrics"],
     ["OTEL_LOGS_EXPORTER", "/v1/logs"],
-  ])("%s: none sends nothing, the others go on", async (name, path) => {
+  ])("%s=none disables only this signal", async (name, path) => {
     const all = ["/v1/logs", "/v1/metrics", "/v1/traces"];
     await emit(start({ [name]: "none" }, { metrics: counted().registry }));
     expect([...receiver.paths].sort()).toEqual(all.filter((one) => one !== path));
@@ -63,7 +63,7 @@ describe("the exporters of a signal", () => {
     ["OTEL_TRACES_EXPORTER", "/v1/traces"],
     ["OTEL_METRICS_EXPORTER", "/v1/metrics"],
     ["OTEL_LOGS_EXPORTER", "/v1/logs"],
-  ])("%s: console prints in place of sending, a list does both", async (name, path) => {
+  ])("%s=console prints instead of exporting, and a list does both", async (name, path) => {
     await emit(start({ [name]: "console" }, { metrics: counted().registry }));
     expect(printed).toHaveBeenCalled();
     expect(receiver.paths).not.toContain(path);
@@ -74,14 +74,14 @@ describe("the exporters of a signal", () => {
     expect(receiver.paths).toContain(path);
   });
 
-  test("one that is not there is reported", async () => {
+  test("an unknown exporter is logged, and the other signals are exported", async () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     await emit(start({ OTEL_TRACES_EXPORTER: "zipkin" }));
     expect(warn).toHaveBeenCalledWith(expect.stringMatching(/OTEL_TRACES_EXPORTER is "zipkin".*otlp and console/));
     expect(receiver.paths).toEqual(["/v1/logs"]);
   });
 
-  test("of metrics are asked for by name where there is no registry, and get those of OpenTelemetry's API", async () => {
+  test("OTEL_METRICS_EXPORTER=otlp without a registry exports the metrics of OpenTelemetry's API", async () => {
     const handle = start({ OTEL_METRICS_EXPORTER: "otlp" });
     metricsApi.getMeter("test").createCounter("host_work").add(2);
     await handle.flush();
@@ -92,7 +92,7 @@ describe("the exporters of a signal", () => {
 describe("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", () => {
   const named = (push: number, name: string) => receiver.pushes[push]?.find((metric) => metric.name === name);
 
-  test.each(["delta", "lowmemory", "DELTA"])("%s sends what was counted since the push before", async (preference) => {
+  test.each(["delta", "lowmemory", "DELTA"])("%s exports the increase since the previous push", async (preference) => {
     const { registry, counter, histogram } = counted();
     const handle = start({ OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: preference }, { metrics: registry });
     await handle.flush();
@@ -137,13 +137,13 @@ describe("the resource", () => {
     return receiver.resources[0]!;
   };
 
-  test("has the host and the variables by default", async () => {
+  test("has the host name and the attributes of the environment by default", async () => {
     const found = await resource({});
     expect(found).toMatchObject({ "host.name": hostname(), team: "media", "service.name": "shop" });
     expect(found).not.toHaveProperty("process.runtime.name");
   });
 
-  test("has what OTEL_NODE_RESOURCE_DETECTORS names, and always the variables", async () => {
+  test("has the attributes of OTEL_NODE_RESOURCE_DETECTORS and always those of the environment", async () => {
     const found = await resource({ OTEL_NODE_RESOURCE_DETECTORS: "process,os" });
     expect(found).toMatchObject({ "process.pid": process.pid, team: "media", "service.name": "shop" });
     expect(found).toHaveProperty("process.runtime.name");
@@ -151,7 +151,7 @@ describe("the resource", () => {
     expect(found).not.toHaveProperty("host.name");
   });
 
-  test("has nothing else with none, and everything with all", async () => {
+  test("has no detected attributes with none, and all of them with all", async () => {
     expect(await resource({ OTEL_NODE_RESOURCE_DETECTORS: "none" })).not.toHaveProperty("host.name");
     await otel!.shutdown();
     receiver.resources.length = 0;
@@ -167,7 +167,7 @@ describe("sampling", () => {
     [{ OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0" }, 0],
     [{ OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "1" }, 1],
     [{}, 1],
-  ])("%j", async (env, sampled) => {
+  ])("%j exports %i spans", async (env, sampled) => {
     await emit(start(env));
     expect(receiver.spans).toHaveLength(sampled);
   });
@@ -175,7 +175,7 @@ describe("sampling", () => {
   test.each([
     ["always_off", 0],
     ["always_on", 1],
-  ])("with %s, records of handlers and of failures have the flags of their spans", async (sampler, flags) => {
+  ])("with %s, log records have the trace flags of their spans", async (sampler, flags) => {
     const handle = start({ OTEL_TRACES_SAMPLER: sampler });
     await using flame = createFlame({ mode: "local", logger: handle.logger });
     const failing = flame.fn(
@@ -198,13 +198,13 @@ describe("sampling", () => {
   });
 });
 
-describe("the rest", () => {
-  test("OTEL_SDK_DISABLED makes nothing of it", async () => {
+describe("other variables", () => {
+  test("OTEL_SDK_DISABLED exports nothing", async () => {
     await emit(start({ OTEL_SDK_DISABLED: "TRUE" }, { metrics: counted().registry }));
     expect(receiver.paths).toEqual([]);
   });
 
-  test("OTEL_PROPAGATORS", () => {
+  test("OTEL_PROPAGATORS selects the propagators", () => {
     const inject = (): ReadonlyArray<string> => {
       const carrier = {};
       const parent = { traceId: "a".repeat(32), spanId: "b".repeat(16), traceFlags: 1 };
@@ -215,7 +215,7 @@ describe("the rest", () => {
     expect(inject()).toEqual(["b3"]);
   });
 
-  test("OTEL_PROPAGATORS: none, and one that is not there", async () => {
+  test("OTEL_PROPAGATORS=none disables propagation, and an unknown propagator is logged and ignored", async () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     start({ OTEL_PROPAGATORS: "none" });
     expect(propagation.fields()).toEqual([]);
@@ -225,7 +225,7 @@ describe("the rest", () => {
     expect(warn).toHaveBeenCalledWith(expect.stringContaining('"xray"'));
   });
 
-  test("limits of attributes", async () => {
+  test("attribute limits truncate values and drop attributes", async () => {
     const handle = start({ OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: "3", OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: "1" });
     span("work", { one: "abcdef", two: "x" });
     handle.logger.info("said", { long: "abcdef" });
@@ -234,7 +234,7 @@ describe("the rest", () => {
     expect(receiver.logs[0]?.attributes).toEqual({ long: "abc" });
   });
 
-  test("sizes and delays of batches", async () => {
+  test("batch sizes and delays apply to spans and log records", async () => {
     const handle = start({
       OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "2",
       OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: "2",
@@ -249,7 +249,7 @@ describe("the rest", () => {
     expect([...receiver.paths].sort()).toEqual([...Array(3).fill("/v1/logs"), ...Array(3).fill("/v1/traces")]);
   });
 
-  test("endpoints, headers and compression by signal", async () => {
+  test("endpoints, headers and compression apply per signal", async () => {
     const handle = start({
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${receiver.url}/only/v1/traces`,
       OTEL_EXPORTER_OTLP_HEADERS: "x-all=1",

@@ -1,4 +1,4 @@
-/** How a process ends that has telemetry to send, with receivers that answer, that never answer, and that are gone. */
+/** Exit of a process with pending telemetry, with receivers that respond, that never respond, and that are down. */
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo, Server } from "node:net";
@@ -10,7 +10,7 @@ import { startReceiver } from "./otlp-receiver.ts";
 const fixture = join(import.meta.dirname, "fixtures/ends.ts");
 const flushMs = 1_000;
 
-/** How long an end may take in all: one flush, and what a busy machine adds. OTLP's own timeout would be 10 s. */
+/** Maximum time to exit: one flush, plus a margin for a busy machine. OTLP's own timeout would be 10 s. */
 const boundMs = flushMs + 4_000;
 
 const start = (endpoint: string, how: string, env: Record<string, string> = {}): Promise<StartedProcess> =>
@@ -19,7 +19,7 @@ const start = (endpoint: string, how: string, env: Record<string, string> = {}):
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, FLUSH_MS: String(flushMs), ...env },
   });
 
-/** Accepts connections, and never answers. */
+/** Accepts connections and never responds. */
 let blackHole: Server;
 let endpoints: Record<"black hole" | "closed port", string>;
 
@@ -38,16 +38,16 @@ beforeAll(async () => {
 });
 afterAll(() => void blackHole.close());
 
-describe.each(["black hole", "closed port"] as const)("with a %s for a receiver", (receiver) => {
+describe.each(["black hole", "closed port"] as const)("with a %s as receiver", (receiver) => {
   test.each([
-    ["by itself", "itself", undefined],
+    ["on its own", "itself", undefined],
     ["after flame.shutdown", "shutdown", undefined],
-    ["after the shutdown of both", "otel-shutdown", undefined],
+    ["after flame.shutdown and otel.shutdown", "otel-shutdown", undefined],
     ["by SIGTERM", "wait", "SIGTERM"],
     ["by SIGINT", "wait", "SIGINT"],
-    ["as a runner, by SIGTERM", "runner", "SIGTERM"],
+    ["as a runner by SIGTERM", "runner", "SIGTERM"],
     ["as a runner, by SIGINT", "runner", "SIGINT"],
-  ] as const)("a process that ends %s takes no longer than one flush", async (_, how, signal) => {
+  ] as const)("a process that exits %s takes no longer than one flush", async (_, how, signal) => {
     await using child = await start(endpoints[receiver], how);
     const shutsDown = how.endsWith("shutdown");
     const startedAt = shutsDown ? performance.now() : undefined;
@@ -63,15 +63,15 @@ describe.each(["black hole", "closed port"] as const)("with a %s for a receiver"
   });
 });
 
-describe("with a receiver that answers", () => {
+describe("with a receiver that responds", () => {
   test.each([
-    ["by itself", "itself", undefined],
+    ["on its own", "itself", undefined],
     ["after flame.shutdown", "shutdown", undefined],
     ["by SIGTERM", "wait", "SIGTERM"],
     ["by SIGINT", "wait", "SIGINT"],
     ["as a runner, by SIGINT", "runner", "SIGINT"],
-    ["by a listener of its own", "listener", "SIGINT"],
-  ] as const)("all three signals of a process that ends %s arrive", async (_, how, signal) => {
+    ["in its own signal listener", "listener", "SIGINT"],
+  ] as const)("a process that exits %s exports spans, logs and metrics", async (_, how, signal) => {
     await using receiver = await startReceiver();
     await using child = await start(receiver.url, how);
     await child.waitForOutput(/ready/);

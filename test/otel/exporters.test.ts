@@ -8,7 +8,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** What arrives when one span is exported. */
+/** Exports one span and returns what the receiver got. */
 const received = async (
   target: OtlpTarget,
 ): Promise<{ readonly path: string; readonly type: string; readonly body: string }> => {
@@ -23,11 +23,11 @@ const received = async (
   return { path: paths[0] ?? "", type: headers[0]?.["content-type"] ?? "", body: String(bodies[0]) };
 };
 
-test("protobuf is the default", async () => {
+test("traceExporters sends protobuf by default", async () => {
   expect(await received({})).toMatchObject({ path: "/v1/traces", type: "application/x-protobuf" });
 });
 
-test("JSON is OTLP's own: ids in hex, times as strings", async () => {
+test("http/json sends OTLP JSON, with hex ids and times as strings", async () => {
   const { type, body } = await received({ protocol: "http/json" });
   expect(type).toBe("application/json");
   expect(JSON.parse(body).resourceSpans[0].scopeSpans[0].spans).toEqual([
@@ -39,7 +39,7 @@ test("JSON is OTLP's own: ids in hex, times as strings", async () => {
   ]);
 });
 
-test("the variable of the signal wins over the general one, and the option over both", async () => {
+test("the protocol option overrides the signal's variable, which overrides the general one", async () => {
   vi.stubEnv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json");
   expect(await received({})).toMatchObject({ type: "application/json" });
   vi.stubEnv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf");
@@ -47,7 +47,7 @@ test("the variable of the signal wins over the general one, and the option over 
   expect(await received({ protocol: "http/json" })).toMatchObject({ type: "application/json" });
 });
 
-test("gRPC, which is not spoken, is reported and protobuf sent", async () => {
+test("an unsupported protocol, grpc, is logged, and protobuf is sent", async () => {
   const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
   vi.stubEnv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
   expect(await received({})).toMatchObject({ type: "application/x-protobuf" });

@@ -55,7 +55,7 @@ describe("startOpenTelemetry", () => {
     });
   });
 
-  test("finds its receiver by OTEL_EXPORTER_OTLP_ENDPOINT", async () => {
+  test("exports to OTEL_EXPORTER_OTLP_ENDPOINT by default", async () => {
     vi.stubEnv("OTEL_EXPORTER_OTLP_ENDPOINT", `${receiver.url}/collector`);
     start({ endpoint: undefined });
     await call();
@@ -63,7 +63,7 @@ describe("startOpenTelemetry", () => {
     expect(receiver.paths).toEqual(["/collector/v1/traces"]);
   });
 
-  test("exports Firelight's log records in their trace, beside the configured logger", async () => {
+  test("exports Firelight's log records with their trace, in addition to the configured logger", async () => {
     start();
     const told: Array<string> = [];
     const tell = (message: string) => void told.push(message);
@@ -98,14 +98,14 @@ describe("startOpenTelemetry", () => {
     ]);
   });
 
-  test("writes a record once when its logger is also the configured one", async () => {
+  test("exports a record once if its logger is also the configured one", async () => {
     const handle = start();
     makeLogSink(handle.logger).emit({ _tag: "PoolScaled", pool: "p", from: 0, to: 1, reason: "demand" });
     await handle.flush();
     expect(receiver.logs).toHaveLength(1);
   });
 
-  test("keeps the active span over asynchronous steps", async () => {
+  test("keeps the active span across asynchronous steps", async () => {
     start();
     const seen = await trace.getTracer("host").startActiveSpan("host", async (span) => {
       await new Promise((resolve) => setImmediate(resolve));
@@ -114,7 +114,7 @@ describe("startOpenTelemetry", () => {
     expect(seen).toBe(true);
   });
 
-  test("is flushed by flushAll, as a draining runner does, until it is shut down", async () => {
+  test("flushes on flushAll until it is shut down", async () => {
     const handle = start();
     await call();
     await flushAll(5_000);
@@ -126,7 +126,7 @@ describe("startOpenTelemetry", () => {
     expect(receiver.spans).toHaveLength(2);
   });
 
-  test("gives the same handle while it runs, and starts anew after a shutdown", async () => {
+  test("returns the same handle until shutdown, and a new one afterwards", async () => {
     const first = start();
     expect(startOpenTelemetry({ serviceName: "other" })).toBe(first);
     await first.shutdown();
@@ -135,7 +135,7 @@ describe("startOpenTelemetry", () => {
     expect(await call()).toMatchObject({ sampled: true });
   });
 
-  test("leaves no signal handler and no global behind", async () => {
+  test("removes its signal handlers and globals on shutdown", async () => {
     const before = [process.listenerCount("SIGTERM"), process.listenerCount("beforeExit")];
     const noLogs = logs.getLoggerProvider();
     const handle = start();

@@ -1,11 +1,11 @@
-/** A server that receives OTLP over HTTP and reads the fields of its protobuf that tests assert on. */
+/** A server that receives OTLP over HTTP and reads the protobuf fields that tests assert. */
 import type { AddressInfo } from "node:net";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import { gunzipSync } from "node:zlib";
 
 type Field = number | bigint | Buffer;
 
-/** A protobuf message by field number. Fixed 64-bit values stay 8 bytes: only the reader knows what they are. */
+/** A protobuf message by field number. Fixed 64-bit values stay bytes: only the reader knows their type. */
 class Message {
   readonly #fields = new Map<number, Array<Field>>();
 
@@ -15,7 +15,7 @@ class Message {
       let value = 0n;
       for (let shift = 0n; ; shift += 7n) {
         const byte = bytes[at++];
-        if (byte === undefined) throw new Error("A message ends within a number.");
+        if (byte === undefined) throw new Error("A message ends inside a varint.");
         value |= BigInt(byte & 0x7f) << shift;
         if (byte < 0x80) return value;
       }
@@ -98,7 +98,7 @@ export interface ReceivedSpan {
   readonly status: "unset" | "ok" | "error";
   readonly durationMs: number;
   readonly attributes: Record<string, unknown>;
-  /** Who recorded it, such as `firelight`. */
+  /** The instrumentation scope, such as `firelight`. */
   readonly scope: string;
   readonly resource: Record<string, unknown>;
 }
@@ -106,7 +106,7 @@ export interface ReceivedSpan {
 export interface Received {
   readonly paths: Array<string>;
   readonly headers: Array<IncomingHttpHeaders>;
-  /** The decompressed bodies. Those in JSON are kept here only; the rest of what was received is read from protobuf. */
+  /** The decompressed bodies. JSON bodies are kept only here; the other fields are read from protobuf. */
   readonly bodies: Array<Buffer>;
   readonly resources: Array<Record<string, unknown>>;
   readonly spans: Array<ReceivedSpan>;
@@ -118,7 +118,7 @@ export interface Received {
     flags: number;
     attributes: Record<string, unknown>;
   }>;
-  /** The newest push. */
+  /** The latest push. */
   metrics: Array<ReceivedMetric>;
   readonly pushes: Array<ReadonlyArray<ReceivedMetric>>;
 }
@@ -184,7 +184,7 @@ const read = (received: Received, path: string, body: Buffer): void => {
   }
 };
 
-/** Listens, on a free port unless one is given, until disposed of. */
+/** Listens until it is disposed of, by default on a free port. */
 export const startReceiver = async (port = 0): Promise<Received & AsyncDisposable & { readonly url: string }> => {
   const received: Received = {
     paths: [],

@@ -15,7 +15,7 @@ const run = (endpoint: string, ...args: ReadonlyArray<string>) =>
   });
 
 describe("firelight/otel/register", () => {
-  test("exports what a process recorded before it ends by itself", async () => {
+  test("exports the spans of a process before it exits on its own", async () => {
     await using receiver = await startReceiver();
     const [code] = (await once(run(receiver.url), "exit")) as [number | null];
     expect(code).toBe(0);
@@ -23,7 +23,7 @@ describe("firelight/otel/register", () => {
     expect(receiver.resources[0]).toMatchObject({ "service.name": "registered" });
   });
 
-  test("exports it on SIGTERM too, and lets the signal end the process", async () => {
+  test("exports the spans on SIGTERM, and the signal ends the process", async () => {
     await using receiver = await startReceiver();
     const child = run(receiver.url, "--wait");
     await once(child.stdout, "data");
