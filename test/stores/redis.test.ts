@@ -8,7 +8,7 @@ import { idempotencyStoreConformance } from "../../src/testing/idempotency-store
 const program = findRedis();
 const claim = { key: "shop/charge order-1", fingerprint: "f".repeat(43), owner: "o".repeat(22) };
 
-describe("the options of redisStore", () => {
+describe("redisStore", () => {
   const client = { eval: () => Promise.resolve(null) };
 
   test.each<[client: unknown, options: object, message: string]>([
@@ -47,7 +47,7 @@ describe.skipIf(program === undefined)(
       return client;
     };
 
-    describe("conforms over a connection of its own per store", () => {
+    describe("with a connection per store", () => {
       for (const { name, run } of idempotencyStoreConformance(async () => redisStore(await connect()))) test(name, run);
     });
 
@@ -60,7 +60,7 @@ describe.skipIf(program === undefined)(
       expect(await store.begin({ ...claim, owner: "p".repeat(22) }, 60_000)).toEqual({ state: "running" });
     });
 
-    test("keeps keys of different prefixes apart, and those of equal prefixes together", async () => {
+    test("separates keys by prefix and shares keys with equal prefixes", async () => {
       const [one, two] = await Promise.all([connect(), connect()]);
       const key = { ...claim, key: "shop/charge prefixes" };
       expect(await redisStore(one, { prefix: "a:" }).begin(key, 60_000)).toEqual({ state: "started" });
@@ -72,7 +72,7 @@ describe.skipIf(program === undefined)(
       ]);
     });
 
-    test("gives every key an expiry: the lease, then the time to live of the result", async () => {
+    test("sets an expiry on every key: the lease, then the TTL of the result", async () => {
       const client = await connect();
       const store = redisStore(client);
       const key = { ...claim, key: "shop/charge expiry" };
@@ -103,7 +103,7 @@ describe.skipIf(program === undefined)(
       expect(await redisStore(admin).begin({ ...key, owner: "p".repeat(22) }, 60_000)).toEqual({ state: "running" });
     });
 
-    test("passes on the errors of the server", async () => {
+    test("rejects with the server's error", async () => {
       const client = await connect();
       await client.hSet("firelight:shop/charge hash", "field", "value");
       await expect(redisStore(client).begin({ ...claim, key: "shop/charge hash" }, 60_000)).rejects.toThrow(
