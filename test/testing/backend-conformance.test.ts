@@ -22,7 +22,7 @@ describe("the process backend", () => {
   test.each(checks)("$name", ({ run }) => run());
 });
 
-/** The checks for the in-process backend after something was changed about it. */
+/** The checks for the in-process backend with the given change. */
 const checksOf = (
   change: (backend: InProcessBackend) => Partial<InProcessBackend> = () => ({}),
 ): ReadonlyArray<ConformanceCheck> => {
@@ -41,11 +41,11 @@ const checksOf = (
   });
 };
 
-describe("a backend without processes", () => {
+describe("the in-process backend", () => {
   test.each(checksOf())("$name", ({ run }) => run());
 });
 
-describe("a backend that is written with Effect", () => {
+describe("a backend that returns Effects", () => {
   const checks = checksOf((sound) => ({
     spawn: (request) => Effect.tryPromise(() => sound.spawn(request)) as never,
     terminate: (runner) => Effect.promise(() => sound.terminate(runner)) as never,
@@ -53,29 +53,34 @@ describe("a backend that is written with Effect", () => {
   test.each(checks)("$name", ({ run }) => run());
 });
 
-/** What is wrong with a backend, the check that finds it, and what it says. */
+/** The fault of a backend, the check that finds it, and the check's message. */
 const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend) => Partial<InProcessBackend>]> = [
   [
-    "gives runners that are not up yet",
+    "returns a runner that is not ready",
     "a spawned runner is ready",
     /ready does not respond 200/,
     (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), url: "http://127.0.0.1:1" }) }),
   ],
   [
-    "gives an address without a protocol",
+    "returns a URL without a protocol",
     "a spawned runner is ready",
     /which is not a URL/,
     (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), url: "127.0.0.1" }) }),
   ],
-  ["does not list what runs", "a spawned runner is ready", /not among the running ones/, () => ({ running: () => [] })],
   [
-    "measures boot phases that are no numbers",
+    "does not list running runners",
+    "a spawned runner is ready",
+    /not among the running ones/,
+    () => ({ running: () => [] }),
+  ],
+  [
+    "returns a boot phase that is NaN",
     "a spawned runner is ready",
     /bootPhases.pull is NaN/,
     (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), bootPhases: { pull: Number.NaN } }) }),
   ],
   [
-    "loses the environment",
+    "changes the environment",
     "a runner has the id and the secret of its request",
     /must get the whole env of the request/,
     (sound) => ({
@@ -83,13 +88,13 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
     }),
   ],
   [
-    "names runners otherwise than it tells them",
+    "returns an id other than the runner's",
     "a runner has the id and the secret of its request",
     /runner's id differs from its handle's/,
     (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), id: "vm-1" }) }),
   ],
   [
-    "gives the same runner to everyone",
+    "returns the same runner for every request",
     "concurrent boots return separate runners",
     /Several runners have the same id/,
     (sound) => {
@@ -98,31 +103,31 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
     },
   ],
   [
-    "forgets to stop what it terminates",
+    "does not stop a runner in terminate",
     "terminate stops its runner and no other",
     /is still running/,
     () => ({ terminate: async () => {} }),
   ],
   [
-    "never tells that a runner has ended",
+    "never resolves exited",
     "terminate stops its runner and no other",
     /exited of a runner that is gone did not finish/,
     (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), exited: new Promise(() => {}) }) }),
   ],
   [
-    "terminates all runners for one",
+    "terminates all runners instead of one",
     "terminate stops its runner and no other",
     /stopped another one/,
     (sound) => ({ terminate: () => sound.dispose() }),
   ],
   [
-    "tells the end of runners that live",
+    "resolves exited of a running runner",
     "terminate stops its runner and no other",
     /settled although the runner is running/,
     (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), exited: Promise.resolve({}) }) }),
   ],
   [
-    "fails to terminate what is gone",
+    "rejects terminate for a terminated runner",
     "terminate is idempotent, concurrently and later",
     /no such runner/,
     (sound) => ({
@@ -133,7 +138,7 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
     }),
   ],
   [
-    "waits for ever to terminate what is gone",
+    "never settles terminate for a crashed runner",
     "a crash is reported, and a crashed runner can be terminated",
     /terminate did not finish within 400 ms/,
     (sound) => ({
@@ -141,19 +146,19 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
     }),
   ],
   [
-    "finds everything healthy",
+    "returns healthy for every runner",
     "healthCheck distinguishes a running runner from a crashed one",
     /returns true for a crashed runner/,
     () => ({ healthCheck: async () => true }),
   ],
   [
-    "finds nothing healthy",
+    "returns unhealthy for every runner",
     "healthCheck distinguishes a running runner from a crashed one",
     /returns false for a running runner/,
     () => ({ healthCheck: async () => false }),
   ],
   [
-    "does not look at the time",
+    "ignores the boot timeout",
     "a boot without time fails and leaves nothing behind",
     /spawn did not finish within 401 ms/,
     (sound) => ({
@@ -164,7 +169,7 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
     }),
   ],
   [
-    "leaves a boot behind that had no time",
+    "leaves a runner behind after a boot timeout",
     "a boot without time fails and leaves nothing behind",
     /nothing will stop them/,
     (sound) => ({
@@ -175,7 +180,7 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
     }),
   ],
   [
-    "does not hear an abort",
+    "ignores an abort",
     "an abort during a boot stops it and leaves nothing behind",
     /after its signal was aborted, did not finish/,
     (sound) => ({
@@ -186,7 +191,7 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
     }),
   ],
   [
-    "gives up an aborted boot and leaves it running",
+    "leaves a runner behind after an abort",
     "an abort during a boot stops it and leaves nothing behind",
     /nothing will stop them/,
     (sound) => ({
@@ -197,19 +202,19 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
     }),
   ],
   [
-    "boots what nobody wants any more",
+    "boots a runner for an aborted request",
     "an abort before a boot starts nothing",
     /was aborted from the start/,
     (sound) => ({ spawn: (request) => sound.spawn({ ...request, signal: new AbortController().signal }) }),
   ],
   [
-    "puts the environment into its handles",
+    "puts the environment into handles",
     "neither a handle nor an error contains the secret",
     /The handle of a runner contains the secret/,
     (sound) => ({ spawn: async (request) => ({ ...(await sound.spawn(request)), env: request.env }) }),
   ],
   [
-    "puts the environment into its errors",
+    "puts the environment into errors",
     "neither a handle nor an error contains the secret",
     /The error of a failed boot contains the secret/,
     (sound) => ({
@@ -221,7 +226,7 @@ const breaches: ReadonlyArray<[string, string, RegExp, (sound: InProcessBackend)
   ],
 ];
 
-test.each(breaches)("a backend that %s is found by “%s”", async (_, name, message, change) => {
+test.each(breaches)("a backend that %s fails the check “%s”", async (_, name, message, change) => {
   const { run } = checksOf(change).find((check) => check.name === name)!;
   const error = await run().then(
     () => new Error("the check passed"),
@@ -231,6 +236,6 @@ test.each(breaches)("a backend that %s is found by “%s”", async (_, name, me
   if (!/no such runner/.test(error.message)) expect(error).toBeInstanceOf(AssertionError);
 });
 
-test("every check is failed by some backend", () => {
+test("every check fails for at least one faulty backend", () => {
   expect(new Set(breaches.map(([, name]) => name))).toEqual(new Set(checksOf().map(({ name }) => name)));
 });

@@ -1,4 +1,4 @@
-/** A backend whose runners are servers in this process: a second kind beside processes, and quick to break on purpose. */
+/** A backend whose runners are servers in this process, and which tests can break on purpose. */
 import type { Backend, RunnerExit, RunnerHandle, SpawnRequest } from "../../src/contract/config/backend.ts";
 import type { Registry } from "../../src/contract/api/registry.ts";
 import { createFlame } from "../../src/flame.ts";
@@ -8,9 +8,9 @@ export interface InProcessBackend extends Backend {
   spawn(request: SpawnRequest): Promise<RunnerHandle>;
   terminate(runner: RunnerHandle): Promise<void>;
   healthCheck(runner: RunnerHandle): Promise<boolean>;
-  /** The ids of the runners that it has. */
+  /** The ids of its running runners. */
   running(): ReadonlyArray<string>;
-  /** Ends all that is left. */
+  /** Stops all remaining runners. */
   dispose(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ const runnerServer = ({ env }: SpawnRequest, registry: Registry | undefined): Ru
     handleSignals: false,
   });
 
-/** @param registry what its runners can run. Default: nothing. */
+/** @param registry The methods of its runners. Default: none. */
 export const inProcessBackend = (registry?: Registry): InProcessBackend => {
   const servers = new Map<string, { readonly server: RunnerServer; readonly over: (exit: RunnerExit) => void }>();
 
