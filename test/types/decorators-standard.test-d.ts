@@ -1,4 +1,4 @@
-/** Checks of the types of standard decorators. */
+/** Type tests of standard decorators. */
 import { expectTypeOf } from "vitest";
 import type { Effect } from "effect";
 import { flame, flameService, toEffect, type CallError } from "../../src/index.ts";
@@ -87,12 +87,12 @@ expectTypeOf(new MathService().add(1, 2)).toEqualTypeOf<Promise<number>>();
 expectTypeOf(Database.connect("db://two")).toEqualTypeOf<Promise<Database>>();
 expectTypeOf<Base>().toHaveProperty("shared");
 
-// And give Effects.
+// toEffect converts them to Effects.
 expectTypeOf(toEffect(billing.charge)(1)).toEqualTypeOf<Effect.Effect<number, CallError>>();
 expectTypeOf(toEffect(Tools.ping)()).toEqualTypeOf<Effect.Effect<"pong", CallError>>();
 expectTypeOf(toEffect(new MathService()).add(1, 2)).toEqualTypeOf<Effect.Effect<number, CallError>>();
 
 // @ts-expect-error A class without an id takes options, not a number.
 flameService(3);
-// @ts-expect-error A factory makes an instance.
+// @ts-expect-error A factory returns an instance.
 flameService({ id: "x", factory: () => 3 });

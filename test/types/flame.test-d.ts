@@ -1,4 +1,4 @@
-/** Checks of the types of services and functions, checked by the compiler. */
+/** Type tests of services and functions. */
 import type { Effect } from "effect";
 import { expectTypeOf } from "vitest";
 import {
@@ -32,7 +32,7 @@ const Billing = flame.service("billing", {
   },
 });
 
-// The context is gone from the caller's side; results are inferred; synchronous handlers give promises.
+// Callers do not pass the context, results are inferred, and synchronous handlers return promises to callers.
 expectTypeOf(Billing.charge).parameters.toEqualTypeOf<[req: Charge]>();
 expectTypeOf(Billing.charge({ amount: 1 })).toEqualTypeOf<Promise<{ ok: boolean; charged: number }>>();
 expectTypeOf(Billing.named).parameters.toEqualTypeOf<[req: Charge, note?: string]>();
@@ -60,24 +60,24 @@ const Billing2 = flame.service.billing!({
 });
 expectTypeOf(Billing2.charge({ amount: 50 })).toEqualTypeOf<Promise<{ ok: true; at: number }>>();
 
-// The handler's context is known without being written.
+// The type of the handler's context is inferred.
 defineMethod("context", (ctx) => {
   expectTypeOf(ctx).toEqualTypeOf<InvocationContext>();
   expectTypeOf(ctx.signal).toEqualTypeOf<AbortSignal>();
 });
 expectTypeOf(currentInvocation()).toEqualTypeOf<InvocationContext | undefined>();
 
-// `.with` gives the same callable, and takes the options of a call alone.
+// `.with` returns the same type and accepts only call options.
 expectTypeOf(Billing.charge.with({ timeoutMs: 5, signal: new AbortController().signal })).toEqualTypeOf(Billing.charge);
 expectTypeOf(Billing.object.with({}).with({ pool: "gpu" })(true)).toEqualTypeOf<Promise<"yes" | "no">>();
 // @ts-expect-error There is no such option.
 Billing.charge.with({ timeout: 5 });
 // @ts-expect-error A duration is a number.
 Billing.plain.with({ timeoutMs: "5" });
-// @ts-expect-error Arguments stay checked.
+// @ts-expect-error Arguments are still checked.
 void Billing.charge.with({})({ amount: "50" });
 
-// Type parameters of plain asynchronous functions survive; those of others become what their bounds say.
+// Plain asynchronous functions keep their type parameters; those of others become their constraints.
 const Generic = flame.service("generic", {
   first: async <Item>(items: ReadonlyArray<Item>): Promise<Item | undefined> => items[0],
   bounded: defineMethod("bounded", async <Item extends { id: number }>(_ctx: InvocationContext, item: Item) => item),
@@ -86,15 +86,15 @@ expectTypeOf(Generic.first(["a", "b"])).toEqualTypeOf<Promise<string | undefined
 expectTypeOf(Generic.first.with({ timeoutMs: 1 })([1])).toEqualTypeOf<Promise<number | undefined>>();
 expectTypeOf(Generic.bounded({ id: 1 })).toEqualTypeOf<Promise<{ id: number }>>();
 
-// What is not a method is refused.
+// Anything but a method is rejected.
 // @ts-expect-error A number is not a method.
 flame.service("bad", { rate: 3 });
 // @ts-expect-error A nested service is not a method.
 flame.service("bad", { nested: { a: async () => 1 } });
-// @ts-expect-error An id is needed.
+// @ts-expect-error An id is required.
 flame.service({ a: async () => 1 });
 
-// Maps: an item is the first argument; the type of results follows from onError.
+// Maps: each item is the first argument; onError determines the type of the results.
 expectTypeOf(Billing.charge.map([{ amount: 1 }])).toEqualTypeOf<MapRun<{ ok: boolean; charged: number }>>();
 expectTypeOf<Awaited<ReturnType<typeof readNamed>>>().toEqualTypeOf<ReadonlyArray<string>>();
 const readNamed = () => Billing.named.with({ timeoutMs: 1 }).map(new Set<Charge>(), { ordered: false });
@@ -131,7 +131,7 @@ expectTypeOf(flame.fnEffect("fn", async (n: number) => [n])(1)).toEqualTypeOf<
 >();
 expectTypeOf(flame.fnEffect.ping!((n: number) => n)(1)).toEqualTypeOf<Effect.Effect<number, CallError>>();
 
-// Services of Effects, and services turned into Effects: the error is a union that can be taken apart.
+// Services of Effects, and services converted to Effects: the error is a discriminated union.
 const math = flame.serviceEffect("svc", {
   add: async (a: number, b: number) => a + b,
   sum: defineMethod("sum", (_ctx, ...n: Array<number>) => n.length),
