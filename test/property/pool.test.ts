@@ -1,6 +1,6 @@
 /**
- * The pool against its model: whatever happens to it, in whatever order. A failure names the seed and the shortest list of
- * commands that shows it; `FIRELIGHT_SEED=…` runs the same ones again.
+ * Compares the pool with its model under random events in random order. A failure prints the seed and the shortest list of
+ * commands that reproduces it; `FIRELIGHT_SEED=…` repeats them.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -11,9 +11,9 @@ import { Driver } from "../parent/pool/driver.ts";
 import { PoolModel, RealPool } from "../parent/pool/model.ts";
 
 const seed = Number(process.env["FIRELIGHT_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-console.log(`seed ${seed} (FIRELIGHT_SEED=${seed} runs it again)`);
+console.log(`seed ${seed} (FIRELIGHT_SEED=${seed} repeats it)`);
 
-/** What may happen to a pool, made from what the model knows; `undefined` where it cannot happen now. */
+/** Creates an event for the current state of the model; `undefined` if it is impossible now. */
 type Happening = (model: PoolModel, pick: number) => PoolEvent | undefined;
 
 const one = <A>(values: Iterable<A>, pick: number): A | undefined => {
@@ -21,7 +21,7 @@ const one = <A>(values: Iterable<A>, pick: number): A | undefined => {
   return all[pick % all.length];
 };
 
-/** A happening to one of these, if there is any. */
+/** Creates an event for one of these items, if there are any. */
 const to =
   <A>(
     among: (model: PoolModel) => Iterable<A>,
@@ -83,7 +83,7 @@ const happenings: Readonly<Record<string, Happening>> = {
         },
 };
 
-/** A happening as a command; says what it was when it ran. */
+/** An event as a command. Its text shows the event that was applied. */
 class Happens implements fc.Command<PoolModel, RealPool> {
   readonly #name: string;
   readonly #pick: number;
@@ -104,7 +104,7 @@ class Happens implements fc.Command<PoolModel, RealPool> {
     model.apply(real, this.#event!);
   }
 
-  /** Each run has a copy of its own, so that what is shown of a failure is what happened in it. */
+  /** Each run has its own copy, so that a failure shows the events of that run. */
   [fc.cloneMethod](): Happens {
     return new Happens(this.#name, this.#pick);
   }
@@ -120,7 +120,7 @@ const anyCommands = fc.commands(
   { maxCommands: 120, size: "max" },
 );
 
-/** A function may decide in place of a number. */
+/** A number or a function. */
 const anyIdleShutdown = (): fc.Arbitrary<PoolBounds["idleShutdownMs"]> =>
   fc.oneof(
     { weight: 4, arbitrary: maybe(0, 500) },
@@ -148,7 +148,7 @@ const anyBounds: fc.Arbitrary<PoolBounds> = fc
   .map(({ min, extra, ...rest }) => ({ min, max: min + extra, ...rest }));
 
 test.each(["elastic", "fixed"] as const)(
-  "an %s pool keeps its promises whatever happens, and closing it ends every waiter",
+  "a pool (%s) agrees with its model under random events, and closing it rejects every waiter",
   (supply) => {
     fc.assert(
       fc.property(anyBounds, anyCommands, (bounds, commands) => {
@@ -170,7 +170,7 @@ test.each(["elastic", "fixed"] as const)(
   },
 );
 
-test("a pool has as many runners as a trickle of calls needs, whatever burst came before and however calls are spread", () => {
+test("after a burst, a pool shrinks to the runners that a trickle of calls needs, with any routing", () => {
   const anyTrickle = fc.record({
     max: fc.integer({ min: 2, max: 8 }),
     min: fc.nat(1),
