@@ -1,6 +1,6 @@
 /**
- * The package as its users get it: packed, installed in an empty project, type-checked
- * without `skipLibCheck`, and run on both runtimes. One installation serves the whole file.
+ * The package as users get it: packed, installed in an empty project, type-checked without `skipLibCheck`, and run on both
+ * runtimes. All tests of this file share one installation.
  */
 import { execFile } from "node:child_process";
 import { cpSync, globSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -25,7 +25,7 @@ const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), 
   devDependencies: Record<string, string>;
 };
 
-/** Installs packages, those beside a tarball in the versions that the project is tested with. */
+/** Installs packages, those other than tarballs in the versions that the project is tested with. */
 const install = (...packages: ReadonlyArray<string>): Promise<string> =>
   npm([
     "install",
@@ -65,18 +65,18 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
     cpSync(join(import.meta.dirname, "consumer"), consumer, { recursive: true });
     await npm(["pack", root, "--ignore-scripts", "--pack-destination", consumer]);
     const tarball = readdirSync(consumer).find((name) => name.endsWith(".tgz"));
-    if (tarball === undefined) throw new Error("npm pack made no tarball.");
+    if (tarball === undefined) throw new Error("npm pack created no tarball.");
     installation = await install(`./${tarball}`, "@types/node");
   }, 240_000);
 
   afterAll(() => rmSync(consumer, { recursive: true, force: true }));
 
-  test("installs without a complaint about peers, and into a tree without gaps", async () => {
+  test("installs without peer or deprecation warnings, and npm ls finds no missing packages", async () => {
     expect(installation).not.toMatch(/ERESOLVE|peer|deprecated/i);
     await expect(npm(["ls", "--all"])).resolves.toContain("firelight@");
   });
 
-  test("ships its build, its sources for the debugger, and nothing of its workshop", () => {
+  test("contains its build and sources, but no tests, scripts or configuration", () => {
     const shipped = readdirSync(join(consumer, "node_modules/firelight"));
     expect(shipped).toEqual(
       expect.arrayContaining(["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "dist", "package.json", "src"]),
@@ -84,7 +84,7 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
     expect(shipped.filter((name) => /^(\.|test|bench|scripts|node_modules|tsconfig)/.test(name))).toEqual([]);
   });
 
-  test("type-checks a user's code and every declaration on the way", typeCheck, 120_000);
+  test("type-checks a user's code and all imported declarations", typeCheck, 120_000);
 
   test.each(["node", "bun"] as const)(
     "runs the quick start in local mode on %s",
@@ -113,7 +113,7 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
   );
 
   test.each(["node", "bun"] as const)(
-    "starts runners of its own with the process backend on %s",
+    "starts runners with the process backend on %s",
     async (runtime) => {
       const [ours, theirs] = (await script(runtime, "elastic.ts")).split(" ");
       expect(Number(theirs)).toBeGreaterThan(0);
@@ -123,9 +123,9 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
   );
 
   test.each(["node", "bun"] as const)(
-    "opens every door on %s",
+    "loads every entry point on %s",
     async (runtime) => {
-      expect(await script(runtime, "doors.ts")).toBe("all doors open");
+      expect(await script(runtime, "doors.ts")).toBe("all entry points loaded");
     },
     60_000,
   );
@@ -134,7 +134,7 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
     ["npx", ["firelight", "--help"]],
     [runtimes.bun, ["x", "--bun", "firelight", "--help"]],
   ])(
-    "has the firelight command for %s",
+    "runs the firelight command with %s",
     async (program, args) => {
       const { stdout } = await run(program, args, { cwd: consumer, timeout: 60_000 });
       expect(stdout).toMatch(/^ {2}explain .*\n {2}doctor /m);
@@ -142,19 +142,19 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
     60_000,
   );
 
-  test("has a doctor that finds this project in order", async () => {
+  test("passes all checks of firelight doctor", async () => {
     const { stdout } = await run(runtimes.node, ["node_modules/.bin/firelight", "doctor"], { cwd: consumer });
     expect(stdout).toMatch(/^✓ OpenTelemetry API +one copy, /m);
     expect(stdout).toMatch(/^\d+ checks passed\.$/m);
   }, 60_000);
 
-  describe("with the OpenTelemetry SDK beside it", () => {
+  describe("with the OpenTelemetry SDK", () => {
     beforeAll(async () => {
       cpSync(join(import.meta.dirname, "consumer-otel"), consumer, { recursive: true });
       installation = await install("@opentelemetry/sdk-node");
     }, 240_000);
 
-    test("installs without a complaint, and with one copy of the API: spans of another copy would go nowhere", () => {
+    test("installs without peer warnings and with one copy of the OpenTelemetry API", () => {
       expect(installation).not.toMatch(/ERESOLVE|peer/i);
       expect(copiesOf("@opentelemetry/api")).toEqual([join("node_modules", "@opentelemetry", "api", "package.json")]);
     });
@@ -162,7 +162,7 @@ describe.skipIf("bun" in process.versions)("the package in an empty project", ()
     test("type-checks", typeCheck, 120_000);
 
     test.each(["node", "bun"] as const)(
-      "sends the spans of a call over OTLP on %s",
+      "exports the spans of a call over OTLP on %s",
       async (runtime) => {
         expect(await script(runtime, "telemetry.ts")).toContain("/v1/traces");
       },

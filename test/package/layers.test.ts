@@ -39,7 +39,7 @@ describe("the import rules", () => {
     expect(faultsOf({ [path]: source })).toHaveLength(1);
   });
 
-  test("inside the contract: folders may import those before them, and the files beside them", () => {
+  test("inside the contract: folders may import lower folders and top-level files", () => {
     expect(
       faultsOf({
         "src/contract/config/a.ts": `import { b } from "../wire/b.ts";\nimport { c } from "../errors.ts";`,

@@ -1,6 +1,6 @@
 /**
- * The types of the package in other people's declarations: what a library emits for its own exports keeps its types, and
- * every type that shows up there has a name that can be imported.
+ * The types of the package in declarations that libraries emit: exports keep their types, and every type in them can be
+ * imported by name.
  */
 import { execFile } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -27,7 +27,7 @@ const strictest = {
   skipLibCheck: false,
 };
 
-/** Compiles a project of the folder; what the compiler says is the failure. */
+/** Compiles a project of the folder. Returns the compiler's errors, or an empty string. */
 const compile = async (project: string, compilerOptions: object): Promise<string> => {
   const config = join(folder, project, "tsconfig.json");
   writeFileSync(config, JSON.stringify({ compilerOptions: { ...strictest, ...compilerOptions }, include: ["."] }));
@@ -38,7 +38,7 @@ const compile = async (project: string, compilerOptions: object): Promise<string
   );
 };
 
-/** Emits declarations as a package that the consumer can import. */
+/** Emits declarations into a package that the consumer can import. */
 const emit = async (project: string, options: object): Promise<string> => {
   const to = join(out, project);
   mkdirSync(to, { recursive: true });
@@ -63,7 +63,7 @@ describe.skipIf("bun" in process.versions)("declarations that users emit", () =>
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test("keep inferred types: nothing is any, and every type has a name of the package", async () => {
+  test("keep inferred types: none is any, and all are imported from public entry points", async () => {
     expect(await emit("inferred", {})).toBe("");
     const emitted = readFileSync(join(out, "inferred/services.d.ts"), "utf8");
     expect(emitted).not.toMatch(/\bany\b|elided/);
@@ -76,12 +76,12 @@ describe.skipIf("bun" in process.versions)("declarations that users emit", () =>
     expect(await emit("annotated", { isolatedDeclarations: true })).toBe("");
   }, 120_000);
 
-  test("are as safe for those who import them", async () => {
+  test("reject wrong arguments and results in projects that import them", async () => {
     expect(await compile("consumer", { noEmit: true })).toBe("");
   }, 120_000);
 });
 
-describe.skipIf("bun" in process.versions)("the types that users see", () => {
+describe.skipIf("bun" in process.versions)("types of public declarations", () => {
   test("are all exported by an entry point", () => {
     const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
       readonly exports: Readonly<Record<string, string | { readonly types: string }>>;

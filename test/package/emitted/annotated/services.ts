@@ -1,4 +1,4 @@
-/** The same with `isolatedDeclarations`: what has to be named, and how. */
+/** The exports of a user's library with `isolatedDeclarations`: the type annotations that it requires. */
 import { type CallOptions, defineMethod, type Flame, flame } from "firelight";
 import type {
   EffectMethod,

@@ -1,4 +1,4 @@
-/** Uses the emitted declarations. Each line marked as an error must be one, and nothing may be `any`. */
+/** Uses the emitted declarations. Each line marked as an error must be one, and no type may be `any`. */
 import type { Effect } from "effect";
 import type { CallError } from "firelight";
 import * as made from "inferred/services.js";

@@ -1,4 +1,4 @@
-/** What a library of a user exports, with the types that TypeScript infers. */
+/** The exports of a user's library, with inferred types. */
 import { createFlame, currentInvocation, defineMethod, flame, flameService } from "firelight";
 import { processBackend } from "firelight/backends/process";
 
