@@ -21,7 +21,7 @@ const settingsFile = (name: string, text: string): string => {
 };
 
 describe("firelight dashboards", () => {
-  test("writes what ships, and says which files", async () => {
+  test("writes the committed files by default, and prints their names", async () => {
     const { code, stdout, stderr } = await run("--out", "observability");
     const files = bundleFiles(defaultSettings);
     expect({ code, stdout: stdout.trim().split("\n") }).toEqual({ code: 0, stdout: [...files.keys()] });
@@ -29,7 +29,7 @@ describe("firelight dashboards", () => {
     for (const [path, text] of files) expect(readFileSync(join(folder, "observability", path), "utf8")).toBe(text);
   });
 
-  test("takes names, addresses and the objective from options", async () => {
+  test("reads names, URLs, the objective and the selector from options", async () => {
     const options = ["--name", "Shop", "--uid", "shop", "--grafana-url", "https://grafana.example/"];
     const { code } = await run("--out", ".", ...options, "--objective", "0.99", "--selector", 'job="shop"');
     expect(code).toBe(0);
@@ -48,7 +48,7 @@ describe("firelight dashboards", () => {
     ["shop.json", JSON.stringify({ uid: "shop", thresholds: { crashes: 9 } })],
     ["shop.mjs", `export default { uid: "shop", thresholds: { crashes: 9 } };`],
     ["shop.ts", `const crashes: number = 9;\nexport default { uid: "shop", thresholds: { crashes } };`],
-  ])("takes settings from %s, after the options", async (name, text) => {
+  ])("merges settings from %s with options", async (name, text) => {
     const { code, stderr } = await run("--out", "out", "--settings", settingsFile(name, text), "--name", "Shop");
     expect(stderr).toContain("written to out");
     expect(code).toBe(0);
@@ -57,7 +57,7 @@ describe("firelight dashboards", () => {
     expect(runners).toContain('"value": 9,');
   });
 
-  test("with --check writes nothing, and tells what is not up to date", async () => {
+  test("with --check, writes nothing and lists files that are missing or out of date", async () => {
     const before = await run("--out", "out", "--check");
     expect(before.code).toBe(1);
     expect(before.stdout).toContain("dashboards/firelight-pools.json is missing or out of date.");
@@ -74,21 +74,21 @@ describe("firelight dashboards", () => {
     ["no folder", [], "firelight dashboards --out observability"],
     ["a folder without its option", ["out"], "Write --out out"],
     [
-      "a file that is not there",
+      "a settings file that does not exist",
       ["--out", "o", "--settings", "none.json"],
       "--settings is none.json, which does not exist.",
     ],
-    ["an objective that is no number", ["--out", "o", "--objective", "high"], '--objective is "high"'],
-    ["an objective that is none", ["--out", "o", "--objective", "99.9"], "slo.objective is 99.9."],
-    ["a uid that cannot be one", ["--out", "o", "--uid", "My Shop"], 'uid is "My Shop".'],
-  ])("ends with 2 for %s, and says so in one line", async (_case, args, said) => {
+    ["an objective that is not a number", ["--out", "o", "--objective", "high"], '--objective is "high"'],
+    ["an objective above 1", ["--out", "o", "--objective", "99.9"], "slo.objective is 99.9."],
+    ["an invalid uid", ["--out", "o", "--uid", "My Shop"], 'uid is "My Shop".'],
+  ])("exits with 2 for %s, with one line on stderr", async (_case, args, said) => {
     const { code, stdout, stderr } = await run(...args);
     expect(stderr).toContain(said);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr.trim().split("\n")).toHaveLength(1);
   });
 
-  test("names the setting of a file that does not exist", async () => {
+  test("exits with 2 for an unknown setting in a file, and suggests the correct one", async () => {
     const { code, stderr } = await run("--out", "o", "--settings", settingsFile("s.json", `{ "slos": {} }`));
     expect({ code, stderr }).toEqual({
       code: 2,
@@ -96,7 +96,7 @@ describe("firelight dashboards", () => {
     });
   });
 
-  test("ends with 1 for settings that cannot be read, and for a folder that cannot be written", async () => {
+  test("exits with 1 for settings that cannot be read, and for a folder that cannot be written", async () => {
     const broken = await run("--out", "o", "--settings", settingsFile("s.json", "{"));
     expect(broken).toMatchObject({ code: 1, stdout: "" });
     expect(broken.stderr).toContain("Cannot read s.json");

@@ -1,4 +1,4 @@
-/** The telemetry of a real run, with real runner processes, in a folder of its own. */
+/** Records the telemetry of a real run, with real runner processes, in a temporary folder. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ export interface RecordedRun {
   remove(): void;
 }
 
-/** Makes the calls of `fixtures/recorded-parent.ts`, on the runtime of the tests. */
+/** Runs `fixtures/recorded-parent.ts` on the runtime of the tests. */
 export const recordRun = async (): Promise<RecordedRun> => {
   const folder = mkdtempSync(join(tmpdir(), "firelight-cli-"));
   const runtime = "bun" in process.versions ? runtimes.bun : runtimes.node;

@@ -1,4 +1,4 @@
-/** Runs the `firelight` command as a process of its own, from its sources, on the runtime of the tests. */
+/** Runs the `firelight` command in a process, from its sources, on the runtime of the tests. */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { runtimes } from "../harness/runtimes.ts";
@@ -15,11 +15,11 @@ export interface Ran {
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** What it reads on its standard input. */
+  /** Its standard input. */
   readonly input?: string;
 }
 
-/** Settles when the command has ended, however it ended. */
+/** Resolves when the command has exited, with any exit code. */
 export const firelight = (args: ReadonlyArray<string>, { cwd, env, input = "" }: RunOptions = {}): Promise<Ran> =>
   new Promise((resolve, reject) => {
     const clean = { NO_COLOR: "1", COLUMNS: "100", FLAME_SECRET: undefined, OTEL_EXPORTER_OTLP_ENDPOINT: undefined };
@@ -27,7 +27,7 @@ export const firelight = (args: ReadonlyArray<string>, { cwd, env, input = "" }:
     const child = execFile(runtime, [main, ...args], options, (error, stdout, stderr) => {
       const code = error === null ? 0 : error.code;
       if (typeof code === "number") resolve({ code, stdout, stderr });
-      else reject(error ?? new Error("The command did not end."));
+      else reject(error ?? new Error("The command did not exit."));
     });
     child.stdin?.end(input);
   });

@@ -15,7 +15,7 @@ const messageOf = async (run: () => unknown): Promise<string> => {
   throw new Error("an error was expected");
 };
 
-test("a fetch that the program has replaced is never called", async () => {
+test("ask does not call a replaced global fetch", async () => {
   const url = await serve((_, response) => response.end("here"));
   const replaced = vi.fn();
   vi.stubGlobal("fetch", replaced);
@@ -25,7 +25,7 @@ test("a fetch that the program has replaced is never called", async () => {
   expect(replaced).not.toHaveBeenCalled();
 });
 
-test("user name and password of an address are sent, and never shown", async () => {
+test("sends user name and password of a URL, and never prints them", async () => {
   const seen: Array<string | undefined> = [];
   const url = await serve((request, response) => {
     seen.push(request.headers.authorization);
@@ -41,17 +41,17 @@ test("user name and password of an address are sent, and never shown", async () 
 });
 
 test.each([
-  ["an address of a runner with credentials", () => readRunnerAddress("--runner", "http://me:hunter2@127.0.0.1:1")],
-  ["an address of a runner with a query", () => readRunnerAddress("--runner", "http://127.0.0.1:1/?token=hunter2")],
-  ["an address that is none", () => readAddress("--otlp", "me:hunter2@collector")],
-  ["an address of another protocol", () => readAddress("--otlp", "ftp://me:hunter2@collector")],
-])("%s is refused, without what may be secret in it", async (_, read) => {
+  ["a runner URL with credentials", () => readRunnerAddress("--runner", "http://me:hunter2@127.0.0.1:1")],
+  ["a runner URL with a query", () => readRunnerAddress("--runner", "http://127.0.0.1:1/?token=hunter2")],
+  ["an invalid URL", () => readAddress("--otlp", "me:hunter2@collector")],
+  ["a URL with another protocol", () => readAddress("--otlp", "ftp://me:hunter2@collector")],
+])("rejects %s without printing its secrets", async (_, read) => {
   const message = await messageOf(read);
   expect(message).toMatch(/^--(runner|otlp) is /);
   expect(message).not.toContain("hunter2");
 });
 
-test("proxies of the environment lead to other machines, and never to this one", async () => {
+test("ask uses proxies of the environment, but not for this machine", async () => {
   const proxy = await startConnectProxy();
   const url = await serve((_, response) => response.end("here"));
   for (const name of ["http_proxy", "no_proxy", "NO_PROXY"]) vi.stubEnv(name, undefined);

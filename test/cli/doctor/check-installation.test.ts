@@ -6,10 +6,10 @@ import { folderWith } from "./diagnosis.ts";
 const found = (folder: string, check: string): Finding | undefined =>
   checkInstallation(folder).find((finding) => finding.check === check);
 
-describe("an installation", () => {
+describe("checkInstallation", () => {
   const manifest = (name: string, version: string): string => JSON.stringify({ name, version });
 
-  test("with a second, older copy of OpenTelemetry's API fails: its providers are not seen", () => {
+  test("fails for a second, older copy of OpenTelemetry's API", () => {
     const cwd = folderWith({
       "node_modules/@opentelemetry/api/package.json": manifest("@opentelemetry/api", "1.8.0"),
       "node_modules/@opentelemetry/sdk-node/package.json": manifest("@opentelemetry/sdk-node", "0.223.0"),
@@ -20,7 +20,7 @@ describe("an installation", () => {
     expect(finding!.fix).toContain("npm dedupe");
   });
 
-  test("with a second copy that is newer works, and is told of it", () => {
+  test("passes for a second, newer copy of OpenTelemetry's API, and mentions it", () => {
     const cwd = folderWith({
       "node_modules/@opentelemetry/api/package.json": manifest("@opentelemetry/api", "1.99.0"),
     });
@@ -30,7 +30,7 @@ describe("an installation", () => {
     });
   });
 
-  test("with two copies of firelight fails, and says where each is and who brings it", () => {
+  test("fails for two copies of firelight, with the folder and the dependents of each", () => {
     const cwd = folderWith({
       "package.json": JSON.stringify({ dependencies: { firelight: "^0.2.0", shop: "1.0.0" } }),
       "node_modules/firelight/package.json": manifest("firelight", "0.2.0"),
@@ -53,7 +53,7 @@ describe("an installation", () => {
     );
   });
 
-  test("with one copy that several packages use is not told of it", () => {
+  test("has no finding about copies of firelight if there is one that several packages use", () => {
     const cwd = folderWith({
       "package.json": JSON.stringify({ dependencies: { firelight: "^0.2.0", shop: "1.0.0" } }),
       "node_modules/firelight/package.json": manifest("firelight", "0.2.0"),
@@ -66,7 +66,7 @@ describe("an installation", () => {
     expect(found(cwd, "copies of firelight")).toBeUndefined();
   });
 
-  test("with a peer that is too old fails, with the command that mends it", () => {
+  test("fails for a peer dependency that is too old, with the command that fixes it", () => {
     const name = "@prometheus-io/client";
     const cwd = folderWith({ [`node_modules/${name}/package.json`]: manifest(name, "0.15.0") });
     expect(checkInstallation(cwd).filter(({ status }) => status === "failed")).toMatchObject([
@@ -78,7 +78,7 @@ describe("an installation", () => {
     ]);
   });
 
-  test("of this project is in order", () => {
+  test("passes for this project", () => {
     expect(checkInstallation(process.cwd()).map(({ status }) => status)).toEqual(["ok", "ok", "ok"]);
   });
 });

@@ -3,8 +3,8 @@ import { checkOtlp } from "../../../src/cli/doctor/check-otlp.ts";
 import { startReceiver } from "../../otel/otlp-receiver.ts";
 import { serve } from "./diagnosis.ts";
 
-describe("where telemetry goes", () => {
-  test("is asked with an empty export, as protobuf and as JSON", async () => {
+describe("checkOtlp", () => {
+  test("sends an empty export to the receiver, as protobuf or JSON", async () => {
     await using receiver = await startReceiver();
     expect(await checkOtlp(receiver.url, {})).toMatchObject({
       status: "ok",
@@ -31,18 +31,18 @@ describe("where telemetry goes", () => {
     [401, "OTEL_EXPORTER_OTLP_HEADERS"],
     [415, "OTEL_EXPORTER_OTLP_PROTOCOL"],
     [503, "receiver's log"],
-  ])("fails when it answers %d", async (status, fix) => {
+  ])("fails with a fix for status %d", async (status, fix) => {
     const url = await serve((_request, response) => response.writeHead(status).end("no"));
     expect(await checkOtlp(url, {})).toMatchObject({ status: "failed", fix: expect.stringContaining(fix) });
   });
 
-  test("fails with a hint when the port is that of gRPC, and when the protocol is", async () => {
+  test("fails with a hint for gRPC's port and for the gRPC protocol", async () => {
     expect((await checkOtlp("http://collector.invalid:4317", {})).fix).toContain("usually 4318");
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector.invalid", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" };
     expect((await checkOtlp(undefined, env)).seen).toContain("firelight/otel does not support");
   });
 
-  test("is passed over when none is named", async () => {
+  test("is skipped if no receiver is configured", async () => {
     expect((await checkOtlp(undefined, {})).status).toBe("skipped");
   });
 });

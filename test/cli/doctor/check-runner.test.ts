@@ -1,4 +1,4 @@
-/** The doctor at real runners: healthy, draining, wrong about the secret or the time, and not there. */
+/** Runs the doctor against real runners: healthy, draining, with a wrong secret or clock, and unreachable. */
 import type { AddressInfo } from "node:net";
 import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
@@ -11,8 +11,8 @@ import { parentOf, secret, startStaticRunner } from "../../integration/static-ru
 import { fact } from "../../runner/runner-client.ts";
 import { closedPort, doctor, folderWith, methods, serve } from "./diagnosis.ts";
 
-describe("a runner", () => {
-  test("that is well passes: reachable, ready, signature in both directions, clock, metrics", async () => {
+describe("doctor --runner", () => {
+  test("passes for a healthy runner: reachable, ready, signature, clock and metrics", async () => {
     const { url } = await startStaticRunner("r-1", { echo: async (value: unknown) => value });
     const { code, of } = await doctor(["--runner", url]);
     expect(["reachable", "ready", "signature", "clock", "metrics"].map((check) => of(check, url)?.status)).toEqual(
@@ -24,7 +24,7 @@ describe("a runner", () => {
     expect(code).toBe(0);
   });
 
-  test("executes nothing for it, and takes calls as before", async () => {
+  test("runs no handler, and the runner still serves calls", async () => {
     let calls = 0;
     const { url } = await startStaticRunner("r-1", { count: async () => ++calls });
     const { flame } = parentOf([{ id: "r-1", url }]);
@@ -35,7 +35,7 @@ describe("a runner", () => {
     expect(await Work.count()).toBe(2);
   });
 
-  test("that has another secret is told as such", async () => {
+  test("fails the signature check for a runner with another secret", async () => {
     const { url } = await startStaticRunner("r-1", methods);
     const { code, of } = await doctor(["--runner", url], { env: { FLAME_SECRET: "another secret than theirs" } });
     expect(of("reachable")!.status).toBe("ok");
@@ -45,7 +45,7 @@ describe("a runner", () => {
     expect(code).toBe(1);
   });
 
-  test("can be asked with a secret from another variable, and with none", async () => {
+  test("reads the secret from --secret-env, and skips the signature check without a secret", async () => {
     const { url } = await startStaticRunner("r-1", methods);
     const named = await doctor(["--runner", url, "--secret-env", "SHOP_SECRET"], {
       env: { FLAME_SECRET: undefined, SHOP_SECRET: secret },
@@ -55,7 +55,7 @@ describe("a runner", () => {
     expect(none.of("signature")).toMatchObject({ status: "skipped", fix: expect.stringContaining("--secret-env") });
   });
 
-  test("that has no secret at all says so itself", async () => {
+  test("reports a runner without a secret", async () => {
     const flame = createFlame({ mode: "runner", logger: { info: () => {}, warn: () => {}, error: () => {} } });
     const server = flame.createRunnerServer({ port: 0, hostname: "127.0.0.1", handleSignals: false });
     onTestFinished(() => flame.shutdown());
@@ -64,7 +64,7 @@ describe("a runner", () => {
     expect(of("signature")!.seen).toBe("the runner has no secret, so it rejects every request");
   });
 
-  test("that is draining is told apart from one that is down", async () => {
+  test("reports a draining runner as reachable but not ready", async () => {
     const [entered, go] = [fact(), fact()];
     const hold = async () => {
       entered.settle();
@@ -75,7 +75,7 @@ describe("a runner", () => {
     const held = flame.service("work", { hold: async () => {} }).hold();
     await entered.promise;
     const stopped = server.stop({ drainTimeoutMs: 20_000 });
-    await waitFor(async () => (await fetch(`${server.url}/ready`)).status === 503, { what: "the drain" });
+    await waitFor(async () => (await fetch(`${server.url}/ready`)).status === 503, { what: "the drain to start" });
     const { code, of } = await doctor(["--runner", server.url]);
     go.settle();
     await Promise.all([held, stopped]);
@@ -89,7 +89,7 @@ describe("a runner", () => {
     [40_000, "ahead of", "the runner's clock is 40.0 s"],
     [-90_000, "behind", "the runner's clock is 90.0 s"],
     [300_000, "ahead of", "the runner's clock is 5.0 min"],
-  ])("whose clock is wrong by %d ms is told by how much, and that the secret is right", async (ms, direction, seen) => {
+  ])("reports a clock that is wrong by %d ms, with a valid signature", async (ms, direction, seen) => {
     await using runner = await startProcess({
       command: [
         "bun" in process.versions ? runtimes.bun : runtimes.node,
@@ -105,7 +105,7 @@ describe("a runner", () => {
     expect(of("clock")!.fix).toContain("NTP");
   });
 
-  test("with another id than the configuration has is told which", async () => {
+  test("reports a runner whose id differs from the configuration", async () => {
     const { url } = await startStaticRunner("r-2", methods);
     const cwd = folderWith({
       "flame.config.js": `export default { pools: { default: { runners: [{ id: "r-1", url: "${url}" }] } } };`,
@@ -115,7 +115,7 @@ describe("a runner", () => {
     expect(of("signature")!.seen).toContain("the runner is r-2 while the configuration names it r-1");
   });
 
-  test("with another invokePath is told so", async () => {
+  test("reports a runner with another invokePath", async () => {
     const { url } = await startStaticRunner("r-1", methods);
     const cwd = folderWith({ "flame.config.js": `export default { runnerUrl: "${url}", invokePath: "/rpc" };` });
     const { of } = await doctor([], { cwd });
@@ -124,8 +124,8 @@ describe("a runner", () => {
   });
 
   test.each([
-    ["nobody listens", closedPort, /^nothing listens on 127\.0\.0\.1:\d+$/],
-    ["the name is unknown", async () => "http://runner.invalid", /^cannot resolve the name runner\.invalid$/],
+    ["nothing listens", closedPort, /^nothing listens on 127\.0\.0\.1:\d+$/],
+    ["the host name is unknown", async () => "http://runner.invalid", /^cannot resolve the name runner\.invalid$/],
     [
       "another server listens",
       () => serve((_request, response) => response.end("hello")),
@@ -142,11 +142,11 @@ describe("a runner", () => {
       /closed the connection without an HTTP response$/,
     ],
     [
-      "it does not speak TLS",
+      "the server does not speak TLS",
       async () => (await serve((_request, response) => response.end())).replace("http:", "https:"),
       /does not speak TLS$/,
     ],
-  ])("that cannot be reached because %s is told in words, with a fix", async (_why, address, seen) => {
+  ])("explains that a runner is unreachable because %s, with a fix", async (_why, address, seen) => {
     const url = await address();
     const { code, of, findings } = await doctor(["--runner", url]);
     expect(of("reachable")).toMatchObject({ status: "failed", fix: expect.stringMatching(/\w/) });

@@ -5,8 +5,8 @@ import { hasSdk } from "../../../src/cli/doctor/check-installation.ts";
 import { checkSdk } from "../../../src/cli/doctor/check-sdk.ts";
 import { folderWith } from "./diagnosis.ts";
 
-describe("the OpenTelemetry SDK that is installed", () => {
-  test("is started, and what it exports is received", async () => {
+describe("checkSdk", () => {
+  test("starts the installed SDK and receives its spans and log records", async () => {
     expect(hasSdk(process.cwd())).toBe(true);
     expect(await checkSdk(process.cwd(), true)).toMatchObject({
       check: "OpenTelemetry SDK",
@@ -15,13 +15,13 @@ describe("the OpenTelemetry SDK that is installed", () => {
     });
   });
 
-  test("is not looked for where its packages are not", async () => {
+  test("is skipped if the SDK's packages are not installed", async () => {
     const project = folderWith({ "package.json": "{}" });
     expect(hasSdk(project)).toBe(false);
     expect(await checkSdk(project, false)).toMatchObject({ status: "skipped" });
   });
 
-  test("fails where the code of the project has an API that does not see it", async () => {
+  test("fails if the project's copy of the API does not use the SDK", async () => {
     const project = folderWith({ "package.json": "{}" });
     const copy = join(project, "node_modules/@opentelemetry/api");
     cpSync(join(process.cwd(), "node_modules/@opentelemetry/api"), copy, { recursive: true });

@@ -1,4 +1,4 @@
-/** Runs the doctor, and what it needs around it: servers, folders of a project, and ports where nobody listens. */
+/** Runs the doctor, and creates what it checks: servers, project folders and closed ports. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,13 +9,13 @@ import type { Finding } from "../../../src/cli/doctor/finding.ts";
 import { secret } from "../../integration/static-runners.ts";
 import { firelight, type RunOptions } from "../run-cli.ts";
 
-/** What a runner of these tests has, so that it has something. */
+/** Methods of runners in these tests. */
 export const methods = { echo: async (value: unknown) => value };
 
 export interface Diagnosis {
   readonly code: number;
   readonly findings: ReadonlyArray<Finding & { readonly title: string }>;
-  /** The finding of this check, in the section whose title contains `about`. */
+  /** The finding of a check, in the section whose title contains `about`. */
   of(check: string, about?: string): Finding | undefined;
 }
 
@@ -37,7 +37,7 @@ export const doctor = async (args: ReadonlyArray<string>, options: RunOptions = 
   };
 };
 
-/** A server that answers like this, until the end of the test. */
+/** Starts a server that ends with the test. */
 export const serve = async (answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> => {
   const server = createServer((request, response) => {
     request.resume().on("end", () => answer(request, response));
@@ -50,7 +50,7 @@ export const serve = async (answer: (request: IncomingMessage, response: ServerR
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 };
 
-/** An address where nobody listens. */
+/** Returns a URL on which nothing listens. */
 export const closedPort = async (): Promise<string> => {
   const server = createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
@@ -59,7 +59,7 @@ export const closedPort = async (): Promise<string> => {
   return `http://127.0.0.1:${port}`;
 };
 
-/** A folder with these files, until the end of the test. */
+/** Creates a folder with these files, which is removed when the test ends. */
 export const folderWith = (files: Readonly<Record<string, string>>): string => {
   const folder = mkdtempSync(join(tmpdir(), "firelight-doctor-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

@@ -5,7 +5,7 @@ import { secret, startStaticRunner } from "../../integration/static-runners.ts";
 import { firelight } from "../run-cli.ts";
 import { folderWith, methods } from "./diagnosis.ts";
 
-/** The text with one space between words, and without what differs between two runs. */
+/** Normalizes white space and replaces values that differ between two runs. */
 const comparable = (text: string): string =>
   text
     .replaceAll(/127\.0\.0\.1:\d+/g, "<address>")
@@ -16,8 +16,8 @@ const comparable = (text: string): string =>
     .replaceAll(/\s+/g, " ")
     .trim();
 
-describe("the page that it prints", () => {
-  test("has a mark for each check, what to do below those that fail, and a sum", async () => {
+describe("the output of doctor", () => {
+  test("has a mark per check, the fix below failed ones, and a summary", async () => {
     const { url } = await startStaticRunner("r-1", methods);
     const { code, stdout } = await firelight(["doctor", "--runner", url], {
       env: { FLAME_SECRET: "not the right one" },
@@ -33,7 +33,7 @@ describe("the page that it prints", () => {
     expect(code).toBe(1);
   });
 
-  test("is the one that docs/cli.md shows", async () => {
+  test("matches docs/cli.md", async () => {
     const a = await startStaticRunner("a", methods);
     const b = await startStaticRunner("b", methods, { secret: "another secret than the others have" });
     const runners = [a, b].map(({ runnerId, url }) => ({ id: runnerId, url }));

@@ -4,8 +4,8 @@ import { createFlame } from "../../../src/index.ts";
 
 const openMetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-describe("what a scrape reads", () => {
-  test("is what an instance serves", async () => {
+describe("readExposition", () => {
+  test("reads the metrics of an instance", async () => {
     await using flame = createFlame({ mode: "local" });
     const ping = flame.fn("ping", async () => `"quotes" and \\`);
     await ping();
@@ -31,10 +31,10 @@ describe("what a scrape reads", () => {
 
   test.each([
     ["a page of HTML", "text/plain", "<html>", 1, "is not a sample"],
-    ["a value that is none", "text/plain", "a 1\nb {} x\n", 2, "is not a sample"],
+    ["an invalid value", "text/plain", "a 1\nb {} x\n", 2, "is not a sample"],
     ["exemplars in a format without them", "text/plain", `a_bucket{le="1"} 1 # {trace_id="x"} 0.5\n`, 1, "an exemplar"],
-    ["OpenMetrics without an end", openMetrics, "a 1\n", 2, "# EOF is missing"],
-  ])("is refused for %s, with the line", (_case, type, text, line, problem) => {
+    ["OpenMetrics without # EOF", openMetrics, "a 1\n", 2, "# EOF is missing"],
+  ])("rejects %s with the line", (_case, type, text, line, problem) => {
     expect(readExposition(text, type)).toEqual({ line, problem: expect.stringContaining(problem) });
   });
 });

@@ -4,8 +4,8 @@ import { startStaticRunner } from "../../integration/static-runners.ts";
 import { firelight } from "../run-cli.ts";
 import { doctor, folderWith, methods } from "./diagnosis.ts";
 
-describe("a configuration", () => {
-  test("in a module is resolved, and its fixed runners are looked at", async () => {
+describe("doctor with a configuration", () => {
+  test("resolves an exported configuration and checks its static runners", async () => {
     const { url } = await startStaticRunner("r-1", methods);
     const cwd = folderWith({
       "flame.config.ts": `export default { pools: { default: { runners: [{ id: "r-1", url: "${url}" as string }] } } };`,
@@ -19,7 +19,7 @@ describe("a configuration", () => {
     expect(code).toBe(0);
   });
 
-  test("of an instance is the same, and nothing that the module started outlives the check", async () => {
+  test("reads the configuration of an exported instance, and exits although the module left a timer", async () => {
     const index = join(import.meta.dirname, "../../../src/index.ts");
     const cwd = folderWith({
       "setup.ts": `
@@ -37,7 +37,7 @@ describe("a configuration", () => {
 
   test.each([
     [
-      "does not resolve",
+      "is invalid",
       `export default { pools: { default: { min: 3, max: 1 } } };`,
       "invalid configuration",
       "Make max at least min",
@@ -55,7 +55,7 @@ describe("a configuration", () => {
       `the pool "default" has no runners`,
       "a backend",
     ],
-  ])("that %s fails with what to do", async (_what, source, seen, fix) => {
+  ])("fails with a fix for a module that %s", async (_what, source, seen, fix) => {
     const { code, findings } = await doctor([], { cwd: folderWith({ "flame.config.mjs": source }) });
     const found = findings.find((one) => one.status === "failed" && one.title === "Configuration");
     expect(found?.seen).toContain(seen);
@@ -63,19 +63,19 @@ describe("a configuration", () => {
     expect(code).toBe(1);
   });
 
-  test("that is not there fails when it was named, and is passed over when it was not", async () => {
+  test("fails if the file of --config does not exist, and is skipped without a configuration file", async () => {
     const cwd = folderWith({});
     expect((await doctor(["--config", "flame.js"], { cwd })).of("configuration")!.seen).toBe("flame.js does not exist");
     expect((await doctor([], { cwd })).of("configuration")!.status).toBe("skipped");
   });
 
-  test("with a secret that can be guessed, or with none where one is needed, fails", async () => {
+  test("fails for a short secret, and for a missing one if it is needed", async () => {
     const cwd = folderWith({ "flame.config.js": `export default { runnerUrl: "http://runner.invalid" };` });
     expect((await doctor([], { cwd, env: { FLAME_SECRET: "secret" } })).of("secret")!.seen).toContain("6 characters");
     expect((await doctor([], { cwd, env: { FLAME_SECRET: undefined } })).of("secret")!.status).toBe("failed");
   });
 
-  test("never shows its secret", async () => {
+  test("does not print the secret", async () => {
     const { stdout } = await firelight(["doctor"], { env: { FLAME_SECRET: "canary-canary-canary" } });
     expect(stdout).not.toContain("canary");
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { isInRange } from "../../../src/cli/doctor/version-range.ts";
 
-describe("a range of versions", () => {
+describe("isInRange", () => {
   test.each([
     ["1.9.0", ">=1.9.0 <2", true],
     ["1.10.1", ">=1.9.0 <2", true],

@@ -9,17 +9,17 @@ import { firelight } from "../run-cli.ts";
 
 const fixture = (name: string): string => join(import.meta.dirname, "../fixtures", name);
 
-describe("a trace that is written down", () => {
+describe("explain with a recorded trace", () => {
   const traceId = "0af7651916cd43dd8448eb211c80319c";
 
-  test("is told to the letter", async () => {
+  test("prints the expected report, which docs/cli.md shows", async () => {
     const { code, stdout, stderr } = await firelight(["explain", fixture("lost-runner.jsonl"), "--trace", traceId]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toBe(readFileSync(fixture("lost-runner.txt"), "utf8"));
-    expect(readFileSync("docs/cli.md", "utf8"), "the page shows what is printed").toContain(stdout);
+    expect(readFileSync("docs/cli.md", "utf8"), "docs/cli.md shows the output").toContain(stdout);
   });
 
-  test("is the same from standard input, and in one piece in place of lines", async () => {
+  test("prints the same report from stdin, and from a JSON array instead of lines", async () => {
     const lines = readFileSync(fixture("lost-runner.jsonl"), "utf8");
     const whole = JSON.stringify(
       lines
@@ -34,7 +34,7 @@ describe("a trace that is written down", () => {
       expect((await firelight(["explain", "-", "--trace", traceId], { input })).stdout).toBe(told);
   });
 
-  test("draws a runner's spans by the parent's clock, and keeps what was recorded", async () => {
+  test("shifts a runner's spans to the parent's clock", async () => {
     const { stdout } = await firelight(["explain", fixture("lost-runner.jsonl"), "--trace", traceId, "--json"]);
     const { timeline } = JSON.parse(stdout) as CallReport;
     expect(timeline.map(({ kind, startMs, shiftMs }) => [kind, Math.round(startMs), shiftMs])).toEqual([
@@ -52,14 +52,14 @@ describe("a trace that is written down", () => {
     ]);
   });
 
-  test("fits the terminal", async () => {
+  test("fits its lines to the width of the terminal", async () => {
     const args = ["explain", fixture("lost-runner.jsonl"), "--trace", traceId];
     const { stdout } = await firelight(args, { env: { COLUMNS: "80" } });
     const wide = stdout.split("\n").filter((line) => line.length > 80);
     expect(wide).toEqual([]);
   });
 
-  test("cannot give orders to the terminal", async () => {
+  test("removes control characters from span names", async () => {
     const text = readFileSync(fixture("lost-runner.jsonl"), "utf8");
     const input = text.replaceAll("SELECT photos", "SELECT \\u001b[2J\\u0007photos\\nfrom the top");
     expect(input).not.toBe(text);
@@ -70,7 +70,7 @@ describe("a trace that is written down", () => {
   });
 });
 
-describe("the telemetry of a real run", () => {
+describe("explain with the telemetry of a real run", () => {
   let run: RecordedRun;
   let listed: ReadonlyArray<{ traceId: string; method: string; outcome: string; attempts: number }>;
 
@@ -101,7 +101,7 @@ describe("the telemetry of a real run", () => {
     expect(listed.slice(0, 2).map(({ outcome }) => outcome === "OK")).toEqual([false, false]);
   });
 
-  test("reports what a cold call waited for, and for how long", async () => {
+  test("reports the boot that a cold call waited for, and its share of the call", async () => {
     const story = await storyOf("probe/add", "OK");
     expect(rowsOf(story)).toEqual(["call", "acquire", "boot", "attempt", "server", "handler"]);
     expect(story.failure).toBeUndefined();
@@ -116,7 +116,7 @@ describe("the telemetry of a real run", () => {
     expect(story.alerts[0]?.alert).toBe("FlameBootSlow");
   });
 
-  test("reports which call held the slot of a queued call, and nests the user's spans below the handler", async () => {
+  test("reports the call that held the slot of a queued call, and nests the user's spans below the handler", async () => {
     const story = await storyOf("probe/traced", "OK");
     expect(rowsOf(story)).toEqual(["call", "acquire", "attempt", "server", "handler", "other"]);
     expect(story.timeline.at(-1)).toMatchObject({ label: "user work", service: "shop-runner" });
@@ -127,7 +127,7 @@ describe("the telemetry of a real run", () => {
     expect(story.alerts[0]?.alert).toBe("FlamePoolSaturationHigh");
   });
 
-  test("reports what a failed handler threw, from the runner's log", async () => {
+  test("reports the exception of a failed handler, from the runner's log", async () => {
     const story = await storyOf("probe/crash", "UNKNOWN");
     expect(story.failure).toMatchObject({ code: "remote_error", executed: "yes", phase: "handler" });
     expect(story.failure!.retrySafety).toEqual({ safe: false, why: "the handler ran" });
@@ -139,7 +139,7 @@ describe("the telemetry of a real run", () => {
     expect(story.lostRunners).toEqual([]);
   });
 
-  test("reports in which phase a deadline passed", async () => {
+  test("reports the phase in which a deadline passed", async () => {
     const story = await storyOf("probe/slow", "DEADLINE_EXCEEDED");
     expect(story).toMatchObject({
       deadlineMs: 60,
@@ -150,7 +150,7 @@ describe("the telemetry of a real run", () => {
     expect(story.alerts[0]?.alert).toBe("FlameDeadlineExceeded");
   });
 
-  test("reports which attempt was on a lost runner, and why there was another", async () => {
+  test("reports the attempt on a lost runner, and the reason of the retry", async () => {
     const story = await storyOf("probe/dieFirst", "OK");
     const [lost, second] = story.attempts;
     expect(lost).toMatchObject({ kind: "first", missing: "lost", errorCode: "transport_error", executed: "unknown" });
@@ -165,14 +165,14 @@ describe("the telemetry of a real run", () => {
     );
   });
 
-  test("accounts for the call's time: the shares of the phases sum to the whole", async () => {
+  test("reports phases that sum to the call's duration", async () => {
     const { phases, durationMs } = await storyOf("probe/traced", "OK");
     const sum = phases.reduce((total, { ms }) => total + ms, 0);
     expect(phases).toHaveLength(8);
-    expect(Math.abs(sum - durationMs), "milliseconds between two looks at the clock").toBeLessThan(40);
+    expect(Math.abs(sum - durationMs), "milliseconds between sum and duration").toBeLessThan(40);
   });
 
-  test("finds a call by the beginning of its invocation id", async () => {
+  test("finds a call by a prefix of its invocation id, or by its span id", async () => {
     const { invocationId, spanId } = await storyOf("probe/add", "OK");
     for (const id of [invocationId!.slice(0, 8), spanId]) {
       const { stdout } = await firelight(["explain", run.traces, "--call", id]);
@@ -180,14 +180,14 @@ describe("the telemetry of a real run", () => {
     }
   });
 
-  test("reports a failed call if none is chosen, and lists others", async () => {
+  test("reports a failed call by default, and the number of other calls", async () => {
     const { stdout } = await firelight(["explain", run.traces, run.logs]);
     expect(stdout).toMatch(/^probe\/\w+ failed after /);
     expect(stdout).toContain("5 more calls in this, 1 failed");
   });
 });
 
-describe("what cannot be read", () => {
+describe("explain with invalid input", () => {
   const folder = mkdtempSync(join(tmpdir(), "firelight-cli-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   const good = readFileSync(fixture("lost-runner.jsonl"), "utf8").trim().split("\n");
@@ -198,7 +198,7 @@ describe("what cannot be read", () => {
   };
 
   test.each<[what: string, path: () => string, said: RegExp, ...options: Array<string>]>([
-    ["a file that is not there", () => join(folder, "nothing"), /nothing: the file does not exist/],
+    ["a file that does not exist", () => join(folder, "nothing"), /nothing: the file does not exist/],
     ["a folder", () => folder, /this is a folder, not a file/],
     ["an empty file", () => file("\n"), /input\.json: the file is empty/],
     ["a log", () => file("GET / 200\n"), /input\.json:1: this is not JSON; it starts with "GET \/ 200"/],
@@ -219,28 +219,28 @@ describe("what cannot be read", () => {
       /input\.json:2: the span "lost" has no traceId or no spanId/,
     ],
     [
-      "a call that is not there",
+      "a call that does not exist",
       () => file(good.join("\n")),
       /None of the 2 calls in the data has the id "nobody"/,
       "--call",
       "nobody",
     ],
     [
-      "a trace that is not there",
+      "a trace that does not exist",
       () => file(good.join("\n")),
       /The data contains no span of the trace a{32}/,
       "--trace",
       "a".repeat(32),
     ],
-    ["spans of runners alone", () => file(good[1]!), /None of the 2 spans in the data is a Firelight call/],
-    ["logs alone", () => file(good[2]!), /The data contains no spans/],
-  ])("%s: ends with 1 and says where", async (_case, path, said, ...options) => {
+    ["only spans of runners", () => file(good[1]!), /None of the 2 spans in the data is a Firelight call/],
+    ["only logs", () => file(good[2]!), /The data contains no spans/],
+  ])("exits with 1 for %s, with the position of the error", async (_case, path, said, ...options) => {
     const { code, stdout, stderr } = await firelight(["explain", path(), ...options]);
     expect(stderr).toMatch(said);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
   });
 
-  test("a last line that is still being written is left out, and said so", async () => {
+  test("skips a truncated last line with a warning", async () => {
     const { code, stdout, stderr } = await firelight(["explain", file(`${good[0]}\n${good[1]!.slice(0, 200)}`)]);
     expect(stderr).toContain("input.json:2 is truncated and was skipped");
     expect(code).toBe(0);

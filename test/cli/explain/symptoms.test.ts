@@ -1,4 +1,4 @@
-/** Which alert is nearest, by what one call shows. */
+/** Tests which alert `explain` relates to a call. */
 import { describe, expect, test } from "vitest";
 import { alertNames } from "../../../src/bundle/alert-names.ts";
 import { alertOf, runbookOf } from "../../../src/cli/alerts.ts";
@@ -105,20 +105,24 @@ const server = (parent = 3): Made => ({
 
 const rejected = failure("overloaded", "acquire", "no", "RESOURCE_EXHAUSTED");
 
-describe("the nearest alert", () => {
+describe("the first alert", () => {
   test.each([
     ["a healthy call", undefined, [call(), attempt({}), server()]],
-    ["a refused signature", "FlameSignatureRejections", [call(failure("signature_error", "network", "no"))]],
-    ["no slot in time", "FlameAcquireTimeouts", [call(failure("timeout", "acquire", "no", "DEADLINE_EXCEEDED"))]],
-    ["a full pool", "FlamePoolSaturated", [call(rejected)]],
-    ["no runner at all", "FlameBootFailing", [call(failure("no_runner", "acquire", "no"))]],
+    ["a rejected signature", "FlameSignatureRejections", [call(failure("signature_error", "network", "no"))]],
     [
-      "a spent retry budget",
+      "a call that timed out before it got a slot",
+      "FlameAcquireTimeouts",
+      [call(failure("timeout", "acquire", "no", "DEADLINE_EXCEEDED"))],
+    ],
+    ["a full pool", "FlamePoolSaturated", [call(rejected)]],
+    ["a call without a runner", "FlameBootFailing", [call(failure("no_runner", "acquire", "no"))]],
+    [
+      "a used-up retry budget",
       "FlameRetryStorm",
       [call({ ...failure("unavailable", "network", "no"), retryRefused: "budget" })],
     ],
     [
-      "a late handler",
+      "a handler that timed out",
       "FlameDeadlineExceeded",
       [call(failure("timeout", "handler", "unknown")), attempt({}), server()],
     ],
@@ -128,7 +132,7 @@ describe("the nearest alert", () => {
       [call(failure("remote_error", "handler", "yes")), attempt({}), server()],
     ],
     [
-      "a caller that left",
+      "a canceled call",
       undefined,
       [call({ ...failure("canceled", "handler", "unknown", "CANCELLED"), status: "CANCELLED" })],
     ],
@@ -140,17 +144,17 @@ describe("the nearest alert", () => {
       [call(), acquire({ acquireSource: "queued" }, [0, 600]), attempt({}), server()],
     ],
     [
-      "a busy pool with others in line",
+      "a busy pool with a queue",
       "FlamePoolSaturated",
       [call(), acquire({ acquireSource: "queued", queueDepth: 3 }, [0, 600]), attempt({}), server()],
     ],
     [
-      "a short share of a long wait",
+      "a wait that is a small share of a long call",
       "FlameAcquireSlow",
       [call({}, [0, 9_000]), acquire({ acquireSource: "queued" }, [0, 1_500]), attempt({}), server()],
     ],
-    ["spans that are missing", "FlameTelemetryLoss", [call(), attempt({ clockOffsetMs: 0.1 })]],
-    ["clocks that differ", "FlameClockSkew", [call(), attempt({ clockOffsetMs: 4_000 }), server()]],
+    ["missing spans", "FlameTelemetryLoss", [call(), attempt({ clockOffsetMs: 0.1 })]],
+    ["different clocks", "FlameClockSkew", [call(), attempt({ clockOffsetMs: 4_000 }), server()]],
     [
       "a second attempt",
       "FlameRetryStorm",
@@ -160,33 +164,33 @@ describe("the nearest alert", () => {
     expect(storyOf(...made).alerts[0]?.alert).toBe(alert);
   });
 
-  test("is not that spans are missing where a runner refused the signature: it made none", () => {
+  test("is not FlameTelemetryLoss if the runner rejected the signature and so created no spans", () => {
     const refused = failure("signature_error", "network", "unknown", "UNAUTHENTICATED");
     const { alerts, attempts } = storyOf(call(refused), attempt({ ...refused, clockOffsetMs: 0.1 }));
     expect(alerts.map(({ alert }) => alert)).toEqual(["FlameSignatureRejections", "FlameErrorBudgetBurnFast"]);
     expect(attempts[0]?.missing).toBeUndefined();
   });
 
-  test("has a chapter in the runbook, named after it", () => {
+  test("links to its section of the runbook", () => {
     expect(runbookOf("FlamePoolSaturated")).toBe("dashboards/runbook.md#flamepoolsaturated");
     expect(alertNames).toEqual(expect.arrayContaining(Object.values(alertOf)));
     expect(new Set(alertNames).size).toBe(17);
   });
 });
 
-describe("whether to retry", () => {
+describe("retrySafety", () => {
   test.each([
     ["unavailable", "no", true, "the handler did not run"],
     ["conflict", "no", true, "the handler did not run, but a retry would fail again"],
     ["transport_error", "unknown", false, "the handler may have run"],
     ["remote_error", "yes", false, "the handler ran"],
-  ])("after %s, executed: %s, it is %s: %s", (code, executed, safe, why) => {
+  ])("after %s with executed: %s is safe: %s, because %s", (code, executed, safe, why) => {
     expect(storyOf(call(failure(code, "network", executed))).failure?.retrySafety).toEqual({ safe, why });
   });
 });
 
-describe("a clock", () => {
-  test("that the network explains is not corrected: the difference is less than half of the way there and back", () => {
+describe("clock correction", () => {
+  test("is not applied to an offset of less than half of the round trip", () => {
     const { attempts, timeline } = storyOf(call(), attempt({ clockOffsetMs: 18 }), {
       ...server(),
       ms: [600, 604],
@@ -196,8 +200,8 @@ describe("a clock", () => {
   });
 });
 
-describe("a tree that is no tree", () => {
-  test("ends: spans that are their own ancestors, and thousands of siblings", () => {
+describe("the timeline", () => {
+  test("is bounded with a span that is its own parent and with thousands of siblings", () => {
     const siblings = Array.from({ length: 3_000 }, (_, index): Made => ({
       id: 100 + index,
       parent: 13,

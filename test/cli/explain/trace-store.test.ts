@@ -1,4 +1,4 @@
-/** The same trace from every kind of server is the same story. */
+/** The same trace from every kind of server produces the same report. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -9,14 +9,14 @@ import { serveTraces, storeKinds } from "./trace-stores.ts";
 const file = join(import.meta.dirname, "../fixtures/lost-runner.jsonl");
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 
-/** What the traces alone say: stores of traces have no logs, and Jaeger's events are not in the fixture. */
+/** The report from traces only: trace stores have no logs, and the fixture has no Jaeger events. */
 const withoutLogs = async (): Promise<string> => {
   const { readFileSync } = await import("node:fs");
   const lines = readFileSync(file, "utf8").split("\n").slice(0, 2);
   return (await firelight(["explain", "-", "--trace", traceId], { input: lines.join("\n") })).stdout;
 };
 
-/** A server that answers everything alike. */
+/** Starts a server that answers every request alike. */
 const answering = async (status: number, body: string): Promise<string> => {
   const server = createServer((_request, response) => response.writeHead(status).end(body));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -24,15 +24,15 @@ const answering = async (status: number, body: string): Promise<string> => {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 };
 
-describe.each(Object.entries(storeKinds))("%s", (_name, { option, answers }) => {
-  test("gives the same story as the file", async () => {
+describe.each(Object.entries(storeKinds))("explain with %s", (_name, { option, answers }) => {
+  test("prints the same report as with the file", async () => {
     const { url } = await serveTraces(file, answers);
     const { code, stdout, stderr } = await firelight(["explain", traceId, option, `${url}/`]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toBe(await withoutLogs());
   });
 
-  test("is named by the environment too, and asked for linked traces, with the headers given", async () => {
+  test("reads the server's URL from the environment, loads linked traces, and sends the headers with every request", async () => {
     const { url, asked } = await serveTraces(file, answers);
     const variable = option === "--tempo" ? "FIRELIGHT_TEMPO_URL" : "FIRELIGHT_JAEGER_URL";
     const args = ["explain", traceId.toUpperCase(), "--header", "x-scope-orgid: shop", "--json"];
@@ -42,7 +42,7 @@ describe.each(Object.entries(storeKinds))("%s", (_name, { option, answers }) => 
     expect(asked.map(({ headers }) => headers["x-scope-orgid"])).toEqual(asked.map(() => "shop"));
   });
 
-  test("is quoted when it does not have the trace", async () => {
+  test("exits with 1 if the server does not have the trace", async () => {
     const { url } = await serveTraces(file, answers);
     const { code, stderr } = await firelight(["explain", "f".repeat(32), option, url]);
     expect(code).toBe(1);
@@ -50,19 +50,24 @@ describe.each(Object.entries(storeKinds))("%s", (_name, { option, answers }) => 
   });
 });
 
-describe("a server that gives no trace", () => {
+describe("explain with a server", () => {
   test.each([
-    ["refuses", 401, "who are you?", "responded 401: who are you?. Send credentials, as in --header"],
+    ["rejects the credentials", 401, "who are you?", "responded 401: who are you?. Send credentials, as in --header"],
     ["fails", 500, `{"errors":[{"code":500,"msg":"the index is gone"}]}`, "responded 500: the index is gone"],
-    ["is a web page", 200, "<!doctype html>", "the response is not JSON; check that this is the address of the API"],
+    [
+      "returns a web page",
+      200,
+      "<!doctype html>",
+      "the response is not JSON; check that this is the address of the API",
+    ],
     ["is another API", 200, `{"status":"ok"}`, "this JSON has no traces"],
-  ])("and %s is told as such", async (_case, status, body, said) => {
+  ])("that %s exits with 1 and the reason", async (_case, status, body, said) => {
     const { code, stderr } = await firelight(["explain", traceId, "--tempo", await answering(status, body)]);
     expect(stderr).toContain(said);
     expect(code).toBe(1);
   });
 
-  test("because nobody listens is told with what to do", async () => {
+  test("that is down exits with 1 and what to do", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
     const { port } = server.address() as AddressInfo;

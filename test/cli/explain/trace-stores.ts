@@ -1,4 +1,4 @@
-/** Servers that keep the traces of a file and answer like Tempo and Jaeger, each in its own format. */
+/** Servers that serve the traces of a file in the formats of Tempo and Jaeger. */
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -44,7 +44,7 @@ const base64 = (hex: string | undefined): string => Buffer.from(hex ?? "", "hex"
 const kinds = ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"];
 const codes = ["UNSET", "OK", "ERROR"];
 
-/** As the JSON of protobuf has it: ids in base64, enums by name. */
+/** Protobuf JSON: ids in base64, enums by name. */
 const asTempo = (groups: ReadonlyArray<Group>): unknown =>
   groups.map((group) => ({
     ...group,
@@ -122,7 +122,7 @@ const asJaeger = (groups: ReadonlyArray<Group>, traceID: string): unknown => ({
   errors: null,
 });
 
-/** What a kind of server answers under which path; `undefined` where it has no such path. */
+/** The response of a kind of server to a path. `undefined`: not found. */
 type Answers = (path: string, find: (traceId: string) => ReadonlyArray<Group>) => unknown;
 
 const under =
@@ -134,7 +134,7 @@ const under =
     return groups.length === 0 ? undefined : wrap(groups, traceId);
   };
 
-/** Servers that exist, by what they are. */
+/** The kinds of servers. */
 export const storeKinds: Readonly<Record<string, { readonly option: string; readonly answers: Answers }>> = {
   "Tempo 2": {
     option: "--tempo",
@@ -142,7 +142,7 @@ export const storeKinds: Readonly<Record<string, { readonly option: string; read
   },
   "an older Tempo": { option: "--tempo", answers: under("/api/traces/", (groups) => ({ batches: asTempo(groups) })) },
   Jaeger: { option: "--jaeger", answers: under("/api/traces/", asJaeger) },
-  "Jaeger with version 3 of its API alone": {
+  "Jaeger with only version 3 of its API": {
     option: "--jaeger",
     answers: under("/api/v3/traces/", (groups) => ({ result: { resourceSpans: groups } })),
   },
@@ -150,11 +150,11 @@ export const storeKinds: Readonly<Record<string, { readonly option: string; read
 
 export interface TraceStoreServer {
   readonly url: string;
-  /** What it was asked for. */
+  /** The requests that it received. */
   readonly asked: ReadonlyArray<{ readonly path: string; readonly headers: IncomingHttpHeaders }>;
 }
 
-/** Serves the traces of a file until the end of the test. */
+/** Serves the traces of a file until the test ends. */
 export const serveTraces = async (file: string, answers: Answers): Promise<TraceStoreServer> => {
   const groups = groupsIn(file);
   const asked: Array<{ readonly path: string; readonly headers: IncomingHttpHeaders }> = [];
