@@ -1,4 +1,4 @@
-/** Spans that say they are exemplars are those that histograms lead to, no more and no fewer. */
+/** The spans that are marked as exemplars are exactly those that histograms link to. */
 import { Registry, type OpenMetricsContentType } from "prom-client";
 import { afterEach, describe, expect, test } from "vitest";
 import { InvokeError } from "../../src/contract/errors.ts";
@@ -11,7 +11,7 @@ afterEach(forget);
 
 const openSpan = (): SpanIds => ({ traceId: "a".repeat(32), spanId: "b".repeat(16), sampled: true, exemplar: false });
 
-/** Lets a choice consider the end of a call; the answer is whether its span was marked. */
+/** Passes the end of a call to a choice. Returns whether its span was marked. */
 const consider = (
   choice: ExemplarChoice,
   change: Partial<Extract<FlameEvent, { _tag: "CallEnded" }>> = {},
@@ -32,8 +32,8 @@ const consider = (
   return (change.span ?? span).exemplar;
 };
 
-describe("the choice of exemplars", () => {
-  test("takes the first observation of a bucket, and the next one half a minute later", () => {
+describe("ExemplarChoice", () => {
+  test("marks the first observation of a bucket, and the next one after 30 seconds", () => {
     let now = 5_000;
     const choice = new ExemplarChoice(() => now);
     expect(consider(choice)).toBe(true);
@@ -44,7 +44,7 @@ describe("the choice of exemplars", () => {
     expect(consider(choice)).toBe(false);
   });
 
-  test("is made for each bucket, also the one without an upper bound", () => {
+  test("marks per bucket, including the one without an upper bound", () => {
     const choice = new ExemplarChoice(() => 0);
     expect([30, 40, 60, 900_000, 800_000].map((durationMs) => consider(choice, { durationMs }))).toEqual([
       true,
@@ -55,20 +55,20 @@ describe("the choice of exemplars", () => {
     ]);
   });
 
-  test("is made for each method, pool and status", () => {
+  test("marks per method, pool and status", () => {
     const choice = new ExemplarChoice(() => 0);
     const error = new InvokeError("timeout", "late");
     const changes = [{}, { method: "billing/refund" }, { pool: "cpu" }, { error }, {}, { error }];
     expect(changes.map((change) => consider(choice, change))).toEqual([true, true, true, true, false, false]);
   });
 
-  test("leaves spans alone that are not open and recorded", () => {
+  test("ignores spans that cannot be marked", () => {
     const choice = new ExemplarChoice(() => 0);
     expect(consider(choice, { span: { ...openSpan(), exemplar: undefined } })).toBeUndefined();
     expect(consider(choice)).toBe(true);
   });
 
-  test("counts a span that was chosen for another histogram as this bucket's", () => {
+  test("uses a span that was marked for another histogram as the exemplar of this bucket", () => {
     const choice = new ExemplarChoice(() => 0);
     const span = openSpan();
     choice.consider({ _tag: "AcquireEnded", pool: "gpu", result: "acquired", source: "cold", durationMs: 30, span });
@@ -77,7 +77,7 @@ describe("the choice of exemplars", () => {
   });
 });
 
-describe("a flame with a registry in OpenMetrics format", () => {
+describe("an instance with a registry in OpenMetrics format", () => {
   const start = () => {
     const registry = new Registry<OpenMetricsContentType>();
     registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
@@ -98,7 +98,7 @@ describe("a flame with a registry in OpenMetrics format", () => {
   const exemplarsIn = (text: string): ReadonlyArray<string> =>
     [...new Set([...text.matchAll(/# \{trace_id="\w+",span_id="(\w+)"\}/g)].map(([, id]) => id!))].sort();
 
-  test("marks exactly the spans that its exemplars lead to, however many calls there are", async () => {
+  test("marks exactly the spans that its exemplars link to", async () => {
     const { exporter } = record();
     const { flame, shop } = start();
     await using _ = flame;

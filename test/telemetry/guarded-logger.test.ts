@@ -1,4 +1,4 @@
-/** A user's logger may do anything; whoever logs is not hurt, and it is said once. */
+/** A failing user logger does not affect the code that logs, and is reported once. */
 import { afterEach, beforeEach, describe, expect, type MockInstance, onTestFinished, test, vi } from "vitest";
 import type { Logger } from "../../src/contract/config/options.ts";
 import { guardLogger } from "../../src/telemetry/guarded-logger.ts";
@@ -26,27 +26,27 @@ const fail = (thrown: unknown) => (): never => {
   throw thrown;
 };
 
-describe("a logger that", () => {
+describe("guardLogger", () => {
   test.each([
     [
       "throws",
       fail(new Error("disk full")),
       /error\(\) of the configured logger threw Error: disk full\. Log records are lost/,
     ],
-    ["throws nothing", fail(undefined), /threw nothing/],
-    ["throws what cannot be read", fail(Object.create(null)), /threw an object/],
+    ["throws undefined", fail(undefined), /threw nothing/],
+    ["throws an object without a prototype", fail(Object.create(null)), /threw an object/],
     ["rejects", async () => fail(new Error("disk full"))(), /rejected with Error: disk full/],
     ["returns a broken thenable", () => ({ then: fail(new Error("no")) }), /rejected with Error: no/],
-  ])("%s is told of once and hurts nobody", async (_, run, text) => {
+  ])("reports a logger that %s once, and does not throw", async (_, run, text) => {
     const logger = guardLogger(loggerThat(run));
     for (let i = 0; i < 50; i++) logger.error("a record");
-    await waitFor(() => said.mock.calls.length > 0, { what: "a word about it" });
+    await waitFor(() => said.mock.calls.length > 0, { what: "the failure to be reported" });
     await new Promise((resolve) => setImmediate(resolve));
     expect(said.mock.calls).toEqual([[expect.stringMatching(text)]]);
     expect(unhandled).toEqual([]);
   });
 
-  test("has not every method is called where it has one", () => {
+  test("calls only the methods that the logger has", () => {
     const error = vi.fn();
     const logger = guardLogger({ error } as unknown as Logger);
     logger.info("one");
@@ -56,7 +56,7 @@ describe("a logger that", () => {
     expect(said).not.toHaveBeenCalled();
   });
 
-  test("throws does not keep records from the others", () => {
+  test("passes records to exporters if the logger throws", () => {
     const written: Array<string> = [];
     const write = (message: string): void => void written.push(message);
     onTestFinished(exportLogs({ info: write, warn: write, error: write }));

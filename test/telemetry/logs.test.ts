@@ -115,7 +115,7 @@ const everyEvent: ReadonlyArray<FlameEvent> = [
 afterEach(() => vi.restoreAllMocks());
 
 describe("the log sink", () => {
-  test("logs a failed call once, with all ids to find it by", () => {
+  test("logs a failed call once, with all of its ids", () => {
     const { written, logger } = collect();
     makeLogSink(logger).emit(
       call(new InvokeError("timeout", "It took too long.", { phase: "handler", runnerId: "r1" })),
@@ -146,7 +146,7 @@ describe("the log sink", () => {
     ]);
   });
 
-  test("tells what a handler threw, without its secrets", () => {
+  test("logs the exception of a handler, with secrets redacted", () => {
     const { written, logger } = collect();
     const thrown = new RangeError("key s3cr3t-key and password=hunter2");
     makeLogSink(logger, makeRedactor(["s3cr3t-key"])).emit(
@@ -174,7 +174,7 @@ describe("the log sink", () => {
       (error: Error) => call(new InvokeError("remote_error", "It failed.", { cause: error })),
     ],
     ["the runner's side", "error", (error: Error) => server(new InvokeError("remote_error", "It failed."), error)],
-  ] as const)("tells every cause with its code and stack, on %s", (_side, level, event) => {
+  ] as const)("logs every cause with its code and stack, on %s", (_side, level, event) => {
     const refused = Object.assign(new Error("connect ECONNREFUSED, password=hunter2"), { code: "ECONNREFUSED" });
     const both = new AggregateError([refused, new RangeError("no address")], "all attempts failed");
     const error = new TypeError("fetch failed", { cause: both });
@@ -193,7 +193,7 @@ describe("the log sink", () => {
     expect(stack.match(/at .*logs\.test\.ts/g)?.length).toBeGreaterThanOrEqual(4);
   });
 
-  test("limits the text of causes, and gives each a share", () => {
+  test("limits the text of causes, and includes several of them", () => {
     let error = new Error(`the innermost ${"x".repeat(100_000)}`);
     for (let level = 0; level < 100; level++)
       error = new Error(`level ${level} ${"y".repeat(100_000)}`, { cause: error });
@@ -204,7 +204,7 @@ describe("the log sink", () => {
     expect(stack.match(/^Caused by: /gm)?.length).toBeGreaterThan(1);
   });
 
-  test("is silent about success", () => {
+  test("does not log success", () => {
     const { written, logger } = collect();
     const sink = makeLogSink(logger);
     sink.emit(call(undefined));
@@ -214,13 +214,13 @@ describe("the log sink", () => {
     expect(written).toEqual([]);
   });
 
-  test("does not wake anybody for what the caller canceled", () => {
+  test("logs a canceled call at level debug", () => {
     const { written, logger } = collect();
     makeLogSink(logger).emit(call(new InvokeError("canceled", "Canceled.")));
     expect(written.map(({ level }) => level)).toEqual(["debug"]);
   });
 
-  test("writes every record of the catalog at its level, in names of the catalog", () => {
+  test("logs every record of the catalog at its level, with attribute names of the catalog", () => {
     const { written, logger } = collect();
     const sink = makeLogSink(logger);
     for (const event of everyEvent) sink.emit(event);
@@ -230,14 +230,14 @@ describe("the log sink", () => {
     expect(written.flatMap(({ meta }) => Object.keys(meta!)).filter((name) => !names.has(name))).toEqual([]);
   });
 
-  test("makes an error of a worker that cannot be stopped, and says what to do", () => {
+  test("logs a worker that cannot be stopped as an error, with what to do", () => {
     const written: Array<string> = [];
     const error = (message: string): void => void written.push(message);
     makeLogSink({ info: () => {}, warn: () => {}, error }).emit({ ...stuck, stopped: false });
     expect(written).toEqual([expect.stringContaining('Set isolation: "process"')]);
   });
 
-  test("without a logger writes a line for each warning and error, the stack and causes indented below, and nothing else", () => {
+  test("without a logger, prints warnings and errors as one line each, with stack and causes indented below", () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     const error = vi.spyOn(console, "error").mockImplementation(() => {});
     const log = vi.spyOn(console, "log").mockImplementation(() => {});
@@ -267,7 +267,7 @@ describe("the log sink", () => {
     expect(causes).toBe("    Caused by: Error: two");
   });
 
-  test("hands records to exporters too, each logger once, until they stop", () => {
+  test("passes records to exporters until they stop, and once to each logger", () => {
     const one = collect();
     const other = collect();
     const sink = makeLogSink(one.logger);
@@ -278,7 +278,7 @@ describe("the log sink", () => {
     expect([one.written.length, other.written.length]).toEqual([2, 1]);
   });
 
-  test("works with a logger that has no debug", () => {
+  test("drops debug records if the logger has no debug method", () => {
     const { written, logger } = collect();
     const sink = makeLogSink({ ...logger, debug: undefined });
     sink.emit({ _tag: "RunnerBooting", pool: "p", runnerId: "r", backend: "process", reason: "demand" });

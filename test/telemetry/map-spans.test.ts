@@ -1,4 +1,4 @@
-/** The spans of a map, as an SDK in the caller's process records them. */
+/** The spans of a map, recorded by an SDK in the caller's process. */
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { Effect } from "effect";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
@@ -23,9 +23,9 @@ const setup = () => {
 const calls = (recorder: Recorder, name: string): ReadonlyArray<RecordedSpan> =>
   recorder.exporter.getFinishedSpans().filter((span) => span.name === name && span.kind === SpanKind.CLIENT);
 
-describe("the span of a map", () => {
+describe("the flame.map span", () => {
   test.each([true, false])(
-    "is the host's child and the parent of its calls (context manager: %s)",
+    "is a child of the host's span and the parent of its calls (context manager: %s)",
     async (contextManager) => {
       const recorder = record({ contextManager });
       const work = setup();
@@ -54,7 +54,7 @@ describe("the span of a map", () => {
     },
   );
 
-  test("belongs to the place where map was called, wherever it is awaited", async () => {
+  test("is a child of the span that was active when map was called, not when it is awaited", async () => {
     const recorder = record();
     const work = setup();
     const tracer = trace.getTracer("host");
@@ -69,7 +69,7 @@ describe("the span of a map", () => {
     expect(recorder.span("flame.map").parentSpanContext?.spanId).toBe(recorder.span("here").spanContext().spanId);
   });
 
-  test("is there for loops and Effects too", async () => {
+  test("is recorded for iterated maps and Effects too", async () => {
     const recorder = record();
     const work = setup();
     for await (const _result of work.double.map([1, 2])) expect(calls(recorder, "flame.map")).toEqual([]);
@@ -81,7 +81,7 @@ describe("the span of a map", () => {
     expect(recorder.names().filter((name) => name === "flame.map")).toHaveLength(2);
   });
 
-  test("says how many failed, and is an error only when the map fails", async () => {
+  test("has the number of failed calls, and an error status only if the map fails", async () => {
     const recorder = record();
     const work = setup();
     await work.odd.map([1, 2, 3, 4], { onError: "collect" });
@@ -100,7 +100,7 @@ describe("the span of a map", () => {
     });
   });
 
-  test("has 1 000 children; each call beyond begins a trace of its own that links to it", async () => {
+  test("has at most 1,000 children; each further call starts its own trace, which links to it", async () => {
     const recorder = record();
     const work = setup();
     await work.double.map(Array.from({ length: 1_003 }, (_item, n) => n));

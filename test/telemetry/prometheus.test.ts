@@ -43,7 +43,7 @@ const endCall = (metrics: Metrics, change: object = {}): void =>
     ...change,
   });
 
-/** One event of each kind that metrics are made of. */
+/** Emits one event of each kind that metrics record. */
 const happen = (metrics: Metrics): void => {
   metrics.emit({ _tag: "CallStarted", method: "billing/charge", pool: "gpu" });
   metrics.emit({ _tag: "CallStarted", method: "billing/charge", pool: "gpu" });
@@ -102,7 +102,7 @@ const linesOf = (text: string, start: string): ReadonlyArray<string> =>
   text.split("\n").filter((line) => line.startsWith(start));
 
 describe.each(Object.entries(registries))("metrics in a registry of %s", (_name, makeRegistry) => {
-  test("render exactly", async () => {
+  test("have the expected names, labels and values", async () => {
     const metrics = makeMetrics({ registry: makeRegistry(prometheus) });
     metrics.watchPool("gpu", () => snapshot());
     happen(metrics);
@@ -158,7 +158,7 @@ describe.each(Object.entries(registries))("metrics in a registry of %s", (_name,
     expect(text).not.toContain("# {");
   });
 
-  test("carry exemplars in OpenMetrics, of spans alone that could be marked", async () => {
+  test("have exemplars in OpenMetrics, only of spans that can be marked", async () => {
     const metrics = makeMetrics({ registry: makeRegistry(openMetrics) });
     endCall(metrics, { durationMs: 30, span: { ...span, exemplar: false } });
     endCall(metrics, { durationMs: 2_000, span: { ...span, exemplar: undefined } });
@@ -172,7 +172,7 @@ describe.each(Object.entries(registries))("metrics in a registry of %s", (_name,
     expect(text.endsWith("# EOF\n")).toBe(true);
   });
 
-  test("keep their names when one registry is rendered in both formats", async () => {
+  test("keep their names when a registry is rendered in both formats", async () => {
     const registry = makeRegistry(prometheus) as MetricsRegistry & { setContentType(type: string): void };
     const metrics = makeMetrics({ registry });
     metrics.watchPool("gpu", () => snapshot());
@@ -187,7 +187,7 @@ describe.each(Object.entries(registries))("metrics in a registry of %s", (_name,
     }
   });
 
-  test("are shared by two instances, whose pools of one name add up, before and after a rendering", async () => {
+  test("are shared by two instances, and pools of the same name are summed", async () => {
     const registry = makeRegistry(openMetrics);
     const one = makeMetrics({ registry });
     endCall(one);
@@ -206,7 +206,7 @@ describe.each(Object.entries(registries))("metrics in a registry of %s", (_name,
     ).toEqual([2]);
   });
 
-  test("come back into a registry that was cleared", async () => {
+  test("are registered again after the registry was cleared", async () => {
     const registry = makeRegistry(openMetrics) as MetricsRegistry & { clear(): void };
     endCall(makeMetrics({ registry }));
     registry.clear();
@@ -215,7 +215,7 @@ describe.each(Object.entries(registries))("metrics in a registry of %s", (_name,
 });
 
 describe("metrics", () => {
-  test("render what the catalog has, all of it and nothing else", async () => {
+  test("are exactly those of the catalog", async () => {
     const metrics = makeMetrics();
     metrics.watchPool("gpu", () => snapshot());
     happen(metrics);
@@ -241,7 +241,7 @@ describe("metrics", () => {
     }
   });
 
-  test("of one side are those of the catalog's side", async () => {
+  test("of a side are those that the catalog has for this side", async () => {
     const text = await makeMetrics({ side: "runner", pool: "gpu" }).text();
     expect([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)).toEqual([
       "flame_signature_rejections",
@@ -253,7 +253,7 @@ describe("metrics", () => {
     expect(await makeMetrics({ side: "parent" }).text()).not.toContain("rpc_server_call_duration_seconds");
   });
 
-  test("of phases sum to the duration of the calls, and observe no phase that did not happen", async () => {
+  test("of phases sum to the duration of the calls, without phases that did not occur", async () => {
     const metrics = makeMetrics();
     endCall(metrics);
     endCall(metrics, { durationMs: 12.5, phases: { ...phases, acquire: 0, network: 0.5, handler: 10, other: 0 } });
@@ -268,7 +268,7 @@ describe("metrics", () => {
     expect(samples.some(([series]) => series.includes('phase="backoff"'))).toBe(false);
   });
 
-  test("of a closed pool lose their gauges and keep their counters, down to the last second", async () => {
+  test("of a closed pool have no gauges and keep the final values of counters", async () => {
     const metrics = makeMetrics();
     let busySeconds = 1;
     const stop = metrics.watchPool("gpu", () => snapshot({ slotBusySeconds: busySeconds }));
@@ -291,7 +291,7 @@ describe("metrics", () => {
     expect(samplesOf(await metrics.text()).get('flame_pool_slot_busy_seconds_total{flame_pool_name="gpu"}')).toBe(3.5);
   });
 
-  test("go on beside instruments that another copy of the package made", async () => {
+  test("are added to instruments that another copy of the package has registered", async () => {
     const registry = new client.Registry() as unknown as MetricsRegistry & { registerMetric(metric: unknown): void };
     const pending = new client.Gauge({
       name: catalog.pending.name,
@@ -311,7 +311,7 @@ describe("metrics", () => {
     ]);
   });
 
-  test("do not take over another metric of the same name", () => {
+  test("fail with ConfigError if the registry has another metric of the same name", () => {
     const registry = new client.Registry() as unknown as MetricsRegistry & { registerMetric(metric: unknown): void };
     registry.registerMetric(
       new client.Counter({ name: catalog.leaseDuration.name, help: "x", labelNames: ["host"], registers: [] }),

@@ -12,8 +12,8 @@ const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
 const valid = `00-${traceId}-${spanId}-01`;
 
-describe("a traceparent", () => {
-  test("of version 00 is read", () => {
+describe("traceparent", () => {
+  test("parses version 00", () => {
     expect(parseTraceparent(valid)).toEqual({ traceId, spanId, flags: 1 });
   });
 
@@ -27,13 +27,13 @@ describe("a traceparent", () => {
     `01-${traceId}-${spanId}-01`,
     `cc-${traceId}-${spanId}-01-what-the-future-will-be-like`,
     `fe-${traceId}-${spanId}-01-`,
-  ])("of the future version %s is read as version 00", (value) => {
+  ])("parses the future version %s as version 00", (value) => {
     expect(parseTraceparent(value)).toEqual({ traceId, spanId, flags: 1 });
   });
 
   test.each([
-    ["nothing", undefined],
-    ["empty", ""],
+    ["undefined", undefined],
+    ["an empty string", ""],
     ["version ff", `ff-${traceId}-${spanId}-01`],
     ["version 00 with more fields", `${valid}-extra`],
     ["version 00 with a trailing dash", `${valid}-`],
@@ -43,20 +43,20 @@ describe("a traceparent", () => {
     ["upper case", valid.toUpperCase()],
     ["a short trace id", `00-${traceId.slice(1)}-${spanId}-01`],
     ["a short value", valid.slice(0, -1)],
-    ["spaces around", ` ${valid}`],
+    ["a leading space", ` ${valid}`],
     ["other separators", valid.replaceAll("-", "_")],
     ["flags that are not hex", `00-${traceId}-${spanId}-0g`],
     ["a newline at the end", `${valid}\n`],
-  ])("is refused: %s", (_why, value) => {
+  ])("rejects %s", (_why, value) => {
     expect(parseTraceparent(value)).toBeUndefined();
   });
 
-  test("is not made of ids that no trace can have", () => {
+  test("is not created from invalid ids", () => {
     expect(formatTraceparent({ traceId: "0".repeat(32), spanId, flags: 1 })).toBeUndefined();
     expect(formatTraceparent({ traceId: "noop", spanId: "noop", flags: 0 })).toBeUndefined();
   });
 
-  test("survives the round trip", () => {
+  test("survives a round trip", () => {
     const hex = (length: number) =>
       fc
         .string({ unit: fc.constantFrom(..."0123456789abcdef".split("")), minLength: length, maxLength: length })
@@ -70,19 +70,19 @@ describe("a traceparent", () => {
   });
 });
 
-describe("a tracestate", () => {
-  test("passes, without its optional white space and empty members", () => {
+describe("tracestate", () => {
+  test("keeps valid members, without optional white space and empty members", () => {
     expect(boundTracestate("rojo=1 , ,congo=t61rcWkgMzE,1a@b=x")).toBe("rojo=1,congo=t61rcWkgMzE,1a@b=x");
   });
 
   test.each(["novalue", "UPPER=1", "a=b=c", "=x", "a=", "dup=1,dup=2", "a=ü", `${"k".repeat(257)}=1`])(
-    "is dropped whole when malformed: %s",
+    "is dropped entirely if it is malformed: %s",
     (value) => {
       expect(boundTracestate(value)).toBeUndefined();
     },
   );
 
-  test("is nothing when empty", () => {
+  test("is undefined if it is empty", () => {
     expect([boundTracestate(undefined), boundTracestate(""), boundTracestate(" , ")]).toEqual([
       undefined,
       undefined,
@@ -95,7 +95,7 @@ describe("a tracestate", () => {
     expect(boundTracestate(members.join(","))?.split(",")).toEqual(members.slice(0, 32));
   });
 
-  test("within 512 characters drops long members first, then the last ones", () => {
+  test("is limited to 512 characters: drops long members first, then the last ones", () => {
     const short = Array.from({ length: 6 }, (_, index) => `k${index}=${"v".repeat(97)}`);
     const long = `long=${"x".repeat(200)}`;
     expect(boundTracestate([long, ...short].join(","))?.split(",")).toEqual(short.slice(0, 5));
@@ -104,7 +104,7 @@ describe("a tracestate", () => {
 });
 
 describe("baggage", () => {
-  test("is written for allowed keys only, percent-encoded", () => {
+  test("is formatted for allowed keys only, percent-encoded", () => {
     const members = [
       { key: "tenant", value: 'a "b", c;d\\e %' },
       { key: "session", value: "private" },
@@ -116,7 +116,7 @@ describe("baggage", () => {
     expect(formatBaggage(members, new Set())).toBeUndefined();
   });
 
-  test("leaves out keys that are no token, and properties that would break the header", () => {
+  test("omits keys that are not tokens, and properties that would break the header", () => {
     expect(
       formatBaggage([
         { key: "a b", value: "1" },
@@ -132,7 +132,7 @@ describe("baggage", () => {
     expect(parseBaggage(members.map(({ key, value }) => `${key}=${value}`).join(","))).toEqual(members.slice(0, 64));
   });
 
-  test("leaves out whole members that would exceed 8192 bytes, and keeps smaller ones after them", () => {
+  test("omits members that would exceed 8,192 bytes, and keeps smaller ones after them", () => {
     const members = [
       { key: "a", value: "x".repeat(5000) },
       { key: "b", value: "ü".repeat(1000) },
@@ -144,7 +144,7 @@ describe("baggage", () => {
     expect(formatBaggage([{ key: "k", value: "x".repeat(8191) }])).toBeUndefined();
   });
 
-  test("is read in members, malformed ones left out, the last of a key kept", () => {
+  test("is parsed without malformed members, with the last value of each key", () => {
     expect(parseBaggage('a=1, b = two%20words ;p=1;q , broken, c=%E0%A4, d=ü, e="x", a=2')).toEqual([
       { key: "a", value: "2" },
       { key: "b", value: "two words", metadata: "p=1;q" },
@@ -152,12 +152,12 @@ describe("baggage", () => {
     expect(parseBaggage(undefined)).toEqual([]);
   });
 
-  test("is not read beyond the last whole member in 8192 bytes", () => {
+  test("is parsed up to the last complete member within 8,192 bytes", () => {
     expect(parseBaggage(`a=1,b=${"x".repeat(8184)},c=3,d=4`).map(({ key }) => key)).toEqual(["a", "b"]);
     expect(parseBaggage(`a=${"x".repeat(9000)}`)).toEqual([]);
   });
 
-  test("survives the round trip, whatever the value", () => {
+  test("survives a round trip with any value", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 100 }), (value) => {
         expect(parseBaggage(formatBaggage([{ key: "k", value }]))).toEqual([{ key: "k", value }]);

@@ -1,4 +1,4 @@
-/** An OpenTelemetry SDK that keeps what it would export, and is gone again after each test. */
+/** An OpenTelemetry SDK with an in-memory exporter, which is removed after each test. */
 import { context, propagation, trace } from "@opentelemetry/api";
 import { node, tracing } from "@opentelemetry/sdk-node";
 import { Effect } from "effect";
@@ -11,12 +11,12 @@ export type RecordedSpan = ReturnType<tracing.InMemorySpanExporter["getFinishedS
 
 export interface Recorder {
   readonly exporter: tracing.InMemorySpanExporter;
-  /** The one span of that name. */
+  /** The only span with this name. */
   span(name: string): RecordedSpan;
   names(): ReadonlyArray<string>;
 }
 
-/** Registers a provider, and a context manager unless told otherwise. */
+/** Registers a provider and, unless `contextManager` is false, a context manager. */
 export const record = (options: { contextManager?: boolean; sampler?: tracing.Sampler } = {}): Recorder => {
   const exporter = new tracing.InMemorySpanExporter();
   const provider = new node.NodeTracerProvider({
@@ -39,7 +39,7 @@ export const record = (options: { contextManager?: boolean; sampler?: tracing.Sa
   };
 };
 
-/** Takes every global of the OpenTelemetry API back. */
+/** Unregisters every global of the OpenTelemetry API. */
 export const forget = (): void => {
   trace.disable();
   context.disable();
@@ -48,7 +48,7 @@ export const forget = (): void => {
 
 export const tracer = makeOtelTracer({ baggageKeys: ["tenant"], enabled: true });
 
-/** A call stage as the client makes it: the host is captured in the caller's stack. */
+/** A call stage as the client creates it: the host context is captured when the caller calls. */
 export const callStage = (
   host: HostContext | undefined = tracer.capture(),
   facts: SpanFields = {},
@@ -60,6 +60,6 @@ export const callStage = (
   host,
 });
 
-/** Runs `inside` as a call, from the caller's own stack. */
+/** Runs `inside` as a call, with the caller's context. */
 export const runCall = <A, E>(inside: (span: StageSpan) => Effect.Effect<A, E>, facts?: SpanFields): Promise<A> =>
   Effect.runPromise(tracer.stage(callStage(tracer.capture(), facts), inside));

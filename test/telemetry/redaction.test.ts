@@ -4,19 +4,19 @@ import { makeRedactor, safeError } from "../../src/telemetry/redaction.ts";
 const secret = 'correct horse "battery"';
 const redact = makeRedactor([secret, "abc"]);
 
-describe("a redactor", () => {
+describe("makeRedactor", () => {
   test.each([
-    ["as it is", secret],
+    ["verbatim", secret],
     ["in a URL", encodeURIComponent(secret)],
     ["in JSON", JSON.stringify({ s: secret })],
     ["in base64", Buffer.from(secret).toString("base64")],
     ["in hex", Buffer.from(secret).toString("hex")],
-  ])("strikes out a given secret %s", (_shape, text) => {
+  ])("redacts a given secret %s", (_shape, text) => {
     expect(redact(`got <${text}> there`)).toMatch(/^got <.*\[redacted\].*> there$/);
     expect(redact(text)).not.toMatch(/horse|Y29ycmVjd|636f7272/);
   });
 
-  test("does not look for secrets so short that they are in every text", () => {
+  test("ignores secrets that are too short", () => {
     expect(redact("abcdef")).toBe("abcdef");
   });
 
@@ -28,17 +28,17 @@ describe("a redactor", () => {
     ["-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----", "MIIEow"],
     ["key AKIAIOSFODNN7EXAMPLE denied", "AKIAIOSFODNN7EXAMPLE"],
     ["token ghp_0123456789abcdefghij", "ghp_0123456789abcdefghij"],
-  ])("strikes out what looks like a secret: %s", (text, hidden) => {
+  ])("redacts text that looks like a secret: %s", (text, hidden) => {
     expect(redact(text)).not.toContain(hidden);
     expect(redact(text)).toContain("[redacted]");
   });
 
-  test("leaves ordinary text alone", () => {
+  test("does not change ordinary text", () => {
     const text = "Cannot read properties of undefined (reading 'tokens') at https://example.com:8080/a?b=c";
     expect(redact(text)).toBe(text);
   });
 
-  test("caps the length, and is quick on hostile text", () => {
+  test("limits the length, and is fast on hostile text", () => {
     expect(redact("x".repeat(5000))).toHaveLength(1024);
     expect(redact("x".repeat(50), 10)).toBe(`${"x".repeat(9)}…`);
     const startedAt = performance.now();
@@ -55,7 +55,7 @@ describe("safeError", () => {
     expect(safe.stack).toContain("redaction.test.ts");
   });
 
-  test("takes whatever is thrown", () => {
+  test("accepts any thrown value", () => {
     expect(safeError("password=x1", redact)).toEqual({
       type: "string",
       message: "password=[redacted]",
@@ -65,7 +65,7 @@ describe("safeError", () => {
     expect(safeError(null, redact).type).toBe("null");
   });
 
-  test("does not throw on an error that does", () => {
+  test("does not throw for an error whose message getter throws", () => {
     const hostile = Object.defineProperty(new Error("x"), "message", {
       get: () => {
         throw new Error("no");

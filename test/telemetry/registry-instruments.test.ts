@@ -1,4 +1,4 @@
-/** Scrapes and resets of a registry while things happen: each sees one state. */
+/** Scrapes and resets of a registry while calls end: each sees a consistent state. */
 import * as successor from "@prometheus-io/client";
 import * as client from "prom-client";
 import { describe, expect, test } from "vitest";
@@ -17,7 +17,7 @@ const registries = {
 const phases = { acquire: 0, encode: 0, network: 0, runner_queue: 0, handler: 20, decode: 0, backoff: 0, other: 0 };
 const about = { method: "billing/charge", pool: "gpu", error: undefined, invocationId: "i", span: undefined } as const;
 
-/** What one call tells. */
+/** Emits the events of one call. */
 const call = (metrics: Metrics): void => {
   metrics.emit({ _tag: "CallStarted", ...about });
   metrics.emit({ _tag: "AttemptEnded", ...about, kind: "first", durationMs: 20 });
@@ -26,7 +26,7 @@ const call = (metrics: Metrics): void => {
   metrics.emit({ _tag: "RunnerSpans", pool: "gpu", outcome: "reported", count: 1 });
 };
 
-/** Runs something while calls end in every microtask: more events than are kept before they are recorded. */
+/** Runs `run` while calls end in every microtask: more events than the event buffer holds. */
 const duringCalls = async (metrics: Metrics, run: () => Promise<void>): Promise<void> => {
   let running = true;
   const calls = (async () => {
@@ -69,7 +69,7 @@ const samplesOf = (text: string): ReadonlyMap<string, number> =>
   );
 
 describe.each(Object.entries(registries))("a registry of %s", (_, makeRegistry) => {
-  test("is scraped in one state, however many calls end meanwhile and however many scrape", async () => {
+  test("returns consistent counts to concurrent scrapes while calls end", async () => {
     const registry = makeRegistry();
     const metrics = makeMetrics({ registry });
     metrics.watchPool("gpu", () => snapshot(1));
@@ -86,7 +86,7 @@ describe.each(Object.entries(registries))("a registry of %s", (_, makeRegistry) 
     expect(counts(await metrics.text())[0]! % 60).toBe(0);
   });
 
-  test("is pushed in one state", async () => {
+  test("pushes consistent counts while calls end", async () => {
     const registry = makeRegistry();
     const metrics = makeMetrics({ registry });
     const producer = new FirelightMetricProducer(registry);
@@ -110,7 +110,7 @@ describe.each(Object.entries(registries))("a registry of %s", (_, makeRegistry) 
     }
   });
 
-  test("counts nothing after a reset that happened before it, recorded or not", async () => {
+  test("does not count events from before a reset, recorded or buffered", async () => {
     const registry = makeRegistry();
     const metrics = makeMetrics({ registry });
     let busySeconds = 5;

@@ -1,4 +1,4 @@
-/** A process that records no spans: the caller's trace goes on through it. */
+/** A process that records no spans passes the caller's trace context on. */
 import { context, propagation, ROOT_CONTEXT, trace, TraceFlags } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { node } from "@opentelemetry/sdk-node";
@@ -9,7 +9,7 @@ const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
 const traceparent = `00-${traceId}-${spanId}-01`;
 
-/** What a caller has active. */
+/** The caller's active context. */
 const callers = propagation.setBaggage(
   trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: TraceFlags.SAMPLED }),
   propagation.createBaggage({ tenant: { value: "acme" }, secret: { value: "x" } }),
@@ -56,13 +56,13 @@ const start = (traces: boolean) => {
 
 describe.each([
   ["without an SDK", true],
-  ["with traces: false, whatever SDK there is", false],
+  ["with traces: false and an SDK", false],
 ])("%s", (_name, traces) => {
   beforeEach(() => {
     if (!traces) trace.setGlobalTracerProvider(new node.NodeTracerProvider());
   });
 
-  test("a handler has, activates and sends on what was active for its caller, with the baggage that may travel", async () => {
+  test("a handler has the caller's span context active and passes it on, with allowed baggage", async () => {
     const { work } = start(traces);
     const told = await context.with(callers, () => work.outer());
     expect(told).toEqual({
@@ -84,7 +84,7 @@ describe.each([
     ]);
   });
 
-  test("a call that belongs to no trace begins none", async () => {
+  test("a call outside of a trace starts none", async () => {
     const { work, records } = start(traces);
     expect(await work.outer()).toEqual({ own: {}, active: undefined, sentOn: {} });
     expect(records).toEqual([expect.not.objectContaining({ trace_id: expect.anything() })]);

@@ -1,4 +1,4 @@
-/** How many series methods cost, as docs/metrics.md says, and how to have fewer. */
+/** The number of series per method, which docs/metrics.md states, and the options that reduce it. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => runner.shutdown());
 
-/** The samples of a parent that called each method once. */
+/** Returns the samples of a parent that has called each method once. */
 const samplesAfterCalls = async (telemetry: TelemetryOptions): Promise<ReadonlyArray<string>> => {
   await using parent = createFlame({ mode: "parent", runnerUrl, security, telemetry });
   const service = parent.service("catalog", methods) as Record<string, (value: number) => Promise<number>>;
@@ -28,10 +28,10 @@ const samplesAfterCalls = async (telemetry: TelemetryOptions): Promise<ReadonlyA
   return (await parent.metrics()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
 };
 
-/** Of a method whose calls succeed at the first attempt: 7 phases take time. */
+/** Samples of a method whose calls succeed at the first attempt, with 7 phases. */
 const perMethod = { all: 118, phases: 84 } as const;
 
-test("500 methods cost what the documentation says, and no method more than its calls have to tell", async () => {
+test("500 methods have the number of series that docs/metrics.md states", async () => {
   const samples = await samplesAfterCalls({});
   const byMethod = samples.filter((line) => line.includes("rpc_method="));
   const phases = byMethod.filter((line) => line.startsWith("flame_invocation_phase_"));
@@ -42,7 +42,7 @@ test("500 methods cost what the documentation says, and no method more than its 
   expect(page.replaceAll(/ +/g, " ")).toContain(`| one method, all calls succeeding | ${perMethod.all} |`);
 });
 
-test("telemetry.methods keeps those that it names, and counts the others as _OTHER", async () => {
+test("telemetry.methods keeps the labels of the listed methods, and counts others as _OTHER", async () => {
   const samples = await samplesAfterCalls({ methods: ["catalog/m7", "other/*"] });
   const labels = new Set(samples.flatMap((line) => /rpc_method="(.*?)"/.exec(line)?.[1] ?? []));
   expect([...labels].toSorted()).toEqual(["_OTHER", "catalog/m7"]);
@@ -51,7 +51,7 @@ test("telemetry.methods keeps those that it names, and counts the others as _OTH
   expect(samples.length).toBeLessThan(2 * perMethod.all + 400);
 });
 
-test("telemetry.methods takes whole services", async () => {
+test("telemetry.methods accepts service/*", async () => {
   const samples = await samplesAfterCalls({ methods: ["catalog/*"] });
   expect(samples.filter((line) => line.includes("_OTHER"))).toEqual([]);
 });
@@ -59,23 +59,19 @@ test("telemetry.methods takes whole services", async () => {
 test.each([
   [[0.1, 1], 2],
   [[], 0],
-])(
-  "telemetry.buckets: %j gives the histograms of methods those bounds, and leaves those of pools",
-  async (buckets, count) => {
-    const samples = await samplesAfterCalls({ buckets });
-    const bounds = (name: string): number =>
-      new Set(
-        samples.flatMap((line) => (line.startsWith(`${name}_bucket`) ? (/le="(.*?)"/.exec(line)?.[1] ?? []) : [])),
-      ).size;
-    for (const name of [
-      "rpc_client_call_duration_seconds",
-      "flame_client_attempt_duration_seconds",
-      "flame_invocation_phase_duration_seconds",
-    ])
-      expect([name, bounds(name)]).toEqual([name, count + 1]);
-    expect(bounds("flame_pool_acquire_duration_seconds")).toBe(22);
-  },
-);
+])("telemetry.buckets: %j sets the bounds of method histograms, but not those of pools", async (buckets, count) => {
+  const samples = await samplesAfterCalls({ buckets });
+  const bounds = (name: string): number =>
+    new Set(samples.flatMap((line) => (line.startsWith(`${name}_bucket`) ? (/le="(.*?)"/.exec(line)?.[1] ?? []) : [])))
+      .size;
+  for (const name of [
+    "rpc_client_call_duration_seconds",
+    "flame_client_attempt_duration_seconds",
+    "flame_invocation_phase_duration_seconds",
+  ])
+    expect([name, bounds(name)]).toEqual([name, count + 1]);
+  expect(bounds("flame_pool_acquire_duration_seconds")).toBe(22);
+});
 
 test.each([
   [{ methods: "catalog/*" }, 'telemetry.methods is "catalog/*". Use an array'],
@@ -86,12 +82,12 @@ test.each([
     "telemetry.buckets is an array. Use an array of seconds above 0, each greater than the one before",
   ],
   [{ buckets: 3 }, "telemetry.buckets is 3. Use an array of seconds above 0"],
-])("%j is refused", async (telemetry, message) => {
+])("rejects %j", async (telemetry, message) => {
   await using flame = createFlame();
   await expect(flame.configure({ mode: "local", telemetry: telemetry as never })).rejects.toThrow(message);
 });
 
-test("spans name methods that metrics do not", async () => {
+test("spans have the names of methods that metrics count as _OTHER", async () => {
   const { startOpenTelemetry } = await import("../../src/otel/index.ts");
   await using receiver = await startReceiver();
   const otel = startOpenTelemetry({ endpoint: receiver.url });

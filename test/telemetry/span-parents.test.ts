@@ -14,7 +14,7 @@ afterEach(forget);
 const attempt = <A>(run: (span: StageSpan) => Effect.Effect<A>, host = tracer.capture()) =>
   tracer.stage({ _tag: "attempt", facts: {}, host }, run);
 const carrierOf = (span: StageSpan) => Effect.succeed(span.carrier);
-/** What a runner does with a carrier: server, handler, and the handler's plain code active. */
+/** Runs the stages of a runner for a carrier: server and handler, with the handler's span active. */
 const serve = (carrier: TraceCarrier, handler: () => unknown): Promise<unknown> =>
   Effect.runPromise(
     tracer.stage({ _tag: "server", method: "billing/charge", facts: {}, carrier }, () =>
@@ -29,7 +29,7 @@ const serve = (carrier: TraceCarrier, handler: () => unknown): Promise<unknown> 
 const sampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 describe("the parent of a call", () => {
-  test("is the host's active span, as a local parent", async () => {
+  test("is the host's active span, not marked as remote", async () => {
     const recorder = record();
     await trace.getTracer("host").startActiveSpan("host", async (span) => {
       await runCall(() => Effect.void);
@@ -42,13 +42,13 @@ describe("the parent of a call", () => {
     expect(call.parentSpanContext?.isRemote ?? false).toBe(false);
   });
 
-  test("is nothing when nothing is active", async () => {
+  test("is undefined if no span is active", async () => {
     const recorder = record();
     await runCall(() => Effect.void);
     expect(recorder.span("billing/charge").parentSpanContext).toBeUndefined();
   });
 
-  test("is what was captured, not what is active where the fiber runs", async () => {
+  test("is the captured span, not the one that is active where the fiber runs", async () => {
     const recorder = record();
     const host = tracer.capture();
     await trace.getTracer("other").startActiveSpan("other", async (span) => {
@@ -58,7 +58,7 @@ describe("the parent of a call", () => {
     expect(recorder.span("billing/charge").parentSpanContext).toBeUndefined();
   });
 
-  test("is the Effect span around it, before the host's", async () => {
+  test("is the surrounding Effect span rather than the host's span", async () => {
     const recorder = record();
     const parent = Tracer.externalSpan({ traceId: "1".repeat(32), spanId: "2".repeat(16) });
     await trace.getTracer("host").startActiveSpan("host", async (span) => {
@@ -76,7 +76,7 @@ describe("the parent of a call", () => {
     });
   });
 
-  test("is not an Effect span that nobody records", async () => {
+  test("is not an Effect span that is not recorded", async () => {
     const recorder = record();
     await Effect.runPromise(
       Effect.withSpan(
@@ -87,25 +87,22 @@ describe("the parent of a call", () => {
     expect(recorder.span("billing/charge").parentSpanContext).toBeUndefined();
   });
 
-  test.each([true, false])(
-    "made inside a handler is the handler's span (context manager: %s)",
-    async (contextManager) => {
-      const recorder = record({ contextManager });
-      await serve({ traceparent: sampled }, () =>
-        Effect.runPromise(tracer.stage(callStage(undefined, {}, "mail/send"), () => Effect.void)),
-      );
-      const handler = recorder.span("flame.handler").spanContext();
-      expect(recorder.span("mail/send").spanContext().traceId).toBe(sampled.slice(3, 35));
-      expect(recorder.span("mail/send").parentSpanContext).toMatchObject({
-        spanId: handler.spanId,
-        traceId: handler.traceId,
-      });
-    },
-  );
+  test.each([true, false])("in a handler is the handler's span (context manager: %s)", async (contextManager) => {
+    const recorder = record({ contextManager });
+    await serve({ traceparent: sampled }, () =>
+      Effect.runPromise(tracer.stage(callStage(undefined, {}, "mail/send"), () => Effect.void)),
+    );
+    const handler = recorder.span("flame.handler").spanContext();
+    expect(recorder.span("mail/send").spanContext().traceId).toBe(sampled.slice(3, 35));
+    expect(recorder.span("mail/send").parentSpanContext).toMatchObject({
+      spanId: handler.spanId,
+      traceId: handler.traceId,
+    });
+  });
 });
 
-describe("the parents of stages", () => {
-  test("put acquire, attempt and backoff under the call", async () => {
+describe("a stage", () => {
+  test("has the call as parent if it is acquire, attempt or backoff", async () => {
     const recorder = record();
     await runCall(() =>
       Effect.gen(function* () {
@@ -121,7 +118,7 @@ describe("the parents of stages", () => {
     expect(parents).toEqual([spanId, spanId, spanId]);
   });
 
-  test("give a boot its own trace with a link to who asked, even inside a call", async () => {
+  test("has no parent if it is a boot, which links to the call that caused it", async () => {
     const recorder = record();
     await runCall((call) =>
       tracer.stage({ _tag: "boot", facts: {}, links: [call.ids!] }, (boot) =>
@@ -136,7 +133,7 @@ describe("the parents of stages", () => {
     expect(boot.attributes).toMatchObject({ "flame.boot.phase_ms.ready": 12.5, "flame.boot.phase_ms.spawn": 3 });
   });
 
-  test("put a server under its attempt and the handler under the server", async () => {
+  test("has the attempt as parent if it is a server, and the server if it is a handler", async () => {
     const recorder = record();
     const carrier = await runCall(() => attempt(carrierOf));
     await serve(carrier, () => {});
@@ -152,7 +149,7 @@ describe("the parents of stages", () => {
     {},
     { traceparent: "00-00000000000000000000000000000000-b7ad6b7169203331-01" },
     { traceparent: "nonsense" },
-  ])("make a server with the carrier %o a root, whatever is active", async (carrier) => {
+  ])("has no parent if it is a server with the carrier %o, even if a span is active", async (carrier) => {
     const recorder = record();
     await trace.getTracer("host").startActiveSpan("host", async (span) => {
       await serve(carrier, () => {});
@@ -161,7 +158,7 @@ describe("the parents of stages", () => {
     expect(recorder.span("billing/charge").parentSpanContext).toBeUndefined();
   });
 
-  test("record nothing under a remote parent that is not sampled, and say so downstream", async () => {
+  test("records no span under a remote parent that is not sampled, and passes the unsampled flag on", async () => {
     const recorder = record();
     const downstream: Array<string | undefined> = [];
     await serve({ traceparent: sampled.replace(/01$/, "00") }, async () => {
@@ -171,7 +168,7 @@ describe("the parents of stages", () => {
     expect(downstream).toEqual([expect.stringMatching(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-00$/)]);
   });
 
-  test("let samplers see the attributes of the stage", async () => {
+  test("passes its attributes to samplers", async () => {
     const seen: Array<unknown> = [];
     record({
       sampler: {
@@ -190,7 +187,7 @@ describe("the parents of stages", () => {
 });
 
 describe("the context of a stage", () => {
-  test("is the caller's for the call and all that is inside, wherever the fiber runs", async () => {
+  test("is the caller's for the call and its nested stages, independent of where the fiber runs", async () => {
     const tenants: Array<readonly [string, string | undefined]> = [];
     record({
       sampler: {
@@ -219,8 +216,8 @@ describe("the context of a stage", () => {
   });
 });
 
-describe("what is active inside", () => {
-  test("a handler is its span and the incoming baggage only", async () => {
+describe("inside a handler", () => {
+  test("only its span and the incoming baggage are active", async () => {
     const recorder = record();
     const seen: Array<unknown> = [];
     const host = propagation.setBaggage(ROOT_CONTEXT, propagation.createBaggage({ secret: { value: "x" } }));
@@ -232,7 +229,7 @@ describe("what is active inside", () => {
     expect(seen).toEqual([recorder.span("flame.handler").spanContext().spanId, [["tenant", { value: "acme inc" }]]]);
   });
 
-  test("a handler's own Effect spans are exported under it", async () => {
+  test("Effect spans are exported as children of the handler's span", async () => {
     const recorder = record();
     await Effect.runPromise(
       tracer.stage({ _tag: "handler", facts: {}, carrier: { traceparent: sampled } }, () =>
@@ -244,7 +241,7 @@ describe("what is active inside", () => {
 });
 
 describe("a carrier", () => {
-  test("keeps tracestate and takes the allowed baggage of the host only", async () => {
+  test("keeps the tracestate and only the allowed baggage of the host", async () => {
     record();
     const host = propagation.setBaggage(
       trace.setSpanContext(ROOT_CONTEXT, {
@@ -263,7 +260,7 @@ describe("a carrier", () => {
     });
   });
 
-  test("passes a handler the tracestate and all the baggage that came in", async () => {
+  test("passes the incoming tracestate and all incoming baggage to a handler", async () => {
     record();
     const incoming = { traceparent: sampled, tracestate: "vendor=a", baggage: "tenant=acme,region=eu" };
     const carrier = await Effect.runPromise(tracer.stage({ _tag: "handler", facts: {}, carrier: incoming }, carrierOf));
@@ -271,7 +268,7 @@ describe("a carrier", () => {
     expect(carrier.traceparent).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-(?!b7ad6b7169203331)[0-9a-f]{16}-01$/);
   });
 
-  test("survives the way from call to runner to call", async () => {
+  test("keeps trace id and baggage from a call over a runner to a nested call", async () => {
     record();
     const carriers: Array<TraceCarrier> = [];
     const host = propagation.setBaggage(ROOT_CONTEXT, propagation.createBaggage({ tenant: { value: "acme" } }));
@@ -284,13 +281,13 @@ describe("a carrier", () => {
   });
 });
 
-describe("without an SDK", () => {
-  test("a stage runs without span, ids or carrier", async () => {
+describe("an SDK", () => {
+  test("is optional: without one, a stage runs without span, ids or carrier", async () => {
     const seen = await runCall((span) => Effect.succeed([span.ids, span.carrier]));
     expect(seen).toEqual([undefined, {}]);
   });
 
-  test("that is registered later, spans are recorded from then on, and from no tracer that was turned off", async () => {
+  test("can be registered later: spans are recorded from then on, but not by a disabled tracer", async () => {
     const off = makeOtelTracer({ baggageKeys: [], enabled: false });
     await runCall(() => Effect.void);
     const recorder = record();
@@ -299,7 +296,7 @@ describe("without an SDK", () => {
     expect(recorder.names()).toEqual(["billing/charge"]);
   });
 
-  test("that is taken away and replaced, spans go to the new one", async () => {
+  test("can be replaced: spans go to the new one", async () => {
     const before = record();
     await runCall(() => Effect.void);
     forget();
@@ -323,7 +320,7 @@ describe("a user's own Effect tracer", () => {
     return { made, own };
   };
 
-  test("gets the spans instead of the SDK, nested under the user's", async () => {
+  test("receives the spans instead of the SDK, as children of the user's span", async () => {
     const recorder = record();
     const { made, own } = collect();
     const program = tracer.stage(callStage(), (call) =>
@@ -340,7 +337,7 @@ describe("a user's own Effect tracer", () => {
     expect(call!.status._tag).toBe("Ended");
   });
 
-  test("gets them without any SDK", async () => {
+  test("receives the spans without an SDK", async () => {
     const { made, own } = collect();
     await Effect.runPromise(
       Effect.withTracer(

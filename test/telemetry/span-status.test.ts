@@ -20,7 +20,7 @@ const serverStage: Stage = { _tag: "server", method: "billing/charge", facts: {}
 const handlerStage: Stage = { _tag: "handler", facts: {}, carrier: {} };
 
 test.each([3_600_000, -3_600_000])(
-  "a span lasts as long as it did when the clock is set by %d ms meanwhile",
+  "a span has the right duration if the clock jumps by %d ms meanwhile",
   async (ms) => {
     try {
       await runCall(() => Effect.sync(() => stepClock(ms)));
@@ -45,7 +45,7 @@ describe("the status of a span", () => {
     expect(call().attributes).not.toHaveProperty("error.type");
   });
 
-  test("is ERROR with the code, phase and execution of a typed failure", async () => {
+  test("is ERROR with the code, phase and executed of a typed failure", async () => {
     const error = new InvokeError("overloaded", "The runner is full.", { phase: "acquire" });
     await exitOf(tracer.stage(callStage(), () => Effect.fail(error)));
     expect(call().status).toEqual({ code: SpanStatusCode.ERROR, message: "The runner is full." });
@@ -68,7 +68,7 @@ describe("the status of a span", () => {
   });
 
   test.each(Object.keys(hostile) as ReadonlyArray<Hostile>)(
-    "is ERROR whatever it fails or dies with: %s",
+    "is ERROR if the stage fails or dies with a hostile value: %s",
     async (what) => {
       await exitOf(tracer.stage(callStage(), () => Effect.fail(hostile[what]())));
       await exitOf(tracer.stage(callStage(), () => Effect.die(hostile[what]())));
@@ -84,7 +84,7 @@ describe("the status of a span", () => {
     expect(call().events).toEqual([]);
   });
 
-  test("is ERROR with INTERNAL when the stage itself throws before it gives an effect", async () => {
+  test("is ERROR with INTERNAL if the stage throws before it returns an effect", async () => {
     const exit = await exitOf(
       tracer.stage(callStage(), () => {
         throw new Error("thrown early");
@@ -118,19 +118,19 @@ describe("the status of a span", () => {
     expect(byNumber(2).attributes["error.type"]).toBe("CANCELLED");
   });
 
-  test("is what the stage noted when its failure is a value", async () => {
+  test("is the status that the stage has set if its failure is a value", async () => {
     await runCall((span) => Effect.sync(() => span.setAttributes({ status: "UNAVAILABLE" })));
     expect(call().status.code).toBe(SpanStatusCode.ERROR);
     expect(call().attributes).toMatchObject({ "rpc.status_code": "UNAVAILABLE", "error.type": "UNAVAILABLE" });
   });
 
-  test("of a backoff stays unset even when it is interrupted", async () => {
+  test("of a backoff is unset even if it is interrupted", async () => {
     const backoff = tracer.stage({ _tag: "backoff", facts: { retryDelayMs: 5 } }, () => Effect.never);
     await Effect.runPromise(Effect.race(backoff, Effect.succeed(1)));
     expect(recorder.span("flame.retry.backoff").status.code).toBe(SpanStatusCode.UNSET);
   });
 
-  test("of a handler is ERROR when the handler throws, and the message loses its secrets", async () => {
+  test("of a handler that throws is ERROR, with secrets redacted from the message", async () => {
     await exitOf(tracer.stage(handlerStage, () => Effect.fail(new Error("login password=hunter2 refused"))));
     const span = recorder.span("flame.handler");
     expect(span.status).toEqual({ code: SpanStatusCode.ERROR, message: "login password=[redacted] refused" });
@@ -148,7 +148,7 @@ describe("the status of a span", () => {
   );
 
   test.each(["canceled", "serialization_error", "overloaded"] as const)(
-    "of a server stays unset for %s, which is the client's, but says what happened",
+    "of a server is unset for %s, an error of the client, with error.type set",
     async (code) => {
       const error = new InvokeError(code, "refused");
       await exitOf(tracer.stage(serverStage, () => Effect.fail(error)));

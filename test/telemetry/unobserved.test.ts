@@ -1,4 +1,4 @@
-/** What runs unobserved, and what is observed all the same. */
+/** `unobserved` hides its work from instrumentations; `inNoContext` makes work observable again. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { channel } from "node:diagnostics_channel";
 import { context, ROOT_CONTEXT, trace, TraceFlags } from "@opentelemetry/api";
@@ -20,7 +20,7 @@ const suppressed = (): boolean => core.isTracingSuppressed(context.active());
 const activeSpan = (): string | undefined => trace.getSpanContext(context.active())?.spanId;
 
 test.each(["undici:request:create", "undici:request:error", "undici:client:sendHeaders", "apm:net:tcp:start"])(
-  "says that nobody listens to %s, there and in what it leaves behind, and nowhere else",
+  "unobserved hides subscribers of %s from its work and what it starts, and from nothing else",
   async (name) => {
     const seen: Array<unknown> = [];
     const subject = channel(name);
@@ -45,7 +45,7 @@ test.each(["undici:request:create", "undici:request:error", "undici:client:sendH
   },
 );
 
-test("suppresses OpenTelemetry's instrumentations, and forgets whose turn it was", () => {
+test("unobserved suppresses tracing, inNoContext does not, and both clear the active context", () => {
   const others = new AsyncLocalStorage<string>();
   const look = () => [suppressed(), activeSpan(), others.getStore()];
   others.run("somebody's", () =>
@@ -57,7 +57,7 @@ test("suppresses OpenTelemetry's instrumentations, and forgets whose turn it was
   );
 });
 
-test("gives what it runs its arguments, and gives back what comes of it", () => {
+test("unobserved and inNoContext pass arguments on, return the result and rethrow", () => {
   expect(unobserved((a: number, b: number) => a + b, 1, 2)).toBe(3);
   expect(inNoContext((a: number, b: number) => a + b, 1, 2)).toBe(3);
   expect(() =>
