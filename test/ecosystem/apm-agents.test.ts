@@ -1,4 +1,4 @@
-/** Other people's agents, as they are installed and loaded, in the parent, in the runners and in both. */
+/** APM agents, installed and loaded as documented, in the parent, in the runners and in both. */
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import { waitFor } from "../harness/wait-for.ts";
 import { type ApmAgent, apmAgents } from "./harness/apm-agents.ts";
@@ -21,11 +21,11 @@ const start = (agent: string, on: Side): Promise<ApmApp> =>
 const idPattern = /^(?!0*$)[0-9a-f]+$/;
 const isRoot = ({ parentId }: AgentSpan): boolean => !idPattern.test(parentId);
 
-/** Lets every way go that Firelight sends something on its own: calls, heartbeats, looks at health and memory, failures. */
+/** Causes every kind of traffic between parents and runners: calls, heartbeats, health and memory checks, failures. */
 const exercise = async (app: ApmApp, recorded: ReadonlyArray<string>) => {
   const before = await app.get("/pid");
   const until = performance.now() + 2 * orphanTimeoutMs;
-  await waitFor(() => performance.now() > until, { what: "two timeouts to pass" });
+  await waitFor(() => performance.now() > until, { what: "two orphan timeouts to pass" });
   const after = await app.get("/pid");
   const told = await app.get("/fetch");
   const own = await (await fetch(await app.get("/own-url"))).text();
@@ -41,7 +41,7 @@ const exercise = async (app: ApmApp, recorded: ReadonlyArray<string>) => {
   return { before, after, told, own, quiet, trouble, runnerPorts: runnerPorts as ReadonlyArray<number> };
 };
 
-/** Spans that are about the traffic between parents and runners, and are not Firelight's. */
+/** Spans of the traffic between parents and runners that are not Firelight's. */
 const foreign = (spans: ReadonlyArray<AgentSpan>, runnerPorts: ReadonlyArray<number>): ReadonlyArray<string> => {
   const ports = [...runnerPorts, 9].join("|");
   const traffic = new RegExp(
@@ -65,12 +65,12 @@ const cases = [
 ];
 
 test.each(cases)(
-  "%s on %s: calls succeed, idle runners live, and nobody else traces what is between them",
+  "%s on %s: calls succeed, idle runners stay up, and the agent does not trace the traffic between parent and runners",
   async (agent, on) => {
     await using app = await start(agent, on);
     const recorded = agent === "sentry for errors" ? [] : on === "both" ? ["parent", "runner"] : [on];
     const { before, after, told, own, quiet, trouble, runnerPorts } = await exercise(app, recorded);
-    expect(after, "the same runner, idle for two timeouts").toBe(before);
+    expect(after, "the same runner, idle for two orphan timeouts").toBe(before);
     expect(told).toMatchObject({ pid: before });
     expect(own).toBe("own");
     expect(quiet.problems).toEqual([]);
@@ -84,12 +84,12 @@ test.each(cases)(
     if (reports) await app.get("/report");
     const spans = await app.end();
     expect(foreign(spans, runnerPorts)).toEqual([]);
-    expect(app.receiver.errors, "nothing but what users report, without crumbs of ours").toHaveLength(reports ? 1 : 0);
+    expect(app.receiver.errors, "only errors that users report").toHaveLength(reports ? 1 : 0);
     for (const { text } of app.receiver.errors) expect(text).not.toMatch(/\/invoke|\/ready/);
   },
 );
 
-describe("one trace from the user's request to what the user's handler asks", () => {
+describe("one trace from the user's request to the handler's outgoing request", () => {
   const names = ["work/fetchIt", "flame.attempt", "work/fetchIt", "flame.handler"];
 
   test.each(["otel 0.223", "otel 0.301", "dd-trace+otel", "sentry+otel"])("%s", async (agent) => {
@@ -112,7 +112,7 @@ describe("one trace from the user's request to what the user's handler asks", ()
   });
 
   test.each(["elastic+otel", "newrelic+otel"])(
-    "%s, as far as the vendor shows spans below its exit spans",
+    "%s, as far as the vendor has spans below its exit spans",
     async (agent) => {
       await using app = await start(agent, "both");
       await app.get("/fetch");
@@ -128,7 +128,7 @@ describe("one trace from the user's request to what the user's handler asks", ()
     },
   );
 
-  test("goes through a runner without an SDK, too", async () => {
+  test("continues through a runner without an SDK", async () => {
     await using app = await start("otel 0.301", "parent");
     const told = await app.get("/fetch");
     const spans = await app.end();

@@ -1,4 +1,4 @@
-/** Programs that bundlers made: importing, calling and starting runners works, or says what to set. */
+/** Bundled programs: importing, calling and starting runners works, or fails with what to set. */
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -30,7 +30,7 @@ interface Build {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Builds, and gives the folder of the output and what the bundler had to say. */
+/** Builds programs. Returns the output folder and the bundler's messages. */
 const build = async ({
   bundler,
   format,
@@ -79,7 +79,7 @@ describe.each(cases)("%s, %s, the package %s", (bundler, format, packages) => {
     expect(said).toBe("");
   });
 
-  test("makes no files but code", () => {
+  test("emits only code files", () => {
     const odd = readdirSync(out, { recursive: true, encoding: "utf8" }).filter(
       (name) => !/\.(?:mjs|cjs|js)$|LICENSE\.txt$|^assets$/.test(name),
     );
@@ -97,7 +97,7 @@ describe("a bundle", () => {
   test.each([
     ["esm", "0"],
     ["cjs", "0"],
-  ] as const)("of esbuild as %s without a banner is imported without an error", async (format, banner) => {
+  ] as const)("of esbuild as %s without a banner can be imported", async (format, banner) => {
     const [out] = await build({
       bundler: "esbuild",
       format,
@@ -108,7 +108,7 @@ describe("a bundle", () => {
     expect(await start("node", join(out, `imports${extensions[format]}`))).toBe("imported\n");
   });
 
-  test("of esbuild as ESM without a banner says which one to set at the first call", async () => {
+  test("of esbuild as ESM without a banner fails its first call with the banner to set", async () => {
     const [out] = await build({
       bundler: "esbuild",
       format: "esm",
@@ -121,14 +121,14 @@ describe("a bundle", () => {
     );
   });
 
-  test.each(bundlers)("of %s that names its runner by a URL of the sources says what to set", async (bundler) => {
+  test.each(bundlers)("of %s whose runner entry is a URL of the sources fails with what to set", async (bundler) => {
     const [out] = await build({ bundler, format: "esm", packages: "external", programs: ["url-parent"] });
     expect(await start("node", join(out, "url-parent.mjs"))).toMatch(
       /build the runner as a separate entry point.*see docs\/bundlers\.md/,
     );
   });
 
-  test("whose runner was deployed without its chunks says so", async () => {
+  test("whose runner was deployed without its chunks fails with what to deploy", async () => {
     const [out] = await build({
       bundler: "rollup",
       format: "esm",
@@ -151,7 +151,7 @@ describe("CommonJS without a bundler", () => {
 });
 
 describe("docs/bundlers.md", () => {
-  test("has a row for each bundler that is tested here, in its version", () => {
+  test("has a row for each tested bundler with its version", () => {
     const page = readFileSync(join(import.meta.dirname, "../../docs/bundlers.md"), "utf8");
     const { dependencies } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
       readonly dependencies: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-/** The packed package in a project that has nothing else. */
+/** The packed package in a project without other packages. */
 import { execFileSync } from "node:child_process";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import { runtimes, type RuntimeName } from "../harness/runtimes.ts";

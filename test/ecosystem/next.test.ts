@@ -1,4 +1,4 @@
-/** An app of Next: built and served, and under development. */
+/** A Next app, in production and in development. */
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -45,14 +45,14 @@ const serve = async (command: "start" | "dev", env: Readonly<Record<string, stri
   return { server, get };
 };
 
-/** Ends a server as a terminal would, so that its own processes end. */
+/** Ends a server with SIGTERM, so that its child processes end too. */
 const end = async (server: StartedProcess): Promise<void> => {
   server.kill("SIGTERM");
   await server.exited;
 };
 
-describe("an app of Next", () => {
-  test("that keeps the package out of its bundles builds, and calls runners from routes and pages", async () => {
+describe("a Next app", () => {
+  test("with the package in serverExternalPackages builds, and calls runners from routes and pages", async () => {
     const { stdout, stderr } = await promisify(execFile)(runtimes.node, [next, "build"], {
       cwd: folder,
       env: { ...process.env, ...quiet, NODE_ENV: "production" },
@@ -67,14 +67,14 @@ describe("an app of Next", () => {
       expect(JSON.parse(await get("/api/square"))).toEqual({ answer: 49 });
       expect(await get("/")).toContain(`Hello, Page, from ${runner}.`);
       await end(server);
-      await waitFor(() => !isAlive(Number(runner)), { what: "the end of the runner", timeoutMs: 30_000 });
+      await waitFor(() => !isAlive(Number(runner)), { what: "the runner to exit", timeoutMs: 30_000 });
       expect(server.output()).not.toMatch(/RegistryError|FLAME_RELOADED/);
     } finally {
       server.kill();
     }
   }, 600_000);
 
-  test("under development replaces methods that changed, and the runners that had them", async () => {
+  test("in development replaces changed methods and their runners", async () => {
     const services = join(folder, "lib/services.js");
     const before = readFileSync(services, "utf8");
     const { server, get } = await serve("dev", { NODE_ENV: undefined });
@@ -82,7 +82,7 @@ describe("an app of Next", () => {
       const answer = await waitFor(
         async () => new RegExp(`"${greeting}, Ada, from (\\d+)\\.`).exec(await get("/api/hello")),
         {
-          what: `the answer ${greeting}`,
+          what: `the response ${greeting}`,
           timeoutMs: 120_000,
           everyMs: 250,
         },
@@ -94,9 +94,9 @@ describe("an app of Next", () => {
       writeFileSync(services, before.replace("`Hello", "`Good day"));
       const second = await ask("Good day");
       expect(second).not.toBe(first);
-      await waitFor(() => !isAlive(first), { what: "the end of the earlier runner", timeoutMs: 30_000 });
+      await waitFor(() => !isAlive(first), { what: "the earlier runner to exit", timeoutMs: 30_000 });
       await end(server);
-      await waitFor(() => !isAlive(second), { what: "the end of the last runner", timeoutMs: 30_000 });
+      await waitFor(() => !isAlive(second), { what: "the last runner to exit", timeoutMs: 30_000 });
       expect(server.output()).not.toMatch(/RegistryError|already registered/);
     } finally {
       server.kill();

@@ -1,4 +1,4 @@
-/** The installation instructions, in clean projects, with each package manager, beside either generation of OpenTelemetry. */
+/** The installation instructions in clean projects, with each package manager and both generations of OpenTelemetry. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, inject, test } from "vitest";
@@ -10,7 +10,7 @@ import { type CleanProject, cleanProject, type PackageManager } from "./harness/
 const page = readFileSync(join(import.meta.dirname, "../../docs/getting-started.md"), "utf8");
 const installSection = /^## Install$(.*?)^## /ms.exec(page)![1]!;
 
-/** The packages of each `npm i` of the chapter, in its order. */
+/** The packages of each `npm i` of the section, in order. */
 const installs = [...installSection.matchAll(/npm i ([^`\n]+)/g)].map(([, packages]) => packages!.trim().split(" "));
 const [basics = [], current = [], older = [], ...others] = installs;
 
@@ -24,7 +24,7 @@ const runtimesOf: Readonly<Record<PackageManager, ReadonlyArray<RuntimeName>>> =
 const install = (manager: PackageManager, ...commands: ReadonlyArray<ReadonlyArray<string>>): Promise<CleanProject> =>
   cleanProject(manager, commands, inject("tarball"), "otel-app");
 
-/** One call of a parent to a runner that it started, and all that both exported. */
+/** Runs a parent that makes one call to its runner. Returns the telemetry that both exported. */
 const callOnce = async (folder: string, runtime: RuntimeName) => {
   await using receiver = await startReceiver();
   await using parent = await startProcess({
@@ -62,7 +62,7 @@ const expectOneTrace = async (folder: string, runtime: RuntimeName): Promise<voi
   expect(metrics.find(({ name }) => name === "rpc_client_call_duration_seconds")?.points[0]?.count).toBe(1);
 };
 
-/** The verdicts of `firelight doctor` about the installation. */
+/** The findings of `firelight doctor` about the installation. */
 const doctorSays = async (folder: string, runtime: RuntimeName): Promise<Record<string, string>> => {
   const program = join(folder, "node_modules/firelight/dist/cli/main.js");
   await using doctor = await startProcess({ command: [runtimes[runtime], program, "doctor", "--json"], cwd: folder });
@@ -74,7 +74,7 @@ const doctorSays = async (folder: string, runtime: RuntimeName): Promise<Record<
   return Object.fromEntries(findings.map(({ check, status }) => [check, status]));
 };
 
-/** What package managers say about peers that do not fit. */
+/** Messages of package managers about conflicting peer dependencies. */
 const conflict = /ERESOLVE|peer dep|incorrect peer|unmet|conflict/i;
 
 describe.each(managers)("with %s", (manager) => {
@@ -82,7 +82,7 @@ describe.each(managers)("with %s", (manager) => {
     ["today's OpenTelemetry", current, "1.10."],
     ["OpenTelemetry 2.x", older, "1.9."],
   ])("and %s", (_, packages, api) => {
-    test("the instructions install, and one call is one trace of all signals", async () => {
+    test("the instructions install without conflicts, and one call exports one trace, logs and metrics", async () => {
       const { folder, said } = await install(manager, basics, [...packages, "prom-client"]);
       expect(said).not.toMatch(conflict);
       const manifest = join(folder, "node_modules/@opentelemetry/api/package.json");
@@ -98,7 +98,7 @@ describe.each(managers)("with %s", (manager) => {
     });
   });
 
-  test("every other installation of the page does too", async () => {
+  test("every other installation of the page installs without conflicts", async () => {
     for (const packages of others) expect((await install(manager, basics, packages)).said).not.toMatch(conflict);
   });
 });
@@ -109,7 +109,7 @@ describe("in an application", () => {
     "with SDK 2.x": ["@opentelemetry/api@1.9", "@opentelemetry/sdk-node@0.223", "@opentelemetry/sdk-metrics@2"],
   };
 
-  test.each(Object.entries(apps))("%s, firelight/otel takes the packages below sdk-node", async (_, app) => {
+  test.each(Object.entries(apps))("%s, firelight/otel uses the packages that sdk-node depends on", async (_, app) => {
     const { folder, said } = await install("npm", app, ["firelight"]);
     expect(said).not.toMatch(conflict);
     await expectOneTrace(folder, "node");
@@ -118,7 +118,7 @@ describe("in an application", () => {
   test.each([
     ["the SDK of 2024", ["@opentelemetry/api@1.9", "@opentelemetry/sdk-node@0.57", "@opentelemetry/resources@1"]],
     ["other versions of all optional peers", ["yaml@1", "@grafana/grafana-foundation-sdk@0.0.18"]],
-  ])("with %s, installing Firelight changes nothing", async (_, app) => {
+  ])("with %s, installing Firelight changes no versions", async (_, app) => {
     const { folder, said } = await install("npm", app, ["firelight"]);
     expect(said).not.toMatch(conflict);
     const alone = await install("npm", app);

@@ -1,4 +1,4 @@
-/** A parent in Vite's development server: a reload replaces methods, and leaves no runner behind. */
+/** A parent in Vite's development server: a reload replaces methods and leaves no runner behind. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, inject, test } from "vitest";
@@ -13,7 +13,7 @@ beforeAll(async () => {
   folder = await installProject("bundlers", inject("tarball"));
 });
 
-test("replaces what changed, and only runners of present code live", async () => {
+test("replaces changed methods, and ends runners with old code", async () => {
   await using server = await startProcess({
     command: [runtimes.node, "vite-dev.mjs"],
     cwd: folder,
@@ -32,10 +32,10 @@ test("replaces what changed, and only runners of present code live", async () =>
       const alive = [...pids].filter(isAlive);
       return alive.length <= 2 && alive;
     },
-    { what: "the end of all runners but those of the two present instances", timeoutMs: 60_000 },
+    { what: "all runners but those of the two current instances to exit", timeoutMs: 60_000 },
   );
   server.kill("SIGTERM");
   await server.exited;
-  await waitFor(() => !present.some(isAlive), { what: "the end of the last runners", timeoutMs: 30_000 });
+  await waitFor(() => !present.some(isAlive), { what: "the last runners to exit", timeoutMs: 30_000 });
   expect(readFileSync(join(folder, "out/vite-dev/services.ts"), "utf8")).toContain("three");
 }, 240_000);

@@ -1,4 +1,4 @@
-/** The agents of APM vendors: how each is loaded, and told to send what it records to this machine. */
+/** The agents of APM vendors: how each is loaded and configured to send its data to this machine. */
 import { existsSync, readFileSync } from "node:fs";
 import type { RuntimeName } from "../../harness/runtimes.ts";
 import type { AgentSpan, ApmReceiver } from "./apm-receiver.ts";
@@ -6,7 +6,7 @@ import type { AgentSpan, ApmReceiver } from "./apm-receiver.ts";
 export interface ApmAgent {
   /** Default: Node. */
   readonly runtime?: RuntimeName;
-  /** The project that has it installed. */
+  /** The project in which it is installed. */
   readonly project: "apm-agents" | "otel-current";
   /** Arguments for Node that load it. */
   readonly args: ReadonlyArray<string>;
@@ -76,7 +76,7 @@ const newRelic = ["--import", "newrelic/esm-loader.mjs", "--import", "./with/new
 const sentry = ["--import", "./with/sentry.mjs"];
 const otel = ["--import", "./with/otel.mjs"];
 
-/** Each agent as its documentation has it; where a name ends in `+otel`, with its bridge for OpenTelemetry's API as well. */
+/** Each agent as its documentation configures it. A name that ends in `+otel` adds its bridge for OpenTelemetry's API. */
 export const apmAgents = {
   "dd-trace": { project: "apm-agents", args: datadog, env: datadogEnv },
   "dd-trace+otel": {
@@ -112,7 +112,7 @@ interface NewRelicTransaction {
   readonly segments: ReadonlyArray<{ readonly name: string; readonly spanId: string; readonly parentId?: string }>;
 }
 
-/** What New Relic's agent has recorded in a folder. */
+/** The spans that New Relic's agent has written to a folder. */
 export const newRelicSpans = (folder: string): ReadonlyArray<AgentSpan> =>
   existsSync(newRelicFile(folder))
     ? readFileSync(newRelicFile(folder), "utf8")

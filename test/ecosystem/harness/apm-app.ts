@@ -13,13 +13,13 @@ import { type AgentSpan, type ApmReceiver, startApmReceiver } from "./apm-receiv
 export type Side = "parent" | "runner" | "both";
 
 export interface ApmApp extends AsyncDisposable {
-  /** What the parent answers on a path. */
+  /** Requests a path from the parent. */
   get(path: string): Promise<any>;
   /** The headers of requests to the upstream server. */
   readonly upstream: ReadonlyArray<IncomingHttpHeaders>;
-  /** What agents have sent so far. */
+  /** The spans that agents have sent so far. */
   spans(): ReadonlyArray<AgentSpan>;
-  /** Ends everything, so that all is sent, and gives what was. */
+  /** Shuts everything down, so that agents send all spans, and returns them. */
   end(): Promise<ReadonlyArray<AgentSpan>>;
   readonly receiver: ApmReceiver;
   output(): string;
@@ -37,7 +37,7 @@ const startUpstream = async () => {
   return { asked, server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/upstream` };
 };
 
-/** Starts it in an installed project. */
+/** Starts the service in an installed project. */
 export const startApmApp = async (
   folder: string,
   agent: ApmAgent,
@@ -80,7 +80,7 @@ export const startApmApp = async (
       what: `the parent to listen:\n${printed}`,
       timeoutMs: 60_000,
     });
-    if (port === undefined) throw new Error(`The parent ended:\n${printed}`);
+    if (port === undefined) throw new Error(`The parent exited:\n${printed}`);
     const get = async (path: string): Promise<any> => (await fetch(`http://127.0.0.1:${port}${path}`)).json();
     await waitFor(async () => (await get("/stats")).runners.idle >= 1, { what: "a runner", timeoutMs: 60_000 });
     const spans = (): ReadonlyArray<AgentSpan> => [...receiver.spans(), ...newRelicSpans(scratch)];
@@ -103,7 +103,7 @@ export const startApmApp = async (
   }
 };
 
-/** Puts the program of the other project beside the packages of this one. */
+/** Copies the program of one project into another. */
 export const shareProgram = (from: string, to: string): void => {
   for (const file of ["parent.js", "runner.js", "services.js", "with"])
     cpSync(join(from, file), join(to, file), { recursive: true });

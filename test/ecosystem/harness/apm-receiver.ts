@@ -1,29 +1,29 @@
-/** A server on this machine in place of the collectors of APM vendors: takes what their agents send, as spans of one form. */
+/** A local server that replaces the collectors of APM vendors and converts what their agents send to spans of one type. */
 import { decode } from "@msgpack/msgpack";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
 import { startReceiver } from "../../otel/otlp-receiver.ts";
 
-/** A span, or what a vendor calls one: a transaction, a segment. */
+/** A span, or a vendor's equivalent such as a transaction or a segment. */
 export interface AgentSpan {
-  /** Which process sent it, such as `parent`. */
+  /** The process that sent it, such as `parent`. */
   readonly service: string;
   readonly name: string;
-  /** Of 32 hex digits, or its last 16 where the vendor sends no more. */
+  /** 32 hex digits, or the last 16 if the vendor sends no more. */
   readonly traceId: string;
   readonly spanId: string;
   readonly parentId: string;
-  /** Everything that it says, as text, to be searched. */
+  /** All of its data as text, for searching. */
   readonly text: string;
 }
 
 export interface ApmReceiver extends AsyncDisposable {
   readonly url: string;
-  /** What OpenTelemetry's exporters send goes here. */
+  /** The endpoint for OpenTelemetry's exporters. */
   readonly otlpUrl: string;
   spans(): ReadonlyArray<AgentSpan>;
-  /** What is no span: errors, breadcrumbs. */
+  /** Reported errors with their breadcrumbs. */
   readonly errors: ReadonlyArray<{ readonly service: string; readonly text: string }>;
 }
 
@@ -62,7 +62,7 @@ const unpacked = (body: Buffer, encoding: string | undefined): Buffer => {
   return encoding === "br" ? brotliDecompressSync(body) : body;
 };
 
-/** Listens until disposed of. */
+/** Listens until it is disposed of. */
 export const startApmReceiver = async (): Promise<ApmReceiver> => {
   const otlp = await startReceiver();
   const received: Array<AgentSpan> = [];

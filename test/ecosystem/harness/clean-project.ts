@@ -1,7 +1,7 @@
 /**
- * Projects of new users: empty folders into which a package manager installs what a page says, in the newest versions,
- * and the packed package where the page says `firelight`. An installation is kept until the words of the page or
- * the dependencies of the package change.
+ * Projects of new users: empty folders into which a package manager installs the packages of a page in their newest versions,
+ * with the packed package as `firelight`. An installation is kept until the page's commands or the dependencies of the package
+ * change.
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -13,7 +13,7 @@ import { runtimes } from "../../harness/runtimes.ts";
 import { installProject } from "./projects.ts";
 
 const root = join(import.meta.dirname, "../../..");
-/** Outside of this project, whose own packages a program below it would find. */
+/** Outside of this project, because programs inside it would resolve its packages. */
 const cache = process.env["FIRELIGHT_ECOSYSTEM_CACHE"] ?? join(tmpdir(), "firelight-ecosystem");
 const run = promisify(execFile);
 
@@ -21,7 +21,7 @@ export type PackageManager = "npm" | "pnpm" | "bun";
 
 let pnpm: Promise<string> | undefined;
 
-/** A locked pnpm of the tests' own. */
+/** pnpm in a locked version. */
 const pnpmProgram = (tarball: string): Promise<string> =>
   (pnpm ??= installProject("pnpm", tarball).then((folder) => join(folder, "node_modules/.bin/pnpm")));
 
@@ -34,17 +34,17 @@ const commandOf = async (
   return [await pnpmProgram(tarball), "add", "--prefer-offline", "--store-dir", join(cache, "pnpm-store")];
 };
 
-/** A project, and everything that its package manager said. */
+/** A project, and the output of its package manager. */
 export interface CleanProject {
   readonly folder: string;
   readonly said: string;
 }
 
 /**
- * Installs into an empty project, one command after the other, each a list of packages.
+ * Runs install commands in an empty project, each a list of packages.
  *
- * @param sources the folder of `test/ecosystem/projects` whose programs the project gets
- * @throws what the package manager said, where it refused
+ * @param sources the folder of `test/ecosystem/projects` whose programs are copied into the project
+ * @throws the output of the package manager if it fails
  */
 export const cleanProject = async (
   manager: PackageManager,

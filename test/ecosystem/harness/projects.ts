@@ -1,7 +1,7 @@
 /**
- * Projects of users: a folder of `test/ecosystem/projects` with other people's
- * packages in locked versions, installed beside the packed package in `.cache/ecosystem`.
- * An installation is kept until its lock file, or the dependencies of the package, change.
+ * Projects of users: folders of `test/ecosystem/projects` with third-party packages in locked versions, installed together
+ * with the packed package in `.cache/ecosystem`. An installation is kept until its lock file or the dependencies of the
+ * package change.
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -13,7 +13,7 @@ const root = join(import.meta.dirname, "../../..");
 const cache = join(root, ".cache/ecosystem");
 const run = promisify(execFile);
 
-/** Packs the package as `npm publish` would; expects `dist` to be built. */
+/** Packs the package as `npm publish` does. Requires a built `dist`. */
 export const packPackage = async (): Promise<string> => {
   const folder = join(cache, "package");
   rmSync(folder, { recursive: true, force: true });
@@ -29,7 +29,7 @@ export const packPackage = async (): Promise<string> => {
 
 const readIfThere = (path: string): string => (existsSync(path) ? readFileSync(path, "utf8") : "");
 
-/** What an installation depends on. */
+/** A hash of everything that an installation depends on. */
 const keyOf = (source: string): string => {
   const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Record<
     string,
@@ -51,10 +51,10 @@ const npm = (cwd: string, args: ReadonlyArray<string>): Promise<unknown> =>
   });
 
 /**
- * Installs a project and the package. Returns the project's folder, with the project's sources as they are now.
+ * Installs a project and the package. Returns the project's folder, with the current sources of the project.
  *
  * @param name the project's folder in `test/ecosystem/projects`
- * @param tarball the packed package, as `inject("tarball")` gives it
+ * @param tarball the packed package, from `inject("tarball")`
  */
 export const installProject = async (name: string, tarball: string): Promise<string> => {
   const source = join(root, "test/ecosystem/projects", name);
@@ -75,7 +75,7 @@ export const installProject = async (name: string, tarball: string): Promise<str
   return folder;
 };
 
-/** Replaces the installed package by the packed one, which may be newer. */
+/** Replaces the installed package with the packed one, which may be newer. */
 const unpack = async (tarball: string, to: string): Promise<void> => {
   const fresh = `${to}-${process.pid}`;
   mkdirSync(fresh, { recursive: true });

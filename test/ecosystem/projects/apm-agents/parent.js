@@ -1,6 +1,6 @@
 /**
- * A web service with a pool of runners. Serves until its standard input ends:
- * `/fetch` makes a call within the request, `/trouble` provokes every way a call can fail.
+ * A web service with a pool of runners. Serves until its standard input ends. `/fetch` makes a call within the request;
+ * `/trouble` causes every kind of failure of a call.
  */
 import { createServer } from "node:http";
 import { flame } from "firelight";
@@ -45,7 +45,7 @@ await flame.configure({
   },
 });
 
-/** What a failed call says. */
+/** The error or the result of a call. */
 const failure = (call) =>
   call.then(
     (value) => ({ value }),

@@ -1,9 +1,9 @@
-/** What the parent calls and the runners run. */
+/** Methods that the parent calls. */
 import { defineMethod, flame } from "firelight";
 
 let ownUrl;
 
-/** A server that a user runs beside the runner's. */
+/** Starts a user's server in the runner's process. */
 export const startOwnServer = (createServer) =>
   new Promise((resolve) => {
     const server = createServer((_request, response) => response.end("own"));
@@ -15,7 +15,7 @@ export const startOwnServer = (createServer) =>
   });
 
 export const work = flame.service("work", {
-  /** Asks the upstream server, and tells what was asked with, and who asked. */
+  /** Requests the upstream server. Returns the received headers, the trace context and the pid. */
   fetchIt: defineMethod("fetchIt", async (ctx, url) => {
     const response = await fetch(url);
     return { pid: process.pid, trace: ctx.trace, upstream: await response.json() };

@@ -9,7 +9,7 @@ const outdir = resolve(to);
 const external = packages === "external";
 const extension = format === "cjs" ? ".cjs" : ".mjs";
 const entries = Object.fromEntries(programs.map((name) => [name, resolve(`src/${name}.ts`)]));
-/** What is left out of every bundle: packages that register themselves for the whole process. */
+/** Packages that are external in every bundle, because they register process-wide globals. */
 const alwaysExternal = ["@opentelemetry/api"];
 const isExternal = (id) => alwaysExternal.includes(id) || (external && /^firelight(\/|$)/.test(id));
 

@@ -1,4 +1,4 @@
-/** CommonJS that is not bundled: Node and Bun load the package's ES modules with `require`. */
+/** CommonJS without a bundler: Node and Bun load the package's ES modules with `require`. */
 const { createFlame } = require("firelight");
 const { processBackend } = require("firelight/backends/process");
 

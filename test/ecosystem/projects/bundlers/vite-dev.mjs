@@ -1,6 +1,6 @@
 /**
- * A parent in Vite's development server: its modules are evaluated again when they change. Says after each change what a
- * runner answers, and which runners live.
+ * A parent in Vite's development server, which evaluates modules again when they change. Prints the responses of runners and
+ * the running runners after each change.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -15,7 +15,7 @@ import { flame } from "firelight";
 export const which = flame.fn("which", async () => process.pid + " says ${word}");
 `;
 
-/** An instance that the module makes itself. */
+/** A module that creates its own instance. */
 const own = (word) => `
 import { createFlame } from "firelight";
 import { backend } from "./backend.ts";

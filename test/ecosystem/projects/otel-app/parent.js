@@ -1,4 +1,4 @@
-/** A parent that starts a runner, calls it once within a span of its own, and exports its telemetry. */
+/** A parent that starts a runner, calls it once within its own span, and exports its telemetry. */
 import { trace } from "@opentelemetry/api";
 import { flame } from "firelight";
 import { processBackend } from "firelight/backends/process";

@@ -1,4 +1,4 @@
-/** What parent and runner share. */
+/** Shared by parent and runner. */
 import { defineMethod, flame } from "firelight";
 
 export const Work = flame.service("work", {

@@ -1,4 +1,4 @@
-/** dd-trace as OpenTelemetry's provider, so that Firelight's spans are Datadog's. */
+/** Registers dd-trace as OpenTelemetry's provider, so that it records Firelight's spans. */
 import tracer from "dd-trace";
 
 new tracer.TracerProvider().register();

@@ -1,4 +1,4 @@
-/** New Relic's agent, which writes what it recorded to a file where others send it to their collector. */
+/** New Relic's agent, which writes its transactions to a file instead of sending them to its collector. */
 import { appendFileSync } from "node:fs";
 import newrelic from "newrelic";
 

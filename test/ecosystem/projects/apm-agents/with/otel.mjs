@@ -1,4 +1,4 @@
-/** OpenTelemetry's SDK with every instrumentation that it has for Node. */
+/** OpenTelemetry's SDK with all instrumentations for Node. */
 import { getNodeAutoInstrumentations } from "@opentelemetry/auto-instrumentations-node";
 import { NodeSDK } from "@opentelemetry/sdk-node";
 

@@ -1,4 +1,4 @@
-/** Imports what needs no optional peer, and does nothing with it. */
+/** Imports the entry points that need no optional peer, and makes no call. */
 import * as entry from "firelight";
 import * as backend from "firelight/backends/process";
 import * as catalog from "firelight/catalog";

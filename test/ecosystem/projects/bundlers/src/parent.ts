@@ -3,7 +3,7 @@ import { ConfigError, flame } from "firelight";
 import { processBackend } from "firelight/backends/process";
 import { hello, Numbers } from "./services.ts";
 
-/** The runner's bundle lies beside this one, whatever a bundler makes of `import.meta.url`. */
+/** The runner's bundle is next to this one. Independent of how a bundler transforms `import.meta.url`. */
 const entry = process.env["ENTRY"] ?? join(dirname(process.argv[1]!), process.argv[1]!.replace(/^.*parent/, "runner"));
 
 const main = async (): Promise<void> => {

@@ -1,4 +1,4 @@
-/** A parent that names its runner by a URL of the sources, which no bundler's output has. */
+/** A parent whose runner entry is a URL of the sources, which does not exist in the bundler's output. */
 import { flame } from "firelight";
 import { processBackend } from "firelight/backends/process";
 import { hello } from "./services.ts";
