@@ -55,7 +55,7 @@ describe.each(composeFiles)("%s", (file) => {
     expect(new Set(ports).size).toBe(ports.length);
   });
 
-  test("has only environment addresses of services that listen there", () => {
+  test("has only addresses of listening services in environments", () => {
     const addresses = entries.flatMap(([, { environment = {} }]) =>
       Object.values(environment).flatMap((value) => [...value.matchAll(/http:\/\/([\w-]+):(\d+)/g)]),
     );

@@ -4,7 +4,7 @@ import { isAlive, startProcess } from "../harness/start-process.ts";
 
 const main = join(import.meta.dirname, "../../examples/01-hello/main.ts");
 
-test("the quick start calls a runner in another process, then itself, and ends", async () => {
+test("the quick start calls a runner in another process, then makes a local call, and exits", async () => {
   await using example = await startProcess({ command: [process.execPath, main] });
   expect(await example.exited, example.output()).toEqual({ code: 0, signal: null });
   const printed = example.output();
