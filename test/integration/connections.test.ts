@@ -96,7 +96,7 @@ describe("a backend that returns credentials", () => {
     ["in the query of the url", { id: "r1", url: "http://127.0.0.1:1/?token=hunter2" }],
     ["in the id", { id: "http://me:hunter2@127.0.0.1:1", url: "http://127.0.0.1:1" }],
   ])(
-    "%s fails the boot, must terminate the runner, and the credentials appear in no error, log or metric",
+    "%s fails the boot, is asked to terminate the runner, and no error, log or metric contains the credentials",
     async (_, handle) => {
       const ended: Array<unknown> = [];
       const backend: Backend = {

@@ -55,7 +55,7 @@ const runnerThatSaid = async (program: StartedProcess, word: string): Promise<nu
 };
 
 const isGone = (pid: number): Promise<unknown> =>
-  waitFor(() => !isAlive(pid), { what: `the end of runner ${pid}`, timeoutMs: 60_000 });
+  waitFor(() => !isAlive(pid), { what: `runner ${pid} to exit`, timeoutMs: 60_000 });
 
 const freePort = async (): Promise<number> => {
   const server = createServer();

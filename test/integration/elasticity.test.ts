@@ -118,7 +118,7 @@ test("rejects calls with overloaded when the queue is full, and the queue never 
   expect(deepest).toBe(8);
 });
 
-test("retries a call that its pool rejects at most maxAttempts times", async () => {
+test("a call that its pool rejects with overloaded stops retrying after maxAttempts", async () => {
   const { flame } = await withRunners({ max: 1, maxQueue: 0 });
   flame.pools["default"]!.update({ maxQueue: 1 });
   await Probe.whoami();

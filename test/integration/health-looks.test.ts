@@ -10,7 +10,7 @@ import { notes, silent } from "./setup.ts";
 import { parentOf } from "./static-runners.ts";
 
 test.each([2 ** 31, Number.MAX_VALUE])(
-  "a healthCheckMs of %d, beyond the limit of timers, does not check at once",
+  "a healthCheckMs of %d, beyond the limit of timers, causes no immediate check",
   async (healthCheckMs) => {
     let looks = 0;
     const server = createServer((_request, response) => {
@@ -18,7 +18,7 @@ test.each([2 ** 31, Number.MAX_VALUE])(
       response.end("{}");
     }).listen(0, "127.0.0.1");
     onTestFinished(() => void server.close());
-    await waitFor(() => server.listening, { what: "the server" });
+    await waitFor(() => server.listening, { what: "the server to listen" });
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const { flame: parent } = parentOf([{ url }], { healthCheckMs });
     expect(parent.pools["default"]!.stats().runners.idle).toBe(1);

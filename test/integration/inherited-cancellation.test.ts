@@ -42,7 +42,7 @@ describe("a nested call of an aborted handler", () => {
       () => noted("began", "inner").length >= handlers,
       (signal) => Hop.through.with({ signal })("a", way),
     );
-    const late = await waitFor(() => noted("late:canceled:no")[0], { what: "the end of the outer handler" });
+    const late = await waitFor(() => noted("late:canceled:no")[0], { what: "the outer handler to end" });
     expect(late.level).toBe("outer");
     expect(noted("ended:canceled:unknown", "outer")).toHaveLength(1);
     await waitFor(() => noted("aborted", "inner").length >= handlers, { what: "the inner handlers to be aborted" });
@@ -56,7 +56,7 @@ describe("a nested call of an aborted handler", () => {
       () => noted("backoff", "outer").length === 1,
       (signal) => Hop.through.with({ signal })("a", "backoff"),
     );
-    await waitFor(() => noted("late:canceled:no")[0], { what: "the end of the outer handler" });
+    await waitFor(() => noted("late:canceled:no")[0], { what: "the outer handler to end" });
     expect(noted("ended:canceled:yes", "outer")).toHaveLength(1);
     expect(noted("failed", "inner")).toHaveLength(1);
   });
@@ -70,7 +70,7 @@ describe("a nested call of an aborted handler", () => {
       () => noted("began", "outer").length === 2,
       (signal) => Hop.through.with({ signal })("waiting", "call"),
     );
-    const ended = await waitFor(() => noted("ended:canceled:no", "outer")[0], { what: "the end of the call" });
+    const ended = await waitFor(() => noted("ended:canceled:no", "outer")[0], { what: "the call to end" });
     expect(ended.id).toBe("waiting");
     expect(await Hop.slots()).toEqual({ slotsUsed: 1, pending: 0 });
     holder.abort();
@@ -84,15 +84,15 @@ describe("a nested call of an aborted handler", () => {
       () => noted("began", "inner").length === 1,
       (signal) => HopApart[kind].with({ signal })("a", "call"),
     );
-    await waitFor(() => noted("aborted", "inner").length === 1, { what: "the abort of the inner handler" });
-    await waitFor(() => noted("late:canceled:no")[0], { what: "the end of the outer handler" });
+    await waitFor(() => noted("aborted", "inner").length === 1, { what: "the inner handler to be aborted" });
+    await waitFor(() => noted("late:canceled:no")[0], { what: "the outer handler to end" });
   });
 
   test("is canceled when the handler reaches its deadline", async () => {
     const { noted } = await shared();
     expect(await codeOf(Hop.through.with({ timeoutMs: 3_000 })("a", "call"))).toBe("timeout");
-    await waitFor(() => noted("aborted", "inner").length === 1, { what: "the abort of the inner handler" });
-    await waitFor(() => noted("late:canceled:no")[0], { what: "the end of the outer handler" });
+    await waitFor(() => noted("aborted", "inner").length === 1, { what: "the inner handler to be aborted" });
+    await waitFor(() => noted("late:canceled:no")[0], { what: "the outer handler to end" });
     await free();
   });
 

@@ -133,7 +133,7 @@ test("shutdown of a runner ends its child processes", async () => {
   const { runner, isolate } = await pids();
   expect([runner, isolate].map(isAlive)).toEqual([true, true]);
   await flame.shutdown();
-  await waitFor(() => !isAlive(runner) && !isAlive(isolate), { what: "the end of both" });
+  await waitFor(() => !isAlive(runner) && !isAlive(isolate), { what: "both processes to exit" });
 });
 
 test("SIGKILL to a runner ends its child process, even with a stuck handler", async () => {
@@ -141,11 +141,11 @@ test("SIGKILL to a runner ends its child process, even with a stuck handler", as
   const { file, lines } = notes();
   const { runner, isolate } = await pids();
   const stuck = InProcess.spin(file).catch((error: { code: string }) => error.code);
-  await waitFor(() => lines().length > 0, { what: "the start of the handler" });
+  await waitFor(() => lines().length > 0, { what: "the handler to start" });
   expect(lines()).toEqual([`spinning ${isolate}`]);
   process.kill(runner, "SIGKILL");
   expect(await stuck).toBe("transport_error");
-  await waitFor(() => !isAlive(isolate), { what: "the end of the child process" });
+  await waitFor(() => !isAlive(isolate), { what: "the child process to exit" });
 });
 
 test("SIGTERM to a runner and to its child process with a stuck handler ends both", async () => {
@@ -153,9 +153,9 @@ test("SIGTERM to a runner and to its child process with a stuck handler ends bot
   const { file, lines } = notes();
   const { runner, isolate } = await pids();
   const stuck = InProcess.spin(file).catch((error: { code: string; executed: string }) => [error.code, error.executed]);
-  await waitFor(() => lines().length > 0, { what: "the start of the handler" });
+  await waitFor(() => lines().length > 0, { what: "the handler to start" });
   process.kill(runner, "SIGTERM");
   process.kill(isolate, "SIGTERM");
   expect(await stuck).toEqual(["unavailable", "yes"]);
-  await waitFor(() => !isAlive(runner) && !isAlive(isolate), { what: "the end of both" });
+  await waitFor(() => !isAlive(runner) && !isAlive(isolate), { what: "both processes to exit" });
 });

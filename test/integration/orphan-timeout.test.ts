@@ -43,7 +43,7 @@ test("an idle runner stays up past its orphan timeout while its parent lives, an
   });
   expect(isAlive(pid)).toBe(true);
   parent.kill("SIGKILL");
-  await waitFor(() => !isAlive(pid), { what: "the end of the runner", timeoutMs: orphanTimeoutMs + 5_000 });
+  await waitFor(() => !isAlive(pid), { what: "the runner to exit", timeoutMs: orphanTimeoutMs + 5_000 });
   expect(drained()).toEqual([
     expect.objectContaining({
       "flame.runner.termination.reason": "orphaned",
@@ -57,7 +57,7 @@ test("an orphaned runner finishes its detached call before it exits", async () =
   const { parent, pid, drained } = await startFamily(file);
   await waitFor(() => lines().length === 1, { what: "the handler to start" });
   parent.kill("SIGKILL");
-  await waitFor(() => !isAlive(pid), { what: "the end of the runner" });
+  await waitFor(() => !isAlive(pid), { what: "the runner to exit" });
   expect(lines().map((line) => line.split(" ")[0])).toEqual(["start", "end"]);
   expect(drained()).toHaveLength(1);
 });

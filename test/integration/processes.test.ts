@@ -97,7 +97,7 @@ test("boots a runner to restore min after one is killed", async () => {
   await waitFor(() => Probe.whoami().then(({ pid }) => pid !== undefined), { what: "a runner that serves" });
   process.kill(victim!.pid, "SIGKILL");
   await waitFor(() => backend.running().length === 2 && backend.running().every(({ pid }) => pid !== victim!.pid), {
-    what: "two living runners",
+    what: "two running runners, without the killed one",
     timeoutMs: 20_000,
   });
 });

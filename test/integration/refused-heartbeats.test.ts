@@ -28,7 +28,7 @@ test("a runner with another secret and its parent both log the rejected heartbea
   onTestFinished(() => flame.shutdown());
   await flame.configure({});
 
-  await waitFor(() => named("flame.runner.lost").length > 0, { what: "the end of the runner", timeoutMs: 30_000 });
+  await waitFor(() => named("flame.runner.lost").length > 0, { what: "the runner to exit", timeoutMs: 30_000 });
 
   const because = /signature is invalid.*FLAME_SECRET.*proxy/;
   const refused = named("flame.heartbeat.refused");

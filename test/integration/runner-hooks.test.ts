@@ -81,7 +81,7 @@ test("onRunnerStart that hangs past spawnTimeoutMs is named in the error", async
   expect((await failure(spawned)).message).toMatch(
     /not ready after \d+ ms .*spawnTimeoutMs: 60000\)\. onRunnerStart was still running: make it faster, or raise spawnTimeoutMs/,
   );
-  await waitFor(() => backend.running().length === 0, { what: "the end of the runner" });
+  await waitFor(() => backend.running().length === 0, { what: "the runner to exit" });
 });
 
 test("a runner that exits during onRunnerStart fails the call with its exit code and the hook", async () => {
@@ -97,7 +97,7 @@ test("onRunnerStop runs after the last invocation and is aborted at the drain ti
   const stopped = flame.shutdown();
   await slow;
   await stopped;
-  await waitFor(() => lines().length === 5, { what: "the end of the runner" });
+  await waitFor(() => lines().length === 5, { what: "the runner to exit" });
   expect(lines()).toEqual(["start none", "slow begins", "slow ends", "stop aborted", "stop none"]);
 });
 

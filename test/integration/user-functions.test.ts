@@ -185,7 +185,7 @@ describe("exited", () => {
     }));
     expect(await call()).toBe("pong");
     end.resolve();
-    await waitFor(() => failures(logged, "flame.runner.lost").length === 1, { what: "the end of the runner" });
+    await waitFor(() => failures(logged, "flame.runner.lost").length === 1, { what: "the runner to exit" });
     expect(failures(logged, "flame.runner.lost")[0]).toMatch(said);
     expect(await call()).toBe("pong");
     expect(spawned).toBe(2);
