@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the certificates of this folder anew, valid for a hundred years: sh make.sh
+# Creates the certificates of this folder, valid for a hundred years: sh make.sh
 set -eu
 cd "$(dirname "$0")"
 key() { openssl ecparam -name prime256v1 -genkey -noout -out "$1-key.pem"; }
