@@ -26,5 +26,7 @@ const server = createRunnerServer(
   },
   { port: 0, hostname: "127.0.0.1" },
 );
+// Like the handler of a program that does not know of the runner.
+if (process.argv.includes("--exits")) process.on("SIGTERM", () => process.exit(0));
 await server.ready;
 say(server.url);

@@ -8,7 +8,7 @@ import type { Telemetry } from "../../telemetry/telemetry.ts";
 import type { Admission } from "../request/admission.ts";
 import type { IsolateRunner } from "../isolation/isolate-runner.ts";
 import type { LifecycleHooks } from "./hooks.ts";
-import { makeStop, replacedStop, type StopOptions, stopOnSignals } from "./shutdown.ts";
+import { checkSignalHandlers, makeStop, replacedStop, type StopOptions, stopOnSignals } from "./shutdown.ts";
 import type { Listener } from "../http/listen.ts";
 import { readStop, type ResolvedRunnerOptions } from "../options.ts";
 import { HeartbeatTimeout } from "./heartbeat-timeout.ts";
@@ -57,7 +57,8 @@ export const startLifecycle = (deps: LifecycleDeps): Lifecycle => {
     forgetSignals();
     stopSupervision();
   };
-  if (options.handleSignals) forgetSignals = stopOnSignals(stop, logger);
+  const live = { runnerId, logger, inFlight: () => admission.inFlight };
+  if (options.handleSignals) forgetSignals = stopOnSignals(stop, live);
 
   const orphaned = (detail: string): void => {
     telemetry.emit({ _tag: "RunnerDraining", pool: poolName, runnerId, reason: "orphaned", detail });
@@ -84,6 +85,7 @@ export const startLifecycle = (deps: LifecycleDeps): Lifecycle => {
       }
       if (stopped) return;
     }
+    if (options.handleSignals) checkSignalHandlers(live);
     admission.open();
     if (orphanTimeoutMs !== undefined) {
       heartbeatTimeout = new HeartbeatTimeout({

@@ -10,6 +10,7 @@ import { exceptionMeta } from "../../telemetry/exception.ts";
 import { makeRedactor } from "../../telemetry/redaction.ts";
 import type { Admission } from "../request/admission.ts";
 import type { IsolateRunner } from "../isolation/isolate-runner.ts";
+import { type LiveRunner, reportEarlyExit, warnOfForeignHandlers } from "./early-exit.ts";
 import type { LifecycleHooks } from "./hooks.ts";
 import type { Listener } from "../http/listen.ts";
 
@@ -116,22 +117,27 @@ export const makeStop = (options: LifecycleOptions): ((stop?: OwnStopOptions) =>
 
 const signals = ["SIGTERM", "SIGINT"] as const;
 
-/** The runners of this process that a signal stops, with their loggers. */
-const stoppable: Map<() => Promise<void>, Logger> = new Map();
+/** The runners of this process that a signal stops. */
+const stoppable: Map<() => Promise<void>, LiveRunner> = new Map();
 let signaled = false;
 
+const onExit = (code: number): void => reportEarlyExit(code, stoppable.values());
+
 const onSignal = (signal: NodeJS.Signals): void => {
-  if (signaled) process.exit(1);
+  if (signaled) {
+    process.off("exit", onExit);
+    process.exit(1);
+  }
   signaled = true;
-  const stops = [...stoppable].map(([stop, logger]) => {
+  const stops = [...stoppable].map(([stop, { logger }]) => {
     logger.info(`${signal}: the runner drains and exits. Send the signal again to exit at once.`);
     return stop();
   });
-  const [logger] = stoppable.values();
+  const [runner] = stoppable.values();
   Promise.all(stops).then(
     () => process.exit(0),
     (error: unknown) => {
-      logger?.error("The runner failed to stop in order.", exceptionMeta(error, makeRedactor([])));
+      runner?.logger.error("The runner failed to stop in order.", exceptionMeta(error, makeRedactor([])));
       process.exit(1);
     },
   );
@@ -143,12 +149,19 @@ const onSignal = (signal: NodeJS.Signals): void => {
  *
  * @returns A function that removes the runner, and with the last runner the signal handlers.
  */
-export const stopOnSignals = (stop: () => Promise<void>, logger: Logger): (() => void) => {
-  if (stoppable.size === 0) for (const signal of signals) process.on(signal, onSignal);
-  stoppable.set(stop, logger);
+export const stopOnSignals = (stop: () => Promise<void>, runner: LiveRunner): (() => void) => {
+  if (stoppable.size === 0) {
+    for (const signal of signals) process.on(signal, onSignal);
+    process.on("exit", onExit);
+  }
+  stoppable.set(stop, runner);
   return () => {
     stoppable.delete(stop);
-    if (stoppable.size > 0 || signaled) return;
-    for (const signal of signals) process.off(signal, onSignal);
+    if (stoppable.size > 0) return;
+    process.off("exit", onExit);
+    if (!signaled) for (const signal of signals) process.off(signal, onSignal);
   };
 };
+
+/** Warns of other handlers of the signals that stop a runner, if they appear to exit the process. */
+export const checkSignalHandlers = (runner: LiveRunner): void => warnOfForeignHandlers(signals, onSignal, runner);

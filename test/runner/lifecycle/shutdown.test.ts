@@ -124,18 +124,39 @@ describe("signals", () => {
   const program = fileURLToPath(new URL("../signal-runner.ts", import.meta.url));
 
   /** A runner process with one running invocation, which ends when a line arrives on stdin. */
-  const startProcess = async () => {
-    const child = spawn(process.execPath, [program], { stdio: ["pipe", "pipe", "inherit"] });
+  const startProcess = async (...args: ReadonlyArray<string>) => {
+    const child = spawn(process.execPath, [program, ...args], { stdio: ["pipe", "pipe", "inherit"] });
     onTestFinished(() => void child.kill("SIGKILL"));
     let output = "";
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
     const exited = once(child, "exit");
-    await expect.poll(() => output, { timeout: 10_000 }).toMatch(/^http.*\n/);
-    const held = send({ server: { url: output.trim() } }, sign("test/hold", []));
+    await expect.poll(() => output, { timeout: 10_000 }).toMatch(/^http.*\n/m);
+    const held = send({ server: { url: /^http.*/m.exec(output)![0] } }, sign("test/hold", []));
     held.catch(() => {});
     await expect.poll(() => output).toContain("running");
     return { child, exited, held, output: () => output };
   };
+
+  test("a foreign SIGTERM handler that exits is warned of at the start, and what it cut off is logged", async () => {
+    const { child, exited, held, output } = await startProcess("--exits");
+    expect(output()).toContain("this program has a SIGTERM handler that calls exit");
+    child.kill("SIGTERM");
+    expect(await exited).toEqual([0, null]);
+    await expect(held).rejects.toThrow();
+    expect(output()).toMatch(
+      /the process exited with code 0 while 1 invocation was running(, by process\.exit at .*signal-runner\.ts:\d+.*)?\./,
+    );
+    expect(output()).toContain("set handleSignals: false and exit after await server.stop()");
+  });
+
+  test("a runner without foreign handlers logs neither", async () => {
+    const { child, exited, output } = await startProcess();
+    child.kill("SIGTERM");
+    child.stdin.end("finish\n");
+    await exited;
+    expect(output()).not.toContain("calls exit");
+    expect(output()).not.toContain("the process exited");
+  });
 
   test("SIGTERM drains the runner, then the process exits with code 0", async () => {
     const { child, exited, held, output } = await startProcess();
