@@ -129,7 +129,7 @@ describe("signals", () => {
     onTestFinished(() => void child.kill("SIGKILL"));
     let output = "";
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
-    const exited = once(child, "exit");
+    const exited = once(child, "close");
     await expect.poll(() => output, { timeout: 10_000 }).toMatch(/^http.*\n/m);
     const held = send({ server: { url: /^http.*/m.exec(output)![0] } }, sign("test/hold", []));
     held.catch(() => {});
