@@ -130,10 +130,10 @@ describe("signals", () => {
     let output = "";
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
     const exited = once(child, "close");
-    await expect.poll(() => output, { timeout: 10_000 }).toMatch(/^http.*\n/m);
+    await expect.poll(() => output, { timeout: 30_000 }).toMatch(/^http.*\n/m);
     const held = send({ server: { url: /^http.*/m.exec(output)![0] } }, sign("test/hold", []));
     held.catch(() => {});
-    await expect.poll(() => output).toContain("running");
+    await expect.poll(() => output, { timeout: 30_000 }).toMatch(/^running$/m);
     return { child, exited, held, output: () => output };
   };
 
