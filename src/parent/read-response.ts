@@ -4,7 +4,7 @@ import type { RequestHead, ResponseHead, RunnerTimings } from "../contract/wire/
 import { decodeErrorBody, errorFromBody } from "../contract/wire/error-body.ts";
 import type { CallError, FlameErrorContext } from "../contract/errors.ts";
 import { InvokeError, withContext } from "../contract/errors.ts";
-import { readResponseHead } from "../contract/wire/headers.ts";
+import { type ReadHead, readResponseHead } from "../contract/wire/headers.ts";
 import type { InstanceNote } from "../contract/wire/instance.ts";
 import type { Keyring } from "../contract/wire/signature.ts";
 import { checkResponse, type ResponseCheck, verifyResponse } from "../contract/wire/signature.ts";
@@ -136,15 +136,14 @@ const readUnsigned = (
 };
 
 const rejection = (
-  head: ResponseHead,
+  { head, line, signature }: ReadHead<ResponseHead>,
   body: Uint8Array,
-  signature: string,
   keyring: Keyring,
 ): AttemptResponse["rejected"] => {
   const key = keyring.find(head.keyId);
   if (key === undefined)
     return { reason: "unknown_key", detail: `the key "${head.keyId}" is not in this parent's keyring` };
-  if (verifyResponse(head, body, signature, key)) return undefined;
+  if (verifyResponse(head, body, signature, key, line)) return undefined;
   return {
     reason: "mismatch",
     detail: "its signature does not match: it answers another request, or the two sides have different secrets",
@@ -169,7 +168,7 @@ export const readResponse = (
     );
     return { result: { error }, timings: undefined, bytes };
   }
-  const rejected = rejection(read.head, response.body, read.signature, keyring);
+  const rejected = rejection(read, response.body, keyring);
   if (rejected !== undefined) {
     const error = new InvokeError(
       "signature_error",

@@ -7,7 +7,7 @@ import { wallClockMs } from "../contract/wire/clock.ts";
 import type { Codec } from "../contract/codec/codec.ts";
 import type { RequestHead } from "../contract/wire/envelope.ts";
 import { type FlameErrorContext, InvokeError, withContext } from "../contract/errors.ts";
-import { requestHeaders } from "../contract/wire/headers.ts";
+import { requestHeaders, requestLine } from "../contract/wire/headers.ts";
 import { HEARTBEAT_METHOD } from "../contract/wire/heartbeat.ts";
 import { askingAudience, type InstanceNote, readInstanceNote } from "../contract/wire/instance.ts";
 import { isObject } from "../contract/codec/limits.ts";
@@ -126,7 +126,8 @@ export class RunnerExchange implements OversizedListener {
 
   #transmit(head: RequestHead, body: Uint8Array): void {
     const { config, transport, keyring, maxResponseBytes } = this.deps;
-    const headers = requestHeaders(head, signRequest(head, body, keyring.signing));
+    const line = requestLine(head);
+    const headers = requestHeaders(head, signRequest(head, body, keyring.signing, line), line);
     headers["content-type"] = "application/json";
     const { url } = this.#request.runner;
     this.#head = head;

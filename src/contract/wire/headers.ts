@@ -5,8 +5,7 @@
  */
 import { header, standardHeader, WIRE_VERSION } from "./envelope.ts";
 import type { RequestHead, ResponseHead } from "./envelope.ts";
-import type { SpanExport } from "./span-export.ts";
-import { microsText, readMicros, wholePattern, wholeText } from "./numbers.ts";
+import { wholePattern, wholeText } from "./numbers.ts";
 
 export { newNonce } from "./nonce.ts";
 
@@ -67,12 +66,12 @@ const longestLine = 2_048;
 export const requestLine = (head: RequestHead): string =>
   `${WIRE_VERSION} ${head.method} ${head.invocationId} ${head.attempt} ${head.audience} ${head.keyId} ${wholeText(head.createdMs)} ${head.nonce} ${wholeText(head.timeoutMs)}${head.detached === true ? " detached" : ""}`;
 
-const exportText = (exported: SpanExport | undefined): string =>
-  exported === undefined ? "" : ` ${wholeText(exported.unsent)} ${wholeText(exported.failed)}`;
-
 /** Returns the fields of a response as the line that is sent and signed. Times are in whole microseconds. */
-export const responseLine = ({ outcome, runnerId, keyId, timings }: ResponseHead): string =>
-  `${WIRE_VERSION} ${outcome} ${runnerId} ${keyId} ${microsText(timings.receivedMs)} ${microsText(timings.sentMs)} ${microsText(timings.queueMs)} ${microsText(timings.handlerMs)} ${wholeText(timings.spans)}${exportText(timings.exported)}`;
+export const responseLine = ({ outcome, runnerId, keyId, timings }: ResponseHead): string => {
+  const { receivedMs, sentMs, queueMs, handlerMs, spans, exported } = timings;
+  const line = `${WIRE_VERSION} ${outcome} ${runnerId} ${keyId} ${wholeText(Math.round(receivedMs * 1000))} ${wholeText(Math.round(sentMs * 1000))} ${wholeText(Math.round(queueMs * 1000))} ${wholeText(Math.round(handlerMs * 1000))} ${wholeText(spans)}`;
+  return exported === undefined ? line : `${line} ${wholeText(exported.unsent)} ${wholeText(exported.failed)}`;
+};
 
 /**
  * Maximum length of baggage that is sent twice: two copies of 8 KiB would not fit into the 16 KiB that HTTP servers
@@ -83,9 +82,15 @@ const maxStandardBaggageLength = 2_048;
 /**
  * Returns the headers of a request with its signature. Empty fields are sent, absent ones are omitted. Trace context is
  * sent twice: signed in Firelight's own headers, and unsigned under its standard names.
+ *
+ * @param line the line of the head, if it is known
  */
-export const requestHeaders = (head: RequestHead, signed: string): Record<string, string> => {
-  const headers: Record<string, string> = { [header.request]: requestLine(head), [header.signature]: signed };
+export const requestHeaders = (
+  head: RequestHead,
+  signed: string,
+  line: string = requestLine(head),
+): Record<string, string> => {
+  const headers: Record<string, string> = { [header.request]: line, [header.signature]: signed };
   if (head.idempotencyKey !== undefined) headers[header.idempotencyKey] = head.idempotencyKey;
   const { traceparent, tracestate, baggage } = head;
   if (traceparent !== undefined) headers[header.traceparent] = headers[standardHeader.traceparent] = traceparent;
@@ -97,11 +102,9 @@ export const requestHeaders = (head: RequestHead, signed: string): Record<string
   return headers;
 };
 
-const readLine = (get: GetHeader, name: string, pattern: RegExp): RegExpExecArray | Malformed => {
-  const value = get(name) ?? undefined;
+/** Why a line does not match its pattern. */
+const lineFault = (name: string, value: string | undefined): Malformed => {
   if (value === undefined) return { malformed: `${name} is missing` };
-  const match = value.length <= longestLine ? pattern.exec(value) : null;
-  if (match !== null) return match;
   const version = /^(\d{1,4}) /.exec(value)?.[1];
   return version === undefined || version === WIRE_VERSION
     ? { malformed: `${name} is malformed` }
@@ -110,18 +113,19 @@ const readLine = (get: GetHeader, name: string, pattern: RegExp): RegExpExecArra
       };
 };
 
-/** Returns the name of the first header that does not match its pattern. */
-const firstUnfit = (...checks: ReadonlyArray<readonly [string, string | undefined, RegExp]>): string | undefined => {
-  for (const [name, value, pattern] of checks) if (value !== undefined && !pattern.test(value)) return name;
-  return undefined;
-};
+/** A parsed head, and what its signature is checked with. */
+export interface ReadHead<Head> {
+  readonly head: Head;
+  /** The line of the head, as it was received. */
+  readonly line: string;
+  readonly signature: string;
+}
 
 /** Parses the head of a request. It must not be trusted before its signature is verified. */
-export const readRequestHead = (
-  get: GetHeader,
-): { readonly head: RequestHead; readonly signature: string } | Malformed => {
-  const fields = readLine(get, header.request, requestPattern);
-  if ("malformed" in fields) return fields;
+export const readRequestHead = (get: GetHeader): ReadHead<RequestHead> | Malformed => {
+  const text = get(header.request) ?? undefined;
+  const fields = text !== undefined && text.length <= longestLine ? requestPattern.exec(text) : null;
+  if (fields === null) return lineFault(header.request, text);
   const head: RequestHead = {
     method: fields[2]!,
     invocationId: fields[3]!,
@@ -139,22 +143,29 @@ export const readRequestHead = (
   };
   const signature = get(header.signature) ?? undefined;
   if (signature === undefined) return { malformed: `${header.signature} is missing` };
-  const unfit = firstUnfit(
-    [header.signature, signature, signaturePattern],
-    [header.idempotencyKey, head.idempotencyKey, idempotencyKey],
-    [header.traceparent, head.traceparent, traceparent],
-    [header.tracestate, head.tracestate, tracestate],
-    [header.baggage, head.baggage, baggage],
-  );
-  return unfit === undefined ? { head, signature } : { malformed: `${unfit} is malformed` };
+  if (!signaturePattern.test(signature)) return { malformed: `${header.signature} is malformed` };
+  if (head.idempotencyKey !== undefined && !idempotencyKey.test(head.idempotencyKey))
+    return { malformed: `${header.idempotencyKey} is malformed` };
+  if (head.traceparent !== undefined && !traceparent.test(head.traceparent))
+    return { malformed: `${header.traceparent} is malformed` };
+  if (head.tracestate !== undefined && !tracestate.test(head.tracestate))
+    return { malformed: `${header.tracestate} is malformed` };
+  if (head.baggage !== undefined && !baggage.test(head.baggage)) return { malformed: `${header.baggage} is malformed` };
+  return { head, line: fields[0], signature };
 };
 
 /**
  * Returns the headers of a response with its signature. Fields that the other side knows from its request are signed
  * but not sent.
+ *
+ * @param line the line of the head, if it is known
  */
-export const responseHeaders = (head: ResponseHead, signed: string): Record<string, string> => ({
-  [header.response]: responseLine(head),
+export const responseHeaders = (
+  head: ResponseHead,
+  signed: string,
+  line: string = responseLine(head),
+): Record<string, string> => ({
+  [header.response]: line,
   [header.signature]: signed,
 });
 
@@ -163,9 +174,10 @@ export const readResponseHead = (
   get: GetHeader,
   status: number,
   request: Pick<RequestHead, "nonce" | "invocationId" | "attempt">,
-): { readonly head: ResponseHead; readonly signature: string } | Malformed => {
-  const fields = readLine(get, header.response, responsePattern);
-  if ("malformed" in fields) return fields;
+): ReadHead<ResponseHead> | Malformed => {
+  const text = get(header.response) ?? undefined;
+  const fields = text !== undefined && text.length <= longestLine ? responsePattern.exec(text) : null;
+  if (fields === null) return lineFault(header.response, text);
   const signature = get(header.signature) ?? undefined;
   if (signature === undefined || !signaturePattern.test(signature)) {
     return { malformed: `${header.signature} is ${signature === undefined ? "missing" : "malformed"}` };
@@ -179,13 +191,13 @@ export const readResponseHead = (
     status,
     outcome: fields[2] as "ok" | "error",
     timings: {
-      receivedMs: readMicros(fields[5]!),
-      sentMs: readMicros(fields[6]!),
-      queueMs: readMicros(fields[7]!),
-      handlerMs: readMicros(fields[8]!),
+      receivedMs: Number(fields[5]!) / 1000,
+      sentMs: Number(fields[6]!) / 1000,
+      queueMs: Number(fields[7]!) / 1000,
+      handlerMs: Number(fields[8]!) / 1000,
       spans: Number(fields[9]),
       exported: fields[10] === undefined ? undefined : { unsent: Number(fields[10]), failed: Number(fields[11]) },
     },
   };
-  return { head, signature };
+  return { head, line: fields[0], signature };
 };

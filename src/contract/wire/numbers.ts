@@ -11,9 +11,3 @@ export const wholeText = (value: number): string => String(Math.min(Math.max(Mat
 
 /** Matches exactly what {@link wholeText} writes. */
 export const wholePattern = "(?:0|[1-9]\\d{0,14}|[1-3]\\d{15})";
-
-/** Formats milliseconds as whole microseconds. */
-export const microsText = (ms: number): string => wholeText(Math.round(ms * 1000));
-
-/** Parses what {@link microsText} writes, as milliseconds. */
-export const readMicros = (text: string): number => Number(text) / 1000;

@@ -67,6 +67,6 @@ export type PingReading =
 export const readPing = ({ head }: Ping, { status, header, body }: PingAnswer, key: SigningKey): PingReading => {
   const read = readResponseHead(header, status, head);
   if ("malformed" in read) return { _tag: "unsigned", malformed: read.malformed };
-  const holds = verifyResponse(read.head, body, read.signature, key);
+  const holds = verifyResponse(read.head, body, read.signature, key, read.line);
   return { _tag: holds ? "signed" : "forged", head: read.head };
 };

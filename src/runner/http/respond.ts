@@ -6,7 +6,7 @@ import type { InvocationReply } from "../../contract/wire/dispatcher.ts";
 import { httpStatus, type RequestHead, type ResponseHead, type RunnerTimings } from "../../contract/wire/envelope.ts";
 import { encodeErrorBody } from "../../contract/wire/error-body.ts";
 import type { CallError } from "../../contract/errors.ts";
-import { responseHeaders } from "../../contract/wire/headers.ts";
+import { responseHeaders, responseLine } from "../../contract/wire/headers.ts";
 import type { InstanceNote } from "../../contract/wire/instance.ts";
 import { type SigningKey, signResponse } from "../../contract/wire/signature.ts";
 import { wallClockMs } from "../../contract/wire/clock.ts";
@@ -57,7 +57,8 @@ export const signedReply = (head: RequestHead, key: SigningKey, runnerId: string
     outcome: reply.outcome,
     timings: reply.timings,
   };
-  const headers = responseHeaders(response, signResponse(response, reply.body, key));
+  const line = responseLine(response);
+  const headers = responseHeaders(response, signResponse(response, reply.body, key, line), line);
   headers["content-type"] = jsonType;
   return { status: reply.status, headers, body: reply.body };
 };

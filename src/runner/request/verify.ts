@@ -167,7 +167,7 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
 
     const read = readRequestHead(incoming.header);
     if ("malformed" in read) return malformed(incoming, read.malformed);
-    const { head, signature } = read;
+    const { head, line, signature } = read;
 
     const key = keyring.find(head.keyId);
     if (key === undefined) {
@@ -186,7 +186,7 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
     const body = await readBody(incoming, maxBodyBytes);
     if (!(body instanceof Uint8Array)) return body;
 
-    if (!verifyRequest(head, body, signature, key)) {
+    if (!verifyRequest(head, body, signature, key, line)) {
       return reject(401, signatureError(invalidSignature), {
         reason: "mismatch",
         detail: `The signature of invocation ${head.invocationId}, attempt ${head.attempt}, does not match with key "${key.id}": the sender has another secret under that id, or something in between (a proxy, gateway or mesh) changed an x-flame-* header or the body.`,

@@ -56,7 +56,7 @@ describe("request headers", () => {
   test.each([minimal, full, { ...full, detached: true as const }])("encode and decode the whole head", (head) => {
     const signature = signRequest(head, body, key);
     const read = readRequestHead(from(requestHeaders(head, signature)));
-    expect(read).toEqual({ head, signature });
+    expect(read).toEqual({ head, line: requestLine(head), signature });
   });
 
   test("omit absent fields and keep empty ones", () => {
@@ -103,7 +103,7 @@ describe("request headers", () => {
     try {
       const { port } = server.address() as AddressInfo;
       await fetch(`http://127.0.0.1:${port}/`, { method: "POST", headers: requestHeaders(full, signature), body });
-      expect(await seen.promise).toEqual({ head: full, signature });
+      expect(await seen.promise).toEqual({ head: full, line: requestLine(full), signature });
     } finally {
       server.close();
     }
@@ -210,7 +210,11 @@ describe("request headers", () => {
       baggage: "b".repeat(8192),
     };
     const signature = signRequest(longest, body, key);
-    expect(readRequestHead(from(requestHeaders(longest, signature)))).toEqual({ head: longest, signature });
+    expect(readRequestHead(from(requestHeaders(longest, signature)))).toEqual({
+      head: longest,
+      line: requestLine(longest),
+      signature,
+    });
   });
 
   test("are rejected in another version, which the error names", () => {
@@ -269,7 +273,11 @@ describe("response headers", () => {
   const withField = (at: number, value: string) => ({ ...good, [header.response]: line.with(at, value).join(" ") });
 
   test("encode and decode the whole head", () => {
-    expect(readResponseHead(from(good), 504, asked)).toEqual({ head: response, signature: good[header.signature] });
+    expect(readResponseHead(from(good), 504, asked)).toEqual({
+      head: response,
+      line: responseLine(response),
+      signature: good[header.signature],
+    });
   });
 
   test("are two, and do not repeat fields of the request", () => {

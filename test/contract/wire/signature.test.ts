@@ -459,6 +459,30 @@ describe("checkResponse, which verifies a body in chunks,", () => {
   );
 });
 
+describe("a message of any size", () => {
+  test.each(["s", "x".repeat(64), "y".repeat(65), "geheim-ü-☃"])(
+    "has the HMAC of the protocol with the secret %s",
+    (secret) => {
+      const own = { id: "default", secret };
+      for (const size of [0, 1, 20_000, 65_000, 66_000, 200_000]) {
+        const content = Buffer.alloc(size, "z");
+        const fields = [
+          requestLine(request),
+          request.idempotencyKey,
+          request.traceparent,
+          request.tracestate,
+          request.baggage,
+        ];
+        const { signature } = signedByTheBook("flame-v2-request", fields, content, secret);
+        expect(signRequest(request, content, own), `${size} bytes`).toBe(signature);
+        expect(signRequest(request, Buffer.from(content), { ...own })).toBe(signature);
+        expect(verifyRequest(request, content, signature, own, requestLine(request))).toBe(true);
+        expect(verifyRequest(request, content, signature, own, `${requestLine(request)} `)).toBe(false);
+      }
+    },
+  );
+});
+
 describe("the protocol's test vectors", () => {
   test.each(vectors.requests)(
     "the request $name is signed alike by the code and by the text of protocol.md",
@@ -482,7 +506,7 @@ describe("the protocol's test vectors", () => {
       expect(byTheBook).toEqual({ base, signature });
       expect(headers["x-flame-request"]).toBe(line);
       expect(ours(requestHeaders(head, signRequest(head, content, { id: head.keyId, secret })))).toEqual(headers);
-      expect(readRequestHead((name) => headers[name])).toEqual({ head, signature });
+      expect(readRequestHead((name) => headers[name])).toEqual({ head, line: headers["x-flame-request"], signature });
       expect(verifyRequest(head, content, signature, { id: head.keyId, secret })).toBe(true);
     },
   );
@@ -501,7 +525,11 @@ describe("the protocol's test vectors", () => {
       expect(byTheBook).toEqual({ base, signature });
       expect(headers["x-flame-response"]).toBe(line);
       expect(responseHeaders(head, signResponse(head, content, { id: head.keyId, secret }))).toEqual(headers);
-      expect(readResponseHead((name) => headers[name], head.status, head)).toEqual({ head, signature });
+      expect(readResponseHead((name) => headers[name], head.status, head)).toEqual({
+        head,
+        line: headers["x-flame-response"],
+        signature,
+      });
       expect(verifyResponse(head, content, signature, { id: head.keyId, secret })).toBe(true);
     },
   );
