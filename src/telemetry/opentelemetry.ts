@@ -6,24 +6,33 @@
  * A call belongs to the context of its caller, which may differ from the context that is active where its fiber runs.
  * So each stage keeps its OpenTelemetry context and passes it to the stages inside.
  */
-import type { Context as OtelContext } from "@opentelemetry/api";
+import type { Attributes, Context as OtelContext } from "@opentelemetry/api";
 import { ROOT_CONTEXT, context as otelContext, trace } from "@opentelemetry/api";
-import type * as Fiber from "effect/Fiber";
 import * as Clock from "effect/Clock";
 import * as Context from "effect/Context";
-import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import * as References from "effect/References";
 import * as Tracer from "effect/Tracer";
-import type { SpanFields, SpanSpec } from "./catalog.ts";
-import { RPC_SYSTEM, spans } from "./catalog.ts";
-import { emptyContext, fromCarrier, parentIn } from "./otel-context.ts";
-import { makeProviderTracer } from "./otel-provider.ts";
-import { EffectStageSpan, factAttributes, isOtelBacked } from "./otel-span.ts";
+import { wallClockMs } from "../contract/wire/clock.ts";
+import type { SpanSpec } from "./catalog.ts";
+import { attributes, RPC_SYSTEM, spans } from "./catalog.ts";
+import { fromCarrier } from "./otel-context.ts";
+import { makeSpanSource, type SpanSource } from "./otel-provider.ts";
+import {
+  addAttributes,
+  type FiberTimes,
+  isOtelBacked,
+  start,
+  startInEffect,
+  StageContext,
+  type StageSetup,
+  TracedStage,
+} from "./otel-span.ts";
 import type { Redactor } from "./redaction.ts";
 import { makeRedactor } from "./redaction.ts";
 import { makeRelay } from "./relay.ts";
-import type { HostContext, SpanIds, Stage, StageTracer } from "./telemetry.ts";
+import type { AnyFiber, SpanIds, Stage, StageTracer } from "./telemetry.ts";
+import { stageWith } from "./telemetry.ts";
 
 export interface OtelTracerOptions {
   /** Baggage keys that may travel to runners. */
@@ -34,28 +43,20 @@ export interface OtelTracerOptions {
   readonly redact?: Redactor;
 }
 
-/** Stages that contain other spans. */
-const containers: ReadonlySet<Stage["_tag"]> = new Set(["call", "map", "server", "handler"]);
+/** Stages that are in no other stage of their fiber. */
+const isAlone = (stage: Stage): boolean =>
+  stage._tag === "boot" || stage._tag === "server" || (stage._tag === "call" && stage.linkTo !== undefined);
 
-/** The OpenTelemetry context of a stage, stored on its span for the stages inside. */
-class StageContext extends Context.Service<StageContext, OtelContext>()("firelight/telemetry/StageContext") {}
-
-/** The parent span and the context of a stage. */
-interface SpanParent {
-  readonly parent: Tracer.AnySpan | undefined;
-  readonly context: OtelContext;
-}
-
-type AnyFiber = Fiber.Fiber<unknown, unknown>;
-
-const hostContext = (host: HostContext | undefined): OtelContext | undefined => host as OtelContext | undefined;
+/** The user's own tracer in a fiber. */
+const customTracer = ({ cache }: AnyFiber, source: SpanSource): Tracer.Tracer | undefined =>
+  cache.tracer === Tracer.nativeTracer || cache.tracer === source.tracer ? undefined : cache.tracer;
 
 /**
- * Returns the span around the fiber. Skips spans that disable propagation and, unless the user has a tracer, Effect's
- * in-memory spans: that parent would never be exported.
+ * Returns the span around a stage in a fiber. Skips spans that disable propagation and, unless the user has a tracer,
+ * Effect's in-memory spans: that parent would never be exported.
  */
-const surrounding = (fiber: AnyFiber, custom: Tracer.Tracer | undefined): Tracer.AnySpan | undefined => {
-  let span = fiber.cache.span;
+const surrounding = (stage: Stage, fiber: AnyFiber, custom: Tracer.Tracer | undefined): Tracer.AnySpan | undefined => {
+  let span = isAlone(stage) ? undefined : fiber.cache.span;
   while (
     span !== undefined &&
     ((custom === undefined && span instanceof Tracer.NativeSpan) ||
@@ -66,68 +67,28 @@ const surrounding = (fiber: AnyFiber, custom: Tracer.Tracer | undefined): Tracer
   return span;
 };
 
-/**
- * Returns the context of the surrounding stage with its span active: agents expect each span to start inside its
- * parent.
- */
-const inherited = (around: Tracer.AnySpan | undefined): OtelContext | undefined => {
-  const context = around === undefined ? undefined : Context.getOrUndefined(around.annotations, StageContext);
-  return context !== undefined && isOtelBacked(around!) ? trace.setSpan(context, around.span) : context;
+/** The links of a stage that continues the work of others. */
+const linksOf = (stage: Stage, fiber: AnyFiber): ReadonlyArray<Tracer.SpanLink> => {
+  const linked: ReadonlyArray<SpanIds> =
+    stage._tag === "boot" ? stage.links : stage._tag === "call" && stage.linkTo !== undefined ? [stage.linkTo] : [];
+  return [
+    ...fiber.getRef(References.TracerSpanLinks),
+    ...linked.map((ids) => ({ span: Tracer.externalSpan(ids), attributes: {} })),
+  ];
 };
 
-const spanParentOf = (stage: Stage, around: Tracer.AnySpan | undefined): SpanParent => {
-  if (stage._tag === "call" && stage.linkTo !== undefined) {
-    return { context: trace.deleteSpan(hostContext(stage.host) ?? otelContext.active()), parent: undefined };
-  }
-  switch (stage._tag) {
-    case "call":
-    case "map":
-    case "attempt": {
-      const context = hostContext(stage.host) ?? inherited(around) ?? otelContext.active();
-      return { context, parent: around ?? parentIn(context) };
-    }
-    case "acquire":
-    case "backoff":
-      return { context: inherited(around) ?? otelContext.active(), parent: around };
-    case "boot":
-      return { context: ROOT_CONTEXT, parent: undefined };
-    case "server": {
-      const context = fromCarrier(emptyContext(), stage.carrier, true);
-      return { context, parent: parentIn(context) };
-    }
-    case "handler": {
-      const context = inherited(around) ?? fromCarrier(emptyContext(), stage.carrier, true);
-      return { context, parent: around ?? parentIn(context) };
-    }
-  }
-};
+const noLinks: ReadonlyArray<Tracer.SpanLink> = [];
 
-const factsOf = (stage: Stage): SpanFields =>
-  stage._tag === "call" || stage._tag === "server"
-    ? { system: RPC_SYSTEM, method: stage.method, ...stage.facts }
-    : stage.facts;
+/** The clock of fibers that have no clock of their own. */
+const defaultClock = Context.get(Context.empty(), Clock.Clock);
 
-const linksOf = (stage: Stage): ReadonlyArray<SpanIds> => {
-  if (stage._tag === "boot") return stage.links;
-  return stage._tag === "call" && stage.linkTo !== undefined ? [stage.linkTo] : [];
-};
+const untimed: FiberTimes = { start: 0n, end: () => 0n };
 
-const asLink = (ids: SpanIds): Tracer.SpanLink => ({ span: Tracer.externalSpan(ids), attributes: {} });
-
-/**
- * The start of a span and a function that returns its end. Durations are monotonic even if the system clock is set in
- * between.
- */
-interface SpanTimes {
-  readonly start: bigint;
-  readonly end: () => bigint;
-}
-
-const untimed: SpanTimes = { start: 0n, end: () => 0n };
-
-const startTimes = (fiber: AnyFiber): SpanTimes => {
+/** The times of a span by the clock of a fiber; `undefined` where that is the clock of the process. */
+const timesOf = (fiber: AnyFiber, custom: Tracer.Tracer | undefined): FiberTimes | undefined => {
   if (!fiber.getRef(References.TracerTimingEnabled)) return untimed;
   const clock = fiber.getRef(Clock.Clock);
+  if (clock === defaultClock && custom === undefined) return undefined;
   const start = clock.currentTimeNanosUnsafe();
   const startedAt = clock.monotonicTimeNanosUnsafe();
   return { start, end: () => start + (clock.monotonicTimeNanosUnsafe() - startedAt) };
@@ -141,67 +102,74 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
   const allowed: ReadonlySet<string> = new Set(options.baggageKeys);
   const relay = makeRelay(allowed);
   if (!options.enabled) return relay;
-  const provider = makeProviderTracer();
+  const source = makeSpanSource();
   const redact = options.redact ?? makeRedactor([]);
 
-  const customTracer = (fiber: AnyFiber): Tracer.Tracer | undefined => {
-    const { tracer } = fiber.cache;
-    return tracer === Tracer.nativeTracer || tracer === provider.tracer ? undefined : tracer;
+  /** The context of a stage, without the span around it. `inner` is the context of the stage around it. */
+  const contextOf = (stage: Stage, inner: OtelContext | undefined): OtelContext => {
+    switch (stage._tag) {
+      case "call":
+      case "map":
+      case "attempt":
+        return (stage.host as OtelContext | undefined) ?? inner ?? otelContext.active();
+      case "acquire":
+      case "backoff":
+        return inner ?? otelContext.active();
+      case "boot":
+        return ROOT_CONTEXT;
+      case "server":
+        return fromCarrier(source.rootContext(), stage.carrier, true);
+      case "handler":
+        return inner ?? fromCarrier(source.rootContext(), stage.carrier, true);
+    }
   };
 
-  const open = (
-    fiber: AnyFiber,
-    stage: Stage,
-    custom: Tracer.Tracer | undefined,
-    startTime: bigint,
-  ): [Tracer.Span, EffectStageSpan] => {
-    const { parent, context } = spanParentOf(stage, surrounding(fiber, custom));
-    const spec: SpanSpec = spans[stage._tag];
-    const facts = factAttributes(factsOf(stage));
-    const spanOptions = {
-      name: "method" in stage ? stage.method : spec.name,
-      kind: spec.kind,
-      parent: Option.fromUndefinedOr(parent),
-      root: parent === undefined,
-      sampled: parent?.sampled ?? true,
-      annotations: Context.make(StageContext, context),
-      links: [...fiber.getRef(References.TracerSpanLinks), ...linksOf(stage).map(asLink)],
-      startTime,
+  /** The context of a stage that is not begun in another one, with its parent active. */
+  const startContext = (stage: Stage, around: Tracer.AnySpan | undefined): OtelContext => {
+    const context = contextOf(stage, around && Context.getOrUndefined(around.annotations, StageContext));
+    if (around !== undefined) return isOtelBacked(around) ? trace.setSpan(context, around.span) : context;
+    const parent = trace.getSpanContext(context);
+    const isRoot = stage._tag !== "server" && (isAlone(stage) || stage._tag === "acquire" || stage._tag === "backoff");
+    return parent !== undefined && (isRoot || !trace.isSpanContextValid(parent)) ? trace.deleteSpan(context) : context;
+  };
+
+  const begin: StageTracer["begin"] = (stage, fiber, outer) => {
+    const within = outer instanceof TracedStage ? outer : undefined;
+    const custom = within === undefined ? fiber && customTracer(fiber, source) : within.setup.custom;
+    if ((custom === undefined && !source.registered()) || fiber?.cache.tracerEnabled === false)
+      return relay.begin(stage);
+    const tag = stage._tag;
+    const { name, kind }: SpanSpec = spans[tag];
+    const links = fiber === undefined ? noLinks : linksOf(stage, fiber);
+    const around = within === undefined && fiber !== undefined ? surrounding(stage, fiber, custom) : undefined;
+    const setup: StageSetup = {
+      tag,
+      name: "method" in stage ? stage.method : name,
+      kind,
+      context: within === undefined ? startContext(stage, around) : within.inner,
+      outer: within,
+      around,
+      links,
+      startMs: wallClockMs(),
+      startedAt: performance.now(),
+      times: fiber && timesOf(fiber, custom),
+      custom,
+      baggageKeys: tag === "server" || tag === "handler" ? undefined : allowed,
+      source,
+      redact,
     };
-    const span =
-      custom === undefined
-        ? provider.startSpan({ context, attributes: facts }, spanOptions)
-        : otelContext.with(context, () => custom.span(spanOptions));
-    if (custom !== undefined) for (const name in facts) span.attribute(name, facts[name]);
-    const annotations = fiber.getRef(References.TracerSpanAnnotations);
-    for (const name in annotations) span.attribute(name, annotations[name]);
-    const baggageKeys = stage._tag === "server" || stage._tag === "handler" ? undefined : allowed;
-    return [span, new EffectStageSpan({ span, tag: stage._tag, context, baggageKeys, redact })];
+    const facts: Attributes = {};
+    if ("method" in stage) {
+      facts[attributes.system.name] = RPC_SYSTEM;
+      facts[attributes.method.name] = stage.method;
+    }
+    addAttributes(facts, stage.facts);
+    const direct = custom === undefined && links.length === 0 && (around === undefined || isOtelBacked(around));
+    const started = new TracedStage(setup, direct ? start(setup, facts) : startInEffect(setup, facts));
+    const annotations = fiber?.getRef(References.TracerSpanAnnotations);
+    for (const key in annotations) started.effect.attribute(key, annotations[key]);
+    return started;
   };
 
-  const stage: StageTracer["stage"] = <A, E, R>(
-    entered: Stage,
-    run: Parameters<typeof relay.stage<A, E, R>>[1],
-  ): Effect.Effect<A, E, R> =>
-    Effect.withFiber<A, E, R>((fiber) => {
-      const custom = customTracer(fiber);
-      if ((custom === undefined && !provider.registered()) || !fiber.cache.tracerEnabled)
-        return relay.stage(entered, run);
-      const times = startTimes(fiber);
-      const [span, stageSpan] = open(fiber, entered, custom, times.start);
-      const body = Effect.suspend(() => run(stageSpan));
-      const inside = containers.has(entered._tag)
-        ? Effect.updateContext(body, (context: Context.Context<R>) => {
-            const within = Context.add(context, Tracer.ParentSpan, span);
-            const traced = entered._tag === "handler" && custom === undefined;
-            return traced ? Context.add(within, Tracer.Tracer, provider.tracer) : within;
-          })
-        : body;
-      return Effect.onExitPrimitive(inside, (exit) => {
-        stageSpan.end(exit, times.end());
-        return undefined;
-      });
-    });
-
-  return { capture: relay.capture, stage, adopt: relay.adopt };
+  return { capture: relay.capture, begin, stage: stageWith(begin), adopt: relay.adopt };
 };

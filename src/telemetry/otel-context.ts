@@ -44,7 +44,7 @@ const baggageEntry = ({ value, metadata }: BaggageMember): BaggageEntry =>
  * span.
  */
 export const fromCarrier = (base: OtelContext, carrier: TraceCarrier, isRemote: boolean): OtelContext => {
-  const members = parseBaggage(carrier.baggage);
+  const members = carrier.baggage === undefined ? [] : parseBaggage(carrier.baggage);
   const context =
     members.length === 0
       ? propagation.deleteBaggage(base)
@@ -54,7 +54,7 @@ export const fromCarrier = (base: OtelContext, carrier: TraceCarrier, isRemote: 
         );
   const parent = parseTraceparent(carrier.traceparent);
   if (parent === undefined) return trace.deleteSpan(context);
-  const tracestate = boundTracestate(carrier.tracestate);
+  const tracestate = carrier.tracestate === undefined ? undefined : boundTracestate(carrier.tracestate);
   return trace.setSpanContext(context, {
     traceId: parent.traceId,
     spanId: parent.spanId,
@@ -95,12 +95,16 @@ export const carrierOf = (
   context: OtelContext,
   baggageKeys: ReadonlySet<string> | undefined,
 ): TraceCarrier => {
+  const carrier: { -readonly [Key in keyof TraceCarrier]: TraceCarrier[Key] } = {};
   const traceparent = span && formatTraceparent({ traceId: span.traceId, spanId: span.spanId, flags: span.traceFlags });
-  const tracestate = traceparent === undefined ? undefined : boundTracestate(span?.traceState?.serialize());
-  const baggage = formatBaggage(baggageIn(context), baggageKeys);
-  return {
-    ...(traceparent === undefined ? undefined : { traceparent }),
-    ...(tracestate === undefined ? undefined : { tracestate }),
-    ...(baggage === undefined ? undefined : { baggage }),
-  };
+  if (traceparent !== undefined) {
+    carrier.traceparent = traceparent;
+    const tracestate = span?.traceState && boundTracestate(span.traceState.serialize());
+    if (tracestate !== undefined) carrier.tracestate = tracestate;
+  }
+  if (propagation.getBaggage(context) !== undefined) {
+    const baggage = formatBaggage(baggageIn(context), baggageKeys);
+    if (baggage !== undefined) carrier.baggage = baggage;
+  }
+  return carrier;
 };

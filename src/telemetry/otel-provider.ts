@@ -1,7 +1,7 @@
 /**
- * An Effect tracer whose spans go to the OpenTelemetry provider of the host, even if it is registered later. It uses
- * the spans of `@effect/opentelemetry` without that library's hook around every step of a fiber, which costs more than
- * the spans.
+ * Starts spans of the OpenTelemetry provider of the host, even if it is registered later, and shows them to Effect. The
+ * Effect spans are those of `@effect/opentelemetry`, without that library's hook around every step of a fiber, which
+ * costs more than the spans.
  */
 import { OtelTracer as OtelTracerService, make } from "@effect/opentelemetry/OtelTracer";
 import type {
@@ -16,22 +16,22 @@ import * as Effect from "effect/Effect";
 import * as Tracer from "effect/Tracer";
 import { emptyContext, scopeName } from "./otel-context.ts";
 
-/** The context of a new span and the attributes that samplers see. */
-export interface SpanOrigin {
-  readonly context: OtelContext;
-  readonly attributes: Attributes;
-}
+type EffectSpanOptions = Parameters<Tracer.Tracer["span"]>[0];
 
-type SpanOptions = Parameters<Tracer.Tracer["span"]>[0];
-
-/** Creates Effect spans from the registered provider. */
-export interface ProviderTracer {
-  /** Creates spans in the context of the fiber. */
+/** Spans from the registered provider. */
+export interface SpanSource {
+  /** An Effect tracer that creates spans in the context of the fiber. */
   readonly tracer: Tracer.Tracer;
   /** Whether a provider is registered. Cheap enough to call for every stage. */
   registered(): boolean;
-  /** Creates a span in the given context. */
-  startSpan(origin: SpanOrigin, options: SpanOptions): Tracer.Span;
+  /** The context in which nothing is active. */
+  rootContext(): OtelContext;
+  /** Starts a span whose parent is the active span of the context. */
+  start(name: string, options: OtelSpanOptions, context: OtelContext): OtelSpan;
+  /** Starts a span whose parent is the one that Effect chose, in the given context. */
+  startUnder(options: EffectSpanOptions, attributes: Attributes, context: OtelContext): Tracer.Span;
+  /** Shows a started span to Effect. */
+  show(span: OtelSpan, options: EffectSpanOptions): Tracer.Span;
 }
 
 /** The API's delegate while no provider is registered. */
@@ -49,50 +49,54 @@ const withParent = (context: OtelContext, chosen: OtelContext | undefined): Otel
     : trace.setSpan(context, parent);
 };
 
-/** Creates a source of spans for the provider that is registered when a span starts. */
-export const makeProviderTracer = (): ProviderTracer => {
-  let source: unknown;
+/** Creates a source of spans from the provider that is registered when a span starts. */
+export const makeSpanSource = (): SpanSource => {
+  let provider: unknown;
   let target: OtelTracer = trace.getTracer(scopeName);
-  let origin: SpanOrigin | undefined;
   /** Whether the provider reads the parent from the active context instead of the argument. */
   let readsActiveContext = false;
+  /** Replaces the start of the next span that Effect's library makes. */
+  let instead: OtelTracer["startSpan"] | undefined;
 
-  const startSpan = (name: string, options: OtelSpanOptions | undefined, context: OtelContext): OtelSpan =>
-    target.startSpan(name, options, context);
+  const startSpan: OtelTracer["startSpan"] = (name, options, context) => target.startSpan(name, options, context);
+
+  const start: SpanSource["start"] = (name, options, context) =>
+    readsActiveContext
+      ? otelContext.with(context, startSpan, undefined, name, options, context)
+      : target.startSpan(name, options, context);
 
   const bridge: OtelTracer = {
-    startSpan: (name, options, context) => {
-      if (origin === undefined) return target.startSpan(name, options, context);
-      const within = withParent(origin.context, context);
-      const all = { ...options, attributes: origin.attributes };
-      return readsActiveContext
-        ? otelContext.with(within, startSpan, undefined, name, all, within)
-        : target.startSpan(name, all, within);
-    },
+    startSpan: (name, options, context) => (instead ?? startSpan)(name, options, context),
     startActiveSpan: (...args: ReadonlyArray<unknown>) => Reflect.apply(target.startActiveSpan, target, args),
   };
-  const spans = Effect.runSync(Effect.provideService(make, OtelTracerService, bridge));
+  const library = Effect.runSync(Effect.provideService(make, OtelTracerService, bridge));
+
+  const makeSpan = (started: OtelTracer["startSpan"], options: EffectSpanOptions): Tracer.Span => {
+    instead = started;
+    try {
+      return library.span(options);
+    } finally {
+      instead = undefined;
+    }
+  };
 
   return {
-    tracer: Tracer.make({ span: (options) => spans.span(options) }),
+    tracer: Tracer.make({ span: (options) => library.span(options) }),
     registered: () => {
-      const provider = trace.getTracerProvider();
-      const current = provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider;
+      const registered = trace.getTracerProvider();
+      const current = registered instanceof ProxyTracerProvider ? registered.getDelegate() : registered;
       if (current === noProvider) return false;
-      if (current !== source) {
-        source = current;
-        target = provider.getTracer(scopeName);
+      if (current !== provider) {
+        provider = current;
+        target = registered.getTracer(scopeName);
         readsActiveContext = emptyContext() !== ROOT_CONTEXT;
       }
       return true;
     },
-    startSpan: (at, options) => {
-      origin = at;
-      try {
-        return spans.span(options);
-      } finally {
-        origin = undefined;
-      }
-    },
+    rootContext: () => (readsActiveContext ? emptyContext() : ROOT_CONTEXT),
+    start,
+    startUnder: (options, attributes, context) =>
+      makeSpan((name, given, chosen) => start(name, { ...given, attributes }, withParent(context, chosen)), options),
+    show: (span, options) => makeSpan(() => span, options),
   };
 };

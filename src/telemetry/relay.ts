@@ -5,11 +5,11 @@
  */
 import type { Context as OtelContext } from "@opentelemetry/api";
 import { context as otelContext, trace } from "@opentelemetry/api";
-import * as Effect from "effect/Effect";
+import type * as Context from "effect/Context";
 import type { TraceCarrier } from "../contract/wire/envelope.ts";
 import { baggageIn, captureContext, carrierOf, emptyContext, fromCarrier, parentIn } from "./otel-context.ts";
 import type { HostContext, SpanIds, Stage, StageSpan, StageTracer } from "./telemetry.ts";
-import { noTracer } from "./telemetry.ts";
+import { noSpan, stageWith } from "./telemetry.ts";
 
 /** Stands in for a Firelight span with the span of the caller. */
 class RelayedSpan implements StageSpan {
@@ -33,9 +33,15 @@ class RelayedSpan implements StageSpan {
     return (this.#carrier ??= carrierOf(trace.getSpanContext(this.#context), this.#context, this.#baggageKeys));
   }
 
-  activate<A>(run: () => A): A {
-    return otelContext.with(this.#context, run);
+  activate<Args extends Array<unknown>, A>(run: (...args: Args) => A, ...args: Args): A {
+    return otelContext.with(this.#context, run, undefined, ...args);
   }
+
+  within<R>(context: Context.Context<R>): Context.Context<R> {
+    return context;
+  }
+
+  end(): void {}
 }
 
 /** Returns the context that a stage passes on; `undefined` if it is empty. */
@@ -63,13 +69,17 @@ const contextOf = (stage: Stage): OtelContext | undefined => {
  * Creates a tracer that relays contexts and records nothing. Only baggage with a key in `baggageKeys` is sent to
  * runners.
  */
-export const makeRelay = (baggageKeys: ReadonlySet<string>): StageTracer => ({
-  capture: () => captureContext() as unknown as HostContext,
-  stage: (stage, run) => {
+export const makeRelay = (baggageKeys: ReadonlySet<string>): StageTracer => {
+  const begin = (stage: Stage): StageSpan => {
     const context = contextOf(stage);
-    if (context === undefined) return noTracer.stage(stage, run);
+    if (context === undefined) return noSpan;
     const received = stage._tag === "server" || stage._tag === "handler";
-    return Effect.suspend(() => run(new RelayedSpan(context, received ? undefined : baggageKeys)));
-  },
-  adopt: (carrier) => new RelayedSpan(fromCarrier(emptyContext(), carrier, true), undefined),
-});
+    return new RelayedSpan(context, received ? undefined : baggageKeys);
+  };
+  return {
+    capture: captureContext as unknown as () => HostContext,
+    begin,
+    stage: stageWith(begin),
+    adopt: (carrier) => new RelayedSpan(fromCarrier(emptyContext(), carrier, true), undefined),
+  };
+};

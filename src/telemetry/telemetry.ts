@@ -2,7 +2,10 @@
  * The telemetry interface. Stages and the pool report events through it; the adapters beside this file turn them into
  * spans, metrics and log records. Without adapters it is a no-op.
  */
+import type * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
+import type * as Exit from "effect/Exit";
+import type * as Fiber from "effect/Fiber";
 import type { TraceCarrier } from "../contract/wire/envelope.ts";
 import { FailureSeries } from "../contract/failure-series.ts";
 import type { CallError, FlameErrorCode } from "../contract/errors.ts";
@@ -61,8 +64,18 @@ export interface StageSpan {
   /** `undefined` if there is no trace. */
   readonly ids: SpanIds | undefined;
   /** Runs a function with this span and the incoming baggage active, for the instrumentation of the process. */
-  activate<A>(run: () => A): A;
+  activate<Args extends Array<unknown>, A>(run: (...args: Args) => A, ...args: Args): A;
+  /** The context of a fiber inside this stage, where the span is the parent of Effect's spans. */
+  within<R>(context: Context.Context<R>): Context.Context<R>;
+  /**
+   * Ends the stage, once. The span takes its status from the exit: unset on success, ERROR with the status of the
+   * failure, `CANCELLED` on interruption.
+   */
+  end(exit: Exit.Exit<unknown, unknown>): void;
 }
+
+/** The fiber that a stage is in. */
+export type AnyFiber = Fiber.Fiber<unknown, unknown>;
 
 /** A part of a call that may become a span. */
 export type Stage =
@@ -274,9 +287,13 @@ export interface Telemetry {
   /** Reads the active context. Must be called in the caller's own stack, before any Effect runs. */
   capture(): HostContext | undefined;
   /**
-   * Runs an effect as a stage. The span ends with the effect and takes its status from the exit: unset on success,
-   * ERROR with the status of the failure, `CANCELLED` on interruption.
+   * Begins a stage.
+   *
+   * @param fiber the fiber that it is in, if any
+   * @param outer the stage that it is in, if it is not the one of the fiber
    */
+  begin(stage: Stage, fiber?: AnyFiber, outer?: StageSpan): StageSpan;
+  /** Runs an effect as a stage. It ends with the effect. */
   stage<A, E, R>(stage: Stage, run: (span: StageSpan) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R>;
   /**
    * Returns a handle for a stage that runs in another thread or process, to activate it here. Attributes and the end
@@ -296,20 +313,40 @@ export interface EventSink {
 }
 
 /** Records stages as spans. The OpenTelemetry adapter is one implementation. */
-export type StageTracer = Pick<Telemetry, "capture" | "stage" | "adopt">;
+export type StageTracer = Pick<Telemetry, "capture" | "begin" | "stage" | "adopt">;
 
-const noSpan: StageSpan = {
+/** Runs effects as stages that `begin` begins. */
+export const stageWith =
+  (begin: StageTracer["begin"]): StageTracer["stage"] =>
+  <A, E, R>(stage: Stage, run: (span: StageSpan) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.withFiber<A, E, R>((fiber) => {
+      const span = begin(stage, fiber);
+      const inside = Effect.updateContext(
+        Effect.suspend(() => run(span)),
+        (context: Context.Context<R>) => span.within(context),
+      );
+      return Effect.onExitPrimitive(inside, (exit) => {
+        span.end(exit);
+        return undefined;
+      });
+    });
+
+/** The span of a stage that records nothing and relays nothing. */
+export const noSpan: StageSpan = {
   setAttributes: () => {},
   setBootPhases: () => {},
   link: () => {},
   carrier: {},
   ids: undefined,
-  activate: (run) => run(),
+  activate: (run, ...args) => run(...args),
+  within: (context) => context,
+  end: () => {},
 };
 
 /** Records no spans. */
 export const noTracer: StageTracer = {
   capture: () => undefined,
+  begin: () => noSpan,
   stage: (_stage, run) => Effect.suspend(() => run(noSpan)),
   adopt: (carrier) => ({ ...noSpan, carrier }),
 };
@@ -322,6 +359,7 @@ const sinkFailures = new FailureSeries();
  */
 export const makeTelemetry = (tracer: StageTracer, sinks: ReadonlyArray<EventSink>): Telemetry => ({
   capture: tracer.capture,
+  begin: tracer.begin,
   stage: tracer.stage,
   adopt: tracer.adopt,
   emit: (event) => {

@@ -63,6 +63,10 @@ export const startRunner = async (start: StartOptions = {}): Promise<TestRunner>
   const tracer: StageTracer = {
     capture: noTracer.capture,
     adopt: noTracer.adopt,
+    begin: (stage) => {
+      if (stage._tag === "server") entered++;
+      return noTracer.begin(stage);
+    },
     stage: (stage, run) => {
       if (stage._tag === "server") entered++;
       return noTracer.stage(stage, run);
