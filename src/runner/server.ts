@@ -6,10 +6,8 @@
  * One object, the `Execution` of handler/execution.ts, carries the state of the invocation.
  */
 import * as Effect from "effect/Effect";
-import * as Exit from "effect/Exit";
 import type { Elysia as ElysiaClass } from "elysia";
 import { makeCodec } from "../contract/codec/codec.ts";
-import type { Dispatcher } from "../contract/wire/dispatcher.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
 import type { Logger } from "../contract/config/options.ts";
 import type { Environment, ResolvedConfig } from "../contract/config/resolve-config.ts";
@@ -20,7 +18,7 @@ import { makeRedactor, type Redactor } from "../telemetry/redaction.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type Admission, makeAdmission, Permit } from "./request/admission.ts";
 import { type Incoming, fromRequest, type IncomingRequest } from "./http/incoming.ts";
-import { makeDispatcher } from "./request/dispatch.ts";
+import { makeDispatcher, type ServingDispatcher } from "./request/dispatch.ts";
 import { makeIdempotencyGuard } from "./idempotency/idempotency.ts";
 import { makeIsolateRunner } from "./isolation/isolate-runner.ts";
 import { type Lifecycle, startLifecycle } from "./lifecycle/lifecycle.ts";
@@ -105,7 +103,7 @@ interface Stages {
   readonly unverified: UnverifiedRequests;
   readonly verify: Verifier;
   readonly admission: Admission;
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: ServingDispatcher;
   readonly runnerId: string;
   readonly rejections: RejectionLog;
   readonly lifecycle: Pick<Lifecycle, "onHeartbeat">;
@@ -123,7 +121,9 @@ const interruptedError = (permit: Permit, runnerId: string, method: string): Cal
         phase: "handler",
       });
 
-/** Runs an admitted invocation. The end of a drain interrupts it, and so does a disconnect unless it is detached. */
+const ignore = (): void => {};
+
+/** Runs an admitted invocation. The end of a drain cancels it, and so does a disconnect unless it is detached. */
 const runAdmitted = (
   { dispatcher, runnerId }: Stages,
   { head, key, body, clockOffsetMs }: Verified,
@@ -132,33 +132,27 @@ const runAdmitted = (
 ): Promise<Answer> =>
   new Promise((resolve) => {
     const { arrivedAt } = incoming;
-    const { method, invocationId, attempt, timeoutMs, idempotencyKey, traceparent, tracestate, baggage } = head;
-    const fiber = Effect.runFork(
-      dispatcher.dispatch({
-        method,
-        invocationId,
-        attempt,
-        timeoutMs,
-        idempotencyKey,
-        carrier: { traceparent, tracestate, baggage },
-        body,
-        arrivedAt,
-        clockOffsetMs,
-      }),
+    const { method, invocationId, attempt, timeoutMs, idempotencyKey } = head;
+    let stopListening: (() => void) | undefined;
+    let ended = false;
+    const serving = dispatcher.serve(
+      { method, invocationId, attempt, timeoutMs, idempotencyKey, carrier: head, body, arrivedAt, clockOffsetMs },
+      (reply) => {
+        ended = true;
+        stopListening?.();
+        permit.release();
+        resolve(
+          reply === undefined
+            ? signedError(head, key, runnerId, arrivedAt, interruptedError(permit, runnerId, method))
+            : signedReply(head, key, runnerId, reply),
+        );
+      },
     );
-    const stopListening = incoming.onDisconnect(() => {
-      if (head.detached !== true) fiber.interruptUnsafe();
-    });
-    permit.onCancel(() => fiber.interruptUnsafe());
-    fiber.addObserver((exit) => {
-      stopListening();
-      permit.release();
-      resolve(
-        Exit.isSuccess(exit)
-          ? signedReply(head, key, runnerId, exit.value)
-          : signedError(head, key, runnerId, arrivedAt, interruptedError(permit, runnerId, method)),
-      );
-    });
+    if (ended) return;
+    const cancel = (): void => void Effect.runFork(serving.abort());
+    permit.onCancel = cancel;
+    if (permit.canceled) cancel();
+    else stopListening = incoming.onDisconnect(head.detached === true ? ignore : cancel);
   });
 
 /** Reports a request that was not verified, and answers it. */
@@ -187,10 +181,17 @@ const handleInvocation = async (stages: Stages, request: IncomingRequest): Promi
   }
 
   const permit = admission.admit();
-  const answer =
-    permit instanceof Permit
-      ? await runAdmitted(stages, verified, permit, incoming)
-      : signedError(head, key, runnerId, incoming.arrivedAt, permit, admission.draining);
+  let answer: Answer;
+  if (permit instanceof Permit) {
+    try {
+      answer = await runAdmitted(stages, verified, permit, incoming);
+    } catch (thrown) {
+      permit.release();
+      throw thrown;
+    }
+  } else {
+    answer = signedError(head, key, runnerId, incoming.arrivedAt, permit, admission.draining);
+  }
   return toResponse(admission.draining ? lastOnConnection(answer) : answer);
 };
 
@@ -198,7 +199,7 @@ const handleInvocation = async (stages: Stages, request: IncomingRequest): Promi
 const makeApp = (
   Elysia: typeof ElysiaClass,
   invokePath: string,
-  invoke: (request: IncomingRequest) => Promise<Response>,
+  invoke: (route: { readonly request: Request }) => Promise<Response>,
   health: HealthEndpoints,
   onError: (error: unknown) => void,
 ) => {
@@ -211,7 +212,7 @@ const makeApp = (
         lastOnConnection(json(500, { error: "Internal error in the runner's server; see the runner's log." })),
       );
     })
-    .post(invokePath, ({ request }) => invoke(request as IncomingRequest), raw)
+    .post(invokePath, invoke, raw)
     .all(invokePath, wrongMethod("POST"), raw)
     .get("/health", () => toResponse(health.health()))
     .all("/health", wrongMethod("GET, HEAD"), raw)
@@ -292,7 +293,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
     makeApp(
       Elysia,
       options.invokePath,
-      (request) => handleInvocation(stages, request),
+      ({ request }) => handleInvocation(stages, request),
       health,
       (error) =>
         logger.error("Internal error in the runner's server while handling a request.", exceptionMeta(error, redact)),

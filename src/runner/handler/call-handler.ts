@@ -2,12 +2,14 @@
  * Calls a handler in its span and its invocation context, and stops waiting for it at the deadline. A handler that
  * ignores its signal goes on in the background; its late result is logged and dropped.
  */
-import * as Effect from "effect/Effect";
-import { FlameError, FlameMethodError, InvokeError } from "../../contract/errors.ts";
+import * as Exit from "effect/Exit";
+import type { Codec } from "../../contract/codec/codec.ts";
+import { type CallError, FlameError, FlameMethodError, InvokeError } from "../../contract/errors.ts";
 import { currentInvocation } from "../../contract/api/invocation.ts";
-import { isInstance, readField, readThrown } from "../../contract/thrown.ts";
+import { isInstance, messageOf, readField, readThrown } from "../../contract/thrown.ts";
+import { maxTimerMs } from "../../contract/validation/check-number.ts";
 import { exceptionMeta } from "../../telemetry/exception.ts";
-import type { StageSpan } from "../../telemetry/telemetry.ts";
+import type { AnyFiber, StageSpan } from "../../telemetry/telemetry.ts";
 import { isDue } from "./deadline.ts";
 import { HandlerContext } from "./context.ts";
 import type { Execution } from "./execution.ts";
@@ -80,6 +82,18 @@ const canceledError = (execution: Execution): InvokeError =>
     },
   );
 
+/** Converts what the codec threw to an error that tells whether the handler ran. */
+export const codecError = (thrown: unknown, executed: "no" | "yes"): InvokeError => {
+  const isOurs = isInstance(thrown, FlameError);
+  return new InvokeError(isOurs ? thrown.code : "serialization_error", messageOf(thrown), {
+    executed,
+    phase: executed === "no" ? "runner_queue" : "encode",
+    retryable: false,
+    details: isOurs ? thrown.details : undefined,
+    cause: thrown,
+  });
+};
+
 /** Logs how a handler ends after the runner stopped waiting for it. */
 const logLateResult = (execution: Execution, error: InvokeError): void => {
   if (execution.pending === undefined) return;
@@ -102,66 +116,192 @@ const logLateResult = (execution: Execution, error: InvokeError): void => {
   );
 };
 
-/** A native promise of the result. The `then` of a handler's result can be anything. */
-const plainPromise = (result: PromiseLike<unknown>): Promise<unknown> =>
-  Object.hasOwn(result, "then") || Object.hasOwn(result, "constructor")
-    ? new Promise((resolve) => resolve(result))
-    : Promise.resolve(result);
+export interface InvokeOptions {
+  readonly codec: Codec;
+  /** Maximum size of an encoded result, in bytes. */
+  readonly maxBodyBytes: number;
+}
+
+/** Encodes what a handler returned, within the limit. */
+export const encodeResult = ({ codec, maxBodyBytes }: InvokeOptions, method: string, value: unknown): Uint8Array => {
+  const body = codec.encode(value, `result of ${method}`);
+  if (body.byteLength <= maxBodyBytes) return body;
+  throw new InvokeError(
+    "payload_too_large",
+    `The result of ${method} has ${body.byteLength} bytes; maxBodyBytes allows ${maxBodyBytes}. Return less data, return a reference to it, or raise maxBodyBytes on both sides.`,
+  );
+};
+
+/** The error of an invocation whose deadline passed before its handler started. */
+export const startedTooLate = ({ invocation, host }: Execution): InvokeError =>
+  new InvokeError(
+    "timeout",
+    `The deadline of ${invocation.method} passed before its handler started on runner ${host.runnerId}. The handler did not run.`,
+    { executed: "no", phase: "runner_queue" },
+  );
+
+/** Whether the deadline has passed. */
+export const isLate = ({ deadlineAt }: Execution): boolean => !(deadlineAt() > performance.now());
+
+/** Calls the handler in its invocation context. */
+const enter = (context: HandlerContext, method: RegisteredMethod, args: ReadonlyArray<unknown>): unknown =>
+  currentInvocation.run(context, method.invoke, context, args);
+
+/** A native promise of the result of a handler, whose `then` can be anything. */
+const nativePromise = (result: PromiseLike<unknown>): Promise<unknown> => new Promise((resolve) => resolve(result));
+
+const checkDeadline = (run: HandlerRun): void => run.checkDeadline();
+
+/** Receives the end of a handler. */
+export interface HandlerOwner {
+  /** Called once, unless the run is canceled; maybe before `start` returns. */
+  onEnd(exit: Exit.Exit<Uint8Array, CallError>): void;
+}
 
 /**
- * Calls the handler. Succeeds with what it returns, and fails with `remote_error` for what it throws and with `timeout`
- * at the deadline. Interrupting the effect aborts the handler's signal.
+ * A call of a handler in its span. It ends once: with the encoded result, with `remote_error` for what the handler
+ * throws, with `timeout` at the deadline, or when it is canceled.
  */
-export const callHandler = (
-  execution: Execution,
-  method: RegisteredMethod,
-  args: ReadonlyArray<unknown>,
-  span: StageSpan,
-): Effect.Effect<unknown, InvokeError> =>
-  Effect.callback<unknown, InvokeError>((resume) => {
-    const controller = new AbortController();
-    let ended = false;
-    const end = (outcome: Effect.Effect<unknown, InvokeError>): void => {
-      if (ended) return;
-      ended = true;
-      stopWaiting();
-      execution.endedAt = performance.now();
-      resume(outcome);
-    };
-    const fail = (thrown: unknown): void => {
-      if (ended) return;
-      execution.thrown = thrown;
-      const atOwnDeadline =
-        isInstance(thrown, FlameError) && readField(thrown, "code") === "timeout" && isDue(execution.deadlineAt());
-      end(Effect.fail(atOwnDeadline ? innerDeadlineError(execution, thrown) : handlerError(execution, thrown)));
-    };
-    const abort = (error: InvokeError): void => {
-      ended = true;
-      execution.endedAt = performance.now();
-      logLateResult(execution, error);
-      controller.abort(error);
-    };
-    const stopWaiting = execution.onDeadline(execution.deadlineAt, () => {
-      const error = deadlineError(execution);
-      abort(error);
-      resume(Effect.fail(error));
-    });
-    const context = new HandlerContext(execution, span, controller.signal);
+export class HandlerRun {
+  readonly execution: Execution;
+  readonly span: StageSpan;
+  readonly #options: InvokeOptions;
+  readonly #method: RegisteredMethod;
+  readonly #owner: HandlerOwner;
+  #ended: boolean;
+  #timer: NodeJS.Timeout | undefined;
+  #stopWaiting: (() => void) | undefined;
+  /** Made when the handler asks for its signal. */
+  #controller: AbortController | undefined;
+  /** Why the handler was aborted. */
+  #reason: InvokeError | undefined;
 
-    execution.startedAt = performance.now();
-    execution.executed = "yes";
-    try {
-      const result = span.activate(() => currentInvocation.run(context, method.invoke, context, args));
-      if (typeof (result as PromiseLike<unknown> | null | undefined)?.then !== "function") {
-        return end(Effect.succeed(result));
-      }
-      execution.pending = plainPromise(result as PromiseLike<unknown>);
-      execution.pending.then((value) => end(Effect.succeed(value)), fail);
-    } catch (thrown) {
-      return fail(thrown);
+  /**
+   * Begins the stage of the handler.
+   *
+   * @param fiber the fiber that it is in, if any
+   * @param outer the stage that it is in, if it is not the one of the fiber
+   */
+  constructor(
+    options: InvokeOptions,
+    execution: Execution,
+    method: RegisteredMethod,
+    owner: HandlerOwner,
+    fiber: AnyFiber | undefined,
+    outer: StageSpan | undefined,
+  ) {
+    const { body, carrier } = execution.invocation;
+    const facts = { method: method.name, requestBytes: body.byteLength };
+    execution.handlerSpanOpened = true;
+    this.execution = execution;
+    this.span = execution.host.telemetry.begin({ _tag: "handler", facts, carrier }, fiber, outer);
+    this.#options = options;
+    this.#method = method;
+    this.#owner = owner;
+    this.#ended = false;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
     }
-    return Effect.sync(() => {
-      stopWaiting();
-      abort(canceledError(execution));
-    });
-  });
+    return this.#controller.signal;
+  }
+
+  start(args: ReadonlyArray<unknown>): void {
+    const { execution } = this;
+    const { onDeadline, deadlineAt } = execution;
+    const startedAt = performance.now();
+    if (onDeadline !== undefined) this.#stopWaiting = onDeadline(deadlineAt, () => this.#expire());
+    else {
+      const leftMs = deadlineAt() - startedAt;
+      if (leftMs <= maxTimerMs) this.#timer = setTimeout(checkDeadline, Math.max(0, leftMs), this);
+    }
+    execution.startedAt = startedAt;
+    execution.executed = "yes";
+    let result: unknown;
+    try {
+      result = this.span.activate(enter, new HandlerContext(this), this.#method, args);
+      if (typeof (result as PromiseLike<unknown> | null | undefined)?.then === "function") {
+        const isNative = !Object.hasOwn(result as object, "then") && !Object.hasOwn(result as object, "constructor");
+        execution.pending = isNative ? Promise.resolve(result) : nativePromise(result as PromiseLike<unknown>);
+      }
+    } catch (thrown) {
+      return this.#fail(thrown);
+    }
+    if (execution.pending === undefined) return this.#succeed(result);
+    execution.pending.then(
+      (value) => this.#succeed(value),
+      (thrown: unknown) => this.#fail(thrown),
+    );
+  }
+
+  /** The deadline may have grown since the timer was set. */
+  checkDeadline(): void {
+    const moreMs = this.execution.deadlineAt() - performance.now();
+    if (moreMs < 1) this.#expire();
+    else if (moreMs <= maxTimerMs) this.#timer = setTimeout(checkDeadline, moreMs, this);
+  }
+
+  /** Aborts the handler. The owner is not told. */
+  cancel(): void {
+    if (this.#ended) return;
+    this.#abort(canceledError(this.execution));
+    this.span.setAttributes({ status: isDue(this.execution.deadlineAt()) ? "DEADLINE_EXCEEDED" : "CANCELLED" });
+    this.span.end(Exit.interrupt());
+  }
+
+  #succeed(value: unknown): void {
+    if (this.#ended) return;
+    this.#stop();
+    let exit: Exit.Exit<Uint8Array, CallError>;
+    try {
+      const body = encodeResult(this.#options, this.#method.name, value);
+      this.span.setAttributes({ responseBytes: body.byteLength });
+      exit = Exit.succeed(body);
+    } catch (thrown) {
+      exit = Exit.fail(codecError(thrown, "yes"));
+    }
+    this.span.end(exit);
+    this.#owner.onEnd(exit);
+  }
+
+  #fail(thrown: unknown): void {
+    if (this.#ended) return;
+    const { execution } = this;
+    execution.thrown = thrown;
+    const atOwnDeadline =
+      isInstance(thrown, FlameError) && readField(thrown, "code") === "timeout" && isDue(execution.deadlineAt());
+    this.#stop();
+    this.#endWith(atOwnDeadline ? innerDeadlineError(execution, thrown) : handlerError(execution, thrown));
+  }
+
+  #expire(): void {
+    if (this.#ended) return;
+    const error = deadlineError(this.execution);
+    this.#abort(error);
+    this.#endWith(error);
+  }
+
+  #endWith(error: CallError): void {
+    const exit = Exit.fail(error);
+    this.span.end(exit);
+    this.#owner.onEnd(exit);
+  }
+
+  /** The handler goes on if it ignores its signal. */
+  #abort(error: InvokeError): void {
+    this.#stop();
+    logLateResult(this.execution, error);
+    this.#reason = error;
+    this.#controller?.abort(error);
+  }
+
+  #stop(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#stopWaiting?.();
+    this.execution.endedAt = performance.now();
+  }
+}

@@ -26,46 +26,54 @@ const invocationLogger = (logger: Logger, invocation: Invocation, span: StageSpa
   };
 };
 
+/** The run of a handler, as its context needs it. */
+export interface HandlerOf {
+  readonly execution: Execution;
+  readonly span: StageSpan;
+  readonly signal: AbortSignal;
+}
+
 export class HandlerContext implements RunningInvocation {
   readonly invocationId: string;
   readonly method: string;
-  readonly signal: AbortSignal;
   readonly attempt: number;
   readonly idempotencyKey: string | undefined;
-  readonly #execution: Execution;
+  readonly #run: HandlerOf;
   /** The wall clock minus `performance.now()`. Updated when the wall clock was set. */
-  #anchorMs = clockAnchorMs();
-  readonly #span: StageSpan;
+  #anchorMs: number | undefined;
   #logger: Logger | undefined;
 
-  constructor(execution: Execution, span: StageSpan, signal: AbortSignal) {
-    const { invocation } = execution;
+  constructor(run: HandlerOf) {
+    const { invocation } = run.execution;
     this.invocationId = invocation.invocationId;
     this.method = invocation.method;
-    this.signal = signal;
     this.attempt = invocation.attempt;
     this.idempotencyKey = invocation.idempotencyKey;
-    this.#execution = execution;
-    this.#span = span;
+    this.#run = run;
+  }
+
+  get signal(): AbortSignal {
+    return this.#run.signal;
   }
 
   deadlineAt(): number {
-    return this.#execution.deadlineAt();
+    return this.#run.execution.deadlineAt();
   }
 
   get deadline(): number | null {
     const deadlineAt = this.deadlineAt();
     if (deadlineAt === Infinity) return null;
     const anchorMs = clockAnchorMs();
-    if (Math.abs(anchorMs - this.#anchorMs) >= clockStepMs) this.#anchorMs = anchorMs;
+    if (this.#anchorMs === undefined || Math.abs(anchorMs - this.#anchorMs) >= clockStepMs) this.#anchorMs = anchorMs;
     return this.#anchorMs + deadlineAt;
   }
 
   get trace(): TraceCarrier {
-    return this.#span.carrier;
+    return this.#run.span.carrier;
   }
 
   get logger(): Logger {
-    return (this.#logger ??= invocationLogger(this.#execution.host.logger, this.#execution.invocation, this.#span));
+    const { execution, span } = this.#run;
+    return (this.#logger ??= invocationLogger(execution.host.logger, execution.invocation, span));
   }
 }

@@ -7,14 +7,14 @@ import type { CallError, Executed } from "../../contract/errors.ts";
 import type { Invocation } from "../../contract/wire/dispatcher.ts";
 import type { Redactor } from "../../telemetry/redaction.ts";
 import type { SpanIds, StageSpan, Telemetry } from "../../telemetry/telemetry.ts";
-import { atDeadline, isDue } from "./deadline.ts";
+import { type atDeadline, isDue } from "./deadline.ts";
 
 /** What an execution needs from the process that it runs in. */
 export interface ExecutionHost {
   readonly runnerId: string;
   readonly logger: Logger;
   readonly redact: Redactor;
-  readonly telemetry: Pick<Telemetry, "stage">;
+  readonly telemetry: Pick<Telemetry, "begin" | "stage">;
 }
 
 /** An invocation in progress, and afterwards. */
@@ -28,8 +28,8 @@ export interface Execution {
    * the same one.
    */
   deadlineAt: () => number;
-  /** Calls back at the deadline. Returns a function that stops waiting. */
-  readonly onDeadline: typeof atDeadline;
+  /** Calls back at the deadline, in place of a timer. Returns a function that stops waiting. */
+  readonly onDeadline: typeof atDeadline | undefined;
   /** The span of the request. */
   span: SpanIds | undefined;
   /** Whether the span of the handler was opened. */
@@ -53,7 +53,7 @@ export const newExecution = (
   host: ExecutionHost,
   invocation: Invocation,
   method: RegisteredMethod | undefined,
-  onDeadline: typeof atDeadline = atDeadline,
+  onDeadline?: typeof atDeadline,
 ): Execution => {
   const deadlineAt = invocation.arrivedAt + invocation.timeoutMs;
   return {
@@ -77,10 +77,10 @@ export const newExecution = (
 export const noteAborted = (deadlineAt: number, span: StageSpan): Effect.Effect<void> =>
   Effect.sync(() => span.setAttributes({ status: isDue(deadlineAt) ? "DEADLINE_EXCEEDED" : "CANCELLED" }));
 
-/** Runs the body in the handler's span. */
+/** Runs the body in the handler's span, which is that of an isolate. */
 export const withHandlerSpan = <A>(
   execution: Execution,
-  isolation: IsolateKind | undefined,
+  isolation: IsolateKind,
   body: (span: StageSpan) => Effect.Effect<A, CallError>,
 ): Effect.Effect<A, CallError> => {
   const { method, body: args, carrier } = execution.invocation;

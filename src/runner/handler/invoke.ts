@@ -3,56 +3,36 @@
  * encodes the result.
  */
 import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
 import type { RegisteredMethod } from "../../contract/api/registry.ts";
 import type { Codec } from "../../contract/codec/codec.ts";
 import type { Invocation } from "../../contract/wire/dispatcher.ts";
-import { type CallError, FlameError, InvokeError } from "../../contract/errors.ts";
-import { isInstance, messageOf } from "../../contract/thrown.ts";
-import { callHandler } from "./call-handler.ts";
-import { type Execution, withHandlerSpan } from "./execution.ts";
+import { type CallError, InvokeError } from "../../contract/errors.ts";
+import type { AnyFiber, StageSpan } from "../../telemetry/telemetry.ts";
+import {
+  codecError,
+  encodeResult,
+  type HandlerOwner,
+  HandlerRun,
+  type InvokeOptions,
+  isLate,
+  startedTooLate,
+} from "./call-handler.ts";
+import type { Execution } from "./execution.ts";
 
-export interface InvokeOptions {
-  readonly codec: Codec;
-  /** Maximum size of an encoded result, in bytes. */
-  readonly maxBodyBytes: number;
-}
-
-/** Converts what the codec threw to an error that tells whether the handler ran. */
-const codecError = (thrown: unknown, executed: "no" | "yes"): InvokeError => {
-  const isOurs = isInstance(thrown, FlameError);
-  return new InvokeError(isOurs ? thrown.code : "serialization_error", messageOf(thrown), {
-    executed,
-    phase: executed === "no" ? "runner_queue" : "encode",
-    retryable: false,
-    details: isOurs ? thrown.details : undefined,
-    cause: thrown,
-  });
-};
-
-const requireArray = (args: unknown, { method }: Invocation): ReadonlyArray<unknown> => {
-  if (Array.isArray(args)) return args;
-  throw new InvokeError("serialization_error", `The arguments of ${method} are not an array.`);
-};
+const notAnArray = ({ method }: Invocation): InvokeError =>
+  new InvokeError("serialization_error", `The arguments of ${method} are not an array.`);
 
 /** Decodes arguments that take long to decode. Other invocations go on in between. */
 const decodeInSlices = (codec: Codec, invocation: Invocation): Effect.Effect<ReadonlyArray<unknown>, InvokeError> =>
   Effect.tryPromise({
-    try: async (signal) =>
-      requireArray(
-        await codec.decodeInSlices(invocation.body, `arguments of ${invocation.method}`, signal),
-        invocation,
-      ),
+    try: async (signal) => {
+      const args = await codec.decodeInSlices(invocation.body, `arguments of ${invocation.method}`, signal);
+      if (!Array.isArray(args)) throw notAnArray(invocation);
+      return args;
+    },
     catch: (thrown) => codecError(thrown, "no"),
   });
-
-const encodeResult = ({ codec, maxBodyBytes }: InvokeOptions, method: string, value: unknown): Uint8Array => {
-  const body = codec.encode(value, `result of ${method}`);
-  if (body.byteLength <= maxBodyBytes) return body;
-  throw new InvokeError(
-    "payload_too_large",
-    `The result of ${method} has ${body.byteLength} bytes; maxBodyBytes allows ${maxBodyBytes}. Return less data, return a reference to it, or raise maxBodyBytes on both sides.`,
-  );
-};
 
 /** The encoded result of a handler that goes on after the runner stopped waiting; `undefined` if none goes on. */
 export const lateResult = (
@@ -61,53 +41,60 @@ export const lateResult = (
 ): Promise<Uint8Array> | undefined =>
   isolateResult ?? pending?.then((value) => encodeResult(options, invocation.method, value));
 
-/** The error of an invocation whose deadline passed before its handler started. */
-export const startedTooLate = ({ invocation, host }: Execution): InvokeError =>
-  new InvokeError(
-    "timeout",
-    `The deadline of ${invocation.method} passed before its handler started on runner ${host.runnerId}. The handler did not run.`,
-    { executed: "no", phase: "runner_queue" },
-  );
-
-/** Whether the deadline has passed. */
-export const isLate = ({ deadlineAt }: Execution): boolean => !(deadlineAt() > performance.now());
-
-const invokeWith = (
+/**
+ * Decodes the arguments, calls the handler in its span, and encodes the result. For arguments that are quick to decode.
+ * The owner may be told before this returns.
+ *
+ * @param fiber the fiber that it is in, if any
+ * @param outer the stage that it is in, if it is not the one of the fiber
+ * @param decoded the arguments, if they are decoded already
+ */
+export const invokeNow = (
   options: InvokeOptions,
   execution: Execution,
   method: RegisteredMethod,
-  args: ReadonlyArray<unknown>,
-): Effect.Effect<Uint8Array, CallError> => {
-  if (isLate(execution)) return Effect.fail(startedTooLate(execution));
-  return withHandlerSpan(execution, undefined, (span) =>
-    Effect.flatMap(callHandler(execution, method, args, span), (value) => {
-      try {
-        const body = encodeResult(options, method.name, value);
-        span.setAttributes({ responseBytes: body.byteLength });
-        return Effect.succeed(body);
-      } catch (thrown) {
-        return Effect.fail(codecError(thrown, "yes"));
-      }
-    }),
-  );
+  owner: HandlerOwner,
+  fiber?: AnyFiber,
+  outer?: StageSpan,
+  decoded?: ReadonlyArray<unknown>,
+): HandlerRun | undefined => {
+  const { invocation } = execution;
+  let args: unknown = decoded;
+  try {
+    args ??= options.codec.decode(invocation.body, `arguments of ${invocation.method}`);
+    if (!Array.isArray(args)) throw notAnArray(invocation);
+  } catch (thrown) {
+    owner.onEnd(Exit.fail(codecError(thrown, "no")));
+    return undefined;
+  }
+  if (isLate(execution)) {
+    owner.onEnd(Exit.fail(startedTooLate(execution)));
+    return undefined;
+  }
+  const run = new HandlerRun(options, execution, method, owner, fiber, outer);
+  run.start(args as ReadonlyArray<unknown>);
+  return run;
 };
 
-/** Decodes the arguments, calls the handler in its span, and encodes the result. */
+type Resume = (result: Effect.Effect<Uint8Array, CallError>) => void;
+
+/** Runs a handler in a fiber. Interrupting it aborts the handler's signal. */
+const inFiber = (start: (owner: HandlerOwner, fiber: AnyFiber) => HandlerRun | undefined) =>
+  Effect.withFiber<Uint8Array, CallError>((fiber) =>
+    Effect.callback((resume: Resume) => {
+      const run = start({ onEnd: resume }, fiber);
+      return Effect.sync(() => run?.cancel());
+    }),
+  );
+
+/** The same as an effect, for arguments of any size. */
 export const invoke = (
   options: InvokeOptions,
   execution: Execution,
   method: RegisteredMethod,
-): Effect.Effect<Uint8Array, CallError> => {
-  const { codec } = options;
-  const { invocation } = execution;
-  if (!codec.isQuickToDecode(invocation.body)) {
-    return Effect.flatMap(decodeInSlices(codec, invocation), (args) => invokeWith(options, execution, method, args));
-  }
-  let args: ReadonlyArray<unknown>;
-  try {
-    args = requireArray(codec.decode(invocation.body, `arguments of ${invocation.method}`), invocation);
-  } catch (thrown) {
-    return Effect.fail(codecError(thrown, "no"));
-  }
-  return invokeWith(options, execution, method, args);
-};
+): Effect.Effect<Uint8Array, CallError> =>
+  options.codec.isQuickToDecode(execution.invocation.body)
+    ? inFiber((owner, fiber) => invokeNow(options, execution, method, owner, fiber))
+    : Effect.flatMap(decodeInSlices(options.codec, execution.invocation), (args) =>
+        inFiber((owner, fiber) => invokeNow(options, execution, method, owner, fiber, undefined, args)),
+      );

@@ -14,7 +14,7 @@ export interface Incoming {
   /** `performance.now()` at which the server received it. */
   readonly arrivedAt: number;
   /** The value of a header by its lower-case name. */
-  header(name: string): string | null;
+  readonly header: (name: string) => string | null;
   /** Reads the body, once. Stops at the first byte past the limit. */
   readBody(maxBytes: number): Promise<BodyRead>;
   /** Lifts the limits for unverified connections: the signature of the request holds. */
@@ -27,8 +27,6 @@ export interface Incoming {
 }
 
 const join = (chunks: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
-  const only = chunks[0];
-  if (only !== undefined && chunks.length === 1) return only;
   const whole = new Uint8Array(size);
   let at = 0;
   for (const chunk of chunks) {
@@ -39,55 +37,76 @@ const join = (chunks: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
 };
 
 /** The declared length of a body; `Infinity` if it is not declared. */
-const declaredLength = (contentLength: string | null | undefined): number =>
-  contentLength === null || contentLength === undefined ? Infinity : Number(contentLength);
+const declaredLength = (contentLength: string | null): number =>
+  contentLength === null ? Infinity : Number(contentLength);
 
-const readNodeBody = (request: IncomingMessage, maxBytes: number, unverified: UnverifiedRequests): Promise<BodyRead> =>
-  new Promise((resolve) => {
-    const chunks: Array<Uint8Array> = [];
-    let size = 0;
-    const done = (body: BodyRead): void => {
-      request.off("data", onData).off("end", onEnd).off("close", onCut).off("error", onCut);
-      unread.close();
-      resolve(body);
-    };
-    const stop = (reason: "too_large" | CutReason): void => {
-      request.pause();
-      done(reason);
-    };
-    const onData = (chunk: Uint8Array): void => {
-      size += chunk.byteLength;
-      if (size > maxBytes) return stop("too_large");
-      chunks.push(chunk);
-      unread.received(chunk.byteLength);
-    };
-    const onEnd = (): void => done(join(chunks, size));
-    const onCut = (): void => done("incomplete");
-    if (request.destroyed) return resolve("incomplete");
-    request.once("end", onEnd).once("close", onCut).once("error", onCut);
-    const unread = unverified.open(
-      { read: () => void request.on("data", onData), cut: stop },
-      declaredLength(request.headers["content-length"]),
-    );
-  });
+/** A request of Node's server. */
+class NodeIncoming implements Incoming {
+  readonly arrivedAt: number;
+  readonly header: (name: string) => string | null;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #unverified: UnverifiedRequests;
 
-const fromNode = (request: IncomingMessage, response: ServerResponse, unverified: UnverifiedRequests): Incoming => ({
-  arrivedAt: performance.now(),
-  header: (name) => {
-    const value = request.headers[name];
-    return typeof value === "string" ? value : null;
-  },
-  readBody: (maxBytes) => readNodeBody(request, maxBytes, unverified),
-  verified: () => unverified.verified(request.socket),
-  onDisconnect: (listener) => {
+  constructor(request: IncomingMessage, response: ServerResponse, unverified: UnverifiedRequests) {
+    this.arrivedAt = performance.now();
+    this.#request = request;
+    this.#response = response;
+    this.#unverified = unverified;
+    const { headers } = request;
+    this.header = (name) => {
+      const value = headers[name];
+      return typeof value === "string" ? value : null;
+    };
+  }
+
+  readBody(maxBytes: number): Promise<BodyRead> {
+    const request = this.#request;
+    const unverified = this.#unverified;
+    return new Promise((resolve) => {
+      const chunks: Array<Uint8Array> = [];
+      let size = 0;
+      /** Without a reason, the body is complete. */
+      const done = (reason?: Exclude<BodyRead, Uint8Array>): void => {
+        request.off("data", onData).off("end", done).off("close", onCut).off("error", onCut);
+        unverified.close(unread);
+        resolve(reason ?? (chunks.length === 1 ? chunks[0]! : join(chunks, size)));
+      };
+      const stop = (reason: "too_large" | CutReason): void => {
+        request.pause();
+        done(reason);
+      };
+      const onData = (chunk: Uint8Array): void => {
+        size += chunk.byteLength;
+        if (size > maxBytes) return stop("too_large");
+        chunks.push(chunk);
+        unread.bytes = size;
+      };
+      const onCut = (): void => done("incomplete");
+      if (request.destroyed) return resolve("incomplete");
+      request.once("end", done).once("close", onCut).once("error", onCut);
+      const declared = request.headers["content-length"];
+      const unread = unverified.open(
+        { read: () => void request.on("data", onData), cut: stop },
+        declared === undefined ? Infinity : Number(declared),
+      );
+    });
+  }
+
+  verified(): void {
+    this.#unverified.verified(this.#request.socket);
+  }
+
+  onDisconnect(listener: () => void): () => void {
+    const response = this.#response;
     const onClose = (): void => {
       if (!response.writableFinished) listener();
     };
     if (response.destroyed) onClose();
     else response.once("close", onClose);
     return () => response.off("close", onClose);
-  },
-});
+  }
+}
 
 /** Reads a large body, or one without a declared length, in chunks. The runtime applies backpressure to the sender. */
 const readWebChunks = (
@@ -102,7 +121,7 @@ const readWebChunks = (
     let over = false;
     const done = (body: BodyRead): void => {
       over = true;
-      unread.close();
+      unverified.close(unread);
       resolve(body);
     };
     const stop = (reason: "too_large" | CutReason): void => {
@@ -115,7 +134,7 @@ const readWebChunks = (
         size += next.value.byteLength;
         if (size > maxBytes) return stop("too_large");
         chunks.push(next.value);
-        unread.received(next.value.byteLength);
+        unread.bytes = size;
       }
     };
     const unread = unverified.open({ read: () => void readOn().catch(() => done("incomplete")), cut: stop }, declared);
@@ -131,7 +150,7 @@ const readWebBody = (request: Request, maxBytes: number, unverified: UnverifiedR
   }
   return new Promise((resolve) => {
     const done = (body: BodyRead): void => {
-      unread.close();
+      unverified.close(unread);
       resolve(body);
     };
     const read = (): void =>
@@ -173,5 +192,5 @@ export interface IncomingRequest extends Request {
 /** The incoming request, on either runtime. */
 export const fromRequest = (request: IncomingRequest, unverified: UnverifiedRequests): Incoming => {
   const node = request.runtime?.node;
-  return node?.res === undefined ? fromWeb(request, unverified) : fromNode(node.req, node.res, unverified);
+  return node?.res === undefined ? fromWeb(request, unverified) : new NodeIncoming(node.req, node.res, unverified);
 };

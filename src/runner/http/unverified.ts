@@ -58,10 +58,8 @@ export interface BodySource {
 
 /** A body that is being read. */
 export interface UnverifiedBody {
-  /** More bytes have arrived. */
-  received(bytes: number): void;
-  /** It is complete, or no longer read. */
-  close(): void;
+  /** Number of bytes that have arrived. */
+  bytes: number;
 }
 
 /** The part of a socket that is used here. */
@@ -93,37 +91,26 @@ class Progress {
 const checkIntervalMs = 250;
 
 class Body implements UnverifiedBody {
-  readonly #closed: (body: Body) => void;
   readonly source: BodySource;
   readonly reserved: number;
-  readonly openedAt = performance.now();
-  bytes = 0;
+  readonly openedAt: number;
+  bytes: number;
   /** `performance.now()` when reading started; `undefined` while it waits. */
   readAt: number | undefined;
   /** Made by the first check, because most bodies are complete before it. */
   #progress: { readonly always: Progress; readonly underPressure: Progress } | undefined;
 
-  constructor(source: BodySource, reserved: number, closed: (body: Body) => void) {
+  constructor(source: BodySource, reserved: number, openedAt: number) {
     this.source = source;
     this.reserved = reserved;
-    this.#closed = closed;
-  }
-
-  read(now: number): void {
-    this.readAt = now;
-    this.source.read();
+    this.openedAt = openedAt;
+    this.bytes = 0;
+    this.readAt = undefined;
+    this.#progress = undefined;
   }
 
   progress(readAt: number): { readonly always: Progress; readonly underPressure: Progress } {
     return (this.#progress ??= { always: new Progress(readAt), underPressure: new Progress(readAt) });
-  }
-
-  received(bytes: number): void {
-    this.bytes += bytes;
-  }
-
-  close(): void {
-    this.#closed(this);
   }
 }
 
@@ -136,7 +123,6 @@ export class UnverifiedRequests {
   readonly #connections = new Set<Connection>();
   #reservedBytes = 0;
   #timer: NodeJS.Timeout | undefined;
-  readonly #closed = (body: Body): void => this.#close(body);
 
   constructor(limits: UnverifiedLimits) {
     this.limits = limits;
@@ -155,13 +141,27 @@ export class UnverifiedRequests {
   open(source: BodySource, declaredBytes: number): UnverifiedBody {
     const { smallBodyBytes, maxBodyBytes, maxConnections } = this.limits;
     const reserved = declaredBytes <= smallBodyBytes ? 0 : Math.min(declaredBytes, maxBodyBytes);
-    const body = new Body(source, reserved, this.#closed);
+    const body = new Body(source, reserved, performance.now());
     this.#bodies.add(body);
     if (this.#bodies.size > maxConnections) this.#cutOldest();
     this.#timer ??= setInterval(() => this.#check(performance.now()), checkIntervalMs).unref();
-    if (this.#hasRoom(reserved)) this.#read(body, body.openedAt);
-    else this.#waiting.add(body);
+    if (reserved === 0 || this.#hasRoom(reserved)) {
+      this.#reservedBytes += reserved;
+      body.readAt = body.openedAt;
+      source.read();
+    } else {
+      this.#waiting.add(body);
+    }
     return body;
+  }
+
+  /** A body is complete, or no longer read. */
+  close(body: UnverifiedBody): void {
+    const closed = body as Body;
+    if (!this.#bodies.delete(closed)) return;
+    if (this.#waiting.delete(closed)) return;
+    this.#reservedBytes -= closed.reserved;
+    if (this.#waiting.size > 0) this.#readWaiting(performance.now());
   }
 
   /** A connection was opened. If there are too many, the oldest unverified one is closed. */
@@ -181,19 +181,7 @@ export class UnverifiedRequests {
   }
 
   #hasRoom(bytes: number): boolean {
-    return bytes === 0 || this.#reservedBytes === 0 || this.#reservedBytes + bytes <= this.limits.maxBytes;
-  }
-
-  #read(body: Body, now: number): void {
-    this.#reservedBytes += body.reserved;
-    body.read(now);
-  }
-
-  #close(body: Body): void {
-    if (!this.#bodies.delete(body)) return;
-    if (this.#waiting.delete(body)) return;
-    this.#reservedBytes -= body.reserved;
-    if (this.#waiting.size > 0) this.#readWaiting(performance.now());
+    return this.#reservedBytes === 0 || this.#reservedBytes + bytes <= this.limits.maxBytes;
   }
 
   /** Newest first: a body that has waited for long is more likely to be unauthorized, or abandoned by its caller. */
@@ -201,7 +189,9 @@ export class UnverifiedRequests {
     for (const body of [...this.#waiting].toReversed()) {
       if (!this.#hasRoom(body.reserved)) return;
       this.#waiting.delete(body);
-      this.#read(body, now);
+      this.#reservedBytes += body.reserved;
+      body.readAt = now;
+      body.source.read();
     }
   }
 
@@ -236,7 +226,7 @@ export class UnverifiedRequests {
 
   #cut(body: Body, reason: CutReason): void {
     if (!this.#bodies.has(body)) return;
-    this.#close(body);
+    this.close(body);
     body.source.cut(reason);
   }
 }

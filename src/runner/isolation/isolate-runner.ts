@@ -9,7 +9,7 @@ import type { IsolateKind } from "../../contract/config/isolation.ts";
 import type { StageSpan, Telemetry } from "../../telemetry/telemetry.ts";
 import { atDeadline } from "../handler/deadline.ts";
 import { type Execution, withHandlerSpan } from "../handler/execution.ts";
-import { isLate, startedTooLate } from "../handler/invoke.ts";
+import { isLate, startedTooLate } from "../handler/call-handler.ts";
 import { bootError, contextOf, deadlineError, lostError, revive, stoppedError } from "./errors.ts";
 import { Isolate } from "./isolate.ts";
 import { type IsolateSettings, ownBytes, type RunEnd } from "./messages.ts";

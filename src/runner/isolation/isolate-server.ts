@@ -160,7 +160,10 @@ class IsolateServer {
       runnerId,
       logger,
       redact,
-      telemetry: { stage: (_stage, run) => run(telemetry.adopt(message.carrier)) },
+      telemetry: {
+        begin: () => telemetry.adopt(message.carrier),
+        stage: (_stage, run) => run(telemetry.adopt(message.carrier)),
+      },
     };
     let expire = (): void => {};
     const { _tag, ...invocation } = message;

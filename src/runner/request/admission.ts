@@ -18,26 +18,23 @@ export interface AdmissionOptions {
 /** An admitted invocation. */
 export class Permit {
   readonly #running: Set<Permit>;
-  readonly #onIdle: () => void;
-  #cancel: (() => void) | undefined;
   /** Whether it was canceled because the runner is stopping. */
-  canceled = false;
+  canceled: boolean;
+  /** Cancels the invocation. Set once it runs. */
+  onCancel: (() => void) | undefined;
+  readonly #onIdle: () => void;
 
   constructor(running: Set<Permit>, onIdle: () => void) {
     this.#running = running;
     this.#onIdle = onIdle;
+    this.canceled = false;
+    this.onCancel = undefined;
     running.add(this);
-  }
-
-  /** Sets how the invocation is canceled. Called at most once, by {@link Admission.cancelAll}. */
-  onCancel(cancel: () => void): void {
-    if (this.canceled) cancel();
-    else this.#cancel = cancel;
   }
 
   cancel(): void {
     this.canceled = true;
-    this.#cancel?.();
+    this.onCancel?.();
   }
 
   /** The invocation has ended. */

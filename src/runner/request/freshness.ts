@@ -82,7 +82,7 @@ export class Freshness {
 
   /** Checks a request whose signature holds, and records its nonce if it is fresh. */
   use(request: Dated, instances: { readonly text: string } | undefined, mayBeEarly: boolean): FreshnessResult {
-    const nowMs = this.#nowMs();
+    const nowMs = performance.now() - this.#startedAt;
     if (instances === undefined) {
       if (!mayBeEarly && this.beforeStartMs(request) > 0) return "early";
       return this.#unnamed.use(request.nonce, request.createdMs, nowMs);

@@ -50,12 +50,10 @@ export const makeNonceCache = (options: NonceCacheOptions): NonceCache => {
     }
   };
 
-  const current = (nowMs: number): Generation => {
-    const newest = generations.at(-1);
-    if (newest !== undefined && nowMs - newest.startedMs < spanMs) return newest;
-    const next: Generation = { startedMs: nowMs, nonces: new Set(), newestCreatedMs: -Infinity };
-    generations.push(next);
-    return next;
+  const next = (nowMs: number): Generation => {
+    const generation: Generation = { startedMs: nowMs, nonces: new Set(), newestCreatedMs: -Infinity };
+    generations.push(generation);
+    return generation;
   };
 
   const recall: NonceCache["recall"] = (nonce, createdMs) => {
@@ -72,11 +70,13 @@ export const makeNonceCache = (options: NonceCacheOptions): NonceCache => {
     },
     recall,
     use: (nonce, createdMs, nowMs) => {
-      dropOld(nowMs);
+      const oldest = generations[0];
+      if (oldest !== undefined && nowMs - oldest.startedMs > lifetimeMs + spanMs) dropOld(nowMs);
       const result = recall(nonce, createdMs);
       if (result !== "fresh") return result;
       if (size >= options.capacity) return "full";
-      const generation = current(nowMs);
+      const newest = generations.at(-1);
+      const generation = newest !== undefined && nowMs - newest.startedMs < spanMs ? newest : next(nowMs);
       generation.nonces.add(nonce);
       generation.newestCreatedMs = Math.max(generation.newestCreatedMs, createdMs);
       size += 1;

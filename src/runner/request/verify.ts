@@ -72,17 +72,22 @@ const malformed = (incoming: Incoming, problem: string): Rejected =>
       )
     : reject(400, signatureError(`The head of the request is invalid: ${problem}.`), { reason: "malformed" });
 
+const jsonType = "application/json";
+
 const unsupportedMedia = (incoming: Incoming): string | undefined => {
   const encoding = incoming.header("content-encoding");
   if (encoding !== null && encoding.trim().toLowerCase() !== "identity") {
     return `The body has the content-encoding "${encoding.slice(0, 40)}". Send it without content-encoding.`;
   }
   const type = incoming.header("content-type") ?? "";
-  if (type.split(";", 1)[0]?.trim().toLowerCase() !== "application/json") {
+  if (type.split(";", 1)[0]?.trim().toLowerCase() !== jsonType) {
     return `The body has the content-type "${type.slice(0, 80)}". Send application/json.`;
   }
   return undefined;
 };
+
+const unsupported = (media: string): InvokeError =>
+  new InvokeError("serialization_error", media, { executed: "no", retryable: false, phase: "runner_queue" });
 
 const tooLarge = (declared: string | null, maxBytes: number): Rejected => {
   const size = declared === null ? `more than ${maxBytes}` : declared;
@@ -124,21 +129,9 @@ const incomplete: Readonly<Record<Exclude<BodyRead, Uint8Array | "too_large">, R
   ),
 };
 
-/** Reads the body if the head allows it. A body that is declared too large is not read. */
-const readBody = async (incoming: Incoming, maxBytes: number): Promise<Uint8Array | Rejected> => {
-  const media = unsupportedMedia(incoming);
-  if (media !== undefined) {
-    return reject(
-      415,
-      new InvokeError("serialization_error", media, { executed: "no", retryable: false, phase: "runner_queue" }),
-    );
-  }
-  const declared = incoming.header("content-length");
-  if (declared !== null && !(Number(declared) <= maxBytes)) return tooLarge(declared, maxBytes);
-  const body = await incoming.readBody(maxBytes);
-  if (body === "too_large") return tooLarge(declared, maxBytes);
-  return typeof body === "string" ? incomplete[body] : body;
-};
+/** Why there is no body. */
+const bodyFault = (read: Exclude<BodyRead, Uint8Array>, declared: string | null, maxBytes: number): Rejected =>
+  read === "too_large" ? tooLarge(declared, maxBytes) : incomplete[read];
 
 const answerTo = ({ instances }: Addressee, freshness: Freshness): Verified["heartbeat"] =>
   instances === undefined ? null : { instance: freshness.note };
@@ -183,8 +176,14 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
       return reject(401, signatureError(skew(outsideMs, freshness.windowMs)), { reason: "expired" });
     }
 
-    const body = await readBody(incoming, maxBodyBytes);
-    if (!(body instanceof Uint8Array)) return body;
+    if (incoming.header("content-encoding") !== null || incoming.header("content-type") !== jsonType) {
+      const media = unsupportedMedia(incoming);
+      if (media !== undefined) return reject(415, unsupported(media));
+    }
+    const declared = incoming.header("content-length");
+    if (declared !== null && !(Number(declared) <= maxBodyBytes)) return tooLarge(declared, maxBodyBytes);
+    const body = await incoming.readBody(maxBodyBytes);
+    if (typeof body === "string") return bodyFault(body, declared, maxBodyBytes);
 
     if (!verifyRequest(head, body, signature, key, line)) {
       return reject(401, signatureError(invalidSignature), {

@@ -31,7 +31,7 @@ const sender = () => {
 
 /** Delivers bytes every few milliseconds until the test ends. */
 const feed = (body: UnverifiedBody, bytes: number): void => {
-  const timer = setInterval(() => body.received(bytes), 5);
+  const timer = setInterval(() => (body.bytes += bytes), 5);
   onTestFinished(() => clearInterval(timer));
 };
 
@@ -41,11 +41,11 @@ describe("bodies of unverified requests", () => {
     const slow = sender();
     const body = unverified.open(slow.source, 500);
     expect(unverified.reservedBytes).toBe(500);
-    body.received(1);
+    body.bytes += 1;
     await waitFor(() => slow.told.length > 1, { what: "the body to be cut off" });
     expect(slow.told).toEqual(["read", "cut: too_slow"]);
     expect(unverified.reservedBytes).toBe(0);
-    body.close();
+    unverified.close(body);
     expect(unverified.reservedBytes, "released once").toBe(0);
   });
 
@@ -63,13 +63,13 @@ describe("bodies of unverified requests", () => {
     const one = unverified.open(first.source, 900);
     const two = unverified.open(second.source, 600);
     const three = unverified.open(third.source, 600);
-    unverified.open(small.source, 10).close();
+    unverified.close(unverified.open(small.source, 10));
     expect([first.told, second.told, third.told, small.told]).toEqual([["read"], [], [], ["read"]]);
-    one.close();
+    unverified.close(one);
     expect([second.told, third.told]).toEqual([[], ["read"]]);
-    three.close();
+    unverified.close(three);
     expect(second.told).toEqual(["read"]);
-    two.close();
+    unverified.close(two);
     expect(unverified.reservedBytes).toBe(0);
   });
 
@@ -80,20 +80,20 @@ describe("bodies of unverified requests", () => {
     const two = unverified.open(second.source, Infinity);
     expect(unverified.reservedBytes).toBe(5_000);
     expect([first.told, second.told]).toEqual([["read"], []]);
-    one.close();
+    unverified.close(one);
     expect(second.told).toEqual(["read"]);
-    two.close();
+    unverified.close(two);
   });
 
   test("that stall are cut off when others wait for their bytes", async () => {
     const unverified = new UnverifiedRequests({ ...limits, pace: { bytes: 1, withinMs: 60_000 } });
     const [holder, waiting] = [sender(), sender()];
-    unverified.open(holder.source, 900).received(800);
+    unverified.open(holder.source, 900).bytes += 800;
     const body = unverified.open(waiting.source, 500);
     await waitFor(() => waiting.told.length > 0, { what: "free bytes" });
     expect(holder.told).toEqual(["read", "cut: overloaded"]);
     expect(waiting.told).toEqual(["read"]);
-    body.close();
+    unverified.close(body);
   });
 
   test("keep their bytes while they arrive, and waiting ones are not cut off as too slow", async () => {
@@ -105,9 +105,9 @@ describe("bodies of unverified requests", () => {
     const since = performance.now();
     await waitFor(() => performance.now() - since > 800, { what: "several checks" });
     expect([holder.told, waiting.told]).toEqual([["read"], []]);
-    held.close();
+    unverified.close(held);
     expect(waiting.told).toEqual(["read"]);
-    body.close();
+    unverified.close(body);
   });
 
   test("are cut off as overloaded when no bytes are free after maxWaitMs", async () => {
@@ -122,7 +122,7 @@ describe("bodies of unverified requests", () => {
   test("are cut off when they stall, however fast they began", async () => {
     const unverified = new UnverifiedRequests(limits);
     const stopping = sender();
-    unverified.open(stopping.source, 1_000_000).received(900_000);
+    unverified.open(stopping.source, 1_000_000).bytes += 900_000;
     await waitFor(() => stopping.told.length > 1, { what: "the body to be cut off" });
     expect(stopping.told).toEqual(["read", "cut: too_slow"]);
   });
