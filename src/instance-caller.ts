@@ -1,7 +1,7 @@
 /** The caller of an instance: it calls through the client of the current configuration. */
 import * as Effect from "effect/Effect";
 import { FlameError, InvokeError, withContext, type CallError } from "./contract/errors.ts";
-import type { Caller } from "./contract/api/caller.ts";
+import { asPromise, type Caller } from "./contract/api/caller.ts";
 import type { Client } from "./parent/client.ts";
 
 /** The part of an instance that calls need. */
@@ -36,6 +36,17 @@ export const callerOf = (instance: CallingInstance): Caller => {
         return onceLoaded(method, instance.client.call({ method, args, options, observer }));
       } catch (thrown) {
         return Effect.fail(setupError(thrown, method));
+      }
+    },
+    run: (method, args, options, observer) => {
+      try {
+        const { client } = instance;
+        const request = { method, args, options, observer };
+        return instance.loading === undefined
+          ? client.run(request)
+          : asPromise(onceLoaded(method, client.call(request)), method);
+      } catch (thrown) {
+        return Promise.reject(setupError(thrown, method));
       }
     },
     fanOut: (request) => {

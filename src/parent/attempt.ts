@@ -1,10 +1,11 @@
 /** One attempt: acquires a lease, signs and sends the request, and reads the response. */
 import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
 import { wallClockMs, clockOffset } from "../contract/wire/clock.ts";
 import type { RequestHead, RunnerTimings } from "../contract/wire/envelope.ts";
 import { type CallError, executedByEither, type FlameErrorContext } from "../contract/errors.ts";
 import { newNonce } from "../contract/wire/headers.ts";
-import type { StageSpan } from "../telemetry/telemetry.ts";
+import type { AnyFiber, StageSpan } from "../telemetry/telemetry.ts";
 import { acquire } from "./acquire.ts";
 import { type AttemptCause, attemptFields, type AttemptKind } from "./attempt-cause.ts";
 import {
@@ -39,7 +40,7 @@ class RunnerAttempt implements LostListener, RunnerRequest {
   readonly #lease: Lease;
   readonly #kind: AttemptKind;
   readonly #span: StageSpan;
-  readonly #resume: (effect: Effect.Effect<unknown, CallError>) => void;
+  readonly #done: (exit: Exit.Exit<unknown, CallError>) => void;
   readonly #startedAt = performance.now();
   readonly #exchange: RunnerExchange;
   readonly runner: LeasedRunner;
@@ -67,13 +68,13 @@ class RunnerAttempt implements LostListener, RunnerRequest {
     lease: Lease,
     kind: AttemptKind,
     span: StageSpan,
-    resume: (effect: Effect.Effect<unknown, CallError>) => void,
+    done: (exit: Exit.Exit<unknown, CallError>) => void,
   ) {
     this.#call = call;
     this.#lease = lease;
     this.#kind = kind;
     this.#span = span;
-    this.#resume = resume;
+    this.#done = done;
     this.runner = lease.runner;
     this.body = call.body;
     this.site = { call, runner: lease.runner };
@@ -122,11 +123,12 @@ class RunnerAttempt implements LostListener, RunnerRequest {
       this.#detached = true;
       call.lease = undefined;
       this.#emitEnded(canceled(call));
-      return;
+    } else {
+      this.#exchange.abort();
+      this.#addUnanswered(this.#exchange.sent ? "handler" : "network");
+      this.#end(canceled(call));
     }
-    this.#exchange.abort();
-    this.#addUnanswered(this.#exchange.sent ? "handler" : "network");
-    this.#end(canceled(call));
+    this.#span.end(Exit.interrupt());
   }
 
   head(audience: string, createdMs: number): RequestHead {
@@ -228,7 +230,7 @@ class RunnerAttempt implements LostListener, RunnerRequest {
       if (code === "unavailable" && executed === "no") this.#lease.refused(result.draining === true);
       this.#fail(result.error);
     } else if (this.#end(undefined)) {
-      this.#resume(Effect.succeed(result.value));
+      this.#finish(Exit.succeed(result.value));
     }
   }
 
@@ -249,7 +251,12 @@ class RunnerAttempt implements LostListener, RunnerRequest {
   }
 
   #fail(error: CallError): void {
-    if (this.#end(error)) this.#resume(Effect.fail(error));
+    if (this.#end(error)) this.#finish(Exit.fail(error));
+  }
+
+  #finish(exit: Exit.Exit<unknown, CallError>): void {
+    this.#span.end(exit);
+    this.#done(exit);
   }
 
   /** Releases what the attempt holds, and reports its end. Returns `false` if no caller waits for it. */
@@ -293,30 +300,51 @@ class RunnerAttempt implements LostListener, RunnerRequest {
   }
 }
 
+/** An attempt that can be canceled. `done` is not called then. */
+export interface RunningAttempt {
+  cancel(): void;
+}
+
+/**
+ * Starts an attempt on the leased runner, which releases the lease.
+ *
+ * @param fiber the fiber that it is in, if any
+ * @param outer the stage that it is in, if it is not the one of the fiber
+ * @param done Called once, and never before this returns unless the time is over.
+ */
+export const startAttempt = (
+  call: Call,
+  exchange: RunnerExchangeDeps,
+  lease: Lease,
+  cause: AttemptCause,
+  fiber: AnyFiber | undefined,
+  outer: StageSpan | undefined,
+  done: (exit: Exit.Exit<unknown, CallError>) => void,
+): RunningAttempt => {
+  countAttempt(call);
+  const { id, url } = lease.runner;
+  const facts = { ...attemptFields(call, cause), runnerId: id, ...addressOf(url) };
+  const span = call.client.telemetry.begin({ _tag: "attempt", host: call.origin.host, facts }, fiber, outer);
+  const attempt = new RunnerAttempt(call, exchange, lease, cause.kind, span, done);
+  attempt.start();
+  return attempt;
+};
+
 /** Makes one attempt on the leased runner, and releases the lease. */
 export const attemptOn = (
   call: Call,
   { exchange }: PoolContext,
   lease: Lease,
   cause: AttemptCause,
-): Effect.Effect<unknown, CallError> => {
-  if (exchange === undefined) return Effect.fail(noSecret(call));
-  countAttempt(call);
-  const { id, url } = lease.runner;
-  return call.client.telemetry.stage(
-    {
-      _tag: "attempt",
-      host: call.origin.host,
-      facts: { ...attemptFields(call, cause), runnerId: id, ...addressOf(url) },
-    },
-    (span) =>
-      Effect.callback((resume) => {
-        const running = new RunnerAttempt(call, exchange, lease, cause.kind, span, resume);
-        running.start();
-        return Effect.sync(() => running.cancel());
-      }),
-  );
-};
+): Effect.Effect<unknown, CallError> =>
+  exchange === undefined
+    ? Effect.fail(noSecret(call))
+    : Effect.withFiber((fiber) =>
+        Effect.callback((resume) => {
+          const running = startAttempt(call, exchange, lease, cause, fiber, undefined, resume);
+          return Effect.sync(() => running.cancel());
+        }),
+      );
 
 /** Makes one attempt: in this process in local mode, otherwise on a runner of the pool, if possible not on `avoid`. */
 export const attempt = (
@@ -328,8 +356,16 @@ export const attempt = (
   if (client.local !== undefined) return localAttempt(client.local, call, cause);
   if (poolContext === undefined) return Effect.fail(unknownPool(call));
   if (poolContext.exchange === undefined) return Effect.fail(noSecret(call));
-  const lease = acquire(call, poolContext.pool, avoid);
-  return Effect.isEffect(lease)
+  return attemptWith(call, poolContext, acquire(call, poolContext.pool, avoid), cause);
+};
+
+/** Makes one attempt with a lease, or as soon as there is one. */
+export const attemptWith = (
+  call: Call,
+  poolContext: PoolContext,
+  lease: Lease | Effect.Effect<Lease, CallError>,
+  cause: AttemptCause,
+): Effect.Effect<unknown, CallError> =>
+  Effect.isEffect(lease)
     ? Effect.flatMap(lease, (granted) => attemptOn(call, poolContext, granted, cause))
     : attemptOn(call, poolContext, lease, cause);
-};

@@ -27,7 +27,7 @@ import { Pool } from "./pool/pool.ts";
 import { probeRunner } from "./pool/runners/probe.ts";
 import type { PoolHandle } from "./pool/stats.ts";
 import { RetryBudget } from "./retry-budget.ts";
-import { runCall } from "./run-call.ts";
+import { promiseCall, runCall } from "./run-call.ts";
 import { SenderClock } from "./sender-clock.ts";
 import { makeTransport } from "./transport/make-transport.ts";
 import { responseLimit } from "./transport/response-body.ts";
@@ -50,6 +50,8 @@ export interface Client {
    * the active span of the host and the surrounding invocation are visible.
    */
   call(request: CallRequest): Effect.Effect<unknown, CallError>;
+  /** A call, as a promise that rejects with a {@link CallError}. The same rule applies. */
+  run(request: CallRequest): Promise<unknown>;
   /** Makes the calls of a fan-out, with a span around them. The same rule applies. */
   fanOut(request: FanOutRequest): FanOutRun;
   /** Every pool, by name. */
@@ -123,6 +125,7 @@ export const makeClient = ({ config, telemetry, codec, local, clock = new Sender
 
   return {
     call: (request) => runCall(client, request, { host: telemetry.capture(), outer: currentInvocation.getStore() }),
+    run: (request) => promiseCall(client, request, { host: telemetry.capture(), outer: currentInvocation.getStore() }),
     fanOut: (request) => runFanOut(client, request, { host: telemetry.capture(), outer: currentInvocation.getStore() }),
     pools: Object.fromEntries([...pools].map(([name, { pool }]) => [name, pool])),
     shutdown: async (graceMs = shutdownGraceMs) => {

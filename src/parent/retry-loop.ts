@@ -63,7 +63,11 @@ const backoff = (call: Call, { delayMs, reason }: RetryDecision & { retry: true 
 };
 
 /** Runs the next round after a failed one, or fails with the error of the call. */
-const afterFailure = (call: Call, round: Round, error: CallError): Effect.Effect<unknown, CallError> => {
+export const afterFailure = (
+  call: Call,
+  error: CallError,
+  round: Round = firstRound,
+): Effect.Effect<unknown, CallError> => {
   const { poolContext, options } = call;
   call.executed = executedByEither(call.executed, error.executed);
   const decision = decideRetry({
@@ -97,5 +101,5 @@ const afterFailure = (call: Call, round: Round, error: CallError): Effect.Effect
 export const withRetries = (call: Call, round: Round = firstRound): Effect.Effect<unknown, CallError> =>
   Effect.catch(
     mayHedge(call) ? hedged(call, round.cause, round.avoid) : attempt(call, round.cause, round.avoid),
-    (error) => afterFailure(call, round, error),
+    (error) => afterFailure(call, error, round),
   );

@@ -6,6 +6,7 @@ import { RegistryError } from "../../src/contract/errors.ts";
 import { currentInvocation, type InvocationContext } from "../../src/contract/api/invocation.ts";
 import type { CallOptions } from "../../src/contract/config/options.ts";
 import { createRegistry, type Registry } from "../../src/contract/api/registry.ts";
+import { asPromise } from "../../src/contract/api/caller.ts";
 import { toEffect, type Caller } from "../../src/contract/api/remote-method.ts";
 
 /** A process with decorators whose calls run handlers like a runner. */
@@ -87,6 +88,7 @@ export const makeWorld = (): World => {
         currentInvocation.run(context, () => registry.find(method)?.invoke(context, args)),
       );
     },
+    run: (method, args, options) => asPromise(caller.call(method, args, options), method),
     fanOut: () => () => Effect.die("not called by decorators"),
   };
   const world = { registry, calls, isRunner: false };

@@ -83,6 +83,8 @@ export interface Caller {
     options: CallOptions,
     observer?: CallObserver,
   ): Effect.Effect<unknown, CallError>;
+  /** Makes a call and gives its result as a promise that rejects with a {@link CallError}. */
+  run(method: string, args: ReadonlyArray<unknown>, options: CallOptions, observer?: CallObserver): Promise<unknown>;
   fanOut(request: FanOutRequest): FanOutRun;
 }
 
@@ -99,7 +101,7 @@ export const callRemote = (
   target: RemoteTarget,
   args: ReadonlyArray<unknown>,
   observer?: CallObserver,
-): Promise<unknown> => asPromise(target.caller.call(target.method, args, target.options, observer), target.method);
+): Promise<unknown> => target.caller.run(target.method, args, target.options, observer);
 
 /** Runs what calls `method` and gives its result as a promise that rejects with a {@link CallError}. */
 export const asPromise = async <A>(effect: Effect.Effect<A, CallError>, method: string): Promise<A> => {

@@ -4,6 +4,7 @@ import { ConfigError, InvokeError, RegistryError, type CallError } from "../../.
 import type { InvocationContext } from "../../../src/contract/api/invocation.ts";
 import type { CallOptions } from "../../../src/contract/config/options.ts";
 import { createRegistry, type Registry } from "../../../src/contract/api/registry.ts";
+import { asPromise } from "../../../src/contract/api/caller.ts";
 import { toEffect, type Caller } from "../../../src/contract/api/remote-method.ts";
 import { defineMethod } from "../../../src/contract/api/service.ts";
 import { makeServiceFactories, type ServiceFactories } from "../../../src/service-factories.ts";
@@ -27,6 +28,7 @@ const setup = (
       seen.push({ method, args, options });
       return answer ?? Effect.promise(async () => registry.find(method)?.invoke(context, args));
     },
+    run: (method, args, options) => asPromise(caller.call(method, args, options), method),
     fanOut: () => () => Effect.die("see fan-out.test.ts"),
   };
   return { ...makeServiceFactories(registry, caller), registry, seen };
