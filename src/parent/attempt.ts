@@ -229,8 +229,8 @@ class RunnerAttempt implements LostListener, RunnerRequest {
       const { code, executed } = result.error;
       if (code === "unavailable" && executed === "no") this.#lease.refused(result.draining === true);
       this.#fail(result.error);
-    } else if (this.#end(undefined)) {
-      this.#finish(Exit.succeed(result.value));
+    } else {
+      this.#end(undefined, Exit.succeed(result.value));
     }
   }
 
@@ -251,17 +251,12 @@ class RunnerAttempt implements LostListener, RunnerRequest {
   }
 
   #fail(error: CallError): void {
-    if (this.#end(error)) this.#finish(Exit.fail(error));
+    this.#end(error, Exit.fail(error));
   }
 
-  #finish(exit: Exit.Exit<unknown, CallError>): void {
-    this.#span.end(exit);
-    this.#done(exit);
-  }
-
-  /** Releases what the attempt holds, and reports its end. Returns `false` if no caller waits for it. */
-  #end(error: CallError | undefined): boolean {
-    if (this.#ended) return false;
+  /** Releases what the attempt holds, and reports its end. Without an exit, no caller waits for it. */
+  #end(error: CallError | undefined, exit?: Exit.Exit<unknown, CallError>): void {
+    if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#timer);
     this.#lease.removeListener(this);
@@ -272,9 +267,11 @@ class RunnerAttempt implements LostListener, RunnerRequest {
     }
     if (this.#callerAborted) this.#releaseLater();
     else this.#lease.release();
-    if (this.#detached) return false;
+    if (this.#detached) return;
     this.#emitEnded(error);
-    return true;
+    if (exit === undefined) return;
+    this.#span.end(exit);
+    this.#done(exit);
   }
 
   /**

@@ -123,7 +123,7 @@ const noBody = new Uint8Array(0);
 /** Starts the clock of a call. A call made inside a handler has at most the time that is left to that handler. */
 export const startCall = (client: ClientContext, request: CallRequest, origin: CallOrigin): Call => {
   const { options, observer } = request;
-  const pool = poolFor(options, client.config);
+  const pool = options.pool ?? poolFor(options, client.config);
   const startedAt = performance.now();
   const inheritedMs = (origin.outer?.deadlineAt?.() ?? Infinity) - startedAt;
   const timeoutMs = Math.max(0, Math.min(options.timeoutMs ?? client.config.requestTimeoutMs, inheritedMs, maxTimerMs));
@@ -164,7 +164,7 @@ export const remainingMs = (call: Call): number => Math.max(0, call.deadlineAt -
 
 /** Milliseconds that an attempt has if it starts now. */
 export const attemptMs = (call: Call): number =>
-  Math.min(call.options.retry?.attemptTimeoutMs ?? Infinity, remainingMs(call));
+  Math.max(0, Math.min(call.options.retry?.attemptTimeoutMs ?? Infinity, call.deadlineAt - performance.now()));
 
 /** Gives an attempt its number, which is unique in the whole call. */
 export const countAttempt = (call: Call): void => {

@@ -71,26 +71,17 @@ const decodeFailure = (thrown: unknown, context: FlameErrorContext): ResponseRes
   error: withContext(thrown as CallError, { ...context, executed: "yes", phase: "decode" }),
 });
 
-/** The result in a body: at once, or as a promise where decoding takes long. */
-const readResult = (
+/** The result in a body that takes long to decode. */
+const readSlowly = (
   body: Uint8Array,
   method: string,
   codec: Codec,
   context: () => FlameErrorContext,
-): ResponseResult | Promise<ResponseResult> => {
-  const what = `result of ${method}`;
-  if (!codec.isQuickToDecode(body)) {
-    return codec.decodeInSlices(body, what).then(
-      (value) => ({ value }),
-      (thrown: unknown) => decodeFailure(thrown, context()),
-    );
-  }
-  try {
-    return { value: codec.decode(body, what) };
-  } catch (thrown) {
-    return decodeFailure(thrown, context());
-  }
-};
+): Promise<ResponseResult> =>
+  codec.decodeInSlices(body, `result of ${method}`).then(
+    (value) => ({ value }),
+    (thrown: unknown) => decodeFailure(thrown, context()),
+  );
 
 /** The result or the error in a body whose origin is verified. */
 export const readBody = (
@@ -100,7 +91,14 @@ export const readBody = (
   codec: Codec,
   context: () => FlameErrorContext,
 ): ResponseResult | Promise<ResponseResult> => {
-  if (outcome === "ok") return readResult(body, method, codec, context);
+  if (outcome === "ok") {
+    if (!codec.isQuickToDecode(body)) return readSlowly(body, method, codec, context);
+    try {
+      return { value: codec.decode(body, `result of ${method}`) };
+    } catch (thrown) {
+      return decodeFailure(thrown, context());
+    }
+  }
   const decoded = decodeErrorBody(body);
   if (decoded !== undefined)
     return { error: errorFromBody(decoded, context()), draining: decoded.draining, instance: decoded.instance };
@@ -158,7 +156,7 @@ export const readResponse = (
   request: AnsweredRequest,
 ): AttemptResponse => {
   const bytes = response.body.byteLength;
-  const read = readResponseHead((name) => response.header(name), response.status, head);
+  const read = readResponseHead(response.header, response.status, head);
   if ("malformed" in read) {
     const error = readUnsigned(
       head.method,
@@ -198,7 +196,7 @@ export const checkOversized = (
   bodyLength: number,
   keyring: Keyring,
 ): OversizedResponse | undefined => {
-  const read = readResponseHead((name) => response.header(name), response.status, request);
+  const read = readResponseHead(response.header, response.status, request);
   if ("malformed" in read) return undefined;
   const key = keyring.find(read.head.keyId);
   return key && { head: read.head, check: checkResponse(read.head, bodyLength, read.signature, key) };

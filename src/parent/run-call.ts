@@ -90,7 +90,11 @@ class RunningCall {
     const inherited = inheritedSignal(call);
     if ((inherited !== undefined || options.signal !== undefined) && !this.#listen([inherited, options.signal])) return;
     const { poolContext } = call;
-    if (client.local !== undefined || poolContext?.exchange === undefined || mayHedge(call)) {
+    if (
+      client.local !== undefined ||
+      poolContext?.exchange === undefined ||
+      (options.hedge !== undefined && mayHedge(call))
+    ) {
       this.#fork(withRetries(call), around);
       return;
     }

@@ -17,16 +17,11 @@ const minIntervalMs = 30_000;
  */
 const maxSeries = 4_096;
 
-const indexOf = (buckets: ReadonlyArray<number>, seconds: number): number => {
-  const index = buckets.findIndex((bound) => seconds <= bound);
-  return index < 0 ? buckets.length : index;
-};
-
 /** Chooses exemplars and marks their spans. */
 export class ExemplarChoice {
-  readonly #labelOf: MethodLabel;
+  readonly #labelOf: MethodLabel | undefined;
   readonly #buckets: ReadonlyArray<number> | undefined;
-  readonly #now: () => number;
+  readonly #now: (() => number) | undefined;
   /** The earliest time of the next exemplar of each bucket, by series. */
   readonly #nextAt = new Map<string, Float64Array>();
 
@@ -35,11 +30,7 @@ export class ExemplarChoice {
    * @param labelOf returns the label of a method. Default: the method
    * @param buckets bucket bounds of the histograms with a method label. Default: those of the catalog
    */
-  constructor(
-    now: () => number = () => performance.now(),
-    labelOf: MethodLabel = (method) => method,
-    buckets?: ReadonlyArray<number>,
-  ) {
+  constructor(now?: () => number, labelOf?: MethodLabel, buckets?: ReadonlyArray<number>) {
     this.#labelOf = labelOf;
     this.#buckets = buckets;
     this.#now = now;
@@ -54,12 +45,14 @@ export class ExemplarChoice {
     const { span } = event;
     switch (event._tag) {
       case "CallEnded": {
-        const series = `call ${this.#labelOf(event.method)} ${event.pool} ${event.error?.status ?? ""}`;
+        const method = this.#labelOf === undefined ? event.method : this.#labelOf(event.method);
+        const series = `call ${method} ${event.pool} ${event.error?.status ?? ""}`;
         this.#offer(series, this.#buckets ?? metrics.callDuration.buckets, event.durationMs, span);
         return;
       }
       case "AttemptEnded": {
-        const series = `${event.kind} ${this.#labelOf(event.method)} ${event.pool} ${event.error?.status ?? ""}`;
+        const method = this.#labelOf === undefined ? event.method : this.#labelOf(event.method);
+        const series = `${event.kind} ${method} ${event.pool} ${event.error?.status ?? ""}`;
         this.#offer(series, this.#buckets ?? metrics.attemptDuration.buckets, event.durationMs, span);
         return;
       }
@@ -79,8 +72,9 @@ export class ExemplarChoice {
       nextAt = new Float64Array(buckets.length + 1).fill(-Infinity);
       this.#nextAt.set(series, nextAt);
     }
-    const bucket = indexOf(buckets, durationMs / 1000);
-    const now = this.#now();
+    let bucket = 0;
+    while (bucket < buckets.length && durationMs / 1000 > buckets[bucket]!) bucket++;
+    const now = this.#now === undefined ? performance.now() : this.#now();
     if (now < nextAt[bucket]! && span.exemplar !== true) return;
     nextAt[bucket] = now + minIntervalMs;
     span.exemplar = true;

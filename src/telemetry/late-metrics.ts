@@ -46,23 +46,20 @@ export const makeLateMetrics = (options: MetricsOptions = {}, before?: LateMetri
   const events: Array<FlameEvent> = [];
   const pools = new Set<WaitingPool>();
   let made: Metrics | undefined;
-  let loading: Promise<void> | undefined;
-
   const loaded = load(options, before);
-  loading = loaded.then((metrics) => {
+  const loading = loaded.then((metrics) => {
     made = metrics;
-    loading = undefined;
+    late.loading = undefined;
+    late.emit = metrics.emit;
     for (const waiting of pools) waiting.stop = metrics.watchPool(waiting.pool, waiting.snapshot);
     pools.clear();
     for (const event of events.splice(0)) metrics.emit(event);
   });
   loading.catch(() => {});
 
-  return {
-    emit: (event) => {
-      if (made === undefined) events.push(event);
-      else made.emit(event);
-    },
+  const late: { -readonly [Key in keyof LateMetrics]: LateMetrics[Key] } = {
+    emit: (event) => void events.push(event),
+    loading,
     watchPool: (pool, snapshot) => {
       if (made !== undefined) return made.watchPool(pool, snapshot);
       const waiting: WaitingPool = { pool, snapshot, stop: undefined };
@@ -77,8 +74,6 @@ export const makeLateMetrics = (options: MetricsOptions = {}, before?: LateMetri
     },
     text: async () => (await loaded).text(),
     loaded,
-    get loading() {
-      return loading;
-    },
   };
+  return late;
 };

@@ -166,6 +166,17 @@ const clockStepped = ({ pool, runnerId, stepMs }: Extract<FlameEvent, { _tag: "C
   };
 };
 
+/** Events without a record. */
+const onlyForMetrics: ReadonlySet<FlameEvent["_tag"]> = new Set([
+  "CallStarted",
+  "AttemptEnded",
+  "AcquireEnded",
+  "LeaseEnded",
+  "ClockOffset",
+  "RunnerSpans",
+  "IdempotencyDecided",
+]);
+
 /** Returns the record of an event; `undefined` for events that only metrics use. */
 const entryOf = (event: FlameEvent, redact: Redactor): LogEntry | undefined => {
   switch (event._tag) {
@@ -301,6 +312,8 @@ export const makeLogSink = (logger: Logger = consoleLogger, redact: Redactor = m
   const own = guardLogger(logger);
   return {
     emit: (event) => {
+      const ended = event._tag === "CallEnded" || event._tag === "ServerEnded";
+      if (ended ? event.error === undefined : onlyForMetrics.has(event._tag)) return;
       const entry = entryOf(event, redact);
       if (entry === undefined) return;
       const level = entry.level ?? entry.spec.level;

@@ -21,8 +21,9 @@ import { makeSpanSource, type SpanSource } from "./otel-provider.ts";
 import {
   addAttributes,
   type FiberTimes,
+  hrTime,
+  hrTimeOf,
   isOtelBacked,
-  start,
   startInEffect,
   StageContext,
   type StageSetup,
@@ -105,31 +106,33 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
   const source = makeSpanSource();
   const redact = options.redact ?? makeRedactor([]);
 
-  /** The context of a stage, without the span around it. `inner` is the context of the stage around it. */
-  const contextOf = (stage: Stage, inner: OtelContext | undefined): OtelContext => {
+  /** The context of a stage that is not begun in another one, with its parent active. */
+  const startContext = (stage: Stage, around: Tracer.AnySpan | undefined): OtelContext => {
+    const inner = around && Context.getOrUndefined(around.annotations, StageContext);
+    let context: OtelContext;
+    let isRoot = false;
     switch (stage._tag) {
       case "call":
       case "map":
       case "attempt":
-        return (stage.host as OtelContext | undefined) ?? inner ?? otelContext.active();
+        context = (stage.host as OtelContext | undefined) ?? inner ?? otelContext.active();
+        isRoot = "linkTo" in stage && stage.linkTo !== undefined;
+        break;
       case "acquire":
       case "backoff":
-        return inner ?? otelContext.active();
-      case "boot":
-        return ROOT_CONTEXT;
+        context = inner ?? otelContext.active();
+        isRoot = true;
+        break;
+      case "handler":
+        context = inner ?? fromCarrier(source.rootContext(), stage.carrier, true);
+        break;
       case "server":
         return fromCarrier(source.rootContext(), stage.carrier, true);
-      case "handler":
-        return inner ?? fromCarrier(source.rootContext(), stage.carrier, true);
+      case "boot":
+        return ROOT_CONTEXT;
     }
-  };
-
-  /** The context of a stage that is not begun in another one, with its parent active. */
-  const startContext = (stage: Stage, around: Tracer.AnySpan | undefined): OtelContext => {
-    const context = contextOf(stage, around && Context.getOrUndefined(around.annotations, StageContext));
     if (around !== undefined) return isOtelBacked(around) ? trace.setSpan(context, around.span) : context;
     const parent = trace.getSpanContext(context);
-    const isRoot = stage._tag !== "server" && (isAlone(stage) || stage._tag === "acquire" || stage._tag === "backoff");
     return parent !== undefined && (isRoot || !trace.isSpanContextValid(parent)) ? trace.deleteSpan(context) : context;
   };
 
@@ -142,6 +145,8 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
     const { name, kind }: SpanSpec = spans[tag];
     const links = fiber === undefined ? noLinks : linksOf(stage, fiber);
     const around = within === undefined && fiber !== undefined ? surrounding(stage, fiber, custom) : undefined;
+    const startMs = wallClockMs();
+    const times = fiber && timesOf(fiber, custom);
     const setup: StageSetup = {
       tag,
       name: "method" in stage ? stage.method : name,
@@ -150,9 +155,10 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
       outer: within,
       around,
       links,
-      startMs: wallClockMs(),
+      startMs,
       startedAt: performance.now(),
-      times: fiber && timesOf(fiber, custom),
+      startTime: times === undefined ? hrTime(startMs) : hrTimeOf(times.start),
+      times,
       custom,
       baggageKeys: tag === "server" || tag === "handler" ? undefined : allowed,
       source,
@@ -165,7 +171,7 @@ export const makeOtelTracer = (options: OtelTracerOptions): StageTracer => {
     }
     addAttributes(facts, stage.facts);
     const direct = custom === undefined && links.length === 0 && (around === undefined || isOtelBacked(around));
-    const started = new TracedStage(setup, direct ? start(setup, facts) : startInEffect(setup, facts));
+    const started = new TracedStage(setup, direct ? source.start(setup, facts) : startInEffect(setup, facts));
     const annotations = fiber?.getRef(References.TracerSpanAnnotations);
     for (const key in annotations) started.effect.attribute(key, annotations[key]);
     return started;

@@ -7,16 +7,26 @@ import { OtelTracer as OtelTracerService, make } from "@effect/opentelemetry/Ote
 import type {
   Attributes,
   Context as OtelContext,
+  HrTime,
   Span as OtelSpan,
-  SpanOptions as OtelSpanOptions,
   Tracer as OtelTracer,
 } from "@opentelemetry/api";
-import { ProxyTracerProvider, ROOT_CONTEXT, context as otelContext, trace } from "@opentelemetry/api";
+import { ProxyTracerProvider, ROOT_CONTEXT, SpanKind, context as otelContext, trace } from "@opentelemetry/api";
 import * as Effect from "effect/Effect";
 import * as Tracer from "effect/Tracer";
 import { emptyContext, scopeName } from "./otel-context.ts";
 
 type EffectSpanOptions = Parameters<Tracer.Tracer["span"]>[0];
+
+const spanKinds = { client: SpanKind.CLIENT, server: SpanKind.SERVER, internal: SpanKind.INTERNAL } as const;
+
+/** What a span is started with. */
+export interface StartedStage {
+  readonly name: string;
+  readonly kind: keyof typeof spanKinds;
+  readonly context: OtelContext;
+  readonly startTime: HrTime;
+}
 
 /** Spans from the registered provider. */
 export interface SpanSource {
@@ -26,8 +36,8 @@ export interface SpanSource {
   registered(): boolean;
   /** The context in which nothing is active. */
   rootContext(): OtelContext;
-  /** Starts a span whose parent is the active span of the context. */
-  start(name: string, options: OtelSpanOptions, context: OtelContext): OtelSpan;
+  /** Starts the span of a stage whose parent is the active span of its context. */
+  start(stage: StartedStage, attributes: Attributes): OtelSpan;
   /** Starts a span whose parent is the one that Effect chose, in the given context. */
   startUnder(options: EffectSpanOptions, attributes: Attributes, context: OtelContext): Tracer.Span;
   /** Shows a started span to Effect. */
@@ -60,7 +70,7 @@ export const makeSpanSource = (): SpanSource => {
 
   const startSpan: OtelTracer["startSpan"] = (name, options, context) => target.startSpan(name, options, context);
 
-  const start: SpanSource["start"] = (name, options, context) =>
+  const startIn: OtelTracer["startSpan"] = (name, options, context = ROOT_CONTEXT) =>
     readsActiveContext
       ? otelContext.with(context, startSpan, undefined, name, options, context)
       : target.startSpan(name, options, context);
@@ -94,9 +104,12 @@ export const makeSpanSource = (): SpanSource => {
       return true;
     },
     rootContext: () => (readsActiveContext ? emptyContext() : ROOT_CONTEXT),
-    start,
+    start: ({ name, kind, context, startTime }, attributes) => {
+      const options = { kind: spanKinds[kind], attributes, startTime };
+      return readsActiveContext ? startIn(name, options, context) : target.startSpan(name, options, context);
+    },
     startUnder: (options, attributes, context) =>
-      makeSpan((name, given, chosen) => start(name, { ...given, attributes }, withParent(context, chosen)), options),
+      makeSpan((name, given, chosen) => startIn(name, { ...given, attributes }, withParent(context, chosen)), options),
     show: (span, options) => makeSpan(() => span, options),
   };
 };

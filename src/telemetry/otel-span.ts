@@ -4,7 +4,7 @@
  * that library, which would set the status OK on success and no status on interruption.
  */
 import type { Attributes, Context as OtelContext, HrTime, Span as OtelSpan, SpanContext } from "@opentelemetry/api";
-import { SpanKind, SpanStatusCode, TraceFlags, context as otelContext, trace } from "@opentelemetry/api";
+import { SpanStatusCode, TraceFlags, context as otelContext, trace } from "@opentelemetry/api";
 import * as Context from "effect/Context";
 import type * as Exit from "effect/Exit";
 import * as Option from "effect/Option";
@@ -14,7 +14,7 @@ import type { TraceCarrier } from "../contract/wire/envelope.ts";
 import type { SpanFields, SpanSpec } from "./catalog.ts";
 import { attributes, spans } from "./catalog.ts";
 import { carrierOf, parentIn } from "./otel-context.ts";
-import type { SpanSource } from "./otel-provider.ts";
+import type { SpanSource, StartedStage } from "./otel-provider.ts";
 import type { Redactor } from "./redaction.ts";
 import { isServerError, outcomeOf } from "./span-outcome.ts";
 import type { SpanIds, Stage, StageSpan } from "./telemetry.ts";
@@ -64,9 +64,9 @@ export interface FiberTimes {
 }
 
 /** Milliseconds since 1970 as the SDK takes them. */
-const hrTime = (ms: number): HrTime => [Math.floor(ms / 1000), Math.floor((ms % 1000) * 1_000_000)];
+export const hrTime = (ms: number): HrTime => [Math.floor(ms / 1000), Math.floor((ms % 1000) * 1_000_000)];
 
-const hrTimeOf = (time: bigint): HrTime => [Number(time / nanosPerSecond), Number(time % nanosPerSecond)];
+export const hrTimeOf = (time: bigint): HrTime => [Number(time / nanosPerSecond), Number(time % nanosPerSecond)];
 
 /** Milliseconds as nanoseconds. A number cannot hold the nanoseconds since 1970. */
 const nanos = (ms: number): bigint => BigInt(Math.floor(ms * 1_000)) * 1_000n;
@@ -78,12 +78,8 @@ const identityOf = ({ traceId, spanId, sampled }: Tracer.Span): SpanContext => (
 });
 
 /** A stage with what its span is made from. */
-export interface StageSetup {
+export interface StageSetup extends StartedStage {
   readonly tag: Stage["_tag"];
-  readonly name: string;
-  readonly kind: SpanSpec["kind"];
-  /** The OpenTelemetry context of the stage. */
-  readonly context: OtelContext;
   /** The stage that it was begun in. */
   readonly outer: TracedStage | undefined;
   /** The Effect span around it, if it was not begun in a stage. */
@@ -117,20 +113,6 @@ const effectOptions = (setup: StageSetup): Parameters<Tracer.Tracer["span"]>[0] 
     startTime: times?.start ?? nanos(startMs),
   };
 };
-
-const spanKinds = { client: SpanKind.CLIENT, server: SpanKind.SERVER, internal: SpanKind.INTERNAL } as const;
-
-/** Starts the SDK's span of a stage whose parent is active in its context. */
-export const start = ({ source, name, kind, startMs, times, context }: StageSetup, facts: Attributes): OtelSpan =>
-  source.start(
-    name,
-    {
-      kind: spanKinds[kind],
-      attributes: facts,
-      startTime: times === undefined ? hrTime(startMs) : hrTimeOf(times.start),
-    },
-    context,
-  );
 
 /** Starts the span of a stage whose parent Effect knows, with the user's tracer if there is one. */
 export const startInEffect = (setup: StageSetup, facts: Attributes): Tracer.Span => {

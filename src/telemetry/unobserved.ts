@@ -52,9 +52,8 @@ const mute = (subject: Channel): void => {
 
 let muted = false;
 
-/** Patches the channels of the process once an agent subscribes. */
+/** Patches the channels of the process, once an agent has subscribed. */
 const muteForAgents = (): void => {
-  if (muted || !(agentChannels[0].hasSubscribers || agentChannels[1].hasSubscribers)) return;
   muted = true;
   for (const subject of channels) mute(subject);
 };
@@ -67,6 +66,6 @@ export const unobserved = <Args extends Array<unknown>, Result>(
   run: (...args: Args) => Result,
   ...args: Args
 ): Result => {
-  muteForAgents();
+  if (!muted && (agentChannels[0].hasSubscribers || agentChannels[1].hasSubscribers)) muteForAgents();
   return unseen(withoutTracing<Args, Result>, run, ...args);
 };

@@ -2,7 +2,7 @@
  * The functions that callers use: they have the signatures of the methods that they call, as promises or as Effects.
  */
 import * as Effect from "effect/Effect";
-import { callRemote, type RemoteTarget } from "./caller.ts";
+import type { RemoteTarget } from "./caller.ts";
 import { copiesNote } from "../process/copies.ts";
 import { RegistryError, type CallError } from "../errors.ts";
 import { readMap, mapToArray, type Items, type MapOptions, type MapOutcome } from "./fan-out.ts";
@@ -211,7 +211,7 @@ const withOptions = (target: RemoteTarget, options: CallOptions): RemoteTarget =
 
 /** Makes the promise face of a method. */
 export const remoteMethod = (target: RemoteTarget): RemoteMethod<Array<any>, unknown> => {
-  const method = Object.assign((...args: Array<unknown>) => callRemote(target, args), {
+  const method = Object.assign((...args: Array<unknown>) => target.caller.run(target.method, args, target.options), {
     with: (options: CallOptions) => remoteMethod(withOptions(target, options)),
     map: (items: Items<unknown>, options?: MapOptions) => mapLater(target, items, options),
     spawn: (...args: Array<unknown>) => spawn(target, args),

@@ -61,10 +61,11 @@ export class SpanAccounting {
     if (exported !== undefined && (sentMs >= this.#newestMs || this.#newestMs - sentMs > maxReorderedMs)) {
       this.#newestMs = sentMs;
       this.#unsent = exported.unsent;
-      this.#fail(exported.failed);
+      if (exported.failed !== this.#failed) this.#fail(exported.failed);
       if (sentAt > this.#unaccountedAt) this.#unaccounted = 0;
     }
-    this.#report(this.#acknowledged - this.#unsent);
+    const left = this.#acknowledged - this.#unsent;
+    if (left > this.#reported) this.#report(left);
   }
 
   /** The request never reached the runner. */

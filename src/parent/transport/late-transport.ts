@@ -40,18 +40,21 @@ export const lateTransport = (load: () => Promise<HttpTransport>): HttpTransport
   const start = (): Promise<HttpTransport> => {
     const started = load();
     started.then(
-      (transport) => (loaded = transport),
+      (made) => {
+        loaded = made;
+        transport.send = made.send;
+      },
       () => (loading = undefined),
     );
     return started;
   };
 
-  return {
-    send: (request, done) =>
-      loaded === undefined ? new WaitingExchange((loading ??= start()), request, done) : loaded.send(request, done),
+  const transport: { -readonly [Key in keyof HttpTransport]: HttpTransport[Key] } = {
+    send: (request, done) => new WaitingExchange((loading ??= start()), request, done),
     forget: (url) => loaded?.forget(url),
     close: async () => {
       await (await loading?.catch(() => undefined))?.close();
     },
   };
+  return transport;
 };

@@ -55,6 +55,6 @@ export class ResponseBody {
     }
     const response = this.#response;
     const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#bytes);
-    return { response: { status: response.status, header: (name) => response.header(name), body } };
+    return { response: { status: response.status, header: response.header, body } };
   }
 }

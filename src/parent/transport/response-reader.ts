@@ -56,9 +56,7 @@ export class ResponseHead implements ResponseStart {
     this.persistent = minor === "1" && !connection.split(/[\s,]+/).includes("close");
   }
 
-  header(name: string): string | undefined {
-    return this.#headers.get(name);
-  }
+  readonly header = (name: string): string | undefined => this.#headers.get(name);
 
   /** The length of the body, "chunked", or "to the end" of the connection. */
   get framing(): number | "chunked" | "to the end" {

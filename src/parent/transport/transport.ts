@@ -18,7 +18,7 @@ export interface HttpRequest {
 /** A response whose body has not arrived yet. */
 export interface ResponseStart {
   readonly status: number;
-  header(name: string): string | undefined;
+  readonly header: (name: string) => string | undefined;
 }
 
 export interface HttpResponse extends ResponseStart {

@@ -31,10 +31,10 @@ class UndiciExchange implements HttpExchange, ResponseStart, Dispatcher.Dispatch
     this.#done = done;
   }
 
-  header(name: string): string | undefined {
+  readonly header = (name: string): string | undefined => {
     const value = this.#headers[name];
     return Array.isArray(value) ? value.join(", ") : value;
-  }
+  };
 
   abort(): void {
     if (this.#over) return;
@@ -95,27 +95,24 @@ const end = async ({ pool, connector }: Route): Promise<void> => {
 /** Makes a transport on undici. Connections open when they are first needed. */
 export const makeUndiciTransport = (connection: ResolvedConnection): HttpTransport => {
   const routes = new Map<string, Route>();
-  const routeOf = (url: string): Route => {
-    let route = routes.get(url);
-    if (route === undefined) {
-      const connector = new Connector(url, connection);
-      const pool = new Pool(connector.origin, {
-        pipelining: 1,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-        connections: null,
-        allowH2: false,
-        connect: (_, connected) =>
-          void connector.open((...opened) => connected(...(opened as Parameters<typeof connected>))),
-      });
-      route = { pool, connector };
-      routes.set(url, route);
-    }
+  const open = (url: string): Route => {
+    const connector = new Connector(url, connection);
+    const pool = new Pool(connector.origin, {
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connections: null,
+      allowH2: false,
+      connect: (_, connected) =>
+        void connector.open((...opened) => connected(...(opened as Parameters<typeof connected>))),
+    });
+    const route = { pool, connector };
+    routes.set(url, route);
     return route;
   };
   return {
     send: (request, done) => {
-      const { pool, connector } = routeOf(request.url);
+      const { pool, connector } = routes.get(request.url) ?? open(request.url);
       const { method = "POST", headers, body } = request;
       const exchange = new UndiciExchange(request, connector, done);
       const path = connector.prefix === "" ? request.path : connector.prefix + request.path;

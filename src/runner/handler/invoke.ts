@@ -15,7 +15,6 @@ import {
   type HandlerOwner,
   HandlerRun,
   type InvokeOptions,
-  isLate,
   startedTooLate,
 } from "./call-handler.ts";
 import type { Execution } from "./execution.ts";
@@ -67,7 +66,7 @@ export const invokeNow = (
     owner.onEnd(Exit.fail(codecError(thrown, "no")));
     return undefined;
   }
-  if (isLate(execution)) {
+  if (!(execution.deadlineAt() > performance.now())) {
     owner.onEnd(Exit.fail(startedTooLate(execution)));
     return undefined;
   }

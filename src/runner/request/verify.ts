@@ -139,9 +139,8 @@ const answerTo = ({ instances }: Addressee, freshness: Freshness): Verified["hea
 export const makeVerifier = (options: VerifierOptions): Verifier => {
   const { keyring, maxBodyBytes, runnerId, freshness } = options;
 
-  const checkAudience = ({ runner }: Addressee, head: RequestHead, key: SigningKey): Rejected | undefined => {
-    if (!options.checkAudience || runner === runnerId || runner === ANY_RUNNER) return undefined;
-    return reject(
+  const forAnotherRunner = ({ runner }: Addressee, head: RequestHead, key: SigningKey): Rejected =>
+    reject(
       401,
       signatureError(
         `The request was signed for runner ${runner} and reached runner ${runnerId}. Check the runner's id and URL in the pool.`,
@@ -151,7 +150,6 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
         signer: { head, key },
       },
     );
-  };
 
   return async (incoming) => {
     if (keyring === undefined) return reject(500, noSecret);
@@ -193,8 +191,10 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
     }
 
     incoming.verified();
+    const { runner } = addressee;
+    if (options.checkAudience && runner !== runnerId && runner !== ANY_RUNNER)
+      return forAnotherRunner(addressee, head, key);
     return (
-      checkAudience(addressee, head, key) ??
       checkFreshness(freshness, runnerId, addressee, { head, key }) ?? {
         _tag: "Verified",
         head,

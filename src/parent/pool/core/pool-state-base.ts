@@ -8,6 +8,8 @@ import type { PoolSnapshot } from "../../../telemetry/telemetry.ts";
 /** Runners that accept calls, or will soon: those that are booting or suspect. */
 export interface Tally {
   readonly alive: number;
+  /** Those of them that accept calls now. */
+  readonly ready: number;
   /** Those of them that are booting. */
   readonly booting: number;
   /** Slots in use on them. */
@@ -15,7 +17,7 @@ export interface Tally {
 }
 
 export class RunnerTable extends Map<string, RunnerRecord> {
-  readonly #tally = { alive: 0, booting: 0, used: 0 };
+  readonly #tally = { alive: 0, ready: 0, booting: 0, used: 0 };
 
   /** Adds a new runner at `now`. */
   add(id: string, phase: RunnerPhase, now: number): void {
@@ -51,12 +53,13 @@ export class RunnerTable extends Map<string, RunnerRecord> {
    */
   tally(): Tally {
     const tally = this.#tally;
-    tally.alive = tally.booting = tally.used = 0;
+    tally.alive = tally.ready = tally.booting = tally.used = 0;
     for (const { phase, used } of this.values()) {
       if (phase === "draining" || phase === "ejected") continue;
       tally.alive++;
       tally.used += used;
-      if (phase === "booting") tally.booting++;
+      if (phase === "ready") tally.ready++;
+      else if (phase === "booting") tally.booting++;
     }
     return tally;
   }
@@ -73,12 +76,12 @@ export class RunnerTable extends Map<string, RunnerRecord> {
 
   /** The input of a scaling policy. */
   scalingSnapshot({ min, max, maxConcurrency }: PoolBounds, waiting: number): ScalingSnapshot {
-    const { booting, used } = this.tally();
+    const { ready, booting, used } = this.tally();
     return {
       min,
       max,
       slotsPerRunner: maxConcurrency,
-      ready: this.count("ready"),
+      ready,
       booting,
       used,
       waiting,
@@ -172,6 +175,6 @@ export class PoolStateBase {
 
   /** Number of slots on runners that accept calls. */
   get provisioned(): number {
-    return this.runners.count("ready") * this.bounds.maxConcurrency;
+    return this.runners.tally().ready * this.bounds.maxConcurrency;
   }
 }

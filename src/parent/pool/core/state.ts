@@ -43,16 +43,17 @@ export class WaitEstimate {
 
 /** Detects saturation: once, until no call waits and a fifth of the slots is free again. */
 export class Saturation {
-  #on = false;
+  /** Whether the pool is saturated. */
+  on = false;
 
   /** Whether saturation has just begun. */
   begins(waiting: number, used: number, limit: number): boolean {
     if (waiting > 0 && used >= limit) {
-      const begun = !this.#on;
-      this.#on = true;
+      const begun = !this.on;
+      this.on = true;
       return begun;
     }
-    if (waiting === 0 && used <= limit * 0.8) this.#on = false;
+    if (waiting === 0 && used <= limit * 0.8) this.on = false;
     return false;
   }
 }
@@ -70,7 +71,8 @@ export class PoolState extends PoolSizing {
     this.#apply(event, commands);
     if (this.closed) return commands;
     this.scale(commands);
-    if (this.#saturation.begins(this.waiters.size, this.used, this.limit)) {
+    const mayChange = this.waiters.size > 0 || this.#saturation.on;
+    if (mayChange && this.#saturation.begins(this.waiters.size, this.used, this.limit)) {
       commands.push({ _tag: "Saturated", pending: this.waiters.size, limit: this.limit });
     }
     return commands;
@@ -136,7 +138,8 @@ export class PoolState extends PoolSizing {
 
   #choose(preference: RunnerPreference): RunnerRecord | undefined {
     const { maxConcurrency, routing } = this.bounds;
-    return chooseRunner(this.runners, { slots: maxConcurrency, order: routing, insist: this.panics }, preference);
+    const insist = this.supply === "fixed" && this.panics;
+    return chooseRunner(this.runners, { slots: maxConcurrency, order: routing, insist }, preference);
   }
 
   #grant(waiterId: number, runner: RunnerRecord, source: "warm" | "queued" | "cold", commands: Commands): void {
@@ -165,7 +168,10 @@ export class PoolState extends PoolSizing {
     if (runner === undefined) return;
     this.boots.served();
     if (runner.used === 0) runner.idleSince = this.now;
-    if (runner.phase !== "draining" || runner.used > 0) return this.#assignSlots(commands);
+    if (runner.phase !== "draining" || runner.used > 0) {
+      if (this.waiters.size > 0) this.#assignSlots(commands);
+      return;
+    }
     if (!runner.leaving) this.remove(runner, runner.drainReason ?? "drain", commands);
   }
 
