@@ -5,9 +5,10 @@ import { wallClockMs, clockOffset } from "../contract/wire/clock.ts";
 import type { RequestHead, RunnerTimings } from "../contract/wire/envelope.ts";
 import { type CallError, executedByEither, type FlameErrorContext } from "../contract/errors.ts";
 import { newNonce } from "../contract/wire/headers.ts";
+import type { SpanFields } from "../telemetry/catalog.ts";
 import type { AnyFiber, StageSpan } from "../telemetry/telemetry.ts";
 import { acquire } from "./acquire.ts";
-import { type AttemptCause, attemptFields, type AttemptKind } from "./attempt-cause.ts";
+import type { AttemptCause, AttemptKind } from "./attempt-cause.ts";
 import {
   lost,
   noSecret,
@@ -31,7 +32,6 @@ import { exitEventMs, type Lease, type LeasedRunner, type LostListener, type Los
 import { type AttemptResponse, type OversizedResponse, type ResponseResult, resultTooLarge } from "./read-response.ts";
 import { type RunnerExchangeDeps, type RunnerOutcome, type RunnerRequest, RunnerExchange } from "./runner-exchange.ts";
 import { ResponseTooLarge } from "./transport/response-body.ts";
-import { addressOf } from "./transport/server-address.ts";
 import type { HttpFailure } from "./transport/transport.ts";
 
 /** An attempt in progress. It ends once, in {@link RunnerAttempt.#end}. */
@@ -89,7 +89,7 @@ class RunnerAttempt implements LostListener, RunnerRequest {
       this.#fail(timedOut(this.site, false, timeoutMs));
       return;
     }
-    const stepMs = this.#exchange.deps.clock.step();
+    const stepMs = this.#exchange.deps.clock.look();
     if (stepMs !== undefined) {
       call.client.telemetry.emit({ _tag: "ClockStepped", pool: call.pool, runnerId: undefined, stepMs });
     }
@@ -319,8 +319,18 @@ export const startAttempt = (
   done: (exit: Exit.Exit<unknown, CallError>) => void,
 ): RunningAttempt => {
   countAttempt(call);
-  const { id, url } = lease.runner;
-  const facts = { ...attemptFields(call, cause), runnerId: id, ...addressOf(url) };
+  const { id, address } = lease.runner;
+  const facts: SpanFields = {
+    method: call.method,
+    pool: call.pool,
+    attempt: call.attempts,
+    attemptKind: cause.kind,
+    retryReason: cause.reason,
+    requestBytes: call.body.byteLength,
+    runnerId: id,
+    serverAddress: address.serverAddress,
+    serverPort: address.serverPort,
+  };
   const span = call.client.telemetry.begin({ _tag: "attempt", host: call.origin.host, facts }, fiber, outer);
   const attempt = new RunnerAttempt(call, exchange, lease, cause.kind, span, done);
   attempt.start();

@@ -123,7 +123,8 @@ const noBody = new Uint8Array(0);
 /** Starts the clock of a call. A call made inside a handler has at most the time that is left to that handler. */
 export const startCall = (client: ClientContext, request: CallRequest, origin: CallOrigin): Call => {
   const { options, observer } = request;
-  const pool = options.pool ?? poolFor(options, client.config);
+  const pool =
+    options.pool ?? (options.labels === undefined ? client.config.defaultPool : poolFor(options, client.config));
   const startedAt = performance.now();
   const inheritedMs = (origin.outer?.deadlineAt?.() ?? Infinity) - startedAt;
   const timeoutMs = Math.max(0, Math.min(options.timeoutMs ?? client.config.requestTimeoutMs, inheritedMs, maxTimerMs));

@@ -4,7 +4,7 @@ import type { RequestHead, ResponseHead, RunnerTimings } from "../contract/wire/
 import { decodeErrorBody, errorFromBody } from "../contract/wire/error-body.ts";
 import type { CallError, FlameErrorContext } from "../contract/errors.ts";
 import { InvokeError, withContext } from "../contract/errors.ts";
-import { type ReadHead, readResponseHead } from "../contract/wire/headers.ts";
+import { readResponseHead } from "../contract/wire/headers.ts";
 import type { InstanceNote } from "../contract/wire/instance.ts";
 import type { Keyring } from "../contract/wire/signature.ts";
 import { checkResponse, type ResponseCheck, verifyResponse } from "../contract/wire/signature.ts";
@@ -133,20 +133,14 @@ const readUnsigned = (
   );
 };
 
-const rejection = (
-  { head, line, signature }: ReadHead<ResponseHead>,
-  body: Uint8Array,
-  keyring: Keyring,
-): AttemptResponse["rejected"] => {
-  const key = keyring.find(head.keyId);
-  if (key === undefined)
-    return { reason: "unknown_key", detail: `the key "${head.keyId}" is not in this parent's keyring` };
-  if (verifyResponse(head, body, signature, key, line)) return undefined;
-  return {
-    reason: "mismatch",
-    detail: "its signature does not match: it answers another request, or the two sides have different secrets",
-  };
-};
+/** Why the signature of a response does not hold. `known`: whether its key is known. */
+const rejection = (keyId: string, known: boolean): NonNullable<AttemptResponse["rejected"]> =>
+  known
+    ? {
+        reason: "mismatch",
+        detail: "its signature does not match: it answers another request, or the two sides have different secrets",
+      }
+    : { reason: "unknown_key", detail: `the key "${keyId}" is not in this parent's keyring` };
 
 /** Verifies and reads the response to a request with the head `head`. */
 export const readResponse = (
@@ -166,8 +160,9 @@ export const readResponse = (
     );
     return { result: { error }, timings: undefined, bytes };
   }
-  const rejected = rejection(read, response.body, keyring);
-  if (rejected !== undefined) {
+  const key = keyring.find(read.head.keyId);
+  if (key === undefined || !verifyResponse(read.head, response.body, read.signature, key, read.line)) {
+    const rejected = rejection(read.head.keyId, key !== undefined);
     const error = new InvokeError(
       "signature_error",
       `${head.method}: the response was rejected: ${rejected.detail}.`,

@@ -87,7 +87,7 @@ class RunningCall {
       this.#end(Exit.fail(unsendable));
       return;
     }
-    const inherited = inheritedSignal(call);
+    const inherited = origin.outer === undefined ? undefined : inheritedSignal(call);
     if ((inherited !== undefined || options.signal !== undefined) && !this.#listen([inherited, options.signal])) return;
     const { poolContext } = call;
     if (

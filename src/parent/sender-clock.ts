@@ -8,15 +8,9 @@ import { clockAnchorMs, clockStepMs, ClockWatch } from "../contract/wire/clock.t
 /** The offset of a clock: its time minus `performance.now()`, in milliseconds. */
 export type Anchor = number;
 
-export class SenderClock {
-  readonly #watch = new ClockWatch();
+export class SenderClock extends ClockWatch {
   readonly #first: Anchor = clockAnchorMs();
   #taken: Anchor | undefined;
-
-  /** By how many milliseconds the wall clock was set since the last call of this. */
-  step(): number | undefined {
-    return this.#watch.look();
-  }
 
   /** The clocks to try, in this order. */
   get anchors(): ReadonlyArray<Anchor> {

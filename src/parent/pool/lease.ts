@@ -1,6 +1,7 @@
 /** A lease: a slot on a runner, held until released. */
 import type { RunnerExit } from "../../contract/config/backend.ts";
 import type { AcquireSource, SpanIds, TerminationReason } from "../../telemetry/telemetry.ts";
+import type { Address } from "../transport/server-address.ts";
 import type { KnownInstances } from "../runner-instances.ts";
 import type { LeaseKey } from "./core/events.ts";
 import type { Health } from "./runners/probe.ts";
@@ -10,6 +11,8 @@ import type { SpanAccounting } from "./span-accounting.ts";
 export interface LeasedRunner {
   readonly id: string;
   readonly url: string;
+  /** Host and port of the URL, for spans. */
+  readonly address: Address;
   /** The audience that requests to it name. */
   readonly audience: string;
   /** Its known processes, and the time by their clocks. */

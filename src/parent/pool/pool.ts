@@ -281,13 +281,14 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#stepping = true;
     try {
       for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
-        this.#time.advance(next.at, this.#state.used, this.#state.provisioned);
+        const { leases, runners, bounds } = this.#state;
+        this.#time.advance(next.at, leases.size, runners.tally().ready * bounds.maxConcurrency);
         for (const command of this.#state.step(next.event, next.at)) this.#execute(command, next.at);
       }
     } finally {
       this.#stepping = false;
     }
-    if (this.#state.used === 0 && this.#idle.length > 0) {
+    if (this.#idle.length > 0 && this.#state.used === 0) {
       for (const resume of this.#idle.splice(0)) resume();
     }
   }

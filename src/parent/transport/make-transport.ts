@@ -2,35 +2,18 @@
 import { loadPackage } from "../../contract/process/load-package.ts";
 import type { ResolvedConnection } from "../../contract/config/resolve-connection.ts";
 import { checkCertificates } from "./connector.ts";
-import type { HttpTransport, HttpExchange, HttpOutcome } from "./transport.ts";
+import type { HttpTransport, HttpOutcome } from "./transport.ts";
 import { makeSocketTransport } from "./socket.ts";
 import { lateTransport } from "./late-transport.ts";
 import { inNoContext } from "../../telemetry/no-context.ts";
 import { unobserved } from "../../telemetry/unobserved.ts";
 
-/** Hides the requests and connections of a transport from APM agents: the only span of a hop is Firelight's. */
-class UnobservedExchange implements HttpExchange {
-  readonly #exchange: HttpExchange;
-
-  constructor(exchange: HttpExchange) {
-    this.#exchange = exchange;
-  }
-
-  get sent(): boolean {
-    return this.#exchange.sent;
-  }
-
-  abort(): void {
-    unobserved(abort, this.#exchange);
-  }
-}
-
-const abort = (exchange: HttpExchange): void => exchange.abort();
-
-/** Hides a transport from APM agents. `done` runs outside of the hidden context. */
+/**
+ * Hides the requests and connections of a transport from APM agents: the only span of a hop is Firelight's. `done` runs
+ * outside of the hidden context.
+ */
 export const unobservedTransport = (transport: HttpTransport): HttpTransport => ({
-  send: (request, done) =>
-    new UnobservedExchange(unobserved(transport.send, request, (outcome: HttpOutcome) => inNoContext(done, outcome))),
+  send: (request, done) => unobserved(transport.send, request, (outcome: HttpOutcome) => inNoContext(done, outcome)),
   forget: (url) => unobserved(transport.forget, url),
   close: () => unobserved(transport.close),
 });

@@ -5,6 +5,7 @@
  */
 import type { Socket } from "node:net";
 import type { ResolvedConnection } from "../../contract/config/resolve-connection.ts";
+import { unobserved } from "../../telemetry/unobserved.ts";
 import { Connector } from "./connector.ts";
 import { ResponseBody } from "./response-body.ts";
 import { type ResponseHead, type ResponseListener, ResponseReader } from "./response-reader.ts";
@@ -36,7 +37,7 @@ class SocketExchange implements HttpExchange {
   abort(): void {
     if (this.over) return;
     this.over = true;
-    this.stop?.();
+    if (this.stop !== undefined) unobserved(this.stop);
   }
 
   end(outcome: HttpOutcome): void {

@@ -49,7 +49,7 @@ export type HttpOutcome = { readonly response: HttpResponse } | { readonly failu
 export interface HttpExchange {
   /** Whether a byte of the request may have reached the runner. */
   readonly sent: boolean;
-  /** Aborts it. `done` is not called. */
+  /** Aborts it, hidden from APM agents. `done` is not called. */
   abort(): void;
 }
 

@@ -2,6 +2,7 @@
 import type { Dispatcher } from "undici";
 import { Pool } from "undici";
 import type { ResolvedConnection } from "../../contract/config/resolve-connection.ts";
+import { unobserved } from "../../telemetry/unobserved.ts";
 import { Connector } from "./connector.ts";
 import { ResponseBody } from "./response-body.ts";
 import type { HttpExchange, HttpOutcome, HttpRequest, HttpTransport, ResponseStart } from "./transport.ts";
@@ -11,6 +12,8 @@ interface Route {
   readonly pool: Pool;
   readonly connector: Connector;
 }
+
+const abort = (controller: Dispatcher.DispatchController): void => controller.abort(new Error("aborted"));
 
 /** A request in progress, and the head of its response. */
 class UndiciExchange implements HttpExchange, ResponseStart, Dispatcher.DispatchHandler {
@@ -39,7 +42,7 @@ class UndiciExchange implements HttpExchange, ResponseStart, Dispatcher.Dispatch
   abort(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#controller?.abort(new Error("aborted"));
+    if (this.#controller !== undefined) unobserved(abort, this.#controller);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

@@ -36,8 +36,10 @@ export class Freshness {
   readonly #id = newNonce();
   readonly #startedAt = performance.now();
   readonly #startedMs = Math.floor(wallClockMs());
-  readonly #watch = new ClockWatch();
-  readonly #onClockStep: (stepMs: number) => void;
+  /** Detects that the system clock was set. */
+  readonly watch: ClockWatch = new ClockWatch();
+  /** Called when it was set. */
+  readonly onClockStep: (stepMs: number) => void;
   /** Nonces of requests that name this instance, with times by its clock. */
   readonly #named: NonceCache;
   /** Nonces of requests that name none, with times by their senders' clocks. */
@@ -45,7 +47,7 @@ export class Freshness {
 
   constructor({ windowMs, capacity, onClockStep }: FreshnessOptions) {
     this.windowMs = windowMs;
-    this.#onClockStep = onClockStep;
+    this.onClockStep = onClockStep;
     this.#named = makeNonceCache({ windowMs, capacity });
     this.#unnamed = makeNonceCache({ windowMs, capacity });
   }
@@ -58,12 +60,6 @@ export class Freshness {
   /** How long before the start of this process a request was created, in milliseconds. */
   beforeStartMs({ createdMs }: Dated): number {
     return this.#startedMs - createdMs;
-  }
-
-  /** Checks whether the system clock was set since the last request. */
-  watchClock(): void {
-    const stepMs = this.#watch.look();
-    if (stepMs !== undefined) this.#onClockStep(stepMs);
   }
 
   /**

@@ -153,7 +153,8 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
 
   return async (incoming) => {
     if (keyring === undefined) return reject(500, noSecret);
-    freshness.watchClock();
+    const stepMs = freshness.watch.look();
+    if (stepMs !== undefined) freshness.onClockStep(stepMs);
     const receivedMs = wallClockMs();
 
     const read = readRequestHead(incoming.header);

@@ -143,7 +143,7 @@ export class PoolStateBase {
   readonly supply: "elastic" | "fixed";
   readonly runners: RunnerTable = new RunnerTable();
   readonly waiters: WaitQueue = new WaitQueue();
-  protected readonly leases: Leases = new Leases();
+  readonly leases: Leases = new Leases();
   bounds: PoolBounds;
 
   /** @param fixedRunnerIds The runners of a pool that neither boots nor terminates any. */

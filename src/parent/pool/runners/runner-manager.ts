@@ -7,6 +7,7 @@ import type { ResolvedPool } from "../../../contract/config/resolve-pool.ts";
 import { normalAddress } from "../../../contract/config/runner-url.ts";
 import { thrownText } from "../../../contract/user-function.ts";
 import type { SpanIds, Telemetry, TerminationReason } from "../../../telemetry/telemetry.ts";
+import { addressOf } from "../../transport/server-address.ts";
 import { askBackend, type Health, probeDelayMs, unhealthy } from "./probe.ts";
 import { type Boot, type BootEnvironment, startBoot } from "./boot.ts";
 import { KnownInstances } from "../../runner-instances.ts";
@@ -65,6 +66,7 @@ export class RunnerManager {
     for (const runner of config.runners) {
       this.#runners.set(runner.id, {
         ...runner,
+        address: addressOf(runner.url),
         boot: undefined,
         exited: undefined,
         answered: true,
@@ -223,6 +225,7 @@ export class RunnerManager {
     const runner: PooledRunner = {
       id: handle.id,
       url,
+      address: addressOf(url),
       audience: handle.id,
       boot: span,
       exited,
