@@ -1,7 +1,8 @@
-import { ROOT_CONTEXT, SpanKind, context, propagation, trace } from "@opentelemetry/api";
+import { ROOT_CONTEXT, SpanKind, SpanStatusCode, context, propagation, trace } from "@opentelemetry/api";
 import { core, tracing } from "@opentelemetry/sdk-node";
-import { Effect, Tracer } from "effect";
+import { Context, Effect, Exit, Fiber, Tracer } from "effect";
 import { afterEach, describe, expect, test } from "vitest";
+import { InvokeError } from "../../src/contract/errors.ts";
 import type { TraceCarrier } from "../../src/contract/wire/envelope.ts";
 import type { InvocationContext } from "../../src/contract/api/invocation.ts";
 import { currentInvocation } from "../../src/contract/api/invocation.ts";
@@ -183,6 +184,46 @@ describe("a stage", () => {
     expect(seen).toEqual([
       { name: "billing/charge", "rpc.system.name": "flame", "rpc.method": "billing/charge", "flame.pool.name": "gpu" },
     ]);
+  });
+});
+
+describe("a stage without a fiber", () => {
+  test("is in the stage that it was begun in, and its attributes are set at its end", () => {
+    const recorder = record();
+    const server = tracer.begin({
+      _tag: "server",
+      method: "billing/charge",
+      facts: {},
+      carrier: { traceparent: sampled },
+    });
+    const handler = tracer.begin({ _tag: "handler", facts: { requestBytes: 2 }, carrier: {} }, undefined, server);
+    expect(handler.activate((one: number) => [one, trace.getActiveSpan()?.spanContext().spanId], 1)).toEqual([
+      1,
+      handler.ids?.spanId,
+    ]);
+    handler.setAttributes({ responseBytes: 3 });
+    handler.end(Exit.void);
+    server.end(Exit.fail(new InvokeError("overloaded", "full")));
+    const recorded = recorder.span("flame.handler");
+    expect(recorded.parentSpanContext?.spanId).toBe(server.ids?.spanId);
+    expect(recorded.attributes).toMatchObject({ "flame.request.body.size": 2, "flame.response.body.size": 3 });
+    expect(recorder.span("billing/charge").parentSpanContext).toMatchObject({
+      spanId: sampled.slice(36, 52),
+      isRemote: true,
+    });
+    expect(recorder.span("billing/charge").attributes).toMatchObject({ "rpc.status_code": "RESOURCE_EXHAUSTED" });
+  });
+
+  test("is the parent of Effect's spans in a fiber within it", async () => {
+    const recorder = record();
+    const handler = tracer.begin({ _tag: "handler", facts: {}, carrier: { traceparent: sampled } });
+    const inside = Effect.runForkWith(handler.within(Context.empty()))(
+      Effect.withSpan(Effect.currentParentSpan, "query"),
+    );
+    expect((await Effect.runPromise(Fiber.join(inside))).traceId).toBe(handler.ids?.traceId);
+    handler.end(Exit.void);
+    expect(recorder.span("query").parentSpanContext?.spanId).toBe(handler.ids?.spanId);
+    expect(recorder.span("flame.handler").status.code).toBe(SpanStatusCode.UNSET);
   });
 });
 

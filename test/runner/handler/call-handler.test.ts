@@ -99,6 +99,24 @@ describe("a deadline", () => {
     expect(serverEnded(runner)).toMatchObject([{ error: { code: "timeout", executed: "yes" } }]);
   });
 
+  test("aborts a signal that the handler first asks for afterwards", async () => {
+    const seen = fact<AbortSignal>();
+    const ended = fact();
+    const runner = await startRunner({
+      handlers: {
+        late: async (context) => {
+          await ended.promise;
+          seen.settle(context.signal);
+        },
+      },
+    });
+    expect((await send(runner, sign("test/late", [], { timeoutMs: 60 }))).status).toBe(504);
+    ended.settle();
+    const signal = await seen.promise;
+    expect(signal.aborted).toBe(true);
+    expect(signal.reason).toMatchObject({ code: "timeout", executed: "yes" });
+  });
+
   test("that has passed on arrival prevents the handler from running", async () => {
     let ran = false;
     const runner = await startRunner({ handlers: { run: () => void (ran = true) } });
