@@ -14,9 +14,9 @@ import { InvokeError } from "../errors.ts";
 import { isQuickToRead } from "./json-cost.ts";
 import { isObject, requireSafeJson } from "./limits.ts";
 import { JsonReader } from "./json-reader.ts";
-import { isPlainJson } from "./plain-json.ts";
 import { isRefusal, requireSendable } from "./assert-serializable.ts";
 import { readMeta } from "./superjson-reader.ts";
+import { writeShared, writeSuperJson } from "./superjson-writer.ts";
 import { messageOf } from "../thrown.ts";
 
 /** Encodes values as bytes and decodes them. */
@@ -132,9 +132,10 @@ export const makeCodec = (): Codec => {
   return {
     encode: (value, what) => {
       try {
-        if (isPlainJson(value)) return Buffer.from(`{"json":${JSON.stringify(value)}}`);
+        const text = writeSuperJson(value);
+        if (text !== undefined) return Buffer.from(text);
         requireSendable(value, what);
-        return Buffer.from(superJson.stringify(value));
+        return Buffer.from(writeShared(value) ?? superJson.stringify(value));
       } catch (cause) {
         if (isRefusal(cause)) throw cause;
         throw new InvokeError("serialization_error", `${what}: could not be encoded (${messageOf(cause)}).`, {
