@@ -90,7 +90,7 @@ console.log(
   `${"bun" in process.versions ? `Bun ${process.versions["bun"]}` : `Node ${process.versions.node}`}, µs and ratios to JSON of a plain value of the same size`,
 );
 console.log(
-  `${"value".padEnd(42)}${["bytes", "write", "ratio", "read", "ratio", "JSON.w", "JSON.r", "superj.w"].map((text) => cell(text)).join("")}`,
+  `${"value".padEnd(42)}${["bytes", "write", "ratio", "read", "ratio", "JSON.w", "JSON.r", "superjson"].map((text) => cell(text)).join("")}`,
 );
 for (const [name, value] of Object.entries(values)) {
   const encoded = codec.encode(value, what);

@@ -14,7 +14,9 @@ import { InvokeError } from "../errors.ts";
 import { isQuickToRead } from "./json-cost.ts";
 import { isObject, requireSafeJson } from "./limits.ts";
 import { JsonReader } from "./json-reader.ts";
+import { readInOnePass } from "./one-pass-reader.ts";
 import { isRefusal, requireSendable } from "./assert-serializable.ts";
+import { parseJson } from "./parse-json.ts";
 import { readMeta } from "./superjson-reader.ts";
 import { writeShared, writeSuperJson } from "./superjson-writer.ts";
 import { messageOf } from "../thrown.ts";
@@ -69,9 +71,9 @@ const readParts = (envelope: unknown): { readonly json: unknown; readonly meta?:
 
 const parse = (text: string): unknown => {
   try {
-    return JSON.parse(text);
-  } catch {
-    throw new TypeError("the body is not JSON");
+    return parseJson(text);
+  } catch (error) {
+    throw error instanceof SyntaxError ? new TypeError("the body is not JSON") : error;
   }
 };
 
@@ -83,7 +85,10 @@ const finish = (steps: Generator<void, unknown>): unknown => {
 };
 
 const readEnvelope = (bytes: Uint8Array): unknown => {
-  const { json, meta } = readParts(parse(utf8(bytes)));
+  const text = utf8(bytes);
+  const read = readInOnePass(text);
+  if (read !== undefined) return read.value;
+  const { json, meta } = readParts(parse(text));
   requireSafeJson(json);
   return meta === undefined ? json : finish(readMeta(json, meta));
 };

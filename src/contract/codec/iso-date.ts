@@ -22,7 +22,7 @@ const eraDays = 146_097;
 export const isoText = (date: Date): string => {
   const time = date.getTime();
   const day = Math.floor(time / dayMs);
-  // From the day to year, month and day: Howard Hinnant, "chrono-compatible low-level date algorithms".
+  // The calendar repeats every 400 years; years that start in March have their leap day at the end.
   const era = Math.floor((day + epochDay) / eraDays);
   const dayOfEra = day + epochDay - era * eraDays;
   const yearOfEra =
@@ -38,4 +38,52 @@ export const isoText = (date: Date): string => {
   const ofMinute = ofDay - minute * minuteMs;
   const second = (ofMinute / 1_000) | 0;
   return `${year}${monthDays[month * 32 + dayOfMonth]}${minutes[minute]}${seconds[second]}${milliseconds[ofMinute - second * 1_000]}`;
+};
+
+const digit = (text: string, at: number): number => {
+  const value = text.charCodeAt(at) - 0x30;
+  return value >= 0 && value <= 9 ? value : NaN;
+};
+
+const twoDigits = (text: string, at: number): number => digit(text, at) * 10 + digit(text, at + 1);
+
+/** Days before each month, in a year that starts in March. */
+const daysFromMarch = [306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275];
+
+/**
+ * Returns the time of a text like `2026-11-26T12:34:56.789Z`; `NaN` for other forms, and for days that only some months
+ * have.
+ */
+export const isoTime = (text: string): number => {
+  if (
+    text.length !== 24 ||
+    text.charCodeAt(4) !== 0x2d ||
+    text.charCodeAt(7) !== 0x2d ||
+    text.charCodeAt(10) !== 0x54 ||
+    text.charCodeAt(13) !== 0x3a ||
+    text.charCodeAt(16) !== 0x3a ||
+    text.charCodeAt(19) !== 0x2e ||
+    text.charCodeAt(23) !== 0x5a
+  ) {
+    return NaN;
+  }
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
+  const month = twoDigits(text, 5);
+  const day = twoDigits(text, 8);
+  const hour = twoDigits(text, 11);
+  const minute = twoDigits(text, 14);
+  const second = twoDigits(text, 17);
+  const millisecond = digit(text, 20) * 100 + twoDigits(text, 21);
+  if (!(month >= 1 && month <= 12 && day >= 1 && day <= 28 && hour <= 23 && minute <= 59 && second <= 59)) return NaN;
+  const fromMarch = month <= 2 ? year - 1 : year;
+  const days =
+    fromMarch * 365 +
+    Math.floor(fromMarch / 4) -
+    Math.floor(fromMarch / 100) +
+    Math.floor(fromMarch / 400) +
+    daysFromMarch[month - 1]! +
+    day -
+    1 -
+    epochDay;
+  return days * dayMs + hour * 3_600_000 + minute * minuteMs + second * 1_000 + millisecond;
 };

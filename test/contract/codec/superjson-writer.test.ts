@@ -6,6 +6,7 @@ import { makeSuperJson } from "../../../src/contract/codec/custom-types.ts";
 import { isoText } from "../../../src/contract/codec/iso-date.ts";
 import { MAX_DEPTH } from "../../../src/contract/codec/limits.ts";
 import { writeShared, writeSuperJson } from "../../../src/contract/codec/superjson-writer.ts";
+import { library, rich } from "./values.ts";
 
 const reference = makeSuperJson();
 
@@ -50,48 +51,6 @@ const expected = (value: unknown): string => {
   });
 };
 
-const leaf = fc.oneof(
-  fc.constantFrom<unknown>(undefined, NaN, Infinity, -Infinity, -0, 0, null, "", true, 1n, -5n),
-  fc.double(),
-  fc.bigInt(),
-  fc.date({ noInvalidDate: true }),
-  fc.webUrl().map((url) => new URL(url)),
-  fc.string({ unit: fc.constantFrom("a", ".", "\\", "é", "\ud800", '"', "\u0000") }),
-  fc
-    .constantFrom(
-      () => Uint8Array.of(1, 2, 3),
-      () => Float32Array.of(1, -0),
-      () => new ArrayBuffer(2),
-    )
-    .map((make) => make()),
-);
-
-const key = fc.oneof(
-  fc.string({ unit: fc.constantFrom("a", ".", "\\", "/", "0", " ", "é", '"', "\ud800", "\n"), maxLength: 6 }),
-  fc.constantFrom("0", "1", "10", "01", "4294967294", "4294967295", "-1", "name", "length"),
-);
-
-const rich = fc.letrec((tie) => ({
-  node: fc.oneof(
-    { depthSize: "small" },
-    leaf,
-    fc.array(tie("node"), { maxLength: 4 }),
-    tie("record"),
-    fc.array(fc.tuple(tie("node"), tie("node")), { maxLength: 3 }).map((entries) => new Map(entries)),
-    fc.array(tie("node"), { maxLength: 3 }).map((items) => new Set(items)),
-    fc
-      .record({ message: fc.string(), cause: fc.option(tie("node"), { nil: undefined }), data: tie("record") })
-      .map(({ message, cause, data }) => {
-        const error = cause === undefined ? new RangeError(message) : new RangeError(message, { cause });
-        for (const [name, item] of Object.entries(data as object)) {
-          if (name !== "name") Object.defineProperty(error, name, { value: item, enumerable: true });
-        }
-        return error;
-      }),
-  ),
-  record: fc.dictionary(key, tie("node"), { maxKeys: 4 }),
-})).node;
-
 describe("the writer", () => {
   test("writes what superjson writes", () => {
     let written = 0;
@@ -133,23 +92,11 @@ describe("the writer", () => {
   });
 
   test("writes what superjson reads, for plain superjson types", () => {
-    const plain = fc.letrec((tie) => ({
-      node: fc.oneof(
-        { depthSize: "small" },
-        fc.constantFrom<unknown>(undefined, NaN, Infinity, -Infinity, -0, null, "", true),
-        fc.bigInt(),
-        fc.date({ noInvalidDate: true }),
-        fc.webUrl().map((url) => new URL(url)),
-        fc.array(tie("node"), { maxLength: 4 }),
-        fc.dictionary(key, tie("node"), { maxKeys: 4, noNullPrototype: true }),
-        fc.array(fc.tuple(tie("node"), tie("node")), { maxLength: 3 }).map((entries) => new Map(entries)),
-        fc.array(tie("node"), { maxLength: 3 }).map((items) => new Set(items)),
-      ),
-    })).node;
     fc.assert(
-      fc.property(plain, (value) => {
+      fc.property(library, (value) => {
         const text = writeSuperJson(value);
-        fc.pre(text !== undefined);
+        // V8 gets some keys wrong: see parse-json.ts.
+        fc.pre(text !== undefined && JSON.stringify(JSON.parse(text)) === text);
         expect(new SuperJSON().parse(text)).toStrictEqual(value);
       }),
       { numRuns: 1_000 },
