@@ -1,7 +1,8 @@
 /**
  * Encodes arguments and results as bytes and decodes them. The bytes are superjson's JSON in UTF-8:
- * `{"json":…,"meta"?:…}`. Three things differ from superjson: plain data bypasses it (same bytes, a fraction of the
- * time), values that would be lost are rejected on the sending side, and the reader takes linear time for any input.
+ * `{"json":…,"meta"?:…}`. Three things differ from superjson: a writer and a reader that take one pass do its work in a
+ * fraction of the time, values that would be lost are rejected on the sending side, and reading takes linear time for any
+ * input. superjson itself writes what the writer leaves: values while the prototype of objects has been extended.
  *
  * Values are copied. Within one message, an object with several references arrives as one object. Only data is sent:
  * elements of arrays and enumerable properties with string keys. An `Error` arrives as an `Error` with its name,

@@ -3,15 +3,12 @@
  * rows of a table have dates.
  */
 
-const pad = (value: number, length: number): string => String(value).padStart(length, "0");
-
-const minutes = Array.from({ length: 1_440 }, (_, at) => `T${pad(Math.floor(at / 60), 2)}:${pad(at % 60, 2)}:`);
-const seconds = Array.from({ length: 60 }, (_, at) => `${pad(at, 2)}.`);
-const milliseconds = Array.from({ length: 1_000 }, (_, at) => `${pad(at, 3)}Z`);
-/** By 32 times the month plus the day of the month. */
-const monthDays = Array.from({ length: 13 * 32 }, (_, at) => `-${pad(Math.floor(at / 32), 2)}-${pad(at % 32, 2)}`);
+const zero = 0x30;
+const dash = 0x2d;
+const colon = 0x3a;
 
 const minuteMs = 60_000;
+const hourMs = 3_600_000;
 const dayMs = 86_400_000;
 /** Days from March 1 of the year 0 to January 1, 1970. */
 const epochDay = 719_468;
@@ -34,14 +31,43 @@ export const isoText = (date: Date): string => {
   const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
   if (!(year >= 1_000 && year <= 9_999)) return date.toISOString();
   const ofDay = time - day * dayMs;
-  const minute = (ofDay / minuteMs) | 0;
-  const ofMinute = ofDay - minute * minuteMs;
+  const hour = (ofDay / hourMs) | 0;
+  const ofHour = ofDay - hour * hourMs;
+  const minute = (ofHour / minuteMs) | 0;
+  const ofMinute = ofHour - minute * minuteMs;
   const second = (ofMinute / 1_000) | 0;
-  return `${year}${monthDays[month * 32 + dayOfMonth]}${minutes[minute]}${seconds[second]}${milliseconds[ofMinute - second * 1_000]}`;
+  const millisecond = ofMinute - second * 1_000;
+  // One call, because a text of several parts would be copied once more when it is read.
+  return String.fromCharCode(
+    zero + ((year / 1_000) | 0),
+    zero + (((year / 100) | 0) % 10),
+    zero + (((year / 10) | 0) % 10),
+    zero + (year % 10),
+    dash,
+    zero + ((month / 10) | 0),
+    zero + (month % 10),
+    dash,
+    zero + ((dayOfMonth / 10) | 0),
+    zero + (dayOfMonth % 10),
+    0x54,
+    zero + ((hour / 10) | 0),
+    zero + (hour % 10),
+    colon,
+    zero + ((minute / 10) | 0),
+    zero + (minute % 10),
+    colon,
+    zero + ((second / 10) | 0),
+    zero + (second % 10),
+    0x2e,
+    zero + ((millisecond / 100) | 0),
+    zero + (((millisecond / 10) | 0) % 10),
+    zero + (millisecond % 10),
+    0x5a,
+  );
 };
 
 const digit = (text: string, at: number): number => {
-  const value = text.charCodeAt(at) - 0x30;
+  const value = text.charCodeAt(at) - zero;
   return value >= 0 && value <= 9 ? value : NaN;
 };
 
@@ -57,11 +83,11 @@ const daysFromMarch = [306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275];
 export const isoTime = (text: string): number => {
   if (
     text.length !== 24 ||
-    text.charCodeAt(4) !== 0x2d ||
-    text.charCodeAt(7) !== 0x2d ||
+    text.charCodeAt(4) !== dash ||
+    text.charCodeAt(7) !== dash ||
     text.charCodeAt(10) !== 0x54 ||
-    text.charCodeAt(13) !== 0x3a ||
-    text.charCodeAt(16) !== 0x3a ||
+    text.charCodeAt(13) !== colon ||
+    text.charCodeAt(16) !== colon ||
     text.charCodeAt(19) !== 0x2e ||
     text.charCodeAt(23) !== 0x5a
   ) {
@@ -85,5 +111,5 @@ export const isoTime = (text: string): number => {
     day -
     1 -
     epochDay;
-  return days * dayMs + hour * 3_600_000 + minute * minuteMs + second * 1_000 + millisecond;
+  return days * dayMs + hour * hourMs + minute * minuteMs + second * 1_000 + millisecond;
 };

@@ -28,6 +28,19 @@ const bigintLimit = 10n ** BigInt(MAX_BIGINT_DIGITS);
 /** Thrown for a value that this writer does not write. */
 const notWritten = new TypeError("the value needs another writer");
 
+/** Whether JSON represents a primitive value completely. */
+const isPlain = (value: unknown): boolean => {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return true;
+    case "number":
+      return Number.isFinite(value) && !(value === 0 && 1 / value < 0);
+    default:
+      return value === null;
+  }
+};
+
 const giveUp = (): never => {
   throw notWritten;
 };
@@ -44,6 +57,7 @@ const quoteKey = (key: string | number): string =>
 
 /** Whether objects order the key before keys that are not indexes. */
 const isIndex = (key: string): boolean => {
+  if (!(key.charCodeAt(0) <= 0x39)) return false;
   const index = Number(key) >>> 0;
   return index !== 4_294_967_295 && String(index) === key;
 };
@@ -135,12 +149,9 @@ class Writer {
   /** Returns what `JSON.stringify` should get instead of a value: the value itself if JSON represents it. */
   #write(value: unknown, depth: number): unknown {
     this.#nodes++;
+    if (isPlain(value)) return value;
     switch (typeof value) {
-      case "string":
-      case "boolean":
-        return value;
       case "number":
-        if (Number.isFinite(value) && !Object.is(value, -0)) return value;
         return this.#annotate('"number"', value === 0 ? "-0" : String(value));
       case "undefined":
         return this.#annotate('"undefined"', null);
@@ -149,7 +160,7 @@ class Writer {
         this.#annotations++;
         return this.#annotate('"bigint"', value.toString());
       case "object":
-        return value === null ? null : this.#object(value, depth);
+        return this.#object(value!, depth);
       default:
         return giveUp();
     }
@@ -210,19 +221,23 @@ class Writer {
   /** Writes the members of an array into `written`, or into a copy if that is `undefined` and a member changes. */
   #list(value: ReadonlyArray<unknown>, depth: number, written: Array<unknown> | undefined): unknown {
     const before = this.#notes;
-    this.#notes = "";
+    if (before !== "") this.#notes = "";
     let copy = written ?? ("toJSON" in value ? value.slice() : undefined);
     // The annotations of members, which superjson writes before those of values inside of members.
     let own = "";
     for (let index = 0; index < value.length; index++) {
       const item = value[index];
-      if (typeof item === "object" && item !== null) this.#enter(index, depth);
+      if (isPlain(item)) {
+        this.#nodes++;
+        continue;
+      }
+      if (typeof item === "object") this.#enter(index, depth);
       else if (item === undefined && !(index in value)) giveUp();
       const json = this.#write(item, depth + 1);
       if (this.#type !== "") own += this.#note(index, depth);
       if (json !== item) (copy ??= value.slice())[index] = json;
     }
-    this.#notes = before + own + this.#notes;
+    if (before !== "" || own !== "") this.#notes = before + own + this.#notes;
     return copy ?? value;
   }
 
@@ -233,14 +248,18 @@ class Writer {
     written: Record<string, unknown> | undefined,
   ): unknown {
     const before = this.#notes;
-    this.#notes = "";
+    if (before !== "") this.#notes = "";
     let copy = written ?? ("toJSON" in value ? { ...value } : undefined);
     let own = "";
     let members = 0;
     for (const key in value) {
       if (++members > MAX_MEMBERS || isForbiddenKey(key)) giveUp();
       const item = value[key];
-      if (typeof item === "object" && item !== null) this.#enter(key, depth);
+      if (isPlain(item)) {
+        this.#nodes++;
+        continue;
+      }
+      if (typeof item === "object") this.#enter(key, depth);
       const json = this.#write(item, depth + 1);
       if (this.#type !== "") {
         if (isIndex(key)) own += this.#note(key, depth);
@@ -248,7 +267,7 @@ class Writer {
       }
       if (json !== item) (copy ??= { ...value })[key] = json;
     }
-    this.#notes = before + own + this.#notes;
+    if (before !== "" || own !== "") this.#notes = before + own + this.#notes;
     return copy ?? value;
   }
 

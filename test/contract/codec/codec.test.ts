@@ -143,6 +143,20 @@ describe("values beyond JSON", () => {
     expect(roundTrip(new AggregateError([new Error("a"), 1n], "both")).errors).toEqual([new Error("a"), 1n]);
   });
 
+  test("include the elements of an array with properties of its own, without them", () => {
+    const match = /b(x)?/.exec("abc")!;
+    expect(match).toHaveProperty("groups", undefined);
+    expect(roundTrip<unknown>({ match, again: match })).toEqual({ match: ["b", undefined], again: ["b", undefined] });
+    expect(roundTrip<unknown>([match])).toEqual([["b", undefined]]);
+  });
+
+  test("include as many equal bigints and NaNs as other values", () => {
+    const value = [Array(MAX_ANNOTATIONS / 2).fill(7n), Array(100).fill(NaN)].map((list) => list.slice(0, 60_000));
+    expect(roundTrip(value)).toStrictEqual(value);
+    const nans = Array<number>(MAX_ANNOTATIONS).fill(NaN);
+    expect(roundTrip(nans)).toStrictEqual(nans);
+  });
+
   test("preserve the identity of an object that occurs twice, including in sets and map keys", () => {
     const [one, two] = [{ n: 1 }, { n: 2 }];
     const date = new Date(7);
