@@ -51,11 +51,13 @@ export const errorData = (error: Error): Record<string, unknown> => {
   return data;
 };
 
-const hasData = (error: Error): boolean =>
+/** Whether an error has such properties. */
+export const hasErrorData = (error: Error): boolean =>
   error instanceof AggregateError ||
   Object.keys(error).some((key) => key !== "name" && key !== "message" && key !== "cause" && key !== "stack");
 
-const toBase64 = (value: ArrayBuffer | ArrayBufferView): string =>
+/** Encodes binary data as base64. */
+export const toBase64 = (value: ArrayBuffer | ArrayBufferView): string =>
   (ArrayBuffer.isView(value)
     ? Buffer.from(value.buffer, value.byteOffset, value.byteLength)
     : Buffer.from(value)
@@ -94,7 +96,7 @@ export const makeSuperJson = (): SuperJSON => {
   );
   superJson.registerCustom<Error, never>(
     {
-      isApplicable: (value): value is Error => value instanceof Error && hasData(value),
+      isApplicable: (value): value is Error => value instanceof Error && hasErrorData(value),
       serialize: (error) =>
         ({
           name: error.name,

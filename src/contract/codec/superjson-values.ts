@@ -1,5 +1,6 @@
 /** Builds one value from its annotation and its JSON, and checks that they match. */
 import { isForbiddenKey, MAX_BIGINT_DIGITS, MAX_MEMBERS, MAX_URL_LENGTH, isObject } from "./limits.ts";
+import { isoTime } from "./iso-date.ts";
 import { customType, fromBase64, typedArrays } from "./custom-types.ts";
 
 const misfit = (type: string): never => {
@@ -11,6 +12,8 @@ const datePattern = /^(?:\d{4}|[+-]\d{6})-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const specialNumbers: ReadonlySet<unknown> = new Set(["NaN", "Infinity", "-Infinity", "-0"]);
 
 const makeDate = (json: unknown): Date => {
+  const time = typeof json === "string" ? isoTime(json) : NaN;
+  if (!Number.isNaN(time)) return new Date(time);
   const date = typeof json === "string" && datePattern.test(json) ? new Date(json) : misfit("Date");
   return Number.isNaN(date.getTime()) ? misfit("Date") : date;
 };

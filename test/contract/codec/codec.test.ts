@@ -10,7 +10,6 @@ import {
   MAX_URL_LENGTH,
 } from "../../../src/contract/codec/limits.ts";
 import { InvokeError } from "../../../src/contract/errors.ts";
-import { isPlainJson } from "../../../src/contract/codec/plain-json.ts";
 import { caught } from "./caught.ts";
 
 const codec = makeCodec();
@@ -31,7 +30,6 @@ describe("plain data", () => {
 
   test("is encoded to the same bytes as by superjson", () => {
     const superJson = new SuperJSON({ dedupe: false });
-    let fast = 0;
     fc.assert(
       fc.property(plain, (value) => {
         let expected: string;
@@ -41,88 +39,10 @@ describe("plain data", () => {
           expect(refusal(value)).toMatch(/could change prototypes/);
           return;
         }
-        if (isPlainJson(value)) fast++;
         expect(text(value)).toBe(expected);
       }),
       { numRuns: 500 },
     );
-    expect(fast).toBeGreaterThan(300);
-  });
-
-  test("mixed with values that JSON cannot represent is encoded to the same bytes as by superjson", () => {
-    const superJson = new SuperJSON({ dedupe: false });
-    const leaf = fc.oneof(
-      fc.constantFrom<unknown>(undefined, NaN, Infinity, -Infinity, -0, 0, null, "", 1n, -5n),
-      fc.date({ noInvalidDate: true }),
-      fc.webUrl().map((url) => new URL(url)),
-      fc.string({ unit: fc.constantFrom("a", ".", "\\", "é", "\ud800", '"') }),
-    );
-    const value = fc.letrec((tie) => ({
-      node: fc.oneof(
-        { depthSize: "small" },
-        leaf,
-        fc.array(tie("node"), { maxLength: 3 }),
-        tie("record"),
-        tie("map"),
-        tie("set"),
-      ),
-      // Keys with backslashes have their own test: superjson escapes them with a regular expression that this version
-      // of V8 evaluates incorrectly about once in ten thousand generated values.
-      record: fc.dictionary(fc.string({ unit: fc.constantFrom("a", ".", "/", "0", " ") }), tie("node"), {
-        maxKeys: 3,
-        noNullPrototype: false,
-      }),
-      map: fc.array(fc.tuple(tie("node"), tie("node")), { maxLength: 3 }).map((entries) => new Map(entries)),
-      set: fc.array(tie("node"), { maxLength: 3 }).map((items) => new Set(items)),
-    })).node;
-    fc.assert(
-      fc.property(value, (given) => {
-        expect(text(given)).toBe(superJson.stringify(given));
-        expect(roundTrip(given)).toStrictEqual(
-          given === null || typeof given !== "object" ? given : structuredCloneOf(given),
-        );
-      }),
-      { numRuns: 500 },
-    );
-  });
-
-  /** The value as it is decoded: objects with ordinary prototypes, and copied dates and URLs. */
-  const structuredCloneOf = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(structuredCloneOf);
-    if (value instanceof Map)
-      return new Map([...value].map(([key, item]) => [structuredCloneOf(key), structuredCloneOf(item)]));
-    if (value instanceof Set) return new Set([...value].map(structuredCloneOf));
-    if (value instanceof Date) return new Date(value);
-    if (value instanceof URL) return new URL(value);
-    if (typeof value === "object" && value !== null)
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, structuredCloneOf(item)]));
-    return value;
-  };
-
-  test.each([
-    ["-0", -0],
-    ["NaN", NaN],
-    ["undefined", undefined],
-    ["a nested undefined", { a: undefined }],
-    ["a bigint", 1n],
-    ["a Date", [new Date()]],
-    ["a hole", Object.assign([], { length: 1 })],
-    ["toJSON", { toJSON: () => 1 }],
-    ["a hidden toJSON", Object.defineProperty({}, "toJSON", { value: () => 1 })],
-    ["an object twice", ((one) => [one, one])({})],
-    ["a cycle", ((one: Array<unknown>) => (one.push(one), one))([])],
-    [
-      "a class instance",
-      new (class Card {
-        number = 1;
-      })(),
-    ],
-    ["an array's subclass", new (class List extends Array {})()],
-    ["a key constructor", JSON.parse('{"constructor":1}')],
-    ["a key __proto__", JSON.parse('{"__proto__":1}')],
-    ["more than MAX_DEPTH levels", nested(MAX_DEPTH + 1)],
-  ])("does not include %s", (_name, value) => {
-    expect(isPlainJson(value)).toBe(false);
   });
 
   test("may be nested 200 levels deep; encode and decode reject more", () => {
@@ -221,6 +141,20 @@ describe("values beyond JSON", () => {
     expect(text([error])).not.toContain("codec.test");
     expect("cause" in roundTrip(new Error("alone"))).toBe(false);
     expect(roundTrip(new AggregateError([new Error("a"), 1n], "both")).errors).toEqual([new Error("a"), 1n]);
+  });
+
+  test("include the elements of an array with properties of its own, without them", () => {
+    const match = /b(x)?/.exec("abc")!;
+    expect(match).toHaveProperty("groups", undefined);
+    expect(roundTrip<unknown>({ match, again: match })).toEqual({ match: ["b", undefined], again: ["b", undefined] });
+    expect(roundTrip<unknown>([match])).toEqual([["b", undefined]]);
+  });
+
+  test("include as many equal bigints and NaNs as other values", () => {
+    const value = [Array(MAX_ANNOTATIONS / 2).fill(7n), Array(100).fill(NaN)].map((list) => list.slice(0, 60_000));
+    expect(roundTrip(value)).toStrictEqual(value);
+    const nans = Array<number>(MAX_ANNOTATIONS).fill(NaN);
+    expect(roundTrip(nans)).toStrictEqual(nans);
   });
 
   test("preserve the identity of an object that occurs twice, including in sets and map keys", () => {
