@@ -22,12 +22,17 @@ export const isQuickToRead = (bytes: Uint8Array): boolean => {
   const seenKeys = new Int32Array(keyTableSize);
   let left = budget - byteLength * cost.byte;
   let hash = 0;
+  let escaped = false;
   for (let at = 0; at < byteLength && left > 0; at++) {
     switch (bytes[at]) {
       case 0x22:
         hash = 0;
+        escaped = false;
         for (let byte = bytes[++at]; byte !== 0x22 && at < byteLength; byte = bytes[++at]) {
-          if (byte === 0x5c) at++;
+          if (byte === 0x5c) {
+            escaped = true;
+            at++;
+          }
           hash = (Math.imul(hash, 31) + byte!) | 0;
         }
         break;
@@ -39,6 +44,8 @@ export const isQuickToRead = (bytes: Uint8Array): boolean => {
         left -= cost.value;
         break;
       case 0x3a: {
+        // Keys with escapes may be read twice: see parse-json.ts.
+        if (escaped) return false;
         const place = (hash >>> 0) % keyTableSize;
         left -= seenKeys[place] === hash ? cost.key : cost.newKey;
         seenKeys[place] = hash;

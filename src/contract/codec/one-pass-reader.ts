@@ -171,7 +171,10 @@ class AnnotationReader {
  */
 export const readInOnePass = (text: string): { readonly value: unknown } | undefined => {
   if (!text.startsWith(start)) return undefined;
-  const metaAt = text.endsWith(metaEnd) ? text.lastIndexOf(metaStart) : -1;
+  const mayHaveMeta = text.endsWith(metaEnd);
+  const metaAt = mayHaveMeta ? text.lastIndexOf(metaStart) : -1;
+  // Not worth the attempt: these are parsed again.
+  if (mayHaveMeta && (metaAt < 0 || text.includes('"referentialEqualities"', metaAt))) return undefined;
   try {
     const json = parseJson(text.slice(start.length, metaAt < 0 ? -1 : metaAt));
     if (metaAt < 0 && !text.endsWith("}")) return undefined;

@@ -151,10 +151,10 @@ describe("values beyond JSON", () => {
   });
 
   test("include as many equal bigints and NaNs as other values", () => {
-    const value = [Array(MAX_ANNOTATIONS / 2).fill(7n), Array(100).fill(NaN)].map((list) => list.slice(0, 60_000));
+    const value = [Array<bigint>(60_000).fill(7n), Array<number>(100).fill(NaN)];
     expect(roundTrip(value)).toStrictEqual(value);
-    const nans = Array<number>(MAX_ANNOTATIONS).fill(NaN);
-    expect(roundTrip(nans)).toStrictEqual(nans);
+    const numbers = Array<number>(MAX_ANNOTATIONS).fill(NaN);
+    expect(roundTrip(numbers)).toStrictEqual(numbers);
   });
 
   test("preserve the identity of an object that occurs twice, including in sets and map keys", () => {
@@ -230,6 +230,8 @@ describe("large messages", () => {
     expect(quick(`{"json":[${"[],".repeat(200_000)}1]}`)).toBe(false);
     expect(quick(`{"json":{${Array.from({ length: 20_000 }, (_, at) => `"k${at}":1`).join(",")}}}`)).toBe(false);
     expect(quick(`{"json":[${'{"id":1,"name":"a"},'.repeat(10_000)}1]}`)).toBe(true);
+    expect(quick(`{"json":[${'{"id":1,"n\\\\e":"a"},'.repeat(10_000)}1]}`), "a key with a backslash").toBe(false);
+    expect(quick(`{"json":[${'{"id":1,"name":"\\\\"},'.repeat(10_000)}1]}`)).toBe(true);
   });
 
   test("stop being decoded when the signal is aborted", async () => {
