@@ -83,7 +83,7 @@ const measure = (works: ReadonlyArray<Work>): ReadonlyArray<number> => {
   return times.map(median);
 };
 
-const cell = (text: string | number, width = 9): string => String(text).padStart(width);
+const cell = (text: string | number, width = 10): string => String(text).padStart(width);
 const ratio = (value: number): string => cell(`${value.toFixed(2)}×`);
 
 console.log(
