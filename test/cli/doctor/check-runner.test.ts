@@ -9,7 +9,7 @@ import { startProcess } from "../../harness/start-process.ts";
 import { waitFor } from "../../harness/wait-for.ts";
 import { parentOf, secret, startStaticRunner } from "../../integration/static-runners.ts";
 import { fact } from "../../runner/runner-client.ts";
-import { closedPort, doctor, folderWith, methods, serve } from "./diagnosis.ts";
+import { closedPort, doctor, doctorIn, folderWith, methods, serve } from "./diagnosis.ts";
 
 describe("doctor --runner", () => {
   test("passes for a healthy runner: reachable, ready, signature, clock and metrics", async () => {
@@ -37,7 +37,7 @@ describe("doctor --runner", () => {
 
   test("fails the signature check for a runner with another secret", async () => {
     const { url } = await startStaticRunner("r-1", methods);
-    const { code, of } = await doctor(["--runner", url], { env: { FLAME_SECRET: "another secret than theirs" } });
+    const { code, of } = await doctor(["--runner", url], { FLAME_SECRET: "another secret than theirs" });
     expect(of("reachable")!.status).toBe("ok");
     expect(of("signature")).toMatchObject({ status: "failed", alert: "FlameSignatureRejections" });
     expect(of("signature")!.fix).toContain("Set both sides to the same values");
@@ -48,10 +48,11 @@ describe("doctor --runner", () => {
   test("reads the secret from --secret-env, and skips the signature check without a secret", async () => {
     const { url } = await startStaticRunner("r-1", methods);
     const named = await doctor(["--runner", url, "--secret-env", "SHOP_SECRET"], {
-      env: { FLAME_SECRET: undefined, SHOP_SECRET: secret },
+      FLAME_SECRET: undefined,
+      SHOP_SECRET: secret,
     });
     expect(named.of("signature")!.status).toBe("ok");
-    const none = await doctor(["--runner", url], { env: { FLAME_SECRET: undefined } });
+    const none = await doctor(["--runner", url], { FLAME_SECRET: undefined });
     expect(none.of("signature")).toMatchObject({ status: "skipped", fix: expect.stringContaining("--secret-env") });
   });
 
@@ -110,7 +111,7 @@ describe("doctor --runner", () => {
     const cwd = folderWith({
       "flame.config.js": `export default { pools: { default: { runners: [{ id: "r-1", url: "${url}" }] } } };`,
     });
-    const { of } = await doctor([], { cwd });
+    const { of } = await doctorIn(cwd);
     expect(of("signature")).toMatchObject({ status: "failed" });
     expect(of("signature")!.seen).toContain("the runner is r-2 while the configuration names it r-1");
   });
@@ -118,7 +119,7 @@ describe("doctor --runner", () => {
   test("reports a runner with another invokePath", async () => {
     const { url } = await startStaticRunner("r-1", methods);
     const cwd = folderWith({ "flame.config.js": `export default { runnerUrl: "${url}", invokePath: "/rpc" };` });
-    const { of } = await doctor([], { cwd });
+    const { of } = await doctorIn(cwd);
     expect(of("signature")!.seen).toContain(`${url}/rpc responded 404 without a runner's signature`);
     expect(of("signature")!.fix).toContain("invokePath");
   });
