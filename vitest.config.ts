@@ -55,6 +55,13 @@ const nodeOnly = [
   "test/backends/process-orphans.test.ts",
 ];
 
+/**
+ * Decisions of parents and runners that no runtime makes differently: sizes, retries, hedges, health, and what a clock that is
+ * set does to signatures. They run on Node only, too, each file by itself, since they start processes. That calls, processes,
+ * signals and streams work on each runtime is tested by the others.
+ */
+const nodeProcesses = ["test/integration/{clock-steps,elasticity,health,hedges,retry-storm}.test.ts"];
+
 const outside = ["test/chaos/**", "test/ecosystem/**", "test/stack/**", "test/package/consumer.test.ts"];
 
 const long = process.env["FIRELIGHT_CHAOS"] === "long";
@@ -77,7 +84,7 @@ export default defineConfig({
         test: {
           name: "tests",
           include: ["test/**/*.test.ts"],
-          exclude: [...outside, ...nodeOnly],
+          exclude: [...outside, ...nodeOnly, ...nodeProcesses],
           globalSetup: ["test/compile-cache.ts"],
         },
       },
@@ -87,6 +94,14 @@ export default defineConfig({
           name: "node-only",
           isolate: false,
           include: nodeOnly.map((pattern) => pattern.replace(/\*\*$/, "**/*.test.ts")),
+          exclude: outside,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "node-processes",
+          include: nodeProcesses,
           exclude: outside,
         },
       },

@@ -2,11 +2,12 @@
  * Sends bursts of calls to a pool of processes, kills some of them, and shows how the pool reacted: its decisions and
  * their reasons, its size over time, and that every call ended exactly once.
  *
- *   npm run example:bursty
+ *   npm run example:bursty -- [--out <folder for the log>]
  */
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
 import { flame } from "firelight";
 import { processBackend } from "firelight/backends/process";
 import { Scrape } from "../shared/prometheus-text.ts";
@@ -19,7 +20,8 @@ import { report } from "./report.ts";
 import { Timeline } from "./timeline.ts";
 import { Killer } from "./trouble.ts";
 
-const out = join(import.meta.dirname, "out");
+const { values } = parseArgs({ options: { out: { type: "string" } } });
+const out = resolve(values.out ?? join(import.meta.dirname, "out"));
 await mkdir(out, { recursive: true });
 const log = openRunLog(join(out, "run.log"));
 const backend = processBackend({ entry: new URL("./runner.ts", import.meta.url), onOutput: log.onOutput });

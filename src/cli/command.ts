@@ -18,6 +18,8 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 export interface CommandContext {
   readonly terminal: Terminal;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The working directory. */
+  readonly folder: string;
 }
 
 /** A command of `firelight`. */

@@ -57,8 +57,8 @@ const loadBundle = async () => {
   }
 };
 
-const readSettings = async (file: string): Promise<unknown> => {
-  const path = resolve(file);
+const readSettings = async (folder: string, file: string): Promise<unknown> => {
+  const path = resolve(folder, file);
   if (!existsSync(path))
     throw new UsageError(`--settings is ${file}, which does not exist. Give it the path of a settings file.`);
   try {
@@ -88,7 +88,7 @@ const complete = (finish: (options: BundleOptions) => BundleSettings, options: u
 /** The command. */
 export const dashboards: Command = {
   help,
-  run: async (args, { terminal }) => {
+  run: async (args, { terminal, folder }) => {
     const { values, positionals } = readOptions(args, optionsConfig);
     if (positionals.length > 0)
       throw new UsageError(`dashboards takes no positional arguments. Write --out ${positionals.join(" ")}.`);
@@ -97,7 +97,7 @@ export const dashboards: Command = {
       throw new UsageError("--out is missing. Name the target folder, as in: firelight dashboards --out observability");
 
     const { completeSettings, findDrift, writeBundle } = await loadBundle();
-    const given = file === undefined ? {} : await readSettings(file);
+    const given = file === undefined ? {} : await readSettings(folder, file);
     const fromFile = complete(completeSettings, given);
     const { "grafana-url": grafanaUrl, "runbook-url": runbookUrl } = values;
     const settings = complete(completeSettings, {
@@ -110,9 +110,10 @@ export const dashboards: Command = {
       ...(objective === undefined ? undefined : { slo: { ...fromFile.slo, objective: readObjective(objective) } }),
     });
 
-    const target = relative(process.cwd(), resolve(out)) || ".";
+    const destination = resolve(folder, out);
+    const target = relative(folder, destination) || ".";
     if (check) {
-      const drift = findDrift(settings, out);
+      const drift = findDrift(settings, destination);
       for (const path of drift) terminal.line(`${path} is missing or out of date.`);
       if (drift.length === 0) {
         terminal.line(`All files in ${target} are up to date.`);
@@ -122,7 +123,7 @@ export const dashboards: Command = {
       return exitCodes.failure;
     }
     try {
-      const written = writeBundle(settings, out);
+      const written = writeBundle(settings, destination);
       for (const path of written) terminal.line(path);
       terminal.aside(`${formatCount(written.length, "file")} written to ${target}.`);
       return exitCodes.ok;

@@ -14,9 +14,16 @@ export interface Terminal {
   aside(text: string): void;
 }
 
+/** What a terminal needs of a stream. A stream that is no terminal has neither columns nor colors. */
+interface Output {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
 interface Streams {
-  readonly out: NodeJS.WriteStream;
-  readonly err: NodeJS.WriteStream;
+  readonly out: Output;
+  readonly err: Output;
 }
 
 const minColumns = 80;
@@ -24,14 +31,14 @@ const maxColumns = 140;
 const defaultColumns = 100;
 
 /** `NO_COLOR` and `FORCE_COLOR` take precedence. Otherwise a terminal that is not dumb has colors. */
-const hasColors = (stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): boolean => {
+const hasColors = (stream: Output, env: NodeJS.ProcessEnv): boolean => {
   if (env["NO_COLOR"]) return false;
   const forced = env["FORCE_COLOR"];
   if (forced !== undefined) return forced !== "0" && forced !== "false";
-  return stream.isTTY && env["TERM"] !== "dumb";
+  return stream.isTTY === true && env["TERM"] !== "dumb";
 };
 
-/** Creates the terminal of this process. */
+/** Creates a terminal that writes to these streams. */
 export const makeTerminal = ({ out, err }: Streams, env: NodeJS.ProcessEnv): Terminal => {
   const useColors = hasColors(out, env);
   const columns = out.columns ?? (Number(env["COLUMNS"]) || defaultColumns);

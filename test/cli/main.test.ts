@@ -1,20 +1,20 @@
 import { describe, expect, test } from "vitest";
-import { firelight } from "./run-cli.ts";
+import { firelight, firelightProcess } from "./run-cli.ts";
 
 describe("the firelight command", () => {
   test("lists its commands and exits with 0 for --help", async () => {
-    const { code, stdout } = await firelight(["--help"]);
+    const { code, stdout } = await firelightProcess(["--help"]);
     expect(code).toBe(0);
     for (const name of ["explain", "doctor"]) expect(stdout).toMatch(new RegExp(`^  ${name} +\\S`, "m"));
   });
 
   test("lists its commands and exits with 2 without arguments", async () => {
-    const [help, nothing] = await Promise.all([firelight(["--help"]), firelight([])]);
+    const [help, nothing] = await Promise.all([firelightProcess(["--help"]), firelightProcess([])]);
     expect(nothing).toEqual({ ...help, code: 2 });
   });
 
   test("prints the version of the package", async () => {
-    expect((await firelight(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+$/m);
+    expect((await firelightProcess(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+$/m);
   });
 
   test.each(["explain", "doctor"])("prints the help of %s with its exit codes", async (name) => {
@@ -43,9 +43,9 @@ describe("the firelight command", () => {
   });
 
   test("prints colors with FORCE_COLOR, and none with NO_COLOR", async () => {
-    const colored = await firelight(["doctor"], { env: { NO_COLOR: undefined, FORCE_COLOR: "1" } });
+    const colored = await firelightProcess(["doctor"], { env: { NO_COLOR: undefined, FORCE_COLOR: "1" } });
     expect(colored.stdout).toContain("\u001b[");
-    const both = await firelight(["doctor"], { env: { NO_COLOR: "1", FORCE_COLOR: "1" } });
+    const both = await firelightProcess(["doctor"], { env: { NO_COLOR: "1", FORCE_COLOR: "1" } });
     expect(both.stdout).not.toContain("\u001b[");
   });
 });

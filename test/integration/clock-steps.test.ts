@@ -5,70 +5,19 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import type { FlameConfig } from "../../src/index.ts";
-import { createFlame, flame } from "../../src/index.ts";
+import { createFlame } from "../../src/index.ts";
 import { type CapturedRequest, recordRequests, replay, startFaultProxy } from "../harness/fault-proxy.ts";
-import { startProcess, type StartedProcess } from "../harness/start-process.ts";
 import { restoreClock, stepClock } from "../harness/step-clock.ts";
 import { waitFor } from "../harness/wait-for.ts";
-import { Clock, clockMethods, InProcess, InWorker } from "./fixtures/clock-services.ts";
+import { hour, type Runner, second, secret, shareRunners, startRunner } from "./clock-runners.ts";
+import { Clock, clockMethods } from "./fixtures/clock-services.ts";
 
-const secret = "a secret of the tests of clocks";
-const second = 1_000;
-const hour = 3_600 * second;
 /** Replay window of runners that must forget requests within a test: short, but longer than a loaded machine delays a request. */
 const windowMs = 3 * second;
-const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 afterEach(restoreClock);
-
-interface Runner extends StartedProcess {
-  readonly id: string | undefined;
-  readonly url: string;
-  readonly port: number;
-}
-
-interface RunnerStart {
-  readonly id?: string;
-  readonly port?: number;
-  readonly env?: Readonly<Record<string, string>>;
-}
-
-const bootRunner = async (
-  { id, port = 0, env = {} }: RunnerStart,
-  ended: (end: () => Promise<void>) => void,
-): Promise<Runner> => {
-  const runner = await startProcess({
-    command: [process.execPath, fileURLToPath(new URL("./fixtures/clock-runner.ts", import.meta.url))],
-    env: {
-      FLAME_MODE: "runner",
-      FLAME_RUNNER_ID: id,
-      FLAME_SECRET: secret,
-      FLAME_HOST: "127.0.0.1",
-      FLAME_PORT: String(port),
-      ...env,
-    },
-  });
-  ended(async () => runner[Symbol.asyncDispose]());
-  const [, url] = await runner.waitForOutput(/^ready (\S+)$/m);
-  return Object.assign(runner, { id, url: url!, port: Number(new URL(url!).port) });
-};
-
-/** Starts a runner for one test. */
-const startRunner = (start: RunnerStart = {}): Promise<Runner> => bootRunner(start, onTestFinished);
-
-/** Starts runners that the tests of a block share. Each test must restore the clocks. */
-const shareRunners = <A>(boot: (start: (start: RunnerStart) => Promise<Runner>) => Promise<A>): (() => A) => {
-  const ends: Array<() => Promise<void>> = [];
-  let shared: A;
-  beforeAll(async () => {
-    shared = await boot((start) => bootRunner(start, (end) => void ends.push(end)));
-  });
-  afterAll(() => Promise.all(ends.map((end) => end())));
-  return () => shared;
-};
 
 /** Restarts a runner with the same id and port, as an orchestrator does. */
 const restart = async (runner: Runner, env: Readonly<Record<string, string>> = {}): Promise<Runner> => {
@@ -131,50 +80,6 @@ const expectNoReplay = async (runs: Runs, captured: ReadonlyArray<CapturedReques
   expect(runs.ids()).toEqual(before);
 };
 
-describe("the deadline of a nested call", () => {
-  const timeoutMs = 20_000;
-
-  const outer = shareRunners(async (start) => {
-    const inner = await start({ id: "inner" });
-    return start({ id: "outer", env: { CLOCK_NEXT: `inner ${inner.url}` } });
-  });
-
-  const connect = async (): Promise<void> => {
-    onTestFinished(() => flame.shutdown());
-    await flame.configure({
-      mode: "parent",
-      logger: silent,
-      security: { secret },
-      pools: { default: { runners: [{ id: "outer", url: outer().url }] } },
-    });
-  };
-
-  const expectKept = async (nested: (stepMs: number) => PromiseLike<{ ownMs: number; nestedMs: number }>) => {
-    for (const stepMs of [hour, -hour]) {
-      const { ownMs, nestedMs } = await nested(stepMs);
-      expect(ownMs).toBeGreaterThan(0);
-      expect(ownMs).toBeLessThanOrEqual(timeoutMs + 2);
-      expect(nestedMs).toBeGreaterThan(0);
-      expect(nestedMs).toBeLessThanOrEqual(ownMs + 2);
-    }
-  };
-
-  test.each([
-    ["on the runner", Clock],
-    ["in a worker", InWorker],
-    ["in a process", InProcess],
-  ])("is unaffected when the clock jumps by an hour, %s", async (_where, service) => {
-    await connect();
-    await expectKept(service.nested.with({ timeoutMs }));
-  });
-
-  test("is unaffected when the clock jumps by an hour, in local mode", async () => {
-    onTestFinished(() => flame.shutdown());
-    await flame.configure({ mode: "local", logger: silent });
-    await expectKept(Clock.nested.with({ timeoutMs }));
-  });
-});
-
 /** Starts a proxy that records the requests. */
 const startRecordingProxy = async (to: ReadonlyArray<number>) => {
   const requests = recordRequests();
@@ -215,7 +120,7 @@ describe.each(sides)("a clock step on %s", (side) => {
     await expectNoReplay(runs, proxy.captured, runner.port);
 
     const forgottenAt = performance.now() + 2.25 * windowMs;
-    for (let turn = 0; performance.now() < forgottenAt; turn++) await clock.run(runs.file, `later-${turn}`, 20);
+    for (let turn = 0; performance.now() < forgottenAt; turn++) await clock.run(runs.file, `later-${turn}`, 250);
     await expectNoReplay(runs, proxy.captured, runner.port);
 
     await stepOn(clock, -stepMs);

@@ -1,7 +1,8 @@
 /** A hostile value that a handler throws or returns fails its own call, and no other call, runner or process. */
-import { describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { Scrape } from "../../examples/shared/prometheus-text.ts";
 import { processBackend } from "../../src/backends/process.ts";
+import type { RunnerHandle } from "../../src/contract/config/backend.ts";
 import { flame, InvokeError } from "../../src/index.ts";
 import { Hostilities, Neighbor } from "./fixtures/hostile-services.ts";
 import { type Hostile, hostile, type HostileResult, hostileResults } from "./fixtures/hostile-values.ts";
@@ -15,6 +16,30 @@ interface Written {
 
 const thrown = Object.keys(hostile) as ReadonlyArray<Hostile>;
 const returned = Object.keys(hostileResults) as ReadonlyArray<HostileResult>;
+
+const secret = "a secret of the hostile tests";
+const backend = processBackend({ entry: entryOf("hostile-runner"), logs: "ignore" });
+const booted = new Map<boolean, Promise<RunnerHandle>>();
+
+/** The runner of all tests, or the one that exposes errors: none of them may leave a trace in it. */
+const runnerOf = async (expose: boolean): Promise<{ readonly id: string; readonly url: string }> => {
+  const runnerId = expose ? "exposing" : "reserved";
+  const booting =
+    booted.get(expose) ??
+    backend.spawn({
+      poolName: "default",
+      runnerId,
+      env: { FLAME_MODE: "runner", FLAME_RUNNER_ID: runnerId, FLAME_SECRET: secret, EXPOSE: expose ? "1" : "0" },
+      timeoutMs: 30_000,
+      signal: new AbortController().signal,
+    });
+  booted.set(expose, booting);
+  const { id, url } = await booting;
+  return { id, url };
+};
+afterAll(async () => {
+  await Promise.all([...booted.values()].map(async (booting) => backend.terminate(await booting)));
+});
 
 /** Starts a parent. Returns its log records and the uncaught errors of this process. */
 const start = async (place: "runner" | "local", expose = false) => {
@@ -31,16 +56,13 @@ const start = async (place: "runner" | "local", expose = false) => {
     (message: string, meta: Record<string, unknown> = {}) =>
       void written.push({ level, message, meta });
   const logger = { info: at("info"), warn: at("warn"), error: at("error") };
-  const backend = processBackend({
-    entry: entryOf("hostile-runner"),
-    logs: "ignore",
-    env: { EXPOSE: expose ? "1" : undefined },
-  });
+  const runners = place === "local" ? [] : [await runnerOf(expose)];
   await flame.configure({
     mode: place === "local" ? "local" : "parent",
     logger,
     exposeErrors: expose,
-    pools: place === "local" ? {} : { default: { backend, max: 1, maxConcurrency: 200, spawnTimeoutMs: 30_000 } },
+    security: { secret },
+    pools: place === "local" ? {} : { default: { runners, maxConcurrency: 200 } },
   });
   const metric = async (name: string): Promise<number> => new Scrape(await flame.metrics()).sum(name);
   return { written, uncaught, metric };

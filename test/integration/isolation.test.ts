@@ -12,7 +12,7 @@ import { Probe } from "./fixtures/services.ts";
 import type { PlainSpan } from "./plain-span.ts";
 import { plainSpan } from "./plain-span.ts";
 import { recordSpans } from "./record-spans.ts";
-import { entryOf, notes, withRunners } from "./setup.ts";
+import { entryOf, notes, sharedRunners, withRunners } from "./setup.ts";
 
 const none = async (): Promise<ReadonlyArray<PlainSpan>> => [];
 const Recorded = flame.service("recorded", { spans: none });
@@ -25,13 +25,15 @@ const services = { worker: InWorker, process: InProcess };
 
 const runners = (pool = {}) => withRunners({ max: 1, ...pool }, { runner: "isolated-runner" });
 
+const shared = () => sharedRunners({ max: 1, maxConcurrency: 4 }, { runner: "isolated-runner" });
+
 const pids = async (): Promise<{ readonly runner: number; readonly isolate: number }> => ({
   runner: (await Probe.whoami()).pid,
   isolate: (await InProcess.where()).pid,
 });
 
 test("the server object in an isolate has the runner's address", async () => {
-  await runners();
+  await shared();
   const isolateServerStub = flame.fn("stand-in", async () => ({ hostname: "", port: 0, url: "" }));
   const { hostname, port, url } = await isolateServerStub();
   expect({ hostname, url }).toEqual({ hostname: "127.0.0.1", url: `http://127.0.0.1:${port}` });
@@ -50,7 +52,7 @@ describe.each(["worker", "process"] as const)("isolation: %s", (kind) => {
   });
 
   test("serves other calls while a handler is stuck, and ends the handler when its caller aborts", async () => {
-    await runners({ maxConcurrency: 4 });
+    await shared();
     const { file, lines } = notes();
     await service.where();
     const caller = new AbortController();
@@ -65,7 +67,7 @@ describe.each(["worker", "process"] as const)("isolation: %s", (kind) => {
   });
 
   test("fails an Effect with a typed InvokeError", async () => {
-    await runners();
+    await shared();
     const decline = flame.toEffect(service.decline);
     const code = await Effect.runPromise(
       decline().pipe(Effect.catchTag("InvokeError", (error) => Effect.succeed(error.remote?.code))),

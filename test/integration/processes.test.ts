@@ -6,7 +6,7 @@ import { isAlive } from "../harness/start-process.ts";
 import { startStopwatch } from "../harness/stopwatch.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";
-import { notes, withRunners } from "./setup.ts";
+import { notes, sharedRunners, withRunners } from "./setup.ts";
 
 const failure = async (call: Promise<unknown>): Promise<InvokeError> => {
   try {
@@ -18,14 +18,14 @@ const failure = async (call: Promise<unknown>): Promise<InvokeError> => {
 };
 
 test("runs a call in another process, on the same runtime", async () => {
-  await withRunners();
+  await sharedRunners();
   const answer = await Probe.whoami();
   expect(answer.pid).not.toBe(process.pid);
   expect(answer.bun).toBe("Bun" in globalThis);
 });
 
 test("arguments and results keep the types that superjson supports", async () => {
-  await withRunners();
+  await sharedRunners();
   const value = {
     when: new Date(0),
     bytes: new Uint8Array([0, 255]),
@@ -103,7 +103,7 @@ test("boots a runner to restore min after one is killed", async () => {
 });
 
 test("times out a call at its deadline and aborts the handler", async () => {
-  await withRunners();
+  await sharedRunners();
   await Probe.whoami();
   const { file, lines } = notes();
   const error = await failure(Probe.slow.with({ timeoutMs: 300 })(60_000, file));
@@ -115,7 +115,7 @@ test("times out a call at its deadline and aborts the handler", async () => {
 });
 
 test("a call with timeoutMs: 1 fails with timeout and the phase it was in", async () => {
-  await withRunners();
+  await sharedRunners();
   await Probe.whoami();
   const error = await failure(Probe.slow.with({ timeoutMs: 1 })(60_000));
   expect(error.code).toBe("timeout");
@@ -128,7 +128,7 @@ test("a timeoutMs beyond the limit of timers does not time out at once", async (
 });
 
 test("aborting the caller's signal aborts the handler", async () => {
-  await withRunners();
+  await sharedRunners();
   const controller = new AbortController();
   const { file, lines } = notes();
   const call = failure(Probe.slow.with({ signal: controller.signal })(60_000, file));
@@ -139,7 +139,7 @@ test("aborting the caller's signal aborts the handler", async () => {
 });
 
 test("interrupting an Effect aborts the handler and frees the slot", async () => {
-  const { flame } = await withRunners();
+  const { flame } = await sharedRunners();
   const { file, lines } = notes();
   const fiber = Effect.runFork(flame.toEffect(Probe.slow)(60_000, file));
   await waitFor(() => lines().length === 1, { what: "the handler to start" });
@@ -149,7 +149,7 @@ test("interrupting an Effect aborts the handler and frees the slot", async () =>
 });
 
 test("a call with an aborted signal does not run, and flame_invocation_active returns to 0", async () => {
-  const { flame } = await withRunners();
+  const { flame } = await sharedRunners();
   const { file, lines } = notes();
   const error = await failure(Probe.slow.with({ signal: AbortSignal.abort() })(1, file));
   expect(error).toMatchObject({ code: "canceled", executed: "no" });
@@ -160,7 +160,7 @@ test("a call with an aborted signal does not run, and flame_invocation_active re
 });
 
 test("a FlameMethodError reaches the caller with code and message; any other error without its message", async () => {
-  await withRunners();
+  await sharedRunners();
   const declined = await failure(Probe.decline());
   expect(declined).toMatchObject({
     code: "remote_error",

@@ -1,8 +1,8 @@
-/** Configures the shared instance with real runner processes, for one test. */
+/** Configures the shared instance with real runner processes, for one test or for several. */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { afterAll, onTestFinished } from "vitest";
 import type { ProcessBackend } from "../../src/backends/process.ts";
 import { processBackend } from "../../src/backends/process.ts";
 import type { FlameConfig, PoolConfig } from "../../src/contract/config/options.ts";
@@ -18,20 +18,55 @@ export type FixtureRunner =
 
 export const entryOf = (runner: FixtureRunner): URL => new URL(`./fixtures/${runner}.ts`, import.meta.url);
 
-/** Configures the shared instance with a pool of processes. Shuts it down when the test ends. */
-export const withRunners = async (
-  pool: PoolConfig = {},
-  options: { runner?: FixtureRunner; config?: FlameConfig } = {},
-): Promise<{ readonly flame: Flame; readonly backend: ProcessBackend }> => {
-  const backend = processBackend({ entry: entryOf(options.runner ?? "runner"), logs: "ignore" });
-  onTestFinished(() => flame.shutdown());
+interface StartOptions {
+  readonly runner?: FixtureRunner;
+  readonly config?: FlameConfig;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface Runners {
+  readonly flame: Flame;
+  readonly backend: ProcessBackend;
+}
+
+const start = async (pool: PoolConfig, { runner = "runner", config, env = {} }: StartOptions): Promise<Runners> => {
+  const backend = processBackend({ entry: entryOf(runner), logs: "ignore", env });
   await flame.configure({
     mode: "parent",
     logger: silent,
-    ...options.config,
+    ...config,
     pools: { default: { spawnTimeoutMs: 20_000, backend, ...pool } },
   });
   return { flame, backend };
+};
+
+let shared: { readonly key: string; readonly runners: Runners } | undefined;
+
+const endShared = async (): Promise<void> => {
+  if (shared === undefined) return;
+  shared = undefined;
+  await flame.shutdown();
+};
+afterAll(endShared);
+
+/**
+ * Configures the shared instance with a pool of processes, or takes over the one of the tests before if it is equal. For
+ * tests that leave the pool and its runners as they were: starting a process takes longer than most tests.
+ */
+export const sharedRunners = async (pool: PoolConfig = {}, options: StartOptions = {}): Promise<Runners> => {
+  const key = JSON.stringify([pool, options]);
+  if (shared?.key !== key) {
+    await endShared();
+    shared = { key, runners: await start(pool, options) };
+  }
+  return shared.runners;
+};
+
+/** Configures the shared instance with a pool of processes of its own. Shuts it down when the test ends. */
+export const withRunners = async (pool: PoolConfig = {}, options: StartOptions = {}): Promise<Runners> => {
+  await endShared();
+  onTestFinished(() => flame.shutdown());
+  return start(pool, options);
 };
 
 /** A logger that drops everything: these tests provoke failures. */

@@ -71,14 +71,18 @@ test("host, call, attempt, server and handler spans form one trace, each the chi
 
 test("the phases on a call span sum to its duration", async () => {
   await tracedRunners();
-  await Probe.slow(50);
-  const call = exporter.getFinishedSpans().find((span) => span.name === "probe/slow")!;
-  const phases = Object.entries(call.attributes).filter(([name]) => name.startsWith("flame.phase."));
-  const sum = phases.reduce((total, [, value]) => total + (value as number), 0);
-  const durationMs = call.duration[0] * 1e3 + call.duration[1] / 1e6;
-  expect(phases).toHaveLength(8);
-  expect(call.attributes["flame.phase.handler_ms"]).toBeGreaterThanOrEqual(49);
-  expect(Math.abs(durationMs - sum), "milliseconds between duration and sum").toBeLessThan(40);
+  for (let turn = 0; turn < 20; turn++) await Probe.slow(20);
+  const calls = exporter.getFinishedSpans().filter((span) => span.name === "probe/slow");
+  expect(calls).toHaveLength(20);
+  const differences = calls.map(({ attributes, duration: [seconds, nanoseconds] }) => {
+    const phases = Object.entries(attributes).filter(([name]) => name.startsWith("flame.phase."));
+    expect(phases).toHaveLength(8);
+    expect(attributes["flame.phase.handler_ms"]).toBeGreaterThanOrEqual(19);
+    const sum = phases.reduce((total, [, value]) => total + (value as number), 0);
+    return Math.abs(seconds * 1e3 + nanoseconds / 1e6 - sum);
+  });
+  // The process may wait for the processor between a span's end and its last phase, but not in each of the calls.
+  expect(Math.min(...differences), "milliseconds between duration and sum").toBeLessThan(2);
 });
 
 test("the acquire span of a cold call links to the boot span, which links back to the call", async () => {

@@ -128,8 +128,7 @@ interface DoctorOptions {
   readonly secretVariable: string;
 }
 
-const examine = async (options: DoctorOptions, env: CommandContext["env"]): Promise<ReadonlyArray<Section>> => {
-  const folder = process.cwd();
+const examine = async (options: DoctorOptions, { env, folder }: CommandContext): Promise<ReadonlyArray<Section>> => {
   const secret = env[options.secretVariable];
   const project = await readProject(folder, options.config, { ...env, FLAME_SECRET: secret });
   try {
@@ -152,7 +151,7 @@ const examine = async (options: DoctorOptions, env: CommandContext["env"]): Prom
 /** Checks everything that a configuration depends on. */
 export const doctor: Command = {
   help,
-  run: async (args, { terminal, env }) => {
+  run: async (args, context) => {
     const { values, positionals } = readOptions(args, optionsConfig);
     if (positionals.length > 0)
       throw new UsageError(`"${positionals[0]}" is not an option. To check a runner, write --runner URL.`);
@@ -164,8 +163,9 @@ export const doctor: Command = {
         otlp: values.otlp && readAddress("--otlp", values.otlp),
         secretVariable: values["secret-env"] ?? "FLAME_SECRET",
       },
-      env,
+      context,
     );
+    const { terminal } = context;
     if (values.json === true) terminal.line(JSON.stringify({ sections }, undefined, 2));
     else print(terminal, sections);
     return sections.some(({ findings }) => findings.some(({ status }) => status === "failed"))

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import type { Finding } from "../../../src/cli/doctor/finding.ts";
 import { secret } from "../../integration/static-runners.ts";
-import { firelight, type RunOptions } from "../run-cli.ts";
+import { firelight, firelightProcess, type Ran, type RunOptions } from "../run-cli.ts";
 
 /** Methods of runners in these tests. */
 export const methods = { echo: async (value: unknown) => value };
@@ -19,11 +19,17 @@ export interface Diagnosis {
   of(check: string, about?: string): Finding | undefined;
 }
 
-/** Runs `firelight doctor` with the secret of the tests. */
-export const doctor = async (args: ReadonlyArray<string>, options: RunOptions = {}): Promise<Diagnosis> => {
-  const ran = await firelight(["doctor", "--json", ...args], {
-    ...options,
-    env: { FLAME_SECRET: secret, FLAME_MODE: undefined, RUNNER_URL: undefined, ...options.env },
+type Env = RunOptions["env"];
+
+const diagnose = async (
+  run: (args: ReadonlyArray<string>, options: RunOptions) => Promise<Ran>,
+  args: ReadonlyArray<string>,
+  cwd: string,
+  env: Env,
+): Promise<Diagnosis> => {
+  const ran = await run(["doctor", "--json", ...args], {
+    cwd,
+    env: { FLAME_SECRET: secret, FLAME_MODE: undefined, RUNNER_URL: undefined, ...env },
   });
   expect(ran.stderr).toBe("");
   const { sections } = JSON.parse(ran.stdout) as {
@@ -36,6 +42,14 @@ export const doctor = async (args: ReadonlyArray<string>, options: RunOptions = 
     of: (check, about = "") => findings.find((one) => one.check === check && one.title.includes(about)),
   };
 };
+
+/** Runs `firelight doctor` in an empty folder, with the secret of the tests. */
+export const doctor = (args: ReadonlyArray<string>, env?: Env): Promise<Diagnosis> =>
+  diagnose(firelight, args, folderWith({}), env);
+
+/** Runs `firelight doctor` in this folder, as a process: it loads the configuration as a program would. */
+export const doctorIn = (folder: string, args: ReadonlyArray<string> = [], env?: Env): Promise<Diagnosis> =>
+  diagnose(firelightProcess, args, folder, env);
 
 /** Starts a server that ends with the test. */
 export const serve = async (answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> => {

@@ -2,7 +2,7 @@ import { readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { secret, startStaticRunner } from "../../integration/static-runners.ts";
-import { firelight } from "../run-cli.ts";
+import { firelightProcess } from "../run-cli.ts";
 import { folderWith, methods } from "./diagnosis.ts";
 
 /** Normalizes white space and replaces values that differ between two runs. */
@@ -19,7 +19,7 @@ const comparable = (text: string): string =>
 describe("the output of doctor", () => {
   test("has a mark per check, the fix below failed ones, and a summary", async () => {
     const { url } = await startStaticRunner("r-1", methods);
-    const { code, stdout } = await firelight(["doctor", "--runner", url], {
+    const { code, stdout } = await firelightProcess(["doctor", "--runner", url], {
       env: { FLAME_SECRET: "not the right one" },
     });
     expect(stdout).toMatch(/^✓ reachable +runner r-1, up for /m);
@@ -41,7 +41,7 @@ describe("the output of doctor", () => {
       "flame.config.ts": `export default { pools: { default: { runners: ${JSON.stringify(runners)} } } };`,
     });
     symlinkSync(join(import.meta.dirname, "../../../node_modules"), join(cwd, "node_modules"));
-    const { stdout } = await firelight(["doctor"], { cwd, env: { FLAME_SECRET: secret } });
+    const { stdout } = await firelightProcess(["doctor"], { cwd, env: { FLAME_SECRET: secret } });
     const page = readFileSync(join(import.meta.dirname, "../../../docs/cli.md"), "utf8");
     const [, shown = ""] = /^```text\n(Installation\n.*?)^```$/ms.exec(page) ?? [];
     expect(comparable(shown)).toBe(comparable(stdout));

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { startStaticRunner } from "../../integration/static-runners.ts";
 import { firelight } from "../run-cli.ts";
-import { doctor, folderWith, methods } from "./diagnosis.ts";
+import { doctorIn, folderWith, methods } from "./diagnosis.ts";
 
 describe("doctor with a configuration", () => {
   test("resolves an exported configuration and checks its static runners", async () => {
@@ -10,7 +10,7 @@ describe("doctor with a configuration", () => {
     const cwd = folderWith({
       "flame.config.ts": `export default { pools: { default: { runners: [{ id: "r-1", url: "${url}" as string }] } } };`,
     });
-    const { code, of } = await doctor([], { cwd });
+    const { code, of } = await doctorIn(cwd);
     expect(of("configuration")!.seen).toBe(
       "flame.config.ts: mode parent, 1 pool: default (1 fixed runner, 16 slots each)",
     );
@@ -28,7 +28,7 @@ describe("doctor with a configuration", () => {
         const backend = { name: "cloud", spawn: async () => { throw new Error("not in a check"); }, terminate: async () => {} };
         export default createFlame({ defaultPool: "gpu", pools: { gpu: { min: 1, max: 3, backend } } });`,
     });
-    const { code, of } = await doctor(["--config", "setup.ts"], { cwd, env: { FLAME_SECRET: undefined } });
+    const { code, of } = await doctorIn(cwd, ["--config", "setup.ts"], { FLAME_SECRET: undefined });
     expect(of("configuration")!.seen).toBe("setup.ts: mode parent, 1 pool: gpu (1 to 3 runners of cloud, 1 slot each)");
     expect(of("secret")!.seen).toContain("not needed");
     expect(of("runners")!.status).toBe("skipped");
@@ -56,7 +56,7 @@ describe("doctor with a configuration", () => {
       "a backend",
     ],
   ])("fails with a fix for a module that %s", async (_what, source, seen, fix) => {
-    const { code, findings } = await doctor([], { cwd: folderWith({ "flame.config.mjs": source }) });
+    const { code, findings } = await doctorIn(folderWith({ "flame.config.mjs": source }));
     const found = findings.find((one) => one.status === "failed" && one.title === "Configuration");
     expect(found?.seen).toContain(seen);
     expect(found?.fix).toContain(fix);
@@ -65,14 +65,14 @@ describe("doctor with a configuration", () => {
 
   test("fails if the file of --config does not exist, and is skipped without a configuration file", async () => {
     const cwd = folderWith({});
-    expect((await doctor(["--config", "flame.js"], { cwd })).of("configuration")!.seen).toBe("flame.js does not exist");
-    expect((await doctor([], { cwd })).of("configuration")!.status).toBe("skipped");
+    expect((await doctorIn(cwd, ["--config", "flame.js"])).of("configuration")!.seen).toBe("flame.js does not exist");
+    expect((await doctorIn(cwd)).of("configuration")!.status).toBe("skipped");
   });
 
   test("fails for a short secret, and for a missing one if it is needed", async () => {
     const cwd = folderWith({ "flame.config.js": `export default { runnerUrl: "http://runner.invalid" };` });
-    expect((await doctor([], { cwd, env: { FLAME_SECRET: "secret" } })).of("secret")!.seen).toContain("6 characters");
-    expect((await doctor([], { cwd, env: { FLAME_SECRET: undefined } })).of("secret")!.status).toBe("failed");
+    expect((await doctorIn(cwd, [], { FLAME_SECRET: "secret" })).of("secret")!.seen).toContain("6 characters");
+    expect((await doctorIn(cwd, [], { FLAME_SECRET: undefined })).of("secret")!.status).toBe("failed");
   });
 
   test("does not print the secret", async () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { CallReport } from "../../../src/cli/explain/call-report.ts";
 import { recordRun, type RecordedRun } from "../recorded-run.ts";
-import { firelight } from "../run-cli.ts";
+import { firelight, firelightProcess } from "../run-cli.ts";
 
 const fixture = (name: string): string => join(import.meta.dirname, "../fixtures", name);
 
@@ -31,7 +31,7 @@ describe("explain with a recorded trace", () => {
     );
     const told = readFileSync(fixture("lost-runner.txt"), "utf8");
     for (const input of [lines, whole])
-      expect((await firelight(["explain", "-", "--trace", traceId], { input })).stdout).toBe(told);
+      expect((await firelightProcess(["explain", "-", "--trace", traceId], { input })).stdout).toBe(told);
   });
 
   test("shifts a runner's spans to the parent's clock", async () => {
@@ -63,7 +63,7 @@ describe("explain with a recorded trace", () => {
     const text = readFileSync(fixture("lost-runner.jsonl"), "utf8");
     const input = text.replaceAll("SELECT photos", "SELECT \\u001b[2J\\u0007photos\\nfrom the top");
     expect(input).not.toBe(text);
-    const { stdout } = await firelight(["explain", "-", "--trace", traceId], { input });
+    const { stdout } = await firelightProcess(["explain", "-", "--trace", traceId], { input });
     expect(stdout).toContain("SELECT  photos from the top ");
     // oxlint-disable-next-line no-control-regex
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);

@@ -1,6 +1,8 @@
 /** The same trace from every kind of server produces the same report. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { firelight } from "../run-cli.ts";
@@ -11,9 +13,11 @@ const traceId = "0af7651916cd43dd8448eb211c80319c";
 
 /** The report from traces only: trace stores have no logs, and the fixture has no Jaeger events. */
 const withoutLogs = async (): Promise<string> => {
-  const { readFileSync } = await import("node:fs");
-  const lines = readFileSync(file, "utf8").split("\n").slice(0, 2);
-  return (await firelight(["explain", "-", "--trace", traceId], { input: lines.join("\n") })).stdout;
+  const folder = mkdtempSync(join(tmpdir(), "firelight-cli-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const traces = join(folder, "traces.jsonl");
+  writeFileSync(traces, readFileSync(file, "utf8").split("\n").slice(0, 2).join("\n"));
+  return (await firelight(["explain", traces, "--trace", traceId])).stdout;
 };
 
 /** Starts a server that answers every request alike. */
