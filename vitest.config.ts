@@ -56,11 +56,14 @@ const nodeOnly = [
 ];
 
 /**
- * Decisions of parents and runners that no runtime makes differently: sizes, retries, hedges, health, and what a clock that is
- * set does to signatures. They run on Node only, too, each file by itself, since they start processes. That calls, processes,
- * signals and streams work on each runtime is tested by the others.
+ * Decisions of parents and runners that no runtime makes differently: sizes, boots, retries, hedges, health, what a clock that
+ * is set does to signatures, and that telemetry counts the same calls everywhere. They run on Node only, too, each file by
+ * itself, since they start processes. That calls, processes, signals, spans and streams work on each runtime is tested by the
+ * others.
  */
-const nodeProcesses = ["test/integration/{clock-steps,elasticity,health,hedges,retry-storm}.test.ts"];
+const nodeProcesses = [
+  "test/integration/{boots,clock-steps,elasticity,health,hedges,leaving-runners,reconciliation,retry-storm}.test.ts",
+];
 
 const outside = ["test/chaos/**", "test/ecosystem/**", "test/stack/**", "test/package/consumer.test.ts"];
 

@@ -1,11 +1,14 @@
 /** Runner processes whose clocks tests can move. */
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
+import { type RuntimeName, runtimes } from "../harness/runtimes.ts";
 import { startProcess, type StartedProcess } from "../harness/start-process.ts";
 
 export const secret = "a secret of the tests of clocks";
 export const second = 1_000;
 export const hour = 3_600 * second;
+
+const entry = fileURLToPath(new URL("./fixtures/clock-runner.ts", import.meta.url));
 
 export interface Runner extends StartedProcess {
   readonly id: string | undefined;
@@ -13,18 +16,20 @@ export interface Runner extends StartedProcess {
   readonly port: number;
 }
 
-interface RunnerStart {
+export interface RunnerStart {
+  /** Default: the runtime of the tests. */
+  readonly runtime?: RuntimeName;
   readonly id?: string;
   readonly port?: number;
   readonly env?: Readonly<Record<string, string>>;
 }
 
 const bootRunner = async (
-  { id, port = 0, env = {} }: RunnerStart,
+  { runtime, id, port = 0, env = {} }: RunnerStart,
   ended: (end: () => Promise<void>) => void,
 ): Promise<Runner> => {
   const runner = await startProcess({
-    command: [process.execPath, fileURLToPath(new URL("./fixtures/clock-runner.ts", import.meta.url))],
+    command: [runtime === undefined ? process.execPath : runtimes[runtime], entry],
     env: {
       FLAME_MODE: "runner",
       FLAME_RUNNER_ID: id,
