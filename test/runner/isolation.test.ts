@@ -95,8 +95,11 @@ const leave = async (
   until: () => Promise<unknown>,
 ): Promise<void> => {
   const caller = new AbortController();
-  const call = send({ server }, request, { signal: caller.signal }).catch(() => "left");
-  await until();
+  const call = send({ server }, request, { signal: caller.signal }).then(
+    ({ text }) => Promise.reject(new Error(`The call ended before its caller left: ${text}`)),
+    () => "left",
+  );
+  await Promise.race([until(), call]);
   caller.abort();
   expect(await call).toBe("left");
 };
