@@ -460,7 +460,7 @@ describe("checkResponse, which verifies a body in chunks,", () => {
 });
 
 describe("a message of any size", () => {
-  test.each(["s", "x".repeat(64), "y".repeat(65), "geheim-ü-☃"])(
+  test.each(["s", "x".repeat(64), "y".repeat(65), "key-ü-☃"])(
     "has the HMAC of the protocol with the secret %s",
     (secret) => {
       const own = { id: "default", secret };
