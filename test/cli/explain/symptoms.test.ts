@@ -114,7 +114,7 @@ describe("the nearest alert", () => {
     ["no runner at all", "FlameBootFailing", [call(failure("no_runner", "acquire", "no"))]],
     [
       "a spent retry budget",
-      "FlameRetryStorm",
+      "FlameRetriesExhausted",
       [call({ ...failure("unavailable", "network", "no"), retryRefused: "budget" })],
     ],
     [
@@ -170,7 +170,7 @@ describe("the nearest alert", () => {
   test("has a chapter in the runbook, named after it", () => {
     expect(runbookOf("FlamePoolSaturated")).toBe("dashboards/runbook.md#flamepoolsaturated");
     expect(alertNames).toEqual(expect.arrayContaining(Object.values(alertOf)));
-    expect(new Set(alertNames).size).toBe(17);
+    expect(new Set(alertNames).size).toBe(18);
   });
 });
 

@@ -56,15 +56,16 @@ const faulty = (
     ),
   ],
   untilSeconds,
+  evaluationSeconds: untilSeconds > 3 * hour ? 60 : 30,
 });
 
 const lead = 65 * minute;
 const faultOf = (from: Seconds, minutes: number) => ({ from, until: from + minutes * minute });
 
 const fourMinutes = faultOf(lead, 4);
-const twentyMinutes = faultOf(6 * hour, 20);
+const twentyMinutes = faultOf(2 * hour, 20);
 const halfHour = faultOf(lead, 30);
-const hours = faultOf(2 * hour, 150);
+const hours = faultOf(lead, 150);
 const parentsDie = faultOf(3.5 * hour, 60);
 const neverThere = { from: 0, until: hour };
 
@@ -117,7 +118,7 @@ export const histories: ReadonlyArray<History> = [
     what: "Ten calls an hour; two of them fail.",
     make: () => {
       let calls = 0;
-      return faulty(hours, 5 * hour, () => ({
+      return faulty(hours, 4 * hour, () => ({
         rate: () => 10 / hour,
         outcome: () => ([15, 23].includes(++calls) ? "UNKNOWN" : "OK"),
       }));
@@ -128,7 +129,7 @@ export const histories: ReadonlyArray<History> = [
     what: "Ten calls an hour; all of them fail for two and a half hours.",
     fault: hours,
     make: () =>
-      faulty(hours, 6 * hour, (during) => ({
+      faulty(hours, 4.5 * hour, (during) => ({
         rate: () => 10 / hour,
         outcome: (at) => (during(at) ? "UNKNOWN" : "OK"),
       })),
@@ -178,7 +179,8 @@ export const histories: ReadonlyArray<History> = [
         parentOf("b:9464", 0, parentsDie.from, {}, { seed: 2 }),
         parentOf("c:9464", parentsDie.until, 6 * hour),
       ],
-      untilSeconds: parentsDie.until + 30 * minute,
+      untilSeconds: parentsDie.until + 10 * minute,
+      evaluationSeconds: 60,
     }),
   },
   {
@@ -195,7 +197,7 @@ export const histories: ReadonlyArray<History> = [
     name: "flapping load",
     what: "Load changes between 30% and 95% every 3 minutes. Calls wait for less than a second.",
     make: () =>
-      faulty(fourMinutes, lead + 2 * hour, () => ({
+      faulty(fourMinutes, lead + 75 * minute, () => ({
         limit: 10,
         rate: (at) => (Math.floor(at / 180) % 2 === 0 ? 30 : 95),
         serviceSeconds: (_, random) => 0.05 + 0.1 * random(),
@@ -218,7 +220,7 @@ export const histories: ReadonlyArray<History> = [
     what: "Load is 115% of the pool for half an hour; calls wait for up to the 20 s that the queue may take, and more are rejected.",
     fault: halfHour,
     make: () =>
-      faulty(halfHour, lead + 2 * hour, (during) => ({
+      faulty(halfHour, lead + 75 * minute, (during) => ({
         limit: 10,
         rate: (at) => (during(at) ? 11.5 : 5),
         serviceSeconds: (_, random) => 0.5 + random(),
@@ -230,7 +232,7 @@ export const histories: ReadonlyArray<History> = [
     what: "Forty callers share ten slots for half an hour. Each call waits for three others; none fails.",
     fault: halfHour,
     make: () =>
-      faulty(halfHour, lead + 2 * hour, () => ({
+      faulty(halfHour, lead + 75 * minute, () => ({
         limit: 10,
         rate: (at) => (within(at, halfHour.from, halfHour.until) ? 0 : 5),
         callers: { count: 40, ...halfHour },
@@ -284,7 +286,7 @@ export const histories: ReadonlyArray<History> = [
     what: "Half of the calls exceed their deadline for 4 minutes.",
     fault: fourMinutes,
     make: () =>
-      faulty(fourMinutes, lead + 2 * hour, (during) => ({
+      faulty(fourMinutes, lead + 75 * minute, (during) => ({
         limit: 64,
         deadlineSeconds: 2,
         serviceSeconds: (at, random) => (during(at) && random() < 0.5 ? 9 : 0.1 + 0.2 * random()),
@@ -295,7 +297,7 @@ export const histories: ReadonlyArray<History> = [
     what: "5% of the calls exceed their deadline for 4 minutes.",
     fault: fourMinutes,
     make: () =>
-      faulty(fourMinutes, lead + 2 * hour, (during) => ({
+      faulty(fourMinutes, lead + 75 * minute, (during) => ({
         limit: 64,
         deadlineSeconds: 2,
         serviceSeconds: (at, random) => (during(at) && random() < 0.05 ? 9 : 0.1 + 0.2 * random()),
@@ -306,7 +308,7 @@ export const histories: ReadonlyArray<History> = [
     what: "Handlers hang for 20 minutes: all calls exceed their deadline, the pool is full, calls wait. Then all is well.",
     fault: twentyMinutes,
     make: () =>
-      faulty(twentyMinutes, twentyMinutes.until + 3 * hour, (during) => ({
+      faulty(twentyMinutes, twentyMinutes.until + 1.5 * hour, (during) => ({
         deadlineSeconds: 10,
         serviceSeconds: (at, random) => (during(at) ? 60 : 0.1 + 0.2 * random()),
       })),
@@ -316,7 +318,7 @@ export const histories: ReadonlyArray<History> = [
     what: "A bad release: the new parent's runners do not boot for half an hour, and all calls fail.",
     fault: halfHour,
     make: () => {
-      const until = lead + 2 * hour;
+      const until = lead + 75 * minute;
       const bad = new RecordedProcess(job, "b:9464", halfHour.from, halfHour.until, true);
       const boots = Array.from({ length: 60 }, (_, index) => ({
         at: halfHour.from + index * 30,
@@ -339,7 +341,7 @@ export const histories: ReadonlyArray<History> = [
     what: "Half of all attempts fail for half an hour. Calls are retried until the retry budget is used up.",
     fault: halfHour,
     make: () =>
-      faulty(halfHour, lead + 2 * hour, (during) => ({
+      faulty(halfHour, lead + 75 * minute, (during) => ({
         maxAttempts: 3,
         rate: () => 20,
         outcome: (at, random) => (during(at) && random() < 0.5 ? "UNKNOWN" : "OK"),
@@ -350,7 +352,7 @@ export const histories: ReadonlyArray<History> = [
     what: "A request that no runner survives comes every 20 s for half an hour. Other calls are retried.",
     fault: halfHour,
     make: () =>
-      faulty(halfHour, lead + 2 * hour, (during) => ({
+      faulty(halfHour, lead + 75 * minute, (during) => ({
         crashes: Array.from({ length: 90 }, (_, index) => halfHour.from + index * 20),
         maxAttempts: 3,
         lostShare: (at) => (during(at) && at % 20 < 2 ? 1 : 0),

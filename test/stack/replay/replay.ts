@@ -20,6 +20,8 @@ export interface Scraped {
   /** When Prometheus does not run. */
   readonly gaps?: ReadonlyArray<readonly [from: Seconds, until: Seconds]>;
   readonly untilSeconds: Seconds;
+  /** How often the rules are evaluated, unless scrapes are rarer. Default: 30. */
+  readonly evaluationSeconds?: Seconds;
 }
 
 /** An alert over the length of a history. */
@@ -94,7 +96,7 @@ const parseResults = (output: string): ReadonlyMap<string, ReadonlyMap<string, n
 const readLabels = (text: string): Readonly<Record<string, string>> =>
   Object.fromEntries([...text.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, label, value]) => [label!, value!]));
 
-/** Replays a history at a scrape interval. The rules are evaluated every 30 seconds, or with each scrape if that is rarer. */
+/** Replays a history at a scrape interval. */
 export const replay = (history: Scraped, scrapeSeconds: Seconds): ReadonlyArray<FiredAlert> => {
   const count = Math.floor(history.untilSeconds / scrapeSeconds) + 1;
   const moments = Array.from({ length: count }, (_, index) => index * scrapeSeconds);
@@ -103,7 +105,7 @@ export const replay = (history: Scraped, scrapeSeconds: Seconds): ReadonlyArray<
     const { text, empty } = notation(one.values, inGap);
     return empty ? [] : [{ series: seriesName(one), values: text }];
   });
-  const evaluationSeconds = Math.max(30, scrapeSeconds);
+  const evaluationSeconds = Math.max(history.evaluationSeconds ?? 30, scrapeSeconds);
   const step = `${evaluationSeconds}s`;
   const over = `[${history.untilSeconds}s:${step}]`;
   const asked = [

@@ -5,7 +5,7 @@
  */
 import { RetryBudget } from "../../../src/parent/retry-budget.ts";
 import { metrics, type MetricSpec } from "../../../src/telemetry/catalog.ts";
-import { RecordedProcess, type Seconds, type SeriesLabels } from "./recording.ts";
+import type { RecordedProcess, Seconds, SeriesLabels } from "./recording.ts";
 
 type Status = "OK" | "UNKNOWN" | "UNAVAILABLE" | "DEADLINE_EXCEEDED" | "RESOURCE_EXHAUSTED" | "UNAUTHENTICATED";
 
