@@ -21,14 +21,22 @@ const recovered = ({ recovery, recoveryFrom, failureShare: threshold }: BurnRate
     )
     .join("\n  or ");
 
-/** At some time within the last hours, enough calls failed for a page, so somebody knows. */
-const pagedWithin = (hours: string, { slo }: BundleSettings, rates: ReadonlyArray<BurnRate>): string =>
-  rates
-    .map(
-      ({ long, failureShare: threshold }) =>
-        `max_over_time((${failureShare(long)} > ${threshold} and on (job) ${failureCount(long)} >= ${slo.minFailures})[${hours}:5m])`,
-    )
-    .join("\n  or ");
+/**
+ * Within the last hours, enough calls failed for a faster alert, which paged: the failures of an outage that is over do
+ * not notify a second time. True unless that is so.
+ */
+const notPagedWithin = (
+  rate: BurnRate,
+  hours: string,
+  { slo }: BundleSettings,
+  faster: ReadonlyArray<BurnRate>,
+): string => {
+  const paged = faster.map(
+    ({ long, failureShare: threshold }) =>
+      `max_over_time((${failureShare(long)} > ${threshold} and on (job) ${failureCount(long)} >= ${slo.minFailures})[${hours}:5m])`,
+  );
+  return `on (job) (\n  ${failureShare(rate.long)}\n  unless on (job) (${paged.join("\n  or ")})\n)`;
+};
 
 const windowNames = {
   "1m": "minute",
@@ -42,8 +50,7 @@ const windowNames = {
 
 /**
  * Fires when both windows burn, enough calls failed for the share to be meaningful, and the failures are not over. It
- * keeps firing for as long as the next failure may take to occur. The faster alert, which silences the slower one, ends
- * last, so that the slower one does not notify when all is well again.
+ * keeps firing for as long as the next failure may take to occur.
  */
 const burnAlert = (
   { slo }: BundleSettings,
@@ -84,15 +91,14 @@ export const budgetAlerts = (settings: BundleSettings): ReadonlyArray<AlertSpec>
       slow,
       { name: "FlameErrorBudgetBurnSlow", severity: "page", for: "15m", keepFiringFor: "10m" },
       "At this rate the budget runs out within days. Check which methods fail, with which status, and since when.",
+      [notPagedWithin(slow, "1h", settings, [fast])],
     ),
     burnAlert(
       settings,
       ticket,
       { name: "FlameErrorBudgetBurnTicket", severity: "ticket", for: "1h", keepFiringFor: "10m" },
       "This is not urgent, but the objective will be missed if it continues.",
-      [
-        `on (job) (${failureShare(ticket.long)} unless on (job) (\n  ${pagedWithin(ticket.short, settings, [fast, slow])}\n))`,
-      ],
+      [notPagedWithin(ticket, "6h", settings, [fast, slow])],
     ),
   ];
 };
