@@ -1,4 +1,5 @@
 /** The histories that the alerts are judged by: what happens, and what must come of it. */
+import type { AlertName } from "../../../src/bundle/alert-names.ts";
 import { externalSeries } from "../../../src/bundle/external-series.ts";
 import { RecordedProcess, type Seconds } from "./recording.ts";
 import type { Scraped } from "./replay.ts";
@@ -13,6 +14,8 @@ export interface History {
   readonly what: string;
   /** When the fault begins and ends; `undefined` if nothing is wrong. */
   readonly fault?: { readonly from: Seconds; readonly until: Seconds };
+  /** The alerts that notify, at any scrape interval. Default: none. */
+  readonly alerts?: ReadonlyArray<AlertName>;
   readonly make: () => Scraped;
 }
 
@@ -128,6 +131,7 @@ export const histories: ReadonlyArray<History> = [
     name: "low traffic, all calls fail",
     what: "Ten calls an hour; all of them fail for two and a half hours.",
     fault: hours,
+    alerts: ["FlameErrorBudgetBurnFast"],
     make: () =>
       faulty(hours, 4.5 * hour, (during) => ({
         rate: () => 10 / hour,
@@ -173,6 +177,7 @@ export const histories: ReadonlyArray<History> = [
     name: "all parents die",
     what: "Both parents die and stay down for an hour.",
     fault: parentsDie,
+    alerts: ["FlameMetricsAbsent"],
     make: () => ({
       processes: [
         parentOf("a:9464", 0, parentsDie.from),
@@ -186,6 +191,7 @@ export const histories: ReadonlyArray<History> = [
   {
     name: "pool at 90%",
     what: "Random calls keep 90% of ten slots busy. Some wait for a fraction of a second; none fails.",
+    alerts: ["FlamePoolSaturationHigh"],
     make: () =>
       faulty(fourMinutes, lead + hour, () => ({
         limit: 10,
@@ -207,6 +213,7 @@ export const histories: ReadonlyArray<History> = [
     name: "flapping overload",
     what: "Load changes between 50% and 130% every 3 minutes, for an hour: the queue grows to half a minute, and calls time out.",
     fault: faultOf(lead, 60),
+    alerts: ["FlameErrorBudgetBurnFast"],
     make: () =>
       faulty(faultOf(lead, 60), lead + 2.5 * hour, (during) => ({
         limit: 10,
@@ -219,6 +226,7 @@ export const histories: ReadonlyArray<History> = [
     name: "pool is full",
     what: "Load is 115% of the pool for half an hour; calls wait for up to the 20 s that the queue may take, and more are rejected.",
     fault: halfHour,
+    alerts: ["FlamePoolSaturated", "FlameErrorBudgetBurnFast"],
     make: () =>
       faulty(halfHour, lead + 75 * minute, (during) => ({
         limit: 10,
@@ -231,6 +239,7 @@ export const histories: ReadonlyArray<History> = [
     name: "calls wait, none fails",
     what: "Forty callers share ten slots for half an hour. Each call waits for three others; none fails.",
     fault: halfHour,
+    alerts: ["FlamePoolSaturated"],
     make: () =>
       faulty(halfHour, lead + 75 * minute, () => ({
         limit: 10,
@@ -243,6 +252,7 @@ export const histories: ReadonlyArray<History> = [
     name: "collector never started",
     what: "Prometheus has a target for a collector, which never answers.",
     fault: neverThere,
+    alerts: ["FlameTelemetryLoss"],
     make: () => ({
       ...faulty(fourMinutes, hour, () => ({})),
       others: (moments) => [
@@ -285,6 +295,7 @@ export const histories: ReadonlyArray<History> = [
     name: "short fault",
     what: "Half of the calls exceed their deadline for 4 minutes.",
     fault: fourMinutes,
+    alerts: ["FlameErrorBudgetBurnFast"],
     make: () =>
       faulty(fourMinutes, lead + 75 * minute, (during) => ({
         limit: 64,
@@ -307,6 +318,7 @@ export const histories: ReadonlyArray<History> = [
     name: "outage and recovery",
     what: "Handlers hang for 20 minutes: all calls exceed their deadline, the pool is full, calls wait. Then all is well.",
     fault: twentyMinutes,
+    alerts: ["FlameErrorBudgetBurnFast"],
     make: () =>
       faulty(twentyMinutes, twentyMinutes.until + 1.5 * hour, (during) => ({
         deadlineSeconds: 10,
@@ -317,6 +329,7 @@ export const histories: ReadonlyArray<History> = [
     name: "boots fail",
     what: "A bad release: the new parent's runners do not boot for half an hour, and all calls fail.",
     fault: halfHour,
+    alerts: ["FlameErrorBudgetBurnFast"],
     make: () => {
       const until = lead + 75 * minute;
       const bad = new RecordedProcess(job, "b:9464", halfHour.from, halfHour.until, true);
@@ -340,6 +353,7 @@ export const histories: ReadonlyArray<History> = [
     name: "half of the attempts fail",
     what: "Half of all attempts fail for half an hour. Calls are retried until the retry budget is used up.",
     fault: halfHour,
+    alerts: ["FlameErrorBudgetBurnFast"],
     make: () =>
       faulty(halfHour, lead + 75 * minute, (during) => ({
         maxAttempts: 3,
@@ -351,6 +365,7 @@ export const histories: ReadonlyArray<History> = [
     name: "crash loop",
     what: "A request that no runner survives comes every 20 s for half an hour. Other calls are retried.",
     fault: halfHour,
+    alerts: ["FlameRunnerCrashLoop"],
     make: () =>
       faulty(halfHour, lead + 75 * minute, (during) => ({
         crashes: Array.from({ length: 90 }, (_, index) => halfHour.from + index * 20),

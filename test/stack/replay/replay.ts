@@ -1,5 +1,5 @@
 /** Runs the shipped rules over a history, with promtool, and tells which alerts fired and when. */
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -96,8 +96,16 @@ const parseResults = (output: string): ReadonlyMap<string, ReadonlyMap<string, n
 const readLabels = (text: string): Readonly<Record<string, string>> =>
   Object.fromEntries([...text.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, label, value]) => [label!, value!]));
 
+/** Runs promtool and returns what it prints. It fails if a test does. */
+const runPromtool = (args: ReadonlyArray<string>): Promise<string> =>
+  new Promise((resolve) => {
+    execFile(serverPath("promtool"), args, { maxBuffer: 64 * 1024 * 1024 }, (_error, stdout, stderr) =>
+      resolve(`${stdout}\n${stderr}`),
+    );
+  });
+
 /** Replays a history at a scrape interval. */
-export const replay = (history: Scraped, scrapeSeconds: Seconds): ReadonlyArray<FiredAlert> => {
+export const replay = async (history: Scraped, scrapeSeconds: Seconds): Promise<ReadonlyArray<FiredAlert>> => {
   const count = Math.floor(history.untilSeconds / scrapeSeconds) + 1;
   const moments = Array.from({ length: count }, (_, index) => index * scrapeSeconds);
   const inGap = moments.map((moment) => (history.gaps ?? []).some(([from, until]) => moment >= from && moment < until));
@@ -141,11 +149,7 @@ export const replay = (history: Scraped, scrapeSeconds: Seconds): ReadonlyArray<
         { lineWidth: 0 },
       ),
     );
-    const { stdout, stderr } = spawnSync(serverPath("promtool"), ["test", "rules", file], {
-      encoding: "utf8",
-      maxBuffer: 64 * 1024 * 1024,
-    });
-    const output = `${stdout}\n${stderr}`;
+    const output = await runPromtool(["test", "rules", file]);
     if (!output.includes('expr: "vector(1)"')) throw new Error(`promtool did not run the history:\n${output}`);
     const results = parseResults(output);
     const [first, last, times] = asked.map((expr) => results.get(expr) ?? new Map<string, number>());
