@@ -59,12 +59,13 @@ const faulty = (
     ),
   ],
   untilSeconds,
-  evaluationSeconds: untilSeconds > 3 * hour ? 60 : 30,
+  evaluationSeconds: fault === noFault || untilSeconds > 3 * hour ? 60 : 30,
 });
 
 const lead = 65 * minute;
 const faultOf = (from: Seconds, minutes: number) => ({ from, until: from + minutes * minute });
 
+const noFault = faultOf(lead, 0);
 const fourMinutes = faultOf(lead, 4);
 const twentyMinutes = faultOf(2 * hour, 20);
 const halfHour = faultOf(lead, 30);
@@ -114,14 +115,14 @@ export const histories: ReadonlyArray<History> = [
   {
     name: "restart of Prometheus",
     what: "Prometheus is away for 3 minutes. The service is healthy.",
-    make: () => ({ ...faulty(fourMinutes, lead + 30 * minute, () => ({})), gaps: [[lead, lead + 3 * minute]] }),
+    make: () => ({ ...faulty(noFault, lead + 30 * minute, () => ({})), gaps: [[lead, lead + 3 * minute]] }),
   },
   {
     name: "low traffic",
     what: "Ten calls an hour; two of them fail.",
     make: () => {
       let calls = 0;
-      return faulty(hours, 4 * hour, () => ({
+      return faulty(noFault, 4 * hour, () => ({
         rate: () => 10 / hour,
         outcome: () => ([15, 23].includes(++calls) ? "UNKNOWN" : "OK"),
       }));
@@ -185,7 +186,6 @@ export const histories: ReadonlyArray<History> = [
         parentOf("c:9464", parentsDie.until, 6 * hour),
       ],
       untilSeconds: parentsDie.until + 10 * minute,
-      evaluationSeconds: 60,
     }),
   },
   {
@@ -193,7 +193,7 @@ export const histories: ReadonlyArray<History> = [
     what: "Random calls keep 90% of ten slots busy. Some wait for a fraction of a second; none fails.",
     alerts: ["FlamePoolSaturationHigh"],
     make: () =>
-      faulty(fourMinutes, lead + hour, () => ({
+      faulty(noFault, lead + hour, () => ({
         limit: 10,
         rate: () => 30,
         serviceSeconds: (_, random) => 0.15 + 0.3 * random(),
@@ -203,7 +203,7 @@ export const histories: ReadonlyArray<History> = [
     name: "flapping load",
     what: "Load changes between 30% and 95% every 3 minutes. Calls wait for less than a second.",
     make: () =>
-      faulty(fourMinutes, lead + 75 * minute, () => ({
+      faulty(noFault, lead + 75 * minute, () => ({
         limit: 10,
         rate: (at) => (Math.floor(at / 180) % 2 === 0 ? 30 : 95),
         serviceSeconds: (_, random) => 0.05 + 0.1 * random(),
@@ -254,7 +254,7 @@ export const histories: ReadonlyArray<History> = [
     fault: neverThere,
     alerts: ["FlameTelemetryLoss"],
     make: () => ({
-      ...faulty(fourMinutes, hour, () => ({})),
+      ...faulty(noFault, hour, () => ({})),
       others: (moments) => [
         { name: "up", labels: { job: "collector", instance: "collector:8888" }, values: moments.map(() => 0) },
       ],
@@ -268,7 +268,7 @@ export const histories: ReadonlyArray<History> = [
       const labels = { job: "collector", instance: "collector:8888" };
       const accepted = externalSeries.spansAccepted.name.replace("(_total)?", "");
       return {
-        ...faulty(fourMinutes, lead + 30 * minute, () => ({})),
+        ...faulty(noFault, lead + 30 * minute, () => ({})),
         others: (moments) => [
           { name: "up", labels, values: moments.map((at) => (down(at) ? 0 : 1)) },
           {
@@ -284,7 +284,7 @@ export const histories: ReadonlyArray<History> = [
     name: "one runner crashes",
     what: "One runner crashes. Some spans of its calls are lost; the calls are retried.",
     make: () =>
-      faulty(fourMinutes, lead + hour, () => ({
+      faulty(noFault, lead + hour, () => ({
         crashes: [lead],
         lostShare: (at) => (within(at, lead, lead + 5) ? 1 : 0),
         outcome: (at) => (within(at, lead, lead + 1) ? "UNAVAILABLE" : "OK"),

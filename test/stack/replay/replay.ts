@@ -20,7 +20,7 @@ export interface Scraped {
   /** When Prometheus does not run. */
   readonly gaps?: ReadonlyArray<readonly [from: Seconds, until: Seconds]>;
   readonly untilSeconds: Seconds;
-  /** How often the rules are evaluated, unless scrapes are rarer. Default: 30. */
+  /** How often the rules are evaluated, unless scrapes are rarer. Default: 60. */
   readonly evaluationSeconds?: Seconds;
 }
 
@@ -113,7 +113,7 @@ export const replay = async (history: Scraped, scrapeSeconds: Seconds): Promise<
     const { text, empty } = notation(one.values, inGap);
     return empty ? [] : [{ series: seriesName(one), values: text }];
   });
-  const evaluationSeconds = Math.max(history.evaluationSeconds ?? 30, scrapeSeconds);
+  const evaluationSeconds = Math.max(history.evaluationSeconds ?? 60, scrapeSeconds);
   const step = `${evaluationSeconds}s`;
   const over = `[${history.untilSeconds}s:${step}]`;
   const asked = [
