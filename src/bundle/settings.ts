@@ -32,7 +32,7 @@ export interface BundleSettings {
   readonly selector: string;
   /**
    * Prometheus matchers of the targets that are OpenTelemetry Collectors, so that one that never answered is known.
-   * Default: the jobs `collector`, `otel-collector`, `otelcollector` and `opentelemetry-collector`.
+   * Default: the jobs `collector`, `otel-collector` and `opentelemetry-collector`.
    */
   readonly collectorSelector: string;
   /** The service level objective. */
@@ -109,7 +109,7 @@ export const defaultSettings: BundleSettings = {
   grafanaUrl: "http://localhost:3000",
   datasources: { prometheus: "prometheus", tempo: "tempo", loki: "loki" },
   selector: "",
-  collectorSelector: 'job=~"(otel-?|opentelemetry-)?collector"',
+  collectorSelector: 'job=~"(otel-|opentelemetry-)?collector"',
   slo: {
     objective: 0.999,
     windowDays: 30,

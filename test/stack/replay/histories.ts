@@ -12,7 +12,7 @@ export interface History {
   readonly name: string;
   /** What happens, in a sentence of the documentation. */
   readonly what: string;
-  /** When the fault begins and ends; `undefined` if nothing is wrong. */
+  /** When the fault begins and ends, if it does; `undefined` if nothing is wrong. */
   readonly fault?: { readonly from: Seconds; readonly until: Seconds };
   /** The alerts that notify, at any scrape interval. Default: none. */
   readonly alerts?: ReadonlyArray<AlertName>;
@@ -71,7 +71,7 @@ const twentyMinutes = faultOf(2 * hour, 20);
 const halfHour = faultOf(lead, 30);
 const hours = faultOf(lead, 150);
 const parentsDie = faultOf(3.5 * hour, 60);
-const neverThere = { from: 0, until: hour };
+const neverThere = { from: 0, until: Infinity };
 
 export const histories: ReadonlyArray<History> = [
   {

@@ -17,10 +17,10 @@ export const speedUpRules = (text: string, factor: number): string => {
   const shorter = (count: string, unit: string): string =>
     `${Math.round((Number(count) * secondsOf[unit as keyof typeof secondsOf] * 1_000) / factor)}ms`;
   return text
-    .replaceAll(/(?<=\[|offset |\d[smhd]:)(\d+)([smhd])(?=[\]:)\s]|$)/gm, (_, count: string, unit: string) =>
+    .replaceAll(/(?<=\[|offset |\d(?:s|m|h|d):)(\d+)(s|m|h|d)(?=[\]:)\s]|$)/gm, (_, count: string, unit: string) =>
       shorter(count, unit),
     )
-    .replaceAll(/(?<=for: )(\d+)([smhd])$/gm, (_, count: string, unit: string) => shorter(count, unit))
+    .replaceAll(/(?<=for: )(\d+)(s|m|h|d)$/gm, (_, count: string, unit: string) => shorter(count, unit))
     .replaceAll(/^ {4}interval: .*\n/gm, "")
     .replaceAll(/(?<=predict_linear\([^)]*, )(\d+)/g, (_, seconds: string) => `${Number(seconds) / factor}`);
 };

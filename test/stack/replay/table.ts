@@ -22,13 +22,17 @@ const namesOf = (notified: Replayed["notified"]): ReadonlyArray<AlertName> => [
 const alertCells = ({ history: { fault }, notified }: Replayed, name: AlertName): ReadonlyArray<string> => {
   const each = notified.map((alerts) => alerts.find(({ alert }) => alert === name));
   const cell = (value: (alert: FiredAlert) => number): string =>
-    ofEach(each.map((alert) => (alert === undefined ? "–" : `${minutes(value(alert))} min`)));
+    ofEach(
+      each.map((alert) =>
+        alert === undefined || !Number.isFinite(value(alert)) ? "–" : `${minutes(value(alert))} min`,
+      ),
+    );
   const severity = each.find((alert) => alert !== undefined)!.severity;
   return [
     `\`${name}\``,
     severity,
     cell(({ from }) => from - (fault?.from ?? 0)),
-    cell(({ until }) => until - (fault?.until ?? 0)),
+    cell(({ until }) => until - (fault?.until ?? Infinity)),
   ];
 };
 
