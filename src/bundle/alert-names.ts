@@ -9,6 +9,7 @@ export const alertNames = [
   "FlameAcquireSlow",
   "FlameAcquireTimeouts",
   "FlameRetryStorm",
+  "FlameRetriesExhausted",
   "FlameDeadlineExceeded",
   "FlameBootSlow",
   "FlameBootFailing",

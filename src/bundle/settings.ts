@@ -30,6 +30,11 @@ export interface BundleSettings {
    * Firelight's metrics.
    */
   readonly selector: string;
+  /**
+   * Prometheus matchers of the targets that are OpenTelemetry Collectors, so that one that never answered is known.
+   * Default: the jobs `collector`, `otel-collector` and `opentelemetry-collector`.
+   */
+  readonly collectorSelector: string;
   /** The service level objective. */
   readonly slo: ServiceLevel;
   /** Thresholds of the alerts. */
@@ -58,8 +63,10 @@ export interface ServiceLevel {
 export interface Thresholds {
   /** Share of the pool's limit in use that is worth a look. */
   readonly saturationHigh: number;
-  /** Share of the pool's limit in use at which, with pending calls, it is full. */
+  /** Share of the pool's limit in use from which it is full. */
   readonly saturationFull: number;
+  /** 95th percentile of the time to get a slot of a full pool that pages, in seconds. */
+  readonly saturatedWaitSeconds: number;
   /** How far ahead saturation is forecast, in seconds. */
   readonly forecastSeconds: number;
   /** Minimum share of the limit in use for a forecast: a pool that goes from 0 to 1 is not filling up. */
@@ -70,6 +77,8 @@ export interface Thresholds {
   readonly acquireTimeoutShare: number;
   /** Attempts per call; 1 means no retries. */
   readonly amplification: number;
+  /** Share of calls with a retry that was not made because the retry budget was used up. */
+  readonly retriesRefusedShare: number;
   /** Share of a method's calls that exceed their deadline. */
   readonly deadlineShare: number;
   /** 95th percentile of the time to boot a runner, in seconds. */
@@ -100,6 +109,7 @@ export const defaultSettings: BundleSettings = {
   grafanaUrl: "http://localhost:3000",
   datasources: { prometheus: "prometheus", tempo: "tempo", loki: "loki" },
   selector: "",
+  collectorSelector: 'job=~"(otel-|opentelemetry-)?collector"',
   slo: {
     objective: 0.999,
     windowDays: 30,
@@ -109,11 +119,13 @@ export const defaultSettings: BundleSettings = {
   thresholds: {
     saturationHigh: 0.8,
     saturationFull: 0.95,
+    saturatedWaitSeconds: 2.5,
     forecastSeconds: 3600,
     forecastShare: 0.5,
     acquireSeconds: 1,
     acquireTimeoutShare: 0.01,
     amplification: 1.3,
+    retriesRefusedShare: 0.01,
     deadlineShare: 0.02,
     bootSeconds: 10,
     bootFailureShare: 0.1,

@@ -24,7 +24,7 @@ export const alertOf = {
   /** A runner was lost while handling the call. */
   runnerLost: "FlameRunnerCrashLoop",
   /** The retry budget of the pool is used up. */
-  retryBudget: "FlameRetryStorm",
+  retryBudget: "FlameRetriesExhausted",
   /** The deadline passed while the call was running. */
   deadline: "FlameDeadlineExceeded",
   /** The call failed in another way. */

@@ -88,7 +88,7 @@ const namesIn = (expr: string): ReadonlySet<string> => {
 
 const words = ["by", "without", "on", "and", "or", "unless", "group", "e"];
 const functions =
-  /^(sum|max|count|group|rate|increase|label_replace|histogram_quantile|predict_linear|(max|avg|count)_over_time)$/;
+  /^(sum|max|count|group|rate|increase|label_replace|histogram_quantile|predict_linear|(min|max|avg|count)_over_time)$/;
 
 describe("rules", () => {
   test("have every alert once, in the order of the runbook", () => {
@@ -330,7 +330,7 @@ describe("burnRates", () => {
 });
 
 describe("inhibitions", () => {
-  test("have no cycles, and silence no page except the slow burn by the fast burn", () => {
+  test("have no cycles, and silence pages only by a page that says more", () => {
     const severity = new Map(all.map((alert) => [alert.name, alert.severity]));
     const silences = new Map<string, ReadonlyArray<string>>();
     for (const { source, targets } of inhibitions) silences.set(source, [...(silences.get(source) ?? []), ...targets]);
@@ -340,7 +340,37 @@ describe("inhibitions", () => {
     const pages = inhibitions.flatMap(({ source, targets }) =>
       targets.filter((target) => severity.get(target) === "page").map((target) => `${source} silences ${target}`),
     );
-    expect(pages).toEqual(["FlameErrorBudgetBurnFast silences FlameErrorBudgetBurnSlow"]);
+    expect(pages).toEqual([
+      "FlameMetricsAbsent silences FlameErrorBudgetBurnFast",
+      "FlameMetricsAbsent silences FlameErrorBudgetBurnSlow",
+      "FlameMetricsAbsent silences FlamePoolSaturated",
+      "FlameErrorBudgetBurnFast silences FlameErrorBudgetBurnSlow",
+      "FlameErrorBudgetBurnFast silences FlamePoolSaturated",
+    ]);
+  });
+
+  test("silence no alert that keeps firing for longer than what silences it, nor one about security", () => {
+    const minutes = new Map(all.map(({ name, keepFiringFor = "0m" }) => [name, Number.parseInt(keepFiringFor, 10)]));
+    const longer = inhibitions
+      .filter(({ source }) => source !== "FlameMetricsAbsent")
+      .flatMap(({ source, targets }) =>
+        targets
+          .filter((target) => minutes.get(target)! > minutes.get(source)! && target !== "FlameBootSlow")
+          .map((target) => `${source} ${minutes.get(source)} min silences ${target} ${minutes.get(target)} min`),
+      );
+    expect(longer).toEqual([]);
+    expect(inhibitions.flatMap(({ targets }) => targets)).not.toContain("FlameSignatureRejections");
+  });
+
+  test("a ticket waits for longer than its short window, so that a fault that is over sends none", () => {
+    for (const { name, severity, for: wait, expr } of all.filter(({ severity }) => severity === "ticket")) {
+      // Crashes are counted, the budget has its own windows, and a forecast is about no fault.
+      if (["FlameRunnerCrashLoop", "FlameErrorBudgetBurnTicket", "FlamePoolSaturationForecast"].includes(name))
+        continue;
+      const windows = [...expr.matchAll(/\[(\d+)m\]/g)].map(([, minutes]) => Number(minutes));
+      expect(wait, `${name} (${severity})`).toBe("10m");
+      expect(Math.min(...windows), name).toBeLessThan(10);
+    }
   });
 
   test("are the same in docs/alerts.md and otel/alertmanager.yaml", () => {

@@ -418,6 +418,7 @@ add<BundleOptions>("bundle", {
     runbookUrl: wrong("text", "https://wiki.example", { also: ["wiki"] }),
     datasources: wrong("object", {}),
     selector: wrong("text", "", { but: [""] }),
+    collectorSelector: wrong("text", 'job="collector"', { also: ["collector"] }),
     slo: wrong("object", {}),
     thresholds: wrong("object", {}),
   },

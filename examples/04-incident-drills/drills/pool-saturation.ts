@@ -3,11 +3,12 @@ import type { Drill } from "../drill.ts";
 import { Shop } from "../program/services.ts";
 
 const slots = 4;
+const callers = 60;
 
 export const poolSaturation: Drill = {
   name: "pool-saturation",
   title: "A saturated pool",
-  fault: `A campaign sends 12 callers at a time to a pool of ${slots} slots, where 1 was usual.`,
+  fault: `A campaign sends ${callers} callers at a time to a pool of ${slots} slots, where 1 was usual.`,
   alert: "FlamePoolSaturated",
   mayFire: ["FlamePoolSaturationHigh", "FlamePoolSaturationForecast", "FlameAcquireSlow"],
   panels: [
@@ -29,7 +30,7 @@ export const poolSaturation: Drill = {
     await configure({ backend, min: 2, max: 2, maxConcurrency: slots / 2 });
     await untilUp(2);
     supplier.priceMs = () => 300;
-    const callers = crowd.callers(1, () => Shop.price("lamp"));
-    return { break: () => void (callers.level = 12), heal: () => void (callers.level = 1) };
+    const crowded = crowd.callers(1, () => Shop.price("lamp"));
+    return { break: () => void (crowded.level = callers), heal: () => void (crowded.level = 1) };
   },
 };

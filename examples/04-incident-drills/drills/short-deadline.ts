@@ -32,8 +32,8 @@ export const shortDeadline: Drill = {
     await untilUp(1);
     supplier.priceMs = () => workMs;
     let timeoutMs = 2_000;
-    crowd.arrivals(5.7, () => Shop.price("lamp"));
-    crowd.arrivals(0.3, () => Shop.catalog.with({ timeoutMs })(3));
+    crowd.arrivals(5.8, () => Shop.price("lamp"));
+    crowd.arrivals(0.2, () => Shop.catalog.with({ timeoutMs })(3));
     return { break: () => void (timeoutMs = shortMs), heal: () => void (timeoutMs = 2_000) };
   },
 };

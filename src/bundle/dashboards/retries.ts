@@ -5,12 +5,12 @@ import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import type { BundleSettings } from "../settings.ts";
 import { attemptKindColors, colors, refusalColors } from "./colors.ts";
 import { makeDashboard } from "./dashboard.ts";
-import { increase, makeSelect, per, quantile, rate, share, sum, total } from "./expressions.ts";
+import { increase, makeSelect, per, quantile, rate, share, sum } from "./expressions.ts";
 import { barGauge, bars, lines, stack, stat } from "./graphs.ts";
 import { line } from "./layout.ts";
 import { dashboardLink, logsLink, runbookPanelLink, tracesLink } from "./links.ts";
 import { logList, traceList } from "./lists.ts";
-import { bucketsNow, logql, promql, promqlNow, traceql, withExemplars } from "./queries.ts";
+import { bucketsNow, logql, promql, traceql, withExemplars } from "./queries.ts";
 import { callLogs, callSpans, logLabel, spanAttribute } from "./search.ts";
 import { alertFrom, lookFrom, neutral } from "./thresholds.ts";
 import type { Choice } from "./variables.ts";
@@ -28,6 +28,13 @@ export const retries = (settings: BundleSettings): Dashboard => {
   const failedAttempts = select("attemptDuration", { rpc_status_code: ["!=", "OK"] }, "count");
   const retried = select("callRetries", {}, "count");
   const refused = select("retriesRefused");
+  // Retries are refused by pool, not by method.
+  const firstAttemptsOfPool = makeSelect(settings, ["job", "instance", "pool"])(
+    "attemptDuration",
+    { attempt_kind: "first" },
+    "count",
+  );
+  const refusedForBudget = select("retriesRefused", { reason: "budget" });
   const backoff = select("phaseDuration", { phase: "backoff" }, "sum");
 
   const severalAttempts = `${spanAttribute("attemptCount")} >= 2`;
@@ -37,6 +44,7 @@ export const retries = (settings: BundleSettings): Dashboard => {
   const timeoutTraces = tracesLink("Traces of timeouts", callSpans("link", outOfTime));
   const retryLogs = logsLink("Logs of retries", callLogs("link", aboutRetries));
   const storm = runbookPanelLink(settings, "FlameRetryStorm");
+  const exhausted = runbookPanelLink(settings, "FlameRetriesExhausted");
   const deadline = runbookPanelLink(settings, "FlameDeadlineExceeded");
   const toMethod = dashboardLink(settings, {
     title: "Method: ${__field.labels.rpc_method}",
@@ -50,6 +58,15 @@ export const retries = (settings: BundleSettings): Dashboard => {
       lines: [
         line(
           4,
+          stat({
+            title: "Refused by retry budget",
+            description:
+              "Share of calls that were not retried because the pool's retry budget was used up: most retries fail, and more would not help. Red: FlameRetriesExhausted.",
+            queries: [promql(share(rate(refusedForBudget), rate(firstAttemptsOfPool)), "refused")],
+            unit: "percentunit",
+            levels: alertFrom(thresholds.retriesRefusedShare),
+            links: [exhausted],
+          }),
           stat({
             title: "Attempts per call",
             description: "Attempts per call that reached a runner; 1 means no retries. Red: FlameRetryStorm.",
@@ -73,18 +90,6 @@ export const retries = (settings: BundleSettings): Dashboard => {
             queries: [promql(share(rate(failedAttempts), rate(attempts)), "failed")],
             unit: "percentunit",
             levels: lookFrom(0.05),
-          }),
-          stat({
-            title: "Refused by retry budget",
-            description:
-              "Retries in the selected time range that were not made because the pool's retry budget was used up: too many attempts fail, and more would not help.",
-            queries: [
-              promqlNow(total(increase(select("retriesRefused", { reason: "budget" }), "$__range")), "refused"),
-            ],
-            unit: "short",
-            decimals: 0,
-            levels: lookFrom(1),
-            links: [storm],
           }),
           stat({
             title: "Timed out",
@@ -158,7 +163,7 @@ export const retries = (settings: BundleSettings): Dashboard => {
             queries: [promql(sum(increase(refused), "reason"), "{{reason}}")],
             unit: "short",
             colors: refusalColors,
-            links: [retryLogs, storm],
+            links: [retryLogs, exhausted],
           }),
         ),
         line(

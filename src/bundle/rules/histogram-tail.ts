@@ -8,7 +8,7 @@ type TimedKey = "acquireDuration" | "bootDuration" | "clockOffset";
  * Returns a matcher of `le` for the highest bound up to a limit; `undefined` if there is none. Prometheus 3 writes
  * integer bounds as `10.0`, older versions as `10`.
  */
-const boundUpTo = (key: TimedKey, limit: number): readonly ["=~", string] | undefined => {
+export const boundUpTo = (key: TimedKey, limit: number): readonly ["=~", string] | undefined => {
   const { buckets } = metrics[key];
   const bound = buckets.findLast((bound) => bound <= limit);
   if (bound === undefined) return undefined;

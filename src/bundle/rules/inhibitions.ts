@@ -1,6 +1,7 @@
 /**
- * Which alerts are silenced while another one fires: its consequences and its weaker forms. Pages about different
- * things do not silence each other, since one may hide another fault. Group them by job to get one incident.
+ * Which alerts are silenced while another one fires: its causes, its consequences and its weaker forms. A page silences
+ * the tickets of its job, since someone is already looking; those that outlast it notify then. Signatures are not
+ * silenced, since they may go to other people.
  */
 import type { AlertName } from "../alert-names.ts";
 
@@ -11,10 +12,35 @@ interface Inhibition {
   readonly equal: ReadonlyArray<string>;
 }
 
+/** Tickets about calls, pools and runners: what they describe is part of what a page of the same job describes. */
+const ticketsOfJob = [
+  "FlamePoolSaturationHigh",
+  "FlamePoolSaturationForecast",
+  "FlameAcquireSlow",
+  "FlameAcquireTimeouts",
+  "FlameRetryStorm",
+  "FlameRetriesExhausted",
+  "FlameDeadlineExceeded",
+  "FlameBootSlow",
+  "FlameBootFailing",
+  "FlameRunnerCrashLoop",
+] as const satisfies ReadonlyArray<AlertName>;
+
 export const inhibitions: ReadonlyArray<Inhibition> = [
   {
+    source: "FlameMetricsAbsent",
+    targets: [
+      "FlameErrorBudgetBurnFast",
+      "FlameErrorBudgetBurnSlow",
+      "FlameErrorBudgetBurnTicket",
+      "FlamePoolSaturated",
+      ...ticketsOfJob,
+    ],
+    equal: ["job"],
+  },
+  {
     source: "FlameErrorBudgetBurnFast",
-    targets: ["FlameErrorBudgetBurnSlow", "FlameErrorBudgetBurnTicket"],
+    targets: ["FlameErrorBudgetBurnSlow", "FlameErrorBudgetBurnTicket", "FlamePoolSaturated", ...ticketsOfJob],
     equal: ["job"],
   },
   { source: "FlameErrorBudgetBurnSlow", targets: ["FlameErrorBudgetBurnTicket"], equal: ["job"] },
@@ -25,7 +51,7 @@ export const inhibitions: ReadonlyArray<Inhibition> = [
   },
   {
     source: "FlamePoolSaturated",
-    targets: ["FlameAcquireSlow", "FlameAcquireTimeouts"],
+    targets: ["FlameAcquireSlow", "FlameAcquireTimeouts", "FlameDeadlineExceeded"],
     equal: ["job", "flame_pool_name"],
   },
   {
@@ -39,9 +65,10 @@ export const inhibitions: ReadonlyArray<Inhibition> = [
     equal: ["job", "flame_pool_name"],
   },
   { source: "FlameAcquireTimeouts", targets: ["FlameAcquireSlow"], equal: ["job", "flame_pool_name"] },
+  { source: "FlameRetriesExhausted", targets: ["FlameRetryStorm"], equal: ["job", "flame_pool_name"] },
   {
     source: "FlameRunnerCrashLoop",
-    targets: ["FlameRetryStorm", "FlameTelemetryLoss"],
+    targets: ["FlameRetryStorm", "FlameRetriesExhausted", "FlameTelemetryLoss"],
     equal: ["job", "flame_pool_name"],
   },
 ];

@@ -30,9 +30,9 @@ export const counters = {
   calls: "instance:flame_calls:sum",
   /** Calls that count for the objective and failed. */
   failures: "instance:flame_call_failures:sum",
-  /** Calls of a method. */
+  /** Calls of a method in a pool. */
   methodCalls: "instance_method:flame_calls:sum",
-  /** Calls of a method that exceeded their deadline. */
+  /** Calls of a method in a pool that exceeded their deadline. */
   methodTimeouts: "instance_method:flame_call_timeouts:sum",
   /** Attempts, of all kinds. */
   attempts: "instance_pool:flame_attempts:sum",
@@ -47,6 +47,9 @@ export const failureShare = (window: Window): string => `job:flame_call_failures
 
 /** Number of a job's calls that failed over a window. */
 export const failureCount = (window: Window): string => `job:flame_call_failures:increase${window}`;
+
+/** Number of a job's calls that count for the objective over a window. */
+export const callCount = (window: Window): string => `job:flame_calls:increase${window}`;
 
 type CountedKey = "callDuration" | "attemptDuration";
 
@@ -71,7 +74,7 @@ const counterRules = ({ selector, slo }: BundleSettings): ReadonlyArray<Recordin
   const zeroOfProcess = [`0 * ${ofProcess({})}`, `0 * max without (flame_pool_name) (${limit})`];
 
   const ofMethod = (where: Where<"callDuration">): string =>
-    sumWithin(labelsBut("callDuration", "rpc_method"), count("callDuration", where));
+    sumWithin(labelsBut("callDuration", "rpc_method", "flame_pool_name"), count("callDuration", where));
 
   const ofPool = (where: Where<"attemptDuration">): string =>
     sumWithin(labelsBut("attemptDuration", "flame_pool_name"), count("attemptDuration", where));
@@ -107,16 +110,27 @@ const shareRule = (window: Window): RecordingRule => ({
   expr: `sum by (job) (rate(${counters.failures}[${window}]))\n/\n(sum by (job) (rate(${counters.calls}[${window}])) > 0)`,
 });
 
-const countRule = (window: Window): RecordingRule => ({
+const failureCountRule = (window: Window): RecordingRule => ({
   record: failureCount(window),
   expr: `sum by (job) (increase(${counters.failures}[${window}]))`,
 });
 
+const callCountRule = (window: Window): RecordingRule => ({
+  record: callCount(window),
+  expr: `sum by (job) (increase(${counters.calls}[${window}]))`,
+});
+
 /** The rules that must be loaded where the alerts are evaluated, including the Prometheus that Grafana queries. */
 export const recordingGroups = (settings: BundleSettings): ReadonlyArray<RecordingGroup> => {
-  const long = new Set(Object.values(burnRates(settings.slo)).map((rate) => rate.long));
+  const rates = Object.values(burnRates(settings.slo));
+  const long = new Set(rates.map((rate) => rate.long));
+  const recovery = new Set(rates.flatMap((rate) => rate.recovery));
   const rulesOf = (windows: ReadonlyArray<Window>): ReadonlyArray<RecordingRule> =>
-    windows.flatMap((window) => [shareRule(window), ...(long.has(window) ? [countRule(window)] : [])]);
+    windows.flatMap((window) => [
+      shareRule(window),
+      ...(long.has(window) ? [failureCountRule(window)] : []),
+      ...(recovery.has(window) ? [callCountRule(window)] : []),
+    ]);
   return [
     { name: `${settings.uid}-counters`, rules: counterRules(settings) },
     { name: `${settings.uid}-failures`, rules: rulesOf(burnWindows.filter((window) => window !== "3d")) },

@@ -15,9 +15,10 @@ const bootAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<Ale
     window: "30m",
     selector,
   };
-  const boots = (where: Where<"bootDuration">): string =>
-    `sum by (job, flame_pool_name) (increase(${series("bootDuration", where, "count", selector)}[15m]))`;
-  const failed = boots({ result: ["=~", "error|timeout"] });
+  const boots = (where: Where<"bootDuration">, window = "15m"): string =>
+    `sum by (job, flame_pool_name) (increase(${series("bootDuration", where, "count", selector)}[${window}]))`;
+  const failures = { result: ["=~", "error|timeout"] } as const;
+  const failed = boots(failures);
   const shared = { area: "runners", dashboard: "runners", variables: ["job", "pool"] } as const;
   return [
     {
@@ -28,7 +29,7 @@ const bootAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<Ale
       comparison: { operator: ">", threshold: thresholds.bootSeconds },
       conditions: [atLeastAbove(booted, thresholds.bootSeconds, thresholds.minBoots)],
       for: "5m",
-      keepFiringFor: "30m",
+      keepFiringFor: "10m",
       summary: `${poolOfJob}: runners take {{ $value | humanizeDuration }} to boot`,
       description:
         `Over 30 minutes, the 95th percentile of boot times was above ${spellDuration(thresholds.bootSeconds)}. ` +
@@ -40,9 +41,12 @@ const bootAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<Ale
       severity: "ticket",
       value: `${failed}\n/\n(${boots({ result: ["!=", "canceled"] })} > 0)`,
       comparison: { operator: ">", threshold: thresholds.bootFailureShare },
-      conditions: [`on (job, flame_pool_name) ${failed} >= ${thresholds.minBoots}`],
-      for: "2m",
-      keepFiringFor: "15m",
+      conditions: [
+        `on (job, flame_pool_name) ${failed} >= ${thresholds.minBoots}`,
+        `on (job, flame_pool_name) ${boots(failures, "5m")} > 0`,
+      ],
+      for: "10m",
+      keepFiringFor: "5m",
       summary: `${poolOfJob}: {{ $value | humanizePercentage }} of boots fail`,
       description:
         `Over 15 minutes, more than ${formatPercent(thresholds.bootFailureShare)} of the started runners failed to boot. ` +
@@ -51,17 +55,21 @@ const bootAlerts = ({ selector, thresholds }: BundleSettings): ReadonlyArray<Ale
   ];
 };
 
-const crashLoop = ({ selector, thresholds }: BundleSettings): AlertSpec => ({
+const crashesWithin = ({ selector }: BundleSettings, window: string): string =>
+  `sum without (reason) (increase(${series("terminations", { reason: "crash" }, undefined, selector)}[${window}]))`;
+
+const crashLoop = (settings: BundleSettings): AlertSpec => ({
   name: "FlameRunnerCrashLoop",
   severity: "ticket",
   area: "runners",
-  value: `sum without (reason) (increase(${series("terminations", { reason: "crash" }, undefined, selector)}[10m]))`,
-  comparison: { operator: ">=", threshold: thresholds.crashes },
+  value: crashesWithin(settings, "10m"),
+  comparison: { operator: ">=", threshold: settings.thresholds.crashes },
+  conditions: [`${crashesWithin(settings, "5m")} > 0`],
   for: "0s",
   keepFiringFor: "10m",
   summary: `${poolOfJob} at {{ $labels.instance }}: {{ $value | printf "%.0f" }} runners crashed within 10 minutes`,
   description:
-    `${thresholds.crashes} or more runners of one parent exited unexpectedly. Their calls failed or were retried. ` +
+    `${settings.thresholds.crashes} or more runners of one parent exited unexpectedly. Their calls failed or were retried. ` +
     "The log record flame.runner.lost has the exit code or signal of each.",
   dashboard: "runners",
   variables: ["job", "instance", "pool"],
@@ -82,7 +90,7 @@ const signatureRejections = ({ selector, thresholds }: BundleSettings): AlertSpe
     value: `${rejections} > ${refused}\nor ${refused}\nor ${rejections}`,
     comparison: { operator: ">=", threshold: thresholds.signatureRejections },
     for: "0s",
-    keepFiringFor: "10m",
+    keepFiringFor: "5m",
     summary: `${poolOfJob}: {{ $value | printf "%.0f" }} requests or responses failed their signature check within 5 minutes`,
     description:
       "A process signs with a wrong secret, clocks differ too much, a proxy repeats or changes requests, or this is an attack. " +
@@ -93,7 +101,7 @@ const signatureRejections = ({ selector, thresholds }: BundleSettings): AlertSpe
 };
 
 const clockSkew = ({ selector, thresholds }: BundleSettings): AlertSpec => {
-  const offset: TailQuery<"clockOffset"> = { key: "clockOffset", window: "10m", selector };
+  const offset: TailQuery<"clockOffset"> = { key: "clockOffset", window: "5m", selector };
   return {
     name: "FlameClockSkew",
     severity: "ticket",
@@ -102,7 +110,7 @@ const clockSkew = ({ selector, thresholds }: BundleSettings): AlertSpec => {
     comparison: { operator: ">", threshold: thresholds.clockOffsetSeconds },
     conditions: [atLeastAbove(offset, thresholds.clockOffsetSeconds, thresholds.minEvents)],
     for: "10m",
-    keepFiringFor: "30m",
+    keepFiringFor: "5m",
     summary: `${poolOfJob}: clocks of parent and runners differ by {{ $value | humanizeDuration }}`,
     description:
       `For 10 minutes, the clocks differed by more than ${spellDuration(thresholds.clockOffsetSeconds)} in at least 1 of 20 calls. ` +

@@ -118,7 +118,7 @@ describe("the first alert", () => {
     ["a call without a runner", "FlameBootFailing", [call(failure("no_runner", "acquire", "no"))]],
     [
       "a used-up retry budget",
-      "FlameRetryStorm",
+      "FlameRetriesExhausted",
       [call({ ...failure("unavailable", "network", "no"), retryRefused: "budget" })],
     ],
     [
@@ -174,7 +174,7 @@ describe("the first alert", () => {
   test("links to its section of the runbook", () => {
     expect(runbookOf("FlamePoolSaturated")).toBe("dashboards/runbook.md#flamepoolsaturated");
     expect(alertNames).toEqual(expect.arrayContaining(Object.values(alertOf)));
-    expect(new Set(alertNames).size).toBe(17);
+    expect(new Set(alertNames).size).toBe(18);
   });
 });
 
