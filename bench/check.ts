@@ -36,6 +36,7 @@ const measure = async () =>
       sliceMs: 200,
       maxOthers: 0.12,
       tries: 2,
+      onProgress: console.error,
     }),
   );
 

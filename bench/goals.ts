@@ -40,7 +40,7 @@ const atLeast = (what: string, least: number, value: number | undefined): Readon
 const atMost = (what: string, most: number, unit: string, value: number | undefined): ReadonlyArray<GoalResult> =>
   value === undefined
     ? []
-    : [{ what, goal: `≤ ${most} ${unit}`, value: `${Number(value.toPrecision(3))} ${unit}`, reached: value <= most }];
+    : [{ what, goal: `≤ ${most}${unit}`, value: `${Number(value.toPrecision(3))}${unit}`, reached: value <= most }];
 
 const smallCalls: Readonly<Record<Runtime, ReadonlyArray<readonly [concurrency: number, least: number]>>> = {
   node: [
@@ -111,11 +111,11 @@ export const checkGoals = (results: Results): ReadonlyArray<GoalResult> => {
       0.6,
       ratio(results, "rich", 16, "firelight", "bare"),
     ),
-    ...atMost("local mode over the encoded call", 15, "µs", programs.local?.overMicros),
-    ...atMost("memory of a waiting call", 3, "KB", programs.memory && programs.memory.waitingCallBytes / 1000),
-    ...atMost("memory of an idle runner", 50, "KB", programs.memory && programs.memory.idleRunnerBytes / 1000),
-    ...atMost("acquire and release at 1,000 runners, of 10", 1.2, "×", poolGrowth(programs)),
-    ...atMost("import of a parent, time", 350, "ms", programs.import?.ms),
-    ...atMost("import of a parent, memory", 60, "MB", programs.import?.mb),
+    ...atMost("local mode over the encoded call", 15, " µs", programs.local?.overMicros),
+    ...atMost("memory of a waiting call", 3, " KB", programs.memory && programs.memory.waitingCallBytes / 1000),
+    ...atMost("memory of an idle runner", 50, " KB", programs.memory && programs.memory.idleRunnerBytes / 1000),
+    ...atMost("acquire and release at 1,000 runners, of 10", 1.2, " ×", poolGrowth(programs)),
+    ...atMost("import of a parent, time", 350, " ms", programs.import?.ms),
+    ...atMost("import of a parent, memory", 60, " MB", programs.import?.mb),
   ];
 };

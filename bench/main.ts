@@ -30,6 +30,7 @@ const { values } = parseArgs({
     transport: { type: "string" },
     rounds: { type: "string" },
     ms: { type: "string" },
+    tries: { type: "string" },
     "max-others": { type: "string", default: "0.12" },
     write: { type: "boolean" },
   },
@@ -63,8 +64,9 @@ const results = await run({
   rounds,
   sliceMs,
   maxOthers: Number(values["max-others"]),
-  tries: quick ? 1 : 5,
+  tries: Number(values.tries ?? (quick ? 1 : 5)),
   transport: values.transport,
+  onProgress: console.error,
 });
 
 const date = new Date().toISOString().slice(0, 10);

@@ -81,7 +81,7 @@ export const tables = (results: Results, goals: ReadonlyArray<GoalResult>): stri
           table(["work", "at a time", "rounds used", "used by others", "quiet"], loadRows(measurements)),
         ]
       : []),
-    ...(programs.length > 0 ? [table(["in one process", "measured"], programs)] : []),
+    ...(programs.length > 0 ? [table(["in one process, CPU time", "measured"], programs)] : []),
     ...(goals.length > 0
       ? [
           table(

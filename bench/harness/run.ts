@@ -19,6 +19,7 @@ export interface RunOptions {
   readonly tries: number;
   /** Firelight's transport. Default: Firelight's default. */
   readonly transport?: string;
+  readonly onProgress?: (step: string) => void;
 }
 
 /** Large messages are measured at one concurrency. */
@@ -37,7 +38,7 @@ export const run = async (options: RunOptions): Promise<Results> => {
         running.push(await Sides.start(entry, executableOf(runtime), placement, options.transport));
     for (const work of works)
       for (const concurrency of concurrencyOf(work, options.concurrency)) {
-        process.stderr.write(`measuring ${work}, ${concurrency} at a time …\n`);
+        options.onProgress?.(`measuring ${work}, ${concurrency} at a time …`);
         measurements.push(await measureRounds(running, { ...options, work, concurrency }));
       }
   } finally {

@@ -5,6 +5,7 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Call, Contestant, RemoteWork, Settings } from "./contestant.ts";
+import { cpuMs } from "./cpu.ts";
 import type { Answer, Question, Slice } from "./sides.ts";
 import { quantile } from "./statistics.ts";
 
@@ -16,11 +17,6 @@ const { contestant } = (await import(new URL(`../${module}`, import.meta.url).hr
 
 const say = (value: Answer | { readonly ready: string }): void => {
   process.stdout.write(`${JSON.stringify(value)}\n`);
-};
-
-const cpuMs = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
 };
 
 const slice = async (call: Call, concurrency: number, ms: number): Promise<Slice> => {

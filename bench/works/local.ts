@@ -6,9 +6,10 @@ import { createFlame } from "../../dist/index.js";
 import { makeCodec } from "../../dist/contract/codec/codec.js";
 import { accept, type Order, order } from "../harness/payloads.ts";
 import { startTracing } from "../harness/sdk.ts";
+import { cpuMs } from "../harness/cpu.ts";
 import { median } from "../harness/statistics.ts";
 
-/** Medians, in microseconds per call. */
+/** Medians, in microseconds of CPU time per call. */
 export interface LocalCost {
   readonly localMicros: number;
   readonly encodedMicros: number;
@@ -28,9 +29,9 @@ const encoded = async (): Promise<unknown> => {
 };
 
 const microsPerCall = async (call: () => Promise<unknown>, calls: number): Promise<number> => {
-  const startedAt = performance.now();
+  const before = cpuMs();
   for (let done = 0; done < calls; done++) await call();
-  return ((performance.now() - startedAt) * 1000) / calls;
+  return ((cpuMs() - before) * 1000) / calls;
 };
 
 const [rounds = 9, calls = 1_000] = process.argv.slice(2).map(Number);

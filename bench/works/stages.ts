@@ -1,10 +1,11 @@
-/** What single stages of a call cost, each alone and warm. Prints JSON. */
+/** The CPU time of single stages of a call, each alone and warm. Prints JSON. */
 import { SpanKind, trace } from "@opentelemetry/api";
 import { makeCodec } from "../../dist/contract/codec/codec.js";
 import type { RequestHead } from "../../dist/contract/wire/envelope.js";
 import { signRequest, verifyRequest } from "../../dist/contract/wire/signature.js";
 import { order, rich } from "../harness/payloads.ts";
 import { startTracing } from "../harness/sdk.ts";
+import { cpuMs } from "../harness/cpu.ts";
 import { median } from "../harness/statistics.ts";
 
 /** The median cost of a stage. */
@@ -44,9 +45,9 @@ const stages: ReadonlyArray<readonly [stage: string, run: () => unknown]> = [
 ];
 
 const microsPerTurn = (run: () => unknown, turns: number): number => {
-  const startedAt = performance.now();
+  const before = cpuMs();
   for (let turn = 0; turn < turns; turn++) run();
-  return ((performance.now() - startedAt) * 1000) / turns;
+  return ((cpuMs() - before) * 1000) / turns;
 };
 
 const [rounds = 9] = process.argv.slice(2).map(Number);
