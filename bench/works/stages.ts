@@ -51,12 +51,16 @@ const microsPerTurn = (run: () => unknown, turns: number): number => {
 };
 
 const [rounds = 9] = process.argv.slice(2).map(Number);
-const turns = 2_000;
+/** About the CPU time of one measurement, in milliseconds. */
+const targetMs = 10;
 const micros = stages.map(() => [] as Array<number>);
-for (const [, run] of stages) microsPerTurn(run, turns * 2);
+const turns = stages.map(([, run]) => {
+  microsPerTurn(run, 200);
+  return Math.ceil((targetMs * 1000) / microsPerTurn(run, 200));
+});
 for (let round = 0; round < rounds; round++)
   for (const [index, [, run]] of stages.entries()) {
-    micros[index]!.push(microsPerTurn(run, turns));
+    micros[index]!.push(microsPerTurn(run, turns[index]!));
     await new Promise(setImmediate);
   }
 const costs: ReadonlyArray<StageCost> = stages.map(([stage], index) => ({ stage, micros: median(micros[index]!) }));
