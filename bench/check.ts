@@ -55,12 +55,12 @@ const print = (comparisons: ReadonlyArray<Comparison>): void =>
   console.log(
     table(
       ["ratio", "committed", "band", "measured", ""],
-      comparisons.map(({ name, expected, measured, verdict }) => [
+      comparisons.map(({ name, expected, measured, outcome }) => [
         name,
         short(expected.value),
         `${Math.round(expected.band * 100)}%`,
         short(measured),
-        verdict,
+        outcome,
       ]),
     ),
   );
@@ -81,11 +81,11 @@ const check = async (): Promise<ReadonlySet<string>> => {
   const measured = new Map([...(await measure())].map(([name, { value }]) => [name, value]));
   const comparisons = compareAll(measured, expected);
   print(comparisons);
-  if (comparisons.some(({ verdict }) => verdict === "better"))
+  if (comparisons.some(({ outcome }) => outcome === "better"))
     console.log(
       "Some ratios are better than committed. On a quiet machine, commit them: npm run bench:check -- --update",
     );
-  return new Set(comparisons.filter(({ verdict }) => verdict === "worse").map(({ name }) => name));
+  return new Set(comparisons.filter(({ outcome }) => outcome === "worse").map(({ name }) => name));
 };
 
 if (values.update) await update();

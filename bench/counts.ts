@@ -60,12 +60,12 @@ if (process.argv.includes("--update")) {
   console.log(
     table(
       ["one call", "committed", "measured", ""],
-      comparisons.map((one) => [one.name, String(one.expected.value), String(one.measured), one.verdict]),
+      comparisons.map((one) => [one.name, String(one.expected.value), String(one.measured), one.outcome]),
     ),
   );
-  if (comparisons.some(({ verdict }) => verdict === "better"))
+  if (comparisons.some(({ outcome }) => outcome === "better"))
     console.log("Some counts are lower than committed. Commit them: npm run bench:counts -- --update");
-  if (comparisons.some(({ verdict }) => verdict === "worse")) {
+  if (comparisons.some(({ outcome }) => outcome === "worse")) {
     console.error("✗ A call makes more than before. See npm run warm-path -- --list. If intended: -- --update");
     process.exit(1);
   }

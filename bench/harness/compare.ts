@@ -8,9 +8,9 @@ export interface Expectation {
   readonly better: "lower" | "higher";
 }
 
-export type Verdict = "worse" | "as committed" | "better";
+export type Outcome = "worse" | "as committed" | "better";
 
-export const compare = (measured: number, { value, band, better }: Expectation): Verdict => {
+export const compare = (measured: number, { value, band, better }: Expectation): Outcome => {
   const excess = (measured - value) * (better === "lower" ? 1 : -1);
   const allowed = Math.abs(value) * band;
   if (excess > allowed) return "worse";
@@ -22,7 +22,7 @@ export interface Comparison {
   readonly name: string;
   readonly measured: number;
   readonly expected: Expectation;
-  readonly verdict: Verdict;
+  readonly outcome: Outcome;
 }
 
 /** Compares what has been both measured and committed. */
@@ -34,5 +34,5 @@ export const compareAll = (
     const expectation = expected.get(name);
     return expectation === undefined
       ? []
-      : [{ name, measured: value, expected: expectation, verdict: compare(value, expectation) }];
+      : [{ name, measured: value, expected: expectation, outcome: compare(value, expectation) }];
   });

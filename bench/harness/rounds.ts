@@ -28,6 +28,7 @@ export interface Summary {
   readonly callsPerSecond: Spread;
   /** Rate divided by that of the first contestant in the same round. */
   readonly ratio: Spread;
+  /** CPU time per call of the client, over all rounds. */
   readonly clientMicros: number;
   readonly serverMicros: number;
   readonly p50Micros: number;
@@ -62,10 +63,13 @@ const measure = async (sides: Sides, { work, concurrency, sliceMs }: RoundOption
 
 const rate = ({ calls, elapsedMs }: Measured): number => (calls / elapsedMs) * 1000;
 
+const sum = (slices: ReadonlyArray<Measured>, of: (slice: Measured) => number): number =>
+  slices.reduce((total, slice) => total + of(slice), 0);
+
 const summarize = (sides: Sides, first: Sides, rounds: ReadonlyArray<Round>): Summary => {
   const slices = rounds.map((round) => round.get(sides)!);
-  const micros = (cpuMs: (slice: Measured) => number): number =>
-    median(slices.map((slice) => (cpuMs(slice) * 1000) / slice.calls));
+  const calls = sum(slices, (slice) => slice.calls);
+  const micros = (cpuMs: (slice: Measured) => number): number => (sum(slices, cpuMs) * 1000) / calls;
   return {
     id: sides.entry.id,
     name: sides.entry.name,

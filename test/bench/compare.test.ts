@@ -16,8 +16,8 @@ test.each([
   [exact, 5, "worse"],
   [exact, 4, "as committed"],
   [exact, 3, "better"],
-])("with %j committed, %d is %s", (expected, measured, verdict) => {
-  expect(compare(measured, expected)).toBe(verdict);
+])("with %j committed, %d is %s", (expected, measured, outcome) => {
+  expect(compare(measured, expected)).toBe(outcome);
 });
 
 test("compares only what is both measured and committed", () => {
@@ -29,5 +29,5 @@ test("compares only what is both measured and committed", () => {
     ["known", cost],
     ["not measured under load", rate],
   ]);
-  expect(compareAll(measured, expected)).toEqual([{ name: "known", measured: 20, expected: cost, verdict: "worse" }]);
+  expect(compareAll(measured, expected)).toEqual([{ name: "known", measured: 20, expected: cost, outcome: "worse" }]);
 });

@@ -29,7 +29,7 @@ const goalsOf = (measurement: Measurement) =>
     ]),
   );
 
-test("judges ratios, and telemetry's share of the CPU time of both sides", () => {
+test("evaluates ratios, and telemetry's share of the CPU time of both sides", () => {
   const goals = goalsOf(
     at16({
       bare: { ratio: 1, cpu: 60 },
