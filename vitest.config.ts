@@ -35,6 +35,8 @@ process.env["NODE_COMPILE_CACHE"] ??= join(import.meta.dirname, "node_modules/.c
  * Tests of the network, processes, isolates, streams, cryptography, timers, stack traces and the codec run on both.
  */
 const nodeOnly = [
+  // The harness of the benchmarks: it starts both runtimes itself.
+  "test/bench/**",
   // Files and queries of the bundle: text that is generated and read.
   "test/bundle/**",
   // Parsing, checks and printing of the command line. Its probes of runners run on both.

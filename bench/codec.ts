@@ -4,7 +4,7 @@
  */
 import { SuperJSON } from "superjson";
 import { makeCodec } from "../src/contract/codec/codec.ts";
-import { median } from "./statistics.ts";
+import { median } from "./harness/statistics.ts";
 
 const rounds = Number(process.env["BENCH_ROUNDS"] ?? 15);
 const sliceMs = Number(process.env["BENCH_SLICE_MS"] ?? 40);

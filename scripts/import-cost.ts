@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { median } from "../bench/statistics.ts";
+import { median } from "../bench/harness/statistics.ts";
 
 const root = join(import.meta.dirname, "..");
 const run = promisify(execFile);

@@ -2,17 +2,18 @@
  * Type-checks everything: the root project, and each folder with a
  * `tsconfig.json` of its own because it needs other settings, such as legacy
  * decorators. `test/package/consumer` is left out: its test checks it where it
- * is installed.
+ * is installed. The peers of `bench` are checked where their packages are installed.
  */
 import { spawnSync } from "node:child_process";
-import { globSync } from "node:fs";
+import { existsSync, globSync } from "node:fs";
 import { join } from "node:path";
 
 process.chdir(join(import.meta.dirname, ".."));
 const ownProjects = globSync("{test,examples,dashboards}/**/tsconfig*.json", {
   exclude: (path) => path.endsWith("node_modules") || path === join("test", "package", "consumer"),
 });
-const projects = ["tsconfig.json", ...ownProjects.toSorted()];
+const bench = existsSync("bench/node_modules") ? ["bench/tsconfig.json"] : [];
+const projects = ["tsconfig.json", ...bench, ...ownProjects.toSorted()];
 const failed = projects.filter((project) => {
   const { status } = spawnSync("tsc", ["--noEmit", "--project", project], { stdio: "inherit" });
   console.log(`${status === 0 ? "✓" : "✗"} ${project}`);

@@ -6,13 +6,12 @@
  */
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
-import { Session } from "node:inspector/promises";
 import type { AddressInfo } from "node:net";
-import { join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { flame } from "firelight";
 import { processBackend } from "firelight/backends/process";
 import { startOpenTelemetry } from "firelight/otel";
+import { type Counts, fewest, FunctionCounter, invocations } from "./function-counts.ts";
 
 const warmUpCalls = 200;
 /** A timer of the pool or of telemetry may fall into a call; the call with the fewest invocations has none. */
@@ -22,15 +21,6 @@ const controlVariable = "WARM_PATH_CONTROL_PORT";
 const endpointVariable = "WARM_PATH_OTLP_ENDPOINT";
 const dist = join(import.meta.dirname, "../dist");
 
-interface FunctionCount {
-  readonly file: string;
-  readonly name: string;
-  readonly line: number;
-  readonly count: number;
-}
-
-type Counts = ReadonlyArray<FunctionCount>;
-
 const listen = async (handler: RequestListener): Promise<Server> => {
   const server = createServer(handler).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -39,59 +29,16 @@ const listen = async (handler: RequestListener): Promise<Server> => {
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;
 
-/** Counts invocations of functions in `dist` since the previous reading. */
-class Coverage {
-  readonly #session = new Session();
-  readonly #sources = new Map<string, string>();
-
-  async start(): Promise<void> {
-    this.#session.connect();
-    await this.#session.post("Profiler.enable");
-    await this.#session.post("Debugger.enable");
-    await this.#session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
-  }
-
-  async take(): Promise<Counts> {
-    const { result } = await this.#session.post("Profiler.takePreciseCoverage");
-    const counts: Array<FunctionCount> = [];
-    for (const { url, scriptId, functions } of result) {
-      const file = url.startsWith("file:") ? relative(dist, fileURLToPath(url)) : "..";
-      if (file.startsWith("..") || file.startsWith("vendor")) continue;
-      for (const { functionName, ranges } of functions) {
-        const { startOffset, count } = ranges[0]!;
-        if (count === 0) continue;
-        const source = await this.#source(scriptId);
-        const line = source.slice(0, startOffset).split("\n").length;
-        counts.push({ file, name: functionName || "(anonymous)", line, count });
-      }
-    }
-    return counts;
-  }
-
-  async #source(scriptId: string): Promise<string> {
-    const known = this.#sources.get(scriptId);
-    if (known !== undefined) return known;
-    const { scriptSource } = await this.#session.post("Debugger.getScriptSource", { scriptId });
-    this.#sources.set(scriptId, scriptSource);
-    return scriptSource;
-  }
-}
-
 const Warm = flame.service("warm", { add: async (a: number, b: number) => a + b });
 
 const serveRunner = async (): Promise<void> => {
   startOpenTelemetry({ serviceName: "warm-path-runner", endpoint: process.env[endpointVariable]! });
-  const coverage = new Coverage();
+  const coverage = new FunctionCounter(dist);
   await coverage.start();
   const control = await listen(async (_request, response) => response.end(JSON.stringify(await coverage.take())));
   console.log(`control ${portOf(control)}`);
   await flame.createRunnerServer().ready;
 };
-
-const invocations = (counts: Counts): number => counts.reduce((sum, { count }) => sum + count, 0);
-
-const fewest = (all: ReadonlyArray<Counts>): Counts =>
-  all.reduce((least, counts) => (invocations(counts) < invocations(least) ? counts : least));
 
 const print = (side: string, counts: Counts, list: boolean): void => {
   const files = new Set(counts.map(({ file }) => file)).size;
@@ -130,7 +77,7 @@ const measure = async (list: boolean): Promise<void> => {
 
   const takeFromRunner = async (): Promise<Counts> =>
     (await (await fetch(`http://127.0.0.1:${await controlPort}`)).json()) as Counts;
-  const coverage = new Coverage();
+  const coverage = new FunctionCounter(dist);
   await coverage.start();
   const parent: Array<Counts> = [];
   const runner: Array<Counts> = [];
