@@ -21,10 +21,10 @@ export class Killer {
     this.#wanted++;
   }
 
-  /** Kills a runner with SIGKILL, if one is wanted and all that are up are busy: whichever dies has calls in work. */
+  /** Kills a runner with SIGKILL if one is wanted and all runners are busy, so that the victim has running calls. */
   strike({ stats }: Sample): void {
-    const { busy, idle } = stats.runners;
-    if (this.victims.length >= this.#wanted || busy < 2 || idle > 0) return;
+    const { busy, idle, draining } = stats.runners;
+    if (this.victims.length >= this.#wanted || busy < 2 || idle + draining > 0) return;
     const victim = this.#backend.running().find(({ id }) => this.#ready.has(id) && !this.victims.includes(id));
     if (victim === undefined) return;
     this.victims.push(victim.id);
