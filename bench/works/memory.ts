@@ -16,6 +16,8 @@ export interface MemoryCost {
 
 const waitingCalls = 20_000;
 const idleRunners = 100;
+/** Longer than HTTP connections stay open without a request. */
+const idleMs = 6_000;
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const security = { secret: "the secret of this benchmark" };
 
@@ -49,7 +51,7 @@ const usedBytes = async (): Promise<number> => {
 const startServer = async (): Promise<{ readonly urls: ReadonlyArray<string>; readonly stop: () => void }> => {
   const child = spawn(process.execPath, [import.meta.filename, "serve"], { stdio: ["pipe", "pipe", "inherit"] });
   for await (const line of createInterface({ input: child.stdout }))
-    return { urls: JSON.parse(line) as ReadonlyArray<string>, stop: () => child.kill() };
+    return { urls: JSON.parse(line) as ReadonlyArray<string>, stop: () => child.kill("SIGKILL") };
   throw new Error("The process of the runners ended.");
 };
 
@@ -64,13 +66,19 @@ const measure = async (): Promise<void> => {
     return flame.service("bench", { ping: async () => "pong", hang: () => new Promise<never>(() => {}) });
   };
 
+  /** Calls every runner, and returns the memory in use once their connections are closed. */
+  const usedWithAll = async (): Promise<number> => {
+    const all = make(server.urls);
+    for (let turn = 0; turn < 3; turn++) await Promise.all(server.urls.map(() => all.ping()));
+    await pause(idleMs);
+    return usedBytes();
+  };
+  // The first one pays for what is loaded and compiled once.
+  const beforeRunners = await usedWithAll();
+  const idleRunnerBytes = ((await usedWithAll()) - beforeRunners) / idleRunners;
+
   const few = make(server.urls.slice(0, 1));
   await few.ping();
-  const beforeRunners = await usedBytes();
-  const many = make(server.urls);
-  for (let turn = 0; turn < 3; turn++) await Promise.all(server.urls.map(() => many.ping()));
-  const idleRunnerBytes = ((await usedBytes()) - beforeRunners) / idleRunners;
-
   void few.hang();
   for (let call = 0; call < 100; call++) void few.ping();
   const beforeCalls = await usedBytes();
