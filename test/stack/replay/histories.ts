@@ -211,7 +211,7 @@ export const histories: ReadonlyArray<History> = [
   },
   {
     name: "flapping overload",
-    what: "Load changes between 50% and 130% every 3 minutes, for an hour: the queue grows to half a minute, and calls time out.",
+    what: "Load changes between 50% and 130% every 3 minutes, for an hour: calls wait for up to their deadline of 20 s, and some exceed it.",
     fault: faultOf(lead, 60),
     alerts: ["FlameErrorBudgetBurnFast"],
     make: () =>
@@ -224,7 +224,7 @@ export const histories: ReadonlyArray<History> = [
   },
   {
     name: "pool is full",
-    what: "Load is 115% of the pool for half an hour; calls wait for up to the 20 s that the queue may take, and more are rejected.",
+    what: "Load is 115% of the pool for half an hour: the queue of 100 calls fills up, calls wait for 10 s, and the rest is rejected.",
     fault: halfHour,
     alerts: ["FlamePoolSaturated", "FlameErrorBudgetBurnFast"],
     make: () =>
