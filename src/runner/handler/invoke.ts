@@ -42,7 +42,7 @@ export const lateResult = (
 
 /**
  * Decodes the arguments, calls the handler in its span, and encodes the result. For arguments that are quick to decode.
- * The owner may be told before this returns.
+ * The result may be reported before this returns.
  *
  * @param fiber the fiber that it is in, if any
  * @param outer the stage that it is in, if it is not the one of the fiber
