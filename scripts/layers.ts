@@ -35,7 +35,7 @@ const packageModules: ReadonlyArray<readonly [name: RegExp, modules: ReadonlyArr
   [/^(prom-client|@prometheus-io\/client)$/, ["telemetry"]],
   [/^(@grafana\/grafana-foundation-sdk|yaml)(\/|$)/, ["bundle"]],
   [/^undici$/, ["parent"]],
-  [/^(elysia|srvx)(\/|$)/, ["runner"]],
+  [/^(elysia|srvx|ws)(\/|$)/, ["runner"]],
 ];
 
 /** Files without effects: neither they nor their imports may import a package or a runtime module. */

@@ -121,29 +121,24 @@ export interface ReadHead<Head> {
   readonly signature: string;
 }
 
-/** Parses the head of a request. It must not be trusted before its signature is verified. */
-export const readRequestHead = (get: GetHeader): ReadHead<RequestHead> | Malformed => {
-  const text = get(header.request) ?? undefined;
-  const fields = text !== undefined && text.length <= longestLine ? requestPattern.exec(text) : null;
-  if (fields === null) return lineFault(header.request, text);
-  const head: RequestHead = {
-    method: fields[2]!,
-    invocationId: fields[3]!,
-    attempt: Number(fields[4]),
-    audience: fields[5]!,
-    keyId: fields[6]!,
-    createdMs: Number(fields[7]),
-    nonce: fields[8]!,
-    timeoutMs: Number(fields[9]),
-    detached: fields[10] === undefined ? undefined : true,
-    idempotencyKey: get(header.idempotencyKey) ?? undefined,
-    traceparent: get(header.traceparent) ?? undefined,
-    tracestate: get(header.tracestate) ?? undefined,
-    baggage: get(header.baggage) ?? undefined,
-  };
-  const signature = get(header.signature) ?? undefined;
-  if (signature === undefined) return { malformed: `${header.signature} is missing` };
-  if (!signaturePattern.test(signature)) return { malformed: `${header.signature} is malformed` };
+const requestHeadOf = (fields: RegExpExecArray, get: GetHeader): RequestHead => ({
+  method: fields[2]!,
+  invocationId: fields[3]!,
+  attempt: Number(fields[4]),
+  audience: fields[5]!,
+  keyId: fields[6]!,
+  createdMs: Number(fields[7]),
+  nonce: fields[8]!,
+  timeoutMs: Number(fields[9]),
+  detached: fields[10] === undefined ? undefined : true,
+  idempotencyKey: get(header.idempotencyKey) ?? undefined,
+  traceparent: get(header.traceparent) ?? undefined,
+  tracestate: get(header.tracestate) ?? undefined,
+  baggage: get(header.baggage) ?? undefined,
+});
+
+/** The first optional field that does not match its pattern. */
+const optionalFault = (head: RequestHead): Malformed | undefined => {
   if (head.idempotencyKey !== undefined && !idempotencyKey.test(head.idempotencyKey))
     return { malformed: `${header.idempotencyKey} is malformed` };
   if (head.traceparent !== undefined && !traceparent.test(head.traceparent))
@@ -151,7 +146,32 @@ export const readRequestHead = (get: GetHeader): ReadHead<RequestHead> | Malform
   if (head.tracestate !== undefined && !tracestate.test(head.tracestate))
     return { malformed: `${header.tracestate} is malformed` };
   if (head.baggage !== undefined && !baggage.test(head.baggage)) return { malformed: `${header.baggage} is malformed` };
-  return { head, line: fields[0], signature };
+  return undefined;
+};
+
+const readLine = (get: GetHeader, name: string, pattern: RegExp): RegExpExecArray | Malformed => {
+  const text = get(name) ?? undefined;
+  const fields = text !== undefined && text.length <= longestLine ? pattern.exec(text) : null;
+  return fields ?? lineFault(name, text);
+};
+
+/** Parses the fields of a request, without its signature. They must not be trusted before the request is verified. */
+export const readRequestFields = (get: GetHeader): { readonly head: RequestHead } | Malformed => {
+  const fields = readLine(get, header.request, requestPattern);
+  if ("malformed" in fields) return fields;
+  const head = requestHeadOf(fields, get);
+  return optionalFault(head) ?? { head };
+};
+
+/** Parses the head of a request. It must not be trusted before its signature is verified. */
+export const readRequestHead = (get: GetHeader): ReadHead<RequestHead> | Malformed => {
+  const fields = readLine(get, header.request, requestPattern);
+  if ("malformed" in fields) return fields;
+  const head = requestHeadOf(fields, get);
+  const signature = get(header.signature) ?? undefined;
+  if (signature === undefined) return { malformed: `${header.signature} is missing` };
+  if (!signaturePattern.test(signature)) return { malformed: `${header.signature} is malformed` };
+  return optionalFault(head) ?? { head, line: fields[0], signature };
 };
 
 /**
@@ -169,35 +189,49 @@ export const responseHeaders = (
   [header.signature]: signed,
 });
 
+const responseHeadOf = (
+  fields: RegExpExecArray,
+  status: number,
+  { nonce, invocationId, attempt }: Pick<RequestHead, "nonce" | "invocationId" | "attempt">,
+): ResponseHead => ({
+  nonce,
+  invocationId,
+  attempt,
+  runnerId: fields[3]!,
+  keyId: fields[4]!,
+  status,
+  outcome: fields[2] as "ok" | "error",
+  timings: {
+    receivedMs: Number(fields[5]!) / 1000,
+    sentMs: Number(fields[6]!) / 1000,
+    queueMs: Number(fields[7]!) / 1000,
+    handlerMs: Number(fields[8]!) / 1000,
+    spans: Number(fields[9]),
+    exported: fields[10] === undefined ? undefined : { unsent: Number(fields[10]), failed: Number(fields[11]) },
+  },
+});
+
+/** Parses the fields of a response with the HTTP status `status` to `request`, without its signature. */
+export const readResponseFields = (
+  get: GetHeader,
+  status: number,
+  request: Pick<RequestHead, "nonce" | "invocationId" | "attempt">,
+): { readonly head: ResponseHead } | Malformed => {
+  const fields = readLine(get, header.response, responsePattern);
+  return "malformed" in fields ? fields : { head: responseHeadOf(fields, status, request) };
+};
+
 /** Parses the head of a response with the HTTP status `status` to `request`. */
 export const readResponseHead = (
   get: GetHeader,
   status: number,
   request: Pick<RequestHead, "nonce" | "invocationId" | "attempt">,
 ): ReadHead<ResponseHead> | Malformed => {
-  const text = get(header.response) ?? undefined;
-  const fields = text !== undefined && text.length <= longestLine ? responsePattern.exec(text) : null;
-  if (fields === null) return lineFault(header.response, text);
+  const fields = readLine(get, header.response, responsePattern);
+  if ("malformed" in fields) return fields;
   const signature = get(header.signature) ?? undefined;
   if (signature === undefined || !signaturePattern.test(signature)) {
     return { malformed: `${header.signature} is ${signature === undefined ? "missing" : "malformed"}` };
   }
-  const head: ResponseHead = {
-    nonce: request.nonce,
-    invocationId: request.invocationId,
-    attempt: request.attempt,
-    runnerId: fields[3]!,
-    keyId: fields[4]!,
-    status,
-    outcome: fields[2] as "ok" | "error",
-    timings: {
-      receivedMs: Number(fields[5]!) / 1000,
-      sentMs: Number(fields[6]!) / 1000,
-      queueMs: Number(fields[7]!) / 1000,
-      handlerMs: Number(fields[8]!) / 1000,
-      spans: Number(fields[9]),
-      exported: fields[10] === undefined ? undefined : { unsent: Number(fields[10]), failed: Number(fields[11]) },
-    },
-  };
-  return { head, line: fields[0], signature };
+  return { head: responseHeadOf(fields, status, request), line: fields[0], signature };
 };

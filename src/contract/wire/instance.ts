@@ -60,10 +60,13 @@ export const signedAtMs = (instances: string, id: string): number | undefined =>
   return Number(to === -1 ? instances.slice(from) : instances.slice(from, to));
 };
 
+/** Whether a text is an instance id. */
+export const isInstanceId = (text: string): boolean => /^[A-Za-z0-9_-]{22}$/.test(text);
+
 /** Parses the identity in a runner's response; `undefined` if there is none. */
 export const readInstanceNote = (value: unknown): InstanceNote | undefined => {
   if (!isObject(value)) return undefined;
   const { id, nowMs } = value;
-  if (typeof id !== "string" || !/^[A-Za-z0-9_-]{22}$/.test(id)) return undefined;
+  if (typeof id !== "string" || !isInstanceId(id)) return undefined;
   return typeof nowMs === "number" && nowMs >= 0 ? { id, nowMs } : undefined;
 };

@@ -9,6 +9,11 @@ import type { RequestHead, ResponseHead } from "./envelope.ts";
 import { ConfigError } from "../errors.ts";
 import { requestLine, responseLine } from "./headers.ts";
 
+/** Why a runner rejects a signature. Does not say whether the key or the signature is wrong. */
+export const invalidSignature: string =
+  "The signature is invalid: the two sides have different secrets (security.secret or FLAME_SECRET) or key ids, or something in between " +
+  "(a proxy, gateway or mesh) changed an x-flame-* header or the body. See the runner's log for the key.";
+
 /** A secret and the id by which both sides know it. */
 export interface SigningKey {
   readonly id: string;
