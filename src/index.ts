@@ -92,6 +92,7 @@ export type {
   PoolUpdate,
   RecycleOptions,
   RetryBudgetOptions,
+  Transport,
   RetryCondition,
   RetryOptions,
   SecurityOptions,

@@ -205,6 +205,7 @@ const pem = "-----BEGIN CERTIFICATE-----";
 const connectionFields = {
   tls: wrong("object", {}, { also: [{ cert: pem }, { key: pem }] }),
   proxy: wrong("text", "http://127.0.0.1:1", { also: ["ftp://127.0.0.1", "nowhere"], but: [false] }),
+  transport: wrong("word", "link", { also: ["Link", "ws"] }),
 } as const;
 
 const configure = (config: unknown): Promise<void> => createFlame().configure(config as never);

@@ -12,7 +12,7 @@ import type {
 } from "./options.ts";
 import { isolationSchema } from "./isolation.ts";
 import type { RunnerHooks } from "./runner-hooks.ts";
-import { connectionFields, runnerUrl } from "./connection-schema.ts";
+import { connectionFields, runnerUrl, transport } from "./connection-schema.ts";
 import { backend, identifier, identifierRule, poolSchema } from "./pool-schema.ts";
 import { idempotencySchema } from "./resolve-idempotency.ts";
 
@@ -94,6 +94,7 @@ export const configSchema = object<FlameConfig>(
     backend,
     runnerUrl,
     ...connectionFields,
+    transport,
     requestTimeoutMs: milliseconds({ min: 1 }),
     logger: having<Logger>("a logger", ["info", "warn", "error"], { methods: ["debug"] }),
     telemetry,

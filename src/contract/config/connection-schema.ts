@@ -1,7 +1,7 @@
 /** Checks addresses, ids and connections of runners. Errors never print what may be secret in a value. */
-import { either, list, no, text } from "../validation/option-checks.ts";
+import { either, list, no, oneOf, text } from "../validation/option-checks.ts";
 import { type Check, check, object, OptionFault } from "../validation/option-schema.ts";
-import type { PoolConfig, TlsOptions } from "./pool-options.ts";
+import type { PoolConfig, TlsOptions, Transport } from "./pool-options.ts";
 import { addressFault, runnerIdFault } from "./runner-url.ts";
 
 type Fault = (value: unknown) => string | undefined;
@@ -29,6 +29,9 @@ const pem = (name: string): Check<string | Uint8Array> => {
     throw new OptionFault("", `is not PEM. Use ${allowed}.`, undefined, !Array.isArray(value));
   });
 };
+
+/** How calls are sent to runners. */
+export const transport: Check<Transport> = oneOf(["auto", "http", "link"]);
 
 /** TLS to runners. */
 const tls = object<TlsOptions>({

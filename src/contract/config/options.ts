@@ -7,7 +7,7 @@ import type { IdempotencyOptions } from "./idempotency.ts";
 import type { CallError, FlameErrorCode } from "../errors.ts";
 import type { IsolationOptions } from "./isolation.ts";
 import type { Logger } from "./logger.ts";
-import type { PoolConfig, TlsOptions } from "./pool-options.ts";
+import type { PoolConfig, TlsOptions, Transport } from "./pool-options.ts";
 import type { RunnerHooks } from "./runner-hooks.ts";
 
 export type { Logger } from "./logger.ts";
@@ -18,6 +18,7 @@ export type {
   RecycleOptions,
   RetryBudgetOptions,
   StaticRunner,
+  Transport,
   TlsOptions,
 } from "./pool-options.ts";
 
@@ -230,6 +231,8 @@ export interface FlameConfig extends RunnerHooks {
    * reached directly. Default: no proxy, whatever the environment says.
    */
   readonly proxy?: string | false;
+  /** How calls are sent to runners, unless a pool says otherwise. Default: `FLAME_TRANSPORT`, otherwise `http`. */
+  readonly transport?: Transport;
   /** Signatures of requests and responses. */
   readonly security?: SecurityOptions;
   /** Deadline of calls without `timeoutMs`, in milliseconds. Default: 30,000. */
@@ -262,6 +265,7 @@ interface Defaults {
   readonly exposeErrors: boolean;
   readonly keyId: string;
   readonly windowMs: number;
+  readonly transport: Transport;
   readonly spawnTimeoutMs: number;
   readonly maxQueue: number;
   readonly idleShutdownMs: number;
@@ -291,6 +295,7 @@ export const defaults: Defaults = {
   exposeErrors: false,
   keyId: "default",
   windowMs: 60_000,
+  transport: "http",
   spawnTimeoutMs: 30_000,
   maxQueue: 10_000,
   idleShutdownMs: 30_000,

@@ -144,9 +144,22 @@ export interface PoolConfig {
   readonly tls?: TlsOptions;
   /** Proxy to the pool's runners; `false` uses none. Default: `proxy` of the configuration. */
   readonly proxy?: string | false;
+  /**
+   * How calls are sent to the pool's runners. Default: `transport` of the configuration.
+   *
+   * @throws {ConfigError} if it is none of `auto`, `http` and `link`.
+   */
+  readonly transport?: Transport;
   /** Limit of the pool's retries; `false` sets none. Default: 10 tokens, and 0.1 per success. */
   readonly retryBudget?: RetryBudgetOptions | false;
 }
+
+/**
+ * How calls are sent to runners. `http`: one request per call. `link`: all calls over one WebSocket per runner.
+ * `auto`: over a link if there is one, otherwise over HTTP: while the link is being opened, if a runner or a proxy
+ * refuses it, and for static runners without an id, because such an address may stand for several runners.
+ */
+export type Transport = "auto" | "http" | "link";
 
 /** When a runner is replaced. */
 export interface RecycleOptions {

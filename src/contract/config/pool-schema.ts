@@ -2,7 +2,7 @@
 import type { Backend } from "./backend.ts";
 import { integer, milliseconds, number, quantity } from "../validation/check-number.ts";
 import { labels } from "./call-options.ts";
-import { connectionFields, runnerIdOf, runnerUrl } from "./connection-schema.ts";
+import { connectionFields, runnerIdOf, runnerUrl, transport } from "./connection-schema.ts";
 import { boolean, either, fn, having, list, no, oneOf, text, type TextRule } from "../validation/option-checks.ts";
 import { type Fields, object, required } from "../validation/option-schema.ts";
 import type { PoolConfig, PoolUpdate, RecycleOptions, RetryBudgetOptions, StaticRunner } from "./pool-options.ts";
@@ -50,6 +50,7 @@ const poolFields: Fields<PoolConfig> = {
   runners: list(object<StaticRunner>({ id: runnerIdOf(128), url: required(runnerUrl) })),
   ...connectionFields,
   backend,
+  transport,
   spawnTimeoutMs: milliseconds({ min: 1 }),
   singleUse: boolean(),
   healthCheckMs: milliseconds({ min: 1, infinity: true }),

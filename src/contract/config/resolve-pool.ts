@@ -3,7 +3,16 @@ import type { Backend } from "./backend.ts";
 import { ANY_RUNNER } from "../wire/envelope.ts";
 import { type Environment, type ResolvedConnection, resolveConnection } from "./resolve-connection.ts";
 import { ConfigError } from "../errors.ts";
-import { type FlameConfig, type PoolConfig, type RetryBudgetOptions, type StaticRunner, defaults } from "./options.ts";
+import { transport as transportCheck } from "./connection-schema.ts";
+import { readOption } from "../validation/option-schema.ts";
+import {
+  type FlameConfig,
+  type PoolConfig,
+  type RetryBudgetOptions,
+  type StaticRunner,
+  type Transport,
+  defaults,
+} from "./options.ts";
 import type { PoolBounds } from "./pool-bounds.ts";
 import { resolveUrl } from "./runner-url.ts";
 import { buffer, reactive } from "./scaling.ts";
@@ -31,6 +40,7 @@ export interface ResolvedPool {
   readonly backend: Backend | undefined;
   readonly spawnTimeoutMs: number;
   readonly connection: ResolvedConnection;
+  readonly transport: Transport;
 }
 
 /**
@@ -70,6 +80,12 @@ const resolveBudget = (budget: RetryBudgetOptions | false = {}): ResolvedPool["r
         tokensPerSecond: budget.tokensPerSecond ?? defaults.retryTokensPerSecond,
       };
 
+/** The transport that the environment sets. */
+const transportOf = (env: Environment): Transport => {
+  const given = env["FLAME_TRANSPORT"]?.trim() || undefined;
+  return given === undefined ? defaults.transport : readOption(transportCheck, given, "", "FLAME_TRANSPORT");
+};
+
 /**
  * Fills in the defaults of a pool whose options were checked.
  *
@@ -78,7 +94,12 @@ const resolveBudget = (budget: RetryBudgetOptions | false = {}): ResolvedPool["r
 export const resolvePool = (
   name: string,
   pool: PoolConfig,
-  { backend: fallbackBackend, tls, proxy }: Pick<FlameConfig, "backend" | "tls" | "proxy"> = {},
+  {
+    backend: fallbackBackend,
+    tls,
+    proxy,
+    transport,
+  }: Pick<FlameConfig, "backend" | "tls" | "proxy" | "transport"> = {},
   env: Environment = {},
 ): ResolvedPool => {
   const at = `pools.${name}`;
@@ -106,6 +127,7 @@ export const resolvePool = (
     runners,
     backend,
     connection: resolveConnection(at, { tls: pool.tls ?? tls, proxy: pool.proxy ?? proxy }, env, backend !== undefined),
+    transport: pool.transport ?? transport ?? transportOf(env),
     spawnTimeoutMs: pool.spawnTimeoutMs ?? defaults.spawnTimeoutMs,
   };
 };
