@@ -8,6 +8,7 @@
 import * as Effect from "effect/Effect";
 import type { Elysia as ElysiaClass } from "elysia";
 import { makeCodec } from "../contract/codec/codec.ts";
+import type { InvocationReply } from "../contract/wire/dispatcher.ts";
 import { type CallError, InvokeError } from "../contract/errors.ts";
 import type { Logger } from "../contract/config/options.ts";
 import type { Environment, ResolvedConfig } from "../contract/config/resolve-config.ts";
@@ -23,6 +24,8 @@ import { makeIdempotencyGuard } from "./idempotency/idempotency.ts";
 import { makeIsolateRunner } from "./isolation/isolate-runner.ts";
 import { type Lifecycle, startLifecycle } from "./lifecycle/lifecycle.ts";
 import { LifecycleHooks } from "./lifecycle/hooks.ts";
+import type { LinkInvocation } from "./link/link-invocation.ts";
+import { makeLinkServer, upgradeRequired } from "./link/link-server.ts";
 import { Freshness } from "./request/freshness.ts";
 import type { StopOptions } from "./lifecycle/shutdown.ts";
 import { loadElysia } from "./http/http-packages.ts";
@@ -36,6 +39,7 @@ import {
 import { resolveRunnerOptions, type RunnerServerOptions } from "./options.ts";
 import {
   type Answer,
+  errorReply,
   json,
   lastOnConnection,
   signedError,
@@ -123,37 +127,52 @@ const interruptedError = (permit: Permit, runnerId: string, method: string): Cal
 
 const ignore = (): void => {};
 
+const internalError = new InvokeError("invoke_error", "Internal error in the runner's server; see the runner's log.", {
+  executed: "unknown",
+  phase: "runner_queue",
+});
+
 /** Runs an admitted invocation. The end of a drain cancels it, and so does a disconnect unless it is detached. */
 const runAdmitted = (
   { dispatcher, runnerId }: Stages,
-  { head, key, body, clockOffsetMs }: Verified,
+  { head, body, clockOffsetMs }: Pick<Verified, "head" | "body" | "clockOffsetMs">,
   permit: Permit,
-  incoming: Incoming,
-): Promise<Answer> =>
-  new Promise((resolve) => {
-    const { arrivedAt } = incoming;
-    const { method, invocationId, attempt, timeoutMs, idempotencyKey } = head;
-    let stopListening: (() => void) | undefined;
-    let ended = false;
-    const serving = dispatcher.serve(
-      { method, invocationId, attempt, timeoutMs, idempotencyKey, carrier: head, body, arrivedAt, clockOffsetMs },
-      (reply) => {
-        ended = true;
-        stopListening?.();
-        permit.release();
-        resolve(
-          reply === undefined
-            ? signedError(head, key, runnerId, arrivedAt, interruptedError(permit, runnerId, method))
-            : signedReply(head, key, runnerId, reply),
-        );
-      },
-    );
-    if (ended) return;
-    const cancel = (): void => void Effect.runFork(serving.abort());
-    permit.onCancel = cancel;
-    if (permit.canceled) cancel();
-    else stopListening = incoming.onDisconnect(head.detached === true ? ignore : cancel);
-  });
+  incoming: Pick<Incoming, "arrivedAt" | "onDisconnect">,
+  respond: (reply: InvocationReply) => void,
+): void => {
+  const { arrivedAt } = incoming;
+  const { method, invocationId, attempt, timeoutMs, idempotencyKey } = head;
+  let stopListening: (() => void) | undefined;
+  let ended = false;
+  const serving = dispatcher.serve(
+    { method, invocationId, attempt, timeoutMs, idempotencyKey, carrier: head, body, arrivedAt, clockOffsetMs },
+    (reply) => {
+      ended = true;
+      stopListening?.();
+      permit.release();
+      respond(reply ?? errorReply(arrivedAt, interruptedError(permit, runnerId, method)));
+    },
+  );
+  if (ended) return;
+  const cancel = (): void => void Effect.runFork(serving.abort());
+  permit.onCancel = cancel;
+  if (permit.canceled) cancel();
+  else stopListening = incoming.onDisconnect(head.detached === true ? ignore : cancel);
+};
+
+/** Runs a call that arrived on a link. The link has verified it. */
+const handleLinkCall = (stages: Stages, call: LinkInvocation, onError: (error: unknown) => void): void => {
+  const { admission } = stages;
+  const permit = admission.admit();
+  if (!(permit instanceof Permit)) return call.respond(errorReply(call.arrivedAt, permit, admission.draining));
+  try {
+    runAdmitted(stages, call, permit, call, (reply) => call.respond(reply));
+  } catch (thrown) {
+    permit.release();
+    onError(thrown);
+    call.respond(errorReply(call.arrivedAt, internalError));
+  }
+};
 
 /** Reports a request that was not verified, and answers it. */
 const rejectRequest = ({ rejections, runnerId }: Stages, rejected: Rejected, incoming: Incoming): Answer => {
@@ -184,7 +203,9 @@ const handleInvocation = async (stages: Stages, request: IncomingRequest): Promi
   let answer: Answer;
   if (permit instanceof Permit) {
     try {
-      answer = await runAdmitted(stages, verified, permit, incoming);
+      answer = await new Promise<Answer>((resolve) =>
+        runAdmitted(stages, verified, permit, incoming, (reply) => resolve(signedReply(head, key, runnerId, reply))),
+      );
     } catch (thrown) {
       permit.release();
       throw thrown;
@@ -199,6 +220,7 @@ const handleInvocation = async (stages: Stages, request: IncomingRequest): Promi
 const makeApp = (
   Elysia: typeof ElysiaClass,
   invokePath: string,
+  linkPath: string,
   invoke: (route: { readonly request: Request }) => Promise<Response>,
   health: HealthEndpoints,
   onError: (error: unknown) => void,
@@ -214,6 +236,7 @@ const makeApp = (
     })
     .post(invokePath, invoke, raw)
     .all(invokePath, wrongMethod("POST"), raw)
+    .all(linkPath, () => toResponse(upgradeRequired()), raw)
     .get("/health", () => toResponse(health.health()))
     .all("/health", wrongMethod("GET, HEAD"), raw)
     .get("/ready", () => toResponse(health.ready()))
@@ -288,15 +311,31 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
   });
   const unverified = new UnverifiedRequests(unverifiedLimits(maxBodyBytes));
   const rejections = makeRejectionLog(options, deps);
+  const onError = (error: unknown): void =>
+    logger.error("Internal error in the runner's server while handling a request.", exceptionMeta(error, redact));
+  const links = makeLinkServer({
+    keyring,
+    invokePath: options.invokePath,
+    runnerId,
+    checkAudience: options.checkAudience,
+    freshness,
+    maxBodyBytes,
+    invoke: (call) => handleLinkCall(stages, call, onError),
+    rejected: rejections.report,
+    heard: () => {
+      rejections.accepted();
+      lifecycle.onHeartbeat();
+    },
+  });
   const health = makeHealthEndpoints({ runnerId, admission, metrics: deps.metrics });
   const app = loadElysia().then((Elysia) =>
     makeApp(
       Elysia,
       options.invokePath,
+      links.path,
       ({ request }) => handleInvocation(stages, request),
       health,
-      (error) =>
-        logger.error("Internal error in the runner's server while handling a request.", exceptionMeta(error, redact)),
+      onError,
     ),
   );
   const listener = listen(
@@ -305,6 +344,7 @@ export const createRunnerServer = (deps: RunnerServerDeps, given: RunnerServerOp
       port: options.port,
       hostname: options.hostname,
       unverified,
+      links,
       onError: (error) => logger.error(`Socket error on runner ${runnerId}.`, exceptionMeta(error, redact)),
     },
   );

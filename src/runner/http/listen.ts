@@ -9,6 +9,9 @@ import { inNoContext } from "../../telemetry/no-context.ts";
 import type { Answer } from "./respond.ts";
 import type { UnverifiedRequests } from "./unverified.ts";
 import { EventEmitter } from "node:events";
+import { type BunUpgrades, type BunWebSocketOptions, bunWebSockets, upgradeOnBun } from "../link/bun-links.ts";
+import type { LinkAcceptor } from "../link/link-server.ts";
+import { acceptOnNode } from "../link/node-links.ts";
 
 /**
  * Defines a method that assignments do not replace. An assignment must not throw, because APM agents assign while a
@@ -40,7 +43,9 @@ export interface ListenOptions {
   /** Default: all interfaces. */
   readonly hostname: string | undefined;
   /** Limits unverified connections, on Node. Bun does not report connections, and closes silent ones itself. */
-  readonly unverified: Pick<UnverifiedRequests, "connected">;
+  readonly unverified: Pick<UnverifiedRequests, "connected" | "verified">;
+  /** Accepts links. */
+  readonly links: LinkAcceptor;
   /** Called with later errors of the socket. */
   readonly onError: (error: unknown) => void;
 }
@@ -55,6 +60,8 @@ export interface Listener {
   readonly ready: Promise<void>;
   /** Stops listening synchronously. Open connections stay. */
   freePort(): void;
+  /** Announces on all links that the runner stops. */
+  goAway(): void;
   /**
    * Accepts no more connections, waits up to `graceMs` milliseconds for responses that are being sent, then closes all
    * connections. Bun leaves a connection without a finished request open until its own timeout.
@@ -70,7 +77,8 @@ interface BunRuntime {
 interface ServeOptions {
   port: number;
   hostname?: string | undefined;
-  fetch?: (request: IncomingRequest, server: BunServer) => Response | Promise<Response>;
+  fetch?: (request: IncomingRequest, server: BunServer) => Response | undefined | Promise<Response>;
+  websocket: BunWebSocketOptions;
   maxRequestBodySize: number;
   idleTimeout: number;
   reusePort: boolean;
@@ -78,7 +86,7 @@ interface ServeOptions {
   id: null;
 }
 
-interface BunServer {
+interface BunServer extends BunUpgrades {
   readonly port: number;
   stop(closeActiveConnections?: boolean): Promise<void>;
   timeout(request: Request, seconds: number): void;
@@ -194,6 +202,7 @@ const listenOnNode = (fetch: Promise<FetchHandler>, options: ListenOptions): Lis
     ),
   );
   server.on("connection", (socket) => options.unverified.connected(socket));
+  acceptOnNode(server, options.links, options.unverified);
   const port = options.port === 0 ? findFreePort() : options.port;
   const listening = new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, { ...options, port })));
@@ -208,9 +217,10 @@ const listenOnNode = (fetch: Promise<FetchHandler>, options: ListenOptions): Lis
     url: urlOf(options.hostname, port),
     ready: Promise.all([listening, making]).then(() => {}),
     freePort: () => void server.close(),
+    goAway: () => options.links.goAway(),
     close: (graceMs) =>
       listening.then(
-        () => closeNode(server, graceMs),
+        () => options.links.close(graceMs).then(() => closeNode(server, graceMs)),
         () => {},
       ),
   };
@@ -228,8 +238,11 @@ const listenOnBun = (runtime: BunRuntime, fetch: Promise<FetchHandler>, options:
       reusePort: false,
       development: false,
       id: null,
+      websocket: bunWebSockets(options.links, options.unverified),
     };
     keepMethod(serveOptions, "fetch", (request: IncomingRequest, self: BunServer) => {
+      const upgraded = upgradeOnBun(request, self, options.links);
+      if (upgraded !== undefined) return upgraded.response;
       if (request.method !== "POST") self.timeout(request, connectionLimits.keepAliveTimeoutMs / 1000);
       request.runtime = { bun: { server: self } };
       return handle(request);
@@ -239,7 +252,9 @@ const listenOnBun = (runtime: BunRuntime, fetch: Promise<FetchHandler>, options:
     const ready = Promise.reject(listenError(error, options));
     const { port, hostname } = options;
     const close = () => Promise.resolve();
-    return { port, hostname: hostname ?? anyAddress, url: urlOf(hostname, port), ready, freePort: () => {}, close };
+    const nothing = (): void => {};
+    const url = urlOf(hostname, port);
+    return { port, hostname: hostname ?? anyAddress, url, ready, freePort: nothing, goAway: nothing, close };
   }
   fetch.catch(() => server.stop(true));
   return {
@@ -248,7 +263,12 @@ const listenOnBun = (runtime: BunRuntime, fetch: Promise<FetchHandler>, options:
     url: urlOf(options.hostname, server.port),
     ready: fetch.then(() => {}),
     freePort: () => void server.stop(false),
-    close: (graceMs) => within(graceMs, server.stop(false)).then(() => within(graceMs, server.stop(true))),
+    goAway: () => options.links.goAway(),
+    close: async (graceMs) => {
+      await options.links.close(graceMs);
+      await within(graceMs, server.stop(false));
+      await within(graceMs, server.stop(true));
+    },
   };
 };
 

@@ -86,11 +86,24 @@ export const signedHeartbeatAck = (
   });
 
 /**
- * The signed error of a verified request that was not dispatched, or whose dispatch was interrupted.
+ * The reply to a verified request that was not dispatched, or whose dispatch was interrupted.
  *
  * @param draining Whether the runner is stopping.
  * @param instance The instance to sign the request for again.
  */
+export const errorReply = (
+  arrivedAt: number,
+  error: CallError,
+  draining = false,
+  instance?: InstanceNote,
+): InvocationReply => ({
+  outcome: "error",
+  status: httpStatus[error.code],
+  body: encodeErrorBody(error, false, draining, instance),
+  timings: withoutHandler(arrivedAt),
+});
+
+/** The same, signed. */
 export const signedError = (
   head: RequestHead,
   key: SigningKey,
@@ -100,11 +113,6 @@ export const signedError = (
   draining = false,
   instance?: InstanceNote,
 ): Answer => {
-  const answer = signedReply(head, key, runnerId, {
-    outcome: "error",
-    status: httpStatus[error.code],
-    body: encodeErrorBody(error, false, draining, instance),
-    timings: withoutHandler(arrivedAt),
-  });
+  const answer = signedReply(head, key, runnerId, errorReply(arrivedAt, error, draining, instance));
   return { ...answer, headers: { ...answer.headers, ...retryAfter(error) } };
 };

@@ -90,6 +90,7 @@ const drain = async (options: LifecycleOptions, stop: OwnStopOptions): Promise<v
   const { drainTimeoutMs = options.drainTimeoutMs, freePort = false } = stop;
   const startedAt = performance.now();
   admission.close();
+  listener.goAway();
   if (freePort) listener.freePort();
   if (admission.inFlight > 0)
     logger.info(

@@ -21,16 +21,21 @@ const quietMs = 10_000;
 /** The rejected requests of a runner. */
 export interface RejectionLog {
   /** Reports a rejection. A missing secret is logged once, and unsigned requests at most every ten seconds. */
-  report(rejected: Rejected, incoming: Pick<Incoming, "header">): void;
+  report(rejected: Rejected, incoming: RejectedSource): void;
   /** A request was accepted, so earlier rejected heartbeats are irrelevant. */
   accepted(): void;
   /** How rejected heartbeats explain the silence of the parent; `undefined` if there are none. */
   explainSilence(): string | undefined;
 }
 
+/** What was rejected: a request, the HELLO of a link, without which no heartbeat arrives, or a frame of a link. */
+export type RejectedSource = Pick<Incoming, "header"> | "hello" | "frame";
+
 /** Whether a request claims to be a heartbeat. The claim is not verified. */
-const claimsHeartbeat = (incoming: Pick<Incoming, "header">): boolean =>
-  incoming.header(header.request)?.split(" ", 2)[1] === HEARTBEAT_METHOD;
+const claimsHeartbeat = (incoming: RejectedSource): boolean =>
+  typeof incoming === "string"
+    ? incoming === "hello"
+    : incoming.header(header.request)?.split(" ", 2)[1] === HEARTBEAT_METHOD;
 
 export const makeRejectionLog = (
   options: Pick<ResolvedRunnerOptions, "runnerId" | "poolName" | "orphanTimeoutMs">,

@@ -12,7 +12,7 @@ import { ConfigError, InvokeError } from "../../contract/errors.ts";
 import { readRequestHead } from "../../contract/wire/headers.ts";
 import { HEARTBEAT_METHOD } from "../../contract/wire/heartbeat.ts";
 import { type Addressee, type InstanceNote, readAudience } from "../../contract/wire/instance.ts";
-import { type Keyring, type SigningKey, verifyRequest } from "../../contract/wire/signature.ts";
+import { invalidSignature, type Keyring, type SigningKey, verifyRequest } from "../../contract/wire/signature.ts";
 import type { Incoming, BodyRead } from "../http/incoming.ts";
 import { checkFreshness } from "./check-freshness.ts";
 import type { Freshness } from "./freshness.ts";
@@ -44,13 +44,13 @@ export interface VerifierOptions {
 
 export type Verifier = (incoming: Incoming) => Promise<Verified | Rejected>;
 
-const invalidSignature =
-  "The signature is invalid: the two sides have different secrets (security.secret or FLAME_SECRET) or key ids, or something in between " +
-  "(a proxy, gateway or mesh) changed an x-flame-* header or the body. See the runner's log for the key.";
-
-const noSecret = new ConfigError(
-  "This runner has no secret and rejects all requests. Set security.secret, or FLAME_SECRET, to the same long random string on the runner and on the parent.",
-  { phase: "runner_queue" },
+/** The rejection of everything, by a runner without a secret. */
+export const noSecret: Rejected = reject(
+  500,
+  new ConfigError(
+    "This runner has no secret and rejects all requests. Set security.secret, or FLAME_SECRET, to the same long random string on the runner and on the parent.",
+    { phase: "runner_queue" },
+  ),
 );
 
 const skew = (offsetMs: number, windowMs: number): string => {
@@ -89,7 +89,8 @@ const unsupportedMedia = (incoming: Incoming): string | undefined => {
 const unsupported = (media: string): InvokeError =>
   new InvokeError("serialization_error", media, { executed: "no", retryable: false, phase: "runner_queue" });
 
-const tooLarge = (declared: string | null, maxBytes: number): Rejected => {
+/** @param declared the size of the body, if it is known */
+export const bodyTooLarge = (declared: string | null, maxBytes: number): Rejected => {
   const size = declared === null ? `more than ${maxBytes}` : declared;
   return reject(
     413,
@@ -102,6 +103,18 @@ const tooLarge = (declared: string | null, maxBytes: number): Rejected => {
     ),
   );
 };
+
+/** The rejection of a request whose audience is another runner; `undefined` if it is this one. */
+export const wrongAudience = (runner: string, runnerId: string, signer?: Rejected["signer"]): Rejected | undefined =>
+  runner === runnerId || runner === ANY_RUNNER
+    ? undefined
+    : reject(
+        401,
+        signatureError(
+          `The request was signed for runner ${runner} and reached runner ${runnerId}. Check the runner's id and URL in the pool.`,
+        ),
+        { reason: "mismatch", ...(signer === undefined ? {} : { signer }) },
+      );
 
 const unread = { executed: "no", phase: "runner_queue" } as const;
 
@@ -131,7 +144,7 @@ const incomplete: Readonly<Record<Exclude<BodyRead, Uint8Array | "too_large">, R
 
 /** Why there is no body. */
 const bodyFault = (read: Exclude<BodyRead, Uint8Array>, declared: string | null, maxBytes: number): Rejected =>
-  read === "too_large" ? tooLarge(declared, maxBytes) : incomplete[read];
+  read === "too_large" ? bodyTooLarge(declared, maxBytes) : incomplete[read];
 
 const answerTo = ({ instances }: Addressee, freshness: Freshness): Verified["heartbeat"] =>
   instances === undefined ? null : { instance: freshness.note };
@@ -139,20 +152,8 @@ const answerTo = ({ instances }: Addressee, freshness: Freshness): Verified["hea
 export const makeVerifier = (options: VerifierOptions): Verifier => {
   const { keyring, maxBodyBytes, runnerId, freshness } = options;
 
-  const forAnotherRunner = ({ runner }: Addressee, head: RequestHead, key: SigningKey): Rejected =>
-    reject(
-      401,
-      signatureError(
-        `The request was signed for runner ${runner} and reached runner ${runnerId}. Check the runner's id and URL in the pool.`,
-      ),
-      {
-        reason: "mismatch",
-        signer: { head, key },
-      },
-    );
-
   return async (incoming) => {
-    if (keyring === undefined) return reject(500, noSecret);
+    if (keyring === undefined) return noSecret;
     const stepMs = freshness.watch.look();
     if (stepMs !== undefined) freshness.onClockStep(stepMs);
     const receivedMs = wallClockMs();
@@ -180,7 +181,7 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
       if (media !== undefined) return reject(415, unsupported(media));
     }
     const declared = incoming.header("content-length");
-    if (declared !== null && !(Number(declared) <= maxBodyBytes)) return tooLarge(declared, maxBodyBytes);
+    if (declared !== null && !(Number(declared) <= maxBodyBytes)) return bodyTooLarge(declared, maxBodyBytes);
     const body = await incoming.readBody(maxBodyBytes);
     if (typeof body === "string") return bodyFault(body, declared, maxBodyBytes);
 
@@ -193,8 +194,8 @@ export const makeVerifier = (options: VerifierOptions): Verifier => {
 
     incoming.verified();
     const { runner } = addressee;
-    if (options.checkAudience && runner !== runnerId && runner !== ANY_RUNNER)
-      return forAnotherRunner(addressee, head, key);
+    const other = options.checkAudience ? wrongAudience(runner, runnerId, { head, key }) : undefined;
+    if (other !== undefined) return other;
     return (
       checkFreshness(freshness, runnerId, addressee, { head, key }) ?? {
         _tag: "Verified",
