@@ -2,7 +2,7 @@
  * Firelight: a parent with one runner at a fixed address. With telemetry on, every span is sampled and metrics are
  * kept; without an SDK, metrics are kept; with telemetry off, neither.
  */
-import { createFlame, type FlameConfig } from "../../dist/index.js";
+import { createFlame, type FlameConfig, type Transport } from "../../dist/index.js";
 import { defaults } from "../../dist/contract/config/options.js";
 import type { Contestant, Settings } from "../harness/contestant.ts";
 import { accept, type Order, order, type Rich, rich } from "../harness/payloads.ts";
@@ -40,7 +40,8 @@ export const contestant: Contestant = {
     return server.url;
   },
   connect: async (url, settings) => {
-    const transport = hasTransports && settings.transport !== undefined ? { transport: settings.transport } : {};
+    const transport =
+      hasTransports && settings.transport !== undefined ? { transport: settings.transport as Transport } : {};
     const pool = { runners: [{ url }], maxConcurrency, ...transport };
     const { bench } = make({ ...common(settings), mode: "parent", pools: { default: pool } });
     return { call: () => bench.accept(order), rich: () => bench.echo(rich) };

@@ -17,7 +17,7 @@ import type { FanOutRequest, FanOutRun } from "../contract/api/caller.ts";
 import { currentInvocation } from "../contract/api/invocation.ts";
 import type { ResolvedConfig } from "../contract/config/resolve-config.ts";
 import type { ResolvedPool } from "../contract/config/resolve-pool.ts";
-import type { SigningKey } from "../contract/wire/signature.ts";
+import type { Keyring, SigningKey } from "../contract/wire/signature.ts";
 import { makeKeyring } from "../contract/wire/signature.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { CallRequest, ClientContext, PoolContext } from "./call.ts";
@@ -29,6 +29,7 @@ import type { PoolHandle } from "./pool/stats.ts";
 import { RetryBudget } from "./retry-budget.ts";
 import { promiseCall, runCall } from "./run-call.ts";
 import { SenderClock } from "./sender-clock.ts";
+import { RunnerLinks } from "./transport/link/links.ts";
 import { makeTransport } from "./transport/make-transport.ts";
 import { responseLimit } from "./transport/response-body.ts";
 import type { HttpTransport } from "./transport/transport.ts";
@@ -93,7 +94,18 @@ const runnerEnv = (
 interface OpenPool extends PoolContext {
   /** Carries all requests to its runners: calls, heartbeats and health checks. */
   readonly transport: HttpTransport;
+  /** Its links; `undefined` if it uses none. */
+  readonly links: RunnerLinks | undefined;
 }
+
+/** The links of a pool; `undefined` if it uses none. */
+const linksOf = (
+  { transport, connection }: ResolvedPool,
+  { invokePath }: ResolvedConfig,
+  keyring: Keyring,
+  maxBodyBytes: number,
+): RunnerLinks | undefined =>
+  transport === "http" ? undefined : new RunnerLinks({ transport, invokePath, connection, keyring, maxBodyBytes });
 
 /** Makes a client. A pool with a `min` starts its runners at once; nothing else starts before the first call. */
 export const makeClient = ({ config, telemetry, codec, local, clock = new SenderClock() }: ClientDeps): Client => {
@@ -102,20 +114,28 @@ export const makeClient = ({ config, telemetry, codec, local, clock = new Sender
   const maxResponseBytes = responseLimit(config.maxBodyBytes);
 
   const openPool = (pool: ResolvedPool, transport: HttpTransport): OpenPool => {
-    const exchange = keyring === undefined ? undefined : { config, maxResponseBytes, codec, transport, keyring, clock };
-    return {
+    const links = keyring === undefined ? undefined : linksOf(pool, config, keyring, maxResponseBytes);
+    const exchange =
+      keyring === undefined ? undefined : { config, maxResponseBytes, codec, transport, links, keyring, clock };
+    const open: OpenPool = {
       pool: new Pool(pool, telemetry, {
         nameRunner: (poolName) => `${poolName}-${randomBytes(4).toString("hex")}`,
         env: (of, runnerId, carrier) => runnerEnv(key, of, runnerId, carrier),
         heartbeat: exchange === undefined ? () => {} : makeHeartbeat(exchange),
         probe: (url) => probeRunner(transport, url),
-        forget: transport.forget,
+        forget: (url) => {
+          links?.forget(url);
+          transport.forget(url);
+        },
       }),
       retryBudget: pool.retryBudget === undefined ? undefined : new RetryBudget(pool.retryBudget),
       multipleRunners: pool.bounds.max > 1,
       transport,
+      links,
       exchange,
     };
+    if (links !== undefined) links.onEvent = (url, event) => open.pool.onLinkEvent(url, event);
+    return open;
   };
   const configured = local === undefined ? [...config.pools.values()] : [];
   // All transports are made before the first pool: an invalid certificate must not leave runners behind.
@@ -130,6 +150,7 @@ export const makeClient = ({ config, telemetry, codec, local, clock = new Sender
     pools: Object.fromEntries([...pools].map(([name, { pool }]) => [name, pool])),
     shutdown: async (graceMs = shutdownGraceMs) => {
       await Promise.all([...pools.values()].map(({ pool }) => pool.close(graceMs)));
+      for (const { links } of pools.values()) links?.close();
       await Promise.all([...pools.values()].map(({ transport }) => transport.close()));
     },
   };

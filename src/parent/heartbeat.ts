@@ -1,4 +1,4 @@
-/** Sends heartbeats, from whose absence a runner learns that its parent is gone. */
+/** Sends heartbeats, from whose absence a runner learns that its parent is gone. On a link, they are PINGs. */
 import { randomUUID } from "node:crypto";
 import { newNonce } from "../contract/wire/headers.ts";
 import { HEARTBEAT_METHOD } from "../contract/wire/heartbeat.ts";
@@ -20,6 +20,7 @@ export const makeHeartbeat =
     runner: Pick<LeasedRunner, "id" | "url" | "audience" | "instances">,
     onAnswer: (refusal: HeartbeatRefusal | undefined) => void,
   ): void => {
+    if (deps.links?.carries(runner) === true) return deps.links.heartbeat(runner, onAnswer);
     const exchange = new RunnerExchange(deps, {
       runner,
       body: noArguments,

@@ -142,6 +142,22 @@ const rejection = (keyId: string, known: boolean): NonNullable<AttemptResponse["
       }
     : { reason: "unknown_key", detail: `the key "${keyId}" is not in this parent's keyring` };
 
+/** Reads a response whose signature holds. */
+const readVerified = (
+  { method }: RequestHead,
+  { outcome, timings }: ResponseHead,
+  body: Uint8Array,
+  { config, codec }: Pick<ReadOptions, "config" | "codec">,
+  request: AnsweredRequest,
+): AttemptResponse => {
+  const bytes = body.byteLength;
+  const result =
+    outcome === "ok" && bytes > config.maxBodyBytes
+      ? { error: resultTooLarge(method, bytes, config.maxBodyBytes, request.context()) }
+      : readBody(outcome, body, method, codec, () => request.context());
+  return { result, timings, bytes };
+};
+
 /** Verifies and reads the response to a request with the head `head`. */
 export const readResponse = (
   head: RequestHead,
@@ -150,6 +166,8 @@ export const readResponse = (
   request: AnsweredRequest,
 ): AttemptResponse => {
   const bytes = response.body.byteLength;
+  const { verified } = response;
+  if (verified !== undefined) return readVerified(head, verified, response.body, { config, codec }, request);
   const read = readResponseHead(response.header, response.status, head);
   if ("malformed" in read) {
     const error = readUnsigned(
@@ -170,12 +188,7 @@ export const readResponse = (
     );
     return { result: { error }, timings: undefined, bytes, rejected };
   }
-  const { outcome, timings } = read.head;
-  const result =
-    outcome === "ok" && bytes > config.maxBodyBytes
-      ? { error: resultTooLarge(head.method, bytes, config.maxBodyBytes, request.context()) }
-      : readBody(outcome, response.body, head.method, codec, () => request.context());
-  return { result, timings, bytes };
+  return readVerified(head, read.head, response.body, { config, codec }, request);
 };
 
 /** The head of a response that is too large to keep, and the check of its signature. */
@@ -184,6 +197,9 @@ export interface OversizedResponse {
   readonly check: ResponseCheck;
 }
 
+/** The check of a response that is already verified. */
+const verifiedCheck: ResponseCheck = { update: () => {}, holds: () => true };
+
 /** Starts to check a response that is too large to keep. `undefined` if no known key signed it. */
 export const checkOversized = (
   request: RequestHead,
@@ -191,6 +207,7 @@ export const checkOversized = (
   bodyLength: number,
   keyring: Keyring,
 ): OversizedResponse | undefined => {
+  if (response.verified !== undefined) return { head: response.verified, check: verifiedCheck };
   const read = readResponseHead(response.header, response.status, request);
   if ("malformed" in read) return undefined;
   const key = keyring.find(read.head.keyId);

@@ -15,6 +15,8 @@ import type { ResolvedConfig } from "../contract/config/resolve-config.ts";
 import { type Keyring, signRequest } from "../contract/wire/signature.ts";
 import type { LeasedRunner } from "./pool/lease.ts";
 import { type AttemptResponse, checkOversized, type OversizedResponse, readResponse } from "./read-response.ts";
+import type { RunnerLinks } from "./transport/link/links.ts";
+import type { LinkCall } from "./transport/link/parent-link.ts";
 import { ResponseTooLarge } from "./transport/response-body.ts";
 import { type Anchor, type SenderClock, timeBy } from "./sender-clock.ts";
 import type {
@@ -34,6 +36,8 @@ export interface RunnerExchangeDeps {
   readonly maxResponseBytes: number;
   readonly codec: Codec;
   readonly transport: HttpTransport;
+  /** Carries calls to runners that have a link; `undefined` if the pool uses none. */
+  readonly links: RunnerLinks | undefined;
   readonly keyring: Keyring;
   readonly clock: SenderClock;
 }
@@ -63,7 +67,7 @@ const maxSends = 20;
 
 const noArguments = new TextEncoder().encode('{"json":[]}');
 
-export class RunnerExchange implements OversizedListener {
+export class RunnerExchange implements OversizedListener, LinkCall {
   readonly deps: RunnerExchangeDeps;
   readonly #request: RunnerRequest;
   #exchange: HttpExchange | undefined;
@@ -87,6 +91,8 @@ export class RunnerExchange implements OversizedListener {
 
   send(): void {
     const { runner, body } = this.#request;
+    const { links } = this.deps;
+    if (links?.carries(runner) === true) return this.#sendOnLink(links);
     const audience = runner.instances.audience(runner.audience);
     if (audience === undefined) return this.#askForProcess(this.deps.clock.anchors);
     this.#anchors = undefined;
@@ -113,6 +119,35 @@ export class RunnerExchange implements OversizedListener {
   startCheck(response: ResponseStart, bodyLength: number): BodyCheck | undefined {
     this.#oversized = checkOversized(this.#head!, response, bodyLength, this.deps.keyring);
     return this.#oversized?.check;
+  }
+
+  /** Sends the request on a link, which names the process of the runner. */
+  #sendOnLink(links: RunnerLinks): void {
+    this.#anchors = undefined;
+    this.#requestSent = true;
+    this.sentAt = performance.now();
+    this.#exchange = links.send(this.#request.runner, this, (outcome) =>
+      this.#onOutcome(this.#head ?? this.head(), outcome),
+    );
+  }
+
+  /** Makes the head of a request on a link, when it is written. */
+  head(): RequestHead {
+    this.sentAt = performance.now();
+    this.#head = this.#request.head(this.#request.runner.audience, Math.floor(wallClockMs()));
+    return this.#head;
+  }
+
+  get body(): Uint8Array {
+    return this.#request.body;
+  }
+
+  get maxResponseBytes(): number {
+    return this.deps.maxResponseBytes;
+  }
+
+  get oversized(): OversizedListener {
+    return this;
   }
 
   /** Asks which process answers there. The question executes nothing, so it can be repeated. */

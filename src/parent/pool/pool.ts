@@ -201,6 +201,13 @@ export class Pool implements LeaseOwner, PoolHandle {
     this.#step({ _tag: "Refused", runnerId: key.runnerId, draining });
   }
 
+  /** A link reports that a runner is stopping, or that the link to it was lost. */
+  onLinkEvent(url: string, event: "draining" | "lost"): void {
+    for (const runnerId of this.#runners.at(url)) {
+      this.#step(event === "lost" ? { _tag: "Suspected", runnerId } : { _tag: "Refused", runnerId, draining: true });
+    }
+  }
+
   release(key: LeaseKey, grantedAt: number, lostAt: number | undefined): void {
     const now = performance.now();
     const heldMs = (lostAt ?? now) - grantedAt;

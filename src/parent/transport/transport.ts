@@ -1,4 +1,5 @@
 /** The interface of HTTP clients that send requests to runners. The implementation depends on the runtime. */
+import type { ResponseHead } from "../../contract/wire/envelope.ts";
 
 /** A request. The one of an invocation is encoded and signed. */
 export interface HttpRequest {
@@ -19,6 +20,8 @@ export interface HttpRequest {
 export interface ResponseStart {
   readonly status: number;
   readonly header: (name: string) => string | undefined;
+  /** The head of a response that is already verified: it arrived on a link. */
+  readonly verified?: ResponseHead | undefined;
 }
 
 export interface HttpResponse extends ResponseStart {

@@ -106,6 +106,11 @@ export class RunnerManager {
     return runner;
   }
 
+  /** The runners at an address. */
+  at(url: string): ReadonlyArray<string> {
+    return [...this.#runners].flatMap(([runnerId, runner]) => (runner.url === url ? [runnerId] : []));
+  }
+
   /** Boots a runner, and reports the outcome to the pool. */
   boot(runnerId: string, reason: string, requestedBy: SpanIds | undefined): void {
     const boot = startBoot({
