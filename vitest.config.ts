@@ -30,6 +30,10 @@ const onBun = "bun" in process.versions;
 /** Runner processes and command lines of the tests load the sources: Node compiles them once, not at every start. */
 process.env["NODE_COMPILE_CACHE"] ??= join(import.meta.dirname, "node_modules/.cache/firelight-compiled");
 
+/** The transport of pools that set none, in the tests and in the processes that they start. */
+const transport = process.env["FIRELIGHT_TEST_TRANSPORT"];
+if (transport !== undefined) process.env["FLAME_TRANSPORT"] = transport;
+
 /**
  * Tests that give the same answer on every runtime, or that start both runtimes themselves. They run on Node only.
  * Tests of the network, processes, isolates, streams, cryptography, timers, stack traces and the codec run on both.

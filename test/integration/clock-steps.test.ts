@@ -53,7 +53,7 @@ const parentOf = (url: string, id: string | undefined, config: FlameConfig = {})
     mode: "parent",
     security: { secret },
     logger: { info: keep, warn: keep, error: keep },
-    pools: { default: { runners: [id === undefined ? { url } : { id, url }], maxConcurrency: 32 } },
+    pools: { default: { runners: [id === undefined ? { url } : { id, url }], transport: "http", maxConcurrency: 32 } },
     ...config,
   });
   onTestFinished(() => parent.shutdown());

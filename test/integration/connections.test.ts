@@ -38,6 +38,7 @@ describe("a runner behind a gateway with a path prefix", () => {
     const { server } = await echoRunner();
     const gateway = await startPathGateway(prefix, server.port);
     const { echo } = echoOf([{ id: "r1", url: `${gateway.url}/` }], {
+      transport: "http",
       healthCheckMs: 20,
       recycle: { maxRssBytes: 1e12 },
     });
@@ -65,7 +66,16 @@ describe("a runner behind a gateway with a path prefix", () => {
     const flame = createFlame({
       mode: "parent",
       security: { secret },
-      pools: { default: { backend, max: 1, orphanTimeoutMs: 150, healthCheckMs: 20, recycle: { maxRssBytes: 1e12 } } },
+      pools: {
+        default: {
+          transport: "http",
+          backend,
+          max: 1,
+          orphanTimeoutMs: 150,
+          healthCheckMs: 20,
+          recycle: { maxRssBytes: 1e12 },
+        },
+      },
     });
     onTestFinished(() => flame.shutdown());
     const { echo } = flame.service("work", { echo: async (text: string) => text });
@@ -208,7 +218,8 @@ describe("over TLS", () => {
     const { server } = await echoRunner();
     const path = await startPathGateway("/x", server.port);
     const gateway = await startTlsGateway(Number(new URL(path.url).port));
-    const { echo } = echoOf([{ id: "r1", url: `https://127.0.0.1:${gateway.port}/x` }], { tls: { ca } });
+    const url = `https://127.0.0.1:${gateway.port}/x`;
+    const { echo } = echoOf([{ id: "r1", url }], { transport: "http", tls: { ca } });
     expect(await echo("a")).toBe("a");
     expect(path.paths[0]).toBe("/x/ready");
     expect(new Set(path.paths.slice(1))).toEqual(new Set(["/x/invoke"]));

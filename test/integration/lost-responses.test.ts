@@ -31,7 +31,8 @@ const setUp = async (options: FlameOptions = {}) => {
   const runner = await startStaticRunner("r1", work);
   const [requests, cuts] = [countInvocations(), cutConnections()];
   const proxy = await startFaultProxy(runner.port, requests, cuts);
-  const parent = parentOf([{ id: "r1", url: proxy.url }], { retryBudget: false });
+  // The proxy cuts requests; links have tests of their own.
+  const parent = parentOf([{ id: "r1", url: proxy.url }], { transport: "http", retryBudget: false });
   const { once } = parent.flame.service("work", work, options);
   const call = async (id: string): Promise<string> => {
     ledger.start(id);
@@ -113,7 +114,7 @@ test("executed of a failed call covers all of its attempts, not only the last on
   const runner = await startFlakyRunner("flaky");
   const cuts = cutConnections();
   const proxy = await startFaultProxy(Number(new URL(runner.url).port), cuts);
-  const parent = parentOf([{ id: "flaky", url: proxy.url }]);
+  const parent = parentOf([{ id: "flaky", url: proxy.url }], { transport: "http" });
   const name = parent.flame.fn("name", async () => "", { idempotent: true, retry: { baseDelayMs: 100 } });
   cuts.point = "before the response";
   const failed = failureOf(name());

@@ -88,7 +88,7 @@ test("a call that times out before it is sent has executed: no, and one that tim
   });
   const { port } = silent.address() as AddressInfo;
   const callTo = (url: string) =>
-    parentOf([{ id: "r1", url }]).flame.service("work", { quick: async () => "quick" }).quick;
+    parentOf([{ id: "r1", url }], { transport: "http" }).flame.service("work", { quick: async () => "quick" }).quick;
   const unsent = await failureOf(callTo(`https://127.0.0.1:${port}`).with({ timeoutMs: 300 })());
   expect(unsent).toMatchObject({ code: "timeout", executed: "no", phase: "network" });
   expect(unsent.message).toContain("could not be sent");

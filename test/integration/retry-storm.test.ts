@@ -7,6 +7,9 @@ import type { FlakyRunner } from "./flaky-runner.ts";
 import { startFlakyRunner } from "./flaky-runner.ts";
 import { failureOf, parentOf, startStaticRunner } from "./static-runners.ts";
 
+/** The runners here are plain HTTP servers, which have no links. */
+const transport = "http";
+
 const stopping = new InvokeError("unavailable", "Stopping.");
 
 const three = (mood?: InvokeError): Promise<ReadonlyArray<FlakyRunner>> =>
@@ -45,7 +48,7 @@ describe("while every runner answers 503", () => {
     "%s makes at most 1.2 attempts per call, and calls succeed when the runners recover",
     async (_, options) => {
       const runners = await three(stopping);
-      const parent = parentOf(runners);
+      const parent = parentOf(runners, { transport });
       const name = parent.flame.fn("name", async () => "", options);
       const outcomes = await load(500, 10, () => name());
       expect(outcomes).toEqual(new Map([["unavailable", 500]]));
@@ -70,14 +73,14 @@ describe("while every runner answers 503", () => {
 
   test("without a retry budget, every call makes three attempts", async () => {
     const runners = await three(stopping);
-    const name = parentOf(runners, { retryBudget: false }).flame.fn("name", async () => "");
+    const name = parentOf(runners, { transport, retryBudget: false }).flame.fn("name", async () => "");
     await load(50, 10, () => name());
     expect(attemptsAt(runners)).toBe(150);
   });
 
   test("retry delays grow exponentially with jitter", async () => {
     const [runner] = await three(stopping);
-    const parent = parentOf([runner!], { retryBudget: false });
+    const parent = parentOf([runner!], { transport, retryBudget: false });
     const name = parent.flame.fn("name", async () => "", { retry: { maxAttempts: 3, baseDelayMs: 20 } });
     await Promise.all(Array.from({ length: 5 }, () => failureOf(name())));
     const delays = parent.logged("flame.retry.scheduled").map(({ meta }) => meta["flame.retry.delay_ms"] as number);
@@ -123,7 +126,7 @@ const drainable = async (id: string) => {
 
 const draining = async () => {
   const all = await Promise.all(["a", "b", "c"].map(drainable));
-  const parent = parentOf(all);
+  const parent = parentOf(all, { transport });
   const work = parent.flame.service("work", all[0]!.methods);
   const holding = all.map(() => work.hold());
   await waitFor(() => all.every(({ held }) => held() === 1), { what: "every runner to hold a call" });
@@ -161,7 +164,7 @@ describe("draining runners", () => {
 
 test("retries on the only runner after its retryAfterMs when it is overloaded", async () => {
   const [runner] = await three(new InvokeError("overloaded", "Full.", { retryAfterMs: 60 }));
-  const name = parentOf([runner!]).flame.fn("name", async () => "");
+  const name = parentOf([runner!], { transport }).flame.fn("name", async () => "");
   const failed = await failureOf(name());
   expect(failed).toMatchObject({ code: "overloaded", retryAfterMs: 60 });
   const [first, second, third] = runner!.arrivals;

@@ -68,7 +68,18 @@ const startBehind = async (rewrite: keyof typeof rewrites) => {
     mode: "parent",
     logger: { info: () => {}, warn: keep, error: keep },
     telemetry: { baggageKeys: ["tenant"] },
-    pools: { default: { backend, min: 1, max: 1, orphanTimeoutMs, healthCheckMs: 100, spawnTimeoutMs: 20_000 } },
+    // A link has no headers to rewrite.
+    pools: {
+      default: {
+        transport: "http",
+        backend,
+        min: 1,
+        max: 1,
+        orphanTimeoutMs,
+        healthCheckMs: 100,
+        spawnTimeoutMs: 20_000,
+      },
+    },
   });
   await waitFor(() => flame.pools["default"]!.stats().runners.idle === 1, { what: "the runner" });
   const received = (method: string): number =>

@@ -176,7 +176,7 @@ describe("an oversized response", () => {
       server.close();
     });
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const { flame: parent } = parentOf([{ id: "r1", url }], {}, { maxBodyBytes: 1_000 });
+    const { flame: parent } = parentOf([{ id: "r1", url }], { transport: "http" }, { maxBodyBytes: 1_000 });
     const { text } = parent.service("work", { text: async (length: number) => "x".repeat(length) });
     const error = await failureOf(text(1));
     expect(error).toMatchObject({ code: "payload_too_large", executed: "unknown", retryable: false });
