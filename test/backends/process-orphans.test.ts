@@ -101,7 +101,7 @@ describe.each(runtimePairs)("parent on $parent, runners on $child", (pair) => {
   });
 
   test("process.exit in the parent stops the runners with SIGTERM", async () => {
-    const { parent, pids, notes } = await startFamily(pair, "well", "exit");
+    const { parent, pids, notes } = await startFamily(pair, "signal", "exit");
     expect(await parent.exited).toEqual({ code: 5, signal: null });
     await allGone(pids);
     expect(notes()).toContain("SIGTERM");

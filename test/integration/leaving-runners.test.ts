@@ -24,7 +24,8 @@ const stopOneFromOutside = async (): Promise<{ readonly pid: number; readonly la
   const last = Probe.slow.with({ affinityKey: "one" })(6_000, file);
   await waitFor(() => lines().length === 1, { what: "the call to start" });
   process.kill(pid, "SIGTERM");
-  await waitFor(() => states().draining === 1 || Probe.add(1, 2).then(() => false), {
+  const add = Probe.add.with({ affinityKey: "one" });
+  await waitFor(() => states().draining === 1 || add(1, 2).then(() => false), {
     what: `${runner} to be drained`,
   });
   return { pid, last };

@@ -16,7 +16,7 @@ const poolOfJob = "Pool {{ $labels.flame_pool_name }} of {{ $labels.job }}";
 
 /**
  * Callers notice that a pool is full: they wait too long, get no slot, or nobody gets one. A call that waits for a
- * moment is no trouble: in a busy pool, any sample may show one.
+ * moment is normal: in a busy pool, any sample may show one.
  */
 const callersAffected = ({ selector, thresholds }: BundleSettings): string => {
   const sum = (what: string): string => `sum without (result, source) (${what})`;
