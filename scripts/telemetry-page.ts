@@ -1,6 +1,14 @@
 /** Generates the telemetry reference in Markdown from the catalog. */
-import type { AttributeSpec, LogSpec, MetricSpec, SpanSpec } from "../src/telemetry/catalog.ts";
-import { attributes, logs, metrics, spans } from "../src/telemetry/catalog.ts";
+import {
+  attributes,
+  type AttributeSpec,
+  logs,
+  type LogSpec,
+  metrics,
+  type MetricSpec,
+  spans,
+  type SpanSpec,
+} from "../src/telemetry/catalog.ts";
 
 const attributeOf: Readonly<Record<string, AttributeSpec>> = attributes;
 

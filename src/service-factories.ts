@@ -4,8 +4,16 @@ import { definitionSite } from "./contract/process/development.ts";
 import { withIdProperties } from "./contract/api/id-proxy.ts";
 import { readDefinition, type DefinitionOptions } from "./contract/config/definition-options.ts";
 import { checkId, type Registry } from "./contract/api/registry.ts";
-import { effectMethod, remoteMethod, type Caller, type RemoteTarget } from "./contract/api/remote-method.ts";
-import type { EffectMethodOf, EffectService, RemoteMethodOf, RemoteService } from "./contract/api/remote-method.ts";
+import {
+  type Caller,
+  effectMethod,
+  type EffectMethodOf,
+  type EffectService,
+  remoteMethod,
+  type RemoteMethodOf,
+  type RemoteService,
+  type RemoteTarget,
+} from "./contract/api/remote-method.ts";
 import {
   readMethod,
   readService,

@@ -7,8 +7,7 @@
  * @see https://moleculer.services/docs/0.15/metrics
  * @see https://moleculer.services/docs/0.15/tracing
  */
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { type Context, ServiceBroker, TracerExporters } from "moleculer";
 import type { Contestant, Settings } from "../harness/contestant.ts";
 import { accept, type Order, order } from "../harness/payloads.ts";

@@ -4,11 +4,14 @@
  */
 import { performance } from "node:perf_hooks";
 import type { RunnerExit, SpawnRequest } from "../contract/config/backend.ts";
-import { ConfigError, FlameError, InvokeError } from "../contract/errors.ts";
-import type { FlameErrorContext } from "../contract/errors.ts";
+import { ConfigError, FlameError, type FlameErrorContext, InvokeError } from "../contract/errors.ts";
 import { addressFault } from "../contract/config/runner-url.ts";
-import { decodeSupervision, SUPERVISION_FD } from "../contract/process/supervision.ts";
-import type { FailedMessage, ReadyMessage } from "../contract/process/supervision.ts";
+import {
+  decodeSupervision,
+  type FailedMessage,
+  type ReadyMessage,
+  SUPERVISION_FD,
+} from "../contract/process/supervision.ts";
 import type { RunnerProcess } from "./process-child.ts";
 import type { ResolvedCommand } from "./process-command.ts";
 

@@ -2,10 +2,8 @@
  * A runner process from start to end: its signals, its exit, and the hook that terminates all of them with this
  * process.
  */
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
-import { PassThrough } from "node:stream";
-import type { Duplex, Readable } from "node:stream";
+import { type ChildProcess, spawn } from "node:child_process";
+import { type Duplex, PassThrough, type Readable } from "node:stream";
 import type { RunnerExit } from "../contract/config/backend.ts";
 import { SUPERVISION_FD } from "../contract/process/supervision.ts";
 import type { ResolvedCommand } from "./process-command.ts";

@@ -15,15 +15,12 @@ import { FailureSeries } from "../contract/failure-series.ts";
 import { fileLocation, fn, oneOf, text } from "../contract/validation/option-checks.ts";
 import { object, readOption } from "../contract/validation/option-schema.ts";
 import { catchRejection, thrownText } from "../contract/user-function.ts";
-import { awaitBoot, bootError, readyFault } from "./process-boot.ts";
-import type { BootReport } from "./process-boot.ts";
+import { awaitBoot, bootError, type BootReport, readyFault } from "./process-boot.ts";
 import { command, variables, words } from "./process-checks.ts";
-import { startRunnerProcess } from "./process-child.ts";
-import type { RunnerProcess } from "./process-child.ts";
+import { type RunnerProcess, startRunnerProcess } from "./process-child.ts";
 import { checkCommandOptions, resolveCommand, runnerEnvironment } from "./process-command.ts";
 import { type MemoryWatch, watchMemory } from "./process-memory.ts";
-import { createTail, forEachLine, forwardLine, secretsOf } from "./process-output.ts";
-import type { RunnerOutput, Tail } from "./process-output.ts";
+import { createTail, forEachLine, forwardLine, type RunnerOutput, secretsOf, type Tail } from "./process-output.ts";
 
 export type { RunnerOutput } from "./process-output.ts";
 

@@ -1,6 +1,5 @@
 /** A logger that writes to the OpenTelemetry logs pipeline, each record in its trace. */
-import type { Context } from "@opentelemetry/api";
-import { ROOT_CONTEXT, TraceFlags, trace } from "@opentelemetry/api";
+import { type Context, ROOT_CONTEXT, trace, TraceFlags } from "@opentelemetry/api";
 import type { LogAttributes, Logger as LogsTarget } from "@opentelemetry/api-logs";
 import type { Logger } from "../contract/config/options.ts";
 import { valueText } from "../contract/thrown.ts";

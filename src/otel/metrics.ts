@@ -2,12 +2,10 @@
  * Converts the metrics of a Prometheus registry into OpenTelemetry metrics at collection time. Each instrument exists
  * once, whether it is scraped or pushed.
  */
-import type { Attributes, HrTime } from "@opentelemetry/api";
-import { ValueType } from "@opentelemetry/api";
+import { type Attributes, type HrTime, ValueType } from "@opentelemetry/api";
 import { having, oneOf } from "../contract/validation/option-checks.ts";
 import { object, readOption } from "../contract/validation/option-schema.ts";
-import type { MetricSpec } from "../telemetry/catalog.ts";
-import { metrics as catalog } from "../telemetry/catalog.ts";
+import { metrics as catalog, type MetricSpec } from "../telemetry/catalog.ts";
 import {
   aggregationTemporalities,
   type CollectionResult,

@@ -1,6 +1,5 @@
 /** Sends spans in batches and counts Firelight's own: how many are not sent yet, and how many are lost. */
-import type { Context } from "@opentelemetry/api";
-import { TraceFlags } from "@opentelemetry/api";
+import { type Context, TraceFlags } from "@opentelemetry/api";
 import type * as SdkTrace from "@opentelemetry/sdk-trace";
 import type { SpanExport } from "../contract/wire/span-export.ts";
 import { scopeName } from "../telemetry/otel-context.ts";

@@ -1,11 +1,9 @@
 /** The errors of attempts: what failed where, and whether the handler may have run. */
 import type { RunnerExit } from "../contract/config/backend.ts";
-import type { CallError, FlameErrorContext } from "../contract/errors.ts";
-import { ConfigError, InvokeError } from "../contract/errors.ts";
+import { type CallError, ConfigError, type FlameErrorContext, InvokeError } from "../contract/errors.ts";
 import { copiesNote } from "../contract/process/copies.ts";
 import { messageOf } from "../contract/thrown.ts";
-import type { Call } from "./call.ts";
-import { errorContext } from "./call.ts";
+import { type Call, errorContext } from "./call.ts";
 import type { LeasedRunner, LostRunner } from "./pool/lease.ts";
 import type { HttpFailure } from "./transport/transport.ts";
 

@@ -2,12 +2,10 @@
 import type { Codec } from "../contract/codec/codec.ts";
 import type { RequestHead, ResponseHead, RunnerTimings } from "../contract/wire/envelope.ts";
 import { decodeErrorBody, errorFromBody } from "../contract/wire/error-body.ts";
-import type { CallError, FlameErrorContext } from "../contract/errors.ts";
-import { InvokeError, withContext } from "../contract/errors.ts";
+import { type CallError, type FlameErrorContext, InvokeError, withContext } from "../contract/errors.ts";
 import { readResponseHead } from "../contract/wire/headers.ts";
 import type { InstanceNote } from "../contract/wire/instance.ts";
-import type { Keyring } from "../contract/wire/signature.ts";
-import { checkResponse, type ResponseCheck, verifyResponse } from "../contract/wire/signature.ts";
+import { checkResponse, type Keyring, type ResponseCheck, verifyResponse } from "../contract/wire/signature.ts";
 import type { RejectionReason } from "../telemetry/telemetry.ts";
 import type { HttpResponse, ResponseStart } from "./transport/transport.ts";
 

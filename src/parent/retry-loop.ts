@@ -1,15 +1,13 @@
 /** Makes attempts until one succeeds or no further one is allowed, within the pool's retry budget. */
 import * as Effect from "effect/Effect";
-import type { CallError } from "../contract/errors.ts";
-import { executedByEither, withContext } from "../contract/errors.ts";
+import { type CallError, executedByEither, withContext } from "../contract/errors.ts";
 import { attempt } from "./attempt.ts";
 import { type AttemptCause, firstAttempt } from "./attempt-cause.ts";
 import { type Call, errorContext, remainingMs } from "./call.ts";
 import { hedged, mayHedge } from "./hedge.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 import { budgetText, onRetryDenied, onRetryScheduled } from "./retry-events.ts";
-import type { RetryDecision, RetryDenial } from "./retry-policy.ts";
-import { decideRetry } from "./retry-policy.ts";
+import { decideRetry, type RetryDecision, type RetryDenial } from "./retry-policy.ts";
 
 /** Where the loop is: which attempt comes next. */
 interface Round {

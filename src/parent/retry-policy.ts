@@ -2,8 +2,7 @@
  * Decides whether a failed attempt is followed by another one, when, and why. Pure: time and randomness are parameters.
  */
 import type { CallError, FlameErrorCode } from "../contract/errors.ts";
-import type { RetryOptions } from "../contract/config/options.ts";
-import { defaults } from "../contract/config/options.ts";
+import { defaults, type RetryOptions } from "../contract/config/options.ts";
 import { messageOf } from "../contract/thrown.ts";
 import type { RetryDenialReason } from "../telemetry/telemetry.ts";
 

@@ -3,8 +3,7 @@
  * whose labels TypeScript checks against the catalog.
  */
 import type { CallError } from "../contract/errors.ts";
-import type { CallPhase, metrics } from "./catalog.ts";
-import { RPC_SYSTEM, phases } from "./catalog.ts";
+import { type CallPhase, type metrics, phases, RPC_SYSTEM } from "./catalog.ts";
 import type { BootOutcome, FlameEvent, SpanIds } from "./telemetry.ts";
 
 export type MetricKey = keyof typeof metrics;

@@ -6,16 +6,20 @@
  * A call belongs to the context of its caller, which may differ from the context that is active where its fiber runs.
  * So each stage keeps its OpenTelemetry context and passes it to the stages inside.
  */
-import type { Attributes, Context as OtelContext } from "@opentelemetry/api";
-import { ROOT_CONTEXT, context as otelContext, trace } from "@opentelemetry/api";
+import {
+  type Attributes,
+  type Context as OtelContext,
+  context as otelContext,
+  ROOT_CONTEXT,
+  trace,
+} from "@opentelemetry/api";
 import * as Clock from "effect/Clock";
 import * as Context from "effect/Context";
 import * as Option from "effect/Option";
 import * as References from "effect/References";
 import * as Tracer from "effect/Tracer";
 import { wallClockMs } from "../contract/wire/clock.ts";
-import type { SpanSpec } from "./catalog.ts";
-import { attributes, RPC_SYSTEM, spans } from "./catalog.ts";
+import { attributes, RPC_SYSTEM, spans, type SpanSpec } from "./catalog.ts";
 import { fromCarrier } from "./otel-context.ts";
 import { makeSpanSource, type SpanSource } from "./otel-provider.ts";
 import {
@@ -29,11 +33,9 @@ import {
   type StageSetup,
   TracedStage,
 } from "./otel-span.ts";
-import type { Redactor } from "./redaction.ts";
-import { makeRedactor } from "./redaction.ts";
+import { makeRedactor, type Redactor } from "./redaction.ts";
 import { makeRelay } from "./relay.ts";
-import type { AnyFiber, SpanIds, Stage, StageTracer } from "./telemetry.ts";
-import { stageWith } from "./telemetry.ts";
+import { type AnyFiber, type SpanIds, type Stage, type StageTracer, stageWith } from "./telemetry.ts";
 
 export interface OtelTracerOptions {
   /** Baggage keys that may travel to runners. */

@@ -3,21 +3,29 @@
  * without tracing.
  */
 import { makeExternalSpan } from "@effect/opentelemetry/OtelTracer";
-import type { BaggageEntry, Context as OtelContext, SpanContext } from "@opentelemetry/api";
 import {
+  type BaggageEntry,
   baggageEntryMetadataFromString,
+  type Context as OtelContext,
   context as otelContext,
   createContextKey,
   createTraceState,
   propagation,
+  type SpanContext,
   trace,
 } from "@opentelemetry/api";
 import type * as Tracer from "effect/Tracer";
 import type { TraceCarrier } from "../contract/wire/envelope.ts";
 import { currentInvocation } from "../contract/api/invocation.ts";
 import { inNoContext } from "./no-context.ts";
-import type { BaggageMember } from "./propagation.ts";
-import { boundTracestate, formatBaggage, formatTraceparent, parseBaggage, parseTraceparent } from "./propagation.ts";
+import {
+  type BaggageMember,
+  boundTracestate,
+  formatBaggage,
+  formatTraceparent,
+  parseBaggage,
+  parseTraceparent,
+} from "./propagation.ts";
 
 /** The instrumentation scope of Firelight's own spans. */
 export const scopeName = "firelight";

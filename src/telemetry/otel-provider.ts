@@ -4,14 +4,18 @@
  * costs more than the spans.
  */
 import { OtelTracer as OtelTracerService, make } from "@effect/opentelemetry/OtelTracer";
-import type {
-  Attributes,
-  Context as OtelContext,
-  HrTime,
-  Span as OtelSpan,
-  Tracer as OtelTracer,
+import {
+  type Attributes,
+  type Context as OtelContext,
+  context as otelContext,
+  type HrTime,
+  ProxyTracerProvider,
+  ROOT_CONTEXT,
+  type Span as OtelSpan,
+  SpanKind,
+  trace,
+  type Tracer as OtelTracer,
 } from "@opentelemetry/api";
-import { ProxyTracerProvider, ROOT_CONTEXT, SpanKind, context as otelContext, trace } from "@opentelemetry/api";
 import * as Effect from "effect/Effect";
 import * as Tracer from "effect/Tracer";
 import { emptyContext, scopeName } from "./otel-context.ts";

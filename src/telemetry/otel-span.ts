@@ -3,16 +3,24 @@
  * all attributes that are known, and the others are set at its end. Ends spans made by `@effect/opentelemetry` without
  * that library, which would set the status OK on success and no status on interruption.
  */
-import type { Attributes, Context as OtelContext, HrTime, Span as OtelSpan, SpanContext } from "@opentelemetry/api";
-import { SpanStatusCode, TraceFlags, context as otelContext, trace } from "@opentelemetry/api";
+import {
+  type Attributes,
+  type Context as OtelContext,
+  context as otelContext,
+  type HrTime,
+  type Span as OtelSpan,
+  type SpanContext,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+} from "@opentelemetry/api";
 import * as Context from "effect/Context";
 import type * as Exit from "effect/Exit";
 import * as Option from "effect/Option";
 import * as Tracer from "effect/Tracer";
 import type { RpcStatus } from "../contract/errors.ts";
 import type { TraceCarrier } from "../contract/wire/envelope.ts";
-import type { SpanFields, SpanSpec } from "./catalog.ts";
-import { attributes, spans } from "./catalog.ts";
+import { attributes, type SpanFields, spans, type SpanSpec } from "./catalog.ts";
 import { carrierOf, parentIn } from "./otel-context.ts";
 import type { SpanSource, StartedStage } from "./otel-provider.ts";
 import type { Redactor } from "./redaction.ts";

@@ -2,8 +2,7 @@
  * The metrics of an instance in a registry of prom-client or @prometheus-io/client: either the user's, or Firelight's
  * own, which uses OpenMetrics and therefore has exemplars.
  */
-import type { OpenMetricsContentType } from "prom-client";
-import { Registry } from "prom-client";
+import { type OpenMetricsContentType, Registry } from "prom-client";
 import type { MetricsRegistry } from "../contract/config/options.ts";
 import { ExemplarChoice } from "./exemplars.ts";
 import { methodLabels, withMethod } from "./method-labels.ts";

@@ -3,8 +3,7 @@
  */
 import { ConfigError } from "../contract/errors.ts";
 import type { MetricsRegistry } from "../contract/config/options.ts";
-import type { MetricSpec } from "./catalog.ts";
-import { metrics } from "./catalog.ts";
+import { metrics, type MetricSpec } from "./catalog.ts";
 
 /** The properties that both clients keep on a metric. */
 export interface MetricShape {

@@ -2,15 +2,12 @@
  * The instruments of the catalog in a registry of prom-client or @prometheus-io/client. Created once per registry and
  * shared by all instances that use it.
  */
-import type { Metric } from "prom-client";
-import { Counter, Gauge, Histogram } from "prom-client";
+import { Counter, Gauge, Histogram, type Metric } from "prom-client";
 import type { MetricsRegistry } from "../contract/config/options.ts";
-import type { MetricSpec } from "./catalog.ts";
-import { metrics } from "./catalog.ts";
+import { metrics, type MetricSpec } from "./catalog.ts";
 import { EventBuffer } from "./event-buffer.ts";
 import { type Instruments, type MetricKey, recordEvent } from "./metric-events.ts";
-import type { PoolGauges } from "./pool-gauges.ts";
-import { PoolWatch } from "./pool-gauges.ts";
+import { type PoolGauges, PoolWatch } from "./pool-gauges.ts";
 import { familyName, findMetric, type MetricShape } from "./registry-check.ts";
 import type { SpanIds } from "./telemetry.ts";
 

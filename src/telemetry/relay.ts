@@ -3,13 +3,19 @@
  * As the API specification requires, the caller's trace context passes through. The runner receives what was active
  * where the call was made, and the handler sees, logs and sends on what the runner received.
  */
-import type { Context as OtelContext } from "@opentelemetry/api";
-import { context as otelContext, trace } from "@opentelemetry/api";
+import { type Context as OtelContext, context as otelContext, trace } from "@opentelemetry/api";
 import type * as Context from "effect/Context";
 import type { TraceCarrier } from "../contract/wire/envelope.ts";
 import { baggageIn, captureContext, carrierOf, emptyContext, fromCarrier, parentIn } from "./otel-context.ts";
-import type { HostContext, SpanIds, Stage, StageSpan, StageTracer } from "./telemetry.ts";
-import { noSpan, stageWith } from "./telemetry.ts";
+import {
+  type HostContext,
+  noSpan,
+  type SpanIds,
+  type Stage,
+  type StageSpan,
+  type StageTracer,
+  stageWith,
+} from "./telemetry.ts";
 
 /** Stands in for a Firelight span with the span of the caller. */
 class RelayedSpan implements StageSpan {

@@ -4,8 +4,7 @@
  */
 import * as Cause from "effect/Cause";
 import * as Exit from "effect/Exit";
-import type { RpcStatus } from "../contract/errors.ts";
-import { FlameError } from "../contract/errors.ts";
+import { FlameError, type RpcStatus } from "../contract/errors.ts";
 import { isInstance, messageOf, readField } from "../contract/thrown.ts";
 import type { SpanFields } from "./catalog.ts";
 

@@ -11,8 +11,7 @@ import { object, readOption, required } from "../contract/validation/option-sche
 import { defaults } from "../contract/config/options.ts";
 import { addressFault, runnerIdFault } from "../contract/config/runner-url.ts";
 import { toPromise } from "../parent/pool/to-promise.ts";
-import type { SpawnOutcome } from "./backend-trial.ts";
-import { Trial } from "./backend-trial.ts";
+import { type SpawnOutcome, Trial } from "./backend-trial.ts";
 import { assertIdentity, readyStatus } from "./runner-ping.ts";
 
 /** Options of {@link backendConformance}. */

@@ -3,10 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { runtimePairs, runtimes } from "../harness/runtimes.ts";
-import type { RuntimeName } from "../harness/runtimes.ts";
-import { isAlive, startProcess } from "../harness/start-process.ts";
-import type { StartedProcess } from "../harness/start-process.ts";
+import { type RuntimeName, runtimePairs, runtimes } from "../harness/runtimes.ts";
+import { isAlive, type StartedProcess, startProcess } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 interface Family {

@@ -3,8 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { processBackend } from "../../src/backends/process.ts";
-import type { ProcessBackend, ProcessBackendOptions, RunnerOutput } from "../../src/backends/process.ts";
+import {
+  processBackend,
+  type ProcessBackend,
+  type ProcessBackendOptions,
+  type RunnerOutput,
+} from "../../src/backends/process.ts";
 import type { SpawnRequest } from "../../src/contract/config/backend.ts";
 import { ConfigError, FlameError, InvokeError } from "../../src/contract/errors.ts";
 import { runtimes } from "../harness/runtimes.ts";

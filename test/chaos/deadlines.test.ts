@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { waitFor } from "../harness/wait-for.ts";
 import { Chaos } from "./fixtures/services.ts";
-import type { Books } from "./setup.ts";
-import { books, fixed, now, quantile, size, startRunner } from "./setup.ts";
+import { type Books, books, fixed, now, quantile, size, startRunner } from "./setup.ts";
 
 /** Starts three runners, each of which calls the next. */
 const startChain = async ({ env }: Books): Promise<void> => {

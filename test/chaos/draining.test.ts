@@ -2,8 +2,7 @@ import { expect, test } from "vitest";
 import { startReceiver } from "../otel/otlp-receiver.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Chaos } from "./fixtures/services.ts";
-import type { Ended } from "./setup.ts";
-import { books, fixed, keepBusy, metric, now, seeded, size, startRunner } from "./setup.ts";
+import { books, type Ended, fixed, keepBusy, metric, now, seeded, size, startRunner } from "./setup.ts";
 
 const graceMs = 10_000;
 

@@ -2,8 +2,7 @@ import { expect, test } from "vitest";
 import { faultless } from "../harness/ledger.ts";
 import { isAlive } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
-import { Chaos } from "./fixtures/services.ts";
-import type { Behavior } from "./fixtures/services.ts";
+import { type Behavior, Chaos } from "./fixtures/services.ts";
 import { books, elastic, keepBusy, metric, seeded, size } from "./setup.ts";
 
 test("every call ends exactly once, with a result or a typed error, under random faults of runners, callers and handlers", async () => {

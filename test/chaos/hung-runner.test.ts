@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { waitFor } from "../harness/wait-for.ts";
 import { Chaos } from "./fixtures/services.ts";
-import type { Ended } from "./setup.ts";
-import { books, fixed, keepBusy, metric, seeded, size, startRunner } from "./setup.ts";
+import { books, type Ended, fixed, keepBusy, metric, seeded, size, startRunner } from "./setup.ts";
 
 test("calls to a hung runner time out at their deadline, other calls succeed, and late responses are ignored", async () => {
   const chance = seeded();

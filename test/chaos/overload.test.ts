@@ -3,10 +3,8 @@ import { expect, onTestFinished, test } from "vitest";
 import { flame } from "../../src/index.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Chaos } from "./fixtures/services.ts";
-import type { Ended } from "./setup.ts";
-import { books, elastic, keepBusy, metric, now, quantile, size } from "./setup.ts";
-import type { Gap } from "./cpu-starvation.ts";
-import { starvedWithin, watchStarvation } from "./cpu-starvation.ts";
+import { books, elastic, type Ended, keepBusy, metric, now, quantile, size } from "./setup.ts";
+import { type Gap, starvedWithin, watchStarvation } from "./cpu-starvation.ts";
 
 const slots = 16;
 const maxQueue = 16;

@@ -2,8 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { waitFor } from "../harness/wait-for.ts";
 import { Chaos } from "./fixtures/services.ts";
-import type { Ended } from "./setup.ts";
-import { books, elastic, keepBusy, metric, now, seeded, size } from "./setup.ts";
+import { books, elastic, type Ended, keepBusy, metric, now, seeded, size } from "./setup.ts";
 
 test("calls of a killed runner fail within a second, all others succeed, and the pool restores min", async () => {
   const chance = seeded();

@@ -5,15 +5,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { type Labels, Scrape } from "../../examples/shared/prometheus-text.ts";
-import type { ProcessBackend } from "../../src/backends/process.ts";
-import { processBackend } from "../../src/backends/process.ts";
+import { type ProcessBackend, processBackend } from "../../src/backends/process.ts";
 import { FlameError } from "../../src/contract/errors.ts";
 import type { FlameConfig, PoolConfig } from "../../src/contract/config/options.ts";
 import { flame } from "../../src/index.ts";
-import type { Ledger, LedgerReport } from "../harness/ledger.ts";
-import { openLedger, readLedger } from "../harness/ledger.ts";
-import type { StartedProcess } from "../harness/start-process.ts";
-import { startProcess } from "../harness/start-process.ts";
+import { type Ledger, type LedgerReport, openLedger, readLedger } from "../harness/ledger.ts";
+import { type StartedProcess, startProcess } from "../harness/start-process.ts";
 import { watchWorstStarvation } from "./cpu-starvation.ts";
 
 /** Whether this is the long run of FIRELIGHT_CHAOS=long. */

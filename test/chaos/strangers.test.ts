@@ -1,6 +1,5 @@
 /** Unauthenticated connections: how long they stay open, how much memory they hold, and how they affect callers. */
-import type { Socket } from "node:net";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { makeCodec } from "../../src/contract/codec/codec.ts";
@@ -9,8 +8,7 @@ import { newNonce, requestHeaders } from "../../src/contract/wire/headers.ts";
 import { signRequest } from "../../src/contract/wire/signature.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Chaos } from "./fixtures/services.ts";
-import type { LoneRunner } from "./setup.ts";
-import { books, fixed, quantile, startRunner } from "./setup.ts";
+import { books, fixed, type LoneRunner, quantile, startRunner } from "./setup.ts";
 
 const mebibyte = 1024 * 1024;
 

@@ -1,6 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { commandLineOf, isAlive, startProcess } from "./start-process.ts";
-import type { StartOptions, StartedProcess } from "./start-process.ts";
+import { commandLineOf, isAlive, type StartedProcess, type StartOptions, startProcess } from "./start-process.ts";
 
 const start = async (options: StartOptions): Promise<StartedProcess> => {
   const started = await startProcess(options);

@@ -1,7 +1,6 @@
 /** Programs that are restarted or reloaded when their code changes: no runner with old code stays behind. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { runtimes } from "../harness/runtimes.ts";
@@ -32,13 +31,11 @@ await flame.createRunnerServer().ready;
 `;
 
 const services = `
-import { flame } from "../../src/index.ts";
 export const which = flame.fn("which", async () => process.pid + " says one");
 `;
 
 /** Calls a runner that is always up and prints its response. */
 const parent = `
-import { flame } from "../../src/index.ts";
 import { processBackend } from "../../src/backends/process.ts";
 import { which } from "./services.ts";
 await flame.configure({
@@ -104,7 +101,6 @@ describe("a runner under bun --hot", () => {
     write({
       "services.ts": services,
       "runner.ts": `
-import { flame } from "../../src/index.ts";
 import "./services.ts";
 const first = flame.createRunnerServer({ port: ${port}, hostname: "127.0.0.1" });
 const second = flame.createRunnerServer({ port: 0, hostname: "127.0.0.1" });
@@ -112,8 +108,6 @@ await Promise.all([first.ready, second.ready]);
 console.log("listening", first.port, second.port, "evaluation", (globalThis.evaluations = (globalThis.evaluations ?? 0) + 1));
 `,
       "caller.ts": `
-import { flame } from "../../src/index.ts";
-import { which } from "./services.ts";
 console.log("runner", await which());
 await flame.shutdown();
 `,

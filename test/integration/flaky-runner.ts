@@ -6,8 +6,7 @@ import { makeCodec } from "../../src/contract/codec/codec.ts";
 import type { CallError } from "../../src/contract/errors.ts";
 import { readRequestHead } from "../../src/contract/wire/headers.ts";
 import { HEARTBEAT_METHOD } from "../../src/contract/wire/heartbeat.ts";
-import type { Answer } from "../../src/runner/http/respond.ts";
-import { signedError, signedReply } from "../../src/runner/http/respond.ts";
+import { type Answer, signedError, signedReply } from "../../src/runner/http/respond.ts";
 import { secret } from "./static-runners.ts";
 
 export interface FlakyRunner {

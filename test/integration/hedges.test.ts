@@ -1,8 +1,13 @@
 /** Attempt timeouts and hedged attempts, over real sockets. */
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Labels } from "../../examples/shared/prometheus-text.ts";
-import type { FlameOptions, InvocationContext, PoolConfig } from "../../src/index.ts";
-import { defineMethod, FlameMethodError } from "../../src/index.ts";
+import {
+  defineMethod,
+  FlameMethodError,
+  type FlameOptions,
+  type InvocationContext,
+  type PoolConfig,
+} from "../../src/index.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { forget, record } from "../telemetry/recorded-spans.ts";
 import { failureOf, parentOf, startStaticRunner } from "./static-runners.ts";

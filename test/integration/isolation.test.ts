@@ -9,8 +9,7 @@ import { isAlive } from "../harness/start-process.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { InProcess, InWorker } from "./fixtures/isolated-services.ts";
 import { Probe } from "./fixtures/services.ts";
-import type { PlainSpan } from "./plain-span.ts";
-import { plainSpan } from "./plain-span.ts";
+import { type PlainSpan, plainSpan } from "./plain-span.ts";
 import { recordSpans } from "./record-spans.ts";
 import { entryOf, notes, sharedRunners, withRunners } from "./setup.ts";
 

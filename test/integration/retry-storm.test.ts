@@ -1,10 +1,8 @@
 /** Retries must not make an outage worse: few more attempts than calls while all runners are unavailable, and no failed call while one drains. */
 import { describe, expect, test } from "vitest";
-import type { FlameOptions } from "../../src/index.ts";
-import { defineMethod, InvokeError } from "../../src/index.ts";
+import { defineMethod, type FlameOptions, InvokeError } from "../../src/index.ts";
 import { waitFor } from "../harness/wait-for.ts";
-import type { FlakyRunner } from "./flaky-runner.ts";
-import { startFlakyRunner } from "./flaky-runner.ts";
+import { type FlakyRunner, startFlakyRunner } from "./flaky-runner.ts";
 import { failureOf, parentOf, startStaticRunner } from "./static-runners.ts";
 
 /** The runners here are plain HTTP servers, which have no links. */

@@ -1,8 +1,15 @@
 /** Runners on real sockets in this process, and parents that have them as static runners. All end with the test. */
 import { onTestFinished } from "vitest";
 import { type Labels, Scrape } from "../../examples/shared/prometheus-text.ts";
-import type { FlameConfig, Flame, InvokeError, PoolConfig, RunnerServer, ServiceDefinition } from "../../src/index.ts";
-import { createFlame } from "../../src/index.ts";
+import {
+  createFlame,
+  type Flame,
+  type FlameConfig,
+  type InvokeError,
+  type PoolConfig,
+  type RunnerServer,
+  type ServiceDefinition,
+} from "../../src/index.ts";
 
 export const secret = "a secret of the tests";
 

@@ -6,8 +6,7 @@ import { beforeEach, expect, test } from "vitest";
 import { flame } from "../../src/index.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { Probe } from "./fixtures/services.ts";
-import { plainSpan } from "./plain-span.ts";
-import type { PlainSpan } from "./plain-span.ts";
+import { plainSpan, type PlainSpan } from "./plain-span.ts";
 import { recordSpans } from "./record-spans.ts";
 import { notes, withRunners } from "./setup.ts";
 

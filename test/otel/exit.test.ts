@@ -1,7 +1,6 @@
 /** Exit of a process with pending telemetry, with receivers that respond, that never respond, and that are down. */
 import { once } from "node:events";
-import { createServer } from "node:net";
-import type { AddressInfo, Server } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startProcess, type StartedProcess } from "../harness/start-process.ts";

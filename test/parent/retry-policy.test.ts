@@ -1,8 +1,12 @@
 import { describe, expect, test } from "vitest";
-import type { FlameErrorCode, FlameErrorContext } from "../../src/contract/errors.ts";
-import { ConfigError, InvokeError, RegistryError } from "../../src/contract/errors.ts";
-import type { RetrySituation } from "../../src/parent/retry-policy.ts";
-import { decideRetry, failoverAttempts } from "../../src/parent/retry-policy.ts";
+import {
+  ConfigError,
+  type FlameErrorCode,
+  type FlameErrorContext,
+  InvokeError,
+  RegistryError,
+} from "../../src/contract/errors.ts";
+import { decideRetry, failoverAttempts, type RetrySituation } from "../../src/parent/retry-policy.ts";
 
 const failed = (code: FlameErrorCode, context: FlameErrorContext = {}) => new InvokeError(code, code, context);
 

@@ -9,7 +9,7 @@ import { makeCodec } from "../../src/contract/codec/codec.ts";
 import type { ErrorBody, RequestHead, ResponseHead } from "../../src/contract/wire/envelope.ts";
 import { newNonce, readResponseHead, requestHeaders } from "../../src/contract/wire/headers.ts";
 import type { InvocationContext } from "../../src/contract/api/invocation.ts";
-import { type FlameConfig } from "../../src/contract/config/options.ts";
+import type { FlameConfig } from "../../src/contract/config/options.ts";
 import { type Environment, resolveConfig } from "../../src/contract/config/resolve-config.ts";
 import { createRegistry } from "../../src/contract/api/registry.ts";
 import { type SigningKey, signRequest, verifyResponse } from "../../src/contract/wire/signature.ts";

@@ -3,8 +3,7 @@ import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { Effect } from "effect";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { createFlame, FlameMethodError } from "../../src/index.ts";
-import type { Recorder, RecordedSpan } from "./recorded-spans.ts";
-import { forget, record } from "./recorded-spans.ts";
+import { forget, record, type RecordedSpan, type Recorder } from "./recorded-spans.ts";
 
 afterEach(forget);
 

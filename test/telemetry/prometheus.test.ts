@@ -3,10 +3,8 @@ import * as client from "prom-client";
 import { describe, expect, test } from "vitest";
 import { ConfigError, InvokeError } from "../../src/contract/errors.ts";
 import type { MetricsRegistry } from "../../src/contract/config/options.ts";
-import type { MetricSpec } from "../../src/telemetry/catalog.ts";
-import { metrics as catalog } from "../../src/telemetry/catalog.ts";
-import type { Metrics } from "../../src/telemetry/prometheus.ts";
-import { makeMetrics } from "../../src/telemetry/prometheus.ts";
+import { metrics as catalog, type MetricSpec } from "../../src/telemetry/catalog.ts";
+import { makeMetrics, type Metrics } from "../../src/telemetry/prometheus.ts";
 import type { PoolSnapshot } from "../../src/telemetry/telemetry.ts";
 
 const openMetrics = client.Registry.OPENMETRICS_CONTENT_TYPE;

@@ -5,8 +5,7 @@ import { InvokeError } from "../../src/contract/errors.ts";
 import type { Stage } from "../../src/telemetry/telemetry.ts";
 import { restoreClock, stepClock } from "../harness/step-clock.ts";
 import { type Hostile, hostile } from "../integration/fixtures/hostile-values.ts";
-import type { Recorder } from "./recorded-spans.ts";
-import { callStage, forget, record, runCall, tracer } from "./recorded-spans.ts";
+import { callStage, forget, record, type Recorder, runCall, tracer } from "./recorded-spans.ts";
 
 let recorder: Recorder;
 beforeEach(() => {

@@ -4,10 +4,8 @@ import { Effect } from "effect";
 import { describe, expect, test } from "vitest";
 import { processBackend } from "../../src/backends/process.ts";
 import type { Backend } from "../../src/contract/config/backend.ts";
-import { backendConformance } from "../../src/testing/index.ts";
-import type { ConformanceCheck } from "../../src/testing/index.ts";
-import type { InProcessBackend } from "./in-process-backend.ts";
-import { inProcessBackend } from "./in-process-backend.ts";
+import { backendConformance, type ConformanceCheck } from "../../src/testing/index.ts";
+import { type InProcessBackend, inProcessBackend } from "./in-process-backend.ts";
 
 describe("the process backend", () => {
   const checks = backendConformance({

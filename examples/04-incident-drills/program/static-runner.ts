@@ -1,7 +1,6 @@
 /** A runner that no backend started, at a fixed address. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** A process that can be started again with another secret. */

@@ -19,7 +19,7 @@ import {
   VizTooltipOptionsBuilder,
 } from "@grafana/grafana-foundation-sdk/common";
 import { PanelBuilder as BarGauge } from "@grafana/grafana-foundation-sdk/bargauge";
-import type { Panel } from "@grafana/grafana-foundation-sdk/dashboard";
+import { FieldColorModeId, type Panel } from "@grafana/grafana-foundation-sdk/dashboard";
 import {
   HeatmapColorMode,
   HeatmapColorOptionsBuilder,
@@ -30,7 +30,6 @@ import {
 } from "@grafana/grafana-foundation-sdk/heatmap";
 import { PanelBuilder as Stat } from "@grafana/grafana-foundation-sdk/stat";
 import { PanelBuilder as TimeSeries } from "@grafana/grafana-foundation-sdk/timeseries";
-import { FieldColorModeId } from "@grafana/grafana-foundation-sdk/dashboard";
 import { complete, type PanelOptions } from "./panel.ts";
 
 const timeSeries = ({ levels, colors }: PanelOptions, calcs: Array<string>): TimeSeries =>

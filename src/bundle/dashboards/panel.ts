@@ -1,11 +1,11 @@
 /** Options and settings shared by all kinds of panels. */
-import type {
-  DynamicConfigValue,
-  FieldConfigSource,
-  MatcherConfig,
-  Panel,
+import {
+  type DynamicConfigValue,
+  FieldColorModeId,
+  type FieldConfigSource,
+  type MatcherConfig,
+  type Panel,
 } from "@grafana/grafana-foundation-sdk/dashboard";
-import { FieldColorModeId } from "@grafana/grafana-foundation-sdk/dashboard";
 import type { SeriesColors } from "./colors.ts";
 import type { Link } from "./links.ts";
 import { datasourceOf, type Query } from "./queries.ts";

@@ -8,7 +8,7 @@ import { RegistryError, type CallError } from "../errors.ts";
 import { readMap, mapToArray, type Items, type MapOptions, type MapOutcome } from "./fan-out.ts";
 import { spawn, type Job } from "./job.ts";
 import { mapLater, type MapRun } from "./map-result.ts";
-import { type CallOptions } from "../config/options.ts";
+import type { CallOptions } from "../config/options.ts";
 import { mergeOptions } from "../config/call-options.ts";
 import { readCall } from "../config/definition-options.ts";
 import type { MethodDefinition, ServiceDefinition } from "./service.ts";

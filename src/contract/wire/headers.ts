@@ -3,8 +3,7 @@
  * single spaces. It is parsed with one pattern, and the signature covers it. Parsing is strict and bounded, because it
  * happens before the signature is checked.
  */
-import { header, standardHeader, WIRE_VERSION } from "./envelope.ts";
-import type { RequestHead, ResponseHead } from "./envelope.ts";
+import { header, type RequestHead, type ResponseHead, standardHeader, WIRE_VERSION } from "./envelope.ts";
 import { wholePattern, wholeText } from "./numbers.ts";
 
 export { newNonce } from "./nonce.ts";

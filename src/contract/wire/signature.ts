@@ -3,8 +3,7 @@
  * the line of the head and all other relevant headers, length-prefixed and in a fixed order. `docs/protocol.md` defines
  * it byte for byte; `test/vectors/protocol-v2.json` has examples.
  */
-import { createHmac, createSecretKey, hash, timingSafeEqual } from "node:crypto";
-import type { Hmac, KeyObject } from "node:crypto";
+import { createHmac, createSecretKey, hash, type Hmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import type { RequestHead, ResponseHead } from "./envelope.ts";
 import { ConfigError } from "../errors.ts";
 import { requestLine, responseLine } from "./headers.ts";

@@ -1,6 +1,5 @@
 /** The errors of calls that get no lease: which pool, why, and what to do. */
-import type { CallError } from "../../contract/errors.ts";
-import { ConfigError, InvokeError } from "../../contract/errors.ts";
+import { type CallError, ConfigError, InvokeError } from "../../contract/errors.ts";
 import { messageOf } from "../../contract/thrown.ts";
 import type { PoolSnapshot } from "../../telemetry/telemetry.ts";
 import type { PoolCommand } from "./core/events.ts";

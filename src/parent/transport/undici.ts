@@ -1,6 +1,5 @@
 /** HTTP on Node: undici's dispatch API, one connection pool per runner. */
-import type { Dispatcher } from "undici";
-import { Pool } from "undici";
+import { type Dispatcher, Pool } from "undici";
 import type { ResolvedConnection } from "../../contract/config/resolve-connection.ts";
 import { unobserved } from "../../telemetry/unobserved.ts";
 import { Connector } from "./connector.ts";

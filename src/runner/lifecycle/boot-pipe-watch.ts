@@ -4,8 +4,7 @@
  * two may use different copies of this file, so they share the watch in the global scope.
  */
 import { SUPERVISION_FD } from "../../contract/process/supervision.ts";
-import type { OrphanWatchOptions } from "./parent-pipe-watch.ts";
-import { watchForParent } from "./parent-pipe-watch.ts";
+import { type OrphanWatchOptions, watchForParent } from "./parent-pipe-watch.ts";
 
 /** What the watch calls. */
 type WatchListener = Pick<OrphanWatchOptions, "onParentGone" | "onFailure">;

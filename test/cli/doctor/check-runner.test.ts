@@ -1,6 +1,5 @@
 /** Runs the doctor against real runners: healthy, draining, with a wrong secret or clock, and unreachable. */
-import type { AddressInfo } from "node:net";
-import { createServer as createTcpServer } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createFlame } from "../../../src/index.ts";

@@ -1,8 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Effect, Fiber } from "effect";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { ConfigError, FlameMethodError, InvokeError } from "../../../src/contract/errors.ts";
-import type { CallError } from "../../../src/contract/errors.ts";
+import { type CallError, ConfigError, FlameMethodError, InvokeError } from "../../../src/contract/errors.ts";
 import { createFlame, currentInvocation, type MapOutcome } from "../../../src/index.ts";
 import { waitFor } from "../../harness/wait-for.ts";
 

@@ -3,8 +3,13 @@ import { describe, expect, test } from "vitest";
 import { readFileSync } from "node:fs";
 import { httpStatus } from "../../../src/contract/wire/envelope.ts";
 import { decodeErrorBody, encodeErrorBody, errorFromBody } from "../../../src/contract/wire/error-body.ts";
-import { ConfigError, InvokeError, RegistryError } from "../../../src/contract/errors.ts";
-import type { CallError, FlameErrorCode } from "../../../src/contract/errors.ts";
+import {
+  type CallError,
+  ConfigError,
+  type FlameErrorCode,
+  InvokeError,
+  RegistryError,
+} from "../../../src/contract/errors.ts";
 
 const over = (error: CallError, exposeErrors = false): CallError => {
   const body = decodeErrorBody(encodeErrorBody(error, exposeErrors));

@@ -3,8 +3,7 @@ import type { AddressInfo } from "node:net";
 import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ANY_RUNNER, header } from "../../../src/contract/wire/envelope.ts";
-import type { RequestHead, ResponseHead } from "../../../src/contract/wire/envelope.ts";
+import { ANY_RUNNER, header, type RequestHead, type ResponseHead } from "../../../src/contract/wire/envelope.ts";
 import {
   newNonce,
   readRequestHead,

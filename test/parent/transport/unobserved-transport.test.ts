@@ -2,8 +2,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { Socket } from "node:net";
+import { type AddressInfo, Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import type { HttpOutcome, HttpTransport } from "../../../src/parent/transport/transport.ts";
 import { plainConnection } from "../../../src/contract/config/resolve-connection.ts";

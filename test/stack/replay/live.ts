@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { metrics } from "../../../src/telemetry/catalog.ts";
 import type { Labels } from "../harness/prometheus-api.ts";
 import type { ScrapeJob } from "../harness/prometheus.ts";
-import { type History } from "./histories.ts";
+import type { History } from "./histories.ts";
 import type { ScrapedSeries, Seconds } from "./recording.ts";
 
 const secondsOf = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;

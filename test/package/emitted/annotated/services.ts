@@ -1,13 +1,16 @@
 /** The exports of a user's library with `isolatedDeclarations`: the type annotations that it requires. */
-import { type CallOptions, defineMethod, type Flame, flame } from "firelight";
-import type {
-  EffectMethod,
-  Job,
-  MapRun,
-  MethodDefinition,
-  RemoteAsyncFunction,
-  RemoteMethod,
-  RemoteService,
+import {
+  type CallOptions,
+  defineMethod,
+  type EffectMethod,
+  type Flame,
+  flame,
+  type Job,
+  type MapRun,
+  type MethodDefinition,
+  type RemoteAsyncFunction,
+  type RemoteMethod,
+  type RemoteService,
 } from "firelight";
 
 export interface Order {
