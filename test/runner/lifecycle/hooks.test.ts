@@ -171,7 +171,7 @@ describe("onRunnerStop", () => {
     [
       "hangs",
       () => new Promise(() => {}),
-      /exits while onRunnerStop is still running: it exceeded the remaining 100 ms/,
+      /exits while onRunnerStop is still running: it exceeded the remaining \d+ ms of drainTimeoutMs/,
     ],
   ])("that %s is logged, and the runner stops", async (_, onRunnerStop, said) => {
     const { server, logs } = serve({ onRunnerStop, drainTimeoutMs: 100 });
