@@ -1,8 +1,13 @@
 /**
- * Puts the part of `@effect/opentelemetry` that the build imports into `dist`. As a dependency, its optional peers, which
- * exclude OpenTelemetry's SDK 3, would make package managers report conflicts in every project that has that SDK; the part
- * that is used needs nothing but `effect` and OpenTelemetry's API.
+ * Puts parts of two packages that the build imports into `dist`:
+ *
+ * - `@effect/opentelemetry`. As a dependency, its optional peers, which exclude OpenTelemetry's SDK 3, would make package
+ *   managers report conflicts in every project that has that SDK; the part that is used needs nothing but `effect` and
+ *   OpenTelemetry's API.
+ * - The server of `ws`, without its optional native packages. As a dependency, they would make bundlers warn that they are
+ *   not installed.
  */
+import { buildSync } from "esbuild";
 import { copyFileSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
@@ -42,6 +47,29 @@ for (const file of globSync("**/*.{js,d.ts}", { cwd: dist })) {
   if (rewritten !== code) writeFileSync(path, rewritten);
 }
 copyFileSync(join(source, "LICENSE"), join(folder, "LICENSE"));
+
+const wsFolder = join(dist, "vendor/ws");
+const wsSource = dirname(createRequire(import.meta.url).resolve("ws/package.json"));
+buildSync({
+  stdin: {
+    contents: 'export { default as WebSocketServer } from "./lib/websocket-server.js";',
+    resolveDir: wsSource,
+  },
+  bundle: true,
+  platform: "node",
+  format: "cjs",
+  target: "node22",
+  define: { "process.env.WS_NO_BUFFER_UTIL": '"1"', "process.env.WS_NO_UTF_8_VALIDATE": '"1"' },
+  minifySyntax: true,
+  legalComments: "inline",
+  outfile: join(wsFolder, "server.cjs"),
+});
+copyFileSync(join(wsSource, "LICENSE"), join(wsFolder, "LICENSE"));
+const links = join(dist, "runner/link/node-links.js");
+const linksCode = readFileSync(links, "utf8");
+const ownLinks = linksCode.replace('import("ws")', 'import("../../vendor/ws/server.cjs")');
+if (ownLinks === linksCode) throw new Error(`${links} does not import ws, which is bundled for it.`);
+writeFileSync(links, ownLinks);
 writeFileSync(
   join(folder, "README.md"),
   `Parts of ${name} ${version}, unchanged, under its own license beside this file.\n`,

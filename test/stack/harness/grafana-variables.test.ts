@@ -68,6 +68,6 @@ test("a panel's minimum step extends the step, but not the scrape interval", () 
 });
 
 test("rejects an undefined variable, and keeps the group references of label_replace", () => {
-  expect(() => filled("$methods", method({}))).toThrow("no variable of this dashboard");
+  expect(() => filled("$methods", method({}))).toThrow("is neither a variable of this dashboard nor a macro");
   expect(filled('label_replace(m, "a", "$1", "b", "(.*)")', method({}))).toContain('"$1"');
 });
