@@ -43,7 +43,8 @@ describe("makeRedactor", () => {
     expect(redact("x".repeat(50), 10)).toBe(`${"x".repeat(9)}…`);
     const startedAt = performance.now();
     for (const text of ["password", "a://", "-----BEGIN ", "Bearer ", "eyJaaaaaaaa."]) redact(text.repeat(100_000));
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    // A pattern that takes quadratic time would need hours.
+    expect(performance.now() - startedAt).toBeLessThan(30_000);
   });
 });
 

@@ -262,7 +262,8 @@ describe("request headers", () => {
     for (const name of Object.values(header).filter((known) => good[known] !== undefined))
       for (const value of long)
         expect(problem(readRequestHead(from({ ...good, [name]: value })))).toContain("malformed");
-    expect(performance.now() - started).toBeLessThan(1000);
+    // A pattern that takes quadratic time would need hours.
+    expect(performance.now() - started).toBeLessThan(30_000);
   });
 });
 

@@ -318,11 +318,11 @@ describe("an idempotency store", () => {
   test("has its lease renewed while the handler runs, and passes a dead runner's claim to another runner", async () => {
     const store = memory();
     const { runs, handler, started } = gate();
-    const alive = await start({ run: handler }, { store, leaseMs: 200 });
-    const other = await start({ run: handler }, { store, leaseMs: 200 });
+    const alive = await start({ run: handler }, { store, leaseMs: 1_500 });
+    const other = await start({ run: handler }, { store, leaseMs: 1_500 });
     const first = send(alive, keyed("run"));
     await started(1);
-    const renewed = errorOf(await send(other, keyed("run", [], { timeoutMs: 2_000 })));
+    const renewed = errorOf(await send(other, keyed("run", [], { timeoutMs: 4_000 })));
     expect(renewed).toMatchObject({ code: "timeout", executed: "unknown" });
     runs[0]?.end(1);
     await first;
