@@ -31,11 +31,13 @@ await flame.createRunnerServer().ready;
 `;
 
 const services = `
+import { flame } from "../../src/index.ts";
 export const which = flame.fn("which", async () => process.pid + " says one");
 `;
 
 /** Calls a runner that is always up and prints its response. */
 const parent = `
+import { flame } from "../../src/index.ts";
 import { processBackend } from "../../src/backends/process.ts";
 import { which } from "./services.ts";
 await flame.configure({
@@ -101,6 +103,7 @@ describe("a runner under bun --hot", () => {
     write({
       "services.ts": services,
       "runner.ts": `
+import { flame } from "../../src/index.ts";
 import "./services.ts";
 const first = flame.createRunnerServer({ port: ${port}, hostname: "127.0.0.1" });
 const second = flame.createRunnerServer({ port: 0, hostname: "127.0.0.1" });
@@ -108,6 +111,8 @@ await Promise.all([first.ready, second.ready]);
 console.log("listening", first.port, second.port, "evaluation", (globalThis.evaluations = (globalThis.evaluations ?? 0) + 1));
 `,
       "caller.ts": `
+import { flame } from "../../src/index.ts";
+import { which } from "./services.ts";
 console.log("runner", await which());
 await flame.shutdown();
 `,
