@@ -5,10 +5,9 @@ import { wallClockMs, clockOffset } from "../contract/wire/clock.ts";
 import type { RequestHead, RunnerTimings } from "../contract/wire/envelope.ts";
 import { type CallError, executedByEither, type FlameErrorContext } from "../contract/errors.ts";
 import { newNonce } from "../contract/wire/headers.ts";
-import type { SpanFields } from "../telemetry/catalog.ts";
 import type { AnyFiber, StageSpan } from "../telemetry/telemetry.ts";
 import { acquire } from "./acquire.ts";
-import type { AttemptCause, AttemptKind } from "./attempt-cause.ts";
+import { type AttemptCause, attemptFields, type AttemptKind } from "./attempt-cause.ts";
 import {
   lost,
   noSecret,
@@ -319,18 +318,7 @@ export const startAttempt = (
   done: (exit: Exit.Exit<unknown, CallError>) => void,
 ): RunningAttempt => {
   countAttempt(call);
-  const { id, address } = lease.runner;
-  const facts: SpanFields = {
-    method: call.method,
-    pool: call.pool,
-    attempt: call.attempts,
-    attemptKind: cause.kind,
-    retryReason: cause.reason,
-    requestBytes: call.body.byteLength,
-    runnerId: id,
-    serverAddress: address.serverAddress,
-    serverPort: address.serverPort,
-  };
+  const facts = attemptFields(call, cause, lease.runner);
   const span = call.client.telemetry.begin({ _tag: "attempt", host: call.origin.host, facts }, fiber, outer);
   const attempt = new RunnerAttempt(call, exchange, lease, cause.kind, span, done);
   attempt.start();

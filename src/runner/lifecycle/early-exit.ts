@@ -3,6 +3,7 @@
  * `process.exit`, and so cuts off invocations that a drain would finish.
  */
 import type { Logger } from "../../contract/config/options.ts";
+import { attributes } from "../../telemetry/catalog.ts";
 
 /** A runner that has not stopped. */
 export interface LiveRunner {
@@ -31,7 +32,7 @@ export const reportEarlyExit = (code: number, runners: Iterable<LiveRunner>): vo
     const by = caller === undefined ? "" : `, by process.exit at ${caller}`;
     logger.error(
       `Runner ${runnerId}: the process exited with code ${code} while ${running} ${running === 1 ? "invocation was" : "invocations were"} running${by}. Their callers get transport_error, executed: unknown. If that was a signal handler, it cut off the drain. ${advice}`,
-      { "flame.runner.id": runnerId },
+      { [attributes.runnerId.name]: runnerId },
     );
   }
 };
@@ -49,7 +50,7 @@ export const warnOfForeignHandlers = (
     if (!exits) continue;
     logger.warn(
       `Runner ${runnerId}: this program has a ${signal} handler that calls exit. If it exits before the runner has drained, running invocations are lost. ${advice}`,
-      { "flame.runner.id": runnerId },
+      { [attributes.runnerId.name]: runnerId },
     );
   }
 };
